@@ -1,0 +1,461 @@
+"""The client: submit, poll, result, over every configured account.
+
+A thin façade: adapters translate, `submission` cares for the paid call, the journal remembers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Self
+
+import attrs
+
+from motionkit import config as configuration
+from motionkit import offers as offering
+from motionkit import registry, retry, schedule, transfer
+from motionkit.errors import (
+    Billed,
+    BudgetExceeded,
+    ConfigError,
+    DownloadFailed,
+    InvalidRequest,
+    MotionKitError,
+    WaitTimeout,
+)
+from motionkit.jobs import Jobs
+from motionkit.journal import Journal
+from motionkit.ledger import Entry, KeyTaken, Purchase
+from motionkit.media import Generated
+from motionkit.model import DOUBT_ERRORS, Call, Doubt, Job, KeyState, Result, State, Status
+from motionkit.money import Balance, Cost, CostBasis, Quote
+from motionkit.operations import Request
+from motionkit.provider import Provider
+from motionkit.submission import Submitter
+
+log = logging.getLogger("motionkit")
+
+DOUBT_GRACE: Mapping[Doubt, float] = {Doubt.NOT_FOUND: 120.0, Doubt.NO_OUTPUT: 60.0}
+"""Seconds of nothing else after which a doubt ends a wait; the journal keeps the job open."""
+
+Seconds = float | dt.timedelta
+Watcher = Callable[[Job, Status], None]
+
+
+@attrs.frozen
+class Explanation:
+    """What a request would do, before anything is sent.
+
+    Attributes:
+        target: Account and model.
+        calls: The HTTP requests in order; keys left out, placeholders for uploads.
+        urls: The whole URL of each call.
+        quote: What it is expected to cost; None when no price is known.
+        warnings: What the user should know before paying.
+    """
+
+    target: str
+    calls: tuple[Call, ...]
+    urls: tuple[str, ...]
+    quote: Quote | None
+    warnings: tuple[str, ...]
+
+
+class Client:
+    """Submit, poll and fetch paid jobs at any configured vendor.
+
+    Args:
+        config: A configuration, a file's path, or None to find one (else the environment).
+        provider_classes: Adapter classes by provider name, over the installed ones.
+        sleep: How to wait between polls; tests give their own.
+        clock: Monotonic seconds; tests give their own.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+        JournalError: The ledger cannot be opened.
+    """
+
+    def __init__(
+        self,
+        config: configuration.Config | Path | str | None = None,
+        *,
+        provider_classes: Mapping[str, type[Provider]] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if not isinstance(config, configuration.Config):
+            config = configuration.load(Path(config) if config else None)
+        self.config = config
+        self._sleep = sleep
+        self._clock = clock
+        self._journal = Journal(config.journal)
+        if config.journal is None:
+            log.warning("the journal is off: a crash can lose a paid job")
+        self._classes = dict(provider_classes or {})
+        self._providers: dict[str, Provider] = {}
+        self.jobs = Jobs(self._journal, self._submitter)
+
+    # Before paying.
+
+    def explain(self, request: Request, *, via: str | None = None) -> Explanation:
+        """Return the exact HTTP requests of a submit, and the quote. Nothing is sent.
+
+        Raises:
+            InvalidRequest: The request does not fit the target.
+        """
+        target = self._target(via)
+        offer = target.offer(request)
+        submission = target.provider.prepare(request, offer, dry=True)
+        return Explanation(
+            f"{target.account}/{offer.model}",
+            submission.calls,
+            tuple(target.provider.url(call) for call in submission.calls),
+            self.quote(request, via=via),
+            submission.warnings,
+        )
+
+    def quote(self, request: Request, *, via: str | None = None) -> Quote | None:
+        """Return what a request is expected to cost; None when no price is known.
+
+        Raises:
+            InvalidRequest: The request does not fit the target.
+        """
+        target = self._target(via)
+        fitted = offering.fit(request, target.offer(request), offering.inspect(request))
+        return offering.quote(fitted, target.provider.rates)
+
+    # Paying, and after.
+
+    def submit(
+        self,
+        request: Request,
+        *,
+        via: str | None = None,
+        key: str | None = None,
+        max_usd: Decimal | str | None = None,
+        out: Path | str | None = None,
+    ) -> Job:
+        """Upload, pay, and return the job. The same request or key never buys twice.
+
+        Args:
+            request: What is wanted.
+            via: ``account`` or ``account/model``; the first configured account when None.
+            key: Names this purchase; a key that exists returns its job. Without one, an identical
+                request that is still open or not delivered returns its job.
+            max_usd: Refuse when the quote's high exceeds it or is unknown.
+            out: Where the file is wanted later, for `motionkit resume`.
+
+        Raises:
+            SubmitUncertain: It may have arrived; nothing will be sent again by itself.
+            MotionKitError: With ``billed=NO``: nothing was bought.
+        """
+        target = self._target(via)
+        facts = offering.inspect(request)
+        fingerprint = request.fingerprint(facts, via or target.account)
+        known = self._known(key, fingerprint)
+        if known is not None and known.state is not KeyState.REFUSED:
+            return self.jobs.resume(known)
+        offer = target.offer(request)
+        quote = offering.quote(offering.fit(request, offer, facts), target.provider.rates)
+        if max_usd is not None:
+            _within(quote, Decimal(max_usd))
+        submission = target.provider.prepare(request, offer)
+        submitter = self._submitter(target.account)
+        try:
+            if known is not None:
+                return submitter.buy_again(known, submission)
+            purchase = Purchase(
+                key=key or str(uuid.uuid4()),
+                request=fingerprint,
+                via=via or target.account,
+                description=request.describe(),
+                quote=quote,
+                out=None if out is None else str(Path(out).absolute()),
+            )
+            return submitter.buy(purchase, submission)
+        except KeyTaken as taken:  # another process was faster
+            return self.jobs.resume(taken.entry)
+
+    def poll(self, job: Job) -> Status:
+        """Observe a job once; the free read is retried on transient errors.
+
+        Raises:
+            ConfigError: The job belongs to another account.
+            MotionKitError: With the job, and never ``billed=NO``.
+        """
+        return self._observe(job, lambda provider: retry.read(lambda: provider.poll(job)))
+
+    def result(self, job: Job) -> Result:
+        """Return what a finished job gave.
+
+        Raises:
+            NotReady: It still runs.
+            JobFailed, ContentBlocked, JobGone: It ended without a result.
+        """
+        provider = self._provider_of(job)
+        try:
+            result = retry.read(lambda: provider.result(job))
+        except MotionKitError as error:
+            error.fill(job=job)
+            raise
+        return self._with_cost(result)
+
+    def wait(
+        self, job: Job, *, timeout: Seconds | None = None, watch: Watcher | None = None
+    ) -> Result:
+        """Poll a job until it ends.
+
+        A failing poll never ends the wait; only a terminal word, a refusal such as a wrong key, or
+        the deadline does.
+
+        Args:
+            job: The job.
+            timeout: Seconds, or a timedelta; the configured default when None.
+            watch: Called with every observation.
+
+        Raises:
+            WaitTimeout: The deadline passed; the job still runs.
+            JobNotFound, ProtocolError: Nothing but doubt was seen for its grace.
+            JobFailed, ContentBlocked, JobGone: It ended without a result.
+        """
+        limit = _seconds(self.config.defaults.timeout if timeout is None else timeout)
+        deadline = self._clock() + limit
+        doubt, doubted_at, polls = None, 0.0, 0
+        cause: MotionKitError | None = None
+        while True:
+            hint = None
+            try:
+                status = self._observe(job, lambda provider: provider.poll(job))
+            except retry.TRANSIENT as error:
+                cause, hint = error, error.retry_after
+                log.info("poll of %s failed and is repeated: %s", job.id, error)
+            else:
+                if watch is not None:
+                    watch(job, status)
+                if status.state is State.SUCCEEDED:
+                    return self._with_cost(status.result) if status.result else self.result(job)
+                if status.state.terminal:
+                    raise status.error(job)
+                now = self._clock()
+                if status.doubt is not doubt:
+                    doubt, doubted_at = status.doubt, now
+                if (
+                    doubt is not None
+                    and doubt in DOUBT_GRACE
+                    and now - doubted_at > DOUBT_GRACE[doubt]
+                ):
+                    raise _doubtful(job, doubt, status)
+                hint = status.hint
+            pause = schedule.delay(polls, hint=hint)
+            polls += 1
+            if self._clock() + pause > deadline:
+                raise WaitTimeout(
+                    f"job {job.id} at {job.account} did not end within {limit:g} s",
+                    provider=job.provider,
+                    account=job.account,
+                    billed=Billed.UNKNOWN,
+                    job=job,
+                ) from cause
+            self._sleep(pause)
+
+    def run(
+        self,
+        request: Request,
+        *,
+        via: str | None = None,
+        key: str | None = None,
+        max_usd: Decimal | str | None = None,
+        timeout: Seconds | None = None,
+        watch: Watcher | None = None,
+    ) -> Result:
+        """Submit and wait. See `submit` and `wait`."""
+        job = self.submit(request, via=via, key=key, max_usd=max_usd)
+        return self.wait(job, timeout=timeout, watch=watch)
+
+    def download(self, result: Result, path: Path | str, *, overwrite: bool = False) -> Path:
+        """Fetch a result's main file; an expired address is asked for anew.
+
+        Args:
+            result: From `result`, `wait` or `run`.
+            path: Where the file goes.
+            overwrite: Replace an existing file.
+
+        Raises:
+            InvalidRequest: The file exists.
+            DownloadFailed: It did not arrive; the result is still safe at the vendor.
+        """
+        job = result.job
+        try:
+            fetched = transfer.download(
+                result.url,
+                Path(path),
+                overwrite=overwrite,
+                refresh=lambda: self.result(job).url,
+            )
+        except DownloadFailed as error:
+            error.billed = Billed.YES  # there is a result, so it was paid for
+            error.fill(job=job, provider=job.provider, account=job.account)
+            raise
+        self._journal.delivered(job.key, fetched.path.absolute(), fetched.sha256)
+        return fetched.path
+
+    # Accounts.
+
+    def account(self, name: str) -> Provider:
+        """Return an account's adapter, for `balance` and vendor lists.
+
+        Raises:
+            ConfigError: There is no such account.
+        """
+        if name not in self._providers:
+            account = self.config.account(name)
+            made = self._classes.get(account.provider) or registry.load(account.provider)
+            cache = transfer.CarefulUploads(self._journal)
+            self._providers[name] = made(name, account.settings, cache)
+        return self._providers[name]
+
+    def balance(self, name: str) -> Balance:
+        """Return what an account holds."""
+        provider = self.account(name)
+        return retry.read(provider.balance)
+
+    def close(self) -> None:
+        """Close connections and the journal."""
+        for provider in self._providers.values():
+            provider.close()
+        self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Inside.
+
+    def _target(self, via: str | None) -> _Target:
+        if via is None:
+            if not self.config.accounts:
+                names = " or ".join(f"{name.upper()}_API_KEY" for name in registry.names())
+                raise ConfigError(f"no account is configured: set {names or 'a key'}")
+            via = next(iter(self.config.accounts))
+        account, _, model = via.partition("/")
+        return _Target(account, model or None, self.account(account))
+
+    def _submitter(self, account: str) -> Submitter:
+        return Submitter(self.account(account), self._journal, self._sleep)
+
+    def _known(self, key: str | None, fingerprint: str) -> Entry | None:
+        """Return the purchase that this request continues, if any."""
+        if key is None:
+            same = [e for e in self._journal.entries(request=fingerprint) if e.open]
+            return same[-1] if same else None
+        try:
+            known = self._journal.entry(key)
+        except InvalidRequest:
+            return None
+        if known.request != fingerprint:
+            raise InvalidRequest(
+                f"key {key!r} names another request ({known.description})",
+                field="key",
+                value=key,
+                limit="one key for one request",
+            )
+        return known
+
+    def _provider_of(self, job: Job) -> Provider:
+        provider = self.account(job.account)
+        if provider.fingerprint != job.fingerprint:
+            raise ConfigError(
+                f"job {job.id} was paid by another key or origin than account {job.account!r} "
+                "has now",
+                hint="use the key and region that submitted it",
+                account=job.account,
+                job=job,
+                billed=Billed.UNKNOWN,
+            )
+        return provider
+
+    def _observe(self, job: Job, ask: Callable[[Provider], Status]) -> Status:
+        provider = self._provider_of(job)
+        try:
+            status = ask(provider)
+        except MotionKitError as error:
+            error.fill(job=job)
+            raise
+        cost = self._with_cost(status.result).cost if status.result else None
+        self._journal.observed(job, status, cost)
+        return status
+
+    def _with_cost(self, result: Result) -> Result:
+        """Let the quote stand in, marked as assumed, where the vendor does not say the cost."""
+        if result.cost is not None:
+            return result
+        try:
+            quote = self._journal.entry(result.job.key).quote
+        except InvalidRequest:
+            quote = None
+        if quote is None or quote.likely is None:
+            return result
+        cost = Cost(quote.likely, quote.unit, quote.usd_likely, CostBasis.ASSUMED)
+        return attrs.evolve(result, cost=cost)
+
+
+@attrs.frozen
+class _Target:
+    account: str
+    model: str | None
+    provider: Provider
+
+    def offer(self, request: Request) -> offering.Offer:
+        """Return the row that this target means for a request.
+
+        Raises:
+            Unsupported: There is none.
+            InvalidRequest: The request refers to a video that another account made.
+        """
+        for name, value in request.media().items():
+            made = value.job if isinstance(value, Generated) else None
+            if isinstance(made, Job) and made.fingerprint != self.provider.fingerprint:
+                raise InvalidRequest(
+                    f"{name}: job {made.id} was made by {made.provider} account {made.account!r}; "
+                    f"{self.account!r} cannot refer to it",
+                    field=name,
+                    value=made.id,
+                    limit="a job of the same account, or its downloaded file",
+                )
+        target = self.account + (f"/{self.model}" if self.model else "")
+        return offering.pick(self.provider.offers, request.operation, self.model, target=target)
+
+
+def _within(quote: Quote | None, max_usd: Decimal) -> None:
+    high = None if quote is None else quote.usd_high
+    if high is None:
+        why = "; ".join(quote.notes) if quote else "no price is known"
+        raise BudgetExceeded(f"the price is unknown ({why}), and max_usd is {max_usd} USD")
+    if high > max_usd:
+        raise BudgetExceeded(f"the quote's high of {high} USD exceeds max_usd of {max_usd} USD")
+
+
+def _doubtful(job: Job, doubt: Doubt, status: Status) -> MotionKitError:
+    kind, billed = DOUBT_ERRORS[doubt]
+    return kind(
+        f"job {job.id} at {job.account}: for {DOUBT_GRACE[doubt]:g} s the vendor said nothing but "
+        f"{status.word!r} ({doubt.value.replace('_', ' ')})",
+        provider=job.provider,
+        account=job.account,
+        code=status.word,
+        billed=billed,
+        hint="the journal keeps the job open; 'motionkit resume' asks again",
+        job=job,
+        raw=status.raw,
+    )
+
+
+def _seconds(value: Seconds) -> float:
+    return value.total_seconds() if isinstance(value, dt.timedelta) else float(value)

@@ -1,0 +1,122 @@
+"""What the journal holds, as values: purchases, their attempts, their entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from motionkit import codec
+from motionkit.model import Job, KeyState, State, Submission
+from motionkit.money import Cost, Quote
+from motionkit.redaction import MASK
+
+
+@attrs.frozen
+class Attempt:
+    """One paid call for a key.
+
+    Attributes:
+        id: The attempt id that goes on the wire.
+        key: The purchase.
+        account: The account that pays.
+        fingerprint: That account's fingerprint.
+        submission: The exact call.
+        state: A `KeyState` value, or ``accepted``.
+        sends: How often it was handed to the network.
+        first_sent: When first, epoch seconds.
+        job: What it bought.
+        error: What went wrong, JSON-able.
+    """
+
+    id: str
+    key: str
+    account: str
+    fingerprint: str
+    submission: Submission
+    state: str
+    sends: int = 0
+    first_sent: float | None = None
+    job: Job | None = None
+    error: Mapping[str, Any] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the submission can be sent again from here: nothing in it had to be masked."""
+        return MASK not in codec.dumps(codec.unstructure(self.submission))
+
+
+@attrs.frozen
+class Entry:
+    """One purchase as the journal has it.
+
+    Attributes:
+        key: Its name.
+        request: The request's fingerprint.
+        via: Target or route as the user named it.
+        description: The request for people, JSON-able.
+        state: Where it stands.
+        ambiguous: Whether something may have been bought without our knowing.
+        quote: What it was expected to cost.
+        cost: What it did cost.
+        error: What went wrong last.
+        word: The vendor's last word.
+        out: Where the user wants the file.
+        delivered: Where the file is.
+        sha256: Of that file.
+        created: Epoch seconds.
+        updated: Epoch seconds.
+        attempts: In the order made.
+    """
+
+    key: str
+    request: str
+    via: str
+    description: Mapping[str, Any]
+    state: State | KeyState
+    ambiguous: bool
+    quote: Quote | None
+    cost: Cost | None
+    error: Mapping[str, Any] | None
+    word: str | None
+    out: str | None
+    delivered: str | None
+    sha256: str | None
+    created: float
+    updated: float
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def job(self) -> Job | None:
+        """The job that was bought, if any."""
+        return next((a.job for a in reversed(self.attempts) if a.job), None)
+
+    @property
+    def open(self) -> bool:
+        """Whether something is still owed: a state to learn, or a file to fetch."""
+        if self.state is State.SUCCEEDED:
+            return self.delivered is None
+        if isinstance(self.state, KeyState):
+            return self.state is not KeyState.REFUSED
+        return not self.state.terminal
+
+
+@attrs.frozen(kw_only=True)
+class Purchase:
+    """What `Journal.intend` writes ahead of the first paid call of a key."""
+
+    key: str
+    request: str
+    via: str
+    description: Mapping[str, Any]
+    quote: Quote | None = None
+    out: str | None = None
+
+
+class KeyTaken(Exception):
+    """The key is in the journal already."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(entry.key)
+        self.entry = entry

@@ -1,0 +1,108 @@
+"""Money before and after: what a request should cost, did cost, and what an account holds.
+
+Amounts are `decimal.Decimal`, each with its unit, what it rests on, its source and date.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+
+class Unit(enum.Enum):
+    """What a vendor counts money in."""
+
+    CREDIT = "credit"
+    USD = "usd"
+
+
+class Basis(enum.Enum):
+    """What a quote rests on."""
+
+    LISTED = "listed"
+    """The vendor's published price."""
+    ESTIMATED = "estimated"
+    """No published price: derived from what its source says."""
+    OBSERVED = "observed"
+    """Our own journal's past jobs."""
+
+
+class CostBasis(enum.Enum):
+    """What a cost rests on."""
+
+    REPORTED = "reported"
+    """The vendor said so in an answer."""
+    REFUNDED = "refunded"
+    """The vendor gave it back, or documents that it does."""
+    ASSUMED = "assumed"
+    """The vendor did not say; the quote's likely amount stands in."""
+
+
+@attrs.frozen
+class Rates:
+    """What one unit of an account's money is worth in US dollars."""
+
+    credit: Decimal | None = None
+
+    def usd(self, unit: Unit) -> Decimal | None:
+        """Return the dollars that one unit is worth, None when nobody said."""
+        return Decimal(1) if unit is Unit.USD else self.credit
+
+
+@attrs.frozen
+class Quote:
+    """What a request is expected to cost, before anything is paid.
+
+    Attributes:
+        low: The least, in `unit`; None when it cannot be known.
+        likely: What it should be.
+        high: The most; budgets compare with it.
+        unit: Credits or US dollars.
+        usd_low: `low` in US dollars.
+        usd_likely: `likely` in US dollars.
+        usd_high: `high` in US dollars.
+        basis: What the numbers rest on.
+        n: How many observed jobs, when the basis is OBSERVED.
+        source: The page behind the price.
+        as_of: The day the page was read.
+        notes: What is inferred, rounded, or cannot be known.
+    """
+
+    low: Decimal | None
+    likely: Decimal | None
+    high: Decimal | None
+    unit: Unit
+    usd_low: Decimal | None
+    usd_likely: Decimal | None
+    usd_high: Decimal | None
+    basis: Basis
+    source: str
+    as_of: dt.date | None
+    n: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Cost:
+    """What a job did cost: amount in `unit`, the same in US dollars, and how we know."""
+
+    amount: Decimal
+    unit: Unit
+    usd: Decimal | None
+    basis: CostBasis
+
+
+@attrs.frozen
+class Balance:
+    """What an account holds: the total in `unit`, in US dollars, and the vendor's own pools."""
+
+    amount: Decimal
+    unit: Unit
+    usd: Decimal | None
+    pools: Mapping[str, Decimal] = attrs.field(factory=dict)
+    raw: Any = attrs.field(default=None, repr=False, eq=False)

@@ -1,0 +1,204 @@
+"""The contract between the core and a vendor adapter, as Protocols.
+
+An adapter translates; it decides nothing. Retries, re-sends, journal, routing and quotes are the
+core's work, once.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import attrs
+
+from motionkit.errors import Billed, ConfigError, MotionKitError
+from motionkit.model import Found, Job, NotSeen, Resend, Result, Status, Submission
+from motionkit.money import Balance, Rates
+from motionkit.offers import Offer
+from motionkit.operations import Request
+from motionkit.redaction import Secret
+
+
+def api_key(value: str) -> Secret:
+    """Return a key as a secret, blanks at its ends stripped.
+
+    Raises:
+        ConfigError: It is empty or has control characters in it; the message does not echo it.
+    """
+    stripped = value.strip()
+    if not stripped:
+        raise ConfigError("api_key is empty")
+    if not stripped.isprintable() or not stripped.isascii():
+        raise ConfigError("api_key has characters that cannot stand in an HTTP header")
+    return Secret(stripped)
+
+
+@attrs.frozen(kw_only=True)
+class AccountSettings:
+    """What every account's configuration may hold; a provider's own class adds to it.
+
+    Attributes:
+        api_key: The vendor's key.
+        base_url: Stands for all origins of the vendor.
+        max_concurrent: Jobs that the vendor runs at once for this account.
+        rpm: Calls a minute that the vendor allows.
+    """
+
+    api_key: Secret = attrs.field(converter=api_key)
+    base_url: str | None = None
+    max_concurrent: int | None = None
+    rpm: int | None = None
+
+
+class Phase(enum.Enum):
+    """What a call was for; errors mean different money in each."""
+
+    UPLOAD = "upload"
+    SUBMIT = "submit"
+    POLL = "poll"
+    RESULT = "result"
+    BALANCE = "balance"
+    FIND = "find"
+
+
+_FREE = frozenset({Phase.UPLOAD, Phase.BALANCE})
+
+
+@attrs.frozen
+class ErrorRow:
+    """What one of a vendor's codes means.
+
+    Attributes:
+        error: The neutral class.
+        meaning: The vendor's meaning, in our words; shown when the vendor sends no text.
+        refuses: Whether the vendor says with it that nothing was bought.
+        hint: How to fix it, where one can say.
+        without_job: The class instead of `error` while there is no job to speak of.
+    """
+
+    error: type[MotionKitError]
+    meaning: str
+    refuses: bool = True
+    hint: str | None = None
+    without_job: type[MotionKitError] | None = None
+
+
+def billed_after(phase: Phase, *, refused: bool) -> Billed:
+    """Say whether an error in a phase left a charge: the one place that decides it.
+
+    Before any paid call left: NO. On the paid call: NO for a refusal only. After a job id: never
+    NO.
+    """
+    if phase in _FREE or (phase is Phase.SUBMIT and refused):
+        return Billed.NO
+    return Billed.UNKNOWN
+
+
+class Uploads(Protocol):
+    """The core's care for uploads: retried, and not repeated while the vendor keeps them."""
+
+    def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
+        """Return the vendor's reference of that content, sending it if need be.
+
+        Args:
+            account: The fingerprint of the account that holds it.
+            slot: What it is for; the same content may need another upload for another slot.
+            sha256: Of the content; None when it may not be shared between submissions.
+            send: Upload once and return the vendor's reference.
+        """
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """One configured use of a vendor's API."""
+
+    name: ClassVar[str]
+    settings: ClassVar[type[AccountSettings]]
+    offers: ClassVar[Sequence[Offer]]
+    resend: ClassVar[Resend]
+    account: str
+    rates: Rates
+
+    def __init__(self, account: str, settings: Any, uploads: Uploads) -> None: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Identify key and origin without holding either."""
+
+    def url(self, call: Any) -> str:
+        """Return the whole URL of one of this provider's calls, for people to read."""
+
+    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
+        """Validate, upload, and return the exact paid call. Free and repeatable.
+
+        Args:
+            request: What is wanted.
+            offer: The row to fit it to.
+            dry: Do no I/O but reading local media; placeholders stand for uploads.
+        """
+
+    def submit(self, submission: Submission, attempt_id: str) -> Job:
+        """Send exactly one paid call, with no retry inside.
+
+        Raises:
+            MotionKitError: With ``billed=NO`` only when nothing can have been bought.
+        """
+
+    def poll(self, job: Job) -> Status:
+        """Observe a job once."""
+
+    def result(self, job: Job) -> Result:
+        """Return what a finished job gave.
+
+        Raises:
+            NotReady: It still runs.
+        """
+
+    def balance(self) -> Balance:
+        """Return what the account holds."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A provider whose history can be searched for a submission that may have arrived."""
+
+    def find(self, submission: Submission, since: float) -> Found | NotSeen:
+        """Look for exactly one job of this submission made since then (epoch seconds)."""
+
+
+def vendor_error(
+    row: ErrorRow,
+    phase: Phase,
+    *,
+    message: str | None,
+    context: Mapping[str, Any],
+    **fields: Any,
+) -> MotionKitError:
+    """Build the error that a vendor's code means in a phase.
+
+    Args:
+        row: From the adapter's table.
+        phase: What the call was for.
+        message: The vendor's own text, if any.
+        context: Provider and account.
+        **fields: Code, HTTP status, retry_after, raw, job.
+    """
+    code = fields.get("code")
+    text = f"{context['account']}: {row.meaning}"
+    if message and message.casefold() != row.meaning.casefold():
+        text += f" (the vendor says {message!r})"
+    if code is not None:
+        text += f" [{code}]"
+    early = phase in _FREE or phase is Phase.SUBMIT
+    kind = row.without_job if early and row.without_job else row.error
+    return kind(
+        text,
+        hint=row.hint,
+        billed=billed_after(phase, refused=row.refuses),
+        **context,
+        **fields,
+    )

@@ -1,0 +1,37 @@
+"""What type checkers must understand of the public surface. Checked, never run."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import assert_type
+
+import motionkit as mk
+
+client = mk.Client()
+request = mk.Mimic(image="hero.png", video="dance.mp4", quality="540p")
+mk.Mimic("hero.png", b"bytes", seed=3, extra={"name": {"field": 1}})
+
+quote = client.quote(request)
+assert_type(quote, mk.Quote | None)
+if quote is not None:
+    assert_type(quote.likely, Decimal | None)
+
+job = client.submit(request, via="account/model", key="order-17", max_usd="1.50")
+assert_type(job, mk.Job)
+assert_type(mk.Job.from_json(job.to_json()), mk.Job)
+status = client.poll(job)
+assert_type(status, mk.Status)
+assert_type(status.state, mk.State)
+assert_type(status.state.terminal, bool)
+result = client.wait(job, timeout=900)
+assert_type(result, mk.Result)
+assert_type(result.url, str)
+client.download(result, "out.mp4")
+assert_type(client.run(request, timeout=60.0), mk.Result)
+assert_type(client.balance("account").amount, Decimal)
+
+try:
+    client.result(job)
+except mk.errors.NotReady as error:
+    assert_type(error.job, mk.Job | None)
+    assert_type(error.billed, mk.Billed)

@@ -1,0 +1,556 @@
+"""What left and what came back is known; deadlines and bounds hold; keys stay home."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import socket
+import time
+import tracemalloc
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Peer, Scripted, Server, answer, header, refused_port
+
+from motionkit.connection import watching
+from motionkit.errors import Billed, ConfigError, ProtocolError, ProviderUnavailable
+from motionkit.http import JSON_LIMIT, Answer, NotSent, Session, checked_origin, is_loopback
+from motionkit.model import Call
+from motionkit.redaction import Secret
+
+KEY = "sk-planted-wire-key"
+BUY = Call("POST", "/buy", json={"img_id": 7}, paid=True)
+READ = Call("GET", "/jobs/7")
+
+
+def session(url: str, **origins: str) -> Session:
+    return Session(
+        provider="fake",
+        account="shop",
+        origins={"api": url, **origins},
+        auth={"API-KEY": Secret(KEY)},
+    )
+
+
+def attempt(url: str, call: Call = BUY, timeout: float = 5.0) -> tuple[Any, float]:
+    """Send once; return the error and the seconds that it took."""
+    begun = time.monotonic()
+    opened = session(url)
+    try:
+        with pytest.raises((ProviderUnavailable, ProtocolError)) as caught:
+            opened.send(call, timeout=timeout)
+    finally:
+        opened.close()
+    return caught.value, time.monotonic() - begun
+
+
+# Whether anything left.
+
+
+def test_a_refused_connection_sent_nothing() -> None:
+    error, _ = attempt(f"http://127.0.0.1:{refused_port()}")
+    assert type(error) is NotSent
+    assert error.billed is Billed.NO
+    assert (error.provider, error.account) == ("fake", "shop")
+    assert error.message.startswith("shop: POST /buy: not sent: ")
+
+
+def test_a_name_that_does_not_resolve_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error, _ = attempt("https://shop.invalid")
+    assert type(error) is NotSent
+    assert error.billed is Billed.NO
+
+
+@pytest.mark.parametrize("garbage", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x01\x00", b""])
+def test_a_failed_tls_handshake_sent_nothing(garbage: bytes) -> None:
+    def greet(peer: Peer) -> None:
+        peer.sock.recv(10_000)
+        peer.send(garbage)
+
+    with Server(greet) as server:
+        error, _ = attempt(f"https://127.0.0.1:{server.port}")
+    assert type(error) is NotSent
+    assert error.billed is Billed.NO
+
+
+def test_a_tls_handshake_that_hangs_ends_with_the_deadline_and_sent_nothing() -> None:
+    def hang(peer: Peer) -> None:
+        peer.stopped.wait()
+
+    with Server(hang) as server:
+        error, seconds = attempt(f"https://127.0.0.1:{server.port}", timeout=0.3)
+    assert type(error) is NotSent
+    assert seconds < 3
+
+
+def _reset(peer: Peer) -> None:
+    peer.request()
+    peer.reset()
+
+
+def _close(peer: Peer) -> None:
+    peer.request()
+
+
+def _garbage(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"\x00\x01 what is this\r\n\r\n")
+
+
+def _half_a_status(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"HTTP/1.")
+
+
+def _half_a_body(peer: Peer) -> None:
+    peer.request()
+    peer.send(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id"')
+
+
+def _half_a_chunk(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\nabc")
+
+
+def _bad_chunk(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc")
+
+
+def _broken_gzip(peer: Peer) -> None:
+    peer.request()
+    peer.send(answer(b"not gzip at all", headers={"Content-Encoding": "gzip"}))
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        _reset,
+        _close,
+        _garbage,
+        _half_a_status,
+        _half_a_body,
+        _half_a_chunk,
+        _bad_chunk,
+        _broken_gzip,
+    ],
+)
+def test_what_broke_after_the_request_left_may_have_arrived(
+    handler: Callable[[Peer], None],
+) -> None:
+    with Server(handler) as server:
+        error, _ = attempt(server.url)
+        assert server.connections == 1
+    assert type(error) is ProviderUnavailable
+    assert error.billed is Billed.UNKNOWN
+    assert error.message.startswith("shop: POST /buy: no whole answer: ")
+    assert KEY not in str(error)
+
+
+def test_a_free_call_that_broke_bought_nothing() -> None:
+    with Server(_reset) as server:
+        error, _ = attempt(server.url, Call("POST", "/upload", json={}))
+    assert type(error) is ProviderUnavailable
+    assert error.billed is Billed.NO
+
+
+def test_the_flag_is_set_by_the_first_byte_and_not_by_connecting() -> None:
+    with Scripted(answer()) as server, watching(5) as watch:
+        assert not watch.sent
+        opened = session(server.url)
+        opened.send(READ)
+        opened.close()
+        assert not watch.sent  # each call has a watch of its own
+
+
+# Deadlines.
+
+
+def _drip_headers(peer: Peer) -> None:
+    peer.request()
+    peer.drip(b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 100_000)
+
+
+def _drip_status(peer: Peer) -> None:
+    peer.request()
+    peer.drip(b"HTTP/1.1 " + b"2" * 60_000)
+
+
+def _drip_body(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    peer.drip(b"a" * 100_000)
+
+
+def _drip_chunks(peer: Peer) -> None:
+    peer.request()
+    peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    peer.drip(b"1\r\na\r\n" * 10_000)
+
+
+def _silence(peer: Peer) -> None:
+    peer.request()
+    peer.stopped.wait()
+
+
+@pytest.mark.parametrize(
+    "handler", [_drip_headers, _drip_status, _drip_body, _drip_chunks, _silence]
+)
+def test_a_total_deadline_ends_a_drip(handler: Callable[[Peer], None]) -> None:
+    with Server(handler) as server:
+        error, seconds = attempt(server.url, timeout=0.3)
+    assert type(error) is ProviderUnavailable
+    assert error.billed is Billed.UNKNOWN
+    assert 0.25 < seconds < 3
+
+
+def test_a_reader_that_never_reads_ends_an_upload() -> None:
+    class Endless(io.BytesIO):
+        def __len__(self) -> int:
+            return 10**9
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            return bytes(65536)
+
+    def hang(peer: Peer) -> None:
+        peer.stopped.wait()
+
+    with Server(hang) as server:
+        opened = session(server.url)
+        begun = time.monotonic()
+        with pytest.raises(ProviderUnavailable):
+            opened.send(Call("POST", "/upload"), body=Endless(), timeout=0.3)
+        opened.close()
+    assert time.monotonic() - begun < 3
+
+
+# Bounds.
+
+
+def test_an_answer_of_just_the_limit_passes_and_one_byte_more_does_not() -> None:
+    body = b" " * (JSON_LIMIT - 2) + b"{}"
+    assert len(body) == 8_388_608
+    with Scripted(answer(body), answer(b" " + body)) as server:
+        opened = session(server.url)
+        assert opened.send(READ).json() == {}
+        with pytest.raises(ProtocolError, match="exceeds 8388608 bytes") as caught:
+            opened.send(READ)
+        opened.close()
+    assert (caught.value.http_status, caught.value.account) == (200, "shop")
+    assert caught.value.billed is Billed.NO
+
+
+def test_an_oversized_answer_to_a_paid_call_may_have_bought_something() -> None:
+    with Scripted(answer(b" " * (JSON_LIMIT + 1))) as server:
+        error, _ = attempt(server.url)
+    assert type(error) is ProtocolError
+    assert error.billed is Billed.UNKNOWN
+
+
+def test_a_compressed_bomb_is_bounded_in_memory() -> None:
+    bomb = gzip.compress(bytes(300 * 1024 * 1024), 1)
+    bomb = gzip.compress(b"") + bomb
+    with Scripted(answer(bomb, headers={"Content-Encoding": "gzip"})) as server:
+        tracemalloc.start()
+        try:
+            error, _ = attempt(server.url)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert type(error) is ProtocolError
+    assert peak < 64 * 1024 * 1024
+
+
+# Where keys go.
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See", "307 Temp", "308 Perm"])
+@pytest.mark.parametrize("call", [READ, BUY])
+def test_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(status: str, call: Call) -> None:
+    with Scripted(answer()) as other:
+        to = answer(b"moved", status, {"Location": f"{other.url}/elsewhere"})
+        with Scripted(to) as server:
+            opened = session(server.url)
+            got = opened.send(call)
+            opened.close()
+            assert header(server.requests[0], "API-KEY") == KEY
+        assert other.connections == 0
+    assert got.status == int(status[:3])
+    assert got.headers["location"].endswith("/elsewhere")
+
+
+def test_a_call_goes_to_the_origin_that_it_names() -> None:
+    with Scripted(answer()) as api, Scripted(answer()) as upload:
+        opened = session(api.url, upload=upload.url)
+        opened.send(Call("POST", "/files", origin="upload", json={}))
+        opened.close()
+        assert (len(api.requests), len(upload.requests)) == (0, 1)
+
+
+def test_a_callers_headers_do_not_replace_the_key() -> None:
+    with Scripted(answer()) as server:
+        opened = session(server.url)
+        call = Call("GET", "/", headers={"API-KEY": "of the call"})
+        opened.send(call, headers={"API-KEY": "of the caller", "Ai-trace-id": "t1"})
+        opened.close()
+        assert header(server.requests[0], "API-KEY") == KEY
+        assert header(server.requests[0], "Ai-trace-id") == "t1"
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_is_not_used_for_loopback(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Scripted() as proxy, Scripted(answer()) as server:
+        monkeypatch.setenv(name, proxy.url)
+        opened = session(server.url)
+        assert opened.send(READ).status == 200
+        opened.close()
+        assert proxy.connections == 0
+
+
+def test_a_proxy_of_the_environment_is_used_elsewhere_and_its_refusal_sent_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    with Scripted(refusal) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        error, _ = attempt("https://shop.invalid")
+        assert proxy.requests[0].startswith(b"CONNECT shop.invalid:443 ")
+        assert KEY.encode() not in proxy.requests[0]
+    assert type(error) is NotSent
+
+
+def test_a_netrc_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login planted password planted\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Scripted(answer()) as server:
+        opened = session(server.url)
+        opened.send(READ)
+        opened.close()
+        assert header(server.requests[0], "Authorization") is None
+        assert header(server.requests[0], "API-KEY") == KEY
+
+
+def test_a_cookie_is_not_kept() -> None:
+    with Scripted(answer(headers={"Set-Cookie": "a=planted; Path=/"}), answer()) as server:
+        opened = session(server.url)
+        opened.send(READ)
+        opened.send(READ)
+        opened.close()
+        assert header(server.requests[1], "Cookie") is None
+
+
+# Connections.
+
+
+def test_reads_share_a_connection_and_a_paid_call_has_its_own() -> None:
+    with Scripted(*[answer()] * 5) as server:
+        opened = session(server.url)
+        opened.send(READ)
+        opened.send(READ)
+        assert server.connections == 1
+        opened.send(BUY)
+        assert server.connections == 2
+        opened.send(BUY)
+        assert server.connections == 3
+        opened.send(READ)
+        assert server.connections == 3
+        opened.close()
+        assert [r.split(b" ")[0] for r in server.requests] == [
+            b"GET", b"GET", b"POST", b"POST", b"GET",
+        ]  # fmt: skip
+
+
+def test_a_request_is_sent_once_whatever_comes_back() -> None:
+    with Scripted(answer(status="503 Busy", headers={"Retry-After": "1"})) as server:
+        opened = session(server.url)
+        got = opened.send(BUY)
+        opened.close()
+        assert (got.status, got.retry_after, len(server.requests)) == (503, 1.0, 1)
+
+
+def test_a_call_is_sent_as_it_is_written() -> None:
+    call = Call(
+        "POST",
+        "/a b/c?d",
+        headers={"X-More": "1"},
+        query={"q": "x y&z"},
+        json={"prompt": "é", "n": 1},
+    )
+    with Scripted(answer(b'{"ok": true}', headers={"X-Odd-Case": "1"})) as server:
+        opened = session(server.url)
+        assert opened.url(call) == f"{server.url}/a%20b/c%3Fd?q=x+y%26z"
+        got = opened.send(call)
+        opened.close()
+        (request,) = server.requests
+    assert request.startswith(b"POST /a%20b/c%3Fd?q=x+y%26z HTTP/1.1\r\n")
+    assert request.endswith(b'\r\n\r\n{"prompt": "\\u00e9", "n": 1}')
+    assert header(request, "Content-Type") == "application/json"
+    assert header(request, "X-More") == "1"
+    assert header(request, "User-Agent") == "motionkit"
+    assert (got.headers["x-odd-case"], got.json()) == ("1", {"ok": True})
+
+
+def test_a_stream_is_sent_with_its_length() -> None:
+    with Scripted(answer()) as server:
+        opened = session(server.url)
+        opened.send(
+            Call("POST", "/up"), headers={"Content-Type": "text/x"}, body=io.BytesIO(b"content")
+        )
+        opened.close()
+        (request,) = server.requests
+    assert header(request, "Content-Length") == "7"
+    assert header(request, "Transfer-Encoding") is None
+    assert request.endswith(b"\r\n\r\ncontent")
+
+
+# JSON.
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"id": 900719925474099312}', {"id": 900719925474099312}),
+        (b"123456789012345678901234567890", 123456789012345678901234567890),
+        (b"[0.1, 1e2]", [Decimal("0.1"), Decimal("1e2")]),
+        (b'{"credit": 40.10}', {"credit": Decimal("40.10")}),
+        ('"é"'.encode(), "é"),
+        (b"null", None),
+        (b"[" * 100 + b"]" * 100, ...),
+    ],
+)
+def test_json_is_read_without_loss(body: bytes, expected: Any) -> None:
+    got = Answer(200, {}, body).json()
+    if expected is not ...:
+        assert got == expected
+        assert type(got) is type(expected)
+        if isinstance(got, list):
+            assert [str(item) for item in got] == [str(item) for item in expected]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"<html>",
+        b'{"a": NaN}',
+        b"[Infinity]",
+        b"-Infinity",
+        b'"\xff\xfe"',
+        b"{} {}",
+        b"9" * 10_000,
+        b"[" * 101 + b"]" * 101,
+        b'{"a":' * 101 + b"1" + b"}" * 101,
+        b"[" * 1_000_000,
+        b"[" + b'"' + b"]" * 5000 + b'",' + b"[" * 5000 + b"]" * 5000 + b"]",
+    ],
+)
+def test_what_is_no_json_is_an_answer_that_cannot_be_understood(body: bytes) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        Answer(502, {}, body).json()
+    assert caught.value.http_status == 502
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7.0), ("0", 0.0), ("", None), ("soon", None), ("-1", None), ("1.5", None),
+     ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("²", None)],
+)  # fmt: skip
+def test_retry_after_counts_when_it_is_a_number(value: str, seconds: float | None) -> None:
+    assert Answer(429, {"retry-after": value}, b"").retry_after == seconds
+
+
+def test_no_retry_after_is_none() -> None:
+    assert Answer(429, {}, b"").retry_after is None
+
+
+# Origins and identity.
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://api.example", "https://api.example"),
+        ("https://api.example/", "https://api.example"),
+        ("https://api.example:8443/v1/", "https://api.example:8443/v1"),
+        ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_an_origin_is_https_or_loopback(url: str, expected: str) -> None:
+    assert checked_origin(url, field="accounts.shop.api") == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example",
+        "ftp://api.example",
+        "api.example",
+        "https://",
+        "https://user:planted@api.example",
+        "https://:planted@api.example",
+        "https://api.example?key=planted",
+        "https://api.example#part",
+        "https://[::1",
+        "http://127.0.0.1.api.example",
+        "",
+    ],
+)
+def test_any_other_origin_is_refused_with_its_place(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        checked_origin(url, field="accounts.shop.api")
+    assert caught.value.message.startswith("accounts.shop.api: ")
+    assert "planted" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+        ("127.0.0.1.example", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_loopback_is_told_by_address(host: str | None, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+def test_a_fingerprint_names_key_and_origin_and_holds_neither() -> None:
+    def printed(url: str, key: str, provider: str = "fake") -> str:
+        opened = Session(
+            provider=provider, account="x", origins={"api": url}, auth={"API-KEY": Secret(key)}
+        )
+        opened.close()
+        return opened.fingerprint
+
+    one = printed("https://a.example", KEY)
+    assert one == printed("https://a.example/", KEY)
+    assert len(one) == 16
+    assert int(one, 16) >= 0
+    others = {
+        printed("https://b.example", KEY),
+        printed("https://a.example", KEY + "2"),
+        printed("https://a.example", KEY, "other"),
+    }
+    assert len(others | {one}) == 4
+    assert KEY not in repr(vars(session("https://a.example")))

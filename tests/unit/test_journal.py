@@ -1,0 +1,658 @@
+"""The ledger is written ahead, shared safely, and takes nothing back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from support import NOON, PAID, job, submission
+
+from motionkit import journal as module
+from motionkit.errors import (
+    Billed,
+    Busy,
+    InvalidRequest,
+    JournalError,
+    ProviderUnavailable,
+    SubmitUncertain,
+)
+from motionkit.journal import Journal
+from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
+from motionkit.model import KeyState, State, Status, Submission
+from motionkit.money import Basis, Cost, CostBasis, Quote, Unit
+from motionkit.operations import Mimic
+from motionkit.redaction import Secret
+
+QUOTE = Quote(
+    Decimal(94), Decimal(100), Decimal(100), Unit.CREDIT,
+    Decimal("0.94"), Decimal("1.00"), Decimal("1.00"), Basis.LISTED,
+    "https://vendor.example/prices", dt.date(2026, 11, 21), notes=("rounded",),
+)  # fmt: skip
+COST = Cost(Decimal(100), Unit.CREDIT, Decimal("1.00"), CostBasis.REPORTED)
+
+
+def purchase(key: str = "k1", request: str = "r1", **changes: Any) -> Purchase:
+    return attrs.evolve(
+        Purchase(key=key, request=request, via="shop", description={"operation": "mimic"}),
+        **changes,
+    )
+
+
+def seen(state: State, word: str = "w", **changes: Any) -> Status:
+    return attrs.evolve(Status(state, word, NOON), **changes)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.db"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    with Journal(path) as opened:
+        yield opened
+
+
+def intended(journal: Journal, key: str = "k1", attempt: str = "a1", **changes: Any) -> Attempt:
+    return journal.intend(purchase(key, **changes), attempt, submission(), "f" * 16)
+
+
+def bought(journal: Journal, key: str, attempt: str, vendor_id: str) -> Attempt:
+    made = intended(journal, key, attempt)
+    assert journal.accepted(made, job(vendor_id, key=key, attempt_id=attempt))
+    return made
+
+
+# The file.
+
+
+@pytest.mark.usefixtures("journal")
+def test_the_file_and_what_sqlite_lays_beside_it_are_the_users_alone(path: Path) -> None:
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        "journal.db", "journal.db-shm", "journal.db-wal",
+    ]  # fmt: skip
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_every_commit_is_synced(journal: Journal) -> None:
+    assert journal._db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+    assert journal._db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+
+
+def test_a_journal_in_memory_makes_no_file(home: Path) -> None:
+    with Journal(None) as journal:
+        intended(journal)
+        assert journal.entry("k1").state is KeyState.INTENDED
+    assert list(home.iterdir()) == []
+
+
+def test_what_was_written_is_there_for_the_next_process(path: Path) -> None:
+    with Journal(path) as journal:
+        made = journal.intend(
+            purchase(quote=QUOTE, out="/tmp/out.mp4"), "a1", submission(), "f" * 16  # noqa: S108
+        )  # fmt: skip
+        sent = journal.sending(made)
+        thing = job("42", key="k1", attempt_id="a1", cost=COST)
+        journal.accepted(sent, thing)
+    with Journal(path) as journal:
+        entry = journal.entry("k1")
+    (attempt,) = entry.attempts
+    assert attempt == attrs.evolve(sent, state="accepted", job=thing)
+    assert attempt.submission == submission()
+    assert attempt.whole
+    assert (entry.request, entry.via, entry.out) == ("r1", "shop", "/tmp/out.mp4")  # noqa: S108
+    assert entry.description == {"operation": "mimic"}
+    assert entry.quote == QUOTE
+    assert entry.cost == COST
+    assert entry.job == thing
+    assert entry.state is State.QUEUED
+    assert not entry.ambiguous
+    assert entry.open
+
+
+# Writing ahead.
+
+
+def test_an_intention_is_visible_to_others_before_intend_returns(
+    journal: Journal, path: Path
+) -> None:
+    intended(journal)
+    with sqlite3.connect(path) as other:
+        rows = other.execute("SELECT key, id, state, sends FROM attempts").fetchall()
+    other.close()
+    assert rows == [("k1", "a1", "intended", 0)]
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            (
+                "import sys, pathlib; from motionkit.journal import Journal\n"
+                "with Journal(pathlib.Path(sys.argv[1])) as j: e = j.entry('k1')\n"
+                "print(e.state.name, [a.id for a in e.attempts])"
+            ),
+            str(path),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "INTENDED ['a1']\n"
+
+
+def test_each_sending_is_counted_and_the_first_is_dated(journal: Journal) -> None:
+    first = journal.sending(intended(journal))
+    second = journal.sending(first)
+    assert (first.sends, second.sends) == (1, 2)
+    assert first.first_sent == second.first_sent is not None
+    (kept,) = journal.entry("k1").attempts
+    assert (kept.sends, kept.first_sent) == (2, first.first_sent)
+
+
+def test_a_key_that_exists_is_taken_and_nothing_is_written(journal: Journal) -> None:
+    intended(journal)
+    with pytest.raises(KeyTaken) as caught:
+        journal.intend(purchase("k1", "another request"), "a2", submission(), "f" * 16)
+    assert caught.value.entry.key == "k1"
+    assert caught.value.entry.request == "r1"
+    assert [a.id for a in journal.entry("k1").attempts] == ["a1"]
+
+
+def test_an_attempt_id_is_never_used_twice(journal: Journal) -> None:
+    intended(journal, "k1", "a1")
+    with pytest.raises(JournalError) as caught:
+        intended(journal, "k2", "a1")
+    assert caught.value.billed is Billed.NO
+    with pytest.raises(InvalidRequest):
+        journal.entry("k2")
+
+
+# Refusals.
+
+
+def test_a_refused_key_may_be_tried_again_under_a_new_attempt(journal: Journal) -> None:
+    journal.refused(intended(journal), Busy("full", code="500044"))
+    entry = journal.entry("k1")
+    assert (entry.state, entry.open) == (KeyState.REFUSED, False)
+    assert entry.error is not None
+    assert (entry.error["error"], entry.error["code"]) == ("Busy", "500044")
+    again = journal.intend_again("k1", "a2", submission(account="other"), "e" * 16)
+    entry = journal.entry("k1")
+    assert (entry.state, entry.error) == (KeyState.INTENDED, None)
+    assert [(a.id, a.state, a.account, a.fingerprint) for a in entry.attempts] == [
+        ("a1", "refused", "shop", "f" * 16),
+        ("a2", "intended", "other", "e" * 16),
+    ]
+    assert again.id == "a2"
+
+
+def _intended(journal: Journal, attempt: Attempt) -> None:
+    pass
+
+
+def _sent(journal: Journal, attempt: Attempt) -> None:
+    journal.sending(attempt)
+
+
+def _uncertain(journal: Journal, attempt: Attempt) -> None:
+    journal.uncertain(attempt, ProviderUnavailable("reset"))
+
+
+def _uncertain_then_refused(journal: Journal, attempt: Attempt) -> None:
+    journal.uncertain(attempt, ProviderUnavailable("reset"))
+    journal.refused(attempt, Busy("full"))
+
+
+def _accepted(journal: Journal, attempt: Attempt) -> None:
+    journal.accepted(attempt, job("42", key="k1"))
+
+
+def _succeeded(journal: Journal, attempt: Attempt) -> None:
+    _accepted(journal, attempt)
+    journal.observed(job("42", key="k1"), seen(State.SUCCEEDED))
+
+
+def _failed(journal: Journal, attempt: Attempt) -> None:
+    _accepted(journal, attempt)
+    journal.observed(job("42", key="k1"), seen(State.FAILED))
+
+
+@pytest.mark.parametrize(
+    "lead",
+    [_intended, _sent, _uncertain, _uncertain_then_refused, _accepted, _succeeded, _failed],
+)
+def test_a_further_attempt_needs_a_refusal_without_any_doubt(journal: Journal, lead: Any) -> None:
+    lead(journal, intended(journal))
+    before = journal.entry("k1")
+    with pytest.raises(KeyTaken) as caught:
+        journal.intend_again("k1", "a2", submission(), "f" * 16)
+    assert caught.value.entry == before
+    assert journal.entry("k1") == before
+
+
+def test_what_may_have_arrived_stays_uncertain_after_a_later_refusal(journal: Journal) -> None:
+    attempt = intended(journal)
+    journal.uncertain(attempt, ProviderUnavailable("reset"))
+    assert journal.entry("k1").ambiguous
+    journal.refused(attempt, Busy("full"))
+    entry = journal.entry("k1")
+    assert (entry.state, entry.ambiguous, entry.open) == (KeyState.UNCERTAIN, True, True)
+
+
+def test_only_a_job_clears_an_ambiguity(journal: Journal) -> None:
+    attempt = intended(journal)
+    journal.uncertain(attempt, SubmitUncertain("reset", key="k1"))
+    journal.uncertain(attempt, SubmitUncertain("still", key="k1"))
+    assert journal.accepted(attempt, job("42", key="k1"))
+    entry = journal.entry("k1")
+    assert (entry.state, entry.ambiguous, entry.error) == (State.QUEUED, False, None)
+    assert entry.attempts[0].error is None
+
+
+@pytest.mark.parametrize("kind", ["refused", "uncertain"])
+def test_a_job_is_not_taken_back_by_a_slower_process(journal: Journal, kind: str) -> None:
+    attempt = intended(journal)
+    journal.accepted(attempt, job("42", key="k1"))
+    getattr(journal, kind)(attempt, ProviderUnavailable("reset"))
+    entry = journal.entry("k1")
+    assert (entry.state, entry.ambiguous) == (State.QUEUED, False)
+    assert entry.attempts[0].state == "accepted"
+    assert entry.job is not None
+
+
+# Jobs.
+
+
+def test_one_vendor_id_has_one_owner(journal: Journal) -> None:
+    bought(journal, "k1", "a1", "42")
+    second = intended(journal, "k2", "a2")
+    assert journal.accepted(second, job("42", key="k2")) is False
+    entry = journal.entry("k2")
+    assert (entry.state, entry.job) == (KeyState.INTENDED, None)
+    assert journal.entry("k1").job is not None
+
+
+def test_the_same_vendor_id_at_another_account_is_another_job(journal: Journal) -> None:
+    bought(journal, "k1", "a1", "42")
+    other = journal.intend(purchase("k2"), "a2", submission(), "e" * 16)
+    assert journal.accepted(other, job("42", key="k2", fingerprint="e" * 16))
+
+
+def test_accepting_the_same_job_twice_is_no_harm(journal: Journal) -> None:
+    attempt = bought(journal, "k1", "a1", "42")
+    assert journal.accepted(attempt, job("42", key="k1"))
+    assert journal.entry("k1").state is State.QUEUED
+
+
+TERMINAL = [State.SUCCEEDED, State.FAILED, State.BLOCKED, State.GONE]
+
+
+@pytest.mark.parametrize("last", TERMINAL)
+@pytest.mark.parametrize("later", list(State))
+def test_a_terminal_state_is_never_taken_back(journal: Journal, last: State, later: State) -> None:
+    attempt = bought(journal, "k1", "a1", "42")
+    journal.observed(job("42", key="k1"), seen(last, "last"), COST)
+    journal.observed(job("42", key="k1"), seen(later, "later"), attrs.evolve(COST, usd=None))
+    assert journal.accepted(attempt, job("42", key="k1"))
+    entry = journal.entry("k1")
+    assert (entry.state, entry.word, entry.cost) == (last, "last", COST)
+    assert entry.open is (last is State.SUCCEEDED)
+
+
+def test_observations_follow_one_another_and_keep_the_cost(journal: Journal) -> None:
+    bought(journal, "k1", "a1", "42")
+    for state in (State.RUNNING, State.UNKNOWN, State.QUEUED):
+        journal.observed(job("42", key="k1"), seen(state, state.name), COST)
+        journal.observed(job("42", key="k1"), seen(state, state.name))
+        entry = journal.entry("k1")
+        assert (entry.state, entry.word, entry.cost, entry.open) == (state, state.name, COST, True)
+
+
+def test_a_failure_keeps_its_error_and_its_bill(journal: Journal) -> None:
+    bought(journal, "k1", "a1", "42")
+    journal.observed(
+        job("42", key="k1"), seen(State.BLOCKED, "7", billed=Billed.NO, message="policy")
+    )
+    entry = journal.entry("k1")
+    assert entry.error is not None
+    assert (entry.error["error"], entry.error["billed"], entry.error["job"]) == (
+        "ContentBlocked",
+        "no",
+        "42",
+    )
+
+
+def test_a_delivered_result_is_owed_no_more(journal: Journal) -> None:
+    bought(journal, "k1", "a1", "42")
+    journal.observed(job("42", key="k1"), seen(State.SUCCEEDED))
+    assert journal.entry("k1").open
+    journal.delivered("k1", Path("/out/a.mp4"), "ab" * 32)
+    entry = journal.entry("k1")
+    assert (entry.delivered, entry.sha256, entry.open) == ("/out/a.mp4", "ab" * 32, False)
+
+
+# Looking things up.
+
+
+@pytest.fixture
+def stocked(journal: Journal) -> Journal:
+    bought(journal, "order-17", "a1", "901")
+    bought(journal, "order-170", "a2", "902")
+    bought(journal, "order-2", "a3", "903")
+    bought(journal, "902", "a4", "904")
+    return journal
+
+
+@pytest.mark.parametrize(
+    ("reference", "key"),
+    [
+        ("order-17", "order-17"),
+        ("order-170", "order-170"),
+        ("order-2", "order-2"),
+        ("901", "order-17"),
+        ("903", "order-2"),
+        ("904", "902"),
+        ("902", "902"),
+    ],
+)
+def test_a_purchase_is_found_by_key_beginning_or_job_id(
+    stocked: Journal, reference: str, key: str
+) -> None:
+    assert stocked.find(reference).key == key
+
+
+@pytest.mark.parametrize("reference", ["order-", "o", "order-1", "nothing", "90", "%", "order_17"])
+def test_an_ambiguous_or_unknown_reference_is_refused(stocked: Journal, reference: str) -> None:
+    if reference == "90":
+        assert stocked.find(reference).key == "902"
+        return
+    with pytest.raises(InvalidRequest) as caught:
+        stocked.find(reference)
+    assert (caught.value.field, caught.value.value) == ("job", reference)
+    counted = {"order-": "3 purchases", "o": "3 purchases", "order-1": "2 purchases"}
+    assert counted.get(reference, "nothing") in caught.value.message
+
+
+def test_an_unknown_key_is_refused(journal: Journal) -> None:
+    with pytest.raises(InvalidRequest, match="no key 'k9'"):
+        journal.entry("k9")
+
+
+def test_identical_requests_are_listed_together_oldest_first(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter([30.0, 10.0, 20.0])
+    monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda: next(ticks)))
+    intended(journal, "k1", "a1", request="same")
+    intended(journal, "k2", "a2", request="other")
+    intended(journal, "k3", "a3", request="same")
+    assert [e.key for e in journal.entries()] == ["k2", "k3", "k1"]
+    assert [e.key for e in journal.entries(request="same")] == ["k3", "k1"]
+    assert journal.entries(request="none") == []
+
+
+# What is wrong with the file.
+
+
+def test_a_journal_of_a_newer_program_is_refused_and_left_alone(path: Path) -> None:
+    with Journal(path) as journal:
+        intended(journal)
+        journal._db.execute("PRAGMA user_version=2")
+    with pytest.raises(JournalError, match="has schema 2; this motionkit knows 1") as caught:
+        Journal(path)
+    assert caught.value.hint == "upgrade motionkit, or name another journal in the configuration"
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT count(*) FROM purchases").fetchone() == (1,)
+    other.close()
+
+
+@pytest.mark.parametrize("content", [b"this is no database" * 100, bytes(4096) + b"x"])
+def test_a_corrupt_file_is_said_to_be_one_and_left_alone(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match="cannot open the journal") as caught:
+        Journal(path)
+    assert str(path) in caught.value.message
+    assert path.read_bytes() == content
+
+
+def test_a_file_that_is_corrupt_inside_is_said_to_be_one(path: Path) -> None:
+    with Journal(path) as journal:
+        for number in range(50):
+            intended(journal, f"k{number}", f"a{number}")
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
+    with pytest.raises(JournalError), Journal(path) as journal:
+        intended(journal, "new", "new")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("state", "bogus"), ("quote", "{"), ("quote", '{"low": 7}'), ("description", "["),
+     ("cost", "[]"), ("error", "not json")],
+)  # fmt: skip
+def test_a_row_that_makes_no_sense_is_said_to_be_corrupt(
+    journal: Journal, column: str, value: str
+) -> None:
+    intended(journal)
+    journal._db.execute(f"UPDATE purchases SET {column}=?", (value,))  # noqa: S608 - from the table
+    with pytest.raises(JournalError, match="cannot read the journal"):
+        journal.entry("k1")
+
+
+def test_a_folder_that_cannot_be_written_is_said_to_be_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", read_only)
+    with pytest.raises(JournalError, match="Read-only file system") as caught:
+        Journal(path)
+    assert caught.value.billed is Billed.NO
+
+
+def test_a_file_in_the_place_of_the_folder_is_an_error_of_the_journal(tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    with pytest.raises(JournalError, match="cannot open the journal"):
+        Journal(tmp_path / "state" / "journal.db")
+
+
+def test_a_file_that_becomes_read_only_refuses_to_write_ahead(journal: Journal) -> None:
+    journal._db.execute("PRAGMA query_only=ON")
+    with pytest.raises(JournalError, match="cannot write ahead to the journal") as caught:
+        intended(journal)
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("nothing was sent")
+    journal._db.execute("PRAGMA query_only=OFF")
+    intended(journal)
+
+
+def test_a_lock_held_by_another_ends_as_an_error_and_heals(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUSY_TIMEOUT", 0.05)
+    with Journal(path) as journal:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalError, match="database is locked"):
+            intended(journal)
+        with pytest.raises(JournalError, match="cannot open the journal"):
+            Journal(path)
+        assert journal.entries() == []  # reading is not hindered
+        other.execute("ROLLBACK")
+        other.close()
+        intended(journal)
+
+
+def test_a_full_disk_is_an_error_and_heals(journal: Journal) -> None:
+    pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
+    journal._db.execute(f"PRAGMA max_page_count={pages}")
+    big = submission(warnings=("x" * 100_000,))
+    with pytest.raises(JournalError, match="full"):
+        journal.intend(purchase(), "a1", big, "f" * 16)
+    journal._db.execute("PRAGMA max_page_count=1000000")
+    assert journal.entries() == []
+    intended(journal)
+
+
+def test_a_commit_that_fails_leaves_the_journal_usable(path: Path) -> None:
+    class Failing(sqlite3.Connection):
+        fail = False
+
+        def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+            if sql == "COMMIT" and self.fail:
+                type(self).fail = False
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().execute(sql, *args)
+
+    with Journal(path) as journal:
+        journal._db.close()
+        journal._db = sqlite3.connect(path, isolation_level=None, factory=Failing)
+        journal._db.row_factory = sqlite3.Row
+        Failing.fail = True
+        with pytest.raises(JournalError, match="disk I/O error"):
+            intended(journal)
+        assert journal.entries() == []
+        intended(journal)
+        assert [e.key for e in journal.entries()] == ["k1"]
+
+
+def test_a_closed_journal_is_an_error_and_not_a_crash(path: Path) -> None:
+    journal = Journal(path)
+    journal.close()
+    with pytest.raises(JournalError):
+        intended(journal)
+    with pytest.raises(JournalError):
+        journal.entries()
+
+
+# Sharing.
+
+
+def test_threads_share_one_journal_and_one_wins_each_key(journal: Journal) -> None:
+    start = threading.Barrier(4)
+    outcomes: list[str] = []
+
+    def work(worker: int) -> None:
+        start.wait()
+        for number in range(10):
+            try:
+                intended(journal, f"k{number}", f"a{worker}-{number}")
+                outcomes.append("won")
+            except KeyTaken as taken:
+                outcomes.append(f"lost to {len(taken.entry.attempts)}")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["lost to 1"] * 30 + ["won"] * 10
+    assert len(journal.entries()) == 10
+
+
+WORKER = """
+import pathlib, sys
+from motionkit.journal import (Journal)
+from motionkit.ledger import (KeyTaken, Purchase)
+from motionkit.model import (Call, Submission)
+paid = Call("POST", "/buy", paid=True)
+won = 0
+with Journal(pathlib.Path(sys.argv[1])) as journal:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(25):
+        wanted = Purchase(key=f"k{number}", request="r", via="shop", description={})
+        ready = Submission("fake", "shop", "mimic", "m1", paid)
+        try:
+            journal.intend(wanted, f"{sys.argv[2]}-{number}", ready, "f")
+            won += 1
+        except KeyTaken:
+            pass
+print(won)
+"""
+
+
+def test_processes_share_one_file_and_one_wins_each_key(path: Path) -> None:
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(path), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("a", "b")
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    won = [int(worker.communicate(timeout=20)[0]) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0]
+    assert sum(won) == 25
+    with Journal(path) as journal:
+        entries = journal.entries()
+    assert len(entries) == 25
+    assert all(len(entry.attempts) == 1 for entry in entries)
+
+
+# The upload cache.
+
+
+def test_an_upload_is_remembered_for_its_lifetime(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda: now[0]))
+    journal.put_upload("f", "image", "aa", "token 1")
+    assert journal.get_upload("f", "image", "aa") == "token 1"
+    for other in (("g", "image", "aa"), ("f", "video", "aa"), ("f", "image", "bb")):
+        assert journal.get_upload(*other) is None
+    now[0] += 6 * 3600 - 1
+    assert journal.get_upload("f", "image", "aa") == "token 1"
+    now[0] += 1
+    assert journal.get_upload("f", "image", "aa") is None
+    journal.put_upload("f", "image", "aa", "token 2")
+    assert journal.get_upload("f", "image", "aa") == "token 2"
+
+
+# Secrets.
+
+
+def test_no_secret_and_no_signed_query_is_in_the_file(path: Path) -> None:
+    planted = Secret("sk-planted-0123456789")
+    signed = "https://h.example/clip.mp4?Signature=c2lnbmVk"
+    request = Mimic("https://h.example/hero.png?Signature=c2lnbmVk", signed, prompt=f"as {signed}")
+    call = attrs.evolve(PAID, json={"video_url": signed, "echo": str.__str__(planted)})
+    echo = planted.encode().decode()
+    ready: Submission = submission(call=call, calls=(call,), warnings=(f"uses {signed} {echo}",))
+    with Journal(path) as journal:
+        made = journal.intend(purchase(description=request.describe()), "a1", ready, "f" * 16)
+        assert made.submission == ready  # this process can still send it
+        journal.uncertain(made, ProviderUnavailable(f"at {signed}", hint=echo, raw={"echo": echo}))
+        journal.accepted(made, job("42", key="k1"))
+        journal.observed(job("42", key="k1"), seen(State.FAILED, "8", message=f"{signed} {echo}"))
+        entry: Entry = journal.entry("k1")
+        assert not entry.attempts[0].whole  # a masked call must not be sent again
+        journal._db.execute("PRAGMA wal_checkpoint(FULL)")
+        content = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert b"https://h.example/clip.mp4?***" in content
+    assert b"c2lnbmVk" not in content
+    assert b"planted" not in content

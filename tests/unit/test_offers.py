@@ -1,0 +1,443 @@
+"""Offers are data: read with a path in every complaint, fitted, and priced."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+from support import clip, picture
+
+from motionkit import offers
+from motionkit.errors import Billed, ConfigError, InvalidRequest, Unsupported
+from motionkit.media import Facts, Generated
+from motionkit.money import Basis, Quote, Rates, Unit
+from motionkit.offers import Cell, Offer, Price, Slot
+from motionkit.operations import Mimic
+from motionkit_pixverse.adapter import PixVerse
+
+TEXT = """
+[[offer]]
+operation = "mimic"
+model = "m1"
+path = "/buy"
+source = "https://vendor.example/mimic"
+default = true
+fields = { quality = "q", seed = "seed" }
+fixed = { mode = "std" }
+defaults = { quality = "540p" }
+allowed = { quality = ["360p", "540p"] }
+expected_seconds = 90
+
+[offer.media.image]
+field = "img"
+kind = "image"
+formats = ["png"]
+
+[offer.price]
+unit = "credit"
+basis = "listed"
+source = "https://vendor.example/prices"
+as_of = 2026-11-21
+seconds_of = "video"
+cells = [{ when = { quality = "540p" }, per = "second", amount = "1.50" }]
+"""
+READ = Offer(
+    operation="mimic",
+    model="m1",
+    path="/buy",
+    source="https://vendor.example/mimic",
+    default=True,
+    fields={"quality": "q", "seed": "seed"},
+    fixed={"mode": "std"},
+    defaults={"quality": "540p"},
+    allowed={"quality": ("360p", "540p")},
+    media={"image": Slot("img", "image", ("png",))},
+    price=Price(
+        Unit.CREDIT,
+        Basis.LISTED,
+        "https://vendor.example/prices",
+        dt.date(2026, 11, 21),
+        (Cell(Decimal("1.50"), "second", {"quality": "540p"}),),
+        seconds_of="video",
+    ),
+    expected_seconds=90.0,
+)
+SOLD = Offer(
+    operation="mimic",
+    model="m1",
+    path="/buy",
+    source="https://vendor.example/mimic",
+    fields={"quality": "q", "seed": "seed", "prompt": "text"},
+    fixed={"mode": "std", "q": "overridden by the request"},
+    defaults={"quality": "540p"},
+    allowed={"quality": ("360p", "540p"), "seed": (1, 2)},
+    media={
+        "image": Slot(
+            "img", "image", ("png", "jpeg"), max_bytes=1000, warn_bytes=500, max_side=100
+        ),
+        "video": Slot("vid", "video", ("mp4",), generated="source_id", max_seconds=30),
+    },
+)
+IMAGE = Facts("hero.png", "image", "png", "png", 100, 100, None, 500, "aa")
+VIDEO = Facts("dance.mp4", "video", "mp4", "h264", 1000, 1000, 30.0, 10**9, "bb")
+FACTS = {"image": IMAGE, "video": VIDEO}
+
+
+def wanted(**values: Any) -> Mimic:
+    return Mimic(
+        **{"image": "https://h.example/i.png", "video": "https://h.example/v.mp4"} | values
+    )
+
+
+# Reading.
+
+
+def test_an_offer_is_read_as_it_is_written() -> None:
+    assert offers.parse_offers(TEXT, name="x/offers.toml") == (READ,)
+
+
+def test_a_file_without_offers_sells_nothing() -> None:
+    assert offers.parse_offers("# nothing yet", name="x") == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('path = "/buy"', "", "required field missing @ $[0].path"),
+        ('path = "/buy"', "path = 7", "invalid value for type, expected str @ $[0].path"),
+        ('path = "/buy"', 'path = "/buy"\nspeed = 3', "extra fields found (speed) @ $[0]"),
+        ('kind = "image"', 'kind = "film"', "@ $[0].media['image'].kind"),
+        ('formats = ["png"]', "formats = [7]", "@ $[0].media['image'].formats[0]"),
+        ('amount = "1.50"', "amount = 1.5", "@ $[0].price.cells[0].amount"),
+        ('amount = "1.50"', 'amount = "cheap"', "@ $[0].price.cells[0].amount"),
+        ('per = "second"', 'per = "hour"', "@ $[0].price.cells[0].per"),
+        ('unit = "credit"', 'unit = "euro"', "@ $[0].price.unit"),
+        ("as_of = 2026-11-21", 'as_of = "soon"', "@ $[0].price.as_of"),
+        ("default = true", "default = 1", "@ $[0].default"),
+        ("[[offer]]", "[[offer", "(at line 2"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named_with_file_and_path(old: str, new: str, said: str) -> None:
+    assert old in TEXT
+    with pytest.raises(ConfigError) as caught:
+        offers.parse_offers(TEXT.replace(old, new), name="shop/offers.toml")
+    assert caught.value.message.startswith("shop/offers.toml: ")
+    assert said in caught.value.message
+
+
+# Picking.
+
+
+def row(operation: str, model: str, default: bool = False) -> Offer:
+    return attrs.evolve(SOLD, operation=operation, model=model, default=default)
+
+
+ROWS = (row("mimic", "m1"), row("mimic", "m2", True), row("modify", "m1", True), row("swap", "s"))
+
+
+@pytest.mark.parametrize(
+    ("operation", "model", "expected"),
+    [
+        ("mimic", None, ROWS[1]),
+        ("mimic", "m1", ROWS[0]),
+        ("mimic", "m2", ROWS[1]),
+        ("modify", None, ROWS[2]),
+        ("modify", "m1", ROWS[2]),
+        ("swap", "s", ROWS[3]),
+    ],
+)
+def test_a_target_means_one_row(operation: str, model: str | None, expected: Offer) -> None:
+    assert offers.pick(ROWS, operation, model, target="shop") == expected
+
+
+@pytest.mark.parametrize(
+    ("operation", "model", "said"),
+    [
+        ("mimic", "m9", "shop/m9 does not offer mimic with m9; it has m1, m2"),
+        ("swap", None, "shop does not offer swap; it has s"),
+        ("upscale", None, "shop does not offer upscale; it has nothing"),
+    ],
+)
+def test_what_is_not_sold_is_unsupported_and_says_what_is(
+    operation: str, model: str | None, said: str
+) -> None:
+    target = f"shop/{model}" if model else "shop"
+    with pytest.raises(Unsupported) as caught:
+        offers.pick(ROWS, operation, model, target=target)
+    assert caught.value.message == said
+    assert (caught.value.field, caught.value.value) == ("via", target)
+
+
+# Fitting.
+
+
+def test_a_fit_fills_defaults_and_maps_to_the_vendors_fields() -> None:
+    fitted = offers.fit(wanted(seed=2, prompt="dance"), SOLD, FACTS)
+    assert fitted.values == {"quality": "540p", "seed": 2, "prompt": "dance"}
+    assert fitted.body == {"mode": "std", "q": "540p", "seed": 2, "text": "dance"}
+    assert fitted.offer is SOLD
+    assert fitted.facts is FACTS
+    assert fitted.warnings == ()
+
+
+def test_a_request_overrides_a_default() -> None:
+    assert offers.fit(wanted(quality="360p"), SOLD, FACTS).body["q"] == "360p"
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "value"),
+    [
+        ({"keep_audio": True}, "keep_audio", "True"),
+        ({"keep_audio": False}, "keep_audio", "False"),
+        ({"orientation": "image"}, "orientation", "image"),
+    ],
+)
+def test_a_field_that_the_target_cannot_express_is_unsupported(
+    values: dict[str, Any], field: str, value: str
+) -> None:
+    with pytest.raises(Unsupported) as caught:
+        offers.fit(wanted(**values), SOLD, FACTS)
+    assert (caught.value.field, caught.value.value) == (field, value)
+    assert caught.value.limit == "image, prompt, quality, seed, video"
+    assert caught.value.billed is Billed.NO
+
+
+def test_a_media_argument_that_the_target_does_not_take_is_unsupported() -> None:
+    offer = attrs.evolve(SOLD, media={"image": SOLD.media["image"]})
+    with pytest.raises(Unsupported, match="m1 takes no video") as caught:
+        offers.fit(wanted(), offer, FACTS)
+    assert caught.value.field == "video"
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "value", "limit"),
+    [
+        ({"quality": "8k"}, "quality", "8k", "360p, 540p"),
+        ({"seed": 3}, "seed", "3", "1, 2"),
+    ],
+)
+def test_a_value_that_the_target_does_not_take_is_refused_with_what_it_takes(
+    values: dict[str, Any], field: str, value: str, limit: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        offers.fit(wanted(**values), SOLD, FACTS)
+    assert type(caught.value) is InvalidRequest
+    assert (caught.value.field, caught.value.value, caught.value.limit) == (field, value, limit)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "value", "limit"),
+    [
+        ("image", {"container": "heic"}, "heic", "png, jpeg"),
+        ("image", {"kind": "video", "container": "mp4"}, "mp4", "png, jpeg"),
+        ("image", {"size": 1001}, "1001 bytes", "at most 1000 bytes"),
+        ("image", {"width": 101}, "101 pixels", "at most 100 pixels"),
+        ("image", {"height": 101}, "101 pixels", "at most 100 pixels"),
+        ("video", {"seconds": 30.001}, "30.001 seconds", "at most 30.0 seconds"),
+        ("video", {"container": "webm"}, "webm", "mp4"),
+    ],
+)
+def test_media_beyond_a_limit_are_refused_with_the_limit(
+    name: str, change: dict[str, Any], value: str, limit: str
+) -> None:
+    offer = attrs.evolve(
+        SOLD, media={**SOLD.media, "video": attrs.evolve(SOLD.media["video"], max_seconds=30.0)}
+    )
+    facts = FACTS | {name: attrs.evolve(FACTS[name], **change)}
+    with pytest.raises(InvalidRequest) as caught:
+        offers.fit(wanted(), offer, facts)
+    assert (caught.value.field, caught.value.value, caught.value.limit) == (name, value, limit)
+    assert facts[name].label in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("image", {"size": 1000}),
+        ("image", {"width": 100, "height": 100}),
+        ("image", {"container": "jpeg"}),
+        ("video", {"seconds": 30.0}),
+        ("video", {"size": 10**12}),
+    ],
+)
+def test_media_at_a_limit_pass(name: str, change: dict[str, Any]) -> None:
+    facts = FACTS | {name: attrs.evolve(FACTS[name], **change)}
+    assert offers.fit(wanted(), SOLD, facts).facts[name] == facts[name]
+
+
+@pytest.mark.parametrize(
+    ("size", "warnings"),
+    [
+        (500, ()),
+        (501, ("image: 501 bytes; one of the vendor's pages limits it to 500 bytes",)),
+    ],
+)
+def test_a_size_on_which_the_vendors_pages_disagree_is_warned_about(
+    size: int, warnings: tuple[str, ...]
+) -> None:
+    facts = FACTS | {"image": attrs.evolve(IMAGE, size=size)}
+    assert offers.fit(wanted(), SOLD, facts).warnings == warnings
+
+
+def test_what_could_not_be_measured_is_warned_about_and_passes() -> None:
+    unmeasured = attrs.evolve(
+        VIDEO, seconds=None, width=None, height=None, missing="measuring it needs motionkit[media]"
+    )
+    fitted = offers.fit(wanted(), SOLD, FACTS | {"video": unmeasured})
+    assert fitted.warnings == (
+        "video: pixels and seconds are unchecked: measuring it needs motionkit[media]",
+    )
+
+
+def test_what_is_not_here_passes_unchecked() -> None:
+    request = wanted()
+    assert offers.fit(request, SOLD, offers.inspect(request)).warnings == ()
+
+
+def test_a_generated_video_goes_only_where_the_vendor_takes_one() -> None:
+    request = wanted(video=Generated("42"))
+    assert offers.fit(request, SOLD, offers.inspect(request)).body["q"] == "540p"
+    request = wanted(image=Generated("42"))
+    with pytest.raises(Unsupported) as caught:
+        offers.fit(request, SOLD, offers.inspect(request))
+    assert (caught.value.field, caught.value.value) == ("image", "job 42")
+
+
+def test_inspect_looks_at_every_media_argument_and_names_the_field() -> None:
+    facts = offers.inspect(Mimic(image=picture(), video=clip(1.0)))
+    assert {name: (f.kind, f.seconds) for name, f in facts.items()} == {
+        "image": ("image", None),
+        "video": ("video", 1.0),
+    }
+    with pytest.raises(InvalidRequest) as caught:
+        offers.inspect(Mimic(image=picture(), video=b"text"))
+    assert caught.value.field == "video"
+
+
+# Pricing: literal cases of a published price.
+
+ROUNDED = "9.4 s are taken as 10 s: that seconds round up is inferred"
+PAGE = "https://docs.platform.pixverse.ai/how-to-use-mimic"
+
+
+def priced(
+    seconds: float | None, quality: str | None = None, rates: Rates | None = None, missing: str = ""
+) -> Quote:
+    offer = offers.pick(PixVerse.offers, "mimic", None, target="pixverse")
+    image = Facts("hero.png", "image", "png", "png", 512, 512, None, 1000, "aa")
+    video = Facts(
+        "dance.mp4", "video", "mp4", "h264", 640, 480, seconds, 1000, "bb", missing=missing
+    )
+    fitted = offers.fit(wanted(quality=quality), offer, {"image": image, "video": video})
+    quoted = offers.quote(fitted, rates or Rates(credit=Decimal("0.01")))
+    assert quoted is not None
+    return quoted
+
+
+@pytest.mark.parametrize(
+    ("seconds", "quality", "low", "high", "usd", "notes"),
+    [
+        (4.0, "540p", "40", "40", "0.40", ()),
+        (4.0, None, "40", "40", "0.40", ()),
+        (9.4, "540p", "94", "100", "1.00", (ROUNDED,)),
+        (30.0, "720p", "360", "360", "3.60", ()),
+        (5.0, "360p", "45", "45", "0.45", ()),
+        (0.1, "540p", "1", "10", "0.10",
+         ("0.1 s are taken as 1 s: that seconds round up is inferred",)),
+    ],
+)  # fmt: skip
+def test_a_published_price_gives_these_amounts(  # noqa: PLR0917 - the columns of a table
+    seconds: float, quality: str | None, low: str, high: str, usd: str, notes: tuple[str, ...]
+) -> None:
+    quoted = priced(seconds, quality)
+    assert (quoted.low, quoted.likely, quoted.high) == (Decimal(low), Decimal(high), Decimal(high))
+    assert (quoted.usd_likely, quoted.usd_high) == (Decimal(usd), Decimal(usd))
+    assert quoted.usd_low == Decimal(low) / 100
+    assert quoted.unit is Unit.CREDIT
+    assert quoted.basis is Basis.LISTED
+    assert quoted.source == PAGE
+    assert quoted.as_of == dt.date(2026, 11, 21)
+    assert quoted.notes == notes
+
+
+def test_amounts_are_shown_without_an_exponent() -> None:
+    quoted = priced(10.0)
+    assert [str(quoted.low), str(quoted.likely), str(quoted.high)] == ["100", "100", "100"]
+
+
+def test_unknown_seconds_give_no_amount_and_say_the_rate() -> None:
+    quoted = priced(None, missing="measuring it needs motionkit[media]")
+    assert (quoted.low, quoted.likely, quoted.high) == (None, None, None)
+    assert (quoted.usd_low, quoted.usd_likely, quoted.usd_high) == (None, None, None)
+    assert quoted.notes == (
+        (
+            "the seconds of video are unknown (measuring it needs motionkit[media]); "
+            "10 credits per second"
+        ),
+    )
+
+
+def test_an_accounts_own_rate_makes_its_dollars() -> None:
+    assert priced(4.0, rates=Rates(credit=Decimal("0.005"))).usd_high == Decimal("0.200")
+    unknown = priced(4.0, rates=Rates())
+    assert (unknown.high, unknown.usd_high) == (Decimal(40), None)
+
+
+ESTIMATED = Price(
+    Unit.USD,
+    Basis.ESTIMATED,
+    "https://vendor.example/average",
+    dt.date(2026, 11, 1),
+    (
+        Cell(Decimal("0.10"), "second", {"quality": "540p"}, "low"),
+        Cell(Decimal("0.15"), "second", {"quality": "540p"}, "high"),
+        Cell(Decimal("2.03"), "run", bound="likely"),
+    ),
+    seconds_of="video",
+    note="an average over all clips",
+)
+
+
+def estimated(seconds: float | None) -> Quote | None:
+    offer = attrs.evolve(SOLD, price=ESTIMATED)
+    facts = FACTS | {"video": attrs.evolve(VIDEO, seconds=seconds)}
+    return offers.quote(offers.fit(wanted(), offer, facts), Rates())
+
+
+def test_an_estimate_per_run_has_bounds_of_its_own() -> None:
+    quoted = estimated(9.4)
+    assert quoted is not None
+    assert (quoted.low, quoted.likely, quoted.high) == (
+        Decimal("0.94"),
+        Decimal("2.03"),
+        Decimal("1.50"),
+    )
+    assert (quoted.usd_low, quoted.usd_likely, quoted.usd_high) == (
+        Decimal("0.94"),
+        Decimal("2.03"),
+        Decimal("1.50"),
+    )
+    assert (quoted.basis, quoted.unit) == (Basis.ESTIMATED, Unit.USD)
+    assert quoted.notes == (ROUNDED, "an average over all clips")
+
+
+def test_an_estimate_per_run_needs_no_seconds_but_its_bounds_do() -> None:
+    quoted = estimated(None)
+    assert quoted is not None
+    assert (quoted.low, quoted.likely, quoted.high) == (None, Decimal("2.03"), None)
+    assert quoted.notes[0].startswith("the seconds of video are unknown")
+
+
+def test_no_price_is_no_quote() -> None:
+    assert offers.quote(offers.fit(wanted(), SOLD, FACTS), Rates()) is None
+
+
+def test_values_that_no_price_covers_give_no_amount() -> None:
+    price = attrs.evolve(ESTIMATED, cells=ESTIMATED.cells[:2])
+    fitted = offers.fit(wanted(quality="360p"), attrs.evolve(SOLD, price=price), FACTS)
+    quoted = offers.quote(fitted, Rates())
+    assert quoted is not None
+    assert (quoted.low, quoted.likely, quoted.high) == (None, None, None)

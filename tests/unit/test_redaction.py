@@ -1,0 +1,133 @@
+"""Secrets reach the wire and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from motionkit.redaction import Secret, redact, redact_data, redact_urls
+
+PLANTED = "sk-live-4f9a2b7c"
+
+
+def test_a_secret_is_the_real_text_on_the_wire() -> None:
+    secret = Secret(PLANTED)
+    assert isinstance(secret, str)
+    assert secret.encode() == b"sk-live-4f9a2b7c"
+    assert secret == PLANTED
+    assert len(secret) == 16
+    assert b"API-KEY: " + secret.encode("latin-1") == b"API-KEY: sk-live-4f9a2b7c"
+
+
+@pytest.mark.parametrize(
+    ("show", "expected"),
+    [
+        (repr, "Secret('***')"),
+        (str, "***"),
+        (format, "***"),
+        (lambda s: f"{s}", "***"),
+        (lambda s: f"{s!r}", "Secret('***')"),
+        (lambda s: f"{s:>5}", "  ***"),
+        (lambda s: "key=%s" % s, "key=***"),  # noqa: UP031 - the old way leaks too if not masked
+        ("key={}".format, "key=***"),
+        (lambda s: str({"k": s}), "{'k': Secret('***')}"),
+        (lambda s: str([s, (s,)]), "[Secret('***'), (Secret('***'),)]"),
+        (lambda s: json.dumps(redact_data({"k": s})), '{"k": "***"}'),
+        (lambda s: pickle.loads(pickle.dumps(s)), "***"),  # noqa: S301 - our own bytes
+        (copy.copy, "***"),
+        (copy.deepcopy, "***"),
+    ],
+)
+def test_every_way_of_showing_a_secret_gives_the_mask(
+    show: Callable[[Secret], Any], expected: str
+) -> None:
+    assert show(Secret(PLANTED)) == expected
+
+
+def test_a_pickle_holds_no_byte_of_the_secret() -> None:
+    assert PLANTED.encode() not in pickle.dumps({"k": Secret(PLANTED)})
+
+
+def test_a_log_line_masks_a_secret(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        logging.getLogger("planted").warning("using %s", Secret(PLANTED))
+    assert caplog.messages == ["using ***"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("nothing here", "nothing here"),
+        (f"the key {PLANTED} is wrong", "the key *** is wrong"),
+        (f"{PLANTED}{PLANTED}", "******"),
+        ("see https://h.example/a?sig=1&x=2 now", "see https://h.example/a?*** now"),
+        ("http://127.0.0.1:80/a?b", "http://127.0.0.1:80/a?***"),
+        ("HTTPS://H.example/a?sig=1", "HTTPS://H.example/a?***"),
+        ('{"url": "https://h.example/a?sig=1"}', '{"url": "https://h.example/a?***"}'),
+        ("<a href='https://h.example/?sig=1'>", "<a href='https://h.example/?***'>"),
+        ("https://h.example/a?x=1#part", "https://h.example/a?***"),
+        ("https://h.example/plain", "https://h.example/plain"),
+        ("https://user:pass@h.example/a", "https://***@h.example/a"),
+        ("https://user:pass@h.example/a?b=1", "https://***@h.example/a?***"),
+        ("two https://a.example/?q=1 https://b.example/?q=2",
+         "two https://a.example/?*** https://b.example/?***"),
+        ("is it so? yes", "is it so? yes"),
+    ],
+)  # fmt: skip
+def test_redact_masks_known_secrets_queries_and_credentials(text: str, expected: str) -> None:
+    Secret(PLANTED)
+    assert redact(text) == expected
+
+
+def test_redact_urls_leaves_the_rest_alone() -> None:
+    Secret(PLANTED)
+    assert redact_urls(f"{PLANTED} https://h/?q={PLANTED}") == f"{PLANTED} https://h/?***"
+
+
+def test_a_secret_that_begins_another_does_not_leave_the_others_tail() -> None:
+    short, long = "sk-twin-aaaa", "sk-twin-aaaa-and-a-tail"
+    for number in range(20):  # the order of a set depends on the process
+        Secret(short + "x" * number)
+    Secret(short)
+    Secret(long)
+    assert redact(f"key {long}!") == "key ***!"
+
+
+def test_a_short_word_is_not_masked_everywhere() -> None:
+    Secret("abc")
+    assert redact("abc abcd") == "abc abcd"
+
+
+def test_redact_data_keeps_the_shape_and_what_is_not_text() -> None:
+    Secret(PLANTED)
+    data = {"a": PLANTED, "b": ["https://h.example/?s=1", 7, None, True, ({"c": PLANTED},)]}
+    assert redact_data(data) == {
+        "a": "***",
+        "b": ["https://h.example/?***", 7, None, True, [{"c": "***"}]],
+    }
+
+
+def test_redacting_while_another_thread_makes_secrets_works() -> None:
+    stop = threading.Event()
+
+    def make() -> None:
+        number = 0
+        while not stop.is_set() and number < 20_000:
+            Secret(f"sk-thread-{number}")
+            number += 1
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    try:
+        for _ in range(50):
+            assert redact("plain") == "plain"
+    finally:
+        stop.set()
+        thread.join()

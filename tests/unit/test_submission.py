@@ -1,0 +1,507 @@
+"""One key's life, driven step by step by a scripted vendor."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from support import (
+    PAID,
+    Clock,
+    FakeProvider,
+    FindingProvider,
+    Interrupted,
+    job,
+    submission,
+)
+
+from motionkit import journal as ledger
+from motionkit.errors import (
+    Billed,
+    Busy,
+    InsufficientCredits,
+    JournalError,
+    MotionKitError,
+    ProtocolError,
+    ProviderUnavailable,
+    SubmitUncertain,
+)
+from motionkit.http import NotSent
+from motionkit.journal import Journal
+from motionkit.ledger import Entry, KeyTaken, Purchase
+from motionkit.model import Found, Job, KeyState, Never, NotSeen, SameId, State
+from motionkit.submission import Submitter
+
+BOUGHT = Purchase(key="order-17", request="r1", via="shop", description={"operation": "mimic"})
+START = 1_000_000.0
+
+
+def lost(message: str = "connection reset") -> ProviderUnavailable:
+    return ProviderUnavailable(message, account="shop", billed=Billed.UNKNOWN)
+
+
+def refusal() -> Busy:
+    return Busy("the limit is reached", code="500044", billed=Billed.NO)
+
+
+def unsent() -> NotSent:
+    return NotSent("connection refused", billed=Billed.NO)
+
+
+class Bench:
+    """A journal in a file, a clock, and a submitter for a provider."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = path
+        self.clock = Clock(START)
+        monkeypatch.setattr(ledger, "time", self)
+        self.journal = Journal(path)
+
+    def time(self) -> float:
+        return self.clock.now
+
+    def monotonic(self) -> float:
+        return self.clock.now
+
+    def submitter(self, provider: FakeProvider) -> Submitter:
+        plain: Any = provider  # scripts change `resend`, a constant in the contract
+        return Submitter(plain, self.journal, self.clock.sleep, self.clock)
+
+    def buy(self, provider: FakeProvider) -> Job:
+        return self.submitter(provider).buy(BOUGHT, submission())
+
+    def fail(self, provider: FakeProvider) -> Any:
+        with pytest.raises(MotionKitError) as caught:
+            self.buy(provider)
+        return caught.value
+
+    @property
+    def entry(self) -> Entry:
+        return self.journal.entry("order-17")
+
+    def own_elsewhere(self, vendor_id: str) -> None:
+        other = self.journal.intend(
+            attrs.evolve(BOUGHT, key="other"), "other", submission(), "f" * 16
+        )
+        assert self.journal.accepted(other, job(vendor_id, key="other"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    made = Bench(tmp_path / "journal.db", monkeypatch)
+    yield made
+    made.journal.close()
+
+
+def scripted(*steps: Any, resend: Any = None) -> FakeProvider:
+    made = FakeProvider("shop", None, None, *steps)
+    if resend is not None:
+        made.resend = resend
+    return made
+
+
+# The good end.
+
+
+def test_an_accepted_call_is_a_job_of_that_key_and_attempt(bench: Bench) -> None:
+    provider = scripted(job("42"))
+    got = bench.buy(provider)
+    (attempt,) = bench.entry.attempts
+    assert provider.sent == [attempt.id]
+    assert provider.bodies == [{"img_id": 7}]
+    assert (got.id, got.key, got.attempt_id) == ("42", "order-17", attempt.id)
+    assert (bench.entry.state, bench.entry.ambiguous) == (State.QUEUED, False)
+    assert bench.entry.job == got
+    assert (attempt.sends, attempt.first_sent, attempt.state) == (1, START, "accepted")
+    assert bench.clock.slept == []
+
+
+def test_the_attempt_is_on_disk_and_counted_before_the_call_leaves(bench: Bench) -> None:
+    provider = scripted(job("42"))
+    on_disk: list[Any] = []
+
+    def look(attempt_id: str) -> None:
+        with sqlite3.connect(bench.path) as other:
+            on_disk.extend(other.execute("SELECT id, state, sends, first_sent FROM attempts"))
+            on_disk.extend(other.execute("SELECT key, state FROM purchases"))
+        other.close()
+        assert on_disk == [
+            (attempt_id, "intended", 1, START),
+            ("order-17", "intended"),
+        ]
+
+    provider.before = look
+    bench.buy(provider)
+    assert len(on_disk) == 2
+
+
+def test_attempt_ids_are_uuids_and_differ(bench: Bench) -> None:
+    first = scripted(job("42"))
+    bench.buy(first)
+    second = scripted(job("43"))
+    bench.submitter(second).buy(attrs.evolve(BOUGHT, key="order-18"), submission())
+    assert first.sent != second.sent
+    for attempt_id in first.sent + second.sent:
+        assert len(attempt_id) == 36
+        assert attempt_id.count("-") == 4
+
+
+def test_a_key_that_exists_is_not_bought_again(bench: Bench) -> None:
+    bench.buy(scripted(job("42")))
+    again = scripted(job("43"))
+    with pytest.raises(KeyTaken) as caught:
+        bench.buy(again)
+    assert caught.value.entry.job is not None
+    assert caught.value.entry.job.id == "42"
+    assert again.sent == []
+
+
+# Nothing was bought.
+
+
+@pytest.mark.parametrize("error", [refusal(), InsufficientCredits("none left"), unsent()])
+def test_a_refusal_bought_nothing_and_comes_out_as_it_is(
+    bench: Bench, error: MotionKitError
+) -> None:
+    provider = scripted(error)
+    assert bench.fail(provider) is error
+    assert error.billed is Billed.NO
+    assert (bench.entry.state, bench.entry.ambiguous) == (KeyState.REFUSED, False)
+    assert bench.entry.attempts[0].state == "refused"
+    assert len(provider.sent) == 1
+    assert bench.clock.slept == []
+
+
+def test_a_new_attempt_after_a_refusal_has_a_new_attempt_id(bench: Bench) -> None:
+    provider = scripted(refusal(), refusal(), job("42"))
+    bench.fail(provider)
+    submitter = bench.submitter(provider)
+    with pytest.raises(Busy):
+        submitter.buy_again(bench.entry, submission())
+    other = submission(call=attrs.evolve(PAID, json={"img_id": 8}))
+    got = submitter.buy_again(bench.entry, other)
+    assert len(set(provider.sent)) == 3
+    assert [a.id for a in bench.entry.attempts] == provider.sent
+    assert [a.state for a in bench.entry.attempts] == ["refused", "refused", "accepted"]
+    assert provider.bodies == [{"img_id": 7}, {"img_id": 7}, {"img_id": 8}]
+    assert (got.key, got.attempt_id) == ("order-17", provider.sent[2])
+    assert bench.entry.state is State.QUEUED
+
+
+def test_a_job_is_not_bought_again_by_a_stale_entry(bench: Bench) -> None:
+    provider = scripted(refusal(), job("42"), job("43"))
+    bench.fail(provider)
+    stale = bench.entry
+    bench.submitter(provider).buy_again(stale, submission())
+    with pytest.raises(KeyTaken):
+        bench.submitter(provider).buy_again(stale, submission())
+    assert len(provider.sent) == 2
+
+
+# It may have arrived: the same id again.
+
+
+@pytest.mark.parametrize("losses", [1, 2])
+def test_the_same_attempt_id_is_sent_again_until_the_vendor_answers(
+    bench: Bench, losses: int
+) -> None:
+    provider = scripted(*[lost() for _ in range(losses)], job("42"))
+    got = bench.buy(provider)
+    assert len(provider.sent) == losses + 1
+    assert set(provider.sent) == {bench.entry.attempts[0].id}
+    assert provider.bodies == [{"img_id": 7}] * (losses + 1)
+    assert got.attempt_id == provider.sent[0]
+    assert (bench.entry.state, bench.entry.ambiguous) == (State.QUEUED, False)
+    assert bench.entry.attempts[0].sends == losses + 1
+    assert len(bench.entry.attempts) == 1
+    assert bench.clock.slept == [2.0] * losses
+
+
+def test_what_may_have_arrived_is_on_disk_before_anything_is_sent_again(bench: Bench) -> None:
+    provider = scripted(lost(), job("42"))
+    states: list[Any] = []
+
+    def look(_: str) -> None:
+        entry = bench.entry
+        states.append((entry.state, entry.ambiguous, entry.attempts[0].sends))
+
+    provider.before = look
+    bench.buy(provider)
+    assert states == [(KeyState.INTENDED, False, 1), (KeyState.UNCERTAIN, True, 2)]
+
+
+def assert_uncertain(bench: Bench, error: Any) -> None:
+    assert type(error) is SubmitUncertain
+    assert error.billed is Billed.UNKNOWN
+    assert (error.key, error.provider, error.account) == ("order-17", "fake", "shop")
+    entry = bench.entry
+    assert (entry.state, entry.ambiguous, entry.job) == (KeyState.UNCERTAIN, True, None)
+    assert entry.open
+    assert entry.attempts[-1].state == "uncertain"
+
+
+def test_it_is_sent_again_so_often_and_no_oftener(bench: Bench) -> None:
+    provider = scripted(lost("1"), lost("2"), lost("3"), job("42"))
+    error = bench.fail(provider)
+    assert len(provider.sent) == 3
+    assert_uncertain(bench, error)
+    assert error.message.endswith("the vendor did not confirm it: 3")
+    assert bench.entry.error is not None
+    assert bench.entry.error["error"] == "SubmitUncertain"
+
+
+@pytest.mark.parametrize(
+    ("window", "sent"),
+    [(120.0, 3), (4.0, 3), (3.9, 2), (2.0, 2), (1.9, 1), (0.0, 1)],
+)
+def test_nothing_is_sent_again_after_the_window(bench: Bench, window: float, sent: int) -> None:
+    provider = scripted(*[lost() for _ in range(5)], resend=SameId(window, 2))
+    assert_uncertain(bench, bench.fail(provider))
+    assert len(provider.sent) == sent
+
+
+def test_a_slow_call_counts_towards_the_window(bench: Bench) -> None:
+    provider = scripted(lost(), job("42"), resend=SameId(60.0, 2))
+    provider.before = lambda _: bench.clock.sleep(59.0)
+    assert_uncertain(bench, bench.fail(provider))
+    assert len(provider.sent) == 1
+
+
+def test_a_later_refusal_does_not_make_it_unbought(bench: Bench) -> None:
+    provider = scripted(lost(), refusal(), job("42"))
+    error = bench.fail(provider)
+    assert len(provider.sent) == 2
+    assert_uncertain(bench, error)
+    assert error.code == "500044"
+    with pytest.raises(KeyTaken):
+        bench.submitter(provider).buy_again(bench.entry, submission())
+    assert len(provider.sent) == 2
+
+
+def test_a_resend_that_did_not_leave_is_sent_again(bench: Bench) -> None:
+    provider = scripted(lost(), unsent(), job("42"))
+    assert bench.buy(provider).id == "42"
+    assert len(provider.sent) == 3
+
+
+def test_an_answer_that_cannot_be_read_may_have_bought(bench: Bench) -> None:
+    unreadable = ProtocolError("half a body", billed=Billed.UNKNOWN, http_status=200, raw={"a": 1})
+    provider = scripted(*[unreadable] * 3)
+    error = bench.fail(provider)
+    assert_uncertain(bench, error)
+    assert (error.http_status, error.raw) == (200, {"a": 1})
+    assert error.__cause__ is unreadable
+
+
+def test_a_replayed_answer_that_another_purchase_owns_is_not_taken(bench: Bench) -> None:
+    bench.own_elsewhere("42")
+    error = bench.fail(scripted(lost(), job("42")))
+    assert_uncertain(bench, error)
+    assert "42" in error.message
+    other = bench.journal.entry("other")
+    assert other.job is not None
+    assert other.state is State.QUEUED
+
+
+def test_a_vendor_without_idempotency_and_history_is_never_asked_twice(bench: Bench) -> None:
+    provider = scripted(lost(), job("42"), resend=Never())
+    assert_uncertain(bench, bench.fail(provider))
+    assert len(provider.sent) == 1
+
+
+def test_a_call_that_was_masked_on_disk_is_not_sent_again(bench: Bench) -> None:
+    signed = attrs.evolve(PAID, json={"url": "https://h.example/a?sig=1"})
+    provider = scripted(Interrupted(), job("42"))
+    with pytest.raises(Interrupted):
+        bench.submitter(provider).buy(BOUGHT, submission(call=signed))
+    with pytest.raises(SubmitUncertain):
+        bench.submitter(provider).settle(bench.entry)
+    assert len(provider.sent) == 1
+
+
+# It may have arrived: the vendor's history.
+
+
+def test_a_job_found_in_the_history_is_adopted(bench: Bench) -> None:
+    provider = FindingProvider(lost(), history=[NotSeen(), NotSeen(), Found(job("42"))])
+    got = bench.buy(provider)
+    assert len(provider.sent) == 1
+    assert provider.looks == [START] * 3
+    assert bench.clock.slept == [5.0, 5.0]
+    assert (got.id, got.key, got.attempt_id) == ("42", "order-17", provider.sent[0])
+    assert (bench.entry.state, bench.entry.ambiguous) == (State.QUEUED, False)
+
+
+def test_a_job_not_seen_is_no_proof_of_absence(bench: Bench) -> None:
+    provider = FindingProvider(lost("reset by peer"), history=[NotSeen((job("7"), job("8")))] * 99)
+    error = bench.fail(provider)
+    assert_uncertain(bench, error)
+    assert len(provider.sent) == 1
+    assert len(provider.looks) == 13
+    assert bench.clock.now == START + 60.0
+    assert "reset by peer" in error.message
+
+
+def test_a_found_job_that_another_purchase_owns_is_not_adopted(bench: Bench) -> None:
+    bench.own_elsewhere("42")
+    error = bench.fail(FindingProvider(lost(), history=[Found(job("42"))]))
+    assert_uncertain(bench, error)
+
+
+def test_a_history_that_cannot_be_read_is_looked_at_again(bench: Bench) -> None:
+    history = [NotSent("no network"), ProviderUnavailable("503"), Found(job("42"))]
+    assert bench.buy(FindingProvider(lost(), history=history)).id == "42"
+
+
+def test_a_history_that_can_never_be_read_leaves_it_uncertain(bench: Bench) -> None:
+    error = bench.fail(FindingProvider(lost(), history=[NotSent("no network")] * 99))
+    assert_uncertain(bench, error)
+
+
+# Crashes.
+
+
+def test_a_crash_in_the_call_leaves_the_intention_and_resuming_sends_the_same_id(
+    bench: Bench,
+) -> None:
+    provider = scripted(Interrupted(), job("42"))
+    with pytest.raises(Interrupted):
+        bench.buy(provider)
+    left = bench.entry
+    assert (left.state, left.ambiguous, left.open) == (KeyState.INTENDED, False, True)
+    assert left.attempts[0].sends == 1
+    bench.clock.now += 30
+    got = bench.submitter(provider).settle(left)
+    assert provider.sent == [left.attempts[0].id] * 2
+    assert provider.bodies == [{"img_id": 7}] * 2
+    assert (got.id, got.key, got.attempt_id) == ("42", "order-17", left.attempts[0].id)
+    assert bench.entry.state is State.QUEUED
+
+
+def test_a_crash_that_is_resumed_after_the_window_is_uncertain(bench: Bench) -> None:
+    provider = scripted(Interrupted(), job("42"))
+    with pytest.raises(Interrupted):
+        bench.buy(provider)
+    bench.clock.now += 119
+    with pytest.raises(SubmitUncertain) as caught:
+        bench.submitter(provider).settle(bench.entry)
+    assert len(provider.sent) == 1
+    assert_uncertain(bench, caught.value)
+
+
+def test_a_crash_is_resumed_from_the_history_where_there_is_no_idempotency(bench: Bench) -> None:
+    provider = FindingProvider(Interrupted(), history=[Found(job("42"))])
+    with pytest.raises(Interrupted):
+        bench.buy(provider)
+    assert bench.submitter(provider).settle(bench.entry).id == "42"
+    assert len(provider.sent) == 1
+
+
+def test_an_uncertain_purchase_may_be_settled_again_and_again(bench: Bench) -> None:
+    provider = FindingProvider(lost(), history=[NotSeen()] * 13)
+    assert_uncertain(bench, bench.fail(provider))
+    with pytest.raises(SubmitUncertain):
+        bench.submitter(provider).settle(bench.entry)
+    provider.history = [Found(job("42"))]
+    assert bench.submitter(provider).settle(bench.entry).id == "42"
+    assert len(provider.sent) == 1
+
+
+def test_settling_is_marked_as_uncertain_before_anything_is_done(bench: Bench) -> None:
+    provider = scripted(Interrupted(), Interrupted())
+    with pytest.raises(Interrupted):
+        bench.buy(provider)
+    with pytest.raises(Interrupted):
+        bench.submitter(provider).settle(bench.entry)
+    assert (bench.entry.state, bench.entry.ambiguous) == (KeyState.UNCERTAIN, True)
+    assert bench.entry.attempts[0].sends == 2
+
+
+# The ledger fails.
+
+
+def breaking(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise JournalError("cannot write to the journal: disk full")
+
+    for name in names:
+        monkeypatch.setattr(Journal, name, broken)
+
+
+@pytest.mark.parametrize("name", ["intend", "sending"])
+def test_without_a_ledger_nothing_is_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    breaking(monkeypatch, name)
+    provider = scripted(job("42"))
+    error = bench.fail(provider)
+    assert type(error) is JournalError
+    assert error.billed is Billed.NO
+    assert provider.sent == []
+
+
+def test_a_further_attempt_without_a_ledger_is_not_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = scripted(refusal(), job("42"))
+    bench.fail(provider)
+    entry = bench.entry
+    breaking(monkeypatch, "intend_again")
+    with pytest.raises(JournalError):
+        bench.submitter(provider).buy_again(entry, submission())
+    assert len(provider.sent) == 1
+
+
+def test_a_job_that_cannot_be_written_comes_out_with_the_error(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaking(monkeypatch, "accepted")
+    error: Any = bench.fail(scripted(job("42")))
+    assert type(error) is JournalError
+    assert error.billed is Billed.YES
+    assert error.job is not None
+    assert (error.job.id, error.job.key) == ("42", "order-17")
+    assert error.hint is not None
+    begin, text = error.hint[:11], error.hint[11:]
+    assert begin == "keep this: "
+    assert Job.from_json(text) == error.job
+
+
+def test_a_doubt_that_cannot_be_written_is_not_called_free(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaking(monkeypatch, "uncertain")
+    provider = scripted(lost(), job("42"))
+    error = bench.fail(provider)
+    assert type(error) is JournalError
+    assert error.billed is Billed.UNKNOWN
+    assert len(provider.sent) == 1
+
+
+def test_a_resend_that_cannot_be_written_ahead_is_not_sent_and_not_called_free(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = scripted(lost(), job("42"))
+    provider.before = lambda _: breaking(monkeypatch, "sending")
+    error = bench.fail(provider)
+    assert type(error) is JournalError
+    assert error.billed is Billed.UNKNOWN
+    assert len(provider.sent) == 1
+
+
+def test_settling_without_a_ledger_sends_nothing_and_is_not_called_free(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = scripted(Interrupted(), job("42"))
+    with pytest.raises(Interrupted):
+        bench.buy(provider)
+    entry = bench.entry
+    breaking(monkeypatch, "uncertain")
+    with pytest.raises(JournalError) as caught:
+        bench.submitter(provider).settle(entry)
+    assert caught.value.billed is Billed.UNKNOWN
+    assert len(provider.sent) == 1
