@@ -1,0 +1,116 @@
+"""PixVerse's words and codes, and what they mean here.
+
+Vendor pages: error codes https://docs.platform.pixverse.ai/error-codes-796041m0, states
+https://docs.platform.pixverse.ai/get-video-generation-status-13016635e0, motion control
+https://docs.platform.pixverse.ai/how-to-use-mimic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from motionkit.errors import (
+    AuthenticationError,
+    Billed,
+    Busy,
+    ContentBlocked,
+    InsufficientCredits,
+    InvalidRequest,
+    JobGone,
+    JobNotFound,
+    MediaRejected,
+    PermissionDenied,
+    ProviderUnavailable,
+    RateLimited,
+)
+from motionkit.model import State
+from motionkit.provider import ErrorRow
+
+STATES: Mapping[int, tuple[State, Billed]] = MappingProxyType(
+    {
+        1: (State.SUCCEEDED, Billed.YES),
+        5: (State.RUNNING, Billed.UNKNOWN),
+        6: (State.GONE, Billed.UNKNOWN),  # deleted
+        7: (State.BLOCKED, Billed.NO),  # every guide says: credits are refunded
+        8: (State.FAILED, Billed.UNKNOWN),  # no page says whether it is refunded
+    }
+)
+"""The vendor's number to our state and what a job in it has cost. Any other number: UNKNOWN."""
+
+_REGION = "a key belongs to one region: check api_key and region (international or cn)"
+
+ERRORS: Mapping[int, ErrorRow] = MappingProxyType(
+    {
+        400011: ErrorRow(InvalidRequest, "a parameter is empty"),
+        400012: ErrorRow(AuthenticationError, "invalid account", hint=_REGION),
+        400013: ErrorRow(InvalidRequest, "a parameter has the wrong type or value"),
+        400017: ErrorRow(InvalidRequest, "invalid parameter"),
+        400018: ErrorRow(InvalidRequest, "the prompt is too long"),
+        400019: ErrorRow(InvalidRequest, "the negative prompt is too long"),
+        400032: ErrorRow(InvalidRequest, "invalid image id"),
+        400080: ErrorRow(InvalidRequest, "invalid lyrics"),
+        500008: ErrorRow(
+            JobNotFound, "the requested data was not found", without_job=InvalidRequest
+        ),
+        500020: ErrorRow(PermissionDenied, "no permission for this operation"),
+        500030: ErrorRow(MediaRejected, "the image is too large"),
+        500031: ErrorRow(MediaRejected, "the image's information cannot be read"),
+        500032: ErrorRow(MediaRejected, "invalid image format"),
+        500033: ErrorRow(MediaRejected, "invalid image width or height"),
+        500041: ErrorRow(ProviderUnavailable, "the image upload failed"),
+        500042: ErrorRow(MediaRejected, "invalid image path"),
+        500043: ErrorRow(InsufficientCredits, "credits or subscription are used up"),
+        500044: ErrorRow(Busy, "the limit of concurrent generations is reached"),
+        500045: ErrorRow(InsufficientCredits, "credits or subscription are used up"),
+        500052: ErrorRow(ContentBlocked, "the image did not pass moderation"),
+        500054: ErrorRow(ContentBlocked, "the image did not pass moderation"),
+        500060: ErrorRow(PermissionDenied, "the month's effect activations are used up"),
+        500063: ErrorRow(ContentBlocked, "the content did not pass moderation"),
+        500064: ErrorRow(JobGone, "the content has been deleted", without_job=InvalidRequest),
+        500067: ErrorRow(InsufficientCredits, "credits or subscription are used up"),
+        500069: ErrorRow(ProviderUnavailable, "the vendor is under high load"),
+        500070: ErrorRow(
+            PermissionDenied,
+            "the template is not activated",
+            hint="activate it in the vendor's console",
+        ),
+        500071: ErrorRow(InvalidRequest, "the effect does not support this quality"),
+        500090: ErrorRow(InsufficientCredits, "insufficient balance"),
+        500100: ErrorRow(ProviderUnavailable, "the vendor's database failed", refuses=False),
+        500323: ErrorRow(InsufficientCredits, "credits or subscription are used up"),
+        701002: ErrorRow(
+            MediaRejected,
+            "the picture shows no clear subject",
+            hint="use a picture of one person or animal, clearly visible",
+        ),
+        701003: ErrorRow(
+            MediaRejected,
+            "the reference clip shows no person as its focus",
+            hint="use a clip in which one person moves",
+        ),
+        701020: ErrorRow(InvalidRequest, "the audio is not verified"),
+        10001: ErrorRow(AuthenticationError, "the key was not accepted", hint=_REGION),
+        10002: ErrorRow(AuthenticationError, "the key was not accepted", hint=_REGION),
+        10003: ErrorRow(AuthenticationError, "the key was not accepted", hint=_REGION),
+        10004: ErrorRow(AuthenticationError, "the key was not accepted", hint=_REGION),
+        10005: ErrorRow(AuthenticationError, "the session was superseded", hint=_REGION),
+        99999: ErrorRow(ProviderUnavailable, "unknown error", refuses=False),
+    }
+)
+"""``ErrCode`` to error, whatever the HTTP status. An unknown code is never read as a refusal."""
+
+STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
+    {
+        401: ErrorRow(AuthenticationError, "the key was not accepted", hint=_REGION),
+        403: ErrorRow(PermissionDenied, "the key may not do this", hint=_REGION),
+        429: ErrorRow(RateLimited, "too many calls"),
+    }
+)
+"""HTTP status to error, for answers without an envelope. Met by clients, documented nowhere."""
+
+NOT_FOUND_MESSAGES = frozenset({"record not found"})
+"""Messages that mean 500008 under other codes, lower-cased; seen right after a submit."""
+
+NOT_FOUND_CODE = 500008
+GONE_CODE = 500064

@@ -1,0 +1,226 @@
+"""PixVerse's platform API: numeric status codes, ``ErrCode`` inside HTTP 200, credits.
+
+Vendor documentation: https://docs.platform.pixverse.ai
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+import attrs
+
+from motionkit import media, transfer
+from motionkit.assembly import Upload, assemble
+from motionkit.errors import Billed, JobGone, JobNotFound
+from motionkit.http import Session
+from motionkit.model import (
+    Call,
+    Doubt,
+    Job,
+    Output,
+    Resend,
+    Result,
+    SameId,
+    State,
+    Status,
+    Submission,
+    utcnow,
+)
+from motionkit.money import Balance, Cost, CostBasis, Rates, Unit
+from motionkit.offers import Offer, Slot, load_offers
+from motionkit.operations import Request
+from motionkit.provider import AccountSettings, Phase, Uploads
+from motionkit_pixverse._tables import STATES
+from motionkit_pixverse._wire import need_number, number, unwrap
+
+HOSTS: Mapping[str, str] = {
+    "international": "https://app-api.pixverse.ai",
+    "cn": "https://app-api.pixverseai.cn",
+}
+"""Region to origin; a key belongs to one of them."""
+
+_TRACE = "Ai-trace-id"
+_STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
+_UPLOADS: Mapping[media.Kind, tuple[str, ...]] = {
+    "image": ("/openapi/v2/image/upload", "image", "image_url", "img_id", "ImgID"),
+    "video": ("/openapi/v2/media/upload", "file", "file_url", "media_id"),
+    "audio": ("/openapi/v2/media/upload", "file", "file_url", "media_id"),
+}
+"""Kind to path, file part, URL part, and the id's names in the answer."""
+
+
+@attrs.frozen(kw_only=True)
+class Settings(AccountSettings):
+    """What ``[accounts.NAME]`` may hold for PixVerse.
+
+    Attributes:
+        region: ``international`` or ``cn``.
+        usd_per_credit: US dollars; 0.01 is the pack price, memberships pay less.
+    """
+
+    region: Literal["international", "cn"] = "international"
+    usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=Decimal)
+
+
+class PixVerse:
+    """One account at PixVerse.
+
+    Args:
+        account: The account's name.
+        settings: Its configuration.
+        uploads: The core's care for uploads.
+    """
+
+    name: ClassVar[str] = "pixverse"
+    settings: ClassVar[type[AccountSettings]] = Settings
+    offers: ClassVar[Sequence[Offer]] = load_offers(__package__ or "motionkit_pixverse")
+    resend: ClassVar[Resend] = SameId(window=120.0, times=2)
+
+    def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:
+        self.account = account
+        self.rates = Rates(credit=settings.usd_per_credit)
+        self._uploads = uploads
+        self._context: dict[str, Any] = {"provider": self.name, "account": account}
+        self._http = Session(
+            provider=self.name,
+            account=account,
+            origins={"api": settings.base_url or HOSTS[settings.region]},
+            auth={"API-KEY": settings.api_key},
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Identify key and origin without holding either."""
+        return self._http.fingerprint
+
+    def url(self, call: Call) -> str:
+        """Return a call's whole URL."""
+        return self._http.url(call)
+
+    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
+        """Validate, upload picture and clip, and return the paid call."""
+        return assemble(self, self._uploads, request, offer, self._upload, dry=dry)
+
+    def submit(self, submission: Submission, attempt_id: str) -> Job:
+        """Send the paid call once; the attempt id is the trace id that PixVerse deduplicates."""
+        content = self._send(submission.call, Phase.SUBMIT, trace_id=attempt_id)
+        job_id = need_number(content, "video_id", phase=Phase.SUBMIT, **self._context)
+        return submission.job(
+            str(job_id),
+            fingerprint=self.fingerprint,
+            attempt_id=attempt_id,
+            cost=self._cost(content),
+        )
+
+    def poll(self, job: Job) -> Status:
+        """Observe a job; a finished one's status carries its result."""
+        now = utcnow()
+        try:
+            content = self._send(Call("GET", f"/openapi/v2/video/result/{job.id}"), Phase.POLL)
+        except JobNotFound as error:
+            word = error.code or "not found"
+            return Status(State.UNKNOWN, word, now, doubt=Doubt.NOT_FOUND, message=error.message)
+        except JobGone as error:
+            return Status(State.GONE, error.code or "gone", now, message=error.message)
+        number_word = number(content.get("status"))
+        state, billed = _STRANGE if number_word is None else STATES.get(number_word, _STRANGE)
+        outputs = self._outputs(content)
+        doubt = Doubt.STRANGE_WORD if state is State.UNKNOWN else None
+        if state is State.SUCCEEDED and not outputs:
+            state, doubt = State.UNKNOWN, Doubt.NO_OUTPUT
+        result = None
+        if state is State.SUCCEEDED:
+            result = Result(
+                job,
+                outputs,
+                cost=self._cost(content) or job.cost,
+                seconds=(now - job.submitted_at).total_seconds(),
+                raw=content,
+            )
+        return Status(
+            state,
+            str(content.get("status")),
+            now,
+            doubt=doubt,
+            billed=billed,
+            result=result,
+            raw=content,
+        )
+
+    def result(self, job: Job) -> Result:
+        """Return what a finished job gave; PixVerse tells it with the status."""
+        return self.poll(job).need_result(job)
+
+    def balance(self) -> Balance:
+        """Return both pools, monthly and package, and their sum."""
+        content = self._send(Call("GET", "/openapi/v2/account/balance"), Phase.BALANCE)
+        pools = {
+            name: Decimal(number(content.get(f"credit_{name}")) or 0)
+            for name in ("monthly", "package")
+        }
+        total = sum(pools.values(), Decimal(0))
+        return Balance(total, Unit.CREDIT, self._usd(total), pools, raw=content)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.close()
+
+    def _send(
+        self, call: Call, phase: Phase, *, trace_id: str | None = None, **options: Any
+    ) -> Mapping[str, Any]:
+        headers = {_TRACE: trace_id or str(uuid.uuid4())}
+        answer = self._http.send(call, headers=headers | options.pop("headers", {}), **options)
+        return unwrap(answer, phase, self._context)
+
+    def _upload(
+        self,
+        slot: Slot,
+        reference: media.File | media.Data | media.Remote,
+        facts: media.Facts,
+    ) -> Upload:
+        path, file_part, url_part, id_name, *aliases = _UPLOADS[slot.kind]
+        remote = isinstance(reference, media.Remote)
+        shown = facts.label if remote else f"{facts.label} ({facts.size} bytes)"
+        call = Call("POST", path, files={url_part if remote else file_part: shown})
+
+        def send() -> str:
+            body, kind = (
+                transfer.form({url_part: reference.url})
+                if isinstance(reference, media.Remote)
+                else transfer.multipart(file_part, reference, facts)
+            )
+            content = self._send(
+                call,
+                Phase.UPLOAD,
+                body=body,
+                headers={"Content-Type": kind},
+                timeout=transfer.UPLOAD_TIMEOUT,
+            )
+            names = (id_name, *aliases)
+            return str(need_number(content, *names, phase=Phase.UPLOAD, **self._context))
+
+        return Upload(call, send)
+
+    def _outputs(self, content: Mapping[str, Any]) -> tuple[Output, ...]:
+        url = content.get("url")
+        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+            return ()
+        width, height, size = (
+            number(content.get(name)) or None for name in ("outputWidth", "outputHeight", "size")
+        )
+        return (Output(url, "video", "video/mp4", width, height, size),)
+
+    def _cost(self, content: Mapping[str, Any]) -> Cost | None:
+        """Read ``credit`` or ``credits``; which one stands there depends on the endpoint."""
+        for name in ("credit", "credits"):
+            reported = number(content.get(name))
+            if reported is not None:
+                amount = Decimal(reported)
+                return Cost(amount, Unit.CREDIT, self._usd(amount), CostBasis.REPORTED)
+        return None
+
+    def _usd(self, amount: Decimal) -> Decimal:
+        return amount * (self.rates.credit or Decimal(0))

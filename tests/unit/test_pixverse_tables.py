@@ -1,0 +1,295 @@
+"""PixVerse's words and codes, restated as literals: a row that goes missing fails here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from motionkit.errors import (
+    AuthenticationError,
+    Billed,
+    Busy,
+    ContentBlocked,
+    InsufficientCredits,
+    InvalidRequest,
+    MediaRejected,
+    MotionKitError,
+    PermissionDenied,
+    ProtocolError,
+    ProviderUnavailable,
+    RateLimited,
+)
+from motionkit.http import Answer
+from motionkit.model import Call, Doubt, Job, State, Submission, utcnow
+from motionkit.provider import Phase
+from motionkit_pixverse import _tables
+from motionkit_pixverse._wire import unwrap
+from motionkit_pixverse.adapter import PixVerse, Settings
+
+NO, UNKNOWN, YES = Billed.NO, Billed.UNKNOWN, Billed.YES
+
+CODES: dict[int, tuple[type[MotionKitError], Billed]] = {
+    400011: (InvalidRequest, NO),
+    400012: (AuthenticationError, NO),
+    400013: (InvalidRequest, NO),
+    400017: (InvalidRequest, NO),
+    400018: (InvalidRequest, NO),
+    400019: (InvalidRequest, NO),
+    400032: (InvalidRequest, NO),
+    400080: (InvalidRequest, NO),
+    500008: (InvalidRequest, NO),
+    500020: (PermissionDenied, NO),
+    500030: (MediaRejected, NO),
+    500031: (MediaRejected, NO),
+    500032: (MediaRejected, NO),
+    500033: (MediaRejected, NO),
+    500041: (ProviderUnavailable, NO),
+    500042: (MediaRejected, NO),
+    500043: (InsufficientCredits, NO),
+    500044: (Busy, NO),
+    500045: (InsufficientCredits, NO),
+    500052: (ContentBlocked, NO),
+    500054: (ContentBlocked, NO),
+    500060: (PermissionDenied, NO),
+    500063: (ContentBlocked, NO),
+    500064: (InvalidRequest, NO),
+    500067: (InsufficientCredits, NO),
+    500069: (ProviderUnavailable, NO),
+    500070: (PermissionDenied, NO),
+    500071: (InvalidRequest, NO),
+    500090: (InsufficientCredits, NO),
+    500100: (ProviderUnavailable, UNKNOWN),
+    500323: (InsufficientCredits, NO),
+    701002: (MediaRejected, NO),
+    701003: (MediaRejected, NO),
+    701020: (InvalidRequest, NO),
+    10001: (AuthenticationError, NO),
+    10002: (AuthenticationError, NO),
+    10003: (AuthenticationError, NO),
+    10004: (AuthenticationError, NO),
+    10005: (AuthenticationError, NO),
+    99999: (ProviderUnavailable, UNKNOWN),
+}
+"""Code to what a submit raises and whether it may have been billed."""
+
+STATES: dict[int, tuple[State, Billed]] = {
+    1: (State.SUCCEEDED, YES),
+    5: (State.RUNNING, UNKNOWN),
+    6: (State.GONE, UNKNOWN),
+    7: (State.BLOCKED, NO),
+    8: (State.FAILED, UNKNOWN),
+}
+
+STATUSES: dict[int, type[MotionKitError]] = {
+    401: AuthenticationError,
+    403: PermissionDenied,
+    429: RateLimited,
+}
+
+CONTEXT = {"provider": "pixverse", "account": "acme"}
+
+
+class Once:
+    """Uploads that are simply sent."""
+
+    def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
+        return send()
+
+
+def answer(body: Any, status: int = 200) -> Answer:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer(status, {}, content)
+
+
+def adapter(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> PixVerse:
+    """Return an adapter that is given these answers, whatever it asks."""
+    made = PixVerse("acme", Settings(api_key="key-0123456789"), Once())
+    waiting = list(answers)
+    monkeypatch.setattr(made._http, "send", lambda *_, **__: waiting.pop(0))
+    return made
+
+
+def job(made: PixVerse) -> Job:
+    return Job(
+        id="627410861853514292",
+        provider="pixverse",
+        account="acme",
+        fingerprint=made.fingerprint,
+        operation="mimic",
+        model="mimic",
+        key="k",
+        attempt_id="a",
+        submitted_at=utcnow(),
+    )
+
+
+PAID = Call("POST", "/openapi/v2/video/mimic/generate", paid=True)
+SUBMISSION = Submission("pixverse", "acme", "mimic", "mimic", PAID)
+
+
+def test_no_code_is_in_the_adapter_that_is_not_stated_here() -> None:
+    assert set(_tables.ERRORS) == set(CODES)
+    assert set(_tables.STATES) == set(STATES)
+    assert set(_tables.STATUSES) == set(STATUSES)
+
+
+@pytest.mark.parametrize("http_status", [200, 400, 500])
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_means_the_same_under_every_http_status(
+    monkeypatch: pytest.MonkeyPatch, code: int, http_status: int
+) -> None:
+    kind, billed = CODES[code]
+    refusal = answer({"ErrCode": code, "ErrMsg": "told", "Resp": None}, http_status)
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, refusal).submit(SUBMISSION, "trace")
+    assert type(caught.value) is kind
+    assert caught.value.billed is billed
+    assert caught.value.code == str(code)
+    assert caught.value.http_status == http_status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"ErrCode": 500052, "ErrMsg": "m", "Resp": None},
+        {"ErrCode": "500052", "ErrMsg": "m"},
+        {"err_code": 500052, "err_msg": "m", "resp": ""},
+        {"ErrCode": 500052, "ErrMsg": "m", "Resp": {}},
+    ],
+)
+def test_the_envelope_is_read_in_all_its_spellings(body: Any) -> None:
+    with pytest.raises(ContentBlocked) as caught:
+        unwrap(answer(body, 500), Phase.UPLOAD, CONTEXT)
+    assert caught.value.code == "500052"
+    assert caught.value.billed is NO
+
+
+@pytest.mark.parametrize("code", [123456, 500999, -1, 7])
+def test_an_unknown_code_is_never_a_refusal(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        adapter(monkeypatch, answer({"ErrCode": code, "ErrMsg": "?"})).submit(SUBMISSION, "t")
+    assert caught.value.billed is UNKNOWN
+
+
+@pytest.mark.parametrize("http_status", STATUSES)
+def test_http_statuses_without_an_envelope(
+    monkeypatch: pytest.MonkeyPatch, http_status: int
+) -> None:
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer(b"<html>", http_status)).submit(SUBMISSION, "t")
+    assert type(caught.value) is STATUSES[http_status]
+    assert caught.value.billed is NO
+
+
+@pytest.mark.parametrize(
+    ("body", "http_status", "kind"),
+    [
+        (b"<html>bad gateway</html>", 502, ProviderUnavailable),
+        (b"<html>ok</html>", 200, ProtocolError),
+        (b"", 200, ProtocolError),
+        (b"[]", 200, ProtocolError),
+        (b'{"ErrCode": 0, "ErrMsg": "Success"}', 200, ProtocolError),
+        (b'{"ErrCode": 0, "ErrMsg": "success", "Resp": {"video_id": 0}}', 200, ProtocolError),
+        (b'{"ErrCode": 0, "ErrMsg": "success", "Resp": {}}', 200, ProtocolError),
+        (b'{"ErrCode": 0, "ErrMsg": "success", "Resp": {"video_id": 6.5e17}}', 200, ProtocolError),
+    ],
+)
+def test_a_submit_without_a_readable_id_may_have_bought(
+    monkeypatch: pytest.MonkeyPatch, body: bytes, http_status: int, kind: type[MotionKitError]
+) -> None:
+    with pytest.raises(kind) as caught:
+        adapter(monkeypatch, answer(body, http_status)).submit(SUBMISSION, "t")
+    assert caught.value.billed is UNKNOWN
+
+
+@pytest.mark.parametrize("number", STATES)
+def test_every_status_number_means_its_state(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    state, billed = STATES[number]
+    content = {"id": 627410861853514292, "status": number, "url": "https://media.example/a.mp4"}
+    made = adapter(monkeypatch, answer({"ErrCode": 0, "ErrMsg": "Success", "Resp": content}))
+    status = made.poll(job(made))
+    assert status.state is state
+    assert status.billed is billed
+    assert status.word == str(number)
+    assert status.doubt is None
+
+
+@pytest.mark.parametrize("number", [0, 2, 3, 4, 9, 10, 77, None, "done", 1.5])
+def test_any_other_status_is_unknown(monkeypatch: pytest.MonkeyPatch, number: Any) -> None:
+    content = {"status": number, "url": "https://media.example/a.mp4"}
+    made = adapter(monkeypatch, answer({"ErrCode": 0, "ErrMsg": "", "Resp": content}))
+    status = made.poll(job(made))
+    assert status.state is State.UNKNOWN
+    assert status.doubt is Doubt.STRANGE_WORD
+
+
+@pytest.mark.parametrize("url", ["", None, "string", "file:///etc/passwd", 5])
+def test_success_without_a_usable_address_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, url: Any
+) -> None:
+    content = {"status": 1, "url": url}
+    made = adapter(monkeypatch, answer({"ErrCode": 0, "ErrMsg": "", "Resp": content}))
+    status = made.poll(job(made))
+    assert status.state is State.UNKNOWN
+    assert status.doubt is Doubt.NO_OUTPUT
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"ErrCode": 500008, "ErrMsg": "Requested data not found"},
+        {"ErrCode": 400017, "ErrMsg": "record not found"},
+        {"ErrCode": 99999, "ErrMsg": "Record not found"},
+    ],
+)
+def test_not_found_while_polling_is_a_doubt(monkeypatch: pytest.MonkeyPatch, body: Any) -> None:
+    made = adapter(monkeypatch, answer(body))
+    status = made.poll(job(made))
+    assert status.state is State.UNKNOWN
+    assert status.doubt is Doubt.NOT_FOUND
+
+
+def test_deleted_content_while_polling_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = adapter(monkeypatch, answer({"ErrCode": 500064, "ErrMsg": "deleted"}))
+    assert made.poll(job(made)).state is State.GONE
+
+
+def test_an_error_while_polling_never_says_that_nothing_was_billed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = adapter(monkeypatch, answer({"ErrCode": 400012, "ErrMsg": "invalid account"}))
+    with pytest.raises(AuthenticationError) as caught:
+        made.poll(job(made))
+    assert caught.value.billed is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("content", "credits_"),
+    [({"credit": 40}, 40), ({"credits": 40}, 40), ({"credit": "40"}, 40), ({}, None)],
+)
+def test_the_charge_is_read_under_both_names_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, content: dict[str, Any], credits_: int | None
+) -> None:
+    body = {"ErrCode": 0, "ErrMsg": "success", "Resp": {"video_id": 400000000000000001, **content}}
+    made = adapter(monkeypatch, answer(body))
+    bought = made.submit(SUBMISSION, "t")
+    assert bought.id == "400000000000000001"
+    assert (bought.cost.amount if bought.cost else None) == credits_
+
+
+def test_regions_have_their_own_hosts() -> None:
+    assert (
+        PixVerse("a", Settings(api_key="key-0123456789"), Once()).url(
+            Call("GET", "/openapi/v2/account/balance")
+        )
+        == "https://app-api.pixverse.ai/openapi/v2/account/balance"
+    )
+    assert (
+        PixVerse("a", Settings(api_key="key-0123456789", region="cn"), Once()).url(
+            Call("GET", "/openapi/v2/account/balance")
+        )
+        == "https://app-api.pixverseai.cn/openapi/v2/account/balance"
+    )
