@@ -1,0 +1,216 @@
+"""Run the sandbox: in a background thread for tests and demos, or in front for the CLI."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Self, TypeVar
+
+from aiohttp import web
+
+from motionkit.sandbox.admin import Admin
+from motionkit.sandbox.app import AppFactory, SandboxApp, installed_apps
+from motionkit.sandbox.clock import Clock
+from motionkit.sandbox.faults import Fault, FaultBook, Spec
+from motionkit.sandbox.ledger import ledger
+from motionkit.sandbox.wire import endpoint
+from motionkit.sandbox.world import World
+
+T = TypeVar("T")
+_LARGEST_BODY = 256 * 2**20  # a clip of 100 MB as base64 inside JSON must still pass
+_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+class Sandbox:
+    """Every vendor's wire contract on one loopback port.
+
+    Args:
+        host: Loopback address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        speed: Vendor seconds that pass in one wall second.
+        faults: Faults in force from the start, as text or objects.
+        apps: Vendors to serve; None serves those that are installed.
+        seed: Makes ids and durations repeatable.
+        job_seconds: Vendor seconds that every job takes; None draws them.
+
+    Raises:
+        FaultError: A fault is not known.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        speed: float = 1.0,
+        faults: Iterable[Spec] = (),
+        apps: Iterable[AppFactory] | None = None,
+        seed: int = 0,
+        job_seconds: float | None = None,
+    ) -> None:
+        if host not in _HOSTS:
+            raise ValueError(f"the sandbox listens on loopback only ({', '.join(_HOSTS)})")
+        self._address = (host, port)
+        self._base: str | None = None
+        vendors: set[str] = set()
+        shapes: set[str] = set()
+        book = FaultBook(vendors, shapes)
+        self._world = World(Clock(speed), book, seed=seed, job_seconds=job_seconds)
+        factories = installed_apps() if apps is None else apps
+        self._apps: list[SandboxApp] = [factory(self._world) for factory in factories]
+        vendors.update(app.name for app in self._apps)
+        shapes.update(*(app.shapes for app in self._apps))
+        self._admin = Admin(self._world, self._apps)
+        for spec in faults:
+            book.add(spec)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+
+    @property
+    def url(self) -> str:
+        """Return the base URL, once the sandbox runs."""
+        if self._base is None:
+            raise RuntimeError("the sandbox is not running: use it as a context manager")
+        return self._base
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables that point clients at this sandbox."""
+        told: dict[str, str] = {}
+        for app in self._apps:
+            told.update(app.environment(self.url))
+        return told
+
+    @property
+    def accounts(self) -> dict[str, dict[str, str]]:
+        """Return the API keys by vendor and label."""
+        return self._call(
+            lambda: {
+                app.name: {account.label: account.key for account in self._world.accounts(app.name)}
+                for app in self._apps
+            }
+        )
+
+    def add_account(self, vendor: str, key: str, **fields: Any) -> str:
+        """Open an account and return its label.
+
+        Args:
+            vendor: Name of the vendor.
+            key: The API key that it shall answer to.
+            fields: label, balance or balances, concurrency, rpm, denied, spend_limit.
+        """
+        told = {"vendor": vendor, "key": key, **fields}
+        return self._call(lambda: self._admin.add_account(told).label)
+
+    def ledger(self) -> dict[str, Any]:
+        """Return what was asked, done and charged so far."""
+        return self._call(partial(ledger, self._world, self._apps))
+
+    def fault(self, spec: Spec) -> Fault:
+        """Put a fault into force."""
+        return self._call(partial(self._world.faults.add, spec))
+
+    def clear_faults(self) -> None:
+        """Take every fault back."""
+        self._call(self._world.faults.clear)
+
+    def advance(self, seconds: float) -> None:
+        """Move vendor time forward by `seconds`."""
+        self._call(partial(self._world.advance, seconds))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Serve in a background thread; return when the port is open."""
+        if self._thread is not None:
+            raise RuntimeError("a sandbox runs once; make another one")
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(ready,), name="sandbox", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def close(self) -> None:
+        """Stop serving, hanging connections included, and wait for the thread to end."""
+        if self._loop is not None and self._stop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop ended by itself
+                self._loop.call_soon_threadsafe(self._stop.set)
+        if self._thread is not None:
+            self._thread.join()
+
+    def serve_forever(self, ready: Callable[[Sandbox], None] = lambda _: None) -> None:
+        """Serve in the foreground until SIGINT or SIGTERM.
+
+        Args:
+            ready: Called once the port is open.
+        """
+
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            stop = asyncio.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop.set)
+            await self._serve(stop, lambda: ready(self))
+
+        asyncio.run(main())
+
+    def _run(self, ready: threading.Event) -> None:
+        async def main() -> None:
+            self._loop = asyncio.get_running_loop()
+            self._stop = asyncio.Event()
+            await self._serve(self._stop, ready.set)
+
+        try:
+            asyncio.run(main())
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self._failure = error
+        finally:
+            self._loop = None
+            ready.set()
+
+    async def _serve(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        application = web.Application(client_max_size=_LARGEST_BODY)
+        application.add_routes(self._admin.routes())
+        for app in self._apps:
+            for route in app.routes():
+                handler = endpoint(self._world, app, route)
+                application.router.add_route(route.method, route.path, handler)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        host, port = self._address
+        try:
+            await web.TCPSite(runner, host, port).start()
+            port = runner.addresses[0][1]
+            self._base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            ready()
+            await stop.wait()
+        finally:
+            self._world.stop()
+            self._base = None
+            await runner.cleanup()
+
+    def _call(self, action: Callable[[], T]) -> T:
+        """Do something where the world lives; on our own thread while nothing runs."""
+        loop = self._loop
+        if loop is None:
+            return action()
+
+        async def act() -> T:
+            return action()
+
+        return asyncio.run_coroutine_threadsafe(act(), loop).result()

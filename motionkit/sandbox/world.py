@@ -1,0 +1,301 @@
+"""What the sandbox knows: accounts, jobs, uploads, files and money, one truth for every app."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import random
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from motionkit.sandbox.clock import Clock
+from motionkit.sandbox.faults import FaultBook
+from motionkit.sandbox.files import FileStore
+
+ZERO = Decimal(0)
+
+
+class State(StrEnum):
+    """Where a job stands; the apps translate it into their vendor's word."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    GONE = "gone"
+
+    @property
+    def open(self) -> bool:
+        """Tell whether the job may still change."""
+        return self in {State.QUEUED, State.RUNNING}
+
+
+def mask(key: str) -> str:
+    """Return a label that names a key without giving it away."""
+    return f"key-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+
+@attrs.define(eq=False)
+class Account:
+    """One API key with its money, its limits and what was counted for it."""
+
+    vendor: str
+    key: str = attrs.field(repr=False)
+    label: str
+    balances: dict[str, Decimal]
+    concurrency: int | None = None
+    rpm: int | None = None
+    denied: frozenset[str] = frozenset()
+    spend_limit: Decimal | None = None
+    charged: Decimal = ZERO
+    refunded: Decimal = ZERO
+    calls: Counter[str] = attrs.field(factory=Counter)
+    trace_ids: list[str] = attrs.field(factory=list)
+    reused_trace_ids: int = 0
+    recent: deque[float] = attrs.field(factory=deque)
+
+    @property
+    def balance(self) -> Decimal:
+        """Return the sum of all pools."""
+        return sum(self.balances.values(), ZERO)
+
+    def draw(self, amount: Decimal) -> dict[str, Decimal]:
+        """Take `amount` out of the pools in their order; return what each one gave."""
+        drawn = {}
+        left = amount
+        for pool, held in self.balances.items():
+            drawn[pool] = min(held, left)
+            left -= drawn[pool]
+        if left:
+            raise ValueError(f"{self.label} holds less than {amount}")
+        for pool, part in drawn.items():
+            self.balances[pool] -= part
+        self.charged += amount
+        return drawn
+
+    def note_trace(self, trace_id: str) -> None:
+        """Remember a trace id in the order of arrival, and count one that came before."""
+        if trace_id in self.trace_ids:
+            self.reused_trace_ids += 1
+        self.trace_ids.append(trace_id)
+
+    def over_rate(self, now: float) -> float | None:
+        """Count a call; return when the oldest one leaves the minute if the limit is passed."""
+        while self.recent and self.recent[0] <= now - 60:
+            self.recent.popleft()
+        if self.rpm is not None and len(self.recent) >= self.rpm:
+            return (self.recent[0] if self.recent else now) + 60
+        self.recent.append(now)
+        return None
+
+
+@attrs.define(eq=False)
+class Job:
+    """One accepted submission and the life that was drawn for it.
+
+    Attributes:
+        queued: Vendor seconds before a worker takes it.
+        lasts: Vendor seconds from the submit to the outcome; None for a stuck job.
+        on_account: Taken at submit (True) or at completion (False).
+        refunds: Outcomes after which the charge is given back.
+        details: The app's own facts about the job.
+    """
+
+    id: str
+    account: Account
+    model: str
+    body: Any
+    created: float
+    lasts: float | None
+    price: Decimal
+    queued: float = 0.0
+    outcome: State = State.SUCCEEDED
+    on_account: bool = True
+    refunds: frozenset[State] = frozenset()
+    trace_id: str = ""
+    error: str = ""
+    twin: bool = False
+    gone: bool = False
+    charged: Decimal = ZERO
+    refunded: Decimal = ZERO
+    settled: bool = False
+    details: dict[str, Any] = attrs.field(factory=dict)
+    _drawn: dict[str, Decimal] = attrs.field(factory=dict)
+
+    def state(self, now: float) -> State:
+        """Return where the job stands at vendor time `now`."""
+        if self.gone:
+            return State.GONE
+        age = now - self.created
+        if self.lasts is not None and age >= self.lasts:
+            return self.outcome
+        return State.QUEUED if age < self.queued else State.RUNNING
+
+    def _charge(self) -> None:
+        self._drawn = self.account.draw(self.price)
+        self.charged = self.price
+
+    def begin(self) -> None:
+        """Charge a job that is paid for when it is accepted."""
+        if self.on_account:
+            self._charge()
+
+    def settle(self, now: float) -> None:
+        """Do once what the outcome means for the money."""
+        state = self.state(now)
+        if self.settled or state.open:
+            return
+        self.settled = True
+        if not self.on_account and state is State.SUCCEEDED:
+            self._charge()
+        elif state in self.refunds and self.charged:
+            for pool, part in self._drawn.items():
+                self.account.balances[pool] += part
+            self.refunded = self.charged
+            self.account.refunded += self.refunded
+
+
+class World:
+    """Everything behind the HTTP surface. Not thread-safe: it lives on the server's loop.
+
+    Args:
+        clock: The vendors' time.
+        seed: Makes ids and durations repeatable.
+        job_seconds: Vendor seconds that every job takes; None draws them.
+        faults: The faults in force.
+    """
+
+    def __init__(
+        self, clock: Clock, faults: FaultBook, *, seed: int = 0, job_seconds: float | None = None
+    ) -> None:
+        self.clock = clock
+        self.faults = faults
+        self.files = FileStore(clock, faults)
+        self.job_seconds = job_seconds
+        self.stopping = asyncio.Event()
+        self._turn = asyncio.Event()
+        self.keys_sent_elsewhere = 0
+        self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose, guards nothing
+        self._number = 400_000_000_000_000_000
+        self._accounts: dict[str, dict[str, Account]] = {}
+        self._strangers: dict[str, Account] = {}
+        self._jobs: dict[str, dict[str, Job]] = {}
+        self._unsettled: list[Job] = []
+        self._uploads: dict[tuple[str, str], Any] = {}
+
+    def advance(self, seconds: float) -> None:
+        """Move vendor time forward and wake whoever waits for a job."""
+        self.clock.advance(seconds)
+        self._wake()
+
+    def stop(self) -> None:
+        """Let go of everything that hangs or waits."""
+        self.stopping.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        turn, self._turn = self._turn, asyncio.Event()
+        turn.set()
+
+    async def finished(self, job: Job) -> bool:
+        """Wait for a job's outcome; False when the sandbox stops before it."""
+        while self.state(job).open and not self.stopping.is_set():
+            wait = None
+            if job.lasts is not None:
+                wait = (job.created + job.lasts - self.clock.now()) / self.clock.speed
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._turn.wait(), wait)
+        return not self.state(job).open
+
+    def add_account(self, account: Account) -> Account:
+        """Open an account, or put another in the place of the one with the same key."""
+        self._accounts.setdefault(account.vendor, {})[account.key] = account
+        return account
+
+    def account(self, vendor: str, key: str) -> Account | None:
+        """Return the account of a key, if the vendor has one."""
+        return self._accounts.get(vendor, {}).get(key)
+
+    def stranger(self, vendor: str) -> Account:
+        """Return the account under which calls with a missing or wrong key are counted."""
+        return self._strangers.setdefault(vendor, Account(vendor, "", "unknown", {}))
+
+    def accounts(self, vendor: str) -> Iterator[Account]:
+        """Go through a vendor's accounts in the order in which they were opened."""
+        yield from self._accounts.get(vendor, {}).values()
+
+    def number(self) -> int:
+        """Return a fresh id of 18 digits, odd and far above 2**53, which no float can hold."""
+        self._number += 2 * self._random.randrange(1, 10**9)
+        return self._number | 1
+
+    def uuid(self) -> str:
+        """Return a fresh UUID."""
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def lasting(self, mean: float, sigma: float) -> float:
+        """Draw how long a job takes, in vendor seconds, unless a fixed time was asked for."""
+        if self.job_seconds is not None:
+            return self.job_seconds
+        return max(mean / 2, self._random.gauss(mean, sigma))
+
+    def keep(self, vendor: str, name: str, upload: object) -> None:
+        """Keep what a client uploaded under the name that the vendor gave it."""
+        self._uploads[vendor, name] = upload
+
+    def upload(self, vendor: str, name: str) -> Any:
+        """Return what was kept under a name, or None."""
+        return self._uploads.get((vendor, name))
+
+    def start(self, job: Job) -> Job:
+        """Enter an accepted job into the books and charge what is charged at submit."""
+        job.begin()
+        self._jobs.setdefault(job.account.vendor, {})[job.id] = job
+        self._unsettled.append(job)
+        return job
+
+    def settle(self) -> None:
+        """Bring the money up to date with the jobs that came to an end."""
+        now = self.clock.now()
+        for job in self._unsettled:
+            job.settle(now)
+        self._unsettled = [job for job in self._unsettled if not job.settled]
+
+    def job(self, vendor: str, name: str) -> Job | None:
+        """Return a job by its id."""
+        return self._jobs.get(vendor, {}).get(name)
+
+    def state(self, job: Job) -> State:
+        """Return where a job stands now, with its money settled for just that state."""
+        now = self.clock.now()
+        job.settle(now)
+        return job.state(now)
+
+    def jobs(self, account: Account) -> list[Job]:
+        """Return an account's jobs in the order of their submission."""
+        return [
+            job for job in self._jobs.get(account.vendor, {}).values() if job.account is account
+        ]
+
+    def running(self, account: Account, slot_seconds: float | None = None) -> int:
+        """Count an account's open jobs; older ones than `slot_seconds` hold no slot."""
+        now = self.clock.now()
+        return sum(
+            job.state(now).open and (slot_seconds is None or now - job.created < slot_seconds)
+            for job in self.jobs(account)
+        )
+
+
+def open_account(vendor: str, key: str, pools: Mapping[str, object], **limits: Any) -> Account:
+    """Make an account; its money may be given as text, int or Decimal."""
+    label = limits.pop("label", None) or mask(key)
+    balances = {pool: Decimal(str(amount)) for pool, amount in pools.items()}
+    return Account(vendor, key, label, balances, **limits)

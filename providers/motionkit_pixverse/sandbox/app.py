@@ -1,0 +1,65 @@
+"""The vendor's app: one gate, one module for each subject, the public files.
+
+A further operation is a further module with a class like `Mimic`, named in `PixVerseSandbox`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from motionkit.sandbox import Route, World
+from motionkit.sandbox.world import open_account
+from motionkit_pixverse.sandbox.codes import SHAPES, ErrorHttp
+from motionkit_pixverse.sandbox.gate import KEY_HEADER, VENDOR, Gate
+from motionkit_pixverse.sandbox.mimic import Mimic
+from motionkit_pixverse.sandbox.money import Money
+from motionkit_pixverse.sandbox.uploads import Uploads
+from motionkit_pixverse.sandbox.videos import Videos
+
+_KEY = "sandbox-pixverse-key"
+_POOLS = {"monthly": 10_000, "package": 5_000}
+_CONCURRENCY = 5  # the one plan whose number is public (contract section 8)
+
+
+class PixVerseSandbox:
+    """PixVerse's Platform API under `/openapi/v2`, the same for both regions.
+
+    Args:
+        world: The sandbox's books.
+        error_http: HTTP status of refusals: "documented" (by their code) or "200".
+        strict_ints: Refuse ids that come as JSON strings.
+        refund_failed: Give credits back after status 8 as well as after status 7.
+    """
+
+    name = VENDOR
+    unit = "credit"
+    pool = "package"
+    key_header = KEY_HEADER
+    shapes = frozenset(SHAPES)
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        error_http: ErrorHttp = "documented",
+        strict_ints: bool = True,
+        refund_failed: bool = True,
+    ) -> None:
+        self._world = world
+        self._gate = Gate(world, error_http, strict_ints, refund_failed)
+        world.add_account(
+            open_account(VENDOR, _KEY, _POOLS, label="default", concurrency=_CONCURRENCY)
+        )
+
+    def routes(self) -> Iterable[Route]:
+        """Return the endpoints and the public files."""
+        for subject in (Uploads, Mimic, Videos, Money):
+            yield from subject(self._gate).routes()
+        serve = partial(self._world.files.serve, vendor=VENDOR)
+        for method in ("GET", "HEAD"):
+            yield Route(method, "/media/{name}", serve, ("download",))
+
+    def environment(self, base_url: str) -> Mapping[str, str]:
+        """Return the key of the default account and the base URL."""
+        return {"PIXVERSE_API_KEY": _KEY, "PIXVERSE_BASE_URL": base_url}
