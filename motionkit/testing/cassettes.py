@@ -1,0 +1,216 @@
+"""Recorded answers: how they are matched, scrubbed, and headed.
+
+vcrpy does the recording. What is ours: bodies are part of the match (multipart by fields and file
+digests, since boundaries are random), secrets are scrubbed on the way in, every file says in its
+head where, when and with which version it was recorded, and replaying opens no socket.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.parser
+import email.policy
+import hashlib
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+from unittest import mock
+
+import vcr
+import vcr.request
+import vcr.stubs
+import vcr.stubs.urllib3_stubs
+from vcr.serializers import yamlserializer
+
+from motionkit.connection import (
+    NotingHTTPConnection,
+    NotingHTTPPool,
+    NotingHTTPSConnection,
+    NotingHTTPSPool,
+)
+from motionkit.errors import ConfigError
+
+REQUEST_HEADERS = frozenset({"content-type", "accept"})
+"""What is kept of a request's headers."""
+RESPONSE_HEADERS = frozenset(
+    {"content-type", "retry-after", "x-rate-limit-reset-at-utc", "content-length", "location"}
+)
+"""What is kept of an answer's headers."""
+_SIGNED = re.compile(rb"(https?://[^\s\"'?\\]+)\?[^\s\"'\\]*")
+_ACCOUNT = re.compile(rb'("account_id"\s*:\s*)"?\d+"?')
+_BOUNDARY = re.compile(r"multipart/form-data; boundary=(\S+)")
+_FIXED_BOUNDARY = "recorded"
+_MATCH_ON = ["method", "scheme", "host", "port", "path", "query", "whole_body"]
+
+
+class _VCRNotingHTTP(
+    vcr.stubs.urllib3_stubs.VCRRequestsHTTPConnection,  # type: ignore[misc]  # vcrpy is untyped
+):
+    _baseclass = NotingHTTPConnection
+
+
+class _VCRNotingHTTPS(
+    vcr.stubs.urllib3_stubs.VCRRequestsHTTPSConnection,  # type: ignore[misc]  # vcrpy is untyped
+):
+    _baseclass = NotingHTTPSConnection
+
+
+class BlockedSocketError(RuntimeError):
+    """Something tried to reach the network while answers are replayed."""
+
+
+@contextmanager
+def no_sockets() -> Iterator[None]:
+    """Let no connection be opened."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise BlockedSocketError("replayed tests open no socket")
+
+    with (
+        mock.patch.object(socket.socket, "connect", refuse),
+        mock.patch.object(socket.socket, "connect_ex", refuse),
+        mock.patch.object(socket, "getaddrinfo", refuse),
+    ):
+        yield
+
+
+def head(path: Path) -> dict[str, str]:
+    """Return what a cassette says of its own recording.
+
+    Raises:
+        ConfigError: There is no such cassette, or it does not say.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path.name} was never recorded: run pytest --record=sandbox")
+    recorded = yamlserializer.deserialize(path.read_text("utf-8")).get("recorded")
+    if not isinstance(recorded, dict):
+        raise ConfigError(f"{path.name} does not say where it was recorded")
+    return cast("dict[str, str]", recorded)
+
+
+class _Headed:
+    """vcrpy's YAML with our head on top."""
+
+    def __init__(self, where: str, origin: str) -> None:
+        self._recorded = {
+            "where": where,
+            "origin": origin,
+            "when": dt.datetime.now(dt.UTC).date().isoformat(),
+            "motionkit": version("motionkit"),
+        }
+
+    def serialize(self, cassette: dict[str, Any]) -> str:
+        """Return the file's text, the head first."""
+        told = yamlserializer.serialize({"recorded": self._recorded})
+        return cast("str", told + yamlserializer.serialize(cassette))
+
+    @staticmethod
+    def deserialize(text: str) -> Any:
+        """Return the file's content."""
+        return yamlserializer.deserialize(text)
+
+
+@contextmanager
+def replaying(path: Path) -> Iterator[None]:
+    """Answer every call from a cassette; what is left unplayed fails.
+
+    Raises:
+        AssertionError: An interaction was recorded and not played.
+    """
+    with no_sockets(), _recorder("none", _Headed("", "")).use_cassette(str(path)) as cassette:
+        yield
+    left = [f"{r.method} {r.path}" for r, _ in _unplayed(cassette)]
+    assert not left, f"recorded and not played: {left}"
+
+
+@contextmanager
+def recording(path: Path, *, where: str, origin: str) -> Iterator[None]:
+    """Write what is answered into a fresh cassette."""
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _recorder("all", _Headed(where, origin)).use_cassette(str(path)):
+        yield
+    if not path.exists():  # a test without a single call: say so in a file of its own
+        empty = {"version": 1, "interactions": []}
+        path.write_text(_Headed(where, origin).serialize(empty), "utf-8")
+
+
+def _unplayed(cassette: Any) -> list[Any]:
+    return [pair for index, pair in enumerate(cassette.data) if not cassette.play_counts.get(index)]
+
+
+def _recorder(mode: str, serializer: _Headed) -> Any:
+    recorder = vcr.VCR(
+        record_mode=mode,
+        serializer="headed",
+        decode_compressed_response=True,
+        before_record_request=_scrubbed_request,
+        before_record_response=_scrubbed_response,
+        custom_patches=(
+            (NotingHTTPPool, "ConnectionCls", _VCRNotingHTTP),
+            (NotingHTTPSPool, "ConnectionCls", _VCRNotingHTTPS),
+        ),
+    )
+    recorder.register_serializer("headed", serializer)
+    recorder.register_matcher("whole_body", _same_body)
+    recorder.match_on = _MATCH_ON
+    return recorder
+
+
+def _scrubbed_request(request: Any) -> Any:
+    if "/_sandbox/" in request.path:
+        return None
+    headers = {
+        name: value for name, value in request.headers.items() if name.lower() in REQUEST_HEADERS
+    }
+    body = request.body_bytes
+    boundary = _BOUNDARY.search(str(headers.get("Content-Type", "")))
+    if boundary is not None:  # a fixed one keeps recordings comparable
+        headers["Content-Type"] = f"multipart/form-data; boundary={_FIXED_BOUNDARY}"
+        body = body.replace(boundary[1].encode(), _FIXED_BOUNDARY.encode())
+    return vcr.request.Request(request.method, request.uri, body, headers)
+
+
+def _scrubbed_response(response: dict[str, Any]) -> dict[str, Any]:
+    response["headers"] = {
+        name: values
+        for name, values in response["headers"].items()
+        if name.lower() in RESPONSE_HEADERS
+    }
+    body = _SIGNED.sub(rb"\1", response["body"]["string"])
+    response["body"]["string"] = _ACCOUNT.sub(rb"\g<1>100000001", body)
+    return response
+
+
+def _same_body(one: Any, other: Any) -> None:
+    left, right = _content(one), _content(other)
+    assert left == right, f"{left} != {right}"
+
+
+def _content(request: Any) -> Any:
+    """Return a body as something comparable: JSON, form fields and digests, or bytes."""
+    body = request.body_bytes or b""
+    kind = str(request.headers.get("Content-Type", ""))
+    if kind.startswith("application/json"):
+        return json.loads(body)
+    if kind.startswith("multipart/form-data"):
+        message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
+            f"Content-Type: {kind}\r\n\r\n".encode() + body
+        )
+        return sorted(_part(part) for part in message.iter_parts())
+    return body
+
+
+def _part(part: Any) -> tuple[str, ...]:
+    content = part.get_payload(decode=True) or b""
+    return (
+        str(part.get_param("name", header="content-disposition")),
+        str(part.get_filename()),
+        str(part.get_content_type()),
+        hashlib.sha256(content).hexdigest(),
+    )

@@ -1,0 +1,144 @@
+"""The contract over the sandbox: live over loopback, or recorded from it and replayed."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+from motionkit.config import from_environment
+from motionkit.errors import ConfigError
+from motionkit.provider import AccountSettings, Provider
+from motionkit.redaction import Secret
+from motionkit.sandbox import Sandbox
+from motionkit.testing import cassettes
+from motionkit.testing.contract import ProviderContract
+from motionkit.testing.stage import JOB_SECONDS, Situation, Stage
+
+RECORDING_PORT = 8799
+"""The sandbox's port while cassettes are recorded; it is part of what they match."""
+REPLAY_KEY = "replayed-key-0123456789"
+_WRONG_KEY = "wrong-key-0123456789"
+
+
+@attrs.define
+class SandboxStage:
+    """A stage whose vendor is the sandbox, or a recording of it."""
+
+    provider_class: type[Provider]
+    settings: AccountSettings
+    faults: Mapping[Situation, Sequence[str]]
+    fault: Callable[[str], object]
+    pass_time: Callable[[float], None]
+
+    def arrange(self, situation: Situation) -> None:
+        """Make the vendor do this next.
+
+        Raises:
+            LookupError: This vendor cannot be brought to it.
+        """
+        if situation not in self.faults:
+            raise LookupError(f"{self.provider_class.name} cannot be asked: {situation.value}")
+        for spec in self.faults[situation]:
+            self.fault(spec)
+
+    def wrong_key(self) -> AccountSettings:
+        """Return settings with a key that the vendor does not know."""
+        return attrs.evolve(self.settings, api_key=Secret(_WRONG_KEY))
+
+
+class _VendorContract(ProviderContract):
+    """What both kinds need to know of a vendor.
+
+    Attributes:
+        provider_class: The adapter.
+        faults: Situation to fault specs of the sandbox.
+    """
+
+    provider_class: ClassVar[type[Any]]
+    faults: ClassVar[Mapping[Situation, Sequence[str]]]
+
+
+class SandboxContract(_VendorContract):
+    """The contract against the live sandbox over loopback."""
+
+    @pytest.fixture
+    def stage(self) -> Iterator[Stage]:
+        """Return a stage on a sandbox of its own."""
+        with Sandbox(job_seconds=JOB_SECONDS) as sandbox:
+            yield sandbox_stage(self.provider_class, self.faults, sandbox)
+
+
+class CassetteContract(_VendorContract):
+    """The contract from cassettes, with sockets blocked; ``--record`` makes them anew."""
+
+    @pytest.fixture
+    def stage(self, request: pytest.FixtureRequest) -> Iterator[Stage]:
+        """Return a stage that replays, or records."""
+        mode: str | None = request.config.getoption("--record")
+        named: str | None = request.config.getoption("--cassettes")
+        folder = Path(named) if named else request.config.rootpath / "cassettes"
+        name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")
+        path = folder / self.provider_class.name / f"{name}.yaml"
+        with ExitStack() as stack:
+            if mode == "sandbox":
+                sandbox = stack.enter_context(Sandbox(port=RECORDING_PORT, job_seconds=JOB_SECONDS))
+                made = sandbox_stage(self.provider_class, self.faults, sandbox)
+                stack.enter_context(
+                    cassettes.recording(path, where="motionkit sandbox", origin=sandbox.url)
+                )
+            elif mode == "live":
+                made = self._live_stage()
+                origin = made.settings.base_url or "the vendor's own"
+                stack.enter_context(cassettes.recording(path, where="live service", origin=origin))
+            else:
+                made = self._replayed_stage(path)
+                stack.enter_context(cassettes.replaying(path))
+            yield made
+
+    def _live_stage(self) -> SandboxStage:
+        name = self.provider_class.name
+        return SandboxStage(
+            self.provider_class,
+            from_environment().account(name).settings,
+            faults={},  # a live vendor cannot be asked to misbehave
+            fault=lambda _: None,
+            pass_time=time.sleep,
+        )
+
+    def _replayed_stage(self, path: Path) -> SandboxStage:
+        try:
+            origin = cassettes.head(path)["origin"]
+        except ConfigError as error:
+            pytest.fail(str(error))
+        base = {"base_url": origin} if origin.startswith("http") else {}
+        return SandboxStage(
+            self.provider_class,
+            self.provider_class.settings(api_key=REPLAY_KEY, **base),
+            self.faults,
+            fault=lambda _: None,
+            pass_time=lambda _: None,
+        )
+
+
+def sandbox_stage(
+    provider_class: type[Any], faults: Mapping[Situation, Sequence[str]], sandbox: Sandbox
+) -> SandboxStage:
+    """Return a stage on a running sandbox."""
+    prefix = provider_class.name.upper()
+    settings = provider_class.settings(
+        api_key=sandbox.environment[f"{prefix}_API_KEY"],
+        base_url=sandbox.environment[f"{prefix}_BASE_URL"],
+    )
+    return SandboxStage(
+        provider_class, settings, faults, fault=sandbox.fault, pass_time=sandbox.advance
+    )
+
+
+__all__ = ["CassetteContract", "SandboxContract", "SandboxStage", "sandbox_stage"]

@@ -1,0 +1,181 @@
+"""PixVerse's particulars against the live sandbox: what only this vendor's wire has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import motionkit as mk
+from motionkit.client import Client
+from motionkit.errors import Busy, ContentBlocked, InsufficientCredits, InvalidRequest, JobFailed
+from motionkit.redaction import Secret
+from motionkit.sandbox import Sandbox
+from motionkit.testing import samples
+from motionkit.testing.sandboxed import SandboxStage, sandbox_stage
+from motionkit.testing.stage import ACCOUNT, JOB_SECONDS, client_for, sample_request
+from motionkit_pixverse.adapter import PixVerse
+from motionkit_pixverse.sandbox import PixVerseSandbox
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(job_seconds=JOB_SECONDS) as made:
+        yield made
+
+
+@pytest.fixture
+def stage(sandbox: Sandbox) -> SandboxStage:
+    return sandbox_stage(PixVerse, {}, sandbox)
+
+
+@pytest.fixture
+def client(stage: SandboxStage, tmp_path: Path) -> Iterator[Client]:
+    with client_for(stage, tmp_path) as made:
+        yield made
+
+
+def ledger(sandbox: Sandbox, label: str = "default") -> Any:
+    return sandbox.ledger()["vendors"]["pixverse"]["accounts"][label]
+
+
+def test_every_call_has_a_fresh_trace_id_and_the_submit_its_attempt_id(
+    client: Client, sandbox: Sandbox
+) -> None:
+    job = client.submit(sample_request(), via=ACCOUNT)
+    client.wait(job)
+    told = ledger(sandbox)
+    assert told["reused_trace_ids"] == 0
+    assert job.attempt_id in told["trace_ids"]
+    assert len(told["trace_ids"]) == len(set(told["trace_ids"]))
+    assert [bought["trace_id"] for bought in told["jobs"]] == [job.attempt_id]
+
+
+def test_the_ledger_charges_what_the_quote_said(client: Client, sandbox: Sandbox) -> None:
+    quote = client.quote(sample_request(quality="720p"), via=ACCOUNT)
+    assert quote is not None
+    assert str(quote.likely) == "24"
+    assert str(quote.usd_likely) == "0.24"
+    client.submit(sample_request(quality="720p"), via=ACCOUNT)
+    assert ledger(sandbox)["charged"] == "24"
+
+
+def test_a_result_is_downloaded_without_the_key(
+    client: Client, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    result = client.run(sample_request(), via=ACCOUNT)
+    path = client.download(result, tmp_path / "out.mp4")
+    assert path.read_bytes()[4:8] == b"ftyp"
+    told = sandbox.ledger()
+    assert told["vendors"]["pixverse"]["keys_sent_to_files"] == 0
+    assert told["keys_sent_elsewhere"] == 0
+    assert client.jobs.get(result.job.key).delivered == str(path)
+
+
+def test_a_finished_video_is_referred_to_by_its_id(client: Client, sandbox: Sandbox) -> None:
+    result = client.run(sample_request(), via=ACCOUNT)
+    again = mk.Mimic(samples.PICTURE, mk.Generated(result.job), quality="360p")
+    explained = client.explain(again, via=ACCOUNT)
+    assert explained.calls[-1].json["source_video_id"] == int(result.job.id)
+    assert "video_media_id" not in explained.calls[-1].json
+    assert client.submit(again, via=ACCOUNT).id != result.job.id
+
+
+def test_a_video_of_another_account_is_refused_before_anything_is_sent(
+    client: Client, sandbox: Sandbox
+) -> None:
+    result = client.run(sample_request(), via=ACCOUNT)
+    foreign = attrs.evolve(result.job, account="elsewhere", fingerprint="0" * 16)
+    before = ledger(sandbox)["uploads"]
+    with pytest.raises(InvalidRequest, match="elsewhere"):
+        client.submit(mk.Mimic(samples.PICTURE, mk.Generated(foreign)), via=ACCOUNT)
+    assert ledger(sandbox)["uploads"] == before
+
+
+def test_an_upload_that_the_vendor_holds_is_not_sent_again(
+    client: Client, sandbox: Sandbox
+) -> None:
+    job = client.submit(sample_request(), via=ACCOUNT)
+    body = client.jobs.get(job.key).attempts[0].submission.call.json
+    held = mk.Mimic(
+        mk.Uploaded(body["img_id"]), mk.Uploaded(body["video_media_id"]), quality="360p"
+    )
+    before = ledger(sandbox)["uploads"]
+    client.submit(held, via=ACCOUNT)
+    assert ledger(sandbox)["uploads"] == before
+
+
+def test_the_same_files_are_uploaded_once(client: Client, sandbox: Sandbox) -> None:
+    client.submit(sample_request(quality="360p"), via=ACCOUNT)
+    client.submit(sample_request(quality="540p"), via=ACCOUNT)
+    assert ledger(sandbox)["uploads"] == 2
+    assert ledger(sandbox)["submits"] == 2
+
+
+def test_what_stands_in_extra_is_sent_unread(client: Client) -> None:
+    request = sample_request(extra={"pixverse": {"quality": "1080p"}, "elsewhere": {"x": 1}})
+    body = client.explain(request, via=ACCOUNT).calls[-1].json
+    assert body["quality"] == "1080p"
+    assert "x" not in body
+
+
+@pytest.mark.parametrize("error_http", ["documented", "200"])
+def test_errors_mean_the_same_under_http_200(tmp_path: Path, error_http: str) -> None:
+    app = partial(PixVerseSandbox, error_http=error_http)
+    with Sandbox(apps=[app], job_seconds=JOB_SECONDS) as sandbox:
+        sandbox.add_account("pixverse", "poor-key-012345", label="poor", balance="5")
+        stage = sandbox_stage(PixVerse, {}, sandbox)
+        poor = PixVerse.settings(
+            api_key=Secret("poor-key-012345"), base_url=stage.settings.base_url
+        )
+        with (
+            client_for(stage, tmp_path, poor) as client,
+            pytest.raises(InsufficientCredits) as caught,
+        ):
+            client.submit(sample_request(), via=ACCOUNT)
+        assert caught.value.billed is mk.Billed.NO
+        assert ledger(sandbox, "poor")["jobs"] == []
+
+
+def test_the_concurrency_limit_is_busy_and_buys_nothing(
+    sandbox: Sandbox, stage: SandboxStage, tmp_path: Path
+) -> None:
+    sandbox.add_account("pixverse", "one-slot-key-01", label="one", balance="500", concurrency=1)
+    one = PixVerse.settings(api_key=Secret("one-slot-key-01"), base_url=stage.settings.base_url)
+    with client_for(stage, tmp_path, one) as client:
+        client.submit(sample_request(quality="360p"), via=ACCOUNT)
+        with pytest.raises(Busy):
+            client.submit(sample_request(quality="540p"), via=ACCOUNT)
+    assert len(ledger(sandbox, "one")["jobs"]) == 1
+
+
+def test_a_moderated_upload_is_blocked_before_anything_is_bought(
+    client: Client, sandbox: Sandbox
+) -> None:
+    sandbox.fault("moderate:upload")
+    with pytest.raises(ContentBlocked) as caught:
+        client.submit(sample_request(), via=ACCOUNT)
+    assert caught.value.billed is mk.Billed.NO
+    assert caught.value.code == "500052"
+    assert ledger(sandbox)["submits"] == 0
+
+
+def test_a_failed_job_says_that_its_bill_is_unknown(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fault("fail:submit")
+    job = client.submit(sample_request(), via=ACCOUNT)
+    with pytest.raises(JobFailed) as caught:
+        client.wait(job)
+    assert caught.value.billed is mk.Billed.UNKNOWN
+    assert caught.value.code == "8"
+    assert not client.jobs.get(job.key).open
+
+
+def test_the_balance_has_both_pools(client: Client) -> None:
+    balance = client.balance(ACCOUNT)
+    assert set(balance.pools) == {"monthly", "package"}
+    assert str(balance.amount) == "15000"
+    assert str(balance.usd) == "150.00"

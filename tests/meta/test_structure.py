@@ -1,0 +1,204 @@
+"""The walls of the codebase, held up by tests."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+import motionkit
+from motionkit import registry
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "motionkit"
+PROVIDERS = ROOT / "providers"
+
+LAYERS = [
+    {"redaction"},
+    {"errors"},
+    {"codec", "money"},
+    {"model"},
+    {"media"},
+    {"operations"},
+    {"offers"},
+    {"connection"},
+    {"http", "provider", "retry"},
+    {"transfer", "assembly"},
+    {"ledger"},
+    {"journal"},
+    {"submission", "schedule"},
+    {"registry"},
+    {"config"},
+    {"jobs"},
+    {"client"},
+    {"cli", "sandbox", "testing", "__main__"},
+]
+"""Lowest first: a module imports from its own layer and those above it in this list."""
+
+ADAPTER_FILES = ["__init__.py", "offers.toml", "_tables.py", "adapter.py"]
+OPTIONAL_FILES = ["_wire.py", "operations.py", "webhook.py", "sandbox", "py.typed"]
+
+
+def provider_names() -> list[str]:
+    return sorted(path.name.removeprefix("motionkit_") for path in PROVIDERS.glob("motionkit_*"))
+
+
+def modules(top: Path) -> Iterator[Path]:
+    return (path for path in sorted(top.rglob("*.py")))
+
+
+def room(path: Path) -> str:
+    """Return the layer's name for a file of the core: its module, or its sub-package."""
+    return path.relative_to(CORE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path, *, lazy: bool) -> set[str]:
+    """Return the modules of motionkit that a file imports; `lazy` adds those inside functions."""
+    tree = ast.parse(path.read_text("utf-8"))
+    nodes = ast.walk(tree) if lazy else (n for n in tree.body)
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.startswith("motionkit")}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("motionkit"):
+            if node.module == "motionkit":
+                found |= {f"motionkit.{alias.name}" for alias in node.names}
+            else:
+                found.add(node.module or "")
+    return found
+
+
+def test_the_layers_name_every_module() -> None:
+    rooms = {room(path) for path in modules(CORE)} - {"__init__"}
+    assert rooms == {name for layer in LAYERS for name in layer}
+
+
+def test_imports_run_downwards_only() -> None:
+    level = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    upward = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules(CORE)
+        if room(path) != "__init__"
+        for name in imports(path, lazy=False)
+        if name.startswith("motionkit.") and level[name.split(".")[1]] > level[room(path)]
+    ]
+    assert not upward
+
+
+def test_there_is_no_import_circle() -> None:
+    graph = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): imports(
+            path, lazy=False
+        )
+        for path in modules(CORE)
+    }
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, f"circle: {' -> '.join((*trail, name))}"
+        if name in done or name not in graph:
+            return
+        for target in graph[name]:
+            if target != "motionkit":
+                visit(target, (*trail, name))
+        done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_the_core_imports_no_provider() -> None:
+    for path in modules(CORE):
+        assert not any(name.startswith("motionkit_") for name in imports(path, lazy=True)), path
+
+
+def test_the_core_names_no_vendor_outside_docstrings() -> None:
+    pattern = re.compile("|".join(provider_names()), re.IGNORECASE)
+    for path in modules(CORE):
+        tree = ast.parse(path.read_text("utf-8"))
+        docstrings = {
+            node.body[0].value.lineno
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and ast.get_docstring(node)
+            and isinstance(node.body[0], ast.Expr)
+        }
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
+            if token.type == tokenize.COMMENT or token.start[0] in docstrings:
+                continue
+            assert not pattern.search(token.string), f"{path}:{token.start[0]}: {token.string}"
+
+
+def test_a_providers_sandbox_reads_the_contract_for_itself() -> None:
+    for name in provider_names():
+        package = f"motionkit_{name}"
+        for path in modules(PROVIDERS / package / "sandbox"):
+            foreign = [
+                target
+                for target in imports(path, lazy=True)
+                if target.startswith(package) and not target.startswith(f"{package}.sandbox")
+            ]
+            assert not foreign, f"{path.name} imports {foreign}"
+            assert "offers.toml" not in path.read_text("utf-8")
+
+
+def test_providers_folders_entry_points_packages_cassettes_and_readme_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    readme = (ROOT / "README.md").read_text("utf-8")
+    names = provider_names()
+    assert sorted(project["project"]["entry-points"]["motionkit.providers"]) == names
+    assert sorted(project["project"]["entry-points"]["motionkit.sandboxes"]) == names
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert packages == ["motionkit", *(f"providers/motionkit_{name}" for name in names)]
+    assert sorted(project["tool"]["check-wheel-contents"]["toplevel"]) == sorted(
+        ["motionkit", *(f"motionkit_{name}" for name in names)]
+    )
+    assert sorted(path.name for path in (ROOT / "cassettes").iterdir() if path.is_dir()) == names
+    for name in names:
+        assert re.search(rf"^\| `{name}` \|", readme, re.MULTILINE), f"README has no row of {name}"
+        assert (ROOT / "tests" / "contract" / f"test_{name}.py").is_file()
+
+
+def test_the_installed_entry_points_are_those_of_the_project() -> None:
+    assert registry.names() == provider_names()
+    assert sorted(p.name for p in entry_points(group="motionkit.sandboxes")) == provider_names()
+
+
+def test_every_provider_has_the_same_files() -> None:
+    for name in provider_names():
+        found = {
+            path.name
+            for path in (PROVIDERS / f"motionkit_{name}").iterdir()
+            if path.name != "__pycache__"
+        }
+        assert found >= {*ADAPTER_FILES, "py.typed"}, name
+        assert found <= {*ADAPTER_FILES, *OPTIONAL_FILES}, name
+
+
+def test_providers_is_no_package() -> None:
+    assert not (PROVIDERS / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("name", motionkit.__all__)
+def test_every_public_name_loads(name: str) -> None:
+    assert getattr(motionkit, name) is not None
+
+
+def test_public_names_are_sorted_and_known_to_type_checkers() -> None:
+    assert motionkit.__all__ == sorted(motionkit.__all__)
+    tree = ast.parse((CORE / "__init__.py").read_text("utf-8"))
+    typed = {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("motionkit")
+        for alias in node.names
+        if alias.asname
+    }
+    assert typed == set(motionkit.__all__)
