@@ -1,0 +1,29 @@
+"""The command line. `main` is its entry point; everything else needs the extra `motionkit[cli]`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+_NEEDED = frozenset({"click", "rich", "typer"})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments behind the program's name; those of the process when None.
+
+    Returns:
+        The exit code; `motionkit.cli.exit_codes` explains each.
+    """
+    try:
+        from motionkit.cli.app import run  # noqa: PLC0415 - the extra may be missing
+    except ModuleNotFoundError as error:
+        if error.name not in _NEEDED:
+            raise
+        sys.stderr.write(
+            "error: the command line needs the extra 'cli': pip install 'motionkit[cli]'\n"
+        )
+        return 2
+    return run(sys.argv[1:] if argv is None else argv)

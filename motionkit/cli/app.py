@@ -1,0 +1,161 @@
+"""The program: its verbs, its help, and what it says when something goes wrong."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Annotated, Any, cast
+
+import attrs
+import typer
+
+from motionkit.cli import accounts, buy, demo, exit_codes, jobs, ledger, serve
+from motionkit.cli.options import OPERATIONS, Ordering, Running, command, example, summary
+from motionkit.cli.show import Screen, reporting
+from motionkit.errors import InvalidRequest, MotionKitError
+from motionkit.redaction import redact
+
+UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
+"""What typer raises for a command line that it cannot read; it exports only this subclass."""
+
+_INTERRUPTED = 130
+"""What typer makes of Ctrl-C where no verb catches it."""
+
+_USAGE_HINT = "'motionkit --help' and 'motionkit VERB --help' explain"
+
+_BUY = "Buy"
+_GO_ON = "Go on with what was bought"
+_LOOK = "Look, for nothing"
+_TRY = "Try without keys and money"
+
+_EPILOG = f"""
+[bold]Examples[/bold]
+
+  motionkit demo
+  motionkit mimic --image hero.png --video dance.mp4 --out out.mp4
+  motionkit mimic --image hero.png --video dance.mp4 --dry-run
+  motionkit submit mimic --image hero.png --video dance.mp4 --key order-17
+  motionkit wait order-17 --out out.mp4
+  motionkit resume
+
+Money is announced before it is spent. The same command twice goes on with what it has bought. \
+Progress goes to standard error, the answer to standard output. Times are in seconds.
+
+[bold]Exit codes[/bold]
+
+{exit_codes.table()}
+"""
+
+_RUN_EPILOG = """
+[bold]Examples[/bold]
+
+  motionkit {name} {media} --out out.mp4
+  motionkit {name} {media} --via ACCOUNT/MODEL --json
+  motionkit {name} {media} --max-usd 1.50
+  motionkit {name} {media} --dry-run
+
+What it may cost is announced first. Ctrl-C leaves the job running (exit code 9); the same \
+command, or 'motionkit resume', goes on with it and buys nothing. 'motionkit --help' lists the \
+exit codes.
+"""
+
+
+@attrs.define
+class Settings:
+    """What the options in front of the verb say."""
+
+    debug: bool = False
+
+
+app = typer.Typer(
+    name="motionkit",
+    help="Paid motion-control and video APIs, one command: submit, wait, fetch; never pay twice.",
+    epilog=_EPILOG,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    ctx: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")
+    ] = False,
+    shown: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    ctx.ensure_object(Settings).debug = debug
+    if shown:
+        typer.echo(version("motionkit"))
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+_submit = typer.Typer(help="Buy and leave: print the job, which runs on. One verb an operation.")
+_jobs = typer.Typer()
+
+for _kind in OPERATIONS:
+    _epilog = _RUN_EPILOG.format(name=_kind.operation, media=example(_kind))
+    app.command(_kind.operation, help=summary(_kind), epilog=_epilog, rich_help_panel=_BUY)(
+        command(_kind, Running, buy.run)
+    )
+    _submit.command(_kind.operation, help=f"{summary(_kind)} Does not wait.")(
+        command(_kind, Ordering, buy.order)
+    )
+
+app.add_typer(_submit, name="submit", rich_help_panel=_BUY)
+_going_on: tuple[Callable[..., int], ...] = (jobs.poll, jobs.result, jobs.wait, jobs.resume)
+_looking: tuple[Callable[..., int], ...] = (accounts.balance, accounts.providers, accounts.offers)
+_trying: tuple[Callable[..., int], ...] = (serve.sandbox, demo.demo)
+for _verb in _going_on:
+    app.command(rich_help_panel=_GO_ON)(_verb)
+_jobs.callback(invoke_without_command=True)(ledger.jobs)
+_jobs.command()(ledger.show)
+app.add_typer(_jobs, name="jobs", rich_help_panel=_GO_ON)
+for _verb in _looking:
+    app.command(rich_help_panel=_LOOK)(_verb)
+for _verb in _trying:
+    app.command(rich_help_panel=_TRY)(_verb)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code.
+
+    Args:
+        argv: The arguments behind the program's name.
+    """
+    # Errors are JSON too, those included that come before the verb has read its options.
+    screen = Screen(json="--json" in argv)
+    settings = Settings()
+    try:
+        with reporting(screen):
+            code: Any = app(list(argv), prog_name="motionkit", standalone_mode=False, obj=settings)
+    except UsageError as error:
+        code = screen.error(InvalidRequest(_sentence(error), hint=_USAGE_HINT))
+    except typer.Abort:
+        screen.note("stopped; nothing was bought by this command")
+        code = exit_codes.UNEXPECTED
+    except MotionKitError as error:
+        _trace(settings)
+        code = screen.error(error)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a dump
+        _trace(settings)
+        code = screen.unexpected(error)
+    if code == _INTERRUPTED:
+        screen.note("interrupted; 'motionkit jobs --open' shows what is still owed")
+        code = exit_codes.UNEXPECTED
+    return code if isinstance(code, int) else exit_codes.DONE
+
+
+def _sentence(error: Exception) -> str:
+    message = getattr(error, "format_message", error.__str__)
+    return str(message())
+
+
+def _trace(settings: Settings) -> None:
+    if settings.debug:
+        sys.stderr.write(redact(traceback.format_exc()))

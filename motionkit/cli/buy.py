@@ -1,0 +1,68 @@
+"""The verbs that buy: one function for every operation, with and without waiting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import motionkit as mk
+from motionkit import transfer
+from motionkit.cli import delivery, spend
+from motionkit.cli.options import Ordering, Running
+from motionkit.cli.show import Screen
+from motionkit.cli.words import short
+from motionkit.client import Client
+from motionkit.model import Job, Result
+from motionkit.operations import Request
+
+
+def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
+    """Buy, wait, fetch."""
+    screen = Screen(json=options.json)
+    with mk.Client(options.config) as client:
+        request = spend.make(kind, values, options, client)
+        if options.dry_run:
+            spend.dry_run(screen, request, client.explain(request, via=options.via))
+        elif options.no_wait:
+            job = spend.buy(screen, client, request, options, out=options.out)
+            _hand_over_job(screen, job)
+        else:
+            result, path = deliver(screen, client, request, options)
+            delivery.hand_over(screen, result, path)
+    return 0
+
+
+def deliver(
+    screen: Screen, client: Client, request: Request, options: Running
+) -> tuple[Result, Path]:
+    """Buy or go on with a request, wait for it, and fetch its file."""
+    out = options.out or delivery.default_target(request.describe())
+    transfer.check_target(out, overwrite=options.overwrite)
+    job = spend.buy(screen, client, request, options, out=out)
+    result = delivery.wait(screen, client, job, timeout=options.timeout)
+    if options.out is None:
+        out = delivery.free(out)  # another command on the same media may have taken the name
+    return result, delivery.fetch(screen, client, result, out, overwrite=options.overwrite)
+
+
+def order(kind: type[Request], values: dict[str, Any], options: Ordering) -> int:
+    """Buy and leave."""
+    screen = Screen(json=options.json)
+    with mk.Client(options.config) as client:
+        request = spend.make(kind, values, options, client)
+        if options.dry_run:
+            spend.dry_run(screen, request, client.explain(request, via=options.via))
+            return 0
+        if options.out is not None:
+            transfer.check_target(options.out, overwrite=False)
+        _hand_over_job(screen, spend.buy(screen, client, request, options, out=options.out))
+    return 0
+
+
+def _hand_over_job(screen: Screen, job: Job) -> None:
+    """Print the job: with ``--json`` as `motionkit wait -` takes it, else its key."""
+    if screen.json:
+        print(job.to_json(), flush=True)  # noqa: T201 - standard output
+    else:
+        screen.answer({}, job.key)
+        screen.note(f"'motionkit wait {short(job.key)} --out FILE' fetches the result")

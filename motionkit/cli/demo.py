@@ -1,0 +1,143 @@
+"""The verb `demo`: the whole way from a picture and a clip to a video, on this machine alone."""
+
+from __future__ import annotations
+
+import json as json_text
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import attrs
+import typer
+
+import motionkit as mk
+from motionkit import codec
+from motionkit.cli import buy, delivery, exit_codes
+from motionkit.cli.options import Json, Running
+from motionkit.cli.serve import sandbox_module
+from motionkit.cli.show import Screen
+from motionkit.cli.words import charged, duration, quoted
+from motionkit.client import Client
+from motionkit.errors import MotionKitError
+from motionkit.media import File
+from motionkit.model import Result
+from motionkit.money import Quote
+
+if TYPE_CHECKING:
+    from motionkit.sandbox import Sandbox
+
+
+@attrs.frozen
+class Row:
+    """How one account did."""
+
+    target: str
+    quote: Quote | None
+    result: Result
+    seconds: float
+    path: Path
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the videos go; nothing is overwritten.")
+    ] = Path("motionkit-demo"),
+    speed: Annotated[
+        float, typer.Option(min=0.001, help="Vendor seconds in one second here.")
+    ] = 60.0,
+    json: Json = False,
+) -> int:
+    """Run a request at every vendor of the local sandbox. No key, no files, no money.
+
+    The sandbox, the sample picture, the sample clip and the journal are made for the occasion and
+    thrown away; the videos stay.
+    """
+    screen = Screen(json=json)
+    module = sandbox_module()
+    screen.note("a local sandbox stands in for the vendors: no network, no money", style="green")
+    rows, codes = [], [exit_codes.DONE]
+    with TemporaryDirectory() as name, module.Sandbox(speed=speed) as served:
+        folder = Path(name)
+        request = mk.Mimic(
+            image=File(_write(folder / "picture.png", module.sample_picture())),
+            video=File(_write(folder / "clip.mp4", module.sample_clip())),
+            quality="540p",
+        )
+        with mk.Client(_configuration(folder, served)) as client:
+            for account in client.config.accounts:
+                screen.note("")
+                try:
+                    rows.append(_one(screen, client, request, account, out))
+                except MotionKitError as error:
+                    codes.append(screen.error(error))
+    screen.note("")
+    _table(screen, rows)
+    return max(codes)
+
+
+def _one(screen: Screen, client: Client, request: mk.Request, account: str, out: Path) -> Row:
+    explanation = client.explain(request, via=account)
+    path = delivery.free(out / f"{account}.mp4")
+    began = time.monotonic()
+    result, path = buy.deliver(screen, client, request, Running(via=account, out=path))
+    seconds = time.monotonic() - began
+    screen.fact("saved", str(path), style="green")
+    return Row(explanation.target, explanation.quote, result, seconds, path)
+
+
+def _table(screen: Screen, rows: list[Row]) -> None:
+    screen.rows(
+        [
+            {
+                "target": row.target,
+                "quote": codec.unstructure(row.quote) if row.quote else None,
+                "cost": codec.unstructure(row.result.cost) if row.result.cost else None,
+                "seconds": round(row.seconds, 1),
+                "file": str(row.path.absolute()),
+                "sandbox": True,
+            }
+            for row in rows
+        ],
+        ["TARGET", "QUOTE", "COST", "TOOK", "FILE"],
+        [
+            [
+                row.target,
+                quoted(row.quote),
+                charged(row.result.cost),
+                duration(row.seconds),
+                str(row.path),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def _configuration(folder: Path, served: Sandbox) -> Path:
+    """Write a configuration of the sandbox's accounts alone, with a journal of its own.
+
+    A user's own keys and addresses in the environment play no part: nothing here can reach them.
+    """
+    lines = [f"journal = {_quoted(str(folder / 'journal.db'))}"]
+    for vendor, keys in served.accounts.items():
+        lines += _account(vendor, next(iter(keys.values())), served.environment)
+    return _write(folder / "motionkit.toml", "\n".join(lines).encode())
+
+
+def _account(vendor: str, key: str, environment: Mapping[str, str]) -> list[str]:
+    return [
+        f"[accounts.{vendor}]",
+        f"api_key = {_quoted(key)}",
+        f"base_url = {_quoted(environment[f'{vendor.upper()}_BASE_URL'])}",
+    ]
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML string; JSON's are a subset of them."""
+    return json_text.dumps(text)

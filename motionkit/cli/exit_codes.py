@@ -1,0 +1,63 @@
+"""What a process says when it ends: one code for each error class, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from motionkit import errors
+
+DONE = 0
+UNEXPECTED = 1
+USAGE = 2
+
+MEANINGS: Mapping[int, str] = {
+    DONE: "done",
+    UNEXPECTED: "unexpected, or stopped before anything was bought",
+    USAGE: "usage, configuration or invalid request",
+    3: "authentication or permission",
+    4: "credits or budget",
+    5: "media rejected or content blocked",
+    6: "job failed or gone",
+    7: "busy or rate limited",
+    8: "provider unavailable, protocol error or no target left",
+    9: "deadline passed or interrupted; the job still runs",
+    10: "submit uncertain: it may have been bought",
+    11: "local storage: journal, disk or download",
+}
+
+CODES: Mapping[type[errors.MotionKitError], int] = {
+    errors.MotionKitError: UNEXPECTED,
+    errors.ConfigError: USAGE,
+    errors.InvalidRequest: USAGE,
+    errors.Unsupported: USAGE,
+    errors.AuthenticationError: 3,
+    errors.PermissionDenied: 3,
+    errors.SignatureError: 3,  # whoever sent it could not prove to be the vendor
+    errors.InsufficientCredits: 4,
+    errors.BudgetExceeded: 4,
+    errors.MediaRejected: 5,
+    errors.ContentBlocked: 5,
+    errors.JobFailed: 6,
+    errors.JobGone: 6,
+    errors.JobNotFound: 6,
+    errors.Busy: 7,
+    errors.RateLimited: 7,
+    errors.ProviderUnavailable: 8,
+    errors.ProtocolError: 8,
+    errors.NoTargetLeft: 8,
+    errors.WaitTimeout: 9,
+    errors.NotReady: 9,
+    errors.SubmitUncertain: 10,
+    errors.JournalError: 11,
+    errors.DownloadFailed: 11,
+}
+
+
+def code_of(error: BaseException) -> int:
+    """Return an error's exit code; the most specific class that has one decides."""
+    return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), UNEXPECTED)
+
+
+def table() -> str:
+    """Return the codes and their meanings, one a line, for the help."""
+    return "\n".join(f"  {code:>2}  {meaning}" for code, meaning in MEANINGS.items())

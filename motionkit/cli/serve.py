@@ -1,0 +1,89 @@
+"""The verb `sandbox`: serve the vendors' contracts on this machine, in the foreground."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import shlex
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from motionkit.cli import exit_codes
+from motionkit.cli.options import Json
+from motionkit.cli.show import Screen
+from motionkit.errors import ConfigError, InvalidRequest
+
+if TYPE_CHECKING:
+    from motionkit.sandbox import Sandbox
+
+_EXTRA = frozenset({"aiohttp", "av"})
+
+
+def sandbox_module() -> Any:
+    """Import the sandbox; it comes with an extra.
+
+    Raises:
+        ConfigError: The extra is not installed.
+    """
+    try:
+        return importlib.import_module("motionkit.sandbox")
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        raise ConfigError(
+            "the sandbox needs the extra 'sandbox': pip install 'motionkit[sandbox]'"
+        ) from error
+
+
+def sandbox(
+    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8787,
+    speed: Annotated[
+        float,
+        typer.Option(min=0.001, help="Vendor seconds in one second here; 1 is as slow as life."),
+    ] = 20.0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="name:phase[:parameter=value]..., e.g. accept_then_reset:submit. Repeatable.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Serve the vendors' contracts on this machine until Ctrl-C: no network, no money.
+
+    Standard output has the environment to use, so that a shell can take it over.
+    GET /_sandbox/ledger tells submits, jobs and charges.
+    """
+    screen = Screen(json=json)
+    module = sandbox_module()
+
+    def ready(served: Sandbox) -> None:
+        lines = [
+            f"export {name}={shlex.quote(value)}" for name, value in served.environment.items()
+        ]
+        screen.answer(served.environment, "\n".join(lines))
+        screen.note(
+            f"the sandbox serves {served.url} at {speed:g} times real speed; Ctrl-C ends it"
+        )
+
+    try:
+        made: Sandbox = module.Sandbox(host=host, port=port, speed=speed, faults=fault or ())
+    except ValueError as error:
+        name = "fault" if isinstance(error, module.FaultError) else "host"
+        raise InvalidRequest(f"{name}: {error}", field=name) from error
+    try:
+        made.serve_forever(ready)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise InvalidRequest(
+            f"port: {port} on {host} is taken",
+            field="port",
+            value=str(port),
+            hint="give another with --port; 0 takes a free one",
+        ) from error
+    screen.note("the sandbox ended")
+    return exit_codes.DONE

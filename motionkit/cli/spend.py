@@ -1,0 +1,238 @@
+"""Buying: what it would cost is said first, asked about when it is much, and bought once."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from motionkit import codec, offers, registry
+from motionkit.cli.delivery import interrupted
+from motionkit.cli.options import Buying
+from motionkit.cli.show import Screen
+from motionkit.cli.words import (
+    dollars,
+    duration,
+    plain,
+    quoted,
+    request_line,
+    rests_on,
+    short,
+    standing,
+)
+from motionkit.client import Client, Explanation
+from motionkit.errors import InvalidRequest, SubmitUncertain
+from motionkit.ledger import Entry
+from motionkit.model import Job, KeyState, utcnow
+from motionkit.money import Quote
+from motionkit.operations import Request
+from motionkit.redaction import redact, redact_data
+
+ASK_ABOVE = Decimal(5)
+"""US dollars; above it a spend is confirmed."""
+
+
+def make(
+    kind: type[Request], values: Mapping[str, Any], options: Buying, client: Client
+) -> Request:
+    """Return the request that the options describe.
+
+    Raises:
+        InvalidRequest: A medium or an extra option cannot be understood.
+    """
+    extra = _extras(options.extra or (), options.via, client)
+    return kind(**values, extra=extra)
+
+
+def _extras(given: Sequence[str], via: str | None, client: Client) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        if not equals or not name:
+            raise InvalidRequest(
+                f"extra: {one!r} is not NAME=VALUE", field="extra", value=one, limit="NAME=VALUE"
+            )
+        provider, dot, rest = name.partition(".")
+        if dot and provider in registry.names():
+            name = rest
+        else:
+            account = (via or next(iter(client.config.accounts), "")).partition("/")[0]
+            provider = client.config.account(account).provider
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        found.setdefault(provider, {})[name] = value
+    return found
+
+
+def buy(
+    screen: Screen, client: Client, request: Request, options: Buying, *, out: Path | None
+) -> Job:
+    """Announce, ask if need be, and buy; or go on with what was bought before.
+
+    Args:
+        screen: Where to say so.
+        client: The client.
+        request: What is wanted.
+        options: How to buy it.
+        out: Where the file is wanted later.
+
+    Raises:
+        Abort: The user declined, or interrupted before anything was paid.
+        InvalidRequest: It has to be confirmed and nobody is there to do it.
+        SubmitUncertain: It may have been bought.
+        MotionKitError: As `Client.submit`.
+    """
+    if options.new and options.key is not None:
+        raise InvalidRequest(
+            "--new buys under a key of its own; leave --key out, or give a key that is not taken",
+            field="new",
+        )
+    explanation = client.explain(request, via=options.via)
+    earlier = None if options.new else _bought_before(client, request, options, explanation)
+    if earlier is not None and _goes_on(screen, earlier, options):
+        with settled_on_interrupt(client, earlier.key), screen.busy("settling"):
+            return client.jobs.resume(earlier)
+    announce(screen, request, explanation)
+    _confirm(screen, explanation.quote, options)
+    key = options.key or str(uuid.uuid4())
+    with settled_on_interrupt(client, key), screen.busy("uploading and submitting"):
+        job = client.submit(request, via=options.via, key=key, max_usd=options.max_usd, out=out)
+    screen.fact("bought", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
+    return job
+
+
+def _bought_before(
+    client: Client, request: Request, options: Buying, explanation: Explanation
+) -> Entry | None:
+    """Return the purchase that the same command made, while something of it is owed."""
+    via = options.via or explanation.target.partition("/")[0]
+    fingerprint = request.fingerprint(offers.inspect(request), via)
+    if options.key is not None:
+        entry = _entry(client, options.key)
+        if entry is None or entry.state is KeyState.REFUSED or entry.request != fingerprint:
+            return None  # the client buys, or says that the key names another request
+        return entry
+    same = [e for e in client.jobs.list(open_only=True) if e.request == fingerprint]
+    return same[-1] if same else None
+
+
+def _entry(client: Client, key: str) -> Entry | None:
+    """Return the purchase of exactly this key."""
+    try:
+        entry = client.jobs.get(key)
+    except InvalidRequest:
+        return None
+    return entry if entry.key == key else None
+
+
+def _goes_on(screen: Screen, earlier: Entry, options: Buying) -> bool:
+    age = duration(max(0.0, utcnow().timestamp() - earlier.created))
+    screen.note(f"the same request was made {age} ago as {short(earlier.key)}: {standing(earlier)}")
+    if options.key is None and screen.asks:
+        answer = typer.prompt(
+            "resume it, or buy again", default="resume", err=True, show_choices=False
+        )
+        if plain(answer).casefold() in {"buy", "buy again", "again", "new"}:
+            return False
+    else:
+        screen.note("going on with it; --new would buy again")
+    return True
+
+
+def announce(screen: Screen, request: Request, explanation: Explanation) -> None:
+    """Say what would be bought, where, and for how much."""
+    for name, text in _announcement(request, explanation):
+        screen.fact(name, text, style="bold" if name == "quote" else "")
+
+
+def _announcement(request: Request, explanation: Explanation) -> list[tuple[str, str]]:
+    quote = explanation.quote
+    told = [
+        ("request", request_line(request.describe())),
+        ("at", explanation.target),
+        ("quote", quoted(quote)),
+    ]
+    if quote is not None:
+        told.append(("basis", rests_on(quote)))
+        told += [("note", note) for note in quote.notes]
+    return told + [("warning", warning) for warning in explanation.warnings]
+
+
+def _confirm(screen: Screen, quote: Quote | None, options: Buying) -> None:
+    high = None if quote is None else quote.usd_high
+    if options.max_usd is not None and (high is None or high > options.max_usd):
+        return  # the client refuses it; there is nothing to ask
+    if options.yes or (high is not None and high <= ASK_ABOVE):
+        return
+    much = "an unknown price" if high is None else f"up to {dollars(high)}"
+    if screen.asks:
+        typer.confirm(f"buy this for {much}?", abort=True, err=True)
+    elif high is not None:
+        raise InvalidRequest(
+            f"this costs {much}, above {ASK_ABOVE} USD, and nobody is there to confirm it",
+            field="yes",
+            limit=f"{ASK_ABOVE} USD without --yes",
+            hint="say --yes; --max-usd N sets a limit of your own",
+        )
+
+
+@contextmanager
+def settled_on_interrupt(client: Client, key: str) -> Iterator[None]:
+    """Turn Ctrl-C around a paid call into what the journal knows of it.
+
+    Raises:
+        Abort: Nothing was paid.
+        SubmitUncertain: It may have been bought.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        entry = _entry(client, key)
+        if entry is None or entry.state is KeyState.REFUSED:
+            raise typer.Abort from None
+        if entry.job is not None:
+            raise interrupted(entry.job, kept=True) from None
+        raise SubmitUncertain(
+            "interrupted while the request was sent; it may have been bought",
+            key=key,
+            hint=f"the journal knows it: 'motionkit resume {short(key)}' settles it",
+        ) from None
+
+
+def dry_run(screen: Screen, request: Request, explanation: Explanation) -> None:
+    """Print the HTTP requests in order, and the quote; keys and signatures are left out."""
+    calls = [
+        {
+            "method": call.method,
+            "url": redact(url),
+            "json": redact_data(call.json),
+            "files": redact_data(call.files),
+            "paid": call.paid,
+        }
+        for call, url in zip(explanation.calls, explanation.urls, strict=True)
+    ]
+    data = {
+        "request": request.describe(),
+        "target": explanation.target,
+        "calls": calls,
+        "quote": codec.unstructure(explanation.quote) if explanation.quote else None,
+        "warnings": explanation.warnings,
+    }
+    lines = []
+    for call in calls:
+        lines.append(f"{call['method']} {call['url']}{'   (this one buys)' * bool(call['paid'])}")
+        lines += [f"  {name}: {value}" for name, value in call["files"].items()]
+        if call["json"] is not None:
+            body = json.dumps(call["json"], indent=2, ensure_ascii=False)
+            lines += [f"  {line}" for line in body.splitlines()]
+    lines += [f"{name:<9} {text}" for name, text in _announcement(request, explanation)]
+    screen.answer(data, "\n".join(plain(line) for line in lines))
+    screen.note("nothing was sent")

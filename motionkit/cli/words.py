@@ -1,0 +1,127 @@
+"""Values as people read them: money, time, text that came from elsewhere."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from motionkit.ledger import Entry
+from motionkit.model import KeyState, State
+from motionkit.money import Cost, Quote, Unit
+
+UNDELIVERED = "succeeded, not fetched"
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
+    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # titles, links, clipboard
+    r"|\x1b.?",
+    re.DOTALL,
+)
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_MINTED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SHORT = 8
+
+
+def plain(text: object) -> str:
+    """Return one line of text without terminal codes: vendors' words reach a terminal through it.
+
+    Escape sequences, control characters and those that turn the writing direction are dropped.
+    """
+    kept = _ESCAPES.sub("", str(text)).replace("\r", " ").replace("\n", " ").replace("\t", " ")
+    return "".join(
+        letter for letter in kept if unicodedata.category(letter) != "Cc" and letter not in _TURNING
+    )
+
+
+def dollars(amount: Decimal) -> str:
+    """Return an amount of US dollars, with cents and no more digits than it takes."""
+    whole, _, cents = f"{amount:.4f}".partition(".")
+    return f"{whole}.{cents[:2]}{cents[2:].rstrip('0')} USD"
+
+
+def money(amount: Decimal, unit: Unit) -> str:
+    """Return an amount with its unit."""
+    if unit is Unit.USD:
+        return dollars(amount)
+    number = f"{amount:f}"
+    number = number.rstrip("0").rstrip(".") if "." in number else number
+    return f"{number} {unit.value}{'' if amount == 1 else 's'}"
+
+
+def both(amount: Decimal, unit: Unit, usd: Decimal | None) -> str:
+    """Return an amount in the vendor's unit and, where that is another one, in US dollars."""
+    if usd is None or unit is Unit.USD:
+        return money(amount, unit)
+    return f"{money(amount, unit)} = {dollars(usd)}"
+
+
+def quoted(quote: Quote | None) -> str:
+    """Return a quote's amounts: one when low and high agree, else all three."""
+    if quote is None or quote.likely is None:
+        return "unknown"
+    likely = both(quote.likely, quote.unit, quote.usd_likely)
+    if quote.low == quote.high == quote.likely:
+        return likely
+    low, high = (
+        "?" if amount is None else both(amount, quote.unit, usd)
+        for amount, usd in ((quote.low, quote.usd_low), (quote.high, quote.usd_high))
+    )
+    return f"{likely}, from {low} to {high}"
+
+
+def rests_on(quote: Quote) -> str:
+    """Return what a quote rests on: basis, day, page."""
+    basis = f"{quote.basis.value} (n={quote.n})" if quote.n else quote.basis.value
+    read = f", read {quote.as_of.isoformat()}" if quote.as_of else ""
+    return f"{basis}{read}, {quote.source}"
+
+
+def charged(cost: Cost | None) -> str:
+    """Return a cost and how we know it."""
+    if cost is None:
+        return "unknown"
+    return f"{both(cost.amount, cost.unit, cost.usd)} ({cost.basis.value})"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the unit that suits them."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d"
+
+
+def request_line(description: Mapping[str, Any]) -> str:
+    """Return a request in one line: its operation, media and values."""
+    rest = dict(description)
+    operation = rest.pop("operation", "?")
+    return plain(f"{operation} " + " ".join(f"{name}={value}" for name, value in rest.items()))
+
+
+def standing(entry: Entry) -> str:
+    """Return where a purchase stands."""
+    if entry.state is State.SUCCEEDED and entry.delivered is None:
+        return UNDELIVERED
+    if entry.ambiguous and entry.state is not KeyState.UNCERTAIN:
+        return f"{entry.state.value}, uncertain"
+    word: str = entry.state.value
+    return word
+
+
+def target(entry: Entry) -> str:
+    """Return account and model of a purchase, or what the user named when nothing was bought."""
+    return f"{entry.job.account}/{entry.job.model}" if entry.job else entry.via
+
+
+def short(key: str, keys: Iterable[str] = ()) -> str:
+    """Return a minted key's beginning when it names no other; a key of the user's own whole."""
+    if not _MINTED.fullmatch(key):
+        return key
+    alike = [other for other in keys if other.startswith(key[:_SHORT])]
+    return key[:_SHORT] if len(alike) <= 1 else key

@@ -1,0 +1,344 @@
+"""The verbs that buy: announced, asked about, bought once, delivered."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import av
+import pytest
+from cli_support import Account, Cli
+
+from motionkit.cli.show import Screen
+
+
+def frames(path: Path) -> int:
+    with av.open(path) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        return sum(1 for _ in container.decode(video=0))
+
+
+@pytest.fixture
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Somebody sits there and has typed this."""
+    typed = io.StringIO()
+    monkeypatch.setattr(Screen, "asks", property(lambda _: True))
+    monkeypatch.setattr("sys.stdin", typed)
+    return typed
+
+
+@pytest.fixture
+def dear(account: Account, monkeypatch: pytest.MonkeyPatch, own_place: Path) -> Account:
+    """An account whose credits are worth so much that 40 of them cost 8 USD."""
+    config = own_place / "dear.toml"
+    config.write_text(
+        f'[accounts.pixverse]\napi_key = "{account.key}"\nbase_url = "{account.sandbox.url}"\n'
+        'usd_per_credit = "0.20"\n'
+    )
+    monkeypatch.setenv("MOTIONKIT_CONFIG", str(config))
+    return account
+
+
+def test_one_command_makes_a_video_and_announces_the_price(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    told = cli("mimic", *media, "--quality", "540p", "--via", "pixverse", "--out", "out.mp4")
+
+    assert (told.code, told.out) == (0, "out.mp4\n")
+    assert frames(Path("out.mp4")) > 0
+    assert account.bought == (1, 1, "40")
+    progress = told.err.splitlines()
+    assert "quote     40 credits = 0.40 USD" in progress
+    assert "at        pixverse/mimic" in progress
+    assert any(line.startswith("basis     listed, read 20") for line in progress)
+    assert progress.index("quote     40 credits = 0.40 USD") < next(
+        number for number, line in enumerate(progress) if line.startswith("bought")
+    )
+    assert "cost      40 credits = 0.40 USD (reported)" in progress
+
+
+def test_the_answer_as_json_is_one_object(cli: Cli, account: Account, media: list[str]) -> None:
+    told = cli("mimic", *media, "--json", "--key", "order-17", "--out", "out.mp4")
+
+    assert told.one == {
+        "key": "order-17",
+        "job": account.ledger["jobs"][0]["id"],
+        "account": "pixverse",
+        "model": "mimic",
+        "operation": "mimic",
+        "state": "succeeded",
+        "seconds": told.one["seconds"],
+        "cost": {"amount": "40", "unit": "credit", "usd": "0.40", "basis": "reported"},
+        "file": str(Path("out.mp4").absolute()),
+    }
+
+
+def test_without_out_the_file_is_named_after_the_media_and_never_over_another(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    Path("hero-dance.mp4").write_bytes(b"mine")
+
+    told = cli("mimic", *media)
+
+    assert told.out == "hero-dance-2.mp4\n"
+    assert Path("hero-dance.mp4").read_bytes() == b"mine"
+
+
+def test_overwrite_replaces_the_file(cli: Cli, account: Account, media: list[str]) -> None:
+    Path("out.mp4").write_bytes(b"old")
+
+    assert cli("mimic", *media, "--out", "out.mp4", "--overwrite").code == 0
+    assert frames(Path("out.mp4")) > 0
+
+
+def test_a_dry_run_shows_the_requests_and_the_quote_and_sends_nothing(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    shown = cli("mimic", *media, "--dry-run")
+    told = cli("submit", "mimic", *media, "--dry-run", "--json").one
+
+    assert f"POST {account.sandbox.url}/openapi/v2/video/mimic/generate" in shown.out
+    assert "quote     40 credits = 0.40 USD" in shown.out
+    assert account.key not in shown.out + shown.err + json.dumps(told)
+    assert [call["paid"] for call in told["calls"]] == [False, False, True]
+    assert told["calls"][2]["json"]["quality"] == "540p"
+    assert (told["quote"]["likely"], told["quote"]["usd_high"]) == ("40", "0.40")
+    assert account.ledger["calls"] == {}
+
+
+def test_extra_options_reach_the_request_of_their_provider_only(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    extra = ["--extra", "water_mark=true", "--extra", "pixverse.webhook_id=w-1"]
+
+    told = cli("mimic", *media, *extra, "--dry-run", "--json").one
+
+    body = told["calls"][2]["json"]
+    assert (body["water_mark"], body["webhook_id"]) == (True, "w-1")
+
+
+def test_submit_prints_the_job_and_leaves(cli: Cli, account: Account, media: list[str]) -> None:
+    told = cli("submit", "mimic", *media, "--key", "order-17", "--json")
+
+    assert told.one["id"] == account.ledger["jobs"][0]["id"]
+    assert told.one["key"] == "order-17"
+    assert account.ledger["polls"] == 0
+
+
+def test_no_wait_is_a_submit(cli: Cli, account: Account, media: list[str]) -> None:
+    told = cli("mimic", *media, "--key", "order-17", "--no-wait")
+
+    assert told.out == "order-17\n"
+    assert account.ledger["polls"] == 0
+
+
+def test_the_same_command_again_goes_on_and_buys_nothing(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    first = cli("mimic", *media, "--no-wait")
+    again = cli("mimic", *media, "--out", "out.mp4")
+
+    assert again.code == 0
+    assert "ago as" in again.err
+    assert first.out[:8] in again.err
+    assert "going on with it; --new would buy again" in again.err
+    assert account.bought == (1, 1, "40")
+
+
+def test_the_same_command_after_delivery_is_a_new_purchase(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    assert cli("mimic", *media).out == "hero-dance.mp4\n"
+    assert cli("mimic", *media).out == "hero-dance-2.mp4\n"
+    assert account.bought == (2, 2, "80")
+
+
+def test_a_key_that_exists_fetches_again_and_buys_nothing(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    cli("mimic", *media, "--key", "order-17", "--out", "a.mp4")
+    again = cli("mimic", *media, "--key", "order-17", "--out", "b.mp4")
+
+    assert (again.code, again.out) == (0, "b.mp4\n")
+    assert account.bought == (1, 1, "40")
+
+
+def test_a_key_that_names_another_request_is_refused(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    cli("submit", "mimic", *media, "--key", "order-17")
+    told = cli("submit", "mimic", *media, "--key", "order-17", "--quality", "720p")
+
+    assert told.code == 2
+    assert "key 'order-17' names another request" in told.err
+    assert account.bought == (1, 1, "40")
+
+
+def test_a_key_whose_purchase_was_refused_can_be_tried_again(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    account.sandbox.fault("refuse:submit:code=500090")
+    assert cli("submit", "mimic", *media, "--key", "order-17").code == 4
+    assert cli("submit", "mimic", *media, "--key", "order-17").code == 0
+    assert len(account.ledger["jobs"]) == 1
+
+
+def test_new_buys_again(cli: Cli, account: Account, media: list[str]) -> None:
+    cli("submit", "mimic", *media)
+    assert cli("submit", "mimic", *media, "--new").code == 0
+    assert account.bought == (2, 2, "80")
+
+
+@pytest.mark.parametrize(("typed", "jobs"), [("\n", 1), ("resume\n", 1), ("buy\n", 2)])
+def test_at_a_terminal_the_open_job_is_offered(
+    *,
+    cli: Cli,
+    account: Account,
+    media: list[str],
+    at_a_terminal: io.StringIO,
+    typed: str,
+    jobs: int,
+) -> None:
+    cli("submit", "mimic", *media)
+    at_a_terminal.write(typed)
+    at_a_terminal.seek(0)
+
+    told = cli("submit", "mimic", *media)
+
+    assert "resume it, or buy again" in told.err
+    assert len(account.ledger["jobs"]) == jobs
+
+
+@pytest.mark.parametrize(("typed", "jobs"), [("y\n", 1), ("n\n", 0), ("", 0)])
+def test_above_five_dollars_a_terminal_asks(
+    *,
+    cli: Cli,
+    dear: Account,
+    media: list[str],
+    at_a_terminal: io.StringIO,
+    typed: str,
+    jobs: int,
+) -> None:
+    at_a_terminal.write(typed)
+    at_a_terminal.seek(0)
+
+    told = cli("submit", "mimic", *media)
+
+    assert "buy this for up to 8.00 USD?" in told.err
+    assert told.code == (0 if jobs else 1)
+    assert ("stopped; nothing was bought" in told.err) is not bool(jobs)
+    assert len(dear.ledger["jobs"]) == jobs
+
+
+def test_above_five_dollars_without_a_terminal_says_the_words_to_use(
+    cli: Cli, dear: Account, media: list[str]
+) -> None:
+    refused = cli("submit", "mimic", *media)
+
+    assert refused.code == 2
+    assert "this costs up to 8.00 USD, above 5 USD" in refused.err
+    assert "--yes" in refused.err
+    assert dear.ledger["calls"] == {}
+    assert cli("submit", "mimic", *media, "--yes").code == 0
+
+
+def test_an_unknown_price_is_announced_and_refused_under_a_cap(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    remote = [*media[:3], "https://example.com/dance.mp4?signature=abc"]
+
+    capped = cli("submit", "mimic", *remote, "--max-usd", "2")
+    assert capped.code == 4
+    assert "the price is unknown" in capped.err
+    assert account.ledger["calls"] == {}
+
+    told = cli("submit", "mimic", *remote)
+    assert told.code == 0
+    assert "quote     unknown" in told.err
+    assert "signature=abc" not in told.err
+
+
+def test_a_submit_that_may_have_arrived_is_told_as_such(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
+    account.sandbox.fault("accept_then_reset:submit:times=0")
+
+    told = cli("mimic", *media, "--json", "--key", "order-17")
+
+    assert told.code == 10
+    assert told.one["error"] == "SubmitUncertain"
+    assert told.one["key"] == "order-17"
+    assert told.one["billed"] == "unknown"
+    assert "money:    this may have been billed" in told.err
+    assert len(account.ledger["jobs"]) == 1
+
+
+def test_a_vendors_words_cannot_command_the_terminal(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    words = "\x1b[31mred\x1b]0;title\x07 [bold]not markup[/bold] \u202egnol\n\x9bline"
+    account.sandbox.fault({"name": "refuse", "phase": "submit", "code": 400017, "message": words})
+
+    told = cli("mimic", *media)
+
+    assert told.code == 2
+    assert not set(told.err) & set("\x1b\x07\x9b\u202e")
+    assert "[bold]not markup[/bold]" in told.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "money"),
+    [
+        ("refuse:submit:code=500090", 4, None),
+        ("refuse:submit:code=500044", 7, None),
+        ("moderate:submit", 5, None),
+        ("fail:submit", 6, "this may have been billed"),
+    ],
+)
+def test_a_vendors_no_ends_with_its_code_and_a_word_about_money(
+    *, cli: Cli, account: Account, media: list[str], fault: str, code: int, money: str | None
+) -> None:
+    account.sandbox.fault(fault)
+
+    told = cli("mimic", *media)
+
+    assert told.code == code
+    assert ("money:" in told.err) is (money is not None)
+    assert money is None or money in told.err
+
+
+def test_a_download_that_fails_keeps_the_paid_result(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motionkit.retry.ATTEMPTS", 1)
+    account.sandbox.fault("http:download:status=500:times=0")
+    failed = cli("mimic", *media, "--out", "out.mp4")
+    assert failed.code == 11
+    assert "motionkit resume" in failed.err
+
+    account.sandbox.clear_faults()
+    resumed = cli("resume")
+
+    assert (resumed.code, resumed.out.strip()) == (0, str(Path("out.mp4").absolute()))
+    assert account.bought == (1, 1, "40")
+
+
+def test_what_nobody_foresaw_is_one_line_without_secrets(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(f"broken at https://example.com/?token=1 with {account.key}")
+
+    monkeypatch.setattr("motionkit.client.Client.explain", fail)
+
+    told = cli("mimic", *media)
+    traced = cli("--debug", "mimic", *media)
+
+    assert told.code == 1
+    assert "RuntimeError: broken at https://example.com/?*** with" in told.err
+    assert "Traceback" not in told.err
+    assert "--debug" in told.err
+    assert "Traceback" in traced.err
+    assert account.key not in told.err + traced.err

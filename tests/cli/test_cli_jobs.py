@@ -1,0 +1,341 @@
+"""The verbs that go on with what was bought, and those that only look."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from cli_support import Account, Cli
+
+from motionkit.journal import Journal
+from motionkit.model import State
+
+
+@pytest.fixture
+def order(cli: Cli, account: Account, media: list[str]) -> str:
+    """A job that was bought and not waited for, as JSON."""
+    return cli("submit", "mimic", *media, "--key", "order-17", "--json").out
+
+
+@pytest.mark.parametrize("reference", ["order-17", "ord", "the job id", "the job", "a file", "-"])
+def test_a_job_is_found_by_whatever_names_it(
+    cli: Cli, account: Account, order: str, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("job.json").write_text(order)
+    monkeypatch.setattr("sys.stdin", io.StringIO(order))
+    given = {
+        "the job id": account.ledger["jobs"][0]["id"],
+        "the job": order,
+        "a file": "job.json",
+    }
+
+    told = cli("poll", given.get(reference, reference), "--json")
+
+    assert told.code == 0
+    assert told.one["key"] == "order-17"
+    assert (told.one["state"], told.one["word"]) == ("succeeded", "1")
+
+
+@pytest.mark.parametrize(
+    "reference", ["x" * 400, "nobody", "{}", '{"version": 9}', "no.json", "./x"]
+)
+def test_what_names_no_job_is_said_in_a_sentence(cli: Cli, order: str, reference: str) -> None:
+    for verb in ("poll", "result", "wait", "resume"):
+        told = cli(verb, reference)
+        assert told.code == 2
+        assert told.err.startswith("error:")
+        assert told.err.count("error:") == 1
+
+
+def test_a_job_is_picked_up_where_no_journal_knows_it(
+    cli: Cli, account: Account, order: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MOTIONKIT_JOURNAL", str(tmp_path / "elsewhere.db"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(order))
+
+    told = cli("wait", "-", "--out", "out.mp4")
+
+    assert (told.code, told.out) == (0, "out.mp4\n")
+    assert account.bought == (1, 1, "40")
+
+
+def test_a_job_of_another_key_is_refused(
+    cli: Cli, account: Account, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIXVERSE_API_KEY", "another-key")
+
+    told = cli("poll", "order-17")
+
+    assert told.code == 2
+    assert "another key or origin" in told.err
+
+
+def test_result_prints_the_address_or_that_it_runs(cli: Cli, account: Account, order: str) -> None:
+    told = cli("result", "order-17")
+    assert told.code == 0
+    assert told.out.startswith(account.sandbox.url)
+
+
+def test_a_running_job_has_no_result(cli: Cli, slow_account: Account, media: list[str]) -> None:
+    cli("submit", "mimic", *media, "--key", "order-17")
+
+    polled = cli("poll", "order-17")
+    told = cli("result", "order-17", "--json")
+
+    assert (polled.code, polled.out) == (0, "running\n")
+    assert told.code == 9
+    assert told.one["error"] == "NotReady"
+
+
+def test_a_wait_that_times_out_says_how_to_go_on(
+    cli: Cli, slow_account: Account, media: list[str]
+) -> None:
+    cli("submit", "mimic", *media, "--key", "order-17")
+
+    told = cli("wait", "order-17", "--timeout", "0", "--json")
+
+    assert told.code == 9
+    assert told.one["error"] == "WaitTimeout"
+    assert "'motionkit resume order-17'" in told.err
+    assert "'motionkit wait order-17 --out FILE'" in told.err
+    assert "this may have been billed" in told.err
+
+
+def test_wait_delivers_where_the_purchase_wanted_it(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    cli("submit", "mimic", *media, "--key", "order-17", "--out", "wanted.mp4")
+
+    assert Path(cli("wait", "order-17").out.strip()).name == "wanted.mp4"
+    assert Path("wanted.mp4").is_file()
+
+
+def test_resume_delivers_everything_and_one_failure_stops_nothing(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    account.sandbox.fault("fail:submit")
+    cli("submit", "mimic", *media, "--key", "bad")
+    cli("submit", "mimic", *media, "--key", "a", "--quality", "360p")
+    cli("submit", "mimic", *media, "--key", "b", "--quality", "720p", "--out", "b.mp4")
+
+    told = cli("resume", "--json")
+
+    assert told.code == 6
+    by_key = {row["key"]: row for row in told.data}
+    assert by_key["bad"]["error"] == "JobFailed"
+    assert Path(by_key["a"]["file"]).name == "hero-dance.mp4"
+    assert Path(by_key["b"]["file"]).name == "b.mp4"
+    again = cli("resume")
+    assert (again.code, again.out) == (0, "")
+    assert "nothing is open" in again.err
+
+
+def test_what_is_finished_does_not_wait_behind_what_runs(
+    cli: Cli, slow_account: Account, media: list[str]
+) -> None:
+    slow_account.sandbox.fault("stuck:submit")
+    cli("submit", "mimic", *media, "--key", "stuck")
+    cli("submit", "mimic", *media, "--key", "done")
+    slow_account.finish_jobs()
+
+    told = cli("resume", "--timeout", "0", "--json")
+
+    assert told.code == 9
+    assert [row["key"] for row in told.data] == ["done", "stuck"]
+    assert Path(told.data[0]["file"]).is_file()
+
+
+def test_resume_of_what_was_delivered_names_the_file(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    cli("mimic", *media, "--key", "order-17", "--out", "out.mp4")
+    served = account.sandbox.ledger()["vendors"]["pixverse"]["files_served"]
+
+    assert Path(cli("resume", "order-17").out.strip()).name == "out.mp4"
+    assert account.sandbox.ledger()["vendors"]["pixverse"]["files_served"] == served
+
+
+def test_an_interrupted_submit_is_settled_by_resume_alone(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("motionkit_pixverse.adapter.PixVerse.submit", interrupt)
+        stopped = cli("mimic", *media, "--key", "order-17", "--out", "out.mp4", "--json")
+    assert stopped.code == 10
+    assert stopped.one["error"] == "SubmitUncertain"
+    assert "'motionkit resume order-17' settles it" in stopped.err
+    polled = cli("poll", "order-17")
+    assert polled.code == 10
+    assert account.bought == (0, 0, "0")
+
+    monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
+    resumed = cli("resume")
+
+    assert (resumed.code, Path(resumed.out.strip()).name) == (0, "out.mp4")
+    assert account.bought == (1, 1, "40")
+
+
+def test_an_interrupt_before_anything_was_paid_says_so(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("motionkit.transfer.CarefulUploads.put", interrupt)
+
+    told = cli("submit", "mimic", *media)
+
+    assert told.code == 1
+    assert "stopped; nothing was bought" in told.err
+    assert account.bought == (0, 0, "0")
+
+
+def test_ctrl_c_ends_a_resume_with_the_job_it_waited_for(
+    cli: Cli, slow_account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    cli("submit", "mimic", *media, "--key", "a")
+    cli("submit", "mimic", *media, "--key", "b")
+    monkeypatch.setattr("motionkit.client.Client.wait", interrupt)
+
+    told = cli("resume", "--json")
+
+    assert told.code == 9
+    assert told.one["key"] == "a"
+    assert "'motionkit resume a'" in told.err
+
+
+def test_ctrl_c_while_fetching_keeps_the_paid_result(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("motionkit.transfer.download", interrupt)
+        told = cli("mimic", *media, "--out", "out.mp4")
+    assert told.code == 11
+    assert "motionkit resume" in told.err
+    assert "this was billed" in told.err
+
+    assert cli("resume").code == 0
+    assert Path("out.mp4").is_file()
+
+
+def test_a_failing_poll_is_told_and_repeated(
+    cli: Cli, account: Account, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motionkit.schedule.FIRST_DELAY", 0.0)
+    account.sandbox.fault("html:poll")
+
+    told = cli("wait", "order-17", "--out", "out.mp4")
+
+    assert told.code == 0
+    assert "failed and is repeated" in told.err
+
+
+def test_jobs_lists_what_was_bought(cli: Cli, account: Account, media: list[str]) -> None:
+    cli("mimic", *media, "--key", "delivered")
+    cli("submit", "mimic", *media, "--key", "open")
+    cli("submit", "mimic", *media, "--new")
+
+    table = cli("jobs").out.splitlines()
+    listed = cli("jobs", "--json").data
+    still = cli("jobs", "--open", "--json").data
+
+    assert table[0].split() == ["KEY", "STATE", "AGE", "COST", "AT", "WHAT"]
+    assert [row["key"] for row in listed][:2] == ["delivered", "open"]
+    assert [row["state"] for row in listed] == ["succeeded", "queued", "queued"]
+    assert [row["key"] for row in still] == [row["key"] for row in listed[1:]]
+    assert table[1].startswith("delivered")
+    assert "40 credits = 0.40 USD" in table[1]
+    assert "mimic hero.png dance.mp4" in table[1]
+    assert table[3].split()[0] == listed[2]["key"][:8]
+
+
+def test_jobs_show_tells_all_of_one(cli: Cli, account: Account, order: str) -> None:
+    told = cli("jobs", "show", "order")
+    data = cli("jobs", "show", "order", "--json").one
+
+    assert "attempt 1" in told.out
+    assert data["key"] == "order-17"
+    assert data["attempts"][0]["job"] == account.ledger["jobs"][0]["id"]
+    assert account.key not in told.out
+
+
+def test_a_journal_that_cannot_be_opened_is_local_storage(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.db").write_bytes(b"this is no database" * 100)
+    monkeypatch.setenv("MOTIONKIT_JOURNAL", str(tmp_path / "broken.db"))
+
+    told = cli("mimic", *media)
+
+    assert told.code == 11
+    assert account.ledger["calls"] == {}
+
+
+def test_an_uncertain_purchase_is_named_in_the_list(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
+    account.sandbox.fault("accept_then_reset:submit:times=0")
+    cli("mimic", *media, "--key", "order-17")
+
+    assert "uncertain" in cli("jobs").out
+    assert cli("wait", "order-17").code == 10
+
+
+def test_balance_names_amount_unit_and_dollars(cli: Cli, account: Account) -> None:
+    assert cli("balance").out.startswith("pixverse: 5000 credits = 50.00 USD")
+    told = cli("balance", "pixverse", "--json").one
+    assert (told["amount"], told["unit"], told["usd"]) == ("5000", "credit", "50.00")
+
+
+def test_balance_without_an_account_names_the_way(cli: Cli) -> None:
+    told = cli("balance")
+    assert told.code == 2
+    assert "motionkit providers" in told.err
+
+
+def test_providers_tells_which_keys_are_there_and_never_the_key(
+    cli: Cli, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = cli("providers", "--json")
+    assert {"provider": "pixverse", "accounts": ["pixverse"], "variable": "PIXVERSE_API_KEY"} in (
+        told.data
+    )
+    assert account.key not in told.out
+    monkeypatch.delenv("PIXVERSE_API_KEY")
+    assert "set PIXVERSE_API_KEY" in cli("providers").out
+
+
+def test_offers_tells_price_source_day_and_limits(cli: Cli) -> None:
+    rows = cli("offers", "--operation", "mimic", "--json").data
+    (row,) = [row for row in rows if row["provider"] == "pixverse"]
+    shown = cli("offers").out
+
+    assert row["qualities"] == ["360p", "540p", "720p"]
+    assert row["price"]["basis"] == "listed"
+    assert row["price"]["source"].startswith("https://")
+    assert row["limits"]["video"]["max_seconds"] == 30
+    assert "540p 10 credits a second" in shown
+    assert "listed, read 20" in shown
+    assert cli("offers", "--operation", "juggle").out.count("\n") <= 1
+
+
+def test_the_journal_of_a_purchase_ends_delivered(
+    cli: Cli, account: Account, media: list[str], tmp_path: Path
+) -> None:
+    cli("mimic", *media, "--key", "order-17", "--out", "out.mp4")
+
+    with Journal(tmp_path / "state" / "journal.db") as journal:
+        entry = journal.entry("order-17")
+    assert entry.state is State.SUCCEEDED
+    assert entry.delivered == str(Path("out.mp4").absolute())

@@ -1,0 +1,175 @@
+"""What the program says of itself; what it needs; the demo."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import av
+import pytest
+from cli_support import Cli
+
+import motionkit.cli
+from motionkit import registry
+from motionkit.cli.exit_codes import MEANINGS
+from motionkit.cli.options import OPERATIONS
+from motionkit.cli.words import dollars, duration, plain, short
+
+VERBS = [
+    "mimic",
+    "submit",
+    "poll",
+    "result",
+    "wait",
+    "jobs",
+    "resume",
+    "balance",
+    "providers",
+    "offers",
+    "sandbox",
+    "demo",
+]
+
+
+def test_the_help_names_every_verb_and_every_exit_code(cli: Cli) -> None:
+    told = cli("--help")
+
+    assert told.code == 0
+    for verb in VERBS:
+        assert f" {verb} " in told.out
+    for code, meaning in MEANINGS.items():
+        assert f"{code:>2}  {meaning}" in told.out
+    assert cli().out == told.out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(cli: Cli, verb: str) -> None:
+    told = cli(verb, "--help")
+    assert told.code == 0
+    assert "Usage: motionkit" in told.out
+
+
+@pytest.mark.parametrize("kind", OPERATIONS)
+def test_an_operation_has_a_verb_and_a_place_under_submit(cli: Cli, kind: type) -> None:
+    operation = kind.operation  # type: ignore[attr-defined]
+    for argv in ([operation], ["submit", operation]):
+        told = cli(*argv, "--help").out
+        for option in ("--image", "--quality", "--extra", "--max-usd", "--dry-run"):
+            assert option in told
+
+
+def test_the_core_commands_name_no_vendor() -> None:
+    folder = Path(motionkit.cli.__file__).parent
+    for file in folder.glob("*.py"):
+        text = file.read_text("utf-8").casefold()
+        assert not [name for name in registry.names() if name in text], file.name
+
+
+def test_the_version_is_printed(cli: Cli) -> None:
+    assert cli("--version").out == f"{version('motionkit')}\n"
+
+
+@pytest.mark.parametrize(
+    "argv", [["juggle"], ["poll"], ["mimic"], ["mimic", "--image"], ["submit"]]
+)
+def test_a_command_that_cannot_be_read_is_a_usage_error(cli: Cli, argv: list[str]) -> None:
+    told = cli(*argv, "--json")
+    assert told.code == 2
+    assert told.one["exit_code"] == 2
+    assert told.one["message"]
+    assert "motionkit --help" in told.err
+
+
+def run_without(module: str, *argv: str) -> subprocess.CompletedProcess[str]:
+    program = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from motionkit.cli import main\n"
+        f"sys.exit(main({list(argv)!r}))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+def test_without_the_cli_extra_one_sentence_says_what_to_install() -> None:
+    told = run_without("typer", "--help")
+    assert (told.returncode, told.stderr.count("\n")) == (2, 1)
+    assert "motionkit[cli]" in told.stderr
+
+
+def test_without_the_sandbox_extra_one_sentence_says_what_to_install() -> None:
+    told = run_without("aiohttp", "demo")
+    assert told.returncode == 2
+    assert "motionkit[sandbox]" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--fault", "sneeze:submit"], "fault: "),
+        (["--host", "0.0.0.0"], "host: the sandbox listens on loopback only"),  # noqa: S104
+    ],
+)
+def test_a_sandbox_that_cannot_start_says_why(cli: Cli, options: list[str], sentence: str) -> None:
+    told = cli("sandbox", "--port", "0", *options)
+    assert told.code == 2
+    assert sentence in told.err
+
+
+def test_the_demo_makes_a_video_without_keys_or_files(cli: Cli, own_place: Path) -> None:
+    told = cli("demo", "--speed", "1000", "--json")
+
+    assert told.code == 0
+    assert "no network, no money" in told.err
+    assert "quote     40 credits = 0.40 USD" in told.err
+    assert "basis     listed, read" in told.err
+    for row in told.data:
+        assert row["sandbox"] is True
+        with av.open(row["file"]) as container:
+            assert container.streams.video[0].codec_context.name == "h264"
+    assert {row["target"].partition("/")[0] for row in told.data} <= set(registry.names())
+    (row,) = [row for row in told.data if row["target"] == "pixverse/mimic"]
+    assert (row["quote"]["likely"], row["cost"]["amount"]) == ("40", "40")
+
+
+def test_the_demo_touches_neither_the_users_accounts_nor_their_journal(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PIXVERSE_API_KEY", "the-users-own-key")
+    monkeypatch.setenv("PIXVERSE_BASE_URL", "https://192.0.2.1")
+
+    assert cli("demo", "--speed", "1000", "--out", "here").code == 0
+    assert not (tmp_path / "state").exists()
+    assert list(Path("here").glob("*.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0, "0.0 s"), (59.4, "59 s"), (132.6, "2 min 13 s"), (3700, "1 h 1 min"), (9e5, "10 d")],
+)
+def test_durations_are_told_in_the_unit_that_suits(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [("0.4", "0.40 USD"), ("2", "2.00 USD"), ("0.0042", "0.0042 USD")]
+)
+def test_dollars_keep_their_cents(amount: str, text: str) -> None:
+    from decimal import Decimal
+
+    assert dollars(Decimal(amount)) == text
+
+
+def test_only_a_minted_key_is_shortened_and_only_when_it_stays_clear() -> None:
+    one = "0b45e46e-8694-4498-844c-5053bc010a96"
+    alike = "0b45e46e-0000-4498-844c-5053bc010a96"
+    assert short(one, [one, "order-17"]) == "0b45e46e"
+    assert short(one, [one, alike]) == one
+    assert short("order-17-of-a-customer", []) == "order-17-of-a-customer"
+
+
+def test_plain_text_keeps_words_and_drops_commands() -> None:
+    assert plain("a\x1b[1;31mb\x1b]8;;http://x\x1b\\c\x00\nd\x9b") == "abc d"
