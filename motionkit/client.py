@@ -348,7 +348,13 @@ class Client:
         return _Target(account, model or None, self.account(account))
 
     def _submitter(self, account: str) -> Submitter:
-        return Submitter(self.account(account), self._journal, self._sleep)
+        return Submitter(
+            self.account(account),
+            self._journal,
+            self._sleep,
+            self._clock,
+            window=self.config.account(account).settings.reconcile_window,
+        )
 
     def _known(self, key: str | None, fingerprint: str) -> Entry | None:
         """Return the purchase that this request continues, if any."""

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import attrs
 
-from motionkit.errors import InvalidRequest, SubmitUncertain
+from motionkit.errors import SubmitUncertain
 from motionkit.journal import Journal
 from motionkit.ledger import Entry
-from motionkit.model import Job, KeyState
+from motionkit.model import Job
 from motionkit.submission import Submitter
 
 
@@ -40,10 +40,6 @@ class Jobs:
         """
         if entry.job is not None:
             return entry.job
-        if entry.state is KeyState.REFUSED:
-            raise InvalidRequest(
-                f"{entry.key} was refused; nothing was bought", field="key", value=entry.key
-            )
         attempt = entry.attempts[-1]
         submitter = self._submitter(attempt.account)
         if submitter.provider.fingerprint != attempt.fingerprint:

@@ -19,20 +19,20 @@ from typing import Any, Self
 
 import attrs
 
-from motionkit import codec
+from motionkit import codec, process
 from motionkit.errors import InvalidRequest, JournalError, MotionKitError
 from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
 from motionkit.model import Job, KeyState, State, Status, Submission
 from motionkit.money import Cost, Quote
 from motionkit.redaction import redact_data
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 20.0
 """Seconds to wait for another process before giving up."""
 UPLOAD_LIFETIME = 6 * 3600.0
 """Seconds: vendors do not say how long they keep uploads; this is short enough for all we know."""
 
-_SCHEMA = """
+_MIGRATIONS = (
+    """
 CREATE TABLE purchases (
   key TEXT PRIMARY KEY,
   request TEXT NOT NULL,      -- fingerprint: two identical requests share it
@@ -65,7 +65,13 @@ CREATE TABLE uploads (        -- a cache
   token TEXT NOT NULL, at REAL NOT NULL,
   PRIMARY KEY (fingerprint, slot, sha256)
 );
-"""
+""",
+    """
+ALTER TABLE attempts ADD COLUMN owner TEXT;  -- the process that made it
+""",
+)
+"""What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
+SCHEMA_VERSION = len(_MIGRATIONS)
 
 ACCEPTED = "accepted"
 
@@ -128,9 +134,10 @@ class Journal:
                     f"{SCHEMA_VERSION}",
                     hint="upgrade motionkit, or name another journal in the configuration",
                 )
-            if version == 0:
-                for statement in _SCHEMA.split(";\n"):
+            for step in _MIGRATIONS[version:]:
+                for statement in step.split(";\n"):
                     db.execute(statement)
+            if version < SCHEMA_VERSION:
                 db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     @contextmanager
@@ -232,8 +239,9 @@ class Journal:
     ) -> Attempt:
         account = submission.account
         db.execute(
-            "INSERT INTO attempts (id, key, account, fingerprint, submission, state, created)"
-            " VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO attempts"
+            " (id, key, account, fingerprint, submission, state, created, owner)"
+            " VALUES (?,?,?,?,?,?,?,?)",
             (
                 attempt_id,
                 key,
@@ -242,18 +250,27 @@ class Journal:
                 codec.dumps(redact_data(codec.unstructure(submission))),
                 KeyState.INTENDED.value,
                 now,
+                process.identity(),
             ),
         )
         return Attempt(attempt_id, key, account, fingerprint, submission, KeyState.INTENDED.value)
 
     def sending(self, attempt: Attempt) -> Attempt:
-        """Write that the attempt is handed to the network now, ahead of its first byte."""
+        """Write that the attempt is handed to the network now, ahead of its first byte.
+
+        Raises:
+            KeyTaken: Another process has settled it meanwhile; it may not be sent.
+            JournalError: It may not be sent.
+        """
         now = time.time()
         with self._guarded("write ahead to"), self._transaction() as db:
-            db.execute(
-                "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,?) WHERE id=?",
-                (now, attempt.id),
-            )
+            allowed = db.execute(
+                "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,?)"
+                " WHERE id=? AND state IN (?,?)",
+                (now, attempt.id, KeyState.INTENDED.value, KeyState.UNCERTAIN.value),
+            ).rowcount
+            if not allowed:
+                raise KeyTaken(self.entry(attempt.key))
         return attrs.evolve(attempt, sends=attempt.sends + 1, first_sent=attempt.first_sent or now)
 
     def refused(self, attempt: Attempt, error: MotionKitError) -> None:
@@ -324,11 +341,15 @@ class Journal:
     # What is learnt of a job.
 
     def observed(self, job: Job, status: Status, cost: Cost | None = None) -> None:
-        """Write an observation; what is terminal is never taken back."""
+        """Write an observation.
+
+        What is terminal is never taken back, but for a result that turns up after all: a history
+        may answer later than the vendor forgot.
+        """
         with self._guarded("write to"), self._transaction() as db:
             db.execute(
                 "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?"
-                " WHERE key=? AND state NOT IN (?,?,?,?)",
+                " WHERE key=? AND state NOT IN (?,?,?) AND (state<>? OR ?)",
                 (
                     status.state.value,
                     status.word,
@@ -338,7 +359,11 @@ class Journal:
                     else None,
                     time.time(),
                     job.key,
-                    *(state.value for state in State if state.terminal),
+                    State.SUCCEEDED.value,
+                    State.FAILED.value,
+                    State.BLOCKED.value,
+                    State.GONE.value,
+                    status.state is State.SUCCEEDED,
                 ),
             )
 
@@ -406,6 +431,15 @@ class Journal:
                 f"makes no sense: {error}"
             ) from error
 
+    def owns(self, fingerprint: str, vendor_id: str) -> bool:
+        """Tell whether a purchase here owns that vendor's job."""
+        with self._guarded("read"), self._lock:
+            row = self._db.execute(
+                "SELECT 1 FROM attempts WHERE fingerprint=? AND vendor_id=?",
+                (fingerprint, vendor_id),
+            ).fetchone()
+        return row is not None
+
     # The disposable caches.
 
     def get_upload(self, fingerprint: str, slot: str, sha256: str) -> str | None:
@@ -471,4 +505,5 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         first_sent=row["first_sent"],
         job=Job.from_json(row["job"]) if row["job"] else None,
         error=json.loads(row["error"]) if row["error"] else None,
+        owner=row["owner"],
     )

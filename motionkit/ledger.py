@@ -28,6 +28,7 @@ class Attempt:
         first_sent: When first, epoch seconds.
         job: What it bought.
         error: What went wrong, JSON-able.
+        owner: The process that made it.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Attempt:
     first_sent: float | None = None
     job: Job | None = None
     error: Mapping[str, Any] | None = None
+    owner: str | None = None
 
     @property
     def whole(self) -> bool:

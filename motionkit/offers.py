@@ -298,8 +298,8 @@ def quote(fitted: Fit, rates: Rates) -> Quote | None:
     if price is None:
         return None
     seconds, notes = _billed_seconds(fitted, price)
-    low, likely, high = (
-        _amount(price, fitted.values, bound, seconds) for bound in ("low", "likely", "high")
+    low, likely, high = _ordered(
+        *(_amount(price, fitted.values, bound, seconds) for bound in ("low", "likely", "high"))
     )
     rate = rates.usd(price.unit)
     usd_low, usd_likely, usd_high = (
@@ -337,6 +337,19 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[Decimal | None, list[str
         return seconds, []
     whole = seconds.to_integral_value(ROUND_CEILING)
     return seconds, [f"{seconds:f} s are taken as {whole} s: that seconds round up is inferred"]
+
+
+def _ordered(
+    low: Decimal | None, likely: Decimal | None, high: Decimal | None
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Widen the bounds until the likely amount lies between them: estimates may disagree."""
+    if likely is None:
+        return low, likely, high
+    return (
+        None if low is None else min(low, likely),
+        likely,
+        None if high is None else max(high, likely),
+    )
 
 
 def _matches(cell: Cell, values: Mapping[str, Any]) -> bool:

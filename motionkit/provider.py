@@ -43,12 +43,15 @@ class AccountSettings:
         base_url: Stands for all origins of the vendor.
         max_concurrent: Jobs that the vendor runs at once for this account.
         rpm: Calls a minute that the vendor allows.
+        reconcile_window: Seconds for which the vendor's history is asked for a submit that may have
+            arrived.
     """
 
     api_key: Secret = attrs.field(converter=api_key)
     base_url: str | None = None
     max_concurrent: int | None = None
     rpm: int | None = None
+    reconcile_window: float = 60.0
 
 
 class Phase(enum.Enum):

@@ -5,6 +5,9 @@ from __future__ import annotations
 FIRST_DELAY = 1.0
 """Seconds after the submit; some jobs are moderated at once."""
 GROWTH = 1.4
+SHORTEST_DELAY = 0.1
+LONGEST_HINT = 120.0
+"""Seconds: a vendor that asks for more is asked again then all the same."""
 LONGEST_DELAY = 10.0
 """Seconds: the vendors name 3 to 10 for a clip."""
 
@@ -17,6 +20,6 @@ def delay(polls: int, *, hint: float | None = None) -> float:
         hint: What the vendor asked for, in seconds; it goes first.
     """
     if hint is not None:
-        return hint
+        return min(max(hint, SHORTEST_DELAY), LONGEST_HINT)
     grown = FIRST_DELAY * GROWTH ** min(polls, 100)  # a wait of hours would overflow a float
     return float(min(grown, LONGEST_DELAY))

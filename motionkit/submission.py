@@ -8,9 +8,10 @@
     INTENDED --refusal----------> REFUSED        nothing was bought
     INTENDED --anything else----> UNCERTAIN      it may have arrived
     INTENDED --crash, restart---> UNCERTAIN      a paid call may have left before the crash
+    INTENDED --crash, unsent----> REFUSED        the journal says that it was never handed over
     REFUSED  --new attempt id---> INTENDED
     UNCERTAIN --same id again---> job            only where the vendor deduplicates, in its window
-    UNCERTAIN --found alone-----> job            only a single job that no other purchase owns
+    UNCERTAIN --found alone-----> job            a single job with our token that nobody else owns
     UNCERTAIN --refusal---------> UNCERTAIN      a lost job may be what holds the slot
 
 Nothing but a job leads out of UNCERTAIN by itself. Whether an answer is a refusal is the vendor
@@ -27,22 +28,33 @@ from contextlib import contextmanager
 
 import attrs
 
-from motionkit.errors import Billed, JournalError, MotionKitError, SubmitUncertain
-from motionkit.http import NotSent
+from motionkit import process, retry
+from motionkit.errors import (
+    Billed,
+    InvalidRequest,
+    JournalError,
+    MotionKitError,
+    SubmitUncertain,
+)
+from motionkit.http import CALL_TIMEOUT, NotSent
 from motionkit.journal import Journal
-from motionkit.ledger import Attempt, Entry, Purchase
-from motionkit.model import Found, Job, NotSeen, SameId, Submission
+from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
+from motionkit.model import Found, Job, KeyState, SameId, Submission
 from motionkit.provider import Finds, Provider
+
+log = logging.getLogger("motionkit")
 
 RESEND_PAUSE = 2.0
 """Seconds before the same attempt id goes out again."""
 FIND_PAUSE = 5.0
 """Seconds between two looks into a vendor's history."""
-RECONCILE_WINDOW = 60.0
-"""Seconds for which a vendor's history is asked for a submit that may have arrived."""
+PATIENCE = CALL_TIMEOUT + 5.0
+"""Seconds after which no live process can still be in the middle of a paid call."""
+OTHER_PAUSE = 0.5
+"""Seconds between two looks at what another process does."""
 
-
-log = logging.getLogger("motionkit")
+_IN_FLIGHT: set[str] = set()
+"""Attempts that a thread of this process is in the middle of."""
 
 
 @contextmanager
@@ -69,15 +81,17 @@ class Submitter:
         provider: The account's adapter.
         journal: Where every step is written ahead.
         sleep: How to wait; tests give their own.
-        clock: Epoch seconds; tests give their own.
+        clock: Monotonic seconds; tests give their own.
+        now: Epoch seconds; what the journal's moments are compared with.
         window: Seconds for which a vendor's history is asked.
     """
 
     provider: Provider
     journal: Journal
     sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.time
-    window: float = RECONCILE_WINDOW
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    window: float = 60.0
 
     def buy(self, purchase: Purchase, submission: Submission) -> Job:
         """Make the first paid call of a key.
@@ -106,38 +120,76 @@ class Submitter:
         return self._send(attempt)
 
     def settle(self, entry: Entry) -> Job:
-        """Go on with a purchase that a crash or a bad answer left open.
+        """Go on with a purchase that a crash or a bad answer left open. Buys nothing new.
 
         Raises:
             SubmitUncertain: It still cannot be told.
+            ProviderUnavailable: ``billed=NO``: the call was never handed to the network.
+            InvalidRequest: It was refused; nothing was bought.
         """
+        entry = self._await_other_process(entry.key)
+        if entry.job is not None:
+            return entry.job
+        if entry.state is KeyState.REFUSED:
+            raise InvalidRequest(
+                f"{entry.key} was refused; nothing was bought", field="key", value=entry.key
+            )
         attempt = entry.attempts[-1]
+        if attempt.sends == 0:
+            unsent = NotSent(
+                f"the submit of {entry.key} was interrupted before anything left; nothing was "
+                "bought",
+                provider=self.provider.name,
+                account=attempt.account,
+            )
+            self.journal.refused(attempt, unsent)  # `sending` refuses to go on from there
+            raise unsent
         cause = SubmitUncertain(f"the submit of {entry.key} was interrupted", key=entry.key)
         with _not_free():
             self.journal.uncertain(attempt, cause)
             return self._clear_up(attempt, cause)
 
+    def _await_other_process(self, key: str) -> Entry:
+        """Return the entry once no live process can be in the middle of its paid call."""
+        while True:
+            entry = self.journal.entry(key)
+            attempt = entry.attempts[-1]
+            since = attempt.first_sent or entry.updated
+            busy = attempt.id in _IN_FLIGHT or process.alive(attempt.owner)
+            if entry.state is not KeyState.INTENDED or not busy or self.now() > since + PATIENCE:
+                return entry
+            self.sleep(OTHER_PAUSE)
+
     def _send(self, attempt: Attempt) -> Job:
-        attempt = self.journal.sending(attempt)
+        _IN_FLIGHT.add(attempt.id)
         try:
-            job = self.provider.submit(attempt.submission, attempt.id)
-        except MotionKitError as error:
-            if error.billed is Billed.NO:
-                self.journal.refused(attempt, error)
-                raise
+            attempt = self.journal.sending(attempt)
+            try:
+                job = self.provider.submit(attempt.submission, attempt.id)
+            except MotionKitError as error:
+                if error.billed is Billed.NO:
+                    self.journal.refused(attempt, error)
+                    raise
+                with _not_free():
+                    self.journal.uncertain(attempt, error)
+                    return self._clear_up(attempt, error)
             with _not_free():
-                self.journal.uncertain(attempt, error)
-                return self._clear_up(attempt, error)
-        with _not_free():
-            return self._own(attempt, job)
+                return self._own(attempt, job)
+        finally:
+            _IN_FLIGHT.discard(attempt.id)
 
     def _clear_up(self, attempt: Attempt, cause: MotionKitError) -> Job:
         """Look for positive evidence of an attempt that may have arrived."""
         resend = self.provider.resend
-        if isinstance(resend, SameId):
-            job, cause = self._send_same_id(attempt, resend, cause)
-        else:
-            job = self._find(attempt)
+        try:
+            if isinstance(resend, SameId):
+                job, cause = self._send_same_id(attempt, resend, cause)
+            else:
+                job = self._find(attempt)
+        except KeyTaken as taken:  # another process has settled it meanwhile
+            job = taken.entry.job
+            if job is not None:
+                return job
         if job is not None:
             return self._own(attempt, job)
         told = SubmitUncertain(
@@ -158,7 +210,7 @@ class Submitter:
     ) -> tuple[Job | None, MotionKitError]:
         while attempt.whole and attempt.sends <= resend.times:
             first = attempt.first_sent
-            if first is not None and self.clock() + RESEND_PAUSE > first + resend.window:
+            if first is not None and self.now() + RESEND_PAUSE > first + resend.window:
                 break
             self.sleep(RESEND_PAUSE)
             attempt = self.journal.sending(attempt)
@@ -172,20 +224,40 @@ class Submitter:
         return None, cause
 
     def _find(self, attempt: Attempt) -> Job | None:
+        """Ask the vendor's history for a while; it lags."""
         if not isinstance(self.provider, Finds):
             return None
+        since = attempt.first_sent or self.now()
         deadline = self.clock() + self.window
         while True:
-            try:
-                found = self.provider.find(attempt.submission, attempt.first_sent or self.clock())
-            except MotionKitError as error:  # a look that failed tells as little as NotSeen
-                log.info("history of %s cannot be read: %s", attempt.account, error)
-                found = NotSeen()
-            if isinstance(found, Found):
-                return found.job
+            entry = self.journal.entry(attempt.key)
+            if entry.job is not None:
+                raise KeyTaken(entry)
+            job = self._look(self.provider, attempt.submission, since)
+            if job is not None:
+                return job
             if self.clock() + FIND_PAUSE > deadline:
                 return None
             self.sleep(FIND_PAUSE)
+
+    def candidates(self, provider: Finds, submission: Submission, since: float) -> tuple[Job, ...]:
+        """Return the jobs in the vendor's history that look like a submission and nobody owns.
+
+        Raises:
+            MotionKitError: The history cannot be asked.
+        """
+        found = retry.read(lambda: provider.find(submission, since))
+        seen = (found.job,) if isinstance(found, Found) else found.candidates
+        return tuple(job for job in seen if not self.journal.owns(job.fingerprint, job.id))
+
+    def _look(self, provider: Finds, submission: Submission, since: float) -> Job | None:
+        """Return the one job in the vendor's history that is ours and nobody else's."""
+        try:
+            free = self.candidates(provider, submission, since)
+        except MotionKitError as error:  # the history cannot be asked now; that proves nothing
+            log.info("the history of %s did not answer: %s", self.provider.account, error)
+            return None
+        return free[0] if len(free) == 1 and submission.token is not None else None
 
     def _own(self, attempt: Attempt, job: Job) -> Job:
         job = attrs.evolve(job, key=attempt.key, attempt_id=attempt.id)

@@ -284,6 +284,9 @@ class _Fetch:
             _Stale: The URL has expired.
             DownloadFailed: It can never arrive.
         """
+        if self._url.startswith("data:"):
+            self._part.write_bytes(_enclosed(self._url))
+            return
         have = self._part.stat().st_size if self._tag and self._part.exists() else 0
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if have and self._tag:
@@ -339,6 +342,17 @@ class _Fetch:
         return size
 
 
+def _enclosed(url: str) -> bytes:
+    """Return what a ``data:`` URL holds: some answers carry the file itself."""
+    kind, comma, content = url.partition(",")
+    try:
+        if not comma or not kind.endswith(";base64"):
+            raise ValueError("it is not base64")
+        return base64.b64decode(content, validate=True)
+    except ValueError as error:
+        raise DownloadFailed(f"the enclosed result cannot be decoded: {error}") from error
+
+
 def _follow(adapter: Transport, url: str, headers: Mapping[str, str]) -> requests.Response:
     """Send a GET, following a few redirects to places that a file host may send us to."""
     from_loopback = is_loopback(urlsplit(url).hostname)
@@ -347,7 +361,7 @@ def _follow(adapter: Transport, url: str, headers: Mapping[str, str]) -> request
         local = from_loopback and is_loopback(parts.hostname)
         secure = parts.scheme == "https" or (parts.scheme == "http" and local)
         if not secure or not parts.hostname or "@" in parts.netloc:
-            raise DownloadFailed(f"the result's address {redact_urls(url)!r} is not https")
+            raise DownloadFailed(f"the result's address {redact_urls(url)[:200]!r} is not https")
         prepared = requests.Request("GET", url, headers=dict(headers)).prepare()
         response = adapter.send(prepared, stream=True, timeout=(CONNECT_TIMEOUT, 60.0))
         if response.status_code not in _REDIRECTS:

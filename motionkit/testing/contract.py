@@ -148,7 +148,7 @@ class ProviderContract:
         assert isinstance(quote.likely, Decimal)
         assert quote.low is not None
         assert quote.high is not None
-        assert quote.low <= quote.high
+        assert quote.low <= quote.likely <= quote.high
         assert quote.usd_likely is not None
         assert quote.source
         assert quote.as_of is not None

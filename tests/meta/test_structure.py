@@ -21,7 +21,7 @@ CORE = ROOT / "motionkit"
 PROVIDERS = ROOT / "providers"
 
 LAYERS = [
-    {"redaction"},
+    {"process", "redaction"},
     {"errors"},
     {"codec", "money"},
     {"model"},

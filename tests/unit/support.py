@@ -232,7 +232,7 @@ def job(identity: str = "900000000000000001", **changes: Any) -> Job:
 
 
 def submission(**changes: Any) -> Submission:
-    made = Submission("fake", "shop", "mimic", "m1", PAID, (PAID,))
+    made = Submission("fake", "shop", "mimic", "m1", PAID, (PAID,), token="ours-alone")
     return attrs.evolve(made, **changes)
 
 

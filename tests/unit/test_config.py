@@ -230,10 +230,10 @@ def test_what_only_looks_like_a_variable_stays(home: Path) -> None:
         ("acounts = 1", (": acounts is not a key that we know; known are journal, accounts,"
          " defaults; did you mean 'accounts'?")),
         (ACCOUNT + "api_kee = 1", (": accounts.fake.api_kee is not a key that we know; known are"
-         " api_key, base_url, max_concurrent, rpm, region, usd_per_credit, patience, provider;"
+         " api_key, base_url, max_concurrent, rpm, reconcile_window, region, usd_per_credit, patience, provider;"
          " did you mean 'api_key'?")),
         (ACCOUNT + "zzz = 1", (": accounts.fake.zzz is not a key that we know; known are"
-         " api_key, base_url, max_concurrent, rpm, region, usd_per_credit, patience, provider")),
+         " api_key, base_url, max_concurrent, rpm, reconcile_window, region, usd_per_credit, patience, provider")),
         ("[defaults]\ntimeuot = 1", (": defaults.timeuot is not a key that we know; known are"
          " timeout, wait_for_slot, lateness; did you mean 'timeout'?")),
     ],

@@ -20,6 +20,7 @@ import pytest
 from support import NOON, PAID, job, submission
 
 from motionkit import journal as module
+from motionkit import process
 from motionkit.errors import (
     Billed,
     Busy,
@@ -111,7 +112,8 @@ def test_what_was_written_is_there_for_the_next_process(path: Path) -> None:
     with Journal(path) as journal:
         entry = journal.entry("k1")
     (attempt,) = entry.attempts
-    assert attempt == attrs.evolve(sent, state="accepted", job=thing)
+    owner = process.identity()
+    assert attempt == attrs.evolve(sent, state="accepted", job=thing, owner=owner)
     assert attempt.submission == submission()
     assert attempt.whole
     assert (entry.request, entry.via, entry.out) == ("r1", "shop", "/tmp/out.mp4")  # noqa: S108
@@ -308,6 +310,9 @@ def test_a_terminal_state_is_never_taken_back(journal: Journal, last: State, lat
     journal.observed(job("42", key="k1"), seen(later, "later"), attrs.evolve(COST, usd=None))
     assert journal.accepted(attempt, job("42", key="k1"))
     entry = journal.entry("k1")
+    if (last, later) == (State.GONE, State.SUCCEEDED):  # a history answered after all
+        assert (entry.state, entry.word) == (later, "later")
+        return
     assert (entry.state, entry.word, entry.cost) == (last, "last", COST)
     assert entry.open is (last is State.SUCCEEDED)
 
@@ -410,8 +415,8 @@ def test_identical_requests_are_listed_together_oldest_first(
 def test_a_journal_of_a_newer_program_is_refused_and_left_alone(path: Path) -> None:
     with Journal(path) as journal:
         intended(journal)
-        journal._db.execute("PRAGMA user_version=2")
-    with pytest.raises(JournalError, match="has schema 2; this motionkit knows 1") as caught:
+        journal._db.execute("PRAGMA user_version=99")
+    with pytest.raises(JournalError, match="has schema 99; this motionkit knows") as caught:
         Journal(path)
     assert caught.value.hint == "upgrade motionkit, or name another journal in the configuration"
     with sqlite3.connect(path) as other:

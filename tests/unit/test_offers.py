@@ -407,19 +407,23 @@ def estimated(seconds: float | None) -> Quote | None:
     return offers.quote(offers.fit(wanted(), offer, facts), Rates())
 
 
-def test_an_estimate_per_run_has_bounds_of_its_own() -> None:
+@pytest.mark.parametrize(
+    ("seconds", "low", "high"),
+    [(9.4, "0.94", "2.03"), (14.0, "1.40", "2.10"), (30.0, "2.03", "4.5")],
+)
+def test_an_estimates_bounds_are_widened_until_the_likely_amount_lies_between(
+    seconds: float, low: str, high: str
+) -> None:
+    quoted = estimated(seconds)
+    assert quoted is not None
+    amounts = (Decimal(low), Decimal("2.03"), Decimal(high))
+    assert (quoted.low, quoted.likely, quoted.high) == amounts
+    assert (quoted.usd_low, quoted.usd_likely, quoted.usd_high) == amounts
+
+
+def test_an_estimate_says_so_and_why() -> None:
     quoted = estimated(9.4)
     assert quoted is not None
-    assert (quoted.low, quoted.likely, quoted.high) == (
-        Decimal("0.94"),
-        Decimal("2.03"),
-        Decimal("1.50"),
-    )
-    assert (quoted.usd_low, quoted.usd_likely, quoted.usd_high) == (
-        Decimal("0.94"),
-        Decimal("2.03"),
-        Decimal("1.50"),
-    )
     assert (quoted.basis, quoted.unit) == (Basis.ESTIMATED, Unit.USD)
     assert quoted.notes == (ROUNDED, "an average over all clips")
 

@@ -156,7 +156,8 @@ def test_retries_can_be_switched_off_by_the_user() -> None:
         (100_000, None, 10.0),
         (0, 3.0, 3.0),
         (50, 60.0, 60.0),
-        (50, 0.0, 0.0),
+        (50, 0.0, 0.1),
+        (0, 1e9, 120.0),
     ],
 )
 def test_polls_are_spaced_out_and_a_hint_goes_first(

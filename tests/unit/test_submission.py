@@ -69,7 +69,7 @@ class Bench:
 
     def submitter(self, provider: FakeProvider) -> Submitter:
         plain: Any = provider  # scripts change `resend`, a constant in the contract
-        return Submitter(plain, self.journal, self.clock.sleep, self.clock)
+        return Submitter(plain, self.journal, self.clock.sleep, self.clock, self.clock)
 
     def buy(self, provider: FakeProvider) -> Job:
         return self.submitter(provider).buy(BOUGHT, submission())
