@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import av
@@ -11,6 +12,10 @@ import pytest
 from cli_support import Account, Cli
 
 from motionkit.cli.show import Screen
+from motionkit.sandbox import Sandbox
+
+CHARGES = {"pixverse": Decimal(40), "segmind": Decimal("0.5")}
+"""What four seconds at 540p cost in the sandbox, in each vendor's own unit."""
 
 
 def frames(path: Path) -> int:
@@ -342,3 +347,26 @@ def test_what_nobody_foresaw_is_one_line_without_secrets(
     assert "--debug" in told.err
     assert "Traceback" in traced.err
     assert account.key not in told.err + traced.err
+
+
+def test_vendors_are_swapped_by_one_word(
+    cli: Cli, quick: Sandbox, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but ``--via`` differs; both files are there, one charge each."""
+    for vendor in ("pixverse", "segmind"):
+        key = f"SG_swapped-{vendor}"
+        quick.add_account(vendor, key, label="swapped", balance="500")
+        monkeypatch.setenv(f"{vendor.upper()}_API_KEY", key)
+        monkeypatch.setenv(f"{vendor.upper()}_BASE_URL", quick.url)
+
+        out = f"{vendor}.mp4"
+        told = cli("mimic", *media, "--quality", "540p", "--via", vendor, "--out", out, "--json")
+
+        assert told.code == 0
+        assert told.one["account"] == vendor
+        assert frames(Path(out)) > 0
+        submits, jobs, charged = Account(quick, vendor, "swapped", key).bought
+        assert (submits, jobs) == (1, 1)
+        assert (
+            charged == told.one["cost"]["amount"] == {"pixverse": "40", "segmind": "0.50"}[vendor]
+        )

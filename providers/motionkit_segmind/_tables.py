@@ -1,0 +1,82 @@
+"""Segmind's words and statuses, and what they mean here.
+
+Vendor pages: states and codes https://www.segmind.com/models/pixverse-mimic/api, asynchronous
+requests https://docs.segmind.com/docs/serverless-api/async-inference, error table
+https://docs.segmind.com/docs/serverless-api.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from motionkit.errors import (
+    AuthenticationError,
+    Billed,
+    InsufficientCredits,
+    InvalidRequest,
+    JobFailed,
+    JobNotFound,
+    PermissionDenied,
+    ProtocolError,
+    ProviderUnavailable,
+    RateLimited,
+    Unsupported,
+)
+from motionkit.model import State
+from motionkit.provider import ErrorRow
+
+STATES: Mapping[str, tuple[State, Billed]] = MappingProxyType(
+    {
+        "QUEUED": (State.QUEUED, Billed.UNKNOWN),
+        "PROCESSING": (State.RUNNING, Billed.UNKNOWN),
+        "COMPLETED": (State.SUCCEEDED, Billed.YES),  # only HTTP 200 is billed
+        "FAILED": (State.FAILED, Billed.NO),  # the balance is unchanged on failure
+    }
+)
+"""The vendor's word to our state and what a job in it has cost. Any other word: UNKNOWN."""
+
+HISTORY_STATES: Mapping[str, State] = MappingProxyType(
+    {
+        "PENDING": State.RUNNING,
+        "COMPLETED": State.SUCCEEDED,
+        "FAILED": State.FAILED,
+    }
+)
+"""The request history has words of its own."""
+
+MODERATION_WORDS = (
+    "content_policy",
+    "content policy",
+    "policy violation",
+    "moderation",
+    "nsfw",
+    "safety",
+)
+"""A FAILED whose error has one of these was blocked, not broken: there is no state for it."""
+
+STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
+    {
+        400: ErrorRow(InvalidRequest, "the request is malformed or lacks a field"),
+        401: ErrorRow(AuthenticationError, "the key is missing, wrong or expired"),
+        403: ErrorRow(PermissionDenied, "the team or plan may not use this model"),
+        404: ErrorRow(JobNotFound, "no such model, or no such request", without_job=InvalidRequest),
+        405: ErrorRow(ProtocolError, "the wrong verb"),
+        406: ErrorRow(InvalidRequest, "the request is not acceptable"),
+        410: ErrorRow(Unsupported, "the model is retired"),
+        422: ErrorRow(JobFailed, "the request failed", without_job=InvalidRequest),
+        429: ErrorRow(RateLimited, "too many calls"),
+        500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),
+        502: ErrorRow(ProviderUnavailable, "the gateway failed", refuses=False),
+        503: ErrorRow(ProviderUnavailable, "the vendor is not available", refuses=False),
+        504: ErrorRow(ProviderUnavailable, "the vendor timed out", refuses=False),
+    }
+)
+"""HTTP status to error. An unknown status is never read as a refusal."""
+
+NOT_ACCEPTABLE: tuple[tuple[str, ErrorRow], ...] = (
+    ("insufficient credits", ErrorRow(InsufficientCredits, "insufficient credits")),
+    ("spend limit", ErrorRow(InsufficientCredits, "the team's spend limit is reached")),
+    ("content type", ErrorRow(ProtocolError, "the content type was not accepted")),
+)
+"""HTTP 406 has four causes, told apart by text; what fits none is a value that was refused."""

@@ -1,0 +1,175 @@
+"""Segmind's answers: words under HTTP 200 and 422, errors under any name, outputs in any shape."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
+from motionkit.http import Answer
+from motionkit.model import Output, utcnow
+from motionkit.money import Cost, CostBasis, Unit
+from motionkit.provider import ErrorRow, Phase, vendor_error
+from motionkit_segmind._tables import NOT_ACCEPTABLE, STATUSES
+
+_RESET = "x-rate-limit-reset-at-utc"
+_STATED = (200, 422)
+"""HTTP statuses under which a request's own state is told."""
+_UNDOCUMENTED = ErrorRow(ProtocolError, "a status that the vendor does not document", refuses=False)
+_SERVER_ERROR = ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False)
+
+
+def unwrap(
+    answer: Answer, phase: Phase, context: Mapping[str, Any], *, stated: bool = False
+) -> Mapping[str, Any]:
+    """Return a successful answer's object.
+
+    Args:
+        answer: What came.
+        phase: What the call was for.
+        context: Provider and account.
+        stated: Whether HTTP 422 with a status word is an answer too: a failed request's.
+
+    Raises:
+        MotionKitError: What the HTTP status means.
+        ProtocolError: No JSON object where one must be.
+    """
+    try:
+        data = _object(answer)
+    except ProtocolError as error:
+        if 200 <= answer.status < 300:
+            raise vendor_error(
+                ErrorRow(ProtocolError, error.message, refuses=False),
+                phase,
+                message=None,
+                context=context,
+                http_status=answer.status,
+            ) from error
+        raise refusal(answer, phase, context, {}) from error
+    if 200 <= answer.status < 300:
+        return data
+    if stated and answer.status in _STATED and isinstance(data.get("status"), str):
+        return data
+    raise refusal(answer, phase, context, data)
+
+
+def _object(answer: Answer) -> Mapping[str, Any]:
+    data = answer.json()
+    if not isinstance(data, Mapping):
+        raise ProtocolError("the answer is not a JSON object", http_status=answer.status)
+    return data
+
+
+def refusal(
+    answer: Answer, phase: Phase, context: Mapping[str, Any], data: Mapping[str, Any]
+) -> MotionKitError:
+    """Return the error that an answer's HTTP status and text mean."""
+    text = error_text(data)
+    fallback = _SERVER_ERROR if answer.status >= 500 else _UNDOCUMENTED
+    row = STATUSES.get(answer.status, fallback)
+    if answer.status == 406:
+        folded = (text or "").casefold()
+        row = next((cause for word, cause in NOT_ACCEPTABLE if word in folded), row)
+    return vendor_error(
+        row,
+        phase,
+        message=text,
+        context=context,
+        code=str(answer.status),
+        http_status=answer.status,
+        retry_after=answer.retry_after or seconds_until(answer.headers.get(_RESET)),
+        raw=dict(data) or None,
+    )
+
+
+def error_text(data: Mapping[str, Any]) -> str | None:
+    """Return the message that stands under ``error``, ``detail`` or ``message``."""
+    for name in ("error", "detail", "message", "error_message"):
+        value = data.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, Mapping | list) and value:
+            return json.dumps(value, default=str)[:500]
+    return None
+
+
+def seconds_until(moment: str | None) -> float | None:
+    """Return the seconds until a UTC moment (ISO text or epoch seconds), None when unreadable."""
+    if not moment:
+        return None
+    when = parse_moment(moment)
+    return None if when is None else max(0.0, (when - utcnow()).total_seconds())
+
+
+def parse_moment(value: Any) -> dt.datetime | None:
+    """Return an aware UTC datetime from ISO text or epoch seconds, None when unreadable."""
+    text = str(value).strip()
+    try:
+        if text.replace(".", "", 1).isdecimal():
+            return dt.datetime.fromtimestamp(float(text), dt.UTC)
+        when = dt.datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=dt.UTC)
+
+
+def cost_of(data: Mapping[str, Any], name: str = "cost") -> Cost | None:
+    """Return the charge that stands in an answer, in US dollars."""
+    value = data.get(name)
+    if isinstance(value, str):
+        try:
+            value = Decimal(value)
+        except ArithmeticError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    amount = Decimal(value)
+    if not amount.is_finite() or amount < 0:
+        return None
+    return Cost(amount, Unit.USD, amount, CostBasis.REPORTED)
+
+
+def outputs_of(data: Mapping[str, Any]) -> tuple[Output, ...]:
+    """Return every output that a result holds, in any shape that was met; empty when none."""
+    found: dict[str, Output] = {}
+    for value in (data.get("video"), data.get("output"), data.get("images"), data.get("audio")):
+        for output in _outputs(value):
+            found.setdefault(output.url, output)
+    return tuple(found.values())
+
+
+def _outputs(value: Any) -> Iterator[Output]:
+    if isinstance(value, str):
+        yield from _from_text(value)
+    elif isinstance(value, Mapping):
+        url = value.get("url") or value.get("value")
+        if isinstance(url, str) and _is_address(url):
+            size = value.get("file_size")
+            kind = value.get("content_type")
+            yield Output(
+                url,
+                content_type=kind if isinstance(kind, str) else None,
+                size=int(str(size)) if str(size).isdecimal() else None,
+            )
+    elif isinstance(value, list):
+        for item in value:
+            yield from _outputs(item)
+
+
+def _from_text(text: str) -> Iterator[Output]:
+    if _is_address(text) or text.startswith("data:video/"):
+        yield Output(text)
+    elif text.startswith(("[", "{")):  # a list or object, stringified
+        try:
+            yield from _outputs(json.loads(text))
+        except ValueError:
+            return
+    elif len(text) > 64 and text.startswith("AAAA"):  # base64 of an MP4 starts with its box size
+        yield Output(f"data:video/mp4;base64,{text}")
+
+
+def _is_address(text: str) -> bool:
+    return text.startswith(("https://", "http://"))

@@ -1,0 +1,148 @@
+"""What every call passes in front, and how the gateway says no: contract sections 1 and 4."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+from aiohttp import web
+
+from motionkit.sandbox import Account, Route, World
+from motionkit.sandbox.clock import stamp
+
+VENDOR = "segmind"
+KEY_HEADER = "x-api-key"
+_RESET_HEADER = "x-rate-limit-reset-at-utc"
+_NO_KEY = "Missing Authorization or x-api-key in header"
+_BAD_KEY = "Unauthorized. API key is invalid or may have expired..."
+_WRONG_VERB = (
+    "<!doctype html><html lang=en><title>405 Method Not Allowed</title>"
+    "<h1>Method Not Allowed</h1>"
+    "<p>The method is not allowed for the requested URL.</p></html>"
+)
+# Outlines of an error answer that clients met, beside the documented `error`.
+ERROR_SHAPES: Mapping[str, Callable[[int, str], dict[str, Any]]] = {
+    "detail": lambda _, text: {"detail": text},
+    "message": lambda _, text: {"message": text},
+    "auth": lambda status, text: {
+        "error": "invalid_api_key",
+        "error_description": text,
+        "status_code": status,
+    },
+}
+
+
+class Refusal(Exception):
+    """The gateway says no.
+
+    Args:
+        status: HTTP status.
+        message: Text under `error`.
+        reset: Vendor time at which a rate limit ends.
+    """
+
+    def __init__(self, status: int, message: str, reset: float | None = None) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
+        self.reset = reset
+
+
+@attrs.frozen
+class Call:
+    """A call whose key is known."""
+
+    request: web.Request
+    account: Account
+    phases: tuple[str, ...]
+
+    def origin(self) -> str:
+        """Return the base URL under which the client reached us: all URLs are absolute."""
+        return f"{self.request.scheme}://{self.request.host}"
+
+    async def fields(self) -> dict[str, Any]:
+        """Return the body's parameters; JSON, or a form as the gateway takes one too."""
+        if self.request.content_type == "multipart/form-data":
+            return dict(await self.request.post())
+        try:
+            told = await self.request.json()
+        except ValueError:
+            raise Refusal(400, "Request body is not valid JSON") from None
+        if not isinstance(told, dict):
+            raise Refusal(400, "Request body must be a JSON object")
+        return told
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+@attrs.define(eq=False)
+class Gate:
+    """What the gateway's endpoints have in common.
+
+    Attributes:
+        world: The sandbox's books.
+        polls_count: GETs use up the rate limit too (contract section 4 leaves it open).
+    """
+
+    world: World
+    polls_count: bool = False
+
+    def route(
+        self, method: str, path: str, phases: tuple[str, ...], handler: Handler
+    ) -> list[Route]:
+        """Return a route, and the one that refuses every other verb with a page."""
+
+        async def serve(request: web.Request) -> web.StreamResponse:
+            try:
+                call = self._admit(request, phases)
+                return await handler(call)
+            except Refusal as refusal:
+                return self._refused(refusal, phases)
+
+        async def wrong_verb(_request: web.Request) -> web.StreamResponse:
+            return web.Response(status=405, text=_WRONG_VERB, content_type="text/html")
+
+        return [Route(method, path, serve, phases), Route("*", path, wrong_verb, ("other",))]
+
+    def limit(self, account: Account) -> None:
+        """Count a call against the account's rate.
+
+        Raises:
+            Refusal: The minute is full.
+        """
+        reset = account.over_rate(self.world.clock.now())
+        if reset is not None:
+            raise Refusal(429, "Rate limit exceeded", reset)
+
+    def _admit(self, request: web.Request, phases: tuple[str, ...]) -> Call:
+        key = request.headers.get(KEY_HEADER, "")
+        if not key:
+            raise Refusal(401, _NO_KEY)
+        account = self.world.account(VENDOR, key)
+        if account is None:
+            raise Refusal(401, _BAD_KEY)
+        if request.method == "POST" and request.content_type not in {
+            "application/json",
+            "multipart/form-data",
+        }:
+            raise Refusal(406, "Invalid content type")
+        fault = self.world.faults.take("refuse", phases, VENDOR)
+        if fault is not None:
+            status = fault["status"] or fault["code"] or 400
+            reset = self.world.clock.now() + 60 if status == 429 else None
+            raise Refusal(status, fault["message"] or "Refused by the sandbox", reset)
+        if request.method == "GET" and self.polls_count:
+            self.limit(account)
+        return Call(request, account, phases)
+
+    def _refused(self, refusal: Refusal, phases: tuple[str, ...]) -> web.Response:
+        headers = {} if refusal.reset is None else {_RESET_HEADER: stamp(refusal.reset)}
+        shape = self.world.faults.take(
+            "shape", phases, VENDOR, lambda fault: fault["shape"] in ERROR_SHAPES
+        )
+        body = {"error": refusal.message}
+        if shape is not None:
+            body = ERROR_SHAPES[shape["shape"]](refusal.status, refusal.message)
+        return web.json_response(body, status=refusal.status, headers=headers)

@@ -1,0 +1,391 @@
+"""Segmind's words and statuses, restated as literals: a row that goes missing fails here."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+
+from motionkit.errors import (
+    AuthenticationError,
+    Billed,
+    InsufficientCredits,
+    InvalidRequest,
+    MotionKitError,
+    PermissionDenied,
+    ProtocolError,
+    ProviderUnavailable,
+    RateLimited,
+    Unsupported,
+)
+from motionkit.http import Answer
+from motionkit.model import Call, Doubt, Found, Job, NotSeen, State, Submission, utcnow
+from motionkit_segmind import _tables
+from motionkit_segmind._wire import seconds_until
+from motionkit_segmind.adapter import Segmind, Settings
+
+NO, UNKNOWN, YES = Billed.NO, Billed.UNKNOWN, Billed.YES
+
+STATES: dict[str, tuple[State, Billed]] = {
+    "QUEUED": (State.QUEUED, UNKNOWN),
+    "PROCESSING": (State.RUNNING, UNKNOWN),
+    "COMPLETED": (State.SUCCEEDED, YES),
+    "FAILED": (State.FAILED, NO),
+}
+
+HISTORY_STATES = {
+    "PENDING": State.RUNNING,
+    "COMPLETED": State.SUCCEEDED,
+    "FAILED": State.FAILED,
+}
+
+STATUSES: dict[int, tuple[type[MotionKitError], Billed]] = {
+    400: (InvalidRequest, NO),
+    401: (AuthenticationError, NO),
+    403: (PermissionDenied, NO),
+    404: (InvalidRequest, NO),
+    405: (ProtocolError, NO),
+    406: (InvalidRequest, NO),
+    410: (Unsupported, NO),
+    422: (InvalidRequest, NO),
+    429: (RateLimited, NO),
+    500: (ProviderUnavailable, UNKNOWN),
+    502: (ProviderUnavailable, UNKNOWN),
+    503: (ProviderUnavailable, UNKNOWN),
+    504: (ProviderUnavailable, UNKNOWN),
+}
+"""HTTP status to what a submit raises and whether it may have been billed."""
+
+NOT_ACCEPTABLE: dict[str, type[MotionKitError]] = {
+    "Insufficient credits: 0.01 available, 0.50 needed": InsufficientCredits,
+    "Team spend limit reached": InsufficientCredits,
+    "Invalid content type": ProtocolError,
+    "quality must be one of 360p, 540p, 720p": InvalidRequest,
+}
+
+MODERATION_WORDS = {
+    "content_policy",
+    "content policy",
+    "policy violation",
+    "moderation",
+    "nsfw",
+    "safety",
+}
+
+URL = "https://images.segmind.com/generations/a.mp4"
+
+
+class Once:
+    """Uploads that are simply sent."""
+
+    def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
+        return send()
+
+
+def answer(body: Any, status: int = 200, **headers: str) -> Answer:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer(status, {k.replace("_", "-"): v for k, v in headers.items()}, content)
+
+
+def adapter(monkeypatch: pytest.MonkeyPatch, *answers: Answer, **settings: Any) -> Segmind:
+    """Return an adapter that is given these answers, whatever it asks."""
+    made = Segmind("acme", Settings(api_key="key-0123456789", **settings), Once())
+    waiting = list(answers)
+    monkeypatch.setattr(made._http, "send", lambda *_, **__: waiting.pop(0))
+    return made
+
+
+PAID = Call(
+    "POST",
+    "/v2/pixverse-mimic",
+    json={"image_url": "https://a.example/1.png", "video_url": "https://a.example/1.mp4"},
+    paid=True,
+)
+SUBMISSION = Submission(
+    "segmind", "acme", "mimic", "pixverse-mimic", PAID, token="https://a.example/1.png"
+)
+
+
+def job(made: Segmind, age: float = 0.0) -> Job:
+    bought = SUBMISSION.job("r-1", fingerprint=made.fingerprint, attempt_id="a")
+    return attrs.evolve(bought, key="k", submitted_at=utcnow() - dt.timedelta(seconds=age))
+
+
+def test_no_word_is_in_the_adapter_that_is_not_stated_here() -> None:
+    assert set(_tables.STATES) == set(STATES)
+    assert set(_tables.HISTORY_STATES) == set(HISTORY_STATES)
+    assert set(_tables.STATUSES) == set(STATUSES)
+    assert set(_tables.MODERATION_WORDS) == MODERATION_WORDS
+    assert [word for word, _ in _tables.NOT_ACCEPTABLE] == [
+        "insufficient credits",
+        "spend limit",
+        "content type",
+    ]
+
+
+@pytest.mark.parametrize("key", ["error", "detail", "message"])
+@pytest.mark.parametrize("status", STATUSES)
+def test_every_http_status_means_its_error_with_the_message_under_any_name(
+    monkeypatch: pytest.MonkeyPatch, status: int, key: str
+) -> None:
+    kind, billed = STATUSES[status]
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer({key: "told why"}, status)).submit(SUBMISSION, "t")
+    assert type(caught.value) is kind
+    assert caught.value.billed is billed
+    assert caught.value.http_status == status
+    assert "told why" in caught.value.message
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_status_means_the_same_without_json(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    kind, billed = STATUSES[status]
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer(b"<html>405</html>", status)).submit(SUBMISSION, "t")
+    assert type(caught.value) is kind
+    assert caught.value.billed is billed
+
+
+@pytest.mark.parametrize("text", NOT_ACCEPTABLE)
+def test_the_four_causes_of_406_are_told_apart(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer({"error": text}, 406)).submit(SUBMISSION, "t")
+    assert type(caught.value) is NOT_ACCEPTABLE[text]
+    assert caught.value.billed is NO
+
+
+@pytest.mark.parametrize("status", [302, 402, 409, 418, 507, 599])
+def test_an_unknown_status_is_never_a_refusal(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer({"error": "?"}, status)).submit(SUBMISSION, "t")
+    assert caught.value.billed is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", {}, {"request_id": 5}, {"request_id": ""}, {"request_id": None}]
+)
+def test_a_submit_without_a_readable_id_may_have_bought(
+    monkeypatch: pytest.MonkeyPatch, body: Any
+) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        adapter(monkeypatch, answer(body)).submit(SUBMISSION, "t")
+    assert caught.value.billed is UNKNOWN
+
+
+def test_an_id_is_opaque_and_the_only_thing_read_of_a_submit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = {"request_id": "0123456789abcdef0123456789abcdef", "status_url": "https://evil.example"}
+    made = adapter(monkeypatch, answer(body, 202))
+    assert made.submit(SUBMISSION, "t").id == "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize("word", ["QUEUED", "PROCESSING", "FAILED"])
+def test_every_word_means_its_state(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    state, billed = STATES[word]
+    made = adapter(monkeypatch, answer({"status": word}, 422 if word == "FAILED" else 200))
+    status = made.poll(job(made))
+    assert (status.state, status.billed, status.word) == (state, billed, word)
+
+
+def test_completed_counts_when_the_result_says_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = answer({"status": "COMPLETED", "metrics": {"inference_time": 13.06}})
+    result = answer({"status": "COMPLETED", "output": URL, "metrics": {"cost": 0.5}})
+    made = adapter(monkeypatch, done, result)
+    status = made.poll(job(made))
+    assert (status.state, status.billed) == STATES["COMPLETED"]
+    assert status.result is not None
+    assert status.result.url == URL
+    assert status.result.cost is not None
+    assert status.result.cost.amount == Decimal("0.5")
+
+
+@pytest.mark.parametrize(
+    ("result", "http_status", "state"),
+    [
+        ({"status": "PROCESSING"}, 200, State.RUNNING),
+        ({"status": "FAILED", "error": "broke"}, 422, State.FAILED),
+    ],
+)
+def test_the_result_has_the_last_word(
+    monkeypatch: pytest.MonkeyPatch, result: Any, http_status: int, state: State
+) -> None:
+    made = adapter(monkeypatch, answer({"status": "COMPLETED"}), answer(result, http_status))
+    assert made.poll(job(made)).state is state
+
+
+def test_completed_under_http_500_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = adapter(monkeypatch, answer({"status": "COMPLETED"}, 500))
+    with pytest.raises(ProviderUnavailable):
+        made.poll(job(made))
+
+
+@pytest.mark.parametrize("word", ["completed", "CANCELLED", "", None, 5, ["FAILED"]])
+def test_any_other_word_is_unknown(monkeypatch: pytest.MonkeyPatch, word: Any) -> None:
+    made = adapter(monkeypatch, answer({"status": word}))
+    status = made.poll(job(made))
+    assert (status.state, status.doubt) == (State.UNKNOWN, Doubt.STRANGE_WORD)
+
+
+@pytest.mark.parametrize("word", sorted(MODERATION_WORDS))
+def test_a_failure_that_speaks_of_moderation_is_blocked(
+    monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    made = adapter(monkeypatch, answer({"status": "FAILED", "error": f"x {word.upper()} y"}, 422))
+    status = made.poll(job(made))
+    assert (status.state, status.billed) == (State.BLOCKED, NO)
+
+
+MP4 = base64.b64encode(b"\x00\x00\x00\x20ftypisom" + bytes(64)).decode()
+
+
+@pytest.mark.parametrize(
+    ("content", "url"),
+    [
+        ({"output": URL}, URL),
+        ({"video": {"url": URL, "file_size": "12", "content_type": "video/mp4"}}, URL),
+        ({"output": URL, "video": {"url": URL}}, URL),
+        ({"output": [URL]}, URL),
+        ({"output": [{"url": URL}]}, URL),
+        ({"output": json.dumps([{"keyname": "video", "value": URL}])}, URL),
+        ({"images": [{"url": URL}]}, URL),
+        ({"output": MP4}, f"data:video/mp4;base64,{MP4}"),
+        ({"output": f"data:video/mp4;base64,{MP4}"}, f"data:video/mp4;base64,{MP4}"),
+    ],
+)
+def test_every_shape_of_an_output_is_read(
+    monkeypatch: pytest.MonkeyPatch, content: dict[str, Any], url: str
+) -> None:
+    result = answer({"status": "COMPLETED", **content})
+    made = adapter(monkeypatch, answer({"status": "COMPLETED"}), result)
+    assert [output.url for output in made.result(job(made)).outputs] == [url]
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"output": ""}, {"output": None}, {"output": "file:///x"}, {"output": "[["}]
+)
+def test_no_output_is_a_doubt_and_keeps_the_answer(
+    monkeypatch: pytest.MonkeyPatch, content: dict[str, Any]
+) -> None:
+    result = answer({"status": "COMPLETED", **content})
+    made = adapter(monkeypatch, answer({"status": "COMPLETED"}), result)
+    status = made.poll(job(made))
+    assert (status.state, status.doubt) == (State.UNKNOWN, Doubt.NO_OUTPUT)
+    assert status.raw == {"status": "COMPLETED", **content}
+
+
+def test_not_found_within_the_hour_is_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = adapter(monkeypatch, answer({"error": "Request r-1 not found"}, 404))
+    status = made.poll(job(made, age=3500))
+    assert (status.state, status.doubt) == (State.UNKNOWN, Doubt.NOT_FOUND)
+
+
+HISTORY_ROW = {
+    "request_id": "r-1",
+    "model_status": "COMPLETED",
+    "credits_deduction": 0.75,
+    "generation_url": URL,
+}
+
+
+@pytest.mark.parametrize("word", HISTORY_STATES)
+def test_after_the_hour_the_history_is_asked(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    row = HISTORY_ROW | {"model_status": word}
+    made = adapter(monkeypatch, answer({"error": "not found"}, 404), answer(row))
+    status = made.poll(job(made, age=3700))
+    assert status.state is HISTORY_STATES[word]
+    if word == "COMPLETED":
+        assert status.result is not None
+        assert status.result.url == URL
+        assert status.result.cost is not None
+        assert status.result.cost.usd == Decimal("0.75")
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_what_the_history_does_not_know_is_gone(
+    monkeypatch: pytest.MonkeyPatch, history: bool
+) -> None:
+    unknown = answer({"error": "not found"}, 404)
+    made = adapter(monkeypatch, unknown, unknown, history=history)
+    status = made.poll(job(made, age=3700))
+    assert (status.state, status.billed) == (State.GONE, UNKNOWN)
+
+
+def row(name: str, **others: Any) -> dict[str, Any]:
+    body = dict(PAID.json, quality="540p")
+    return {"request_id": name, "request_body": body, **others}
+
+
+@pytest.mark.parametrize("outline", ["data", "requests", "items", "results"])
+def test_the_history_is_searched_for_the_pictures_own_address(
+    monkeypatch: pytest.MonkeyPatch, outline: str
+) -> None:
+    foreign = row("r-3") | {"request_body": {"image_url": "https://a.example/other.png"}}
+    rows = [row("r-2"), row("r-2"), foreign, {"request_id": 5}, "junk"]
+    made = adapter(monkeypatch, answer({outline: rows}))
+    found = made.find(SUBMISSION, utcnow().timestamp())
+    assert isinstance(found, Found)
+    assert found.job.id == "r-2"
+
+
+def test_twins_are_named_and_none_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = adapter(monkeypatch, answer({"data": [row("r-2"), row("r-4")]}))
+    found = made.find(SUBMISSION, utcnow().timestamp())
+    assert isinstance(found, NotSeen)
+    assert {candidate.id for candidate in found.candidates} == {"r-2", "r-4"}
+
+
+def test_without_an_address_of_our_own_there_are_candidates_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = adapter(monkeypatch, answer({"data": [row("r-2")]}))
+    found = made.find(attrs.evolve(SUBMISSION, token=None), utcnow().timestamp())
+    assert isinstance(found, NotSeen)
+    assert [candidate.id for candidate in found.candidates] == ["r-2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [("2000-01-01T00:00:00", 0, 0), ("junk", None, None), ("", None, None), (None, None, None)],
+)
+def test_the_reset_moment_becomes_seconds(
+    text: str | None, low: float | None, high: float | None
+) -> None:
+    assert seconds_until(text) == low == high
+
+
+def test_a_rate_limit_says_when_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    reset = (utcnow() + dt.timedelta(seconds=30)).isoformat()
+    refusal = answer({"error": "slow down"}, 429, x_rate_limit_reset_at_utc=reset)
+    with pytest.raises(RateLimited) as caught:
+        adapter(monkeypatch, refusal).balance()
+    assert caught.value.retry_after is not None
+    assert 28 < caught.value.retry_after <= 30
+
+
+def test_the_balance_is_the_sum_of_paid_and_free_credits(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = adapter(monkeypatch, answer(b'{"credits": 10.5, "free-credits": 0.0184921035}'))
+    balance = made.balance()
+    assert balance.amount == Decimal("10.5184921035")
+    assert balance.pools["free-credits"] == Decimal("0.0184921035")
+
+
+def test_every_origin_can_be_moved_and_base_url_stands_for_all() -> None:
+    made = Segmind("a", Settings(api_key="key-0123456789"), Once())
+    assert made.url(Call("GET", "/v1/x")) == "https://api.segmind.com/v1/x"
+    assert made.url(Call("GET", "/x", origin="upload")) == "https://workflows-api.segmind.com/x"
+    assert made.url(Call("GET", "/x", origin="history")) == "https://api.spotprod.segmind.com/x"
+    base = Settings(api_key="key-0123456789", base_url="https://gate.example/segmind")
+    assert Segmind("a", base, Once()).url(Call("GET", "/x", origin="history")) == (
+        "https://gate.example/segmind/x"
+    )
+    moved = attrs.evolve(base, upload_url="https://up.example")
+    assert Segmind("a", moved, Once()).url(Call("GET", "/x", origin="upload")) == (
+        "https://up.example/x"
+    )
