@@ -344,10 +344,10 @@ class _Fetch:
 
 def _enclosed(url: str) -> bytes:
     """Return what a ``data:`` URL holds: some answers carry the file itself."""
-    kind, comma, content = url.partition(",")
+    kind, _, content = url.partition(",")
+    if not kind.endswith(";base64"):
+        raise DownloadFailed("the enclosed result is not base64")
     try:
-        if not comma or not kind.endswith(";base64"):
-            raise ValueError("it is not base64")
         return base64.b64decode(content, validate=True)
     except ValueError as error:
         raise DownloadFailed(f"the enclosed result cannot be decoded: {error}") from error
