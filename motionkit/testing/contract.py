@@ -163,7 +163,9 @@ class ProviderContract:
 
     # submit, poll, result
 
-    def test_a_submit_gives_a_job_of_this_account(self, client: Client, provider: Provider) -> None:
+    def test_a_submit_gives_a_job_of_this_account(
+        self, client: Client, provider: Provider, stage: Stage
+    ) -> None:
         """The job names its vendor, account and attempt."""
         job = self.submitted(client)
         assert job.id
@@ -172,6 +174,7 @@ class ProviderContract:
         assert job.fingerprint == provider.fingerprint
         assert job.attempt_id
         assert job.key
+        assert stage.bought() in {1, None}
 
     def test_a_fresh_job_is_not_terminal(self, client: Client) -> None:
         """Queued or running."""
@@ -295,6 +298,7 @@ class ProviderContract:
             provider.submit(submission, "5f0c2d5e-0000-4000-8000-000000000001")
         assert caught.value.billed is Billed.NO
         assert caught.value.account == ACCOUNT
+        assert stage.bought() in {0, None}
 
     @pytest.mark.parametrize("situation", AMBIGUOUS, ids=lambda situation: situation.name)
     def test_an_unreadable_submit_may_have_bought(
@@ -306,6 +310,7 @@ class ProviderContract:
         with pytest.raises(MotionKitError) as caught:
             provider.submit(submission, "5f0c2d5e-0000-4000-8000-000000000002")
         assert caught.value.billed is Billed.UNKNOWN
+        assert stage.bought() in {0, 1, None}
 
     def test_an_unreadable_submit_ends_in_its_job_or_uncertain(
         self, client: Client, stage: Stage
@@ -318,6 +323,7 @@ class ProviderContract:
             assert error.billed is Billed.UNKNOWN  # noqa: PT017 - either end is right
         else:
             assert client.wait(job, timeout=600).url
+        assert stage.bought() in {0, 1, None}
 
     @pytest.mark.parametrize("situation", HICCUPS, ids=lambda situation: situation.name)
     def test_a_failing_observation_says_nothing_of_the_job(

@@ -222,6 +222,10 @@ class MemoryStage:
         """Settings of the account that the vendor knows."""
         return Settings(api_key=Secret("memory-key-0123456789"), vendor=self.vendor)
 
+    def bought(self) -> int:
+        """Return how many jobs the vendor has made."""
+        return len(self.vendor.jobs)
+
     def arrange(self, situation: Situation) -> None:
         """Make the vendor do this next."""
         self.vendor.pending.append(situation)

@@ -36,6 +36,7 @@ class SandboxStage:
     faults: Mapping[Situation, Sequence[str]]
     fault: Callable[[str], object]
     pass_time: Callable[[float], None]
+    bought: Callable[[], int | None] = lambda: None
 
     def arrange(self, situation: Situation) -> None:
         """Make the vendor do this next.
@@ -136,9 +137,12 @@ def sandbox_stage(
         api_key=sandbox.environment[f"{prefix}_API_KEY"],
         base_url=sandbox.environment[f"{prefix}_BASE_URL"],
     )
-    return SandboxStage(
-        provider_class, settings, faults, fault=sandbox.fault, pass_time=sandbox.advance
-    )
+
+    def bought() -> int:
+        accounts = sandbox.ledger()["vendors"][provider_class.name]["accounts"]
+        return sum(len(account["jobs"]) for account in accounts.values())
+
+    return SandboxStage(provider_class, settings, faults, sandbox.fault, sandbox.advance, bought)
 
 
 __all__ = ["CassetteContract", "SandboxContract", "SandboxStage", "sandbox_stage"]

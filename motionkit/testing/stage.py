@@ -82,8 +82,16 @@ HICCUPS: Mapping[Situation, type[MotionKitError]] = {
 class Stage(Protocol):
     """What the contract suite plays on. One is made afresh for each test."""
 
-    provider_class: type[Provider]
-    settings: AccountSettings
+    @property
+    def provider_class(self) -> type[Provider]:
+        """The adapter under test."""
+
+    @property
+    def settings(self) -> AccountSettings:
+        """Settings of an account that the vendor knows."""
+
+    def bought(self) -> int | None:
+        """Return how many jobs the vendor has made; None when nobody can tell."""
 
     def arrange(self, situation: Situation) -> None:
         """Make the vendor do this next.
