@@ -9,7 +9,8 @@ import datetime as dt
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Self
@@ -30,9 +31,19 @@ from motionkit.errors import (
 )
 from motionkit.jobs import Jobs
 from motionkit.journal import Journal
-from motionkit.ledger import Entry, KeyTaken, Purchase
+from motionkit.ledger import KeyTaken, Purchase
 from motionkit.media import Generated
-from motionkit.model import DOUBT_ERRORS, Call, Doubt, Job, KeyState, Result, State, Status
+from motionkit.model import (
+    DOUBT_ERRORS,
+    STATE_ERRORS,
+    Call,
+    Doubt,
+    Job,
+    KeyState,
+    Result,
+    State,
+    Status,
+)
 from motionkit.money import Balance, Cost, CostBasis, Quote
 from motionkit.operations import Request
 from motionkit.provider import Provider
@@ -137,8 +148,10 @@ class Client:
         *,
         via: str | None = None,
         key: str | None = None,
+        again: bool | None = None,
         max_usd: Decimal | str | None = None,
         out: Path | str | None = None,
+        wait_for_slot: Seconds = 0.0,
     ) -> Job:
         """Upload, pay, and return the job. The same request or key never buys twice.
 
@@ -147,8 +160,10 @@ class Client:
             via: ``account`` or ``account/model``; the first configured account when None.
             key: Names this purchase; a key that exists returns its job. Without one, an identical
                 request that is still open or not delivered returns its job.
+            again: Buy although an identical request is open; by default only when `key` is given.
             max_usd: Refuse when the quote's high exceeds it or is unknown.
             out: Where the file is wanted later, for `motionkit resume`.
+            wait_for_slot: Seconds to wait while the account is busy.
 
         Raises:
             SubmitUncertain: It may have arrived; nothing will be sent again by itself.
@@ -157,27 +172,30 @@ class Client:
         target = self._target(via)
         facts = offering.inspect(request)
         fingerprint = request.fingerprint(facts, via or target.account)
-        known = self._known(key, fingerprint)
+        again = key is not None if again is None else again
+        known = self.jobs.known(key, fingerprint, again=again)
         if known is not None and known.state is not KeyState.REFUSED:
             return self.jobs.resume(known)
         offer = target.offer(request)
         quote = offering.quote(offering.fit(request, offer, facts), target.provider.rates)
         if max_usd is not None:
             _within(quote, Decimal(max_usd))
-        submission = target.provider.prepare(request, offer)
-        submitter = self._submitter(target.account)
+        purchase = Purchase(
+            key=key or str(uuid.uuid4()),
+            request=fingerprint,
+            via=via or target.account,
+            description=request.describe(),
+            quote=quote,
+            out=None if out is None else str(Path(out).absolute()),
+            again=again,
+        )
         try:
-            if known is not None:
-                return submitter.buy_again(known, submission)
-            purchase = Purchase(
-                key=key or str(uuid.uuid4()),
-                request=fingerprint,
-                via=via or target.account,
-                description=request.describe(),
-                quote=quote,
-                out=None if out is None else str(Path(out).absolute()),
+            return self._submitter(target.account).buy(
+                purchase,
+                lambda: target.provider.prepare(request, offer),
+                earlier=known,
+                wait_for_slot=_seconds(wait_for_slot),
             )
-            return submitter.buy(purchase, submission)
         except KeyTaken as taken:  # another process was faster
             return self.jobs.resume(taken.entry)
 
@@ -198,12 +216,8 @@ class Client:
             JobFailed, ContentBlocked, JobGone: It ended without a result.
         """
         provider = self._provider_of(job)
-        try:
-            result = retry.read(lambda: provider.result(job))
-        except MotionKitError as error:
-            error.fill(job=job)
-            raise
-        return self._with_cost(result)
+        with _about(job):
+            return self._with_cost(retry.read(lambda: provider.result(job)))
 
     def wait(
         self, job: Job, *, timeout: Seconds | None = None, watch: Watcher | None = None
@@ -251,17 +265,18 @@ class Client:
                 ):
                     raise _doubtful(job, doubt, status)
                 hint = status.hint
-            pause = schedule.delay(polls, hint=hint)
-            polls += 1
-            if self._clock() + pause > deadline:
-                raise WaitTimeout(
-                    f"job {job.id} at {job.account} did not end within {limit:g} s",
-                    provider=job.provider,
-                    account=job.account,
-                    billed=Billed.UNKNOWN,
-                    job=job,
-                ) from cause
-            self._sleep(pause)
+            left = deadline - self._clock()
+            if left > 0:  # the last poll comes at the deadline itself
+                self._sleep(min(schedule.delay(polls, hint=hint), left))
+                polls += 1
+                continue
+            raise WaitTimeout(
+                f"job {job.id} at {job.account} did not end within {limit:g} s",
+                provider=job.provider,
+                account=job.account,
+                billed=Billed.UNKNOWN,
+                job=job,
+            ) from cause
 
     def run(
         self,
@@ -274,7 +289,8 @@ class Client:
         watch: Watcher | None = None,
     ) -> Result:
         """Submit and wait. See `submit` and `wait`."""
-        job = self.submit(request, via=via, key=key, max_usd=max_usd)
+        slot = self.config.defaults.wait_for_slot
+        job = self.submit(request, via=via, key=key, max_usd=max_usd, wait_for_slot=slot)
         return self.wait(job, timeout=timeout, watch=watch)
 
     def download(self, result: Result, path: Path | str, *, overwrite: bool = False) -> Path:
@@ -356,24 +372,6 @@ class Client:
             window=self.config.account(account).settings.reconcile_window,
         )
 
-    def _known(self, key: str | None, fingerprint: str) -> Entry | None:
-        """Return the purchase that this request continues, if any."""
-        if key is None:
-            same = [e for e in self._journal.entries(request=fingerprint) if e.open]
-            return same[-1] if same else None
-        try:
-            known = self._journal.entry(key)
-        except InvalidRequest:
-            return None
-        if known.request != fingerprint:
-            raise InvalidRequest(
-                f"key {key!r} names another request ({known.description})",
-                field="key",
-                value=key,
-                limit="one key for one request",
-            )
-        return known
-
     def _provider_of(self, job: Job) -> Provider:
         provider = self.account(job.account)
         if provider.fingerprint != job.fingerprint:
@@ -389,11 +387,8 @@ class Client:
 
     def _observe(self, job: Job, ask: Callable[[Provider], Status]) -> Status:
         provider = self._provider_of(job)
-        try:
+        with _about(job):
             status = ask(provider)
-        except MotionKitError as error:
-            error.fill(job=job)
-            raise
         cost = self._with_cost(status.result).cost if status.result else None
         self._journal.observed(job, status, cost)
         return status
@@ -437,6 +432,21 @@ class _Target:
                 )
         target = self.account + (f"/{self.model}" if self.model else "")
         return offering.pick(self.provider.offers, request.operation, self.model, target=target)
+
+
+@contextmanager
+def _about(job: Job) -> Iterator[None]:
+    """Let an error say which job it is about, and never that nothing was bought.
+
+    Only a terminal failure whose refund is documented or was seen may say so.
+    """
+    try:
+        yield
+    except MotionKitError as error:
+        if error.billed is Billed.NO and not isinstance(error, tuple(STATE_ERRORS.values())):
+            error.billed = Billed.UNKNOWN
+        error.fill(job=job, provider=job.provider, account=job.account)
+        raise
 
 
 def _within(quote: Quote | None, max_usd: Decimal) -> None:

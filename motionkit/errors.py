@@ -67,6 +67,7 @@ class MotionKitError(Exception):
         retry_after: Seconds after which another try makes sense.
         job: The job in question, when there is one.
         raw: The vendor's raw answer, keys masked.
+        stale: Whether a reference to an upload was refused: the vendor no longer keeps it.
     """
 
     default_hint: ClassVar[str | None] = None
@@ -84,6 +85,7 @@ class MotionKitError(Exception):
         retry_after: float | None = None,
         job: Job | None = None,
         raw: Any = None,
+        stale: bool = False,
     ) -> None:
         self.message = redact(message)
         self.provider = provider
@@ -95,6 +97,7 @@ class MotionKitError(Exception):
         self.retry_after = retry_after
         self.job = job
         self.raw = redact_data(raw)
+        self.stale = stale
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -7,6 +7,8 @@ else. The connections themselves note what left; see `motionkit.connection`.
 
 from __future__ import annotations
 
+import datetime as dt
+import email.utils
 import hashlib
 import ipaddress
 import json
@@ -30,6 +32,8 @@ CONNECT_TIMEOUT = 10.0
 """Seconds to connect."""
 CALL_TIMEOUT = 60.0
 """Seconds for a whole call that carries no file."""
+MAX_RETRY_AFTER = 86_400
+"""Seconds: a body that asks for more is not taken seriously."""
 MAX_NESTING = 100
 """Levels of JSON; deeper is hostile."""
 USER_AGENT = "motionkit"
@@ -80,9 +84,29 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the ``Retry-After`` header asks for, when it is a number."""
-        value = self.headers.get("retry-after", "")
-        return float(value) if value.isdecimal() else None
+        """Seconds that the answer asks for: ``Retry-After`` as a number or date, or in the body."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isdecimal():
+            return float(value)
+        try:
+            when = email.utils.parsedate_to_datetime(value)
+        except (ValueError, TypeError):
+            return self._retry_after_in_body()
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=dt.UTC)
+        return max(0.0, (when - dt.datetime.now(dt.UTC)).total_seconds())
+
+    def _retry_after_in_body(self) -> float | None:
+        if self.status < 400:
+            return None
+        try:
+            data = self.json()
+        except ProtocolError:
+            return None
+        value = data.get("retry_after") if isinstance(data, Mapping) else None
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            return None
+        return float(value) if 0 <= value < MAX_RETRY_AFTER else None
 
 
 def _nesting(body: bytes) -> int:

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Literal
 
 import attrs
 
-from motionkit.errors import SubmitUncertain
+from motionkit import retry
+from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.journal import Journal
 from motionkit.ledger import Entry
-from motionkit.model import Job
+from motionkit.model import Job, KeyState
+from motionkit.money import Cost, CostBasis, Unit
+from motionkit.provider import Finds, ShowsUsage
 from motionkit.submission import Submitter
+
+Assumption = Literal["lost", "charged"]
+
+
+@attrs.frozen
+class Reconciled:
+    """What became of a purchase that could not be told.
+
+    Attributes:
+        entry: The purchase as it stands now.
+        job: The job, when it was settled as bought.
+        candidates: Jobs in the vendor's history that look like it and that nobody here owns.
+        usage: What the vendor says it charged since the submit, in its own words.
+        notes: What could not be asked, and why.
+    """
+
+    entry: Entry
+    job: Job | None = None
+    candidates: tuple[Job, ...] = ()
+    usage: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -32,6 +58,30 @@ class Jobs:
         """
         return self._journal.find(reference)
 
+    def known(self, key: str | None, request: str, *, again: bool) -> Entry | None:
+        """Return the purchase that a request continues, if any.
+
+        Args:
+            key: The caller's key.
+            request: The request's fingerprint.
+            again: Buy although an identical request is open.
+
+        Raises:
+            InvalidRequest: The key names another request.
+        """
+        if key is not None:
+            entry = self._journal.get(key)
+            if entry is not None and entry.request != request:
+                raise InvalidRequest(
+                    f"key {key!r} names another request ({entry.description})",
+                    field="key",
+                    value=key,
+                    limit="one key for one request",
+                )
+            if entry is not None:
+                return entry
+        return None if again else self._journal.same(request)
+
     def resume(self, entry: Entry) -> Job:
         """Return a purchase's job, settling an interrupted submit if need be. Buys nothing new.
 
@@ -50,3 +100,81 @@ class Jobs:
                 account=attempt.account,
             )
         return submitter.settle(entry)
+
+    def reconcile(
+        self, entry: Entry, *, assume: Assumption | None = None, adopt: str | None = None
+    ) -> Reconciled:
+        """Settle a purchase of which nobody can tell whether it was bought.
+
+        Args:
+            entry: The purchase.
+            assume: What you know from elsewhere: ``lost`` (nothing was bought; it may be bought
+                again) or ``charged`` (it was paid for and is not to be had).
+            adopt: The vendor's id of the job that it is; one of the candidates.
+
+        Returns:
+            The job where the vendor's evidence settles it, else the evidence.
+
+        Raises:
+            InvalidRequest: The purchase is not in doubt, or `adopt` names none of the candidates.
+        """
+        if entry.state not in {KeyState.INTENDED, KeyState.UNCERTAIN}:
+            raise InvalidRequest(
+                f"{entry.key} is {entry.state.value}; there is nothing to reconcile",
+                field="key",
+                value=entry.key,
+            )
+        if assume is not None:
+            return self._assume(entry, assume)
+        try:
+            job = self.resume(entry)
+        except SubmitUncertain as error:
+            return self._evidence(entry, adopt, error)
+        except MotionKitError as error:
+            if error.billed is not Billed.NO:
+                raise
+            return Reconciled(self._journal.entry(entry.key), notes=(error.message,))
+        return Reconciled(self._journal.entry(entry.key), job)
+
+    def _assume(self, entry: Entry, assume: Assumption) -> Reconciled:
+        quote = entry.quote
+        cost = None
+        if assume == "charged":
+            likely = quote.likely if quote and quote.likely is not None else Decimal(0)
+            unit = quote.unit if quote else Unit.USD
+            cost = Cost(likely, unit, quote.usd_likely if quote else None, CostBasis.ASSUMED)
+        told = SubmitUncertain(
+            f"you said that it was {assume}",
+            key=entry.key,
+            billed=Billed.YES if cost else Billed.NO,
+            hint="",
+        )
+        self._journal.assumed(entry, told, cost)
+        return Reconciled(self._journal.entry(entry.key))
+
+    def _evidence(self, entry: Entry, adopt: str | None, error: SubmitUncertain) -> Reconciled:
+        attempt = entry.attempts[-1]
+        submitter = self._submitter(attempt.account)
+        provider = submitter.provider
+        since = attempt.first_sent or entry.created
+        candidates: tuple[Job, ...] = ()
+        usage: tuple[Mapping[str, Any], ...] = ()
+        notes = [error.message]
+        try:
+            if isinstance(provider, Finds):
+                candidates = submitter.candidates(provider, attempt.submission, since)
+            if isinstance(provider, ShowsUsage):
+                usage = retry.read(lambda: provider.usage(since))
+        except MotionKitError as failure:
+            notes.append(f"the vendor could not be asked: {failure.message}")
+        if adopt is None:
+            entry = self._journal.entry(entry.key)
+            return Reconciled(entry, None, candidates, usage, tuple(notes))
+        chosen = [job for job in candidates if job.id == adopt]
+        if not chosen:
+            known = ", ".join(job.id for job in candidates) or "none"
+            raise InvalidRequest(
+                f"{adopt!r} is none of the candidates", field="adopt", value=adopt, limit=known
+            )
+        job = submitter.adopt(attempt, chosen[0])
+        return Reconciled(self._journal.entry(entry.key), job)

@@ -8,11 +8,12 @@ call with ``synchronous=FULL``, so that a crash at any instruction leaves a trac
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -74,6 +75,13 @@ ALTER TABLE attempts ADD COLUMN owner TEXT;  -- the process that made it
 SCHEMA_VERSION = len(_MIGRATIONS)
 
 ACCEPTED = "accepted"
+MOUNTS = Path("/proc/self/mounts")
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "sshfs"}
+)
+"""Kinds of mounts on which SQLite's locks are not to be relied on."""
+
+log = logging.getLogger("motionkit")
 
 
 class Journal:
@@ -101,7 +109,18 @@ class Journal:
     def _connect(self, path: Path | None) -> sqlite3.Connection:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                os.fchmod(descriptor, 0o600)  # an older file may be open to others
+            finally:
+                os.close(descriptor)
+            if (kind := _network_file_system(path)) is not None:
+                log.warning(
+                    "the journal %s lies on a network file system (%s), where locks may not hold; "
+                    "name a local file in the configuration",
+                    path,
+                    kind,
+                )
         db = sqlite3.connect(
             path or ":memory:",
             timeout=BUSY_TIMEOUT,
@@ -183,11 +202,15 @@ class Journal:
         """Write a purchase and its first attempt ahead of the paid call.
 
         Raises:
-            KeyTaken: The key exists; it carries the entry. Nothing was written.
+            KeyTaken: The key exists, or an identical request is open and `again` is not set; it
+                carries that entry. Nothing was written.
             JournalError: Nothing may be sent.
         """
         now = time.time()
         with self._guarded("write ahead to"), self._transaction() as db:
+            same = None if purchase.again else self.same(purchase.request)
+            if same is not None:
+                raise KeyTaken(same)
             try:
                 db.execute(
                     "INSERT INTO purchases (key, request, via, description, state, quote, out,"
@@ -367,6 +390,34 @@ class Journal:
                 ),
             )
 
+    def assumed(self, entry: Entry, error: MotionKitError, cost: Cost | None) -> None:
+        """Write the user's word on a purchase that nobody could settle.
+
+        Args:
+            entry: The purchase.
+            error: What was assumed, for the record.
+            cost: What was charged; None when nothing was.
+        """
+        state = KeyState.REFUSED.value if cost is None else State.GONE.value
+        with self._guarded("write to"), self._transaction() as db:
+            db.execute(
+                "UPDATE purchases SET state=?, ambiguous=0, cost=?, error=?, updated=?"
+                " WHERE key=? AND state IN (?,?)",
+                (
+                    state,
+                    _packed(cost),
+                    codec.dumps(error.to_dict()),
+                    time.time(),
+                    entry.key,
+                    KeyState.INTENDED.value,
+                    KeyState.UNCERTAIN.value,
+                ),
+            )
+            db.execute(
+                "UPDATE attempts SET state=? WHERE key=? AND vendor_id IS NULL",
+                (KeyState.REFUSED.value, entry.key),
+            )
+
     def delivered(self, key: str, path: Path, sha256: str) -> None:
         """Write that the file is on disk."""
         with self._guarded("write to"), self._transaction() as db:
@@ -377,17 +428,22 @@ class Journal:
 
     # What is asked of it.
 
+    def get(self, key: str) -> Entry | None:
+        """Return one purchase, None when there is no such key."""
+        with self._guarded("read"), self._lock:
+            row = self._db.execute("SELECT * FROM purchases WHERE key=?", (key,)).fetchone()
+            return None if row is None else self._entry(row)
+
     def entry(self, key: str) -> Entry:
         """Return one purchase.
 
         Raises:
             InvalidRequest: There is no such key.
         """
-        with self._guarded("read"), self._lock:
-            row = self._db.execute("SELECT * FROM purchases WHERE key=?", (key,)).fetchone()
-            if row is None:
-                raise InvalidRequest(f"the journal has no key {key!r}", field="key", value=key)
-            return self._entry(row)
+        found = self.get(key)
+        if found is None:
+            raise InvalidRequest(f"the journal has no key {key!r}", field="key", value=key)
+        return found
 
     def entries(self, *, request: str | None = None) -> list[Entry]:
         """Return the purchases, oldest first; with `request`, those of identical requests."""
@@ -398,6 +454,11 @@ class Journal:
         with self._guarded("read"), self._lock:
             rows = self._db.execute(f"{query} ORDER BY created, key", values).fetchall()
             return [self._entry(row) for row in rows]
+
+    def same(self, request: str) -> Entry | None:
+        """Return the newest purchase of an identical request of which something is still owed."""
+        still_open = [entry for entry in self.entries(request=request) if entry.open]
+        return still_open[-1] if still_open else None
 
     def find(self, reference: str) -> Entry:
         """Return the purchase that a key, an unambiguous beginning of one, or a job id names.
@@ -451,6 +512,14 @@ class Journal:
             ).fetchone()
         return row["token"] if row else None
 
+    def forget_uploads(self, fingerprint: str, tokens: Iterable[str]) -> None:
+        """Forget what the vendor no longer holds."""
+        with self._guarded("write to"), self._transaction() as db:
+            db.executemany(
+                "DELETE FROM uploads WHERE fingerprint=? AND token=?",
+                [(fingerprint, token) for token in tokens],
+            )
+
     def put_upload(self, fingerprint: str, slot: str, sha256: str, token: str) -> None:
         """Remember what the vendor holds."""
         with self._guarded("write to"), self._transaction() as db:
@@ -458,6 +527,23 @@ class Journal:
                 "INSERT OR REPLACE INTO uploads VALUES (?,?,?,?,?)",
                 (fingerprint, slot, sha256, token, time.time()),
             )
+
+
+def _network_file_system(path: Path) -> str | None:
+    """Return the kind of network file system that a path lies on, None when it is local."""
+    try:
+        mounts = MOUNTS.read_text("utf-8").splitlines()
+    except OSError:
+        return None  # not Linux: nobody to ask
+    best, kind = "", ""
+    where = str(path.resolve())
+    for line in mounts:
+        _, point, name, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        inside = where == point or where.startswith(point.rstrip("/") + "/")
+        if inside and len(point) > len(best):
+            best, kind = point, name
+    return kind if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS else None
 
 
 def _packed(value: Any) -> str | None:

@@ -12,6 +12,11 @@ from motionkit.model import Job, KeyState, State, Submission
 from motionkit.money import Cost, Quote
 from motionkit.redaction import MASK
 
+STALLED_AFTER = 1800.0
+"""Seconds: no job is called stalled before."""
+STALLED_TIMES = 5
+"""Times its usual duration."""
+
 
 @attrs.frozen
 class Attempt:
@@ -94,6 +99,18 @@ class Entry:
         """The job that was bought, if any."""
         return next((a.job for a in reversed(self.attempts) if a.job), None)
 
+    def stalled(self, now: float) -> bool:
+        """Tell whether a job runs far longer than usual; the vendor may have forgotten it.
+
+        Args:
+            now: Epoch seconds.
+        """
+        job = self.job
+        if job is None or not isinstance(self.state, State) or self.state.terminal:
+            return False
+        usual = job.expected_seconds or 0.0
+        return now - job.submitted_at.timestamp() > max(STALLED_AFTER, STALLED_TIMES * usual)
+
     @property
     def open(self) -> bool:
         """Whether something is still owed: a state to learn, or a file to fetch."""
@@ -106,7 +123,10 @@ class Entry:
 
 @attrs.frozen(kw_only=True)
 class Purchase:
-    """What `Journal.intend` writes ahead of the first paid call of a key."""
+    """What `Journal.intend` writes ahead of the first paid call of a key.
+
+    With `again`, it is bought although an identical request is still open.
+    """
 
     key: str
     request: str
@@ -114,10 +134,11 @@ class Purchase:
     description: Mapping[str, Any]
     quote: Quote | None = None
     out: str | None = None
+    again: bool = False
 
 
 class KeyTaken(Exception):
-    """The key is in the journal already."""
+    """The key is in the journal already, or an identical request is open there."""
 
     def __init__(self, entry: Entry) -> None:
         super().__init__(entry.key)

@@ -78,6 +78,7 @@ class ErrorRow:
         refuses: Whether the vendor says with it that nothing was bought.
         hint: How to fix it, where one can say.
         without_job: The class instead of `error` while there is no job to speak of.
+        stale: Whether it refuses a reference to an upload, which may then be sent again.
     """
 
     error: type[MotionKitError]
@@ -85,6 +86,7 @@ class ErrorRow:
     refuses: bool = True
     hint: str | None = None
     without_job: type[MotionKitError] | None = None
+    stale: bool = False
 
 
 def billed_after(phase: Phase, *, refused: bool) -> Billed:
@@ -173,6 +175,17 @@ class Finds(Protocol):
         """Look for exactly one job of this submission made since then (epoch seconds)."""
 
 
+@runtime_checkable
+class ShowsUsage(Protocol):
+    """A provider that can tell what the account was charged for, without naming our attempts."""
+
+    def usage(self, since: float) -> tuple[Mapping[str, Any], ...]:
+        """Return the vendor's own charges since then (epoch seconds), as it words them.
+
+        Evidence for people: it never settles a purchase by itself.
+        """
+
+
 def vendor_error(
     row: ErrorRow,
     phase: Phase,
@@ -202,6 +215,7 @@ def vendor_error(
         text,
         hint=row.hint,
         billed=billed_after(phase, refused=row.refuses),
+        stale=row.stale and phase is Phase.SUBMIT,
         **context,
         **fields,
     )

@@ -23,3 +23,15 @@ def delay(polls: int, *, hint: float | None = None) -> float:
         return min(max(hint, SHORTEST_DELAY), LONGEST_HINT)
     grown = FIRST_DELAY * GROWTH ** min(polls, 100)  # a wait of hours would overflow a float
     return float(min(grown, LONGEST_DELAY))
+
+
+def slot_delay(refusals: int, *, hint: float | None = None) -> float:
+    """Return the seconds until a busy account is asked again for a slot.
+
+    Args:
+        refusals: How often it was busy in a row.
+        hint: What the vendor asked for, in seconds; it goes first.
+    """
+    if hint is not None:
+        return min(max(hint, SHORTEST_DELAY), LONGEST_HINT)
+    return float(min(5.0 * 2 ** min(refusals - 1, 10), 60.0))

@@ -28,9 +28,10 @@ from contextlib import contextmanager
 
 import attrs
 
-from motionkit import process, retry
+from motionkit import process, retry, schedule
 from motionkit.errors import (
     Billed,
+    Busy,
     InvalidRequest,
     JournalError,
     MotionKitError,
@@ -53,6 +54,9 @@ PATIENCE = CALL_TIMEOUT + 5.0
 OTHER_PAUSE = 0.5
 """Seconds between two looks at what another process does."""
 
+EQUAL_REFUSALS = 12
+"""So often an account may be busy in a row; some refusals depend on the content and stay."""
+
 _IN_FLIGHT: set[str] = set()
 """Attempts that a thread of this process is in the middle of."""
 
@@ -71,6 +75,12 @@ def _not_free() -> Iterator[None]:
 def new_attempt_id() -> str:
     """Return a fresh attempt id; a UUID, as vendors' pages ask for."""
     return str(uuid.uuid4())
+
+
+def _references(submission: Submission) -> list[str]:
+    """Return what may stand for uploads in a submission's body, as text."""
+    body = submission.call.json
+    return [str(value) for value in body.values() if isinstance(value, int | str)]
 
 
 @attrs.frozen
@@ -93,31 +103,56 @@ class Submitter:
     now: Callable[[], float] = time.time
     window: float = 60.0
 
-    def buy(self, purchase: Purchase, submission: Submission) -> Job:
-        """Make the first paid call of a key.
+    def buy(
+        self,
+        purchase: Purchase,
+        prepare: Callable[[], Submission],
+        *,
+        earlier: Entry | None = None,
+        wait_for_slot: float = 0.0,
+    ) -> Job:
+        """Make the paid call of a key.
+
+        Args:
+            purchase: What to write ahead of it.
+            prepare: Makes the submission; called again when the vendor refuses a reference to an
+                upload that it no longer keeps.
+            earlier: The key's entry, when all its attempts so far were refused.
+            wait_for_slot: Seconds to wait while the account is busy.
 
         Raises:
-            KeyTaken: The key exists already; nothing was sent.
+            KeyTaken: The key stands elsewhere by now, or an identical request is open; nothing was
+                sent.
             SubmitUncertain: It may have arrived and could not be settled.
             MotionKitError: ``billed=NO``: nothing was bought.
         """
-        attempt = self.journal.intend(
-            purchase, new_attempt_id(), submission, self.provider.fingerprint
-        )
-        return self._send(attempt)
+        submission = prepare()
+        deadline = self.clock() + wait_for_slot
+        refusals, fresh = 0, False
+        while True:
+            attempt = self._intend(purchase, earlier, submission)
+            try:
+                return self._send(attempt)
+            except Busy as error:
+                refusals += 1
+                pause = schedule.slot_delay(refusals, hint=error.retry_after)
+                if refusals >= EQUAL_REFUSALS or self.clock() + pause > deadline:
+                    raise
+                log.info("%s is busy; asking again in %.0f s", attempt.account, pause)
+                self.sleep(pause)
+            except MotionKitError as error:
+                if not error.stale or fresh:
+                    raise
+                fresh = True
+                self.journal.forget_uploads(attempt.fingerprint, _references(submission))
+                submission = prepare()
+            earlier = self.journal.entry(purchase.key)
 
-    def buy_again(self, entry: Entry, submission: Submission) -> Job:
-        """Make a further paid call of a key whose earlier ones were all refused.
-
-        Raises:
-            KeyTaken: The key is no longer refused; nothing was sent.
-            SubmitUncertain: It may have arrived and could not be settled.
-            MotionKitError: ``billed=NO``: nothing was bought.
-        """
-        attempt = self.journal.intend_again(
-            entry.key, new_attempt_id(), submission, self.provider.fingerprint
-        )
-        return self._send(attempt)
+    def _intend(self, purchase: Purchase, earlier: Entry | None, submission: Submission) -> Attempt:
+        made = (new_attempt_id(), submission, self.provider.fingerprint)
+        if earlier is not None:
+            return self.journal.intend_again(earlier.key, *made)
+        return self.journal.intend(purchase, *made)
 
     def settle(self, entry: Entry) -> Job:
         """Go on with a purchase that a crash or a bad answer left open. Buys nothing new.
@@ -174,7 +209,7 @@ class Submitter:
                     self.journal.uncertain(attempt, error)
                     return self._clear_up(attempt, error)
             with _not_free():
-                return self._own(attempt, job)
+                return self.adopt(attempt, job)
         finally:
             _IN_FLIGHT.discard(attempt.id)
 
@@ -191,7 +226,7 @@ class Submitter:
             if job is not None:
                 return job
         if job is not None:
-            return self._own(attempt, job)
+            return self.adopt(attempt, job)
         told = SubmitUncertain(
             f"{attempt.account}: the submit may have arrived, and the vendor did not confirm it: "
             f"{cause.message}",
@@ -259,7 +294,13 @@ class Submitter:
             return None
         return free[0] if len(free) == 1 and submission.token is not None else None
 
-    def _own(self, attempt: Attempt, job: Job) -> Job:
+    def adopt(self, attempt: Attempt, job: Job) -> Job:
+        """Write that an attempt bought this job.
+
+        Raises:
+            SubmitUncertain: Another purchase owns that job.
+            JournalError: It carries the job, which must not be lost.
+        """
         job = attrs.evolve(job, key=attempt.key, attempt_id=attempt.id)
         try:
             owned = self.journal.accepted(attempt, job)

@@ -258,8 +258,15 @@ def _publish(part: Path, target: Path, *, overwrite: bool) -> None:
     if overwrite:
         part.replace(target)
     else:
-        os.link(part, target)  # fails where the target has appeared meanwhile
-        part.unlink()
+        try:
+            os.link(part, target)  # fails where the target has appeared meanwhile
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            check_target(target, overwrite=False)
+            part.replace(target)
+        else:
+            part.unlink()
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 import attrs
 import typer
 
-from motionkit.cli import accounts, buy, demo, exit_codes, jobs, ledger, serve
+from motionkit.cli import accounts, buy, demo, exit_codes, jobs, ledger, reconcile, serve
 from motionkit.cli.options import OPERATIONS, Ordering, Running, command, example, summary
 from motionkit.cli.show import Screen, reporting
 from motionkit.errors import InvalidRequest, MotionKitError
@@ -108,7 +108,13 @@ for _kind in OPERATIONS:
     )
 
 app.add_typer(_submit, name="submit", rich_help_panel=_BUY)
-_going_on: tuple[Callable[..., int], ...] = (jobs.poll, jobs.result, jobs.wait, jobs.resume)
+_going_on: tuple[Callable[..., int], ...] = (
+    jobs.poll,
+    jobs.result,
+    jobs.wait,
+    jobs.resume,
+    reconcile.reconcile,
+)
 _looking: tuple[Callable[..., int], ...] = (accounts.balance, accounts.providers, accounts.offers)
 _trying: tuple[Callable[..., int], ...] = (serve.sandbox, demo.demo)
 for _verb in _going_on:

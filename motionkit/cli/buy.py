@@ -38,7 +38,8 @@ def deliver(
     """Buy or go on with a request, wait for it, and fetch its file."""
     out = options.out or delivery.default_target(request.describe())
     transfer.check_target(out, overwrite=options.overwrite)
-    job = spend.buy(screen, client, request, options, out=out)
+    patience = client.config.defaults.wait_for_slot
+    job = spend.buy(screen, client, request, options, out=out, wait_for_slot=patience)
     result = delivery.wait(screen, client, job, timeout=options.timeout)
     if options.out is None:
         out = delivery.free(out)  # another command on the same media may have taken the name

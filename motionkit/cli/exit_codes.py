@@ -9,6 +9,7 @@ from motionkit import errors
 DONE = 0
 UNEXPECTED = 1
 USAGE = 2
+UNCERTAIN = 10
 
 MEANINGS: Mapping[int, str] = {
     DONE: "done",
@@ -21,7 +22,7 @@ MEANINGS: Mapping[int, str] = {
     7: "busy or rate limited",
     8: "provider unavailable, protocol error or no target left",
     9: "deadline passed or interrupted; the job still runs",
-    10: "submit uncertain: it may have been bought",
+    UNCERTAIN: "submit uncertain: it may have been bought",
     11: "local storage: journal, disk or download",
 }
 
@@ -47,7 +48,7 @@ CODES: Mapping[type[errors.MotionKitError], int] = {
     errors.NoTargetLeft: 8,
     errors.WaitTimeout: 9,
     errors.NotReady: 9,
-    errors.SubmitUncertain: 10,
+    errors.SubmitUncertain: UNCERTAIN,
     errors.JournalError: 11,
     errors.DownloadFailed: 11,
 }

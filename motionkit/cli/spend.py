@@ -73,7 +73,13 @@ def _extras(given: Sequence[str], via: str | None, client: Client) -> dict[str, 
 
 
 def buy(
-    screen: Screen, client: Client, request: Request, options: Buying, *, out: Path | None
+    screen: Screen,
+    client: Client,
+    request: Request,
+    options: Buying,
+    *,
+    out: Path | None,
+    wait_for_slot: float = 0.0,
 ) -> Job:
     """Announce, ask if need be, and buy; or go on with what was bought before.
 
@@ -83,6 +89,7 @@ def buy(
         request: What is wanted.
         options: How to buy it.
         out: Where the file is wanted later.
+        wait_for_slot: Seconds to wait while the account is busy.
 
     Raises:
         Abort: The user declined, or interrupted before anything was paid.
@@ -103,8 +110,17 @@ def buy(
     announce(screen, request, explanation)
     _confirm(screen, explanation.quote, options)
     key = options.key or str(uuid.uuid4())
+    again = options.new or options.key is not None or earlier is not None
     with settled_on_interrupt(client, key), screen.busy("uploading and submitting"):
-        job = client.submit(request, via=options.via, key=key, max_usd=options.max_usd, out=out)
+        job = client.submit(
+            request,
+            via=options.via,
+            key=key,
+            again=again,
+            max_usd=options.max_usd,
+            out=out,
+            wait_for_slot=wait_for_slot,
+        )
     screen.fact("bought", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
     return job
 
@@ -115,13 +131,8 @@ def _bought_before(
     """Return the purchase that the same command made, while something of it is owed."""
     via = options.via or explanation.target.partition("/")[0]
     fingerprint = request.fingerprint(offers.inspect(request), via)
-    if options.key is not None:
-        entry = _entry(client, options.key)
-        if entry is None or entry.state is KeyState.REFUSED or entry.request != fingerprint:
-            return None  # the client buys, or says that the key names another request
-        return entry
-    same = [e for e in client.jobs.list(open_only=True) if e.request == fingerprint]
-    return same[-1] if same else None
+    entry = client.jobs.known(options.key, fingerprint, again=options.key is not None)
+    return None if entry is None or entry.state is KeyState.REFUSED else entry
 
 
 def _entry(client: Client, key: str) -> Entry | None:

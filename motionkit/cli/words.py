@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import unicodedata
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -111,7 +112,7 @@ def standing(entry: Entry) -> str:
     if entry.ambiguous and entry.state is not KeyState.UNCERTAIN:
         return f"{entry.state.value}, uncertain"
     word: str = entry.state.value
-    return word
+    return f"{word}, stalled" if entry.stalled(time.time()) else word
 
 
 def target(entry: Entry) -> str:

@@ -48,10 +48,13 @@ ERRORS: Mapping[int, ErrorRow] = MappingProxyType(
         400017: ErrorRow(InvalidRequest, "invalid parameter"),
         400018: ErrorRow(InvalidRequest, "the prompt is too long"),
         400019: ErrorRow(InvalidRequest, "the negative prompt is too long"),
-        400032: ErrorRow(InvalidRequest, "invalid image id"),
+        400032: ErrorRow(InvalidRequest, "invalid image id", stale=True),
         400080: ErrorRow(InvalidRequest, "invalid lyrics"),
         500008: ErrorRow(
-            JobNotFound, "the requested data was not found", without_job=InvalidRequest
+            JobNotFound,
+            "the requested data was not found",
+            without_job=InvalidRequest,
+            stale=True,
         ),
         500020: ErrorRow(PermissionDenied, "no permission for this operation"),
         500030: ErrorRow(MediaRejected, "the image is too large"),

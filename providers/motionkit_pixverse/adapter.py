@@ -5,6 +5,7 @@ Vendor documentation: https://docs.platform.pixverse.ai
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -43,6 +44,9 @@ HOSTS: Mapping[str, str] = {
 """Region to origin; a key belongs to one of them."""
 
 _TRACE = "Ai-trace-id"
+_USAGE_TIME = "%Y-%m-%d %H:%M:%S"
+"""UTC, as the billing query wants it; 30 days at most."""
+_CLOCK_SKEW = dt.timedelta(seconds=60)
 _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
 _UPLOADS: Mapping[media.Kind, tuple[str, ...]] = {
     "image": ("/openapi/v2/image/upload", "image", "image_url", "img_id", "ImgID"),
@@ -163,6 +167,19 @@ class PixVerse:
         }
         total = sum(pools.values(), Decimal(0))
         return Balance(total, Unit.CREDIT, self._usd(total), pools, raw=content)
+
+    def usage(self, since: float) -> tuple[Mapping[str, Any], ...]:
+        """Return what the account was charged since then; the vendor's rows, at most 100."""
+        start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
+        query = {
+            "start_time": start.strftime(_USAGE_TIME),
+            "end_time": (utcnow() + dt.timedelta(days=1)).strftime(_USAGE_TIME),
+            "credits_status": "consume",
+            "limit": 100,
+        }
+        call = Call("POST", "/openapi/v2/account/billing/usage-detail", json=query)
+        items = self._send(call, Phase.FIND).get("items")
+        return tuple(row for row in items or () if isinstance(row, Mapping))
 
     def close(self) -> None:
         """Let go of connections."""

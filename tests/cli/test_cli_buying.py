@@ -297,7 +297,6 @@ def test_a_vendors_words_cannot_command_the_terminal(
     ("fault", "code", "money"),
     [
         ("refuse:submit:code=500090", 4, None),
-        ("refuse:submit:code=500044", 7, None),
         ("moderate:submit", 5, None),
         ("fail:submit", 6, "this may have been billed"),
     ],
@@ -312,6 +311,16 @@ def test_a_vendors_no_ends_with_its_code_and_a_word_about_money(
     assert told.code == code
     assert ("money:" in told.err) is (money is not None)
     assert money is None or money in told.err
+
+
+def test_a_busy_account_is_waited_for_unless_the_command_only_submits(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motionkit.schedule.slot_delay", lambda *_, **__: 0.0)
+    account.sandbox.fault("refuse:submit:code=500044:times=2")
+    assert cli("submit", "mimic", *media, "--key", "order-17").code == 7
+    assert cli("mimic", *media, "--key", "order-17").code == 0
+    assert account.bought == (3, 1, "40")
 
 
 def test_a_download_that_fails_keeps_the_paid_result(

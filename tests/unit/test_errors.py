@@ -127,6 +127,7 @@ def test_fields_are_empty_and_nothing_is_billed_unless_said() -> None:
         "retry_after": None,
         "job": None,
         "raw": None,
+        "stale": False,
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import email.utils
 import gzip
 import io
 import socket
@@ -466,10 +468,37 @@ def test_what_is_no_json_is_an_answer_that_cannot_be_understood(body: bytes) -> 
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("7", 7.0), ("0", 0.0), ("", None), ("soon", None), ("-1", None), ("1.5", None),
-     ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("²", None)],
+     ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("²", None)],
 )  # fmt: skip
-def test_retry_after_counts_when_it_is_a_number(value: str, seconds: float | None) -> None:
+def test_retry_after_counts_when_it_is_a_number_or_a_date(
+    value: str, seconds: float | None
+) -> None:
     assert Answer(429, {"retry-after": value}, b"").retry_after == seconds
+
+
+def test_a_date_to_come_is_counted_in_seconds_from_now() -> None:
+    soon = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=30))
+    wait = Answer(429, {"retry-after": soon}, b"").retry_after
+    assert wait is not None
+    assert 27 < wait <= 30
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "seconds"),
+    [
+        (429, b'{"retry_after": 7}', 7.0),
+        (503, b'{"retry_after": 1.5}', 1.5),
+        (200, b'{"retry_after": 7}', None),
+        (429, b'{"retry_after": "7"}', None),
+        (429, b'{"retry_after": true}', None),
+        (429, b'{"retry_after": -1}', None),
+        (429, b'{"retry_after": 1e99}', None),
+        (429, b"[7]", None),
+        (429, b"<html>", None),
+    ],
+)
+def test_a_body_may_say_when_to_go_on(status: int, body: bytes, seconds: float | None) -> None:
+    assert Answer(status, {}, body).retry_after == seconds
 
 
 def test_no_retry_after_is_none() -> None:

@@ -46,7 +46,9 @@ COST = Cost(Decimal(100), Unit.CREDIT, Decimal("1.00"), CostBasis.REPORTED)
 
 def purchase(key: str = "k1", request: str = "r1", **changes: Any) -> Purchase:
     return attrs.evolve(
-        Purchase(key=key, request=request, via="shop", description={"operation": "mimic"}),
+        Purchase(
+            key=key, request=request, via="shop", description={"operation": "mimic"}, again=True
+        ),
         **changes,
     )
 
@@ -581,7 +583,7 @@ with Journal(pathlib.Path(sys.argv[1])) as journal:
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(25):
-        wanted = Purchase(key=f"k{number}", request="r", via="shop", description={})
+        wanted = Purchase(key=f"k{number}", request="r", via="", description={}, again=True)
         ready = Submission("fake", "shop", "mimic", "m1", paid)
         try:
             journal.intend(wanted, f"{sys.argv[2]}-{number}", ready, "f")

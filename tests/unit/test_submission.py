@@ -36,7 +36,9 @@ from motionkit.ledger import Entry, KeyTaken, Purchase
 from motionkit.model import Found, Job, KeyState, Never, NotSeen, SameId, State
 from motionkit.submission import Submitter
 
-BOUGHT = Purchase(key="order-17", request="r1", via="shop", description={"operation": "mimic"})
+BOUGHT = Purchase(
+    key="order-17", request="r1", via="shop", description={"operation": "mimic"}, again=True
+)
 START = 1_000_000.0
 
 
@@ -72,7 +74,7 @@ class Bench:
         return Submitter(plain, self.journal, self.clock.sleep, self.clock, self.clock)
 
     def buy(self, provider: FakeProvider) -> Job:
-        return self.submitter(provider).buy(BOUGHT, submission())
+        return self.submitter(provider).buy(BOUGHT, submission)
 
     def fail(self, provider: FakeProvider) -> Any:
         with pytest.raises(MotionKitError) as caught:
@@ -143,7 +145,7 @@ def test_attempt_ids_are_uuids_and_differ(bench: Bench) -> None:
     first = scripted(job("42"))
     bench.buy(first)
     second = scripted(job("43"))
-    bench.submitter(second).buy(attrs.evolve(BOUGHT, key="order-18"), submission())
+    bench.submitter(second).buy(attrs.evolve(BOUGHT, key="order-18"), submission)
     assert first.sent != second.sent
     for attempt_id in first.sent + second.sent:
         assert len(attempt_id) == 36
@@ -181,9 +183,9 @@ def test_a_new_attempt_after_a_refusal_has_a_new_attempt_id(bench: Bench) -> Non
     bench.fail(provider)
     submitter = bench.submitter(provider)
     with pytest.raises(Busy):
-        submitter.buy_again(bench.entry, submission())
+        submitter.buy(BOUGHT, submission, earlier=bench.entry)
     other = submission(call=attrs.evolve(PAID, json={"img_id": 8}))
-    got = submitter.buy_again(bench.entry, other)
+    got = submitter.buy(BOUGHT, lambda: other, earlier=bench.entry)
     assert len(set(provider.sent)) == 3
     assert [a.id for a in bench.entry.attempts] == provider.sent
     assert [a.state for a in bench.entry.attempts] == ["refused", "refused", "accepted"]
@@ -196,9 +198,9 @@ def test_a_job_is_not_bought_again_by_a_stale_entry(bench: Bench) -> None:
     provider = scripted(refusal(), job("42"), job("43"))
     bench.fail(provider)
     stale = bench.entry
-    bench.submitter(provider).buy_again(stale, submission())
+    bench.submitter(provider).buy(BOUGHT, submission, earlier=stale)
     with pytest.raises(KeyTaken):
-        bench.submitter(provider).buy_again(stale, submission())
+        bench.submitter(provider).buy(BOUGHT, submission, earlier=stale)
     assert len(provider.sent) == 2
 
 
@@ -278,7 +280,7 @@ def test_a_later_refusal_does_not_make_it_unbought(bench: Bench) -> None:
     assert_uncertain(bench, error)
     assert error.code == "500044"
     with pytest.raises(KeyTaken):
-        bench.submitter(provider).buy_again(bench.entry, submission())
+        bench.submitter(provider).buy(BOUGHT, submission, earlier=bench.entry)
     assert len(provider.sent) == 2
 
 
@@ -317,7 +319,7 @@ def test_a_call_that_was_masked_on_disk_is_not_sent_again(bench: Bench) -> None:
     signed = attrs.evolve(PAID, json={"url": "https://h.example/a?sig=1"})
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.submitter(provider).buy(BOUGHT, submission(call=signed))
+        bench.submitter(provider).buy(BOUGHT, lambda: submission(call=signed))
     with pytest.raises(SubmitUncertain):
         bench.submitter(provider).settle(bench.entry)
     assert len(provider.sent) == 1
@@ -452,7 +454,7 @@ def test_a_further_attempt_without_a_ledger_is_not_sent(
     entry = bench.entry
     breaking(monkeypatch, "intend_again")
     with pytest.raises(JournalError):
-        bench.submitter(provider).buy_again(entry, submission())
+        bench.submitter(provider).buy(BOUGHT, submission, earlier=entry)
     assert len(provider.sent) == 1
 
 
