@@ -85,7 +85,8 @@ def _refusal(
     envelope: Envelope, answer: Answer, phase: Phase, context: Mapping[str, Any]
 ) -> MotionKitError:
     code = envelope.code
-    if envelope.message.strip().casefold() in NOT_FOUND_MESSAGES:
+    not_found = envelope.message.strip().casefold() in NOT_FOUND_MESSAGES
+    if not_found and phase is not Phase.SUBMIT:  # on the paid call only a code refuses
         code = NOT_FOUND_CODE
     row = ERRORS.get(code)
     if row is None:

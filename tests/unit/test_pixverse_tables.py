@@ -167,10 +167,13 @@ def test_the_envelope_is_read_in_all_its_spellings(body: Any) -> None:
     assert caught.value.billed is NO
 
 
+@pytest.mark.parametrize("message", ["?", "record not found"])
 @pytest.mark.parametrize("code", [123456, 500999, -1, 7])
-def test_an_unknown_code_is_never_a_refusal(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_an_unknown_code_is_never_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, code: int, message: str
+) -> None:
     with pytest.raises(ProtocolError) as caught:
-        adapter(monkeypatch, answer({"ErrCode": code, "ErrMsg": "?"})).submit(SUBMISSION, "t")
+        adapter(monkeypatch, answer({"ErrCode": code, "ErrMsg": message})).submit(SUBMISSION, "t")
     assert caught.value.billed is UNKNOWN
 
 

@@ -40,7 +40,7 @@ class TheatreStage:
         self.theatre = theatre
 
     def bought(self) -> int:
-        return len(self.theatre.jobs)
+        return len(self.theatre.plays)
 
     def arrange(self, situation: Situation) -> None:
         self.theatre.arranged.append(situation)
