@@ -96,6 +96,8 @@ def assemble(
         calls=(*calls, paid),
         token=token,
         expected_seconds=offer.expected_seconds,
+        quality=fitted.quality,
+        clip_seconds=fitted.clip_seconds,
         warnings=fitted.warnings,
     )
 

@@ -331,7 +331,7 @@ class Client:
         if name not in self._providers:
             account = self.config.account(name)
             made = self._classes.get(account.provider) or registry.load(account.provider)
-            cache = transfer.CarefulUploads(self._journal)
+            cache = transfer.CarefulUploads(self._journal.caches)
             self._providers[name] = made(name, account.settings, cache)
         return self._providers[name]
 

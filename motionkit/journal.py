@@ -1,87 +1,33 @@
 """The local ledger of purchases: what was intended, sent, accepted, and what it did cost.
 
 One row a purchase (its key), one row an attempt (its paid call). Rows are written ahead of the paid
-call with ``synchronous=FULL``, so that a crash at any instruction leaves a trace. The file has mode
-0600 and holds no key and no signed URL. Caches live in tables of their own and may be thrown away.
+call and on the disk before it leaves, so that a crash at any instruction leaves a trace. The file
+holds no key and no signed URL.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import os
 import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
 import attrs
 
 from motionkit import codec, process
-from motionkit.errors import InvalidRequest, JournalError, MotionKitError
+from motionkit.caches import Caches
+from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, MotionKitError
 from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
 from motionkit.model import Job, KeyState, State, Status, Submission
-from motionkit.money import Cost, Quote
+from motionkit.money import Cost, CostBasis, Quote
 from motionkit.redaction import redact_data
+from motionkit.store import Store
 
-BUSY_TIMEOUT = 20.0
-"""Seconds to wait for another process before giving up."""
-UPLOAD_LIFETIME = 6 * 3600.0
-"""Seconds: vendors do not say how long they keep uploads; this is short enough for all we know."""
-
-_MIGRATIONS = (
-    """
-CREATE TABLE purchases (
-  key TEXT PRIMARY KEY,
-  request TEXT NOT NULL,      -- fingerprint: two identical requests share it
-  via TEXT NOT NULL,          -- target or route as the user named it
-  description TEXT NOT NULL,  -- JSON, for people
-  state TEXT NOT NULL,        -- KeyState or State
-  ambiguous INTEGER NOT NULL DEFAULT 0,  -- something may have arrived; only evidence clears it
-  quote TEXT, cost TEXT, error TEXT,     -- JSON
-  word TEXT,                  -- the vendor's last word
-  out TEXT,                   -- where the user wants the file
-  delivered TEXT, sha256 TEXT,
-  created REAL NOT NULL, updated REAL NOT NULL
-);
-CREATE INDEX purchases_request ON purchases (request);
-CREATE TABLE attempts (
-  id TEXT PRIMARY KEY,
-  key TEXT NOT NULL REFERENCES purchases (key),
-  account TEXT NOT NULL, fingerprint TEXT NOT NULL,
-  submission TEXT NOT NULL,   -- JSON, the exact paid call
-  state TEXT NOT NULL,        -- KeyState, or 'accepted'
-  sends INTEGER NOT NULL DEFAULT 0, first_sent REAL,
-  vendor_id TEXT, job TEXT,   -- JSON
-  error TEXT,
-  created REAL NOT NULL
-);
-CREATE UNIQUE INDEX attempts_owner ON attempts (fingerprint, vendor_id) WHERE vendor_id IS NOT NULL;
-CREATE INDEX attempts_key ON attempts (key);
-CREATE TABLE uploads (        -- a cache
-  fingerprint TEXT NOT NULL, slot TEXT NOT NULL, sha256 TEXT NOT NULL,
-  token TEXT NOT NULL, at REAL NOT NULL,
-  PRIMARY KEY (fingerprint, slot, sha256)
-);
-""",
-    """
-ALTER TABLE attempts ADD COLUMN owner TEXT;  -- the process that made it
-""",
-)
-"""What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
-SCHEMA_VERSION = len(_MIGRATIONS)
-
+AHEAD = "write ahead to"
 ACCEPTED = "accepted"
-MOUNTS = Path("/proc/self/mounts")
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "sshfs"}
-)
-"""Kinds of mounts on which SQLite's locks are not to be relied on."""
-
-log = logging.getLogger("motionkit")
 
 
 class Journal:
@@ -97,96 +43,12 @@ class Journal:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._lock = threading.RLock()
-        with self._guarded("open"):
-            self._db = self._connect(path)
-            try:
-                self._prepare()
-            except BaseException:
-                self._db.close()
-                raise
-
-    def _connect(self, path: Path | None) -> sqlite3.Connection:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                os.fchmod(descriptor, 0o600)  # an older file may be open to others
-            finally:
-                os.close(descriptor)
-            if (kind := _network_file_system(path)) is not None:
-                log.warning(
-                    "the journal %s lies on a network file system (%s), where locks may not hold; "
-                    "name a local file in the configuration",
-                    path,
-                    kind,
-                )
-        db = sqlite3.connect(
-            path or ":memory:",
-            timeout=BUSY_TIMEOUT,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        db.row_factory = sqlite3.Row
-        return db
-
-    def _prepare(self) -> None:
-        deadline = time.monotonic() + BUSY_TIMEOUT
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                break
-            except sqlite3.OperationalError as error:  # SQLite's own time-out is not for this
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("PRAGMA foreign_keys=ON")
-        self._migrate()
-
-    def _migrate(self) -> None:
-        with self._transaction() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise JournalError(
-                    f"the journal {self.path} has schema {version}; this motionkit knows "
-                    f"{SCHEMA_VERSION}",
-                    hint="upgrade motionkit, or name another journal in the configuration",
-                )
-            for step in _MIGRATIONS[version:]:
-                for statement in step.split(";\n"):
-                    db.execute(statement)
-            if version < SCHEMA_VERSION:
-                db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-
-    @contextmanager
-    def _guarded(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise JournalError(
-                f"cannot {doing} the journal {self.path or 'in memory'}: {error}",
-                hint="nothing was sent; free the disk or name another journal and try again"
-                if doing == "write ahead to"
-                else None,
-            ) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # SQLite ends it by itself on a full disk
-                    self._db.execute("ROLLBACK")
-                raise
+        self._store = Store(path)
+        self.caches = Caches(self._store)
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._db.close()
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -207,45 +69,88 @@ class Journal:
             JournalError: Nothing may be sent.
         """
         now = time.time()
-        with self._guarded("write ahead to"), self._transaction() as db:
+        with self._store.writing(AHEAD) as db:
             same = None if purchase.again else self.same(purchase.request)
             if same is not None:
                 raise KeyTaken(same)
-            try:
-                db.execute(
-                    "INSERT INTO purchases (key, request, via, description, state, quote, out,"
-                    " created, updated) VALUES (?,?,?,?,?,?,?,?,?)",
-                    (
-                        purchase.key,
-                        purchase.request,
-                        purchase.via,
-                        codec.dumps(redact_data(purchase.description)),
-                        KeyState.INTENDED.value,
-                        _packed(purchase.quote),
-                        purchase.out,
-                        now,
-                        now,
-                    ),
-                )
-            except sqlite3.IntegrityError:
-                raise KeyTaken(self.entry(purchase.key)) from None
+            if self.get(purchase.key) is not None:
+                raise KeyTaken(self.entry(purchase.key))
+            self._reserve(db, purchase)
+            db.execute(
+                "INSERT INTO purchases (key, request, via, description, state, quote, out,"
+                " created, updated, route, reserved) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                (
+                    purchase.key,
+                    purchase.request,
+                    purchase.via,
+                    codec.dumps(redact_data(purchase.description)),
+                    KeyState.INTENDED.value,
+                    _packed(purchase.quote),
+                    purchase.out,
+                    now,
+                    now,
+                    purchase.route,
+                    _reservation(purchase),
+                ),
+            )
             return self._add_attempt(db, purchase.key, attempt_id, submission, fingerprint, now)
 
+    def _reserve(self, db: sqlite3.Connection, purchase: Purchase) -> None:
+        """Hold the quote's high against every budget, in the transaction that writes it.
+
+        What was refused holds nothing; what has a reported cost holds that; anything else holds
+        what it reserved.
+        """
+        if not purchase.budgets:
+            return
+        wanted = None if purchase.quote is None else purchase.quote.usd_high
+        if wanted is None:
+            raise BudgetExceeded(
+                f"the price is unknown, and route {purchase.route!r} has a budget",
+                hint="take the budget away, or name a target with a known price",
+            )
+        for limit, since in purchase.budgets:
+            held = sum(
+                (
+                    _held(row)
+                    for row in db.execute(
+                        "SELECT cost, reserved FROM purchases"
+                        " WHERE route=? AND created>=? AND state<>? AND key<>?",
+                        (purchase.route, since, KeyState.REFUSED.value, purchase.key),
+                    )
+                ),
+                Decimal(0),
+            )
+            if held + wanted > limit:
+                raise BudgetExceeded(
+                    f"route {purchase.route!r} has spent or holds {held} of {limit} USD; "
+                    f"this may cost {wanted} USD"
+                )
+
     def intend_again(
-        self, key: str, attempt_id: str, submission: Submission, fingerprint: str
+        self, purchase: Purchase, attempt_id: str, submission: Submission, fingerprint: str
     ) -> Attempt:
         """Write a further attempt of a key whose earlier ones were all refused.
 
         Raises:
+            BudgetExceeded: The route's budget does not hold it; nothing was written.
             KeyTaken: The key stands elsewhere by now; nothing was written.
             JournalError: Nothing may be sent.
         """
-        now = time.time()
-        with self._guarded("write ahead to"), self._transaction() as db:
+        now, key = time.time(), purchase.key
+        with self._store.writing(AHEAD) as db:
+            self._reserve(db, purchase)
             changed = db.execute(
-                "UPDATE purchases SET state=?, error=NULL, updated=?"
+                "UPDATE purchases SET state=?, error=NULL, updated=?, quote=?, reserved=?"
                 " WHERE key=? AND state=? AND ambiguous=0",
-                (KeyState.INTENDED.value, now, key, KeyState.REFUSED.value),
+                (
+                    KeyState.INTENDED.value,
+                    now,
+                    _packed(purchase.quote),
+                    _reservation(purchase),
+                    key,
+                    KeyState.REFUSED.value,
+                ),
             ).rowcount
             if not changed:
                 raise KeyTaken(self.entry(key))
@@ -286,7 +191,7 @@ class Journal:
             JournalError: It may not be sent.
         """
         now = time.time()
-        with self._guarded("write ahead to"), self._transaction() as db:
+        with self._store.writing(AHEAD) as db:
             allowed = db.execute(
                 "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,?)"
                 " WHERE id=? AND state IN (?,?)",
@@ -311,7 +216,7 @@ class Journal:
         """
         told = codec.dumps(error.to_dict())
         unsure = int(state is KeyState.UNCERTAIN)
-        with self._guarded("write to"), self._transaction() as db:
+        with self._store.writing() as db:
             db.execute(
                 "UPDATE attempts SET state=?, error=? WHERE id=? AND vendor_id IS NULL",
                 (state.value, told, attempt.id),
@@ -337,7 +242,7 @@ class Journal:
             False when another purchase owns that vendor id already, or this attempt another job;
             nothing was written then.
         """
-        with self._guarded("write to"), self._transaction() as db:
+        with self._store.writing() as db:
             try:
                 owned = db.execute(
                     "UPDATE attempts SET state=?1, vendor_id=?2, job=?3, error=NULL"
@@ -369,9 +274,10 @@ class Journal:
         What is terminal is never taken back, but for a result that turns up after all: a history
         may answer later than the vendor forgot.
         """
-        with self._guarded("write to"), self._transaction() as db:
+        with self._store.writing() as db:
             db.execute(
-                "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?"
+                "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
+                " finished=COALESCE(finished,?)"
                 " WHERE key=? AND state NOT IN (?,?,?) AND (state<>? OR ?)",
                 (
                     status.state.value,
@@ -381,6 +287,7 @@ class Journal:
                     if status.state.terminal and status.state is not State.SUCCEEDED
                     else None,
                     time.time(),
+                    time.time() if status.state.terminal else None,
                     job.key,
                     State.SUCCEEDED.value,
                     State.FAILED.value,
@@ -399,7 +306,7 @@ class Journal:
             cost: What was charged; None when nothing was.
         """
         state = KeyState.REFUSED.value if cost is None else State.GONE.value
-        with self._guarded("write to"), self._transaction() as db:
+        with self._store.writing() as db:
             db.execute(
                 "UPDATE purchases SET state=?, ambiguous=0, cost=?, error=?, updated=?"
                 " WHERE key=? AND state IN (?,?)",
@@ -420,7 +327,7 @@ class Journal:
 
     def delivered(self, key: str, path: Path, sha256: str) -> None:
         """Write that the file is on disk."""
-        with self._guarded("write to"), self._transaction() as db:
+        with self._store.writing() as db:
             db.execute(
                 "UPDATE purchases SET delivered=?, sha256=?, updated=? WHERE key=?",
                 (str(path), sha256, time.time(), key),
@@ -430,8 +337,8 @@ class Journal:
 
     def get(self, key: str) -> Entry | None:
         """Return one purchase, None when there is no such key."""
-        with self._guarded("read"), self._lock:
-            row = self._db.execute("SELECT * FROM purchases WHERE key=?", (key,)).fetchone()
+        with self._store.reading() as db:
+            row = db.execute("SELECT * FROM purchases WHERE key=?", (key,)).fetchone()
             return None if row is None else self._entry(row)
 
     def entry(self, key: str) -> Entry:
@@ -451,8 +358,8 @@ class Journal:
         values: tuple[str, ...] = ()
         if request is not None:
             query, values = f"{query} WHERE request=?", (request,)
-        with self._guarded("read"), self._lock:
-            rows = self._db.execute(f"{query} ORDER BY created, key", values).fetchall()
+        with self._store.reading() as db:
+            rows = db.execute(f"{query} ORDER BY created, key", values).fetchall()
             return [self._entry(row) for row in rows]
 
     def same(self, request: str) -> Entry | None:
@@ -466,8 +373,8 @@ class Journal:
         Raises:
             InvalidRequest: Nothing matches, or several do.
         """
-        with self._guarded("read"), self._lock:
-            rows = self._db.execute(
+        with self._store.reading() as db:
+            rows = db.execute(
                 "SELECT DISTINCT p.* FROM purchases p LEFT JOIN attempts a ON a.key=p.key"
                 " WHERE p.key=?1 OR a.vendor_id=?1 OR substr(p.key,1,length(?1))=?1",
                 (reference,),
@@ -481,7 +388,7 @@ class Journal:
             return self._entry(exact[0])
 
     def _entry(self, row: sqlite3.Row) -> Entry:
-        attempts = self._db.execute(
+        attempts = self._store.db.execute(
             "SELECT * FROM attempts WHERE key=? ORDER BY created, rowid", (row["key"],)
         ).fetchall()
         try:
@@ -492,58 +399,45 @@ class Journal:
                 f"makes no sense: {error}"
             ) from error
 
+    def succeeded(self, limit: int) -> list[Entry]:
+        """Return the newest purchases that gave a result, for statistics."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                "SELECT * FROM purchases WHERE state=? AND finished IS NOT NULL"
+                " ORDER BY finished DESC LIMIT ?",
+                (State.SUCCEEDED.value, limit),
+            ).fetchall()
+            return [self._entry(row) for row in rows]
+
+    def decided(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write why which target was taken."""
+        with self._store.writing() as db:
+            db.execute(
+                "UPDATE purchases SET decision=? WHERE key=?",
+                (codec.dumps(redact_data(list(rows))), key),
+            )
+
     def owns(self, fingerprint: str, vendor_id: str) -> bool:
         """Tell whether a purchase here owns that vendor's job."""
-        with self._guarded("read"), self._lock:
-            row = self._db.execute(
+        with self._store.reading() as db:
+            row = db.execute(
                 "SELECT 1 FROM attempts WHERE fingerprint=? AND vendor_id=?",
                 (fingerprint, vendor_id),
             ).fetchone()
         return row is not None
 
-    # The disposable caches.
 
-    def get_upload(self, fingerprint: str, slot: str, sha256: str) -> str | None:
-        """Return what the vendor holds of that content, None when unknown or too old."""
-        with self._guarded("read"), self._lock:
-            row = self._db.execute(
-                "SELECT token FROM uploads WHERE fingerprint=? AND slot=? AND sha256=? AND at>?",
-                (fingerprint, slot, sha256, time.time() - UPLOAD_LIFETIME),
-            ).fetchone()
-        return row["token"] if row else None
-
-    def forget_uploads(self, fingerprint: str, tokens: Iterable[str]) -> None:
-        """Forget what the vendor no longer holds."""
-        with self._guarded("write to"), self._transaction() as db:
-            db.executemany(
-                "DELETE FROM uploads WHERE fingerprint=? AND token=?",
-                [(fingerprint, token) for token in tokens],
-            )
-
-    def put_upload(self, fingerprint: str, slot: str, sha256: str, token: str) -> None:
-        """Remember what the vendor holds."""
-        with self._guarded("write to"), self._transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO uploads VALUES (?,?,?,?,?)",
-                (fingerprint, slot, sha256, token, time.time()),
-            )
+def _reservation(purchase: Purchase) -> str | None:
+    quote = purchase.quote
+    return None if quote is None or quote.usd_high is None else str(quote.usd_high)
 
 
-def _network_file_system(path: Path) -> str | None:
-    """Return the kind of network file system that a path lies on, None when it is local."""
-    try:
-        mounts = MOUNTS.read_text("utf-8").splitlines()
-    except OSError:
-        return None  # not Linux: nobody to ask
-    best, kind = "", ""
-    where = str(path.resolve())
-    for line in mounts:
-        _, point, name, *_ = line.split(" ")
-        point = point.replace("\\040", " ")
-        inside = where == point or where.startswith(point.rstrip("/") + "/")
-        if inside and len(point) > len(best):
-            best, kind = point, name
-    return kind if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS else None
+def _held(row: sqlite3.Row) -> Decimal:
+    """Return the US dollars that a purchase holds of its route's budget."""
+    cost = _unpacked(row["cost"], Cost)
+    if cost is not None and cost.usd is not None and cost.basis is not CostBasis.ASSUMED:
+        return Decimal(cost.usd)
+    return Decimal(row["reserved"] or 0)
 
 
 def _packed(value: Any) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -75,6 +76,8 @@ class Entry:
         created: Epoch seconds.
         updated: Epoch seconds.
         attempts: In the order made.
+        finished: When we saw it end, epoch seconds.
+        decision: Why which target was taken, row by row.
     """
 
     key: str
@@ -93,6 +96,8 @@ class Entry:
     created: float
     updated: float
     attempts: tuple[Attempt, ...]
+    finished: float | None = None
+    decision: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def job(self) -> Job | None:
@@ -125,7 +130,16 @@ class Entry:
 class Purchase:
     """What `Journal.intend` writes ahead of the first paid call of a key.
 
-    With `again`, it is bought although an identical request is still open.
+    Attributes:
+        key: Its name.
+        request: The request's fingerprint.
+        via: Target or route as the user named it.
+        description: The request for people, JSON-able.
+        quote: What it is expected to cost.
+        out: Where the user wants the file.
+        again: Buy although an identical request is still open.
+        route: The route that buys, when it has budgets.
+        budgets: Limits in US dollars, each with the epoch second since which it counts.
     """
 
     key: str
@@ -135,6 +149,8 @@ class Purchase:
     quote: Quote | None = None
     out: str | None = None
     again: bool = False
+    route: str | None = None
+    budgets: tuple[tuple[Decimal, float], ...] = ()
 
 
 class KeyTaken(Exception):

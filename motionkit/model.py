@@ -292,6 +292,8 @@ class Submission:
         calls: Every request that making and sending it takes, in order, for people to read.
         token: What only this submission contains, to find it again in a vendor's history.
         expected_seconds: The offer's usual duration, in seconds.
+        quality: What quality will be delivered, where the offer has one.
+        clip_seconds: The length of the clip whose seconds are billed, where known.
         warnings: What the user should know before paying.
     """
 
@@ -303,6 +305,8 @@ class Submission:
     calls: tuple[Call, ...] = ()
     token: str | None = None
     expected_seconds: float | None = None
+    quality: str | None = None
+    clip_seconds: float | None = None
     warnings: tuple[str, ...] = ()
 
     def job(

@@ -137,6 +137,20 @@ class Fit:
     facts: Mapping[str, media.Facts]
     warnings: tuple[str, ...] = ()
 
+    @property
+    def quality(self) -> str | None:
+        """The quality that will be delivered, where the offer has one."""
+        value = self.values.get("quality")
+        return None if value is None else str(value)
+
+    @property
+    def clip_seconds(self) -> float | None:
+        """The length of the clip whose seconds are billed, where known."""
+        price = self.offer.price
+        if price is None or price.seconds_of is None or price.seconds_of not in self.facts:
+            return None
+        return self.facts[price.seconds_of].seconds
+
 
 def load_offers(package: str) -> tuple[Offer, ...]:
     """Read the ``offers.toml`` that lies in a provider's package.

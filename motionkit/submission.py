@@ -144,14 +144,14 @@ class Submitter:
                 if not error.stale or fresh:
                     raise
                 fresh = True
-                self.journal.forget_uploads(attempt.fingerprint, _references(submission))
+                self.journal.caches.forget_uploads(attempt.fingerprint, _references(submission))
                 submission = prepare()
             earlier = self.journal.entry(purchase.key)
 
     def _intend(self, purchase: Purchase, earlier: Entry | None, submission: Submission) -> Attempt:
         made = (new_attempt_id(), submission, self.provider.fingerprint)
         if earlier is not None:
-            return self.journal.intend_again(earlier.key, *made)
+            return self.journal.intend_again(purchase, *made)
         return self.journal.intend(purchase, *made)
 
     def settle(self, entry: Entry) -> Job:

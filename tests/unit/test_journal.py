@@ -19,10 +19,11 @@ import attrs
 import pytest
 from support import NOON, PAID, job, submission
 
+from motionkit import caches, codec, process, store
 from motionkit import journal as module
-from motionkit import process
 from motionkit.errors import (
     Billed,
+    BudgetExceeded,
     Busy,
     InvalidRequest,
     JournalError,
@@ -92,8 +93,8 @@ def test_the_file_and_what_sqlite_lays_beside_it_are_the_users_alone(path: Path)
 
 
 def test_every_commit_is_synced(journal: Journal) -> None:
-    assert journal._db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
-    assert journal._db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+    assert journal._store.db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+    assert journal._store.db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
 def test_a_journal_in_memory_makes_no_file(home: Path) -> None:
@@ -193,7 +194,7 @@ def test_a_refused_key_may_be_tried_again_under_a_new_attempt(journal: Journal) 
     assert (entry.state, entry.open) == (KeyState.REFUSED, False)
     assert entry.error is not None
     assert (entry.error["error"], entry.error["code"]) == ("Busy", "500044")
-    again = journal.intend_again("k1", "a2", submission(account="other"), "e" * 16)
+    again = journal.intend_again(purchase(), "a2", submission(account="other"), "e" * 16)
     entry = journal.entry("k1")
     assert (entry.state, entry.error) == (KeyState.INTENDED, None)
     assert [(a.id, a.state, a.account, a.fingerprint) for a in entry.attempts] == [
@@ -242,7 +243,7 @@ def test_a_further_attempt_needs_a_refusal_without_any_doubt(journal: Journal, l
     lead(journal, intended(journal))
     before = journal.entry("k1")
     with pytest.raises(KeyTaken) as caught:
-        journal.intend_again("k1", "a2", submission(), "f" * 16)
+        journal.intend_again(purchase(), "a2", submission(), "f" * 16)
     assert caught.value.entry == before
     assert journal.entry("k1") == before
 
@@ -417,7 +418,7 @@ def test_identical_requests_are_listed_together_oldest_first(
 def test_a_journal_of_a_newer_program_is_refused_and_left_alone(path: Path) -> None:
     with Journal(path) as journal:
         intended(journal)
-        journal._db.execute("PRAGMA user_version=99")
+        journal._store.db.execute("PRAGMA user_version=99")
     with pytest.raises(JournalError, match="has schema 99; this motionkit knows") as caught:
         Journal(path)
     assert caught.value.hint == "upgrade motionkit, or name another journal in the configuration"
@@ -455,7 +456,7 @@ def test_a_row_that_makes_no_sense_is_said_to_be_corrupt(
     journal: Journal, column: str, value: str
 ) -> None:
     intended(journal)
-    journal._db.execute(f"UPDATE purchases SET {column}=?", (value,))  # noqa: S608 - from the table
+    journal._store.db.execute(f"UPDATE purchases SET {column}=?", (value,))  # noqa: S608 - from the table
     with pytest.raises(JournalError, match="cannot read the journal"):
         journal.entry("k1")
 
@@ -479,19 +480,19 @@ def test_a_file_in_the_place_of_the_folder_is_an_error_of_the_journal(tmp_path: 
 
 
 def test_a_file_that_becomes_read_only_refuses_to_write_ahead(journal: Journal) -> None:
-    journal._db.execute("PRAGMA query_only=ON")
+    journal._store.db.execute("PRAGMA query_only=ON")
     with pytest.raises(JournalError, match="cannot write ahead to the journal") as caught:
         intended(journal)
     assert caught.value.hint is not None
     assert caught.value.hint.startswith("nothing was sent")
-    journal._db.execute("PRAGMA query_only=OFF")
+    journal._store.db.execute("PRAGMA query_only=OFF")
     intended(journal)
 
 
 def test_a_lock_held_by_another_ends_as_an_error_and_heals(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr(store, "BUSY_TIMEOUT", 0.05)
     with Journal(path) as journal:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -506,12 +507,12 @@ def test_a_lock_held_by_another_ends_as_an_error_and_heals(
 
 
 def test_a_full_disk_is_an_error_and_heals(journal: Journal) -> None:
-    pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
-    journal._db.execute(f"PRAGMA max_page_count={pages}")
+    pages = journal._store.db.execute("PRAGMA page_count").fetchone()[0]
+    journal._store.db.execute(f"PRAGMA max_page_count={pages}")
     big = submission(warnings=("x" * 100_000,))
     with pytest.raises(JournalError, match="full"):
         journal.intend(purchase(), "a1", big, "f" * 16)
-    journal._db.execute("PRAGMA max_page_count=1000000")
+    journal._store.db.execute("PRAGMA max_page_count=1000000")
     assert journal.entries() == []
     intended(journal)
 
@@ -527,9 +528,9 @@ def test_a_commit_that_fails_leaves_the_journal_usable(path: Path) -> None:
             return super().execute(sql, *args)
 
     with Journal(path) as journal:
-        journal._db.close()
-        journal._db = sqlite3.connect(path, isolation_level=None, factory=Failing)
-        journal._db.row_factory = sqlite3.Row
+        journal._store.db.close()
+        journal._store.db = sqlite3.connect(path, isolation_level=None, factory=Failing)
+        journal._store.db.row_factory = sqlite3.Row
         Failing.fail = True
         with pytest.raises(JournalError, match="disk I/O error"):
             intended(journal)
@@ -627,17 +628,17 @@ def test_an_upload_is_remembered_for_its_lifetime(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda: now[0]))
-    journal.put_upload("f", "image", "aa", "token 1")
-    assert journal.get_upload("f", "image", "aa") == "token 1"
+    monkeypatch.setattr(caches, "time", types.SimpleNamespace(time=lambda: now[0]))
+    journal.caches.put_upload("f", "image", "aa", "token 1")
+    assert journal.caches.get_upload("f", "image", "aa") == "token 1"
     for other in (("g", "image", "aa"), ("f", "video", "aa"), ("f", "image", "bb")):
-        assert journal.get_upload(*other) is None
+        assert journal.caches.get_upload(*other) is None
     now[0] += 6 * 3600 - 1
-    assert journal.get_upload("f", "image", "aa") == "token 1"
+    assert journal.caches.get_upload("f", "image", "aa") == "token 1"
     now[0] += 1
-    assert journal.get_upload("f", "image", "aa") is None
-    journal.put_upload("f", "image", "aa", "token 2")
-    assert journal.get_upload("f", "image", "aa") == "token 2"
+    assert journal.caches.get_upload("f", "image", "aa") is None
+    journal.caches.put_upload("f", "image", "aa", "token 2")
+    assert journal.caches.get_upload("f", "image", "aa") == "token 2"
 
 
 # Secrets.
@@ -658,8 +659,161 @@ def test_no_secret_and_no_signed_query_is_in_the_file(path: Path) -> None:
         journal.observed(job("42", key="k1"), seen(State.FAILED, "8", message=f"{signed} {echo}"))
         entry: Entry = journal.entry("k1")
         assert not entry.attempts[0].whole  # a masked call must not be sent again
-        journal._db.execute("PRAGMA wal_checkpoint(FULL)")
+        journal._store.db.execute("PRAGMA wal_checkpoint(FULL)")
         content = b"".join(file.read_bytes() for file in path.parent.iterdir())
     assert b"https://h.example/clip.mp4?***" in content
     assert b"c2lnbmVk" not in content
     assert b"planted" not in content
+
+
+# What older programs wrote.
+
+
+def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    with sqlite3.connect(path) as old:
+        for statement in store._MIGRATIONS[0].split(";\n"):
+            old.execute(statement)
+        old.execute("PRAGMA user_version=1")
+        old.execute(
+            "INSERT INTO purchases (key, request, via, description, state, created, updated)"
+            " VALUES ('k1', 'r1', 'shop', '{}', 'intended', 1, 1)"
+        )
+        old.execute(
+            "INSERT INTO attempts (id, key, account, fingerprint, submission, state, created)"
+            " VALUES ('a1', 'k1', 'shop', 'f', ?, 'intended', 1)",
+            (codec.dumps(codec.unstructure(submission())),),
+        )
+    old.close()
+    with Journal(path) as journal:
+        entry = journal.entry("k1")
+        assert entry.state is KeyState.INTENDED
+        assert entry.attempts[0].submission == submission()
+        assert entry.attempts[0].owner is None
+        version = journal._store.db.execute("PRAGMA user_version").fetchone()[0]
+        assert version == store.SCHEMA_VERSION == len(store._MIGRATIONS)
+    Journal(path).close()
+
+
+# Where the file lies.
+
+
+@pytest.mark.parametrize(
+    ("mounts", "warned"),
+    [
+        ("server:/x {parent} nfs4 rw 0 0\n", True),
+        ("sshfs#h:/ {parent} fuse.sshfs rw 0 0\n", True),
+        ("/dev/sda1 {parent} ext4 rw 0 0\n", False),
+        ("server:/x / nfs4 rw 0 0\n/dev/sda1 {parent} ext4 rw 0 0\n", False),
+        ("server:/x {parent}-not nfs4 rw 0 0\n", False),
+    ],
+)
+def test_a_network_file_system_is_warned_about(
+    *,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mounts: str,
+    warned: bool,
+) -> None:
+    listed = tmp_path / "mounts"
+    listed.write_text(f"/dev/root / ext4 rw 0 0\n{mounts.format(parent=tmp_path / 'state')}")
+    monkeypatch.setattr(store, "MOUNTS", listed)
+    Journal(tmp_path / "state" / "journal.db").close()
+    assert ("network file system" in caplog.text) is warned
+
+
+def test_a_file_that_was_open_to_others_is_closed_to_them(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.touch(0o644)
+    path.chmod(0o644)
+    Journal(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+# Budgets.
+
+
+def priced(usd: str) -> Quote:
+    amount = Decimal(usd)
+    return attrs.evolve(QUOTE, usd_low=amount, usd_likely=amount, usd_high=amount)
+
+
+def test_a_budget_holds_reservations_and_then_what_things_did_cost(journal: Journal) -> None:
+    limits = ((Decimal("1.00"), 0.0),)
+
+    def buy(key: str, usd: str) -> Attempt:
+        wanted = purchase(key, quote=priced(usd), route="day", budgets=limits)
+        return journal.intend(wanted, f"a-{key}", submission(), "f" * 16)
+
+    first = buy("k1", "0.60")
+    with pytest.raises(BudgetExceeded, match=r"holds 0.60 of 1.00 USD; this may cost 0.60"):
+        buy("k2", "0.60")
+    second = buy("k3", "0.40")
+    journal.refused(second, Busy("full", billed=Billed.NO))
+    buy("k4", "0.40")
+    cheap = attrs.evolve(COST, amount=Decimal(10), usd=Decimal("0.10"))
+    assert journal.accepted(first, job("42", key="k1", cost=cheap))
+    buy("k5", "0.50")
+    with pytest.raises(BudgetExceeded):
+        buy("k6", "0.01")
+
+
+def test_an_unknown_price_is_refused_under_a_budget(journal: Journal) -> None:
+    wanted = purchase("k1", route="day", budgets=((Decimal(100), 0.0),))
+    with pytest.raises(BudgetExceeded, match="the price is unknown"):
+        journal.intend(wanted, "a1", submission(), "f" * 16)
+    assert journal.entries() == []
+
+
+SPENDER = """
+import sys
+from decimal import Decimal
+from pathlib import Path
+from motionkit.errors import BudgetExceeded
+from motionkit.journal import Journal
+from motionkit.ledger import Purchase
+from motionkit.model import Call, Submission
+from motionkit.money import Basis, Quote, Unit
+
+usd = Decimal("0.40")
+quote = Quote(usd, usd, usd, Unit.USD, usd, usd, usd, Basis.LISTED, "page", None)
+with Journal(Path(sys.argv[1])) as journal:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    wanted = Purchase(
+        key=sys.argv[2], request=sys.argv[2], via="day", description={}, quote=quote,
+        route="day", budgets=((Decimal(5), 0.0),),
+    )
+    try:
+        paid = Call("POST", "/paid", paid=True)
+        journal.intend(wanted, sys.argv[2], Submission("fake", "shop", "mimic", "m1", paid), "f")
+        print("bought")
+    except BudgetExceeded:
+        print("refused")
+"""
+
+
+def test_twenty_processes_share_one_budget(path: Path) -> None:
+    """5 USD hold twelve jobs of 0.40 USD, and no thirteenth."""
+    Journal(path).close()
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SPENDER, str(path), f"k{number}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(20)
+    ]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    said = []
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+    for worker in workers:
+        said.append(worker.communicate()[0].strip())
+    assert sorted(said) == ["bought"] * 12 + ["refused"] * 8
