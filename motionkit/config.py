@@ -1,29 +1,60 @@
-"""The configuration: ``motionkit.toml``, or the environment where there is no file.
+"""The configuration: ``motionkit.toml``, or the environment where no account is written.
 
-Every error names the file, the dotted path and, for a misspelt key, the nearest one.
+A file that the user named, or else the nearest one upwards, goes over the user's own one:
+accounts, routes and defaults merge by name, and within one by key. `motionkit.trust` says what a
+file that was merely found may hold. Every error names file, dotted path and what to write there.
 """
 
 from __future__ import annotations
 
-import difflib
+import functools
+import logging
 import os
-import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
-import cattrs
 
-from motionkit import registry
+from motionkit import exact, registry, trust
+from motionkit.credentials import Key, documented, expand, no_key, variables
 from motionkit.errors import ConfigError
+from motionkit.http import checked_origin
+from motionkit.places import (
+    FILE_NAME,
+    FILE_VARIABLE,
+    File,
+    Spot,
+    files,
+    find_file,
+    state_folder,
+)
 from motionkit.provider import AccountSettings
+from motionkit.routes import DEFAULT_ROUTE, Route, read_routes
 
-FILE_NAME = "motionkit.toml"
-FILE_VARIABLE = "MOTIONKIT_CONFIG"
+__all__ = [
+    "DEFAULT_ROUTE",
+    "FILE_NAME",
+    "FILE_VARIABLE",
+    "JOURNAL_VARIABLE",
+    "Account",
+    "Config",
+    "Defaults",
+    "Route",
+    "find_file",
+    "from_environment",
+    "load",
+    "state_folder",
+]
+
+log = logging.getLogger("motionkit")
+
 JOURNAL_VARIABLE = "MOTIONKIT_JOURNAL"
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+TOP_LEVEL = ("journal", "accounts", "defaults", "routes")
+"""The keys of the file itself."""
+
+_PLACEHOLDER = "-"
+"""Stands for a key that is not fetched yet; never leaves `Account`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,11 +74,35 @@ class Defaults:
 
 @attrs.frozen
 class Account:
-    """One configured use of a provider."""
+    """One configured use of a provider.
+
+    Attributes:
+        name: What targets call it.
+        provider: The adapter, as registered.
+        key: Where the key comes from; None when the settings were made by hand.
+    """
 
     name: str
     provider: str
-    settings: AccountSettings
+    _settings: AccountSettings
+    key: Key | None = None
+
+    @functools.cached_property
+    def settings(self) -> AccountSettings:
+        """The provider's settings, key included; a file or a command is asked for it now.
+
+        Raises:
+            ConfigError: The key cannot be had.
+        """
+        if self.key is None:
+            return self._settings
+        return attrs.evolve(self._settings, api_key=self.key.resolve())
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """The addresses that are configured, by setting; the key is not asked for."""
+        named = attrs.asdict(self._settings, filter=lambda field, _: _is_origin(field.name))
+        return {name: address for name, address in named.items() if address is not None}
 
 
 @attrs.frozen(kw_only=True)
@@ -59,12 +114,18 @@ class Config:
         defaults: See `Defaults`.
         journal: The ledger's file; None keeps it in memory.
         source: The file it came from; None for the environment.
+        routes: By name. `DEFAULT_ROUTE` is there whenever there is an account.
+        files: What was read, the one that wins first.
+        keyed: Whether the environment's keys made the accounts.
     """
 
     accounts: Mapping[str, Account]
     defaults: Defaults
     journal: Path | None
     source: Path | None = None
+    routes: Mapping[str, Route] = attrs.field(factory=dict)
+    files: tuple[File, ...] = ()
+    keyed: bool = False
 
     def account(self, name: str) -> Account:
         """Return an account.
@@ -76,191 +137,176 @@ class Config:
             return self.accounts[name]
         if not self.accounts and not registry.names():
             raise ConfigError("no provider is installed")
-        if name in registry.names() and self.source is None:
-            raise ConfigError(
-                f"no key for {name!r}: set {name.upper()}_API_KEY, or write [accounts.{name}] "
-                f"in {FILE_NAME}"
-            )
+        if self.keyed and name in registry.names():
+            raise ConfigError(no_key(name))
         known = ", ".join(self.accounts) or "none"
         raise ConfigError(
-            f"there is no account {name!r}; configured are: {known}{_nearest(name, self.accounts)}"
+            f"there is no account {name!r}; configured are: {known}"
+            f"{exact.nearest(name, self.accounts)}"
+        )
+
+    def route(self, via: str) -> Route | None:
+        """Return the route of that name; None when it names a target.
+
+        Args:
+            via: A route's name, or a target: ``account`` or ``account/model``.
+
+        Raises:
+            ConfigError: It is neither; says what there is.
+        """
+        if via in self.routes:
+            return self.routes[via]
+        account, slash, _ = via.partition("/")
+        if account in self.accounts:
+            return None
+        if slash or not self.routes or (self.keyed and account in registry.names()):
+            self.account(account)
+        raise ConfigError(
+            f"there is no account or route {via!r}; accounts are: {', '.join(self.accounts)}; "
+            f"routes are: {', '.join(self.routes)}"
+            f"{exact.nearest(via, [*self.accounts, *self.routes])}"
         )
 
 
-def state_folder() -> Path:
-    """Return the user's state folder for motionkit."""
-    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(base).expanduser() / "motionkit"
-
-
-def find_file(start: Path | None = None) -> Path | None:
-    """Return the configuration file: named by the environment, found upwards, or the user's own.
-
-    Raises:
-        ConfigError: ``MOTIONKIT_CONFIG`` names a file that is not there.
-    """
-    named = os.environ.get(FILE_VARIABLE)
-    if named:
-        path = Path(named).expanduser()
-        if not path.is_file():
-            raise ConfigError(f"{FILE_VARIABLE} names {named!r}, which is not a file")
-        return path
-    folder = (start or Path.cwd()).resolve()
-    for candidate in (folder, *folder.parents):
-        if (candidate / FILE_NAME).is_file():
-            return candidate / FILE_NAME
-    own = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
-    own = own / "motionkit" / FILE_NAME
-    return own if own.is_file() else None
-
-
 def load(path: Path | None = None) -> Config:
-    """Read the configuration.
+    """Read the configuration. No command is run and no key's file is read yet.
 
     Args:
-        path: The file; found by itself when None.
+        path: The file that the user names; found by itself when None.
 
     Raises:
         ConfigError: Naming file, dotted path and what is allowed.
     """
-    file = path or find_file()
-    if file is None:
+    read = files(path)
+    if not read:
         return from_environment()
-    try:
-        data = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: {error}") from error
-    return _parse(data, file)
+    for file, below in zip(read, [*read[1:], None], strict=True):
+        trust.require(file, below)
+    top = Spot(read)
+    for file in read:
+        exact.known_keys(file.data, TOP_LEVEL, Spot([file]))
+    said = _merged(read, "accounts")
+    accounts = {
+        name: _account(name, table, top / "accounts" / name) for name, table in said.items()
+    }
+    _warn_of_readers(accounts.values())
+    keyed = "accounts" not in {key for file in read for key in file.data}
+    if keyed:
+        accounts = _from_keys()
+    defaults: dict[str, Any] = {}
+    for file in reversed(read):
+        defaults |= exact.table(file.data, "defaults", Spot([file]))
+    return Config(
+        accounts=accounts,
+        defaults=exact.record(Defaults, defaults, top / "defaults"),
+        journal=_journal(top),
+        source=read[0].path,
+        routes=read_routes(
+            _merged(read, "routes"), top / "routes", _providers(accounts), keyed=keyed
+        ),
+        files=tuple(read),
+        keyed=keyed,
+    )
 
 
 def from_environment() -> Config:
     """Make the accounts whose keys stand in the environment, one for each installed provider."""
-    accounts = {}
-    for name in registry.names():
-        key = os.environ.get(f"{name.upper()}_API_KEY")
-        if key:
-            data = {"api_key": key}
-            if base := os.environ.get(f"{name.upper()}_BASE_URL"):
-                data["base_url"] = base
-            accounts[name] = _account(name, data, f"environment: accounts.{name}")
-    return Config(accounts=accounts, defaults=Defaults(), journal=_journal(None))
-
-
-def _journal(value: Any) -> Path | None:
-    if value is False:
-        return None
-    named = value or os.environ.get(JOURNAL_VARIABLE)
-    return Path(named).expanduser() if named else state_folder() / "journal.db"
-
-
-def _parse(data: Mapping[str, Any], file: Path) -> Config:
-    _known_keys(data, ["journal", "accounts", "defaults"], f"{file}: ")
-    journal = data.get("journal")
-    if journal is not None and journal is not False and not (journal and type(journal) is str):
-        raise ConfigError(f"{file}: journal is {journal!r}; give a path or false")
-    accounts = {
-        name: _account(name, table, f"{file}: accounts.{name}")
-        for name, table in _table(data, "accounts", f"{file}: ").items()
-    }
+    accounts = _from_keys()
     return Config(
         accounts=accounts,
-        defaults=_record(Defaults, _table(data, "defaults", f"{file}: "), f"{file}: defaults"),
-        journal=_journal(journal),
-        source=file,
+        defaults=Defaults(),
+        journal=_default_journal(),
+        routes=read_routes({}, Spot(), _providers(accounts), keyed=True),
+        keyed=True,
     )
 
 
-def _account(name: str, data: Any, where: str) -> Account:
-    if not isinstance(data, Mapping):
-        raise ConfigError(f"{where} is not a table")
-    if "/" in name:
-        raise ConfigError(f"{where}: an account's name has no '/'")
+def _from_keys() -> dict[str, Account]:
+    made = {}
+    for name in registry.names():
+        key, origin = documented(name)
+        if os.environ.get(key):
+            data = {"api_key": f"${{{key}}}"}
+            if os.environ.get(origin):
+                data["base_url"] = f"${{{origin}}}"
+            made[name] = _account(name, data, Spot() / "accounts" / name)
+    return made
+
+
+def _merged(read: Iterable[File], section: str) -> dict[str, dict[str, Any]]:
+    """Return a section's tables, by name and then by key; the first file wins and orders."""
+    made: dict[str, dict[str, Any]] = {}
+    for file in read:
+        spot = Spot([file])
+        said = exact.table(file.data, section, spot)
+        for name in said:
+            table = exact.table(said, name, spot / section)
+            made[name] = {**table, **made.get(name, {})}
+    return made
+
+
+def _journal(top: Spot) -> Path | None:
+    spot = top / "journal"
+    said = spot.file.data.get("journal")
+    if said is False:
+        return None
+    if said is None:
+        return _default_journal()
+    if not (said and isinstance(said, str)):
+        raise ConfigError(f"{spot} is {said!r}; give a path or false")
+    return spot.file.resolve(expand(said, spot))
+
+
+def _default_journal() -> Path:
+    named = os.environ.get(JOURNAL_VARIABLE)
+    return Path(named).expanduser() if named else state_folder() / "journal.db"
+
+
+def _account(name: str, data: Mapping[str, Any], spot: Spot) -> Account:
+    exact.need_name(name, spot, "an account")
     provider = data.get("provider", name)
     try:
         settings = registry.load(provider).settings
     except ConfigError as error:
-        raise ConfigError(f"{where}: {error.message}") from error
+        raise ConfigError(
+            f"{spot}: {error.message}{exact.nearest(str(provider), registry.names())}"
+        ) from error
+    if "api_key" not in data:
+        raise ConfigError(
+            f"{spot / 'api_key'} is missing: give the key of {provider}",
+            hint=f'write api_key = "${{{documented(provider)[0]}}}", and set that variable',
+        )
+    key = Key.read(data["api_key"], spot / "api_key")
+    quiet = [name for name, one in data.items() if isinstance(one, str) and variables(one)]
     values = {
-        key: _expand(value, f"{where}.{key}") for key, value in data.items() if key != "provider"
+        name: expand(one, spot / name) if name in quiet else one
+        for name, one in data.items()
+        if name not in {"api_key", "provider"}
     }
-    if "api_key" not in values:
-        raise ConfigError(f"{where}.api_key is missing: give the key of {provider}")
-    return Account(name, provider, _record(settings, values, where, also=["provider"]))
+    made = exact.record(
+        settings,
+        values,
+        spot,
+        also=["api_key", "provider"],
+        given={"api_key": _PLACEHOLDER if key.ready is None else key.ready},
+        quiet=quiet,
+    )
+    account = Account(name, provider, made, key)
+    for field, address in account.origins.items():
+        checked_origin(address, field=str(spot / field))
+    return account
 
 
-def _expand(value: Any, where: str) -> Any:
-    if not isinstance(value, str):
-        return value
-
-    def lookup(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
-        if not found:
-            raise ConfigError(
-                f"{where} needs the environment variable {match[1]}, which is not set"
-            )
-        return found
-
-    return _VARIABLE.sub(lookup, value)
+def _providers(accounts: Mapping[str, Account]) -> Mapping[str, str]:
+    return {name: account.provider for name, account in accounts.items()}
 
 
-def _record(
-    kind: Any, data: Mapping[str, Any], where: str, *, also: list[str] | None = None
-) -> Any:
-    """Make a settings record, exact about keys and types."""
-    fields = attrs.fields(kind)
-    _known_keys(data, [*(field.name for field in fields), *(also or [])], f"{where}.")
-    for field in fields:
-        if field.converter is not None and field.name in data:
-            _convertible(field, data[field.name], where)
-    converter = cattrs.Converter(prefer_attrib_converters=True)
-    converter.register_structure_hook(int, _exactly(int))
-    converter.register_structure_hook(str, _exactly(str))
-    converter.register_structure_hook(float, lambda value, _: float(_exactly(int, float)(value, _)))
-    try:
-        return converter.structure(dict(data), kind)
-    except cattrs.BaseValidationError as error:
-        lines = cattrs.transform_error(error, where, lambda inner, _: str(inner))
-        told = (line.rpartition(" @ ") for line in lines)
-        raise ConfigError("; ".join(f"{path}: {what}" for what, _, path in told)) from None
+def _is_origin(field: str) -> bool:
+    return field == "url" or field.endswith("_url")
 
 
-def _convertible(field: attrs.Attribute[Any], value: Any, where: str) -> None:
-    """Try what a record's own converter does, because its errors do not name the field."""
-    if not isinstance(value, str):
-        raise ConfigError(f"{where}.{field.name} is not text; put it in quotes")
-    try:
-        field.converter(value)  # type: ignore[misc, operator]  # the caller looked
-    except ConfigError as error:
-        raise ConfigError(f"{where}.{error.message}") from None
-    except (ValueError, ArithmeticError):
-        raise ConfigError(f"{where}.{field.name} has a value that cannot be used") from None
-
-
-def _exactly(*kinds: type) -> Any:
-    def hook(value: Any, _: type) -> Any:
-        if type(value) not in kinds:
-            raise TypeError(f"expected {kinds[-1].__name__}, got {type(value).__name__}")
-        return value
-
-    return hook
-
-
-def _table(data: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    table = data.get(key, {})
-    if not isinstance(table, Mapping):
-        raise ConfigError(f"{where}{key} is not a table")
-    return table
-
-
-def _known_keys(data: Mapping[str, Any], known: list[str], where: str) -> None:
-    for key in data:
-        if key not in known:
-            raise ConfigError(
-                f"{where}{key} is not a key that we know; known are {', '.join(known)}"
-                f"{_nearest(key, known)}"
-            )
-
-
-def _nearest(word: str, words: Any) -> str:
-    close = difflib.get_close_matches(word, list(words), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _warn_of_readers(accounts: Iterable[Account]) -> None:
+    """Say once for each file that others on this machine can read the keys in it."""
+    holding = [one.key.spot.file for one in accounts if one.key is not None and one.key.literal]
+    for path in sorted({file.path for file in holding if os.name == "posix" and file.mode & 0o044}):
+        log.warning("%s holds a key and can be read by others: chmod 600 %s", path, path)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 import attrs
 import typer
 
-from motionkit.cli import accounts, buy, demo, exit_codes, jobs, ledger, reconcile, serve
+from motionkit.cli import accounts, buy, config, demo, exit_codes, jobs, ledger, reconcile, serve
 from motionkit.cli.options import OPERATIONS, Ordering, Running, command, example, summary
 from motionkit.cli.show import Screen, reporting
 from motionkit.errors import InvalidRequest, MotionKitError
@@ -124,6 +124,7 @@ _jobs.command()(ledger.show)
 app.add_typer(_jobs, name="jobs", rich_help_panel=_GO_ON)
 for _verb in _looking:
     app.command(rich_help_panel=_LOOK)(_verb)
+app.add_typer(config.verbs, name="config", rich_help_panel=_LOOK)
 for _verb in _trying:
     app.command(rich_help_panel=_TRY)(_verb)
 

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from support import FakeSettings
 
-from motionkit import config
-from motionkit.config import Config, Defaults
+from motionkit import config, credentials, schema
+from motionkit.config import Config, Defaults, Route
 from motionkit.errors import Billed, ConfigError
+from motionkit.testing.memory import Memory
 
 KEY = "sk-planted-0123456789"
 ACCOUNT = f'[accounts.fake]\napi_key = "{KEY}"\n'
+ROUTE = ACCOUNT + "[routes.quick]\n"
+TO_FAKE = ROUTE + 'targets = ["fake"]\n'
+KEYED = "[accounts.fake]\napi_key = "
+
+KEYS = (
+    "known are api_key, provider, base_url, max_concurrent, rpm, reconcile_window, region, "
+    "usd_per_credit, patience"
+)
+ROUTE_KEYS = (
+    "known are targets, choose, max_usd, budget_usd, wait_for_slot, fall_back_on, paid_retries"
+)
+AMOUNT = 'give an amount as text in quotes, such as "2.50"'
+FORMS = 'give text, { file = "..." } or { command = ["...", "..."] }'
 
 
 @pytest.fixture(autouse=True)
@@ -76,10 +93,10 @@ def test_the_nearest_file_upwards_goes_before_the_users_own(
     deep = home / "a" / "b"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
-    assert list(config.load().accounts) == ["above"]
+    assert list(config.load().accounts) == ["above", "own"]
     keyed(home / "a" / "motionkit.toml", "near")
     found = config.load()
-    assert list(found.accounts) == ["near"]
+    assert list(found.accounts) == ["near", "own"]
     assert found.source == home / "a" / "motionkit.toml"
 
 
@@ -206,13 +223,29 @@ def test_variables_are_expanded_from_the_environment(
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_variable_that_is_not_set_is_named(
+def test_a_variable_that_is_not_set_is_named_when_its_account_is_used(
     value: str | None, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if value is not None:
         monkeypatch.setenv("MY_KEY", value)
-    assert complaint('[accounts.fake]\napi_key = "${MY_KEY}"\n', home) == (
-        ": accounts.fake.api_key needs the environment variable MY_KEY, which is not set"
+    found = load('[accounts.fake]\napi_key = "${MY_KEY}"\n', home)
+    with pytest.raises(ConfigError) as caught:
+        _ = found.account("fake").settings
+    assert caught.value.message == (
+        f"{home / 'motionkit.toml'}: accounts.fake.api_key needs the environment variable MY_KEY, "
+        "which is not set"
+    )
+
+
+def test_a_variable_of_another_setting_is_needed_at_once_and_never_shown(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert complaint(ACCOUNT + 'base_url = "${MY_HOST}"', home) == (
+        ": accounts.fake.base_url needs the environment variable MY_HOST, which is not set"
+    )
+    monkeypatch.setenv("MY_REGION", "planted-text")
+    assert complaint(ACCOUNT + 'region = "${MY_REGION}"', home) == (
+        ": accounts.fake.region is text; give one of 'international', 'cn'"
     )
 
 
@@ -228,14 +261,19 @@ def test_what_only_looks_like_a_variable_stays(home: Path) -> None:
     ("text", "said"),
     [
         ("acounts = 1", (": acounts is not a key that we know; known are journal, accounts,"
-         " defaults; did you mean 'accounts'?")),
-        (ACCOUNT + "api_kee = 1", (": accounts.fake.api_kee is not a key that we know; known are"
-         " api_key, base_url, max_concurrent, rpm, reconcile_window, region, usd_per_credit, patience, provider;"
-         " did you mean 'api_key'?")),
-        (ACCOUNT + "zzz = 1", (": accounts.fake.zzz is not a key that we know; known are"
-         " api_key, base_url, max_concurrent, rpm, reconcile_window, region, usd_per_credit, patience, provider")),
+         " defaults, routes; did you mean 'accounts'?")),
+        (ACCOUNT + "api_kee = 1", (": accounts.fake.api_kee is not a key that we know;"
+         f" {KEYS}; did you mean 'api_key'?")),
+        (ACCOUNT + "zzz = 1", f": accounts.fake.zzz is not a key that we know; {KEYS}"),
         ("[defaults]\ntimeuot = 1", (": defaults.timeuot is not a key that we know; known are"
          " timeout, wait_for_slot, lateness; did you mean 'timeout'?")),
+        (TO_FAKE + 'chose = "first"', (": routes.quick.chose is not a key that we know;"
+         f" {ROUTE_KEYS}; did you mean 'choose'?")),
+        (TO_FAKE + 'name = "x"',
+         f": routes.quick.name is not a key that we know; {ROUTE_KEYS}"),
+        (TO_FAKE + 'budget_usd = { daily = "1" }',
+         (": routes.quick.budget_usd.daily is not a key that we know; known are day, week, month,"
+          " total; did you mean 'day'?")),
     ],
 )  # fmt: skip
 def test_an_unknown_key_is_refused_with_the_nearest(text: str, said: str, home: Path) -> None:
@@ -245,22 +283,52 @@ def test_an_unknown_key_is_refused_with_the_nearest(text: str, said: str, home: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (ACCOUNT + 'rpm = "60"', "accounts.fake.rpm: expected int, got str"),
-        (ACCOUNT + "rpm = 6.5", "accounts.fake.rpm: expected int, got float"),
+        (ACCOUNT + 'rpm = "60"', "accounts.fake.rpm is text; give a whole number, 0 or more"),
+        (ACCOUNT + "rpm = 6.5", "accounts.fake.rpm is 6.5; give a whole number, 0 or more"),
+        (ACCOUNT + "rpm = -1", "accounts.fake.rpm is -1; give a whole number, 0 or more"),
         (ACCOUNT + "max_concurrent = true",
-         "accounts.fake.max_concurrent: expected int, got bool"),
-        (ACCOUNT + "base_url = 7", "accounts.fake.base_url: expected str, got int"),
-        (ACCOUNT + 'region = "mars"', ("accounts.fake.region: mars not in literal"
-         " typing.Literal['international', 'cn']")),
-        (ACCOUNT + 'patience = "long"', "accounts.fake.patience: expected float, got str"),
+         "accounts.fake.max_concurrent is true; give a whole number, 0 or more"),
+        (ACCOUNT + "base_url = 7", "accounts.fake.base_url is 7; give text in quotes"),
+        (ACCOUNT + "base_url = 1979-05-27",
+         "accounts.fake.base_url is a date; give text in quotes"),
+        (ACCOUNT + 'region = "cnn"', ("accounts.fake.region is 'cnn'; give one of 'international',"
+         " 'cn'; did you mean 'cn'?")),
+        (ACCOUNT + "region = 7", "accounts.fake.region is 7; give one of 'international', 'cn'"),
+        (ACCOUNT + "region = ['cn']",
+         "accounts.fake.region is a list; give one of 'international', 'cn'"),
+        (ACCOUNT + 'patience = "long"', "accounts.fake.patience is text; give a number, 0 or more"),
+        (ACCOUNT + "patience = nan", "accounts.fake.patience is nan; give a number, 0 or more"),
+        (ACCOUNT + "patience = inf", "accounts.fake.patience is inf; give a number, 0 or more"),
         (ACCOUNT + 'usd_per_credit = "cheap"',
-         "accounts.fake.usd_per_credit has a value that cannot be used"),
-        (ACCOUNT + "usd_per_credit = 0.01",
-         "accounts.fake.usd_per_credit is not text; put it in quotes"),
-        ("[defaults]\ntimeout = true", "defaults.timeout: expected float, got bool"),
-        ('[defaults]\ntimeout = "60"', "defaults.timeout: expected float, got str"),
-        ('[defaults]\ntimeout = "1"\nlateness = "2"', ("defaults.timeout: expected float, got str;"
-         " {file}: defaults.lateness: expected float, got str")),
+         f"accounts.fake.usd_per_credit is not an amount; {AMOUNT}"),
+        (ACCOUNT + 'usd_per_credit = "-1"',
+         f"accounts.fake.usd_per_credit is not an amount; {AMOUNT}"),
+        (ACCOUNT + 'usd_per_credit = "nan"',
+         f"accounts.fake.usd_per_credit is not an amount; {AMOUNT}"),
+        (ACCOUNT + "usd_per_credit = 0.01", f"accounts.fake.usd_per_credit is 0.01; {AMOUNT}"),
+        (ACCOUNT + "usd_per_credit = 1", f"accounts.fake.usd_per_credit is 1; {AMOUNT}"),
+        (ACCOUNT + f"patience = 1{'0' * 400}",
+         f"accounts.fake.patience is 1{'0' * 400}; give a number, 0 or more"),
+        ("[defaults]\ntimeout = true", "defaults.timeout is true; give a number, 0 or more"),
+        ('[defaults]\ntimeout = "60"', "defaults.timeout is text; give a number, 0 or more"),
+        ('[defaults]\ntimeout = "1"\nlateness = []', ("defaults.timeout is text; give a number,"
+         " 0 or more; {file}: defaults.lateness is a list; give a number, 0 or more")),
+        (ROUTE + 'targets = "fake"', ("routes.quick.targets is text;"
+         " give a list of which each is text in quotes")),
+        (ROUTE + "targets = [7]", "routes.quick.targets[0] is 7; give text in quotes"),
+        (ROUTE, "routes.quick.targets is missing; give a list of which each is text in quotes"),
+        (TO_FAKE + 'choose = "fast"', ("routes.quick.choose is 'fast'; give one of 'first',"
+         " 'cheapest', 'fastest'; did you mean 'fastest'?")),
+        (TO_FAKE + "max_usd = 2.0", f"routes.quick.max_usd is 2.0; {AMOUNT}"),
+        (TO_FAKE + 'budget_usd = "20"', ("routes.quick.budget_usd is text; give a table of which"
+         ' each value is an amount as text in quotes, such as "2.50"')),
+        (TO_FAKE + "budget_usd = { day = 20 }", f"routes.quick.budget_usd.day is 20; {AMOUNT}"),
+        (TO_FAKE + 'fall_back_on = ["rate-limited"]',
+         ("routes.quick.fall_back_on[0] is 'rate-limited'; give one of 'unavailable', 'busy',"
+          " 'rate_limited', 'credits', 'authentication', 'permission';"
+          " did you mean 'rate_limited'?")),
+        (TO_FAKE + "paid_retries = -1",
+         "routes.quick.paid_retries is -1; give a whole number, 0 or more"),
     ],
 )  # fmt: skip
 def test_a_wrong_type_is_refused_with_its_dotted_path(text: str, said: str, home: Path) -> None:
@@ -281,7 +349,33 @@ def test_a_wrong_type_is_refused_with_its_dotted_path(text: str, said: str, home
          ": accounts.fake.api_key has characters that cannot stand in an HTTP header"),
         ('[accounts.fake]\napi_key = "planted-\\u00e9"',
          ": accounts.fake.api_key has characters that cannot stand in an HTTP header"),
-        ("[accounts.fake]\napi_key = 7", ": accounts.fake.api_key is not text; put it in quotes"),
+        (KEYED + "7", f": accounts.fake.api_key is not text; {FORMS}"),
+        (KEYED + '{ file = "a", command = ["b"] }',
+         f": accounts.fake.api_key is a table that is not understood; {FORMS}"),
+        (KEYED + '{ comand = ["b"] }',
+         f": accounts.fake.api_key is a table that is not understood; {FORMS}"),
+        (KEYED + '{ file = "" }',
+         ": accounts.fake.api_key.file is not a path; give it as text in quotes"),
+        (KEYED + '{ command = "pass show it" }', (": accounts.fake.api_key.command is not a list"
+         " of texts; give the program and each of its arguments in quotes, such as"
+         ' ["pass", "show", "motionkit"]; there is no shell')),
+        (ACCOUNT + 'base_url = "http://gateway.example"', (": accounts.fake.base_url:"
+         " 'http://gateway.example' is not https://host (http on loopback only)")),
+        ('[accounts." "]\nprovider = "fake"\napi_key = "x"',
+         ": accounts. : an account's name is printable text without blanks at its ends"),
+        ("routes = 7", ": routes is not a table"),
+        ("[[routes]]", ": routes is not a table"),
+        (ACCOUNT + "[routes]\nquick = 7", ": routes.quick is not a table"),
+        (ACCOUNT + '[routes."a/b"]\ntargets = ["fake"]', ": routes.a/b: a route's name has no '/'"),
+        (ACCOUNT + '[routes.fake]\ntargets = ["fake"]',
+         ": routes.fake has the name of an account; rename one of them"),
+        (ROUTE + "targets = []", (": routes.quick.targets is empty;"
+         " name at least one account or account/model")),
+        (ROUTE + 'targets = ["fke"]', (": routes.quick.targets names 'fke': there is no such"
+         " account; configured are: fake; did you mean 'fake'?")),
+        (ROUTE + 'targets = ["other/mimic"]', (": routes.quick.targets names 'other/mimic': there"
+         " is no such account; configured are: fake")),
+        (ROUTE + 'targets = ["fake", "fake"]', ": routes.quick.targets names 'fake' twice"),
         ("journal = 7", ": journal is 7; give a path or false"),
         ("journal = true", ": journal is True; give a path or false"),
         ("journal = []", ": journal is []; give a path or false"),
@@ -297,6 +391,13 @@ def test_an_account_of_no_provider_names_its_place(provider: str, home: Path) ->
     said = complaint(f'[accounts.shop]\nprovider = {provider}\napi_key = "x"', home)
     assert said.startswith(": accounts.shop")
     assert "provider" in said
+
+
+def test_a_misspelt_provider_comes_with_the_nearest(home: Path) -> None:
+    said = complaint('[accounts.shop]\nprovider = "fakke"\napi_key = "x"', home)
+    assert said == (
+        ": accounts.shop: there is no provider 'fakke'; installed are fake; did you mean 'fake'?"
+    )
 
 
 def test_toml_that_cannot_be_read_is_named_with_its_line(home: Path) -> None:
@@ -369,5 +470,371 @@ def test_the_journal_is_where_it_is_said_to_be(
     assert load(text, home).journal == expected
 
 
+def test_a_relative_journal_is_the_siblings_of_its_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load('journal = "ledger.db"', home)
+    elsewhere = home / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert config.load(home / "motionkit.toml").journal == home / "ledger.db"
+
+
 def test_without_a_file_the_journal_is_in_the_state_folder(home: Path) -> None:
     assert config.load().journal == home / ".local" / "state" / "motionkit" / "journal.db"
+
+
+# Two files.
+
+
+OWN = """
+journal = "~/own.db"
+
+[defaults]
+timeout = 60
+lateness = 0.5
+
+[accounts.team]
+provider = "fake"
+api_key = "sk-of-the-team"
+rpm = 6
+
+[accounts.fake]
+api_key = "sk-planted-0123456789"
+rpm = 7
+max_concurrent = 2
+
+[routes.night]
+targets = ["team", "fake"]
+max_usd = "1.00"
+"""
+
+
+def own(home: Path, text: str = OWN) -> Path:
+    path = home / ".config" / "motionkit" / "motionkit.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("way", ["found", "argument", "variable"])
+def test_another_file_goes_over_the_users_own_by_name_and_by_key(
+    way: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own(home)
+    named = home / ("motionkit.toml" if way == "found" else "other.toml")
+    named.write_text(
+        "[defaults]\ntimeout = 30\n[accounts.fake]\nrpm = 70\n"
+        "[routes.night]\nmax_usd = '3.00'\n[routes.day]\ntargets = ['team']\n"
+    )
+    if way == "variable":
+        monkeypatch.setenv("MOTIONKIT_CONFIG", str(named))
+    found = config.load(named if way == "argument" else None)
+    assert (found.defaults.timeout, found.defaults.lateness) == (30.0, 0.5)
+    assert list(found.accounts) == ["fake", "team"]
+    assert (settings(found).rpm, settings(found).max_concurrent) == (70, 2)
+    assert settings(found).api_key == KEY
+    assert settings(found, "team").rpm == 6
+    assert found.routes["night"].targets == ("team", "fake")
+    assert found.routes["night"].max_usd == Decimal("3.00")
+    assert list(found.routes) == ["night", "day", "default"]
+    assert found.journal == home / "own.db"
+    assert found.source == named
+    assert [file.path for file in found.files] == [named, own_path(home)]
+
+
+def own_path(home: Path) -> Path:
+    return home / ".config" / "motionkit" / "motionkit.toml"
+
+
+def test_an_error_names_the_file_that_says_it(home: Path) -> None:
+    mine = own(home, OWN.replace("rpm = 7", "rpm = true"))
+    theirs = home / "motionkit.toml"
+    theirs.write_text('[accounts.fake]\nmax_concurrent = 3\n[accounts.new]\nprovider = "fake"\n')
+    with pytest.raises(ConfigError) as caught:
+        config.load()
+    assert caught.value.message.startswith(f"{mine}: accounts.fake.rpm is true")
+    own_path(home).write_text(OWN)
+    with pytest.raises(ConfigError) as caught:
+        config.load()
+    assert (
+        caught.value.message == f"{theirs}: accounts.new.api_key is missing: give the key of fake"
+    )
+    assert caught.value.hint == 'write api_key = "${FAKE_API_KEY}", and set that variable'
+
+
+def test_the_users_own_file_is_read_once_when_it_is_the_nearest(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = own(home)
+    monkeypatch.chdir(path.parent)
+    assert [file.path for file in config.load().files] == [path]
+    assert [file.path for file in config.load(path).files] == [path]
+
+
+def test_a_file_without_accounts_leaves_them_to_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_API_KEY", KEY)
+    found = load('[routes.night]\ntargets = ["fake"]\nmax_usd = "1"', home)
+    assert settings(found).api_key == KEY
+    assert list(found.routes) == ["night", "default"]
+    monkeypatch.delenv("FAKE_API_KEY")
+    assert complaint('[routes.night]\ntargets = ["fake"]', home) == (
+        ": routes.night.targets names 'fake': no key for 'fake': set FAKE_API_KEY, or write "
+        "[accounts.fake] in motionkit.toml"
+    )
+
+
+# Routes.
+
+
+def test_every_setting_of_a_route_is_read(home: Path) -> None:
+    found = load(
+        ROUTE
+        + """
+        targets = ["fake"]
+        choose = "cheapest"
+        max_usd = "2.00"
+        budget_usd = { day = "20.00", total = "100" }
+        wait_for_slot = 5
+        fall_back_on = ["busy", "credits"]
+        paid_retries = 1
+        """,
+        home,
+    )
+    assert found.routes["quick"] == Route(
+        name="quick",
+        targets=("fake",),
+        choose="cheapest",
+        max_usd=Decimal("2.00"),
+        budget_usd={"day": Decimal("20.00"), "total": Decimal(100)},
+        wait_for_slot=5.0,
+        fall_back_on=("busy", "credits"),
+        paid_retries=1,
+    )
+
+
+def test_a_route_is_careful_unless_it_says_otherwise(home: Path) -> None:
+    route = load(ROUTE + 'targets = ["fake"]', home).routes["quick"]
+    assert (route.choose, route.max_usd, route.budget_usd) == ("first", None, {})
+    assert (route.wait_for_slot, route.paid_retries) == (0.0, 0)
+    assert route.fall_back_on == (
+        "unavailable",
+        "busy",
+        "rate_limited",
+        "credits",
+        "authentication",
+        "permission",
+    )
+
+
+SECOND = '[accounts.second]\nprovider = "fake"\napi_key = "sk-second"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        (ACCOUNT + SECOND, ("fake", "second")),
+        (SECOND + ACCOUNT, ("second", "fake")),
+        (ACCOUNT + SECOND + '[routes.default]\nmax_usd = "1"', ("fake", "second")),
+        (ACCOUNT + SECOND + '[routes.default]\ntargets = ["second"]', ("second",)),
+        ('[accounts.default]\nprovider = "fake"\napi_key = "sk-x"', None),
+        ("", None),
+    ],
+)
+def test_the_route_default_holds_every_account_in_order_unless_written(
+    text: str, targets: tuple[str, ...] | None, home: Path
+) -> None:
+    found = load(text, home).routes.get("default")
+    assert (found.targets if found else None) == targets
+
+
+def test_without_a_file_the_route_default_holds_the_accounts_that_have_a_key(
+    install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(*((name, "support:FakeProvider") for name in ("other", "keyless", "fake")))
+    assert not config.load().routes
+    monkeypatch.setenv("OTHER_API_KEY", "sk-of-the-other")
+    monkeypatch.setenv("FAKE_API_KEY", KEY)
+    assert config.load().routes["default"].targets == ("fake", "other")
+
+
+def test_a_name_is_told_to_be_a_route_or_a_target(home: Path) -> None:
+    found = load(ROUTE + 'targets = ["fake"]', home)
+    assert found.route("quick") is found.routes["quick"]
+    assert found.route("default") is found.routes["default"]
+    assert found.route("fake") is None
+    assert found.route("fake/any-model") is None
+    with pytest.raises(ConfigError) as caught:
+        found.route("quik")
+    assert caught.value.message == (
+        "there is no account or route 'quik'; accounts are: fake; routes are: quick, default; "
+        "did you mean 'quick'?"
+    )
+    with pytest.raises(ConfigError, match="there is no account 'quick'"):
+        found.route("quick/model")
+
+
+def test_a_model_that_nobody_sells_is_refused_with_the_nearest(
+    install: Callable[..., None], home: Path
+) -> None:
+    install(("memory", "motionkit.testing.memory:Memory"))
+    model = Memory.offers[0].model
+    text = f'[accounts.memory]\napi_key = "{KEY}"\n[routes.quick]\ntargets = ["memory/{{}}"]\n'
+    assert load(text.format(model), home).routes["quick"].targets == (f"memory/{model}",)
+    said = complaint(text.format(model + "x"), home)
+    assert said.startswith(f": routes.quick.targets names 'memory/{model}x': memory sells no such")
+    assert said.endswith(f"did you mean {model!r}?")
+    assert "sells no such model" in complaint(text.format(""), home)
+
+
+# Keys.
+
+
+def key_of(text: str, home: Path) -> str:
+    """Return the key in the clear: a `Secret` shows itself to nobody else."""
+    found = load(f"[accounts.fake]\napi_key = {text}\n", home).account("fake").settings
+    return found.api_key.encode().decode()
+
+
+def refusal(text: str, home: Path) -> str:
+    found = load(f"[accounts.fake]\napi_key = {text}\n", home)
+    with pytest.raises(ConfigError) as caught:
+        _ = found.account("fake").settings
+    told = f"{caught.value} {caught.value.__cause__!r} {caught.value.__context__!r}"
+    assert "planted" not in told
+    assert caught.value.billed is Billed.NO
+    return caught.value.message.removeprefix(f"{home / 'motionkit.toml'}: accounts.fake.")
+
+
+def test_a_key_may_lie_in_a_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "key").write_text(f"  {KEY}\n")
+    monkeypatch.setenv("PLACE", "key")
+    for name in ("key", "~/key", str(home / "key"), "${PLACE}"):
+        assert key_of(f'{{ file = "{name}" }}', home) == KEY
+
+
+def program(code: str) -> str:
+    return json.dumps([sys.executable, "-c", code])
+
+
+def test_a_command_may_print_the_key(home: Path) -> None:
+    said = program(f"print('  {KEY} '); print('more')")
+    assert key_of(f"{{ command = {said} }}", home) == KEY
+
+
+def test_a_commands_folder_is_its_files_and_there_is_no_shell(home: Path) -> None:
+    (home / "give").write_text('#!/bin/sh\nprintf %s "$1"\n')
+    (home / "give").chmod(0o700)
+    assert key_of('{ command = ["./give", "$(id);a*b"] }', home) == "$(id);a*b"
+
+
+def test_a_command_runs_once_and_only_when_its_account_is_used(home: Path) -> None:
+    code = f"open('runs', 'a').write('x'); print('{KEY}')"
+    found = load(f"[accounts.fake]\napi_key = {{ command = {program(code)} }}\n" + SECOND, home)
+    assert settings(found, "second").api_key == "sk-second"
+    assert "planted" not in repr(found)
+    assert not (home / "runs").exists()
+    assert settings(found).api_key == settings(found).api_key == KEY
+    assert (home / "runs").read_text() == "x"
+    assert "planted" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{ file = "absent" }', "api_key.file: {home}/absent: No such file or directory"),
+        ('{ file = "." }', "api_key.file: {home}: Is a directory"),
+        ('{ file = "empty" }', "api_key is empty"),
+        ('{ file = "two" }', "api_key has characters that cannot stand in an HTTP header"),
+        ('{ file = "bytes" }', "api_key.file: {home}/bytes does not give text"),
+        ('{ command = ["./absent"] }',
+         "api_key.command: './absent' cannot be run: No such file or directory"),
+        ('{ command = ["./empty"] }',
+         "api_key.command: './empty' cannot be run: Permission denied"),
+        ('{ command = ["sh", "-c", "echo planted; echo planted >&2; exit 3"] }',
+         "api_key.command: 'sh' ended with code 3"),
+        ('{ command = ["true"] }', "api_key.command: 'true' printed no key on its first line"),
+        ('{ command = ["echo"] }', "api_key.command: 'echo' printed no key on its first line"),
+        ('{ command = ["printf", "\\\\377"] }', "api_key.command: 'printf' does not give text"),
+        ('{ command = ["printf", "planted\\\\tkey"] }',
+         "api_key has characters that cannot stand in an HTTP header"),
+        ('{ command = ["sh", "-c", "echo planted; sleep 30"] }',
+         "api_key.command: 'sh' did not end within 0.3 s"),
+    ],
+)  # fmt: skip
+def test_a_key_that_cannot_be_had_says_why_and_shows_nothing(
+    text: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "empty").touch(mode=0o600)
+    (home / "two").write_text("planted\nlines")
+    (home / "bytes").write_bytes(b"\xff")
+    if "sleep" in text:
+        monkeypatch.setattr(credentials, "COMMAND_TIMEOUT", 0.3)
+    assert refusal(text, home) == said.format(home=home)
+
+
+def test_where_a_key_comes_from_is_told_without_the_key(home: Path) -> None:
+    for text, source in [
+        (f'"{KEY}"', f"written in {home / 'motionkit.toml'}"),
+        ('"${MY_KEY}"', "environment variable MY_KEY"),
+        ('{ file = "~/key" }', "file ~/key"),
+        ('{ command = ["pass", "show", "planted"] }', "command 'pass'"),
+    ]:
+        key = load(f"[accounts.fake]\napi_key = {text}\n", home).account("fake").key
+        assert key is not None
+        assert key.source == source
+        assert "planted" not in repr(key)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "warned"),
+    [
+        (f'"{KEY}"', 0o644, True),
+        (f'"{KEY}"', 0o640, True),
+        (f'"{KEY}"', 0o600, False),
+        ('"${MY_KEY}"', 0o644, False),
+        ('{ file = "key" }', 0o644, False),
+    ],
+)
+def test_a_readable_file_that_holds_a_key_is_warned_of(
+    text: str, mode: int, warned: bool, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = home / "motionkit.toml"
+    path.write_text(f"[accounts.fake]\napi_key = {text}\n" + SECOND.replace("sk-second", "${X}"))
+    path.chmod(mode)
+    config.load(path)
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ([f"{path} holds a key and can be read by others: chmod 600 {path}"] * warned)
+
+
+# The schema.
+
+
+def test_the_schema_knows_every_setting_with_its_meaning(install: Callable[..., None]) -> None:
+    install(("fake", "support:FakeProvider"), ("other", "support:FakeProvider"))
+    made = schema.schema()
+    assert list(made["properties"]) == ["journal", "accounts", "defaults", "routes"]
+    account = made["definitions"]["account-fake"]
+    assert account["additionalProperties"] is False
+    assert list(account["properties"]) == [
+        "provider",
+        *(field.name for field in attrs.fields(FakeSettings)),
+    ]
+    assert account["properties"]["region"]["enum"] == ["international", "cn"]
+    assert account["properties"]["usd_per_credit"]["default"] == "0.01"
+    assert account["properties"]["rpm"]["type"] == "integer"
+    assert "FAKE_API_KEY" in account["properties"]["api_key"]["description"]
+    route = made["properties"]["routes"]["additionalProperties"]
+    assert "name" not in route["properties"]
+    assert list(route["properties"]["budget_usd"]["properties"]) == [
+        "day",
+        "week",
+        "month",
+        "total",
+    ]
+    defaults = made["properties"]["defaults"]["properties"]
+    assert all(one["description"] for one in (*route["properties"].values(), *defaults.values()))
+    assert defaults["timeout"]["default"] == 1800.0
+    json.dumps(made)

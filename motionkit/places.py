@@ -1,0 +1,188 @@
+"""Where the configuration lies: which files count, which goes first, and the user's own folders.
+
+A file is the user's ``own``, ``named`` by the user (an option, `FILE_VARIABLE`), or merely
+``found`` in a folder that may be somebody else's; `motionkit.trust` says what such a one may hold.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+
+from motionkit.errors import ConfigError
+
+FILE_NAME = "motionkit.toml"
+FILE_VARIABLE = "MOTIONKIT_CONFIG"
+
+
+class Origin(enum.Enum):
+    """How a configuration file came to be used."""
+
+    OWN = "own"
+    """It lies in the user's configuration folder."""
+    NAMED = "named"
+    """The user named it: ``--config``, an argument, or the environment."""
+    FOUND = "found"
+    """It lay in the working directory or above it."""
+
+
+@attrs.frozen
+class File:
+    """One configuration file as it was read.
+
+    Attributes:
+        path: Where it lies, absolute.
+        origin: How it came to be used.
+        data: What it says.
+        sha256: Of the very bytes that `data` was read from.
+        mode: Its permission bits.
+    """
+
+    path: Path
+    origin: Origin
+    data: Mapping[str, Any] = attrs.field(repr=False)
+    sha256: str
+    mode: int
+
+    def resolve(self, text: str) -> Path:
+        """Return a path that the file names: ``~`` is home, a relative one is the file's sibling.
+
+        Raises:
+            ConfigError: ``~somebody`` names nobody, or it is no path.
+        """
+        if "\0" in text:
+            raise ConfigError(f"{self.path}: {text!r} is not a path")
+        try:
+            return self.path.parent / Path(text).expanduser()
+        except RuntimeError as error:
+            raise ConfigError(f"{self.path}: {text!r}: {error}") from None
+
+
+@attrs.frozen
+class Spot:
+    """A place in the configuration, for errors to name.
+
+    Attributes:
+        files: The files that are merged, the one that wins first; none for the environment.
+        path: The keys that lead to it.
+    """
+
+    files: Sequence[File] = ()
+    path: tuple[str, ...] = ()
+
+    def __truediv__(self, key: str) -> Self:
+        return attrs.evolve(self, path=(*self.path, key))
+
+    def __str__(self) -> str:
+        return f"{self.file.path if self.files else 'environment'}: {self.dotted}"
+
+    @property
+    def dotted(self) -> str:
+        """The keys, joined by dots."""
+        return ".".join(self.path)
+
+    @property
+    def file(self) -> File:
+        """The file that says it; for what nobody says, the one that says most of the way there."""
+        return max(self.files, key=self._reaches)  # of equals, the first
+
+    def _reaches(self, file: File) -> int:
+        at: Any = file.data
+        for depth, key in enumerate(self.path):
+            if not isinstance(at, Mapping) or key not in at:
+                return depth
+            at = at[key]
+        return len(self.path)
+
+
+def state_folder() -> Path:
+    """Return the user's state folder for motionkit."""
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(base).expanduser() / "motionkit"
+
+
+def own_file() -> Path:
+    """Return where the user's own configuration file is, or would be."""
+    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser() / "motionkit" / FILE_NAME
+
+
+def find_file(start: Path | None = None) -> Path | None:
+    """Return the configuration file: named by the environment, found upwards, or the user's own.
+
+    Args:
+        start: The folder to look upwards from; the working directory when None.
+
+    Raises:
+        ConfigError: ``MOTIONKIT_CONFIG`` names a file that is not there.
+    """
+    found = _located(start)
+    return found[0] if found else None
+
+
+def files(named: Path | None = None) -> list[File]:
+    """Read the files that make the configuration, the one that wins first.
+
+    Args:
+        named: The file that the user named; the first one is looked for when None.
+
+    Raises:
+        ConfigError: One of them is missing or is not TOML.
+    """
+    first = (named.expanduser(), Origin.NAMED) if named else _located(None)
+    if first is None:
+        return []
+    top = read(*first)
+    below = beneath(top)
+    return [top] if below is None else [top, below]
+
+
+def beneath(file: File) -> File | None:
+    """Return the user's own file, over which the other goes; None when there is none, or it is it.
+
+    Raises:
+        ConfigError: It cannot be read or is not TOML.
+    """
+    own = own_file()
+    if not own.is_file() or own.resolve() == file.path.resolve():
+        return None
+    return read(own, Origin.OWN)
+
+
+def read(path: Path, origin: Origin) -> File:
+    """Read one configuration file.
+
+    Raises:
+        ConfigError: It cannot be read or is not TOML; names the file and the line.
+    """
+    try:
+        content = path.read_bytes()
+        mode = path.stat().st_mode & 0o777
+        data = tomllib.loads(content.decode("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        # No cause: the error of undecodable text holds the whole file, keys included.
+        raise ConfigError(f"{path}: {error}") from None
+    return File(path.absolute(), origin, data, hashlib.sha256(content).hexdigest(), mode)
+
+
+def _located(start: Path | None) -> tuple[Path, Origin] | None:
+    variable = os.environ.get(FILE_VARIABLE)
+    if variable:
+        path = Path(variable).expanduser()
+        if not path.is_file():
+            raise ConfigError(f"{FILE_VARIABLE} names {variable!r}, which is not a file")
+        return path, Origin.NAMED
+    own = own_file()
+    folder = (start or Path.cwd()).resolve()
+    for candidate in (place / FILE_NAME for place in (folder, *folder.parents)):
+        if candidate.is_file():
+            same = own.is_file() and candidate.samefile(own)
+            return candidate, Origin.OWN if same else Origin.FOUND
+    return (own, Origin.OWN) if own.is_file() else None
