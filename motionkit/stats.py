@@ -1,0 +1,303 @@
+"""What past jobs tell: observed prices and durations of an offer. Numbers in, numbers out.
+
+Which jobs count, and for what:
+
+- Only a job that succeeded counts: a failed or refunded one is no price of zero, and it ended early
+  or late for its own reasons.
+- For the price, only a cost that the vendor reported counts. One that we assumed is our own quote
+  come back.
+- For a price by the second, only a job whose reference clip's seconds are known counts; they are
+  rounded up to whole seconds, on the way in and on the way out, as in a listed quote.
+
+Recent jobs weigh more: a job's weight halves every `HALF_LIFE` days that it is older than the
+newest one of its offer. Days are whole, so that the jobs of one day weigh the same and their mean
+is the plain arithmetic one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_CEILING, Decimal
+from typing import TypeVar
+
+import attrs
+
+from motionkit.money import Basis, Cost, CostBasis, Quote, Rates, Unit
+
+HALF_LIFE = 30.0
+"""Days after which a job weighs half as much."""
+DAY = 86_400.0
+"""Seconds."""
+LOW, HIGH = 0.05, 0.95
+"""Weighted quantiles for the bounds of a price: the extremes, up to some twenty jobs."""
+ENOUGH = 5
+"""Jobs from which their spread stands alone; before, the quote's own bounds only widen it."""
+SOURCE = "this journal"
+"""What an observed quote names as its source."""
+
+_STEP = Decimal("0.000001")
+"""The grain of an observed amount, in the vendor's unit."""
+
+Number = TypeVar("Number", Decimal, float)
+
+
+@attrs.frozen
+class OfferKey:
+    """What was bought: jobs with the same key are compared with each other."""
+
+    provider: str
+    operation: str
+    model: str
+    quality: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Observation:
+    """One ended job, as the journal has it.
+
+    Attributes:
+        offer: What was bought, at the quality that was delivered.
+        ended: When it ended, epoch seconds.
+        succeeded: Whether it gave a result.
+        clip_seconds: Length of the clip whose seconds are billed; None when unknown or irrelevant.
+        cost: What it did cost, and how we know.
+        seconds: From submit to the end.
+    """
+
+    offer: OfferKey
+    ended: float
+    succeeded: bool
+    clip_seconds: float | None = None
+    cost: Cost | None = None
+    seconds: float | None = None
+
+
+@attrs.frozen
+class Prices:
+    """What was paid, by the second or by the run, in the unit of its `Stats`.
+
+    Attributes:
+        low: The `LOW` weighted quantile.
+        mean: All that was paid over all that was bought, both weighted.
+        high: The `HIGH` weighted quantile.
+        n: How many jobs.
+        last: When the newest of them ended, epoch seconds.
+    """
+
+    low: Decimal
+    mean: Decimal
+    high: Decimal
+    n: int
+    last: float
+
+
+@attrs.frozen
+class Durations:
+    """How long jobs took from submit to the end, in seconds, weighted."""
+
+    median: float
+    p90: float
+    n: int
+
+
+@attrs.frozen
+class Stats:
+    """What the past tells of one offer.
+
+    Attributes:
+        offer: Which.
+        unit: What `per_second` and `per_run` count in: the newest job's; other units are left out.
+        per_second: Paid by the billed second.
+        per_run: Paid by the job, whatever its length.
+        durations: From submit to the end.
+        last_seen: When the newest job that counts ended, epoch seconds.
+    """
+
+    offer: OfferKey
+    unit: Unit | None
+    per_second: Prices | None
+    per_run: Prices | None
+    durations: Durations | None
+    last_seen: float
+
+
+@attrs.frozen
+class _Paid:
+    """One job's money and what it bought: seconds, or one run."""
+
+    amount: Decimal
+    bought: Decimal
+    ended: float
+
+
+def summarise(observations: Iterable[Observation]) -> dict[OfferKey, Stats]:
+    """Return the statistics of every offer of which a job succeeded.
+
+    Args:
+        observations: In any order.
+    """
+    groups: dict[OfferKey, list[Observation]] = {}
+    for seen in observations:
+        if seen.succeeded:
+            groups.setdefault(seen.offer, []).append(seen)
+    return {offer: _stats(offer, group) for offer, group in groups.items()}
+
+
+def observed_quote(
+    quote: Quote | None,
+    stats: Stats | None,
+    *,
+    per_second: bool,
+    seconds: float | None,
+    rates: Rates,
+) -> Quote | None:
+    """Return what a request should cost by what such jobs did cost.
+
+    With fewer than `ENOUGH` jobs, low and high reach at least as far as the quote's own. Where the
+    price goes by the second and the clip's length is unknown, low and high are unknown too: a cap
+    must not pass what it cannot know.
+
+    Args:
+        quote: The offer's own quote.
+        stats: Of that offer.
+        per_second: Whether the offer's price goes by the second of a clip.
+        seconds: That clip's length; None when unknown.
+        rates: What the account's units are worth.
+
+    Returns:
+        A quote with basis OBSERVED; the given one where there is nothing to go by.
+    """
+    by_second = per_second and seconds is not None
+    prices = None if stats is None else stats.per_second if by_second else stats.per_run
+    if stats is None or stats.unit is None or prices is None:
+        return quote
+    times = _whole(seconds) if by_second and seconds is not None else Decimal(1)
+    likely = _round(prices.mean * times)
+    low: Decimal | None = None
+    high: Decimal | None = None
+    notes = [f"mean of {prices.n} jobs, recent ones weigh more"]
+    if per_second and not by_second:
+        notes.append("the clip's length is unknown: these jobs had clips of any length")
+    else:
+        least, most = _round(prices.low * times), _round(prices.high * times)
+        if prices.n < ENOUGH and quote is not None and quote.unit is stats.unit:
+            least = min(least, least if quote.low is None else quote.low)
+            most = max(most, most if quote.high is None else quote.high)
+            notes.append(f"under {ENOUGH} jobs, low and high keep the {quote.basis.value} bounds")
+        low, high = min(least, likely), max(most, likely)
+    rate = rates.usd(stats.unit)
+    return Quote(
+        low=low,
+        likely=likely,
+        high=high,
+        unit=stats.unit,
+        usd_low=_times(low, rate),
+        usd_likely=_times(likely, rate),
+        usd_high=_times(high, rate),
+        basis=Basis.OBSERVED,
+        source=SOURCE,
+        as_of=dt.datetime.fromtimestamp(prices.last, dt.UTC).date(),
+        n=prices.n,
+        notes=tuple(notes),
+    )
+
+
+def expected_seconds(offered: float | None, stats: Stats | None) -> float | None:
+    """Return the seconds that a job should take: the observed median, else what the offer says."""
+    return stats.durations.median if stats is not None and stats.durations else offered
+
+
+def weights(moments: Sequence[float]) -> list[float]:
+    """Return each moment's weight: 1 for the newest day, half for every `HALF_LIFE` days before.
+
+    Args:
+        moments: Epoch seconds.
+    """
+    newest = max(moments, default=0.0)
+    return [0.5 ** (math.floor((newest - moment) / DAY) / HALF_LIFE) for moment in moments]
+
+
+def quantile(weighed: Iterable[tuple[Number, float]], share: float) -> Number:
+    """Return the value below which a share of the weight lies.
+
+    Where the share falls exactly between two values, it is their middle: with equal weights and a
+    share of one half this is the common median.
+
+    Args:
+        weighed: Values and their weights; at least one.
+        share: From 0 to 1.
+    """
+    rows = sorted(weighed, key=lambda row: row[0])
+    wanted = share * math.fsum(weight for _, weight in rows)
+    reached = 0.0
+    for number, (value, weight) in enumerate(rows, 1):
+        reached += weight
+        if number < len(rows) and math.isclose(reached, wanted):
+            return (value + rows[number][0]) / 2
+        if reached > wanted:
+            return value
+    return rows[-1][0]
+
+
+def _stats(offer: OfferKey, group: Sequence[Observation]) -> Stats:
+    priced = [
+        (seen, seen.cost)
+        for seen in group
+        if seen.cost is not None and seen.cost.basis is CostBasis.REPORTED
+    ]
+    unit = max(priced, key=lambda row: row[0].ended)[1].unit if priced else None
+    paid = [(seen, cost.amount) for seen, cost in priced if cost.unit is unit]
+    timed = [(seen.seconds, seen.ended) for seen in group if seen.seconds is not None]
+    return Stats(
+        offer=offer,
+        unit=unit,
+        per_second=_prices(
+            _Paid(amount, _whole(seen.clip_seconds), seen.ended)
+            for seen, amount in paid
+            if seen.clip_seconds
+        ),
+        per_run=_prices(_Paid(amount, Decimal(1), seen.ended) for seen, amount in paid),
+        durations=_durations(timed),
+        last_seen=max(seen.ended for seen in group),
+    )
+
+
+def _prices(paid: Iterable[_Paid]) -> Prices | None:
+    rows = list(paid)
+    if not rows:
+        return None
+    heavy = weights([row.ended for row in rows])
+    exact = [Decimal(weight) for weight in heavy]
+    spent = sum((w * row.amount for w, row in zip(exact, rows, strict=True)), Decimal(0))
+    bought = sum((w * row.bought for w, row in zip(exact, rows, strict=True)), Decimal(0))
+    rates = [(row.amount / row.bought, weight) for row, weight in zip(rows, heavy, strict=True)]
+    return Prices(
+        low=quantile(rates, LOW),
+        mean=spent / bought,
+        high=quantile(rates, HIGH),
+        n=len(rows),
+        last=max(row.ended for row in rows),
+    )
+
+
+def _durations(timed: Sequence[tuple[float, float]]) -> Durations | None:
+    if not timed:
+        return None
+    heavy = weights([ended for _, ended in timed])
+    rows = [(seconds, weight) for (seconds, _), weight in zip(timed, heavy, strict=True)]
+    return Durations(quantile(rows, 0.5), quantile(rows, 0.9), len(rows))
+
+
+def _whole(seconds: float) -> Decimal:
+    return Decimal(str(seconds)).to_integral_value(ROUND_CEILING)
+
+
+def _round(amount: Decimal) -> Decimal:
+    """Return an amount without the dust of a division, and without trailing zeros."""
+    return amount.quantize(_STEP).normalize() + 0
+
+
+def _times(amount: Decimal | None, rate: Decimal | None) -> Decimal | None:
+    return None if amount is None or rate is None else amount * rate
