@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from motionkit import errors as errors
     from motionkit.client import Client as Client
-    from motionkit.client import Explanation as Explanation
     from motionkit.errors import Billed as Billed
     from motionkit.errors import MotionKitError as MotionKitError
     from motionkit.media import Generated as Generated
@@ -27,13 +26,14 @@ if TYPE_CHECKING:
     from motionkit.money import Quote as Quote
     from motionkit.operations import Mimic as Mimic
     from motionkit.operations import Request as Request
+    from motionkit.orders import Explanation as Explanation
 
 _HOME = {
     "Balance": "money",
     "Billed": "errors",
     "Client": "client",
     "Cost": "money",
-    "Explanation": "client",
+    "Explanation": "orders",
     "Generated": "media",
     "Job": "model",
     "KeyState": "model",

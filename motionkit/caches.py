@@ -30,6 +30,17 @@ class Caches:
             rows = db.execute("SELECT account, cause, state FROM cooldowns").fetchall()
         return {(row["account"], row["cause"]): json.loads(row["state"]) for row in rows}
 
+    def swap_cooldown(
+        self, account: str, cause: str, known: Mapping[str, Any], state: Mapping[str, Any]
+    ) -> bool:
+        """Replace an account's trouble if it is still as known; tell whether it was."""
+        with self._store.writing() as db:
+            changed = db.execute(
+                "UPDATE cooldowns SET state=? WHERE account=? AND cause=? AND state=?",
+                (codec.dumps(state), account, cause, codec.dumps(known)),
+            ).rowcount
+        return bool(changed)
+
     def put_cooldown(self, account: str, cause: str, state: Mapping[str, Any] | None) -> None:
         """Remember an account's trouble; None forgets it."""
         with self._store.writing() as db:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -18,25 +17,21 @@ from typing import Self
 import attrs
 
 from motionkit import config as configuration
-from motionkit import offers as offering
 from motionkit import registry, retry, schedule, transfer
+from motionkit.compare import Row, ordered, with_balances
 from motionkit.errors import (
     Billed,
-    BudgetExceeded,
     ConfigError,
     DownloadFailed,
-    InvalidRequest,
     MotionKitError,
     WaitTimeout,
 )
 from motionkit.jobs import Jobs
 from motionkit.journal import Journal
-from motionkit.ledger import KeyTaken, Purchase
-from motionkit.media import Generated
+from motionkit.ledger import Entry
 from motionkit.model import (
     DOUBT_ERRORS,
     STATE_ERRORS,
-    Call,
     Doubt,
     Job,
     KeyState,
@@ -46,6 +41,7 @@ from motionkit.model import (
 )
 from motionkit.money import Balance, Cost, CostBasis, Quote
 from motionkit.operations import Request
+from motionkit.orders import Desk, Explanation, Wish
 from motionkit.provider import Provider
 from motionkit.submission import Submitter
 
@@ -56,25 +52,6 @@ DOUBT_GRACE: Mapping[Doubt, float] = {Doubt.NOT_FOUND: 120.0, Doubt.NO_OUTPUT: 6
 
 Seconds = float | dt.timedelta
 Watcher = Callable[[Job, Status], None]
-
-
-@attrs.frozen
-class Explanation:
-    """What a request would do, before anything is sent.
-
-    Attributes:
-        target: Account and model.
-        calls: The HTTP requests in order; keys left out, placeholders for uploads.
-        urls: The whole URL of each call.
-        quote: What it is expected to cost; None when no price is known.
-        warnings: What the user should know before paying.
-    """
-
-    target: str
-    calls: tuple[Call, ...]
-    urls: tuple[str, ...]
-    quote: Quote | None
-    warnings: tuple[str, ...]
 
 
 class Client:
@@ -110,6 +87,9 @@ class Client:
         self._classes = dict(provider_classes or {})
         self._providers: dict[str, Provider] = {}
         self.jobs = Jobs(self._journal, self._submitter)
+        self._desk = Desk(
+            config, self._journal, self.jobs, self.account, self._submitter, self._sleep
+        )
 
     # Before paying.
 
@@ -119,16 +99,7 @@ class Client:
         Raises:
             InvalidRequest: The request does not fit the target.
         """
-        target = self._target(via)
-        offer = target.offer(request)
-        submission = target.provider.prepare(request, offer, dry=True)
-        return Explanation(
-            f"{target.account}/{offer.model}",
-            submission.calls,
-            tuple(target.provider.url(call) for call in submission.calls),
-            self.quote(request, via=via),
-            submission.warnings,
-        )
+        return self._desk.explain(request, via)
 
     def quote(self, request: Request, *, via: str | None = None) -> Quote | None:
         """Return what a request is expected to cost; None when no price is known.
@@ -136,9 +107,34 @@ class Client:
         Raises:
             InvalidRequest: The request does not fit the target.
         """
-        target = self._target(via)
-        fitted = offering.fit(request, target.offer(request), offering.inspect(request))
-        return offering.quote(fitted, target.provider.rates)
+        return self._desk.quote(request, via)
+
+    def compare(
+        self, request: Request, *, via: str | None = None, balances: bool = True
+    ) -> list[Row]:
+        """Say what each target would cost, take and deliver, cheapest first.
+
+        Args:
+            request: What is wanted.
+            via: A target or route; every offer of every account when None.
+            balances: Ask each account once what it holds; without it nothing is sent at all.
+
+        Returns:
+            A row per target. One that cannot do it says why; a dead account carries its error.
+        """
+        rows = self._desk.rows(request, via)
+        return ordered(with_balances(rows, self.balance) if balances else rows)
+
+    def bought_before(
+        self, request: Request, *, via: str | None = None, key: str | None = None
+    ) -> Entry | None:
+        """Return the purchase that the same `submit` would go on with, if any.
+
+        Raises:
+            InvalidRequest: The key names another request.
+        """
+        entry, _ = self._desk.known(request, Wish(via=via, key=key))
+        return None if entry is None or entry.state is KeyState.REFUSED else entry
 
     # Paying, and after.
 
@@ -157,7 +153,8 @@ class Client:
 
         Args:
             request: What is wanted.
-            via: ``account`` or ``account/model``; the first configured account when None.
+            via: A target, ``account`` or ``account/model``, or a route; the route ``default``
+                when None.
             key: Names this purchase; a key that exists returns its job. Without one, an identical
                 request that is still open or not delivered returns its job.
             again: Buy although an identical request is open; by default only when `key` is given.
@@ -169,35 +166,15 @@ class Client:
             SubmitUncertain: It may have arrived; nothing will be sent again by itself.
             MotionKitError: With ``billed=NO``: nothing was bought.
         """
-        target = self._target(via)
-        facts = offering.inspect(request)
-        fingerprint = request.fingerprint(facts, via or target.account)
-        again = key is not None if again is None else again
-        known = self.jobs.known(key, fingerprint, again=again)
-        if known is not None and known.state is not KeyState.REFUSED:
-            return self.jobs.resume(known)
-        offer = target.offer(request)
-        quote = offering.quote(offering.fit(request, offer, facts), target.provider.rates)
-        if max_usd is not None:
-            _within(quote, Decimal(max_usd))
-        purchase = Purchase(
-            key=key or str(uuid.uuid4()),
-            request=fingerprint,
-            via=via or target.account,
-            description=request.describe(),
-            quote=quote,
-            out=None if out is None else str(Path(out).absolute()),
+        wish = Wish(
+            via=via,
+            key=key,
             again=again,
+            max_usd=None if max_usd is None else Decimal(max_usd),
+            out=None if out is None else Path(out),
+            wait_for_slot=_seconds(wait_for_slot),
         )
-        try:
-            return self._submitter(target.account).buy(
-                purchase,
-                lambda: target.provider.prepare(request, offer),
-                earlier=known,
-                wait_for_slot=_seconds(wait_for_slot),
-            )
-        except KeyTaken as taken:  # another process was faster
-            return self.jobs.resume(taken.entry)
+        return self._desk.order(request, wish).job
 
     def poll(self, job: Job) -> Status:
         """Observe a job once; the free read is retried on transient errors.
@@ -288,10 +265,26 @@ class Client:
         timeout: Seconds | None = None,
         watch: Watcher | None = None,
     ) -> Result:
-        """Submit and wait. See `submit` and `wait`."""
-        slot = self.config.defaults.wait_for_slot
-        job = self.submit(request, via=via, key=key, max_usd=max_usd, wait_for_slot=slot)
-        return self.wait(job, timeout=timeout, watch=watch)
+        """Choose, submit and wait; behind a route, fall back where nothing was bought.
+
+        See `submit` and `wait`. `Result.path` names the targets that were tried.
+        """
+        wish = Wish(
+            via=via,
+            key=key,
+            max_usd=None if max_usd is None else Decimal(max_usd),
+            wait_for_slot=self.config.defaults.wait_for_slot,
+        )
+        order = self._desk.order(request, wish)
+        job = order.job
+        while True:
+            try:
+                return self.wait(job, timeout=timeout, watch=watch)
+            except tuple(STATE_ERRORS.values()) as error:
+                if order.buyer is None:
+                    raise
+                order.buyer.ended(job, error)  # raises unless the route pays for another try
+                job = order.buyer.buy()
 
     def download(self, result: Result, path: Path | str, *, overwrite: bool = False) -> Path:
         """Fetch a result's main file; an expired address is asked for anew.
@@ -354,22 +347,15 @@ class Client:
 
     # Inside.
 
-    def _target(self, via: str | None) -> _Target:
-        if via is None:
-            if not self.config.accounts:
-                names = " or ".join(f"{name.upper()}_API_KEY" for name in registry.names())
-                raise ConfigError(f"no account is configured: set {names or 'a key'}")
-            via = next(iter(self.config.accounts))
-        account, _, model = via.partition("/")
-        return _Target(account, model or None, self.account(account))
-
     def _submitter(self, account: str) -> Submitter:
+        settings = self.config.account(account).settings
         return Submitter(
             self.account(account),
             self._journal,
             self._sleep,
             self._clock,
-            window=self.config.account(account).settings.reconcile_window,
+            window=settings.reconcile_window,
+            slots=settings.max_concurrent,
         )
 
     def _provider_of(self, job: Job) -> Provider:
@@ -394,44 +380,19 @@ class Client:
         return status
 
     def _with_cost(self, result: Result) -> Result:
-        """Let the quote stand in, marked as assumed, where the vendor does not say the cost."""
-        if result.cost is not None:
+        """Add what the journal knows: the path taken, and an assumed cost where none was told.
+
+        Where the vendor does not say the cost, the quote stands in and is marked as assumed.
+        """
+        entry = self._journal.get(result.job.key)
+        if entry is None:
             return result
-        try:
-            quote = self._journal.entry(result.job.key).quote
-        except InvalidRequest:
-            quote = None
-        if quote is None or quote.likely is None:
+        result = attrs.evolve(result, path=entry.path)
+        quote = entry.quote
+        if result.cost is not None or quote is None or quote.likely is None:
             return result
         cost = Cost(quote.likely, quote.unit, quote.usd_likely, CostBasis.ASSUMED)
         return attrs.evolve(result, cost=cost)
-
-
-@attrs.frozen
-class _Target:
-    account: str
-    model: str | None
-    provider: Provider
-
-    def offer(self, request: Request) -> offering.Offer:
-        """Return the row that this target means for a request.
-
-        Raises:
-            Unsupported: There is none.
-            InvalidRequest: The request refers to a video that another account made.
-        """
-        for name, value in request.media().items():
-            made = value.job if isinstance(value, Generated) else None
-            if isinstance(made, Job) and made.fingerprint != self.provider.fingerprint:
-                raise InvalidRequest(
-                    f"{name}: job {made.id} was made by {made.provider} account {made.account!r}; "
-                    f"{self.account!r} cannot refer to it",
-                    field=name,
-                    value=made.id,
-                    limit="a job of the same account, or its downloaded file",
-                )
-        target = self.account + (f"/{self.model}" if self.model else "")
-        return offering.pick(self.provider.offers, request.operation, self.model, target=target)
 
 
 @contextmanager
@@ -447,15 +408,6 @@ def _about(job: Job) -> Iterator[None]:
             error.billed = Billed.UNKNOWN
         error.fill(job=job, provider=job.provider, account=job.account)
         raise
-
-
-def _within(quote: Quote | None, max_usd: Decimal) -> None:
-    high = None if quote is None else quote.usd_high
-    if high is None:
-        why = "; ".join(quote.notes) if quote else "no price is known"
-        raise BudgetExceeded(f"the price is unknown ({why}), and max_usd is {max_usd} USD")
-    if high > max_usd:
-        raise BudgetExceeded(f"the quote's high of {high} USD exceeds max_usd of {max_usd} USD")
 
 
 def _doubtful(job: Job, doubt: Doubt, status: Status) -> MotionKitError:

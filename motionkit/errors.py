@@ -68,6 +68,8 @@ class MotionKitError(Exception):
         job: The job in question, when there is one.
         raw: The vendor's raw answer, keys masked.
         stale: Whether a reference to an upload was refused: the vendor no longer keeps it.
+
+    Behind a route, `decision` tells row by row what became of each target.
     """
 
     default_hint: ClassVar[str | None] = None
@@ -98,6 +100,7 @@ class MotionKitError(Exception):
         self.job = job
         self.raw = redact_data(raw)
         self.stale = stale
+        self.decision: tuple[Mapping[str, Any], ...] = ()
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -110,22 +110,37 @@ class Journal:
                 hint="take the budget away, or name a target with a known price",
             )
         for limit, since in purchase.budgets:
-            held = sum(
-                (
-                    _held(row)
-                    for row in db.execute(
-                        "SELECT cost, reserved FROM purchases"
-                        " WHERE route=? AND created>=? AND state<>? AND key<>?",
-                        (purchase.route, since, KeyState.REFUSED.value, purchase.key),
-                    )
-                ),
-                Decimal(0),
-            )
+            held = self._sum_held(db, purchase.route, since, apart_from=purchase.key)
             if held + wanted > limit:
                 raise BudgetExceeded(
                     f"route {purchase.route!r} has spent or holds {held} of {limit} USD; "
                     f"this may cost {wanted} USD"
                 )
+
+    def held(self, route: str, since: float) -> Decimal:
+        """Return the US dollars that a route has spent or holds since then (epoch seconds)."""
+        with self._store.reading() as db:
+            return self._sum_held(db, route, since)
+
+    def _sum_held(
+        self, db: sqlite3.Connection, route: str | None, since: float, *, apart_from: str = ""
+    ) -> Decimal:
+        rows = db.execute(
+            "SELECT cost, reserved FROM purchases"
+            " WHERE route=? AND created>=? AND state<>? AND key<>?",
+            (route, since, KeyState.REFUSED.value, apart_from),
+        )
+        return sum((_held(row) for row in rows), Decimal(0))
+
+    def running(self, fingerprint: str) -> list[Entry]:
+        """Return the purchases of an account whose jobs are under way, as far as we know."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                "SELECT DISTINCT p.* FROM purchases p JOIN attempts a ON a.key=p.key"
+                " WHERE a.fingerprint=? AND a.vendor_id IS NOT NULL AND p.state IN (?,?,?)",
+                (fingerprint, State.QUEUED.value, State.RUNNING.value, State.UNKNOWN.value),
+            ).fetchall()
+            return [self._entry(row) for row in rows]
 
     def intend_again(
         self, purchase: Purchase, attempt_id: str, submission: Submission, fingerprint: str
@@ -470,6 +485,8 @@ def _entry(row: sqlite3.Row, attempts: list[sqlite3.Row]) -> Entry:
         created=row["created"],
         updated=row["updated"],
         attempts=tuple(_attempt(attempt) for attempt in attempts),
+        finished=row["finished"],
+        decision=tuple(json.loads(row["decision"] or "[]")),
     )
 
 

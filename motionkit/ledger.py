@@ -104,6 +104,14 @@ class Entry:
         """The job that was bought, if any."""
         return next((a.job for a in reversed(self.attempts) if a.job), None)
 
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The targets that were tried, in order; the last one took it."""
+        tried = [row["target"] for row in self.decision if row["verdict"] in {"failed", "chosen"}]
+        if not tried and self.job is not None:
+            tried = [f"{self.job.account}/{self.job.model}"]
+        return tuple(tried)
+
     def stalled(self, now: float) -> bool:
         """Tell whether a job runs far longer than usual; the vendor may have forgotten it.
 

@@ -171,6 +171,7 @@ class Result:
         outputs: The files, the main one first.
         cost: What it did cost; None when the vendor says nothing and nothing was quoted.
         seconds: From submit to the end as far as we saw it.
+        path: The targets that were tried, in order; the last one gave the result.
         raw: The vendor's answer.
     """
 
@@ -178,6 +179,7 @@ class Result:
     outputs: tuple[Output, ...]
     cost: Cost | None = None
     seconds: float | None = None
+    path: tuple[str, ...] = ()
     raw: Any = attrs.field(default=None, repr=False, eq=False)
 
     @property

@@ -94,6 +94,7 @@ class Submitter:
         clock: Monotonic seconds; tests give their own.
         now: Epoch seconds; what the journal's moments are compared with.
         window: Seconds for which a vendor's history is asked.
+        slots: How many jobs the account runs at once; None when nobody said.
     """
 
     provider: Provider
@@ -102,6 +103,7 @@ class Submitter:
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     window: float = 60.0
+    slots: int | None = None
 
     def buy(
         self,

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from motionkit import codec, offers, registry
+from motionkit import codec, registry
 from motionkit.cli.delivery import interrupted
 from motionkit.cli.options import Buying
 from motionkit.cli.show import Screen
@@ -26,12 +26,13 @@ from motionkit.cli.words import (
     short,
     standing,
 )
-from motionkit.client import Client, Explanation
+from motionkit.client import Client
 from motionkit.errors import InvalidRequest, SubmitUncertain
 from motionkit.ledger import Entry
 from motionkit.model import Job, KeyState, utcnow
 from motionkit.money import Quote
 from motionkit.operations import Request
+from motionkit.orders import Explanation
 from motionkit.redaction import redact, redact_data
 
 ASK_ABOVE = Decimal(5)
@@ -103,7 +104,9 @@ def buy(
             field="new",
         )
     explanation = client.explain(request, via=options.via)
-    earlier = None if options.new else _bought_before(client, request, options, explanation)
+    earlier = (
+        None if options.new else client.bought_before(request, via=options.via, key=options.key)
+    )
     if earlier is not None and _goes_on(screen, earlier, options):
         with settled_on_interrupt(client, earlier.key), screen.busy("settling"):
             return client.jobs.resume(earlier)
@@ -123,16 +126,6 @@ def buy(
         )
     screen.fact("bought", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
     return job
-
-
-def _bought_before(
-    client: Client, request: Request, options: Buying, explanation: Explanation
-) -> Entry | None:
-    """Return the purchase that the same command made, while something of it is owed."""
-    via = options.via or explanation.target.partition("/")[0]
-    fingerprint = request.fingerprint(offers.inspect(request), via)
-    entry = client.jobs.known(options.key, fingerprint, again=options.key is not None)
-    return None if entry is None or entry.state is KeyState.REFUSED else entry
 
 
 def _entry(client: Client, key: str) -> Entry | None:

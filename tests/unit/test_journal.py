@@ -809,11 +809,9 @@ def test_twenty_processes_share_one_budget(path: Path) -> None:
     for worker in workers:
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
-    said = []
     for worker in workers:
         assert worker.stdin is not None
         worker.stdin.write("\n")
         worker.stdin.flush()
-    for worker in workers:
-        said.append(worker.communicate()[0].strip())
+    said = [worker.communicate()[0].strip() for worker in workers]
     assert sorted(said) == ["bought"] * 12 + ["refused"] * 8

@@ -1,0 +1,173 @@
+"""What each target would cost, take and deliver, side by side, before anything is paid."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import attrs
+
+from motionkit import offers as offering
+from motionkit import stats
+from motionkit.errors import InvalidRequest, MotionKitError
+from motionkit.ledger import Entry
+from motionkit.media import Facts
+from motionkit.money import Balance, Quote
+from motionkit.offers import Offer
+from motionkit.operations import Request
+from motionkit.provider import Provider
+
+OLD_AFTER = dt.timedelta(days=90)
+"""A price that was read longer ago is flagged."""
+_WORKERS = 16
+
+
+@attrs.frozen
+class Row:
+    """One target's answer to a request.
+
+    Attributes:
+        target: ``account/model``.
+        quote: What it is expected to cost; None when unknown.
+        listed: What the offer alone would say.
+        seconds: How long a job should take.
+        p90: The seconds that nine of ten past jobs stayed under; None without past jobs.
+        quality: What quality will be delivered.
+        clip_seconds: The length of the clip whose seconds are billed.
+        problem: Why the target cannot do it; None when it can.
+        warnings: What the user should know before paying.
+        balance: What the account holds; None when it was not or could not be asked.
+        suffices: Whether that covers the quote's high; None when it cannot be told.
+        error: Why the account did not answer.
+        old: Whether the price was read more than 90 days ago.
+    """
+
+    target: str
+    quote: Quote | None = None
+    listed: Quote | None = None
+    seconds: float | None = None
+    p90: float | None = None
+    quality: str | None = None
+    clip_seconds: float | None = None
+    problem: InvalidRequest | None = None
+    warnings: tuple[str, ...] = ()
+    balance: Balance | None = None
+    suffices: bool | None = None
+    error: MotionKitError | None = None
+    old: bool = False
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self.target.partition("/")[0]
+
+
+Past = Mapping[stats.OfferKey, stats.Stats]
+
+
+def past_of(entries: Sequence[Entry]) -> Past:
+    """Return what the journal's finished purchases tell of each offer."""
+    return stats.summarise(_observation(entry) for entry in entries if entry.job is not None)
+
+
+def _observation(entry: Entry) -> stats.Observation:
+    attempt = next(a for a in reversed(entry.attempts) if a.job is not None)
+    job, sent = attempt.job, attempt.submission
+    if job is None or entry.finished is None:
+        raise ValueError(f"{entry.key} has not finished")
+    return stats.Observation(
+        offer=stats.OfferKey(job.provider, job.operation, job.model, sent.quality),
+        ended=entry.finished,
+        succeeded=True,
+        clip_seconds=sent.clip_seconds,
+        cost=entry.cost,
+        seconds=entry.finished - job.submitted_at.timestamp(),
+    )
+
+
+def assess(
+    request: Request,
+    offer: Offer,
+    provider: Provider,
+    facts: Mapping[str, Facts],
+    past: Past,
+) -> Row:
+    """Say what one offer would do with a request; nothing is sent.
+
+    Args:
+        request: What is wanted.
+        offer: The row.
+        provider: The account's adapter.
+        facts: What is known of the media.
+        past: From `past_of`.
+    """
+    target = f"{provider.account}/{offer.model}"
+    try:
+        fitted = offering.fit(request, offer, facts)
+    except InvalidRequest as error:
+        return Row(target, problem=error)
+    listed = offering.quote(fitted, provider.rates)
+    key = stats.OfferKey(provider.name, offer.operation, offer.model, fitted.quality)
+    seen = past.get(key)
+    by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)
+    quote = stats.observed_quote(
+        listed,
+        seen,
+        per_second=by_second,
+        seconds=fitted.clip_seconds,
+        rates=provider.rates,
+    )
+    today = dt.datetime.now(dt.UTC).date()
+    return Row(
+        target,
+        quote=quote,
+        listed=listed,
+        seconds=stats.expected_seconds(offer.expected_seconds, seen),
+        p90=seen.durations.p90 if seen is not None and seen.durations else None,
+        quality=fitted.quality,
+        clip_seconds=fitted.clip_seconds,
+        warnings=fitted.warnings,
+        old=quote is not None and quote.as_of is not None and today - quote.as_of > OLD_AFTER,
+    )
+
+
+def with_balances(rows: Sequence[Row], ask: Callable[[str], Balance]) -> list[Row]:
+    """Ask every account for its balance, once each and at the same time.
+
+    Args:
+        rows: The targets.
+        ask: Returns an account's balance.
+
+    Returns:
+        The rows; a dead account's rows carry its error.
+    """
+    accounts = list(dict.fromkeys(row.account for row in rows))
+
+    def answer(account: str) -> Balance | MotionKitError:
+        try:
+            return ask(account)
+        except MotionKitError as error:
+            return error
+
+    with ThreadPoolExecutor(min(_WORKERS, max(1, len(accounts)))) as pool:
+        answers = dict(zip(accounts, pool.map(answer, accounts), strict=True))
+    return [_with_balance(row, answers[row.account]) for row in rows]
+
+
+def _with_balance(row: Row, answer: Balance | MotionKitError) -> Row:
+    if isinstance(answer, MotionKitError):
+        return attrs.evolve(row, error=answer)
+    high = None if row.quote is None else row.quote.usd_high
+    suffices = None if high is None or answer.usd is None else answer.usd >= high
+    return attrs.evolve(row, balance=answer, suffices=suffices)
+
+
+def ordered(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that can do it first, cheapest first, unknown prices after known ones."""
+
+    def rank(row: Row) -> tuple[bool, bool, float]:
+        likely = None if row.quote is None else row.quote.usd_likely
+        return row.problem is not None, likely is None, float(likely or 0)
+
+    return sorted(rows, key=rank)

@@ -1,0 +1,330 @@
+"""From a request and a word to a purchase: which target or route is meant, and buying there."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+
+from motionkit import compare, registry, routed
+from motionkit import offers as offering
+from motionkit.config import Config
+from motionkit.decisions import Stop
+from motionkit.errors import BudgetExceeded, ConfigError, InvalidRequest
+from motionkit.jobs import Jobs
+from motionkit.journal import Journal
+from motionkit.ledger import Entry, KeyTaken, Purchase
+from motionkit.media import Facts, Generated
+from motionkit.model import Call, Job, KeyState
+from motionkit.money import Quote
+from motionkit.operations import Request
+from motionkit.provider import Provider
+from motionkit.routes import DEFAULT_ROUTE, Route
+from motionkit.submission import Submitter
+
+PAST = 2000
+"""Finished purchases that statistics look back on."""
+
+
+@attrs.frozen
+class Explanation:
+    """What a request would do, before anything is sent.
+
+    Attributes:
+        target: Account and model.
+        calls: The HTTP requests in order; keys left out, placeholders for uploads.
+        urls: The whole URL of each call.
+        quote: What it is expected to cost; None when no price is known.
+        warnings: What the user should know before paying.
+    """
+
+    target: str
+    calls: tuple[Call, ...]
+    urls: tuple[str, ...]
+    quote: Quote | None
+    warnings: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Wish:
+    """How a request is to be bought; see `Client.submit`."""
+
+    via: str | None = None
+    key: str | None = None
+    again: bool | None = None
+    max_usd: Decimal | None = None
+    out: Path | None = None
+    wait_for_slot: float = 0.0
+
+    @property
+    def buys_again(self) -> bool:
+        """Whether to buy although an identical request is open; a key of one's own means it."""
+        return self.key is not None if self.again is None else self.again
+
+
+@attrs.frozen
+class Order:
+    """What buying led to: a job, and the buyer who could try again behind a route."""
+
+    job: Job
+    buyer: routed.Buyer | None = None
+
+
+@attrs.frozen
+class Target:
+    """One account, and the model that was named, if any."""
+
+    account: str
+    model: str | None
+    provider: Provider
+
+    def offer(self, request: Request) -> offering.Offer:
+        """Return the row that this target means for a request.
+
+        Raises:
+            Unsupported: There is none.
+            InvalidRequest: The request refers to a video that another account made.
+        """
+        for name, value in request.media().items():
+            made = value.job if isinstance(value, Generated) else None
+            if isinstance(made, Job) and made.fingerprint != self.provider.fingerprint:
+                raise InvalidRequest(
+                    f"{name}: job {made.id} was made by {made.provider} account {made.account!r}; "
+                    f"{self.account!r} cannot refer to it",
+                    field=name,
+                    value=made.id,
+                    limit="a job of the same account, or its downloaded file",
+                )
+        target = self.account + (f"/{self.model}" if self.model else "")
+        return offering.pick(self.provider.offers, request.operation, self.model, target=target)
+
+
+@attrs.frozen
+class Desk:
+    """Where purchases are made.
+
+    Attributes:
+        config: The accounts and routes.
+        journal: Where everything is kept.
+        jobs: The journal's face.
+        account: Returns an account's adapter.
+        submitter: Returns an account's submitter.
+        sleep: How to wait.
+    """
+
+    config: Config
+    journal: Journal
+    jobs: Jobs
+    account: Callable[[str], Provider]
+    submitter: Callable[[str], Submitter]
+    sleep: Callable[[float], None]
+
+    # What is meant.
+
+    def route(self, via: str | None) -> Route | None:
+        """Return the route that a word means; None when it means a target.
+
+        Raises:
+            ConfigError: It is neither, or nothing is configured.
+        """
+        if via is not None:
+            return self.config.route(via)
+        if not self.config.accounts:
+            names = " or ".join(f"{name.upper()}_API_KEY" for name in registry.names())
+            raise ConfigError(f"no account is configured: set {names or 'a key'}")
+        route = self.config.routes.get(DEFAULT_ROUTE)
+        if route is not None and route == Route(name=DEFAULT_ROUTE, targets=route.targets[:1]):
+            return None  # one account and no rules: a target like any other
+        return route
+
+    def named(self, via: str | None) -> str:
+        """Return the word under which a purchase is remembered."""
+        if via is not None:
+            return via
+        route = self.route(None)
+        return next(iter(self.config.accounts)) if route is None else route.name
+
+    def target(self, via: str) -> Target:
+        """Return one target.
+
+        Raises:
+            ConfigError: There is no such account, or it has no key.
+        """
+        account, _, model = via.partition("/")
+        return Target(account, model or None, self.account(account))
+
+    def chosen(self, request: Request, via: str | None) -> tuple[Target, offering.Offer]:
+        """Return what would be tried first now; nothing is asked of any vendor.
+
+        Raises:
+            MotionKitError: No target can take the request.
+        """
+        route = self.route(via)
+        if route is None:
+            target = self.target(self.named(via))
+            return target, target.offer(request)
+        buyer = self._buyer(route, request, Wish(via=via), offering.inspect(request))
+        action = buyer.preview().action
+        if isinstance(action, Stop):
+            raise buyer.refused(action)
+        target = self.target(action.target)
+        return target, target.offer(request)
+
+    # Before paying.
+
+    def explain(self, request: Request, via: str | None) -> Explanation:
+        """Return the exact HTTP requests of a submit, and the quote."""
+        target, offer = self.chosen(request, via)
+        submission = target.provider.prepare(request, offer, dry=True)
+        return Explanation(
+            f"{target.account}/{offer.model}",
+            submission.calls,
+            tuple(target.provider.url(call) for call in submission.calls),
+            self._assessed(target, offer, request, offering.inspect(request)).quote,
+            submission.warnings,
+        )
+
+    def quote(self, request: Request, via: str | None) -> Quote | None:
+        """Return what a request is expected to cost; None when no price is known."""
+        target, offer = self.chosen(request, via)
+        row = self._assessed(target, offer, request, offering.inspect(request))
+        if row.problem is not None:
+            raise row.problem
+        return row.quote
+
+    def rows(self, request: Request, via: str | None) -> list[compare.Row]:
+        """Return a row per target that a word means; None means every offer of every account."""
+        facts = offering.inspect(request)
+        names = self._every(request) if via is None else self._named(via)
+        return [place.row for place in self._places(names, request, facts)]
+
+    def _every(self, request: Request) -> list[str]:
+        names = []
+        for account in self.config.accounts:
+            try:
+                provider = self.account(account)
+            except ConfigError:
+                names.append(account)  # its row says why
+                continue
+            names += [
+                f"{account}/{offer.model}"
+                for offer in provider.offers
+                if offer.operation == request.operation
+            ]
+        return names
+
+    def _named(self, via: str) -> Sequence[str]:
+        route = self.route(via)
+        return [via] if route is None else route.targets
+
+    def _assessed(
+        self,
+        target: Target,
+        offer: offering.Offer,
+        request: Request,
+        facts: Mapping[str, Facts],
+    ) -> compare.Row:
+        past = compare.past_of(self.journal.succeeded(PAST))
+        return compare.assess(request, offer, target.provider, facts, past)
+
+    def _places(
+        self, names: Sequence[str], request: Request, facts: Mapping[str, Facts]
+    ) -> list[routed.Place]:
+        past = compare.past_of(self.journal.succeeded(PAST))
+        places = []
+        for name in names:
+            try:
+                target = self.target(name)
+                offer = target.offer(request)
+            except InvalidRequest as error:
+                places.append(routed.Place(name, None, None, compare.Row(name, problem=error)))
+            except ConfigError as error:
+                places.append(routed.Place(name, None, None, compare.Row(name, error=error)))
+            else:
+                row = compare.assess(request, offer, target.provider, facts, past)
+                submitter = self.submitter(target.account)
+                places.append(routed.Place(name, submitter, offer, row))
+        return places
+
+    # Paying.
+
+    def known(self, request: Request, wish: Wish) -> tuple[Entry | None, str]:
+        """Return the purchase that a wish continues, if any, and the request's fingerprint.
+
+        Raises:
+            InvalidRequest: The key names another request, or a medium cannot be read.
+        """
+        fingerprint = request.fingerprint(offering.inspect(request), self.named(wish.via))
+        return self.jobs.known(wish.key, fingerprint, again=wish.buys_again), fingerprint
+
+    def order(self, request: Request, wish: Wish) -> Order:
+        """Buy, or go on with what was bought before.
+
+        Raises:
+            SubmitUncertain: It may have arrived; nothing will be sent again by itself.
+            MotionKitError: With ``billed=NO``: nothing was bought.
+        """
+        route = self.route(wish.via)
+        known, fingerprint = self.known(request, wish)
+        if known is not None and known.state is not KeyState.REFUSED:
+            return Order(self.jobs.resume(known))
+        purchase = Purchase(
+            key=wish.key or str(uuid.uuid4()),
+            request=fingerprint,
+            via=self.named(wish.via),
+            description=request.describe(),
+            out=None if wish.out is None else str(wish.out.absolute()),
+            again=wish.buys_again,
+        )
+        facts = offering.inspect(request)
+        if route is not None:
+            buyer = self._buyer(route, request, wish, facts, purchase)
+            return Order(buyer.buy(), buyer)
+        target = self.target(self.named(wish.via))
+        offer = target.offer(request)
+        row = self._assessed(target, offer, request, facts)
+        if row.problem is not None:
+            raise row.problem
+        if wish.max_usd is not None:
+            _within(row.quote, wish.max_usd)
+        try:
+            job = self.submitter(target.account).buy(
+                attrs.evolve(purchase, quote=row.quote),
+                lambda: target.provider.prepare(request, offer),
+                earlier=known,
+                wait_for_slot=wish.wait_for_slot,
+            )
+        except KeyTaken as taken:  # another process was faster
+            job = self.jobs.resume(taken.entry)
+        return Order(job)
+
+    def _buyer(
+        self,
+        route: Route,
+        request: Request,
+        wish: Wish,
+        facts: Mapping[str, Facts],
+        purchase: Purchase | None = None,
+    ) -> routed.Buyer:
+        caps = [cap for cap in (route.max_usd, wish.max_usd) if cap is not None]
+        made = purchase or Purchase(key="", request="", via=route.name, description={})
+        return routed.Buyer(
+            attrs.evolve(route, max_usd=min(caps) if caps else None),
+            self._places(route.targets, request, facts),
+            request,
+            attrs.evolve(made, route=route.name, budgets=routed.budgets(route)),
+            self.journal,
+            self.sleep,
+        )
+
+
+def _within(quote: Quote | None, max_usd: Decimal) -> None:
+    high = None if quote is None else quote.usd_high
+    if high is None:
+        why = "; ".join(quote.notes) if quote else "no price is known"
+        raise BudgetExceeded(f"the price is unknown ({why}), and max_usd is {max_usd} USD")
+    if high > max_usd:
+        raise BudgetExceeded(f"the quote's high of {high} USD exceeds max_usd of {max_usd} USD")

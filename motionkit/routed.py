@@ -1,0 +1,325 @@
+"""Buy through a route: gather the facts, ask the router, make the attempt, write down why.
+
+The router decides and does nothing; this does and decides nothing. A free call goes to the account
+right before the paid one, so that an outage is met there, where nothing can have been bought.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from motionkit import codec, compare, cooldown, decisions, routing
+from motionkit.decisions import Choose, Reason, Row, Stage, Stop, Tried, Try, Wait
+from motionkit.errors import (
+    Billed,
+    InvalidRequest,
+    MotionKitError,
+    NoTargetLeft,
+    SubmitUncertain,
+)
+from motionkit.journal import Journal
+from motionkit.ledger import KeyTaken, Purchase
+from motionkit.model import Job
+from motionkit.money import Balance
+from motionkit.offers import Offer
+from motionkit.operations import Request
+from motionkit.routes import Route
+from motionkit.submission import Submitter
+
+PERIODS: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
+    "day": lambda now: now.replace(hour=0, minute=0, second=0, microsecond=0),
+    "week": lambda now: _midnight(now) - dt.timedelta(days=now.weekday()),
+    "month": lambda now: _midnight(now).replace(day=1),
+    "total": lambda _: dt.datetime.fromtimestamp(0, dt.UTC),
+}
+"""Since when a budget's period counts, in UTC."""
+
+
+def _midnight(now: dt.datetime) -> dt.datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def budgets(route: Route) -> tuple[tuple[Decimal, float], ...]:
+    """Return a route's budgets: US dollars, and the epoch second since which they count."""
+    now = dt.datetime.now(dt.UTC)
+    return tuple(
+        (limit, PERIODS[period](now).timestamp()) for period, limit in route.budget_usd.items()
+    )
+
+
+@attrs.frozen
+class Place:
+    """One target of a route, with what is known of it.
+
+    Attributes:
+        target: As the route names it.
+        submitter: Of its account; None when the account cannot be used.
+        offer: What it would buy.
+        row: What it would cost and deliver.
+    """
+
+    target: str
+    submitter: Submitter | None
+    offer: Offer | None
+    row: compare.Row
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self.target.partition("/")[0]
+
+
+@attrs.define
+class Buyer:
+    """One purchase through one route.
+
+    Attributes:
+        route: The rules.
+        places: Its targets, in its order.
+        request: What is wanted.
+        purchase: What to write ahead; its quote is the chosen target's.
+        journal: Where everything is kept.
+        sleep: How to wait; tests give their own.
+        now: Epoch seconds; tests give their own.
+        tried: The attempts so far.
+        record: Why which target was taken, row by row.
+    """
+
+    route: Route
+    places: Sequence[Place]
+    request: Request
+    purchase: Purchase
+    journal: Journal
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.time
+    tried: list[Tried] = attrs.field(factory=list)
+    record: tuple[Row, ...] = ()
+    _errors: list[MotionKitError] = attrs.field(factory=list)
+    _waited: dict[str, float] = attrs.field(factory=dict)
+    _balances: dict[str, Balance] = attrs.field(factory=dict)
+
+    @property
+    def rules(self) -> decisions.Rules:
+        """The route's rules as the router takes them."""
+        route = self.route
+        return decisions.Rules(
+            choose=Choose(route.choose),
+            max_usd=route.max_usd,
+            wait_for_slot=route.wait_for_slot,
+            fall_back_on=route.fall_back_on,
+            paid_retries=route.paid_retries,
+        )
+
+    def preview(self) -> decisions.Decision:
+        """Return what the router would do now; nothing is asked of any vendor."""
+        return routing.decide(
+            self.rules,
+            [self._candidate(place) for place in self.places],
+            self.tried,
+            now=self.now(),
+            budget_left=self._budget_left(),
+        )
+
+    def buy(self) -> Job:
+        """Try targets in the router's order until one accepts.
+
+        Raises:
+            SubmitUncertain: One may have accepted; nothing else is tried.
+            NoTargetLeft: Every target was tried or ruled out; it carries each attempt's error.
+            MotionKitError: What the route does not fall back on.
+        """
+        while True:
+            decision = self.preview()
+            self.record = decisions.follow(self.record, decision)
+            action = decision.action
+            if isinstance(action, Wait):
+                self.sleep(action.seconds)
+                self._waited[action.target] = self._waited.get(action.target, 0.0) + action.seconds
+            elif isinstance(action, Stop):
+                self._write()
+                raise self.refused(action)
+            else:
+                job = self._try(action)
+                if job is not None:
+                    return job
+
+    def ended(self, job: Job, error: MotionKitError) -> None:
+        """Take note of how a job that was bought here went wrong.
+
+        Raises:
+            MotionKitError: The route does not pay for another try.
+        """
+        self.tried.pop()  # the submit that went well is now this job's end
+        self._note(self._place_of(job), Stage.WAIT, error)
+        decision = self.preview()
+        self.record = decisions.follow(self.record, decision)
+        self._write()
+        if isinstance(decision.action, Stop):
+            raise error
+        self.purchase = attrs.evolve(
+            self.purchase, key=f"{self.purchase.key}~{len(self.tried) + 1}", again=True
+        )
+
+    def _try(self, action: Try) -> Job | None:
+        place = next(place for place in self.places if place.target == action.target)
+        if place.submitter is None or place.offer is None or not self._claim(place, action):
+            return None
+        stage = Stage.PREPARE
+        provider, submitter = place.submitter.provider, place.submitter
+        try:
+            submission = provider.prepare(self.request, place.offer)
+            stage = Stage.CANARY
+            if self._learn(place, provider.balance()):
+                return None  # it cannot pay: the router knows now
+            stage = Stage.SUBMIT
+            earlier = self.journal.get(self.purchase.key)
+            purchase = attrs.evolve(self.purchase, quote=place.row.quote)
+            job = submitter.buy(purchase, lambda: submission, earlier=earlier)
+        except KeyTaken as taken:  # another process was faster
+            return submitter.settle(taken.entry)
+        except MotionKitError as error:
+            self._note(place, stage, error)
+            return None
+        self.tried.append(
+            Tried(target=place.target, stage=stage, at=self.now(), quote=place.row.quote)
+        )
+        self.record = decisions.follow(self.record, self.preview())
+        for cause in cooldown.CAUSES:
+            self.journal.caches.put_cooldown(place.account, cause, None)
+        self._write()
+        return job
+
+    def _learn(self, place: Place, balance: Balance) -> bool:
+        """Keep a balance; tell whether it shows for the first time that it does not suffice."""
+        before = self._balances.get(place.account)
+        self._balances[place.account] = balance
+        short = decisions.suffices(balance, place.row.quote) is False
+        return short and before != balance
+
+    def _note(self, place: Place, stage: Stage, error: MotionKitError) -> None:
+        self._errors.append(error)
+        now = self.now()
+        self.tried.append(
+            Tried(
+                target=place.target,
+                stage=stage,
+                at=now,
+                error=type(error),
+                billed=error.billed,
+                maybe_arrived=isinstance(error, SubmitUncertain),
+                retry_after=error.retry_after,
+                quote=place.row.quote,
+            )
+        )
+        cause = cooldown.cause_of(type(error))
+        if cause is not None and error.billed is Billed.NO:
+            known = self._breakers(place.account).get(cause)
+            tripped = cooldown.trip(known, cause, now=now, retry_after=error.retry_after)
+            self._keep(place.account, tripped)
+
+    def _claim(self, place: Place, action: Try) -> bool:
+        """Claim the probes that this try makes; False when another process was faster."""
+        for cause in action.probes:
+            known = self._breakers(place.account).get(cause)
+            claimed = None if known is None else cooldown.claim(known, now=self.now())
+            if known is None or claimed is None:
+                return False
+            if not self.journal.caches.swap_cooldown(
+                place.account, cause, codec.unstructure(known), codec.unstructure(claimed)
+            ):
+                return False
+        return True
+
+    def _candidate(self, place: Place) -> decisions.Candidate:
+        row = place.row
+        problem = row.problem or row.error
+        balance = self._balances.get(place.account)
+        return decisions.Candidate(
+            target=place.target,
+            problem=problem.message if problem else None,
+            quote=row.quote,
+            expected_seconds=row.seconds,
+            suffices=decisions.suffices(balance, row.quote),
+            breakers=tuple(self._breakers(place.account).values()),
+            busy=self._full(place),
+            waited=self._waited.get(place.target, 0.0),
+        )
+
+    def _full(self, place: Place) -> bool:
+        """Tell whether the journal's running jobs take all slots that the account has."""
+        if place.submitter is None or place.submitter.slots is None:
+            return False
+        running = self.journal.running(place.submitter.provider.fingerprint)
+        now = self.now()
+        return sum(not entry.stalled(now) for entry in running) >= place.submitter.slots
+
+    def _breakers(self, account: str) -> dict[str, cooldown.Breaker]:
+        kept = self.journal.caches.cooldowns()
+        return {
+            cause: codec.structure(dict(state), cooldown.Breaker)
+            for (name, cause), state in kept.items()
+            if name == account
+        }
+
+    def _keep(self, account: str, breaker: cooldown.Breaker) -> None:
+        state: Mapping[str, Any] = codec.unstructure(breaker)
+        self.journal.caches.put_cooldown(account, breaker.cause, state)
+
+    def _budget_left(self) -> Decimal | None:
+        if not self.purchase.budgets:
+            return None
+        return min(
+            limit - self.journal.held(self.route.name, since)
+            for limit, since in self.purchase.budgets
+        )
+
+    def _place_of(self, job: Job) -> Place:
+        where = f"{job.account}/{job.model}"
+        return next(place for place in self.places if place.row.target == where)
+
+    def refused(self, stop: Stop) -> MotionKitError:
+        """Return what to raise when nothing more is tried."""
+        if stop.attempt is not None:
+            error = self._errors[stop.attempt]
+        elif len(self.places) == 1 and self.places[0].row.problem is not None:
+            error = self.places[0].row.problem
+        else:
+            told = self.record or self.preview().rows
+            kind = stop.error or NoTargetLeft
+            text = "; ".join(f"{row.target}: {self._why(row)}" for row in told)
+            if len(self.places) > 1:
+                text = f"route {self.route.name!r}: {stop.reason.sentence} {text}"
+            attempts = tuple(self._errors) or tuple(
+                place.row.problem for place in self.places if place.row.problem is not None
+            )
+            if issubclass(kind, NoTargetLeft):
+                error = kind(text, attempts=attempts)
+            elif issubclass(kind, InvalidRequest) and len(attempts) == 1:
+                error = attempts[0]
+            else:
+                error = kind(text)
+        error.decision = tuple(self.told())
+        return error
+
+    def _why(self, row: Row) -> str:
+        """Say a row's reason with its numbers, where it has some."""
+        quote, cap = row.quote, self.route.max_usd
+        if row.reason is Reason.PRICE_ABOVE_MAX and quote is not None:
+            return f"the quote's high of {quote.usd_high} USD exceeds max_usd of {cap} USD"
+        if row.reason is Reason.PRICE_UNKNOWN_UNDER_CAP:
+            notes = "; ".join(quote.notes) if quote else "no price is known"
+            return f"the price is unknown ({notes}), and there is a cap to keep"
+        return row.note or row.reason.sentence
+
+    def told(self) -> list[Mapping[str, Any]]:
+        """Return the record as JSON-able rows, each with its reason's sentence."""
+        return [{**codec.unstructure(row), "sentence": row.reason.sentence} for row in self.record]
+
+    def _write(self) -> None:
+        self.journal.decided(self.purchase.key, self.told())
