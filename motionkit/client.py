@@ -17,6 +17,7 @@ from typing import Self
 import attrs
 
 from motionkit import config as configuration
+from motionkit import download as fetching
 from motionkit import registry, retry, schedule, transfer
 from motionkit.compare import Row, ordered, with_balances
 from motionkit.errors import (
@@ -300,11 +301,12 @@ class Client:
         """
         job = result.job
         try:
-            fetched = transfer.download(
+            fetched = fetching.download(
                 result.url,
                 Path(path),
                 overwrite=overwrite,
                 refresh=lambda: self.result(job).url,
+                origin=self.account(job.account).url(Call("GET", "/")),
             )
         except DownloadFailed as error:
             error.billed = Billed.YES  # there is a result, so it was paid for

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import attrs
 
+from motionkit import notebook
 from motionkit.cooldown import CAUSES, Breaker
 from motionkit.errors import Billed, MotionKitError
 from motionkit.money import Balance, Quote
@@ -290,6 +291,12 @@ class Decision:
 
     action: Action
     rows: tuple[Row, ...]
+
+    def _repr_html_(self) -> str:
+        return notebook.grid(
+            ("target", "verdict", "why", "note"),
+            [(row.target, row.verdict.value, row.reason.sentence, row.note) for row in self.rows],
+        )
 
 
 def suffices(balance: Balance | None, quote: Quote | None) -> bool | None:

@@ -110,7 +110,7 @@ class Entry:
         tried = [row["target"] for row in self.decision if row["verdict"] in {"failed", "chosen"}]
         if not tried and self.job is not None:
             tried = [f"{self.job.account}/{self.job.model}"]
-        return tuple(tried)
+        return tuple(dict.fromkeys(tried))
 
     def stalled(self, now: float) -> bool:
         """Tell whether a job runs far longer than usual; the vendor may have forgotten it.

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import attrs
 
+from motionkit import notebook
 from motionkit.errors import (
     Billed,
     ContentBlocked,
@@ -24,6 +25,7 @@ from motionkit.errors import (
     ProtocolError,
 )
 from motionkit.money import Cost
+from motionkit.redaction import redact_urls
 
 JOB_VERSION = 1
 """The version that `Job.to_json` writes; older ones are read, newer ones refused."""
@@ -186,6 +188,20 @@ class Result:
     def url(self) -> str:
         """The main output's address."""
         return self.outputs[0].url
+
+    def _repr_html_(self) -> str:
+        cost = self.cost
+        return notebook.table(
+            [
+                ("job", f"{self.job.id} at {self.job.account}/{self.job.model}"),
+                ("path", " → ".join(self.path)),
+                ("cost", None if cost is None else f"{cost.amount} {cost.unit.value}"),
+                ("in dollars", None if cost is None else cost.usd),
+                ("basis", None if cost is None else cost.basis.value),
+                ("seconds", self.seconds),
+                ("file", redact_urls(self.url) if self.url.startswith("http") else "enclosed"),
+            ]
+        )
 
 
 @attrs.frozen

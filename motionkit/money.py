@@ -13,6 +13,8 @@ from typing import Any
 
 import attrs
 
+from motionkit import notebook
+
 
 class Unit(enum.Enum):
     """What a vendor counts money in."""
@@ -54,6 +56,15 @@ class Rates:
         return Decimal(1) if unit is Unit.USD else self.credit
 
 
+def _shown(amount: Decimal | None, unit: Unit, usd: Decimal | None) -> str:
+    """Return an amount with its unit and, where that is another one, in US dollars."""
+    if amount is None:
+        return "unknown"
+    if unit is Unit.USD or usd is None:
+        return f"{amount} {unit.value}"
+    return f"{amount} {unit.value}s = {usd} usd"
+
+
 @attrs.frozen
 class Quote:
     """What a request is expected to cost, before anything is paid.
@@ -85,6 +96,19 @@ class Quote:
     as_of: dt.date | None
     n: int = 0
     notes: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return notebook.table(
+            [
+                ("likely", _shown(self.likely, self.unit, self.usd_likely)),
+                ("low", _shown(self.low, self.unit, self.usd_low)),
+                ("high", _shown(self.high, self.unit, self.usd_high)),
+                ("basis", f"{self.basis.value} n={self.n}" if self.n else self.basis.value),
+                ("source", self.source),
+                ("as of", self.as_of),
+                ("notes", "; ".join(self.notes)),
+            ]
+        )
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ right before the paid one, so that an outage is met there, where nothing can hav
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -31,6 +32,8 @@ from motionkit.offers import Offer
 from motionkit.operations import Request
 from motionkit.routes import Route
 from motionkit.submission import Submitter
+
+log = logging.getLogger("motionkit")
 
 PERIODS: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
     "day": lambda now: now.replace(hour=0, minute=0, second=0, microsecond=0),
@@ -170,6 +173,8 @@ class Buyer:
         place = next(place for place in self.places if place.target == action.target)
         if place.submitter is None or place.offer is None or not self._claim(place, action):
             return None
+        if self.tried:
+            log.info("nothing was bought at %s; trying %s", self.tried[-1].target, place.target)
         stage = Stage.PREPARE
         provider, submitter = place.submitter.provider, place.submitter
         try:
@@ -189,7 +194,6 @@ class Buyer:
         self.tried.append(
             Tried(target=place.target, stage=stage, at=self.now(), quote=place.row.quote)
         )
-        self.record = decisions.follow(self.record, self.preview())
         for cause in cooldown.CAUSES:
             self.journal.caches.put_cooldown(place.account, cause, None)
         self._write()

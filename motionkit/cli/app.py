@@ -11,7 +11,18 @@ from typing import Annotated, Any, cast
 import attrs
 import typer
 
-from motionkit.cli import accounts, buy, config, demo, exit_codes, jobs, ledger, reconcile, serve
+from motionkit.cli import (
+    accounts,
+    buy,
+    compare,
+    config,
+    demo,
+    exit_codes,
+    jobs,
+    ledger,
+    reconcile,
+    serve,
+)
 from motionkit.cli.options import OPERATIONS, Ordering, Running, command, example, summary
 from motionkit.cli.show import Screen, reporting
 from motionkit.errors import InvalidRequest, MotionKitError
@@ -96,6 +107,7 @@ def _root(
 
 
 _submit = typer.Typer(help="Buy and leave: print the job, which runs on. One verb an operation.")
+_compare = typer.Typer(help="Say what each target would cost, take and deliver. Buys nothing.")
 _jobs = typer.Typer()
 
 for _kind in OPERATIONS:
@@ -107,7 +119,12 @@ for _kind in OPERATIONS:
         command(_kind, Ordering, buy.order)
     )
 
+    _compare.command(_kind.operation, help=f"{summary(_kind)} Buys nothing.")(
+        command(_kind, compare.Comparing, compare.compare)
+    )
+
 app.add_typer(_submit, name="submit", rich_help_panel=_BUY)
+app.add_typer(_compare, name="compare", rich_help_panel=_BUY)
 _going_on: tuple[Callable[..., int], ...] = (
     jobs.poll,
     jobs.result,

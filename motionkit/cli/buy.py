@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import motionkit as mk
-from motionkit import transfer
 from motionkit.cli import delivery, spend
 from motionkit.cli.options import Ordering, Running
 from motionkit.cli.show import Screen
 from motionkit.cli.words import short
 from motionkit.client import Client
+from motionkit.download import check_target
 from motionkit.model import Job, Result
 from motionkit.operations import Request
 
@@ -37,7 +37,7 @@ def deliver(
 ) -> tuple[Result, Path]:
     """Buy or go on with a request, wait for it, and fetch its file."""
     out = options.out or delivery.default_target(request.describe())
-    transfer.check_target(out, overwrite=options.overwrite)
+    check_target(out, overwrite=options.overwrite)
     patience = client.config.defaults.wait_for_slot
     job = spend.buy(screen, client, request, options, out=out, wait_for_slot=patience)
     result = delivery.wait(screen, client, job, timeout=options.timeout)
@@ -55,7 +55,7 @@ def order(kind: type[Request], values: dict[str, Any], options: Ordering) -> int
             spend.dry_run(screen, request, client.explain(request, via=options.via))
             return 0
         if options.out is not None:
-            transfer.check_target(options.out, overwrite=False)
+            check_target(options.out, overwrite=False)
         _hand_over_job(screen, spend.buy(screen, client, request, options, out=options.out))
     return 0
 

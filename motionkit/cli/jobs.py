@@ -10,13 +10,13 @@ import attrs
 import typer
 
 import motionkit as mk
-from motionkit import transfer
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.options import ConfigFile, Json, Out, Overwrite, Reference, Timeout
 from motionkit.cli.show import Screen
 from motionkit.cli.spend import settled_on_interrupt
 from motionkit.cli.words import charged, request_line, short, standing
 from motionkit.client import Client
+from motionkit.download import check_target
 from motionkit.errors import InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.ledger import Entry
 from motionkit.model import Job, KeyState
@@ -142,7 +142,7 @@ def wait(
     """
     screen = Screen(json=json)
     if out is not None:
-        transfer.check_target(out, overwrite=overwrite)
+        check_target(out, overwrite=overwrite)
     with mk.Client(config) as client:
         what = named(client, ref)
         kept = what.entry is not None

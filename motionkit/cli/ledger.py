@@ -98,6 +98,7 @@ def _data(entry: Entry) -> dict[str, Any]:
         "error": entry.error,
         "out": entry.out,
         "delivered": entry.delivered,
+        "decision": entry.decision,
         "created": _moment(entry.created),
         "updated": _moment(entry.updated),
         "attempts": [_attempt(attempt) for attempt in entry.attempts],
@@ -130,6 +131,9 @@ def _story(entry: Entry) -> list[tuple[str, str]]:
         ("file", entry.delivered or ""),
         ("bought", _moment(entry.created)),
         ("updated", _moment(entry.updated)),
+    ]
+    told += [
+        ("route", f"{row['target']} {row['verdict']}: {row['sentence']}") for row in entry.decision
     ]
     for number, attempt in enumerate(entry.attempts, 1):
         text = f"{attempt.state} at {attempt.account}, sent {attempt.sends}x, id {attempt.id}"

@@ -93,7 +93,8 @@ class Buying(Common):
         str | None,
         typer.Option(
             metavar="TARGET",
-            help="ACCOUNT or ACCOUNT/MODEL. Default: the first account.",
+            help="ACCOUNT, ACCOUNT/MODEL or a route. Default: the route 'default', which is every "
+            "account in order unless it is configured.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = None
@@ -137,6 +138,14 @@ class Buying(Common):
         typer.Option(
             "--dry-run",
             help="Show the HTTP requests and the quote; send nothing.",
+            rich_help_panel=_MONEY_PANEL,
+        ),
+    ] = False
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Say why which target was taken, row by row.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = False

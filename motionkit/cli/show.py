@@ -88,6 +88,8 @@ class Screen:
         code = exit_codes.code_of(error)
         if self.json:
             self.answer({**told(error), "exit_code": code}, "")
+        for row in error.decision:
+            self.fact("route", f"{row['target']} {row['verdict']}: {row['sentence']}")
         self.fact("error:", error.message, style="red")
         if error.hint:
             self.fact("hint:", error.hint)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import typer
 
@@ -39,8 +39,20 @@ ASK_ABOVE = Decimal(5)
 """US dollars; above it a spend is confirmed."""
 
 
+class Extras(Protocol):
+    """Options that name a target and vendors' own options."""
+
+    @property
+    def via(self) -> str | None:
+        """The target or route."""
+
+    @property
+    def extra(self) -> list[str] | None:
+        """Vendors' own options, ``NAME=VALUE``."""
+
+
 def make(
-    kind: type[Request], values: Mapping[str, Any], options: Buying, client: Client
+    kind: type[Request], values: Mapping[str, Any], options: Extras, client: Client
 ) -> Request:
     """Return the request that the options describe.
 
@@ -125,7 +137,16 @@ def buy(
             wait_for_slot=wait_for_slot,
         )
     screen.fact("bought", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
+    if options.explain:
+        explain(screen, client.jobs.get(job.key).decision)
     return job
+
+
+def explain(screen: Screen, decision: Sequence[Mapping[str, Any]]) -> None:
+    """Say why which target was taken, row by row."""
+    for row in decision:
+        note = f" ({row['note']})" if row["note"] else ""
+        screen.fact("route", f"{row['target']} {row['verdict']}: {row['sentence']}{note}")
 
 
 def _entry(client: Client, key: str) -> Entry | None:

@@ -21,16 +21,16 @@ CORE = ROOT / "motionkit"
 PROVIDERS = ROOT / "providers"
 
 LAYERS = [
-    {"process", "redaction"},
+    {"process", "redaction", "notebook"},
     {"errors"},
     {"codec", "money"},
     {"model"},
     {"media"},
     {"operations"},
     {"offers"},
-    {"connection"},
+    {"answer", "connection"},
     {"http", "provider", "retry"},
-    {"transfer", "assembly"},
+    {"transfer", "download", "assembly"},
     {"store", "ledger"},
     {"cooldown", "stats"},
     {"decisions"},

@@ -1,0 +1,164 @@
+"""The verb `compare`: what each target would cost, take and deliver, side by side."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+import motionkit as mk
+from motionkit import codec
+from motionkit.cli import exit_codes, spend
+from motionkit.cli.options import Common
+from motionkit.cli.show import Screen
+from motionkit.cli.words import both, duration, plain, quoted
+from motionkit.compare import Row
+from motionkit.money import Basis
+from motionkit.operations import Request
+
+COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE", "NOTES"]
+
+
+@attrs.frozen(kw_only=True)
+class Comparing(Common):
+    """What `compare` takes."""
+
+    via: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TARGET", help="A target or a route. Default: every offer of every account."
+        ),
+    ] = None
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no account for its balance; send nothing.")
+    ] = False
+    as_csv: Annotated[bool, typer.Option("--csv", help="Answer as CSV.")] = False
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A vendor's own option, sent unread."),
+    ] = None
+
+
+def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> int:
+    """Print a row per target."""
+    screen = Screen(json=options.json)
+    with mk.Client(options.config) as client:
+        request = spend.make(kind, values, options, client)
+        with screen.busy("asking every account for its balance"):
+            rows = client.compare(request, via=options.via, balances=not options.offline)
+    if options.as_csv:
+        _write_csv(rows)
+    else:
+        screen.rows([_data(row) for row in rows], COLUMNS, [_cells(row) for row in rows])
+    return exit_codes.DONE
+
+
+def _basis(row: Row) -> str:
+    quote = row.quote
+    if quote is None:
+        return ""
+    told = f"observed n={quote.n}" if quote.basis is Basis.OBSERVED else quote.basis.value
+    if quote.as_of is None:
+        return told
+    age = (datetime.now(UTC).date() - quote.as_of).days
+    return f"{told}, {age} d old{' (!)' if row.old else ''}"
+
+
+def _takes(row: Row) -> str:
+    if row.seconds is None:
+        return "?"
+    tail = f", p90 {duration(row.p90)}" if row.p90 is not None else ""
+    return f"{duration(row.seconds)}{tail}"
+
+
+def _delivers(row: Row) -> str:
+    clip = None if row.clip_seconds is None else f"{row.clip_seconds:g} s"
+    return " ".join(word for word in (row.quality, clip) if word)
+
+
+def _notes(row: Row) -> list[str]:
+    told = [plain(warning) for warning in row.warnings]
+    if row.problem is not None:
+        told.append(plain(row.problem.message))
+    if row.error is not None:
+        told.append(plain(f"{type(row.error).__name__}: {row.error.message}"))
+    if row.suffices is False:
+        told.append("the balance does not cover the quote's high")
+    return told
+
+
+def _cells(row: Row) -> list[Any]:
+    held = row.balance
+    return [
+        row.target,
+        ""
+        if row.problem is not None or (row.error is not None and row.quote is None)
+        else quoted(row.quote),
+        _basis(row),
+        _takes(row) if row.problem is None else "",
+        _delivers(row),
+        "" if held is None else both(held.amount, held.unit, held.usd),
+        _notes(row) or [""],
+    ]
+
+
+def _data(row: Row) -> dict[str, Any]:
+    return {
+        "target": row.target,
+        "quote": codec.unstructure(row.quote) if row.quote else None,
+        "listed": codec.unstructure(row.listed) if row.listed else None,
+        "old": row.old,
+        "seconds": row.seconds,
+        "p90": row.p90,
+        "quality": row.quality,
+        "clip_seconds": row.clip_seconds,
+        "fits": row.problem is None,
+        "problem": row.problem.to_dict() if row.problem else None,
+        "warnings": row.warnings,
+        "balance": None
+        if row.balance is None
+        else {
+            "amount": row.balance.amount,
+            "unit": row.balance.unit.value,
+            "usd": row.balance.usd,
+        },
+        "suffices": row.suffices,
+        "error": row.error.to_dict() if row.error else None,
+    }
+
+
+def _write_csv(rows: list[Row]) -> None:
+    fields = [
+        *("target", "unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high"),
+        *("basis", "n", "source", "as_of", "old", "seconds", "p90", "quality", "clip_seconds"),
+        *("fits", "balance", "balance_unit", "suffices", "notes"),
+    ]
+    writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        quote: Mapping[str, Any] = codec.unstructure(row.quote) if row.quote else {}
+        held = row.balance
+        writer.writerow(
+            {
+                **{name: quote.get(name) for name in fields if name in quote},
+                "target": row.target,
+                "old": row.old,
+                "seconds": row.seconds,
+                "p90": row.p90,
+                "quality": row.quality,
+                "clip_seconds": row.clip_seconds,
+                "fits": row.problem is None,
+                "balance": None if held is None else held.amount,
+                "balance_unit": None if held is None else held.unit.value,
+                "suffices": row.suffices,
+                "notes": "; ".join(_notes(row)),
+            }
+        )
+
+
+__all__ = ["Comparing", "compare"]

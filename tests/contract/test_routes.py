@@ -1,0 +1,308 @@
+"""Routes end to end over the sandbox: swapped by a word, falling back without a second bill."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import motionkit as mk
+from motionkit import config, http, routed, submission
+from motionkit.client import Client
+from motionkit.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    JobFailed,
+    MotionKitError,
+    NoTargetLeft,
+    SubmitUncertain,
+)
+from motionkit.sandbox import Sandbox
+from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
+
+SECOND_KEY = "second-pixverse-key"
+FREE = ("upload", "balance")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(job_seconds=JOB_SECONDS) as made:
+        made.add_account("pixverse", SECOND_KEY, label="second", balance="500")
+        yield made
+
+
+def configured(sandbox: Sandbox, folder: Path, routes: str = "") -> Client:
+    """Return a client with three accounts and these routes, whose waiting moves vendor time."""
+    keys = sandbox.accounts
+    path = folder / "motionkit.toml"
+    path.write_text(f"""
+journal = "{folder / "journal.db"}"
+[accounts.pixverse]
+api_key = "{keys["pixverse"]["default"]}"
+base_url = "{sandbox.url}"
+[accounts.team]
+provider = "pixverse"
+api_key = "{SECOND_KEY}"
+base_url = "{sandbox.url}"
+[accounts.segmind]
+api_key = "{keys["segmind"]["default"]}"
+base_url = "{sandbox.url}"
+{routes}
+""")
+    time = Time(sandbox.advance)
+    return Client(config.load(path), sleep=time.sleep, clock=time)
+
+
+BOTH = """
+[routes.both]
+targets = ["pixverse", "segmind/pixverse-mimic"]
+"""
+
+
+@pytest.fixture
+def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[Client]:
+    with configured(sandbox, tmp_path, BOTH) as made:
+        yield made
+
+
+def bought(sandbox: Sandbox) -> dict[str, tuple[int, int, str]]:
+    """Return paid calls, jobs and charges by the accounts' labels, those with any."""
+    told = {
+        f"{vendor}:{label}": (account["submits"], len(account["jobs"]), account["charged"])
+        for vendor, of in sandbox.ledger()["vendors"].items()
+        for label, account in of["accounts"].items()
+    }
+    return {name: numbers for name, numbers in told.items() if numbers[0]}
+
+
+def the_script(client: Client, word: str, folder: Path) -> mk.Result:
+    """Stand for a user's program: only the word comes from outside."""
+    request = sample_request()
+    result = client.run(request, via=word)
+    client.download(result, folder / "out.mp4")
+    return result
+
+
+@pytest.mark.parametrize(
+    ("word", "account"),
+    [
+        ("pixverse", "pixverse:default"),
+        ("segmind/pixverse-mimic", "segmind:default"),
+        ("team", "pixverse:second"),
+        ("both", "pixverse:default"),
+    ],
+)
+def test_one_script_runs_anywhere_by_changing_one_word(
+    sandbox: Sandbox, client: Client, tmp_path: Path, word: str, account: str
+) -> None:
+    result = the_script(client, word, tmp_path)
+    assert (tmp_path / "out.mp4").read_bytes()[4:8] == b"ftyp"
+    assert [name for name, numbers in bought(sandbox).items() if numbers[1]] == [account]
+    assert result.path[-1].partition("/")[0] in {"pixverse", "team", "segmind"}
+
+
+def everywhere(fault: str, phases: tuple[str, ...]) -> list[str]:
+    return [f"http:{phase}:vendor=pixverse:{fault}:times=0" for phase in phases]
+
+
+OUTAGES = {
+    "down": [f"reset:{phase}:vendor=pixverse:times=0" for phase in (*FREE, "submit")],
+    "without credits": ["refuse:submit:vendor=pixverse:code=500090:times=0"],
+    "at its limit": ["refuse:submit:vendor=pixverse:code=500044:times=0"],
+    "with a bad key": [
+        f"refuse:{phase}:vendor=pixverse:code=400012:times=0" for phase in (*FREE, "submit")
+    ],
+    "answering 503 to everything": everywhere("status=503", (*FREE, "submit", "poll")),
+}
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_an_outage_falls_back_to_the_other_vendor(
+    sandbox: Sandbox, client: Client, outage: str
+) -> None:
+    for fault in OUTAGES[outage]:
+        sandbox.fault(fault)
+    result = client.run(sample_request(), via="both", key="k1")
+    assert result.path == ("pixverse", "segmind/pixverse-mimic")
+    numbers = bought(sandbox)
+    assert numbers["segmind:default"][1] == 1
+    assert sum(jobs for _, jobs, _ in numbers.values()) == 1
+    decision = client.jobs.get("k1").decision
+    assert ("pixverse", "failed") in {(row["target"], row["verdict"]) for row in decision}
+    assert all(row["sentence"] for row in decision)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ["accept_then_hang:submit:vendor=pixverse:times=0"],
+        [
+            "accept_then_reset:submit:vendor=pixverse",
+            "refuse:submit:vendor=pixverse:code=500044:times=0",
+        ],
+        ["reset:submit:vendor=pixverse:times=0"],
+        ["accept_then_http:submit:vendor=pixverse:status=500:times=0"],
+    ],
+)
+def test_what_may_have_been_bought_is_never_bought_elsewhere(
+    sandbox: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch, faults: list[str]
+) -> None:
+    monkeypatch.setitem(http.Session.send.__kwdefaults__, "timeout", 0.5)
+    monkeypatch.setattr(submission, "RESEND_PAUSE", 0.0)
+    for fault in faults:
+        sandbox.fault(fault)
+    try:
+        job = client.submit(sample_request(), via="both", key="k1")
+    except SubmitUncertain:
+        assert client.jobs.get("k1").ambiguous
+    else:
+        assert job.account == "pixverse"
+    assert "segmind:default" not in bought(sandbox)
+    with pytest.raises((SubmitUncertain, MotionKitError)):
+        client.run(sample_request(), via="both", key="k1", timeout=0)
+    assert "segmind:default" not in bought(sandbox)
+
+
+def test_a_failed_job_is_not_bought_again_unless_the_route_pays_for_it(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.fault("fail:submit:times=0")
+    with configured(sandbox, tmp_path, BOTH) as client, pytest.raises(JobFailed):
+        client.run(sample_request(), via="both")
+    assert sum(jobs for _, jobs, _ in bought(sandbox).values()) == 1
+
+
+def test_paid_retries_are_made_and_no_more(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.fault("fail:submit:times=0")
+    routes = BOTH + "paid_retries = 1\n"
+    with configured(sandbox, tmp_path, routes) as client, pytest.raises(JobFailed):
+        client.run(sample_request(), via="both")
+    assert sum(jobs for _, jobs, _ in bought(sandbox).values()) == 2
+
+
+def test_a_paid_retry_may_succeed(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.fault("fail:submit:vendor=pixverse")
+    with configured(sandbox, tmp_path, BOTH + "paid_retries = 1\n") as client:
+        result = client.run(sample_request(), via="both")
+    assert result.job.account == "segmind"
+    assert sum(jobs for _, jobs, _ in bought(sandbox).values()) == 2
+
+
+def test_every_target_that_was_tried_is_named_when_none_is_left(
+    sandbox: Sandbox, client: Client
+) -> None:
+    for vendor, refusal in (("pixverse", "code=500090"), ("segmind", "status=403")):
+        sandbox.fault(f"refuse:submit:vendor={vendor}:{refusal}:times=0")
+    with pytest.raises(NoTargetLeft) as caught:
+        client.run(sample_request(), via="both")
+    assert [error.account for error in caught.value.attempts] == ["pixverse", "segmind"]
+    assert caught.value.billed is mk.Billed.NO
+    assert caught.value.decision
+
+
+def test_an_error_that_the_route_does_not_fall_back_on_keeps_its_class(
+    sandbox: Sandbox, client: Client
+) -> None:
+    sandbox.fault("refuse:submit:vendor=pixverse:code=400017")
+    with pytest.raises(InvalidRequest):
+        client.run(sample_request(), via="both")
+    assert "segmind:default" not in bought(sandbox)
+
+
+def test_the_cheapest_is_chosen_by_what_is_likely(sandbox: Sandbox, tmp_path: Path) -> None:
+    routes = '[routes.r]\ntargets = ["segmind", "pixverse"]\nchoose = "cheapest"\n'
+    with configured(sandbox, tmp_path, routes) as client:
+        assert client.run(sample_request(), via="r").path == ("pixverse",)
+
+
+def test_a_cap_rules_out_what_may_cost_more(sandbox: Sandbox, tmp_path: Path) -> None:
+    routes = '[routes.r]\ntargets = ["segmind", "pixverse"]\nmax_usd = "1.00"\n'
+    with configured(sandbox, tmp_path, routes) as client:
+        assert client.run(sample_request(), via="r").path == ("pixverse",)
+        with pytest.raises(BudgetExceeded):
+            client.run(sample_request(quality="720p"), via="r", max_usd="0.01")
+
+
+def test_a_budget_is_spent_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    routes = '[routes.r]\ntargets = ["pixverse"]\nbudget_usd = { day = "0.45" }\n'
+    with configured(sandbox, tmp_path, routes) as client:
+        for number in range(2):
+            client.run(sample_request(), via="r", key=f"k{number}")
+        with pytest.raises(BudgetExceeded):
+            client.run(sample_request(), via="r", key="k2")
+    assert bought(sandbox) == {"pixverse:default": (2, 2, "40")}
+
+
+def test_an_account_that_failed_is_left_alone_for_a_while(sandbox: Sandbox, client: Client) -> None:
+    sandbox.fault("refuse:submit:vendor=pixverse:code=500090")
+    client.run(sample_request(), via="both", key="k1")
+    result = client.run(sample_request(), via="both", key="k2")
+    assert result.path == ("segmind/pixverse-mimic",)
+    reasons = {row["target"]: row["reason"] for row in client.jobs.get("k2").decision}
+    assert reasons["pixverse"] == "cooling_down"
+    assert bought(sandbox)["pixverse:default"][0] == 1
+
+
+# Comparing.
+
+
+def test_comparing_asks_each_account_once_and_buys_nothing(
+    sandbox: Sandbox, client: Client
+) -> None:
+    rows = client.compare(sample_request())
+    assert [row.target for row in rows] == [
+        "pixverse/mimic",
+        "team/mimic",
+        "segmind/pixverse-mimic",
+    ]
+    calls = {
+        f"{vendor}:{label}": account["calls"]
+        for vendor, of in sandbox.ledger()["vendors"].items()
+        for label, account in of["accounts"].items()
+        if account["calls"]
+    }
+    once = {"balance": 1}
+    assert calls == {
+        "pixverse:default": once,
+        "pixverse:second": once,
+        "segmind:default": once,
+    }
+    assert [row.suffices for row in rows] == [True, True, True]
+
+
+def test_a_dead_vendor_is_a_row_with_its_error(sandbox: Sandbox, client: Client) -> None:
+    sandbox.fault("http:balance:vendor=segmind:status=503:times=0")
+    rows = {row.account: row for row in client.compare(sample_request())}
+    assert isinstance(rows["segmind"].error, mk.errors.ProviderUnavailable)
+    assert rows["segmind"].quote is not None
+    assert rows["pixverse"].error is None
+
+
+def test_what_was_paid_before_is_shown_as_observed(sandbox: Sandbox, client: Client) -> None:
+    for number in range(5):
+        client.run(sample_request(), via="segmind", key=f"k{number}")
+    (row,) = client.compare(sample_request(), via="segmind")
+    assert row.quote is not None
+    assert (row.quote.basis.value, row.quote.n) == ("observed", 5)
+    assert row.quote.usd_likely == Decimal("0.25")
+    assert row.listed is not None
+    assert row.listed.basis.value == "estimated"
+    assert row.p90 is not None
+
+
+def test_a_request_that_a_target_cannot_express_says_why(client: Client) -> None:
+    rows = client.compare(sample_request(seed=7), balances=False)
+    assert [row.problem.field for row in rows if row.problem] == ["seed"] * 3
+
+
+def test_budget_periods_begin_in_utc() -> None:
+    now = dt.datetime(2026, 11, 19, 13, 5, tzinfo=dt.UTC)  # a Thursday
+    begins: dict[str, Any] = {name: begin(now) for name, begin in routed.PERIODS.items()}
+    assert begins["day"] == dt.datetime(2026, 11, 19, tzinfo=dt.UTC)
+    assert begins["week"] == dt.datetime(2026, 11, 16, tzinfo=dt.UTC)
+    assert begins["month"] == dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    assert begins["total"].timestamp() == 0
