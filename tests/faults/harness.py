@@ -1,0 +1,462 @@
+"""Play one case of the matrix, and compare what the vendor's ledger and our journal say of it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import itertools
+import sqlite3
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+import pytest
+import requests
+import requests.adapters
+from matrix import PIXVERSE, SEGMIND, Case, End
+from summary import Tally
+
+from motionkit import download, http, transfer
+from motionkit.client import Client
+from motionkit.errors import Billed, MotionKitError, SubmitUncertain
+from motionkit.journal import Journal
+from motionkit.ledger import Entry
+from motionkit.model import KeyState, State, utcnow
+from motionkit.operations import Mimic, Request
+from motionkit.redaction import Secret
+from motionkit.sandbox import Sandbox
+from motionkit.testing.sandboxed import sandbox_stage
+from motionkit.testing.stage import ACCOUNT, client_for, sample_request
+from motionkit_pixverse.adapter import PixVerse
+from motionkit_pixverse.sandbox import PixVerseSandbox
+from motionkit_segmind import adapter as segmind_adapter
+from motionkit_segmind.adapter import Segmind
+from motionkit_segmind.sandbox import SegmindSandbox
+
+APPS = (PixVerseSandbox, SegmindSandbox)
+_APP_OF: Mapping[str, type[Any]] = {PIXVERSE: PixVerseSandbox, SEGMIND: SegmindSandbox}
+ADAPTERS: Mapping[str, type[Any]] = {PIXVERSE: PixVerse, SEGMIND: Segmind}
+PAID_PATHS = {PIXVERSE: "/openapi/v2/video/mimic/generate", SEGMIND: "/v2/pixverse-mimic"}
+KEY_HEADERS = {PIXVERSE: "API-KEY", SEGMIND: "x-api-key"}
+TRACE = "Ai-trace-id"
+PRICES = {PIXVERSE: Decimal(20), SEGMIND: Decimal("0.25")}
+"""Two seconds at 540p: 10 credits a second; 0.125 dollars a second."""
+REMOTE_PRICES = {PIXVERSE: Decimal(50), SEGMIND: Decimal("2.03")}
+"""The sandbox's price of a clip that it takes on trust."""
+JOB_SECONDS = 5.0
+CALL_SECONDS = 20.0
+"""Wall seconds that a whole call may take."""
+IMPATIENT_CALL_SECONDS = 0.3
+"""The same where a fault hangs: what such a case costs."""
+WAIT_SECONDS = 300.0
+KEY = "order-17"
+_OWN_KEY = "fault-matrix-key-0123456789"
+_CLOSED_PORT = "http://127.0.0.1:9"
+
+
+@attrs.define
+class Wire:
+    """Everything that left, as the transport was given it.
+
+    Attributes:
+        case: The case that is played.
+        journal: The ledger's file, looked into at the moment of each paid call.
+        origin: The only place that a key may go to.
+        paid: The trace id of each paid call, in order; empty text where the vendor has none.
+        free: The trace ids of all other calls.
+        strayed: URLs that a key went to and should not have.
+        unwritten: Paid calls that the journal did not hold when they left.
+    """
+
+    case: Case
+    journal: Path
+    origin: str
+    paid: list[str] = attrs.field(factory=list)
+    free: list[str] = attrs.field(factory=list)
+    strayed: list[str] = attrs.field(factory=list)
+    unwritten: list[str] = attrs.field(factory=list)
+
+    def watch(self, patch: pytest.MonkeyPatch) -> None:
+        """See every request on its way out."""
+        real = requests.adapters.HTTPAdapter.send
+
+        def send(adapter: Any, prepared: Any, **options: Any) -> requests.Response:
+            self._note(prepared)
+            return real(adapter, prepared, **options)
+
+        patch.setattr(requests.adapters.HTTPAdapter, "send", send)
+
+    def _note(self, prepared: requests.PreparedRequest) -> None:
+        url = str(prepared.url)
+        if KEY_HEADERS[self.case.provider] in prepared.headers and not url.startswith(
+            self.origin + "/"
+        ):
+            self.strayed.append(url)
+        trace = str(prepared.headers.get(TRACE, ""))
+        if prepared.method != "POST" or urlsplit(url).path != PAID_PATHS[self.case.provider]:
+            if trace:
+                self.free.append(trace)
+            return
+        self.paid.append(trace)
+        written = {id_: state for id_, state, sends in _attempts(self.journal) if sends}
+        held = trace in written if trace else bool(written)
+        if not held:
+            self.unwritten.append(trace or "(a call without an id)")
+        if len(self.paid) in self.case.unreachable:
+            prepared.url = _CLOSED_PORT + urlsplit(url).path
+
+
+def _attempts(path: Path) -> list[tuple[str, str, int]]:
+    """Return what another process would see in the journal now."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT id, state, sends FROM attempts").fetchall()
+
+
+@attrs.frozen
+class Act:
+    """How one run of the command ended."""
+
+    error: MotionKitError | None
+    file: Path | None
+
+
+@attrs.define
+class Play:
+    """One case on its way: a sandbox, a client, and what was seen."""
+
+    case: Case
+    folder: Path
+    sandbox: Sandbox
+    client: Client
+    wire: Wire
+    patch: pytest.MonkeyPatch
+    stage: Any
+    before: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def request(self) -> Request:
+        """Return what is bought."""
+        if self.case.remote:
+            base = "https://media.invalid/"
+            return Mimic(f"{base}face.png", f"{base}dance.mp4", quality="540p")
+        return sample_request()
+
+    def run(self, out: str, *, fetch: bool = True) -> Act:
+        """Do what a program does: submit, wait, download."""
+        target = self.folder / out
+        try:
+            job = self.client.submit(self.request(), via=ACCOUNT, key=KEY)
+            self.idle()
+            result = self.client.wait(job, timeout=WAIT_SECONDS)
+            return Act(None, self.client.download(result, target) if fetch else None)
+        except MotionKitError as error:
+            return Act(error, None)
+
+    def idle(self) -> None:
+        """Let time pass between the submit and the wait, for the vendor and for us."""
+        if self.case.idle:
+            self.sandbox.advance(self.case.idle)
+            later = dt.timedelta(seconds=self.case.idle)
+            self.patch.setattr(segmind_adapter, "utcnow", lambda: utcnow() + later)
+
+    def neighbour(self) -> None:
+        """Make an identical job before ours."""
+        if self.case.neighbour == "own":
+            self.client.submit(self.request(), via=ACCOUNT, key="the-one-before")
+        elif self.case.neighbour == "foreign":
+            self._foreign_job()
+
+    def _foreign_job(self) -> None:
+        """Buy the same thing as another program with the same key would: no journal of ours."""
+        with contextlib.ExitStack() as stack:
+            elsewhere = self.folder / "elsewhere"
+            elsewhere.mkdir()
+            other = stack.enter_context(client_for(_stage(self.case, self.sandbox), elsewhere))
+            other.submit(self.request(), via=ACCOUNT, key=KEY)
+
+    def ledger(self) -> Mapping[str, Any]:
+        """Return what the vendor has counted for our account."""
+        vendor = self.sandbox.ledger()["vendors"][self.case.provider]
+        label = "unknown" if self.case.wrong_key else self.label
+        account: Mapping[str, Any] = vendor["accounts"][label]
+        return account
+
+    @property
+    def label(self) -> str:
+        """The account's name in the ledger."""
+        return "matrix" if self.case.account else "default"
+
+    def jobs(self) -> list[Mapping[str, Any]]:
+        """Return the jobs that this purchase made: no twins, none from before."""
+        old = {job["id"] for job in self.before.get("jobs", ())}
+        return [job for job in self.ledger()["jobs"] if job["id"] not in old and not job["twin"]]
+
+    def entry(self) -> Entry | None:
+        """Return what the journal has of the purchase."""
+        return next((e for e in self.client.jobs.list() if e.key == KEY), None)
+
+
+def _stage(case: Case, sandbox: Sandbox) -> Any:
+    stage = sandbox_stage(ADAPTERS[case.provider], {}, sandbox)
+    if case.account and not case.wrong_key:
+        stage = attrs.evolve(stage, settings=attrs.evolve(stage.settings, api_key=Secret(_OWN_KEY)))
+    if case.wrong_key:
+        stage = attrs.evolve(stage, settings=stage.wrong_key())
+    return stage
+
+
+@contextlib.contextmanager
+def playing(case: Case, folder: Path) -> Iterator[Play]:
+    """Set a case up: a vendor of its own, a journal of its own, time that nobody waits for."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Sandbox(apps=[_APP_OF[case.provider]], job_seconds=JOB_SECONDS) as sandbox,
+    ):
+        shorten(patch, case)
+        if case.account:
+            fields = dict(case.account)
+            sandbox.add_account(case.provider, _OWN_KEY, label="matrix", **fields)
+        stage = _stage(case, sandbox)
+        with client_for(stage, folder) as client:
+            wire = Wire(case, folder / "journal.db", sandbox.url)
+            play = Play(case, folder, sandbox, client, wire, patch, stage)
+            play.neighbour()
+            play.before = play.ledger()
+            wire.watch(patch)
+            for fault in case.faults:
+                sandbox.fault(fault)
+            yield play
+
+
+def shorten(patch: pytest.MonkeyPatch, case: Case) -> None:
+    """Let a call that hangs fail soon."""
+    hangs = any(word in fault for fault in case.faults for word in ("hang", "slow"))
+    seconds = IMPATIENT_CALL_SECONDS if hangs else CALL_SECONDS
+    patch.setattr(http, "CALL_TIMEOUT", seconds)
+    defaults = http.Session.send.__kwdefaults__ or {}
+    if "timeout" in defaults:
+        patch.setitem(defaults, "timeout", seconds)
+    patch.setattr(transfer, "UPLOAD_TIMEOUT", seconds)
+    patch.setattr(download, "DOWNLOAD_TIMEOUT", seconds)
+
+
+def age_attempts(path: Path, seconds: float) -> None:
+    """Make the journal's attempts older, as if the program had been away."""
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE attempts SET first_sent = first_sent - ?", (seconds,))
+
+
+def perform(case: Case, folder: Path, tally: Tally) -> None:
+    """Play a case to its end and hold it against what the matrix expects.
+
+    Act one is the command under faults. Act two is the same command again, after the faults.
+    """
+    with playing(case, folder) as play:
+        tally.cases += 1
+        tally.jobs_expected += case.expected.jobs
+        tally.charges_expected += case.expected.charges
+        _ask_balance(play)
+        first = play.run("first.mp4")
+        play.sandbox.advance(JOB_SECONDS)
+        seen = play.ledger()
+        tally.jobs_seen += len(play.jobs())
+        tally.charges_seen += _charges(play)
+        _count(play, tally)
+        if case.broken_promise:
+            tally.broken_promises += 1
+            tally.beyond_prevention += len(play.jobs()) - 1
+        _check_first(play, first, seen)
+        _check_wire(play)
+        _check_again(play, tally)
+        _check_wire(play)
+
+
+def _ask_balance(play: Play) -> None:
+    if play.case.wrong_key or not any(":balance" in fault for fault in play.case.faults):
+        return
+    if play.case.balance is None:
+        assert play.client.balance(ACCOUNT).amount > 0
+        return
+    with pytest.raises(play.case.balance) as caught:
+        play.client.balance(ACCOUNT)
+    assert type(caught.value) is play.case.balance
+    assert caught.value.billed is Billed.NO
+
+
+def _check_first(play: Play, act: Act, seen: Mapping[str, Any]) -> None:
+    expected, case = play.case.expected, play.case
+    told = f"{type(act.error).__name__}: {act.error}" if act.error else "no error"
+    least, most = expected.submits
+    submits = seen["submits"] - play.before["submits"]
+    assert least <= submits <= most, f"{submits} paid calls ({told})"
+    assert len(play.jobs()) == expected.jobs, told
+    assert _charges(play) == expected.charges, told
+    if expected.error is None:
+        assert act.error is None, told
+    else:
+        kinds = expected.error if isinstance(expected.error, tuple) else (expected.error,)
+        known = {kind.__name__ for kind in kinds}
+        names = {kind.__name__ for kind in type(act.error).__mro__[:2]} if act.error else set()
+        assert known & names, told  # NotSent is the one private subclass that may come out
+        assert act.error is not None
+        assert act.error.billed is expected.billed, told
+        if expected.end in {End.OPEN, End.ENDED} and not case.broken_promise:
+            assert act.error.job is not None
+            assert act.error.job.id == play.jobs()[0]["id"]
+    _check_entry(play, expected.end, act)
+
+
+def _check_entry(play: Play, end: End, act: Act) -> None:
+    entry = play.entry()
+    jobs = play.jobs()
+    if end is End.REFUSED:
+        assert entry is None or (entry.state is KeyState.REFUSED and not entry.ambiguous)
+        return
+    assert entry is not None
+    if end is End.UNCERTAIN:
+        assert entry.state is KeyState.UNCERTAIN
+        assert entry.ambiguous
+        assert entry.open
+        assert entry.job is None
+        return
+    assert entry.job is not None
+    assert entry.job.id in {job["id"] for job in jobs}
+    assert not entry.ambiguous
+    if end is End.OPEN:
+        assert entry.open
+    elif end is End.ENDED:
+        assert not entry.open
+        assert isinstance(entry.state, State)
+        assert entry.state.terminal
+        assert entry.state is not State.SUCCEEDED
+    else:
+        _check_file(entry, act)
+
+
+def _check_file(entry: Entry, act: Act) -> None:
+    assert entry.state is State.SUCCEEDED
+    assert not entry.open
+    assert entry.cost is not None
+    assert entry.delivered is not None
+    content = Path(entry.delivered).read_bytes()
+    assert content[4:8] == b"ftyp"
+    assert hashlib.sha256(content).hexdigest() == entry.sha256
+    assert act.file is not None
+    assert not act.file.with_name(act.file.name + ".part").exists()
+
+
+def _check_wire(play: Play) -> None:
+    """Hold what left against invariants 1, 3, 5, 6 and 10."""
+    wire, entry = play.wire, play.entry()
+    assert not wire.unwritten, "a paid call left before the journal held it"
+    assert not wire.strayed
+    books = play.sandbox.ledger()
+    assert books["keys_sent_elsewhere"] == 0
+    assert books["vendors"][play.case.provider]["keys_sent_to_files"] == 0
+    if play.case.provider == SEGMIND:
+        if entry is not None:
+            assert len(wire.paid) <= len(entry.attempts)
+        return
+    assert all(wire.paid), "a paid call without a trace id"
+    assert len(set(wire.free)) == len(wire.free), "a free call repeats a trace id"
+    assert not set(wire.free) & set(wire.paid)
+    written = [] if entry is None else [attempt.id for attempt in entry.attempts]
+    assert [key for key, _ in itertools.groupby(wire.paid)] == written[: len(set(wire.paid))]
+    assert play.ledger()["reused_trace_ids"] <= len(wire.paid) - len(set(wire.paid))
+
+
+def _check_again(play: Play, tally: Tally) -> None:
+    """The same command again, when the faults are over: it buys only what was never bought."""
+    case, end = play.case, play.case.expected.end
+    paid, jobs = list(play.wire.paid), len(play.jobs())
+    play.sandbox.clear_faults()
+    play.wire.case = attrs.evolve(case, unreachable=frozenset())
+    if case.aged:
+        age_attempts(play.folder / "journal.db", case.aged)
+        play.sandbox.advance(case.aged)
+    if case.wrong_key or (case.account and case.again is not End.DELIVERED):
+        return  # the account itself is what is wrong
+    if case.account:
+        play.sandbox.advance(JOB_SECONDS)
+    act = play.run("again.mp4", fetch=end is not End.DELIVERED)
+    play.sandbox.advance(JOB_SECONDS)
+    told = f"{type(act.error).__name__}: {act.error}" if act.error else "no error"
+    before = (tally.doubled, tally.lost)
+    _count(play, tally)
+    assert (tally.doubled, tally.lost) == before, told
+    if end is End.REFUSED:
+        assert len(play.wire.paid) == len(paid) + 1, "a refused purchase can be bought again"
+        assert len(play.jobs()) == 1, told
+        assert act.error is None, told
+        if case.provider == PIXVERSE:
+            assert play.wire.paid[-1] not in paid, "after a refusal the attempt id is a new one"
+        return
+    assert set(play.wire.paid) <= set(paid), "nothing new may be bought"
+    if case.provider == SEGMIND:
+        assert len(play.wire.paid) == len(paid), "Segmind is never paid twice"
+    assert len(play.jobs()) <= max(jobs, 1), told
+    if end in {End.DELIVERED, End.ENDED} or (end is End.OPEN and case.again is None):
+        assert len(play.wire.paid) == len(paid)
+        assert len(play.jobs()) == jobs
+    _check_ending(play, act, told)
+
+
+def _check_ending(play: Play, act: Act, told: str) -> None:
+    case, end, entry = play.case, play.case.expected.end, play.entry()
+    assert entry is not None
+    wanted = case.again or (End.DELIVERED if end is End.OPEN else end)
+    if end is End.UNCERTAIN and case.again is None:
+        assert act.error is None or isinstance(act.error, SubmitUncertain), told
+        wanted = End.UNCERTAIN if act.error else End.DELIVERED
+    if wanted is End.ENDED:
+        assert type(act.error) is case.expected.error, told
+        return
+    if wanted is End.DELIVERED:
+        assert act.error is None, told
+        assert entry.delivered is not None
+        assert Path(entry.delivered).exists()
+    elif wanted is End.UNCERTAIN:
+        assert isinstance(act.error, SubmitUncertain), told
+        assert entry.state is KeyState.UNCERTAIN
+    elif wanted is End.OPEN:
+        assert entry.open
+
+
+def _charges(play: Play) -> int:
+    """Count what was paid for, refunds off, twins and neighbours left out."""
+    price = (REMOTE_PRICES if play.case.remote else PRICES)[play.case.provider]
+    paid = sum((Decimal(job["charge"]) - Decimal(job["refund"]) for job in play.jobs()), Decimal(0))
+    count = paid / price
+    assert count == int(count), f"{paid} is no multiple of {price}"
+    return int(count)
+
+
+def _count(play: Play, tally: Tally) -> None:
+    """Add what was doubled and what was lost, and the jobs that nobody could prevent."""
+    jobs, entry = play.jobs(), play.entry()
+    extra = max(0, len(jobs) - 1)
+    unknown = [job for job in jobs if not known(job, entry)]
+    if play.case.broken_promise:
+        return
+    tally.doubled += extra
+    tally.lost += len(unknown)
+
+
+def known(job: Mapping[str, Any], entry: Entry | None) -> bool:
+    """Tell whether the journal can lead its reader to a vendor's job."""
+    if entry is None:
+        return False
+    if entry.job is not None:
+        return bool(entry.job.id == job["id"])
+    ids = {attempt.id for attempt in entry.attempts}
+    traced = not job["trace_id"] or job["trace_id"] in ids
+    return traced and entry.state in {KeyState.INTENDED, KeyState.UNCERTAIN}
+
+
+def find_entry(path: Path, key: str) -> Entry | None:
+    """Return a purchase from a journal's file."""
+    with Journal(path) as journal:
+        return next((entry for entry in journal.entries() if entry.key == key), None)

@@ -1,0 +1,24 @@
+"""Every case of the matrix: whatever goes wrong, nothing is paid twice and no paid job is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness import perform
+from matrix import CASES, Case
+from summary import Tally
+
+
+def _parameter(case: Case) -> object:
+    marks = [pytest.mark.soak] if case.soak else []
+    return pytest.param(case, id=case.name, marks=marks)
+
+
+@pytest.mark.parametrize("case", [_parameter(case) for case in CASES])
+def test_it_is_paid_at_most_once_and_never_lost(case: Case, tmp_path: Path, tally: Tally) -> None:
+    perform(case, tmp_path, tally)
+
+
+def test_the_default_run_has_enough_cases() -> None:
+    assert sum(not case.soak for case in CASES) >= 150

@@ -1,0 +1,108 @@
+"""Two processes on one journal: no lock shows, nothing is lost, one key buys once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import APPS
+from matrix import BOTH, PIXVERSE
+from nursery import Nursery, nursery
+
+from motionkit.journal import Journal
+from motionkit.sandbox import Sandbox
+
+API_KEY = "two-processes-key-0123456789"
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[tuple[Nursery, Nursery]]:
+    with nursery() as one, nursery() as other:
+        yield one, other
+
+
+def _buy_at_once(
+    pair: tuple[Nursery, Nursery],
+    sandbox: Sandbox,
+    provider: str,
+    folder: Path,
+    keys: tuple[Sequence[str], Sequence[str]],
+) -> list[Mapping[str, Any]]:
+    sandbox.add_account(provider, API_KEY, label="both", balance="100000")
+    for process, wanted in zip(pair, keys, strict=True):
+        process.start(
+            do="many",
+            provider=provider,
+            api_key=API_KEY,
+            url=sandbox.url,
+            folder=folder,
+            keys=wanted,
+        )
+    return [process.finish()["outcome"] for process in pair]
+
+
+def _made(sandbox: Sandbox, provider: str) -> list[str]:
+    jobs = sandbox.ledger()["vendors"][provider]["accounts"]["both"]["jobs"]
+    return [job["id"] for job in jobs]
+
+
+@pytest.mark.parametrize("provider", BOTH)
+@pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.soak)])
+def test_many_jobs_of_two_processes_are_all_in_the_journal(
+    provider: str, count: int, pair: tuple[Nursery, Nursery], tmp_path: Path
+) -> None:
+    keys = [f"order-{number}" for number in range(count)]
+    with Sandbox(apps=APPS) as sandbox:
+        told = _buy_at_once(pair, sandbox, provider, tmp_path, (keys[::2], keys[1::2]))
+        made = _made(sandbox, provider)
+    errors = [outcome for one in told for outcome in one.values() if "error" in outcome]
+    assert not errors
+    bought = {key: outcome["job"] for one in told for key, outcome in one.items()}
+    assert sorted(bought) == sorted(keys)
+    assert sorted(bought.values()) == sorted(made)
+    with Journal(tmp_path / "journal.db") as journal:
+        entries = {entry.key: entry.job.id for entry in journal.entries() if entry.job}
+    assert entries == bought
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.soak)])
+def test_one_key_from_two_processes_buys_once(
+    count: int, pair: tuple[Nursery, Nursery], tmp_path: Path
+) -> None:
+    keys = [f"order-{number}" for number in range(count)]
+    with Sandbox(apps=APPS) as sandbox:
+        told = _buy_at_once(pair, sandbox, PIXVERSE, tmp_path, (keys, keys))
+        made = _made(sandbox, PIXVERSE)
+    _check_once(tmp_path, keys, told, made)
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.soak)])
+def test_one_key_from_two_processes_buys_once_where_nothing_deduplicates(
+    count: int, pair: tuple[Nursery, Nursery], tmp_path: Path
+) -> None:
+    keys = [f"order-{number}" for number in range(count)]
+    with Sandbox(apps=APPS) as sandbox:
+        told = _buy_at_once(pair, sandbox, "segmind", tmp_path, (keys, keys))
+        made = _made(sandbox, "segmind")
+    _check_once(tmp_path, keys, told, made)
+
+
+def _check_once(
+    folder: Path, keys: Sequence[str], told: Sequence[Mapping[str, Any]], made: Sequence[str]
+) -> None:
+    with Journal(folder / "journal.db") as journal:
+        entries = {entry.key: entry for entry in journal.entries()}
+    assert sorted(entries) == sorted(keys)
+    assert len(made) == len(keys), "one job for each key"
+    assert all(len(entry.attempts) == 1 for entry in entries.values())
+    for one in told:
+        wrong = [o for o in one.values() if "error" in o and o["error"] != "SubmitUncertain"]
+        assert not wrong
+    known = {key: entry.job.id for key, entry in entries.items() if entry.job}
+    assert sorted(known.values()) == sorted(made), "every job has its key"
+    said = Counter((key, o["job"]) for one in told for key, o in one.items() if "job" in o)
+    assert set(said) <= set(known.items())
+    assert all(any("job" in one[key] for one in told) for key in keys)
