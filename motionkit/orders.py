@@ -280,9 +280,22 @@ class Desk:
             again=wish.buys_again,
         )
         facts = offering.inspect(request)
-        if route is not None:
+        try:
+            if route is None:
+                return Order(self._direct(request, wish, facts, purchase, known))
             buyer = self._buyer(route, request, wish, facts, purchase)
             return Order(buyer.buy(), buyer)
+        except KeyTaken as taken:  # another process was faster
+            return Order(self.jobs.resume(taken.entry))
+
+    def _direct(
+        self,
+        request: Request,
+        wish: Wish,
+        facts: Mapping[str, Facts],
+        purchase: Purchase,
+        known: Entry | None,
+    ) -> Job:
         target = self.target(self.named(wish.via))
         offer = target.offer(request)
         row = self._assessed(target, offer, request, facts)
@@ -290,16 +303,12 @@ class Desk:
             raise row.problem
         if wish.max_usd is not None:
             _within(row.quote, wish.max_usd)
-        try:
-            job = self.submitter(target.account).buy(
-                attrs.evolve(purchase, quote=row.quote),
-                lambda: target.provider.prepare(request, offer),
-                earlier=known,
-                wait_for_slot=wish.wait_for_slot,
-            )
-        except KeyTaken as taken:  # another process was faster
-            job = self.jobs.resume(taken.entry)
-        return Order(job)
+        return self.submitter(target.account).buy(
+            attrs.evolve(purchase, quote=row.quote),
+            lambda: target.provider.prepare(request, offer),
+            earlier=known,
+            wait_for_slot=wish.wait_for_slot,
+        )
 
     def _buyer(
         self,

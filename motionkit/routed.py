@@ -25,7 +25,7 @@ from motionkit.errors import (
     SubmitUncertain,
 )
 from motionkit.journal import Journal
-from motionkit.ledger import KeyTaken, Purchase
+from motionkit.ledger import Purchase
 from motionkit.model import Job
 from motionkit.money import Balance
 from motionkit.offers import Offer
@@ -133,6 +133,7 @@ class Buyer:
         """Try targets in the router's order until one accepts.
 
         Raises:
+            KeyTaken: Another process was faster; nothing was sent.
             SubmitUncertain: One may have accepted; nothing else is tried.
             NoTargetLeft: Every target was tried or ruled out; it carries each attempt's error.
             MotionKitError: What the route does not fall back on.
@@ -186,8 +187,6 @@ class Buyer:
             earlier = self.journal.get(self.purchase.key)
             purchase = attrs.evolve(self.purchase, quote=place.row.quote)
             job = submitter.buy(purchase, lambda: submission, earlier=earlier)
-        except KeyTaken as taken:  # another process was faster
-            return submitter.settle(taken.entry)
         except MotionKitError as error:
             self._note(place, stage, error)
             return None
@@ -201,10 +200,9 @@ class Buyer:
 
     def _learn(self, place: Place, balance: Balance) -> bool:
         """Keep a balance; tell whether it shows for the first time that it does not suffice."""
-        before = self._balances.get(place.account)
+        first = place.account not in self._balances
         self._balances[place.account] = balance
-        short = decisions.suffices(balance, place.row.quote) is False
-        return short and before != balance
+        return first and decisions.suffices(balance, place.row.quote) is False
 
     def _note(self, place: Place, stage: Stage, error: MotionKitError) -> None:
         self._errors.append(error)

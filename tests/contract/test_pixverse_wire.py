@@ -116,6 +116,29 @@ def test_the_same_files_are_uploaded_once(client: Client, sandbox: Sandbox) -> N
     assert ledger(sandbox)["submits"] == 2
 
 
+@pytest.mark.parametrize("code", [400032, 500008])
+def test_an_upload_that_the_vendor_dropped_is_sent_again_under_a_new_attempt(
+    client: Client, sandbox: Sandbox, code: int
+) -> None:
+    sandbox.fault(f"refuse:submit:code={code}")
+    job = client.submit(sample_request(), via=ACCOUNT, key="k1")
+    told = ledger(sandbox)
+    assert (told["uploads"], told["submits"], len(told["jobs"])) == (4, 2, 1)
+    refused, accepted = client.jobs.get("k1").attempts
+    assert (refused.state, accepted.state) == ("refused", "accepted")
+    assert refused.id != accepted.id == job.attempt_id
+
+
+def test_a_reference_that_stays_refused_is_told_and_not_tried_for_ever(
+    client: Client, sandbox: Sandbox
+) -> None:
+    sandbox.fault("refuse:submit:code=400032:times=0")
+    with pytest.raises(InvalidRequest) as caught:
+        client.submit(sample_request(), via=ACCOUNT)
+    assert caught.value.billed is mk.Billed.NO
+    assert ledger(sandbox)["submits"] == 2
+
+
 def test_what_stands_in_extra_is_sent_unread(client: Client) -> None:
     request = sample_request(extra={"pixverse": {"quality": "1080p"}, "elsewhere": {"x": 1}})
     body = client.explain(request, via=ACCOUNT).calls[-1].json

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matrix import BOTH, PIXVERSE, REFUSALS, SEGMIND
 
+from motionkit.answer import Answer
 from motionkit.errors import Billed, JobFailed, JobGone, MotionKitError
-from motionkit.http import Answer, Session
+from motionkit.http import Session
 from motionkit.model import Call, Found, Job, NotSeen, Result, State, Status, Submission
 from motionkit.money import Balance
 from motionkit.provider import Finds, Provider
