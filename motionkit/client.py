@@ -33,6 +33,7 @@ from motionkit.ledger import Entry
 from motionkit.model import (
     DOUBT_ERRORS,
     STATE_ERRORS,
+    Call,
     Doubt,
     Job,
     KeyState,

@@ -36,7 +36,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from motionkit.redaction import redact, redact_data
+from motionkit.redaction import printable, redact, redact_data
 
 if TYPE_CHECKING:
     from motionkit.model import Job
@@ -89,7 +89,7 @@ class MotionKitError(Exception):
         raw: Any = None,
         stale: bool = False,
     ) -> None:
-        self.message = redact(message)
+        self.message = printable(redact(message))
         self.provider = provider
         self.account = account
         self.code = code

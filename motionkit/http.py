@@ -3,28 +3,35 @@
 Built on requests' transport adapters (``HTTPAdapter.send``), not on its sessions: no redirect is
 followed, no cookie kept, no ``.netrc`` read, so a key goes to the configured origins and nowhere
 else. The connections themselves note what left; see `motionkit.connection`.
+
+The libraries' own errors stay in here: their texts quote addresses, and the locals of their frames
+are the request's bytes, key included. What goes out says what went wrong, from a cause of the
+operating system's where there is one.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import email.utils
 import hashlib
 import ipaddress
-import json
+import sys
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Any, Protocol, cast
 from urllib.parse import quote, urlencode, urlsplit
 
-import attrs
 import requests
 import urllib3.exceptions
 
+from motionkit.answer import LONGEST_REASON, Answer
 from motionkit.connection import Transport, Watch, watching
-from motionkit.errors import Billed, ConfigError, ProtocolError, ProviderUnavailable
+from motionkit.errors import (
+    Billed,
+    ConfigError,
+    MotionKitError,
+    ProtocolError,
+    ProviderUnavailable,
+)
 from motionkit.model import Call
-from motionkit.redaction import Secret, redact
+from motionkit.redaction import Guarded, Secret, redact
 
 JSON_LIMIT = 8 * 1024 * 1024
 """Bytes: a larger answer is refused."""
@@ -32,13 +39,14 @@ CONNECT_TIMEOUT = 10.0
 """Seconds to connect."""
 CALL_TIMEOUT = 60.0
 """Seconds for a whole call that carries no file."""
-MAX_RETRY_AFTER = 86_400
-"""Seconds: a body that asks for more is not taken seriously."""
-MAX_NESTING = 100
-"""Levels of JSON; deeper is hostile."""
 USER_AGENT = "motionkit"
 _POOL_SIZE = 32
 _CHUNK = 64 * 1024
+_LENGTH_DIGITS = 20
+_CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+"""Content codings that are undone in bounded memory; we ask for none at all."""
+_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+"""What the libraries raise when an exchange breaks."""
 
 
 class NotSent(ProviderUnavailable):
@@ -52,79 +60,6 @@ class Body(Protocol):
         """Return up to `size` bytes; empty at the end."""
 
     def __iter__(self) -> Iterator[bytes]: ...
-
-
-@attrs.frozen
-class Answer:
-    """What came back: status, headers, the whole body (bounded)."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = attrs.field(repr=False)
-
-    def json(self) -> Any:
-        """Return the body as JSON: integers lossless, fractions as Decimal.
-
-        Raises:
-            ProtocolError: It is not JSON, nested too deeply, or has NaN in it.
-        """
-        try:
-            if _nesting(self.body) > MAX_NESTING:
-                raise ProtocolError(
-                    f"the answer is nested deeper than {MAX_NESTING} levels",
-                    http_status=self.status,
-                )
-            return json.loads(
-                self.body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant
-            )
-        except (ValueError, RecursionError) as error:
-            raise ProtocolError(
-                f"the answer (HTTP {self.status}) is not JSON: {error}", http_status=self.status
-            ) from error
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds that the answer asks for: ``Retry-After`` as a number or date, or in the body."""
-        value = self.headers.get("retry-after", "").strip()
-        if value.isdecimal():
-            return float(value)
-        try:
-            when = email.utils.parsedate_to_datetime(value)
-        except (ValueError, TypeError):
-            return self._retry_after_in_body()
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=dt.UTC)
-        return max(0.0, (when - dt.datetime.now(dt.UTC)).total_seconds())
-
-    def _retry_after_in_body(self) -> float | None:
-        if self.status < 400:
-            return None
-        try:
-            data = self.json()
-        except ProtocolError:
-            return None
-        value = data.get("retry_after") if isinstance(data, Mapping) else None
-        if isinstance(value, bool) or not isinstance(value, int | Decimal):
-            return None
-        return float(value) if 0 <= value < MAX_RETRY_AFTER else None
-
-
-def _nesting(body: bytes) -> int:
-    """Guess the nesting cheaply, brackets in strings included; the decoder has its own limit."""
-    if body.count(b"[") + body.count(b"{") <= MAX_NESTING:
-        return 0
-    depth = deepest = 0
-    for byte in body:
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def is_loopback(host: str | None) -> bool:
@@ -179,7 +114,7 @@ class Session:
         }
         self._auth = dict(auth)
         self._adapter = Transport(pool_connections=4, pool_maxsize=_POOL_SIZE)
-        self._environment = {name: _environment(url) for name, url in self.origins.items()}
+        self._environment = {name: environment(url) for name, url in self.origins.items()}
 
     @property
     def fingerprint(self) -> str:
@@ -247,6 +182,8 @@ class Session:
     ) -> Answer:
         where = f"{self.account}: {call.method} {call.path}"
         context: dict[str, Any] = {"provider": self.provider, "account": self.account}
+        outer = sys.exc_info()[1]
+        failure: MotionKitError
         try:
             response = adapter.send(
                 prepared,
@@ -258,55 +195,94 @@ class Session:
                 body = _bounded_body(response, where)
             finally:
                 response.close()
-        except (
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            OSError,
-            ValueError,
-        ) as error:
+        except _BROKEN as error:
             kind, what = (
                 (ProviderUnavailable, "no whole answer") if watch.sent else (NotSent, "not sent")
             )
             billed = Billed.UNKNOWN if call.paid and watch.sent else Billed.NO
-            text = f"{where}: {what}: {_reason(error)}"
-            raise kind(text, billed=billed, **context) from error
+            cause, reason = broken(error, outer)
+            failure = kind(f"{where}: {what}: {reason}", billed=billed, **context)
         except ProtocolError as error:
             error.billed = Billed.UNKNOWN if call.paid else Billed.NO
-            error.fill(**context)
-            raise
-        return Answer(
-            response.status_code,
-            {name.lower(): value for name, value in response.headers.items()},
-            body,
-        )
+            failure, cause = error.fill(**context).with_traceback(None), None
+        except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the key too
+            raise without_frames(error, outer) from None
+        else:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, headers, body)
+        raise failure from cause
 
     def close(self) -> None:
         """Close the pooled connections."""
         self._adapter.close()
 
 
-def _environment(origin: str) -> dict[str, Any]:
-    """Return proxies and certificates as the environment asks; loopback needs neither."""
-    if is_loopback(urlsplit(origin).hostname):
-        return {"proxies": {}, "verify": True}
+def environment(url: str) -> dict[str, Any]:
+    """Return proxies and certificates for a URL as the environment asks; loopback needs no proxy.
+
+    A proxy's credentials are secrets: they are made known to `redact`.
+    """
     with requests.Session() as session:
-        settings = session.merge_environment_settings(origin, {}, None, None, None)
-    return {"proxies": settings["proxies"], "verify": settings["verify"]}
+        settings = session.merge_environment_settings(url, {}, None, None, None)
+    if is_loopback(urlsplit(url).hostname):
+        return {"proxies": {}, "verify": settings["verify"]}
+    for proxy in settings["proxies"].values():
+        user, at, _ = str(proxy).rpartition("://")[2].rpartition("@")
+        if at:
+            Secret(user)
+            Secret(user.partition(":")[2])
+    proxies = {scheme: Guarded(proxy) for scheme, proxy in settings["proxies"].items()}
+    return {"proxies": proxies, "verify": settings["verify"]}
 
 
 def _bounded_body(response: requests.Response, where: str) -> bytes:
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    length = response.headers.get("Content-Length", "")
     body = bytearray()
-    for chunk in response.raw.stream(_CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > JSON_LIMIT:
-            raise ProtocolError(
-                f"{where}: the answer exceeds {JSON_LIMIT} bytes", http_status=response.status_code
-            )
-    return bytes(body)
+    if coding not in _CODINGS:
+        problem = "comes in a coding that was not asked for"
+    elif length.isdecimal() and (len(length) > _LENGTH_DIGITS or int(length) > JSON_LIMIT):
+        problem = f"exceeds {JSON_LIMIT} bytes"
+    else:
+        for chunk in response.raw.stream(_CHUNK, decode_content=True):
+            body += chunk
+            if len(body) > JSON_LIMIT:
+                problem = f"exceeds {JSON_LIMIT} bytes"
+                break
+        else:
+            return bytes(body)
+    raise ProtocolError(f"{where}: the answer {problem}", http_status=response.status_code)
 
 
-def _reason(error: BaseException) -> str:
-    """Return the innermost cause as text; the outer layers repeat URLs and object addresses."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return f"{type(error).__name__}: {error}"
+def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
+    """Give an error and what led to it, up to what was being handled before the call."""
+    found: BaseException | None = error
+    while found is not None and found is not outer:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def broken(
+    error: BaseException, outer: BaseException | None = None
+) -> tuple[BaseException | None, str]:
+    """Return what a library's error comes down to: its innermost cause, and that as text.
+
+    The outer layers repeat URLs and object addresses, so the text is the innermost one's. It is
+    returned as a cause only where it is the operating system's or the interpreter's own, which
+    hold a number and a sentence, and without frames.
+
+    Args:
+        error: What was raised.
+        outer: What was being handled before.
+    """
+    inner = list(_chain(error, outer))[-1]
+    reason = f"{type(inner).__name__}: {inner}"[:LONGEST_REASON]
+    plain = isinstance(inner, OSError) and type(inner).__module__ in {"builtins", "socket", "ssl"}
+    return (without_frames(inner, outer) if plain else None), redact(reason)
+
+
+def without_frames(error: BaseException, outer: BaseException | None = None) -> BaseException:
+    """Return an error without its frames and those of what led to it: they hold requests."""
+    for one in list(_chain(error, outer)):
+        one.__traceback__ = None
+    return error

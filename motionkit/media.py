@@ -13,19 +13,19 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, Any, Literal, cast
 from urllib.parse import urlsplit
 
 import attrs
 
 from motionkit.errors import InvalidRequest
 from motionkit.model import Job
-from motionkit.redaction import redact_urls
+from motionkit.redaction import Guarded, redact_urls
 
 Kind = Literal["image", "video", "audio"]
 
-_CHUNK = 1 << 20
-_SNIFF_BYTES = 32
+SNIFF_BYTES = 32
+"""What `sniff` needs of a file."""
 
 
 @attrs.frozen
@@ -56,7 +56,7 @@ class Data:
 class Remote:
     """A URL that the vendor fetches; its query may be a signature and is not shown."""
 
-    url: str = attrs.field(repr=redact_urls)
+    url: str = attrs.field(converter=Guarded)
 
     @property
     def label(self) -> str:
@@ -187,7 +187,7 @@ def inspect(value: Ref, field: str) -> Facts:
     if isinstance(value, Data):
         if not value.content:
             raise InvalidRequest(f"{field}: the bytes are empty", field=field, value="0 bytes")
-        return _look(io.BytesIO(value.content), len(value.content), value.label, field)
+        return look(io.BytesIO(value.content), len(value.content), value.label, field)
     if isinstance(value, Remote):
         _check_url(value.url, field)
     return Facts(value.label, missing=f"{value.label} is not on this machine")
@@ -211,7 +211,7 @@ def _inspect_file(file: File, field: str) -> Facts:
                 f"{field}: {str(path)!r} is empty (0 bytes)", field=field, value="0 bytes"
             )
         with path.open("rb") as stream:
-            return _look(stream, size, file.label, field)
+            return look(stream, size, file.label, field)
     except FileNotFoundError:
         raise InvalidRequest(
             f"{field}: there is no file {str(path)!r}", field=field, value=str(path)
@@ -223,8 +223,22 @@ def _inspect_file(file: File, field: str) -> Facts:
         ) from error
 
 
-def _look(stream: IO[bytes], size: int, label: str, field: str) -> Facts:
-    kind, container = sniff(stream.read(_SNIFF_BYTES))
+def look(
+    stream: IO[bytes], size: int, label: str, field: str, *, sha256: str | None = None
+) -> Facts:
+    """Look at an open file.
+
+    Args:
+        stream: The file, at its start.
+        size: Its length in bytes.
+        label: How to call it in messages.
+        field: The request's field, for error messages.
+        sha256: Its digest, where it is known already.
+
+    Raises:
+        InvalidRequest: It is not playable media.
+    """
+    kind, container = sniff(stream.read(SNIFF_BYTES))
     if kind is None:
         raise InvalidRequest(
             f"{field}: {label} is neither a picture, a video nor audio that we know by its content",
@@ -232,11 +246,10 @@ def _look(stream: IO[bytes], size: int, label: str, field: str) -> Facts:
             value=label,
         )
     stream.seek(0)
-    digest = hashlib.sha256()
-    while chunk := stream.read(_CHUNK):
-        digest.update(chunk)
-    stream.seek(0)
-    known = Facts(label, kind=kind, container=container, size=size, sha256=digest.hexdigest())
+    if sha256 is None:
+        sha256 = hashlib.file_digest(cast("Any", stream), "sha256").hexdigest()
+        stream.seek(0)
+    known = Facts(label, kind=kind, container=container, size=size, sha256=sha256)
     try:
         return _PROBES[kind](stream, known)
     except ImportError:
@@ -356,3 +369,28 @@ def sniff(head: bytes) -> tuple[Kind | None, str | None]:
         if head[offset : offset + len(signature)] == signature:
             return kind, container
     return None, None
+
+
+def boxes_fit(stream: IO[bytes], size: int) -> bool:
+    """Tell whether the boxes of an MP4 or MOV file fill it exactly: a cut one never does.
+
+    Args:
+        stream: The file.
+        size: Its length in bytes.
+    """
+    at, seen = 0, set()
+    while at < size:
+        stream.seek(at)
+        head = stream.read(16)
+        if len(head) < 8:
+            return False
+        length = int.from_bytes(head[:4])
+        if length == 1:  # the real length follows
+            length = int.from_bytes(head[8:16])
+        elif length == 0:  # up to the end of the file
+            length = size - at
+        if length < 8:
+            return False
+        seen.add(head[4:8])
+        at += length
+    return at == size and b"mdat" in seen and bool(seen & {b"moov", b"moof"})

@@ -25,9 +25,10 @@ from motionkit.errors import (
     ProtocolError,
 )
 from motionkit.money import Cost
-from motionkit.redaction import redact_urls
+from motionkit.redaction import LONGEST_SAID, printable, redact_urls
 
 JOB_VERSION = 1
+_LONGEST_WORD = 100
 """The version that `Job.to_json` writes; older ones are read, newer ones refused."""
 
 
@@ -204,6 +205,14 @@ class Result:
         )
 
 
+def _said(text: str | None) -> str | None:
+    return None if text is None else printable(text, LONGEST_SAID)
+
+
+def _word(text: str) -> str:
+    return printable(text, _LONGEST_WORD)
+
+
 @attrs.frozen
 class Status:
     """One observation of a job.
@@ -222,11 +231,11 @@ class Status:
     """
 
     state: State
-    word: str
+    word: str = attrs.field(converter=_word)
     observed_at: dt.datetime
     doubt: Doubt | None = None
     billed: Billed = Billed.UNKNOWN
-    message: str | None = None
+    message: str | None = attrs.field(default=None, converter=_said)
     code: str | None = None
     hint: float | None = None
     result: Result | None = attrs.field(default=None, repr=False)

@@ -17,7 +17,7 @@ from motionkit.model import Found, Job, NotSeen, Resend, Result, Status, Submiss
 from motionkit.money import Balance, Rates
 from motionkit.offers import Offer
 from motionkit.operations import Request
-from motionkit.redaction import Secret
+from motionkit.redaction import LONGEST_SAID, Secret, printable
 
 
 def api_key(value: str) -> Secret:
@@ -205,6 +205,7 @@ def vendor_error(
     """
     code = fields.get("code")
     text = f"{context['account']}: {row.meaning}"
+    message = printable(message or "", LONGEST_SAID)
     if message and message.casefold() != row.meaning.casefold():
         text += f" (the vendor says {message!r})"
     if code is not None:

@@ -1,7 +1,9 @@
 """Keep secrets out of whatever a person or a file may see.
 
-`Secret` is text that can be sent and not be shown. `redact` masks what servers echo: every
-secret that this process has made known, and the query of any URL (signed links are secrets too).
+`Secret` is text that can be sent and not be shown. `Guarded` is text that is needed whole and may
+hold something secret, such as a signed link: it is shown redacted. `redact` masks what servers
+echo: every secret that this process has made known, and the query of any URL (signed links are
+secrets too).
 """
 
 from __future__ import annotations
@@ -11,10 +13,17 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 MASK = "***"
+LONGEST_SAID = 300
+"""Characters of a vendor's sentence that are repeated."""
 
 _KNOWN: set[str] = set()
 _URL_QUERY = re.compile(r"(://[^\s?#\"'<>]*)\?[^\s\"'<>]*")
 _URL_USER = re.compile(r"(://)[^\s/@\"'<>]+@")
+_CONTROLS = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Escape sequences whole, then what else steers a terminal, and halves of characters."""
 _SHORTEST_MASKED = 6
 """Characters: a shorter "secret" would mask ordinary words."""
 
@@ -48,11 +57,45 @@ class Secret(str):
         return str, (MASK,)
 
 
+class Guarded(str):
+    """A string that is whole in use and redacted where it is shown by ``repr``.
+
+    That is how debuggers, crash reports and tracebacks with locals show it, in containers too.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(redact(str(self)))
+
+
+def guarded(value: Any) -> Any:
+    """Return a JSON-like value whose telling strings are `Guarded`; the others stay as they are."""
+    if isinstance(value, str):
+        known = "://" in value or any(secret in value for secret in tuple(_KNOWN))
+        return Guarded(value) if known else value
+    if isinstance(value, list):
+        return [guarded(item) for item in value]
+    return value
+
+
 def redact(text: str) -> str:
     """Return the text without known secrets, URL queries and URL credentials."""
     for secret in sorted(_KNOWN, key=len, reverse=True):  # one may be the beginning of another
         text = text.replace(secret, MASK)
     return redact_urls(text)
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """Return text without terminal codes, control characters and turned writing directions.
+
+    Args:
+        text: Somebody else's words. Line breaks and tabs stay.
+        limit: Characters at most.
+    """
+    if limit is not None and len(text) > limit:
+        text = f"{text[:limit]}..."
+    return _CONTROLS.sub("", text)
 
 
 def redact_urls(text: str) -> str:

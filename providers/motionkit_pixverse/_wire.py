@@ -7,10 +7,13 @@ from typing import Any
 
 import attrs
 
+from motionkit.answer import Answer
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.http import Answer
 from motionkit.provider import ErrorRow, Phase, billed_after, vendor_error
 from motionkit_pixverse._tables import ERRORS, NOT_FOUND_CODE, NOT_FOUND_MESSAGES, STATUSES
+
+_BEYOND = 10**20
+"""Ids have 18 digits; what has more than 20 is none, and no status or amount either."""
 
 
 @attrs.frozen
@@ -48,7 +51,7 @@ def unwrap(answer: Answer, phase: Phase, context: Mapping[str, Any]) -> Mapping[
 def number(value: Any) -> int | None:
     """Return an integer from a bare or a quoted one, None for anything else."""
     if type(value) is int:
-        return value
+        return value if abs(value) < _BEYOND else None
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
         return int(value)
     return None
@@ -61,7 +64,7 @@ def need_number(content: Mapping[str, Any], *names: str, phase: Phase, **context
         ProtocolError: There is none.
     """
     found = next((number(content[name]) for name in names if name in content), None)
-    if not found:
+    if found is None or found <= 0:
         raise ProtocolError(
             f"{context['account']}: the answer has no usable {names[0]}",
             billed=billed_after(phase, refused=False),

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from motionkit.answer import Answer
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.http import Answer
 from motionkit.model import Output, utcnow
 from motionkit.money import Cost, CostBasis, Unit
 from motionkit.provider import ErrorRow, Phase, vendor_error

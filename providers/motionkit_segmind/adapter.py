@@ -6,6 +6,7 @@ Vendor documentation: https://docs.segmind.com/docs/serverless-api/async-inferen
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -48,6 +49,8 @@ RETENTION = dt.timedelta(hours=1)
 """Results are kept for an hour from the submit; then only the history knows them."""
 _HISTORY = "/inference-request/request-history"
 _HISTORY_PAGES = 5
+_ID = re.compile(r"(?!\.+$)[\w.:=+-]{1,200}", re.ASCII)
+"""What can be a request's id: it becomes a step of a path."""
 _CLOCK_SKEW = dt.timedelta(seconds=30)
 _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
 
@@ -116,7 +119,7 @@ class Segmind:
         """Send the paid call once; the vendor knows no attempt ids."""
         content = self._send(submission.call, Phase.SUBMIT)
         request_id = content.get("request_id")
-        if not isinstance(request_id, str) or not request_id.strip():
+        if not isinstance(request_id, str) or not _ID.fullmatch(request_id):
             raise ProtocolError(
                 f"{self.account}: the answer has no request_id",
                 billed=billed_after(Phase.SUBMIT, refused=False),
@@ -299,6 +302,8 @@ class Segmind:
         sent = row.get("request_body")
         request_id = row.get("request_id")
         if not isinstance(sent, Mapping) or not isinstance(request_id, str):
+            return None
+        if not _ID.fullmatch(request_id):
             return None
         body = submission.call.json
         if any(sent.get(name) != value for name, value in body.items()):

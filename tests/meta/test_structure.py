@@ -28,7 +28,7 @@ LAYERS = [
     {"media"},
     {"operations"},
     {"offers"},
-    {"answer", "connection"},
+    {"answer", "connection", "part"},
     {"http", "provider", "retry"},
     {"transfer", "download", "assembly"},
     {"store", "ledger"},

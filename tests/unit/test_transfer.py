@@ -17,12 +17,14 @@ import pytest
 import requests
 from support import Peer, Scripted, Server, answer, clip, header, picture, refused_port
 
-from motionkit import errors, media, retry, transfer
+from motionkit import download as fetching
+from motionkit import errors, media, retry
+from motionkit.download import Downloaded, download
 from motionkit.errors import DownloadFailed, InvalidRequest
 from motionkit.http import Session
 from motionkit.media import Data, File
 from motionkit.model import Call
-from motionkit.transfer import CarefulUploads, Downloaded, Stream, download, form, multipart
+from motionkit.transfer import CarefulUploads, Stream, form, multipart
 
 CLIP = clip(2.0)
 OTHER = clip(2.5)
@@ -628,4 +630,4 @@ def test_a_slow_download_may_be_tried_again_after_more_than_a_minute(
     with Scripted(full()) as server:
         download(server.url, tmp_path / "out.mp4")
     assert given[0] is not None
-    assert given[0] >= transfer.DOWNLOAD_TIMEOUT == 600.0
+    assert given[0] >= fetching.DOWNLOAD_TIMEOUT == 600.0
