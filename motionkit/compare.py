@@ -111,9 +111,11 @@ def assess(
     key = stats.OfferKey(provider.name, offer.operation, offer.model, fitted.quality)
     seen = past.get(key)
     by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)
+    # What goes by the second of an unknown clip stays unknown: other clips tell nothing of it.
+    knowable = listed is None or listed.likely is not None
     quote = stats.observed_quote(
         listed,
-        seen,
+        seen if knowable else None,
         per_second=by_second,
         seconds=fitted.clip_seconds,
         rates=provider.rates,

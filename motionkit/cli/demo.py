@@ -127,7 +127,9 @@ def _configuration(folder: Path, served: Sandbox) -> Path:
     lines = [f"journal = {_quoted(str(folder / 'journal.db'))}"]
     for vendor, keys in served.accounts.items():
         lines += _account(vendor, next(iter(keys.values())), served.environment)
-    return _write(folder / "motionkit.toml", "\n".join(lines).encode())
+    path = _write(folder / "motionkit.toml", "\n".join(lines).encode())
+    path.chmod(0o600)  # like any file that holds a key
+    return path
 
 
 def _account(vendor: str, key: str, environment: Mapping[str, str]) -> list[str]:

@@ -306,3 +306,12 @@ def test_budget_periods_begin_in_utc() -> None:
     assert begins["week"] == dt.datetime(2026, 11, 16, tzinfo=dt.UTC)
     assert begins["month"] == dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
     assert begins["total"].timestamp() == 0
+
+
+def test_past_jobs_do_not_price_a_clip_of_unknown_length(sandbox: Sandbox, client: Client) -> None:
+    client.run(sample_request(), via="pixverse", key="k1")
+    unseen = mk.Mimic("https://h.example/a.png", "https://h.example/b.mp4", quality="540p")
+    (row,) = client.compare(unseen, via="pixverse", balances=False)
+    assert row.quote is not None
+    assert (row.quote.likely, row.quote.basis.value) == (None, "listed")
+    assert any("unknown" in note for note in row.quote.notes)
