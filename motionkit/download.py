@@ -20,7 +20,6 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import attrs
@@ -274,9 +273,8 @@ class _Fetch:
             response = adapter.send(prepared, stream=True, timeout=timeout, **environment(url))
             if response.status_code not in _REDIRECTS:
                 return response
-            location: Any = response.headers.get("Location", "")
             response.close()
-            url = Guarded(urljoin(url, location))
+            url = Guarded(urljoin(url, response.headers.get("Location", "")))
         raise DownloadFailed(f"the result's address redirects more than {MAX_REDIRECTS} times")
 
 

@@ -25,7 +25,7 @@ from motionkit.errors import (
     ProtocolError,
 )
 from motionkit.money import Cost
-from motionkit.redaction import LONGEST_SAID, printable, redact_urls
+from motionkit.redaction import LONGEST_SAID, printable, redact, redact_urls
 
 JOB_VERSION = 1
 _LONGEST_WORD = 100
@@ -206,11 +206,11 @@ class Result:
 
 
 def _said(text: str | None) -> str | None:
-    return None if text is None else printable(text, LONGEST_SAID)
+    return None if text is None else printable(redact(text), LONGEST_SAID)
 
 
 def _word(text: str) -> str:
-    return printable(text, _LONGEST_WORD)
+    return printable(redact(text), _LONGEST_WORD)
 
 
 @attrs.frozen

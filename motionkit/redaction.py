@@ -53,6 +53,9 @@ class Secret(str):
     def __format__(self, spec: str) -> str:
         return format(MASK, spec)
 
+    def __getitem__(self, key: Any) -> str:
+        return str.__new__(Secret, super().__getitem__(key))  # debuggers show long text cut
+
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         return str, (MASK,)
 
@@ -67,6 +70,9 @@ class Guarded(str):
 
     def __repr__(self) -> str:
         return repr(redact(str(self)))
+
+    def __getitem__(self, key: Any) -> Guarded:
+        return Guarded(super().__getitem__(key))  # debuggers show long text cut
 
 
 def guarded(value: Any) -> Any:

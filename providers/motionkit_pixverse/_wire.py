@@ -80,7 +80,8 @@ def _envelope(answer: Answer) -> Envelope:
         folded = {str(name).replace("_", "").casefold(): value for name, value in data.items()}
         code = number(folded.get("errcode"))
         if code is not None:
-            return Envelope(code, str(folded.get("errmsg") or ""), folded.get("resp"))
+            said = folded.get("errmsg") or ""
+            return Envelope(code, said if isinstance(said, str) else str(said), folded.get("resp"))
     raise ProtocolError("the answer has no ErrCode", http_status=answer.status, raw=data)
 
 

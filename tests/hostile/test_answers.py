@@ -1,0 +1,207 @@
+"""Whatever a vendor's server sends: an error of ours, soon, in bounded memory, and honest."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from answers import ADDRESSES, CONTROL, HERE, IDS, JOB_ID, LOOKS, TEXT, WIRE, Row
+from rawhost import RawHost, http
+
+from motionkit import errors
+from motionkit.download import download
+from motionkit.errors import Billed, DownloadFailed, MotionKitError
+from motionkit.http import Session
+from motionkit.model import Call, Job, Submission
+from motionkit.provider import Provider
+from motionkit_pixverse.adapter import PixVerse
+from motionkit_segmind.adapter import Segmind
+
+VENDORS: dict[str, type[Any]] = {"pixverse": PixVerse, "segmind": Segmind}
+KEY = "hostile-key-0123456789"
+DEADLINE = 1.5
+"""Seconds that a call may take here; in life it is a minute."""
+MEMORY = 64 << 20
+"""Bytes that any one answer may cost while it is read."""
+
+
+@attrs.frozen
+class _NoUploads:
+    def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
+        raise NotImplementedError
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Session.send.__kwdefaults__ or {}, "timeout", DEADLINE)
+
+
+@contextmanager
+def vendor_at(name: str, url: str) -> Iterator[Provider]:
+    adapter = VENDORS[name]
+    settings = adapter.settings(api_key=KEY, base_url=url)
+    provider: Provider = adapter("hostile", settings, _NoUploads())
+    try:
+        yield provider
+    finally:
+        provider.close()
+
+
+def order(provider: Provider) -> Submission:
+    paid = Call("POST", "/paid", json={"quality": "540p"}, paid=True)
+    return Submission(provider.name, "hostile", "mimic", "mimic", paid)
+
+
+def job_of(provider: Provider) -> Job:
+    made = order(provider).job(JOB_ID, fingerprint=provider.fingerprint, attempt_id="a-1")
+    return attrs.evolve(made, submitted_at=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1))
+
+
+def check(error: MotionKitError, expected: str) -> None:
+    assert type(error) is getattr(errors, expected), error
+    assert len(str(error)) < 1000
+    assert len(repr(error)) < 1000
+    assert "\x1b" not in str(error)
+    assert KEY not in str(error)
+    if error.retry_after is not None:
+        assert 0 <= error.retry_after <= 86_400
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Hold what happens inside to a deadline and to memory."""
+    begun = time.monotonic()
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert time.monotonic() - begun < 2 * DEADLINE + 3
+    assert peak < MEMORY, f"{peak / 2**20:.0f} MiB"
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("row", [*WIRE, *TEXT, *IDS], ids=lambda row: row.name)
+def test_a_paid_call_that_is_answered_with_it_may_have_been_billed(row: Row, vendor: str) -> None:
+    with RawHost(lambda _: row.pieces()) as host, vendor_at(vendor, host.url) as provider:
+        with bounded(), pytest.raises(MotionKitError) as caught:
+            provider.submit(order(provider), "a-1")
+        assert len(host.heads) == 1
+    check(caught.value, row.expected("submit", vendor))
+    refused = vendor in row.refused
+    assert caught.value.billed is (Billed.NO if refused else Billed.UNKNOWN)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("row", [*WIRE, *TEXT, *LOOKS], ids=lambda row: row.name)
+def test_a_look_that_is_answered_with_it_ends_no_job(row: Row, vendor: str) -> None:
+    expected = row.expected("poll", vendor)
+    with RawHost(lambda _: row.pieces()) as host, vendor_at(vendor, host.url) as provider:
+        job = job_of(provider)
+        with bounded():
+            if expected == "UNKNOWN":
+                status = provider.poll(job)
+                assert status.state.name == "UNKNOWN"
+                assert not status.state.terminal
+                assert status.doubt is not None
+                assert len(status.word) < 1000
+                return
+            with pytest.raises(MotionKitError) as caught:
+                provider.poll(job)
+    check(caught.value, expected)
+    assert not isinstance(caught.value, errors.JobFailed | errors.JobGone | errors.ContentBlocked)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("row", [*WIRE, *TEXT], ids=lambda row: row.name)
+def test_a_balance_that_is_answered_with_it_is_a_number_or_an_error(row: Row, vendor: str) -> None:
+    with RawHost(lambda _: row.pieces()) as host, vendor_at(vendor, host.url) as provider:
+        balance, failed = None, None
+        with bounded():
+            try:
+                balance = provider.balance()
+            except MotionKitError as error:
+                failed = error
+    if failed is not None:
+        assert failed.billed is Billed.NO
+        assert len(str(failed)) < 1000
+    else:
+        assert balance is not None
+        assert balance.amount.is_finite()
+
+
+def test_the_table_is_large_enough() -> None:
+    names = [row.name for row in [*WIRE, *TEXT, *IDS, *LOOKS]]
+    assert len(set(names)) == len(names) >= 40
+
+
+DRIPS = [
+    http(length=100_000) + b" " * 10,
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n \r\n",
+    b"HTTP/1.1 200 OK\r\nX-Long: aaaa",
+]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("begin", DRIPS, ids=["body", "chunks", "header"])
+def test_a_drip_ends_with_the_deadline(begin: bytes, vendor: str) -> None:
+    def drip(_: bytes) -> Iterator[bytes]:
+        for number in range(1_000):
+            yield begin[number : number + 1] or b" "
+            time.sleep(0.05)  # the drip itself
+
+    with RawHost(drip) as host, vendor_at(vendor, host.url) as provider:
+        begun = time.monotonic()
+        with pytest.raises(errors.ProviderUnavailable) as caught:
+            provider.submit(order(provider), "a-1")
+        assert time.monotonic() - begun < DEADLINE + 1
+    assert caught.value.billed is Billed.UNKNOWN
+
+
+def test_terminal_codes_of_a_failed_job_do_not_reach_the_error() -> None:
+    body = b'{"status":"FAILED","error":"\\u001b[2J\\u001b]0;x\\u0007policy violation\\r"}'
+    with (
+        RawHost(lambda _: [http(body, "422 Unprocessable")]) as host,
+        vendor_at("segmind", host.url) as provider,
+    ):
+        status = provider.poll(job_of(provider))
+        error = status.error(job_of(provider))
+    assert CONTROL[0] not in str(error)
+    assert "policy violation" in str(error)
+
+
+# Addresses.
+
+
+@pytest.mark.parametrize(("name", "address"), ADDRESSES, ids=[name for name, _ in ADDRESSES])
+def test_an_address_that_a_vendor_may_not_name_is_refused(
+    name: str, address: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "folder" / "out.mp4"
+    with pytest.raises(DownloadFailed) as caught:
+        download(address, target, origin="https://vendor.example")
+    assert list(target.parent.iterdir()) == []
+    assert "planted" not in str(caught.value)
+    assert len(caught.value.message) < 300
+    assert "motionkit resume" in str(caught.value)
+
+
+ABROAD = [row for row in ADDRESSES[:24] if row[0] not in HERE]
+
+
+@pytest.mark.parametrize(("name", "address"), ABROAD, ids=[name for name, _ in ABROAD])
+def test_a_vendor_on_loopback_may_name_loopback_and_no_more(
+    name: str, address: str, tmp_path: Path
+) -> None:
+    moved = http(b"", "302 Found", Location=address)
+    with RawHost(lambda _: [moved]) as host, pytest.raises(DownloadFailed):
+        download(f"{host.url}/v.mp4", tmp_path / "out.mp4")
+    assert list(tmp_path.iterdir()) == []

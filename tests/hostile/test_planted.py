@@ -1,0 +1,342 @@
+"""A key, a webhook secret and signed links are planted; nothing that runs leave behind holds them.
+
+Thirty runs: twenty succeed, ten fail in different ways. All are at debug level, with http.client's
+own debugging on. Errors are pickled, shown, and printed as tracebacks with locals, by the standard
+library and by rich.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import http.client
+import io
+import logging
+import os
+import pickle
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+import requests
+from rich.console import Console
+from rich.traceback import Traceback
+
+import motionkit as mk
+import motionkit.http
+from motionkit.client import Client
+from motionkit.errors import MotionKitError
+from motionkit.redaction import Secret
+from motionkit.sandbox import Sandbox, sample_clip, sample_picture
+
+KEYS = {"pixverse": "planted-key-of-pixverse-5d41", "segmind": "SG_planted_key_of_segmind_4c1b"}
+HOOK = "planted-webhook-secret-77ac"
+SIGNATURE = "planted-signature-9b3f"
+QUERY = f"?Expires=1893456000&Signature={SIGNATURE}"
+PROXY = "planted-proxy-password-1e0d"
+PLANTED = (*KEYS.values(), HOOK, SIGNATURE, PROXY)
+
+FAILING = [
+    ("pixverse", "refuse:submit:code=400017:message=" + HOOK),
+    ("pixverse", "refuse:submit:code=99999:times=0:message=" + KEYS["pixverse"]),
+    ("pixverse", "reset:submit:times=0"),
+    ("pixverse", "accept_then_html:submit:times=0"),
+    ("pixverse", "truncate:submit:cut=body:times=0"),
+    ("pixverse", "http:download:status=403:times=0"),
+    ("pixverse", "reset:download:times=0"),
+    ("segmind", "refuse:submit:status=401:message=" + KEYS["segmind"]),
+    ("segmind", "fail:submit:message=" + KEYS["segmind"]),
+    ("segmind", "redirect:download:to=http://h.example/v.mp4" + QUERY.replace("=", "%3D")),
+]
+"""Vendor and fault of the runs that fail."""
+
+
+@attrs.define
+class Left:
+    """Everything that was left behind, as bytes."""
+
+    found: dict[str, bytes] = attrs.field(factory=dict, repr=False)
+
+    def add(self, name: str, what: str | bytes) -> None:
+        data = what if isinstance(what, bytes) else what.encode("utf-8", "replace")
+        self.found[f"{len(self.found)}: {name}"] = data
+
+    def add_error(self, error: BaseException) -> None:
+        """Keep every way of showing an error, with whatever hangs on it.
+
+        The tests' own frames are left out: what is planted stands there.
+        """
+        for one in _behind(error):
+            below = one.__traceback__
+            while below is not None and below.tb_frame.f_code.co_filename == __file__:
+                below = below.tb_next
+            one.__traceback__ = below
+        self.add("repr", repr(error))
+        self.add("str", str(error))
+        self.add("vars", repr(vars(error)))
+        self.add("pickle", pickle.dumps(error))
+        self.add("copy", repr(vars(copy.copy(error))))
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+        self.add("traceback", "".join(told.format()))
+        for longest in (80, 10_000):  # its own default, and all
+            out = io.StringIO()
+            shown = Traceback.from_exception(
+                type(error),
+                error,
+                error.__traceback__,
+                show_locals=True,
+                locals_max_string=longest,
+            )
+            Console(file=out, width=10_000).print(shown)
+            self.add("rich", out.getvalue())
+        for inner in _behind(error):
+            self.add("behind", repr(inner) + str(inner) + repr(vars(inner)))
+            for frame, _ in traceback.walk_tb(inner.__traceback__):
+                self.add("locals", repr(frame.f_locals))
+        if isinstance(error, MotionKitError):
+            self.add("dict", repr(error.to_dict()))
+            self.add("raw", repr(error.raw))
+
+    def add_folder(self, folder: Path) -> None:
+        for path in folder.rglob("*"):
+            self.add(f"name {path}", str(path))
+            if path.is_file() and path.suffix not in {".mp4", ".png", ".toml"}:
+                self.add(f"file {path}", path.read_bytes())
+
+    def search(self) -> list[str]:
+        return [
+            f"{planted} in {name}"
+            for name, data in self.found.items()
+            for planted in PLANTED
+            if planted.encode() in data
+        ]
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and all that led to it, whether it would be shown or not."""
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            todo += [one.__cause__, one.__context__]
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A sandbox with the planted keys; the links in what is read from it are signed."""
+    real = motionkit.http._bounded_body
+
+    def signing(response: requests.Response, where: str) -> bytes:
+        body = real(response, where)
+        reading = response.request.method == "GET"
+        return body.replace(b'.mp4"', f'.mp4{QUERY}"'.encode()) if reading else body
+
+    monkeypatch.setattr(motionkit.http, "_bounded_body", signing)
+    with Sandbox(speed=1000, job_seconds=1) as running:
+        for vendor, key in KEYS.items():
+            running.add_account(vendor, key, label="planted", balance="9000")
+        yield running
+
+
+def configuration(folder: Path, sandbox: Sandbox) -> Path:
+    path = folder / "motionkit.toml"
+    accounts = "".join(
+        f'[accounts.{vendor}]\napi_key = "{key}"\nbase_url = "{sandbox.url}"\n'
+        for vendor, key in KEYS.items()
+    )
+    path.write_text(f'journal = "{folder / "journal.db"}"\n{accounts}')
+    path.chmod(0o600)
+    return path
+
+
+def buying(client: Client, vendor: str, folder: Path, number: int) -> None:
+    request = mk.Mimic(image=folder / "hero.png", video=folder / "dance.mp4", quality="540p")
+    job = client.submit(request, via=vendor, key=f"run-{number}")
+    result = client.wait(job, timeout=30)
+    assert SIGNATURE in result.url
+    client.download(result, folder / f"out-{number}.mp4")
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def left() -> Left:
+    return Left()
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """Log everything at debug level, as a program may that looks for a fault."""
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(logging.Formatter("%(name)s %(message)s %(args)s"))
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield out
+    root.removeHandler(handler)
+    root.setLevel(before)
+
+
+def test_nothing_that_runs_leave_behind_holds_a_secret(  # noqa: PLR0917 - fixtures
+    sandbox: Sandbox,
+    tmp_path: Path,
+    left: Left,
+    logged: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    Secret(HOOK)
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    (tmp_path / "hero.png").write_bytes(sample_picture())
+    (tmp_path / "dance.mp4").write_bytes(sample_clip(2.0, height=64))
+    config = configuration(tmp_path, sandbox)
+    runs = [(vendor, "") for _ in range(10) for vendor in KEYS] + FAILING
+    failed = 0
+    with Client(config, sleep=lambda _: None) as client:
+        for number, (vendor, fault) in enumerate(runs):
+            if fault:
+                sandbox.fault(f"{fault}:vendor={vendor}")
+            try:
+                buying(client, vendor, tmp_path, number)
+            except MotionKitError as error:
+                failed += 1
+                left.add_error(error)
+            sandbox.clear_faults()
+        for entry in client.jobs.list():
+            left.add("entry", repr(entry))
+        for name in KEYS:
+            provider = client.account(name)
+            left.add("provider", repr(vars(provider)) + repr(vars(provider._http)))  # type: ignore[attr-defined]
+    assert (len(runs), failed) == (30, 10)
+    told = logged.getvalue()
+    assert "urllib3.connectionpool" in told  # debugging was on
+    left.add("logs", told)
+    printed = capfd.readouterr()
+    left.add("printed", printed.out + printed.err)
+    left.add_folder(tmp_path)
+    assert left.search() == []
+
+
+@pytest.mark.parametrize("when", ["sending", "reading"])
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, RuntimeError, MemoryError])
+def test_an_interrupt_in_the_middle_of_a_call_shows_no_secret(  # noqa: PLR0917 - fixtures
+    when: str,
+    kind: type[BaseException],
+    sandbox: Sandbox,
+    tmp_path: Path,
+    left: Left,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from motionkit import connection
+
+    def strike(*_: object, **__: object) -> None:
+        raise kind("struck")
+
+    (tmp_path / "hero.png").write_bytes(sample_picture())
+    (tmp_path / "dance.mp4").write_bytes(sample_clip(2.0, height=64))
+    with Client(configuration(tmp_path, sandbox)) as client:
+        for vendor in KEYS:
+            with monkeypatch.context() as patch:
+                if when == "sending":
+                    patch.setattr(http.client.HTTPConnection, "send", strike)
+                else:
+                    patch.setattr(connection._BoundedReader, "readinto", strike)
+                with pytest.raises(kind) as caught:
+                    client.balance(vendor)
+            left.add_error(caught.value)
+    assert left.search() == []
+
+
+def test_an_interrupted_download_shows_no_signed_link(
+    sandbox: Sandbox, tmp_path: Path, left: Left, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from motionkit import connection
+
+    (tmp_path / "hero.png").write_bytes(sample_picture())
+    (tmp_path / "dance.mp4").write_bytes(sample_clip(2.0, height=64))
+    with Client(configuration(tmp_path, sandbox), sleep=lambda _: None) as client:
+        request = mk.Mimic(image=tmp_path / "hero.png", video=tmp_path / "dance.mp4")
+        result = client.run(request, via="pixverse")
+        assert SIGNATURE in result.url
+        left.add("result", repr(result))
+        monkeypatch.setattr(connection._BoundedReader, "readinto", interrupted)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            client.download(result, tmp_path / "out.mp4")
+    left.add_error(caught.value)
+    assert left.search() == []
+
+
+COMMANDS = [
+    ["--debug", "mimic", "--json"],
+    ["--debug", "balance", "--json"],
+    ["mimic", "--explain"],
+    ["mimic", "--dry-run", "--json"],
+    ["jobs", "--json"],
+    ["config"],
+]
+
+
+@pytest.mark.parametrize(
+    "fault", ["", "refuse:submit:code=99999:times=0:message=", "reset:balance"]
+)
+def test_the_command_line_prints_no_secret(
+    fault: str, sandbox: Sandbox, tmp_path: Path, left: Left
+) -> None:
+    (tmp_path / "hero.png").write_bytes(sample_picture())
+    (tmp_path / "dance.mp4").write_bytes(sample_clip(2.0, height=64))
+    config = configuration(tmp_path, sandbox)
+    environment = {
+        **{name: value for name, value in os.environ.items() if "_API_KEY" not in name},
+        "MOTIONKIT_CONFIG": str(config),
+        "HTTPS_PROXY": f"http://somebody:{PROXY}@127.0.0.1:9",
+        "HOME": str(tmp_path),
+    }
+    if fault:
+        sandbox.fault(fault + (KEYS["pixverse"] if fault.endswith("=") else ""))
+    for command in COMMANDS[: 2 if fault else None]:
+        media = ["--image", "hero.png", "--video", "dance.mp4"] if "mimic" in command else []
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-m", "motionkit", *command, *media],
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment,
+            timeout=60,
+            check=False,
+        )
+        left.add(" ".join(command), done.stdout + done.stderr)
+    left.add_folder(tmp_path)
+    assert left.search() == []
+
+
+SHOWING: list[Callable[[object], str]] = [repr, str, lambda value: repr(vars(value))]
+
+
+def test_what_a_call_leaves_in_memory_shows_no_secret(tmp_path: Path, left: Left) -> None:
+    from motionkit.answer import Answer
+    from motionkit.media import Remote
+
+    link = f"https://h.example/v.mp4{QUERY}"
+    body = f'{{"url": "{link}", "list": [["{link}"]], "note": "{HOOK}"}}'.encode()
+    Secret(HOOK)
+    answer = Answer(302, {"location": link}, body)
+    left.add("answer", repr(answer))
+    left.add("json", repr(answer.json()))
+    left.add("remote", repr(Remote(link)))
+    with contextlib.suppress(MotionKitError):
+        mk.Mimic(image=link, video=f"http://plain.example/{QUERY}").media()
+    left.add("request", repr(mk.Mimic(image=link, video=link)))
+    assert answer.json()["url"] == link
+    assert answer.json()["list"] == [[link]]
+    assert Remote(link).url == link
+    assert left.search() == []
