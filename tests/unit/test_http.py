@@ -5,23 +5,36 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import gzip
+import http.client
 import io
+import logging
 import socket
 import time
+import traceback
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from support import Peer, Scripted, Server, answer, header, refused_port
 
 from motionkit.connection import watching
 from motionkit.errors import Billed, ConfigError, ProtocolError, ProviderUnavailable
-from motionkit.http import JSON_LIMIT, Answer, NotSent, Session, checked_origin, is_loopback
+from motionkit.http import (
+    JSON_LIMIT,
+    Answer,
+    NotSent,
+    Session,
+    checked_origin,
+    environment,
+    is_loopback,
+)
 from motionkit.model import Call
-from motionkit.redaction import Secret
+from motionkit.redaction import Secret, redact
 
 KEY = "sk-planted-wire-key"
 BUY = Call("POST", "/buy", json={"img_id": 7}, paid=True)
@@ -430,6 +443,10 @@ def test_a_stream_is_sent_with_its_length() -> None:
         ('"é"'.encode(), "é"),
         (b"null", None),
         (b"[" * 100 + b"]" * 100, ...),
+        (b'["' + b"[{" * 5000 + b'\\"[[["]', ["[{" * 5000 + '"[[[']),
+        (b"1e300", Decimal("1e300")),
+        (b"9" * 300, 10**300 - 1),
+        (b"\xef\xbb\xbf{}", {}),
     ],
 )
 def test_json_is_read_without_loss(body: bytes, expected: Any) -> None:
@@ -457,6 +474,14 @@ def test_json_is_read_without_loss(body: bytes, expected: Any) -> None:
         b'{"a":' * 101 + b"1" + b"}" * 101,
         b"[" * 1_000_000,
         b"[" + b'"' + b"]" * 5000 + b'",' + b"[" * 5000 + b"]" * 5000 + b"]",
+        b'{"a": 1, "a": 1}',
+        b'[{"a": {"b": 1, "b": 2}}]',
+        b"1e301",
+        b"1e-301",
+        b"1e9999999999999999999",
+        b"9" * 301,
+        b"0." + b"1" * 400,
+        b"[" + b"1," * 200_000 + b"1]",
     ],
 )
 def test_what_is_no_json_is_an_answer_that_cannot_be_understood(body: bytes) -> None:
@@ -468,7 +493,9 @@ def test_what_is_no_json_is_an_answer_that_cannot_be_understood(body: bytes) -> 
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("7", 7.0), ("0", 0.0), ("", None), ("soon", None), ("-1", None), ("1.5", None),
-     ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("²", None)],
+     ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("²", None), ("9" * 400, 86_400.0),
+     ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400.0),
+     ("Fri, 31 Dec 1999 23:59:59 +99999999999999", None)],
 )  # fmt: skip
 def test_retry_after_counts_when_it_is_a_number_or_a_date(
     value: str, seconds: float | None
@@ -583,3 +610,133 @@ def test_a_fingerprint_names_key_and_origin_and_holds_neither() -> None:
     }
     assert len(others | {one}) == 4
     assert KEY not in repr(vars(session("https://a.example")))
+
+
+# What is said of it.
+
+
+def everything(error: BaseException) -> str:
+    """Return every way of showing an error, its frames' locals included."""
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    behind = f"{error.__cause__!r} {error.__context__!r} {vars(error)}"
+    return "".join(told.format()) + behind
+
+
+@pytest.mark.parametrize("handler", [_reset, _half_a_body, _broken_gzip, _bad_chunk, None])
+def test_a_broken_call_shows_no_key_even_with_locals(
+    handler: Callable[[Peer], None] | None,
+) -> None:
+    if handler is None:
+        error, _ = attempt(f"http://127.0.0.1:{refused_port()}")
+    else:
+        with Server(handler) as server:
+            error, _ = attempt(server.url)
+    assert KEY not in everything(error)
+    assert "http/client.py" not in everything(error)
+
+
+def test_a_cause_of_the_operating_systems_is_kept() -> None:
+    error, _ = attempt(f"http://127.0.0.1:{refused_port()}")
+    assert isinstance(error.__cause__, ConnectionRefusedError)
+    assert error.__cause__.errno is not None
+    assert error.__cause__.__traceback__ is None
+
+
+def test_the_reason_is_this_calls_and_not_what_was_handled_before() -> None:
+    error = None
+    try:
+        {}["of another time"]
+    except KeyError:
+        error, _ = attempt(f"http://127.0.0.1:{refused_port()}")
+    assert "ConnectionRefusedError" in error.message
+    assert "another time" not in error.message
+
+
+CUT_SHORT = Answer(200, {}, b'{"url": "https://h.example/v?sig=planted"')
+
+
+def test_an_answer_that_is_no_json_does_not_hang_on_to_its_body() -> None:
+    with pytest.raises(ProtocolError) as caught:
+        CUT_SHORT.json()
+    shown = everything(caught.value)  # before an assertion puts words into this frame
+    assert caught.value.__cause__ is None
+    assert "planted" not in shown
+
+
+def test_an_answer_is_shown_without_its_links() -> None:
+    link = "https://h.example/v?sig=planted"
+    answer_ = Answer(302, {"location": link}, f'{{"url": "{link}"}}'.encode())
+    assert "planted" not in repr(answer_)
+    assert "planted" not in repr(answer_.json())
+    assert answer_.json() == {"url": link}
+
+
+def test_http_clients_debugging_prints_nothing_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    with Scripted(answer()) as server:
+        opened = session(server.url)
+        opened.send(READ)
+        opened.close()
+    assert capsys.readouterr().out == ""
+
+
+def test_others_debug_logs_are_left_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "urllib3"), Scripted(answer(), answer()) as server:
+        urllib3.PoolManager().request("GET", f"{server.url}/theirs?a=1").close()
+        opened = session(server.url)
+        opened.send(Call("GET", "/ours", query={"a": "1"}))
+        opened.close()
+    assert "GET /theirs?a=1 " in caplog.text
+    assert "GET /ours?*** " in caplog.text
+
+
+@pytest.mark.parametrize("status", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
+def test_interim_answers_are_passed_over(status: bytes) -> None:
+    interim = b"HTTP/1.1 " + status + b"\r\nLink: </x>\r\n\r\n"
+    with Scripted(interim * 20 + answer(b"[1]"), interim * 3 + answer(b"[2]")) as server:
+        opened = session(server.url)
+        with pytest.raises(ProviderUnavailable, match="interim answers"):
+            opened.send(READ)
+        assert opened.send(READ).json() == [2]
+        opened.close()
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "gzip, br", "what"])
+def test_a_coding_that_was_not_asked_for_is_not_undone(coding: str) -> None:
+    with Scripted(answer(b"{}", headers={"Content-Encoding": coding})) as server:
+        error, _ = attempt(server.url)
+        assert header(server.requests[0], "Accept-Encoding") == "identity"
+    assert type(error) is ProtocolError
+    assert error.billed is Billed.UNKNOWN
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "GZIP", "identity"])
+def test_a_usual_coding_is_undone(coding: str) -> None:
+    packed = {"deflate": zlib.compress, "identity": bytes}.get(coding, gzip.compress)
+    with Scripted(answer(packed(b"[7]"), headers={"Content-Encoding": coding})) as server:
+        opened = session(server.url)
+        assert opened.send(READ).json() == [7]
+        opened.close()
+
+
+def test_a_proxys_credentials_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://somebody:planted-word@127.0.0.1:{refused_port()}")
+    opened = session("https://shop.invalid")
+    with pytest.raises(NotSent) as caught:
+        opened.send(BUY)
+    opened.close()
+    shown = everything(caught.value) + repr(vars(opened)) + repr(vars(opened._adapter))
+    assert "planted-word" not in shown
+    assert "planted-word" not in redact("the proxy says: planted-word is wrong")
+
+
+def test_certificates_of_the_environment_count_on_loopback_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert environment("https://localhost:1") == {"proxies": {}, "verify": "/nowhere/ca.pem"}
+    assert environment("https://h.example")["verify"] == "/nowhere/ca.pem"
+    assert environment("https://h.example")["proxies"]["https"] == "http://127.0.0.1:9"

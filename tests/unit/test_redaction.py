@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from motionkit.redaction import Secret, redact, redact_data, redact_urls
+from motionkit.redaction import (
+    Guarded,
+    Secret,
+    guarded,
+    printable,
+    redact,
+    redact_data,
+    redact_urls,
+)
 
 PLANTED = "sk-live-4f9a2b7c"
 
@@ -131,3 +139,58 @@ def test_redacting_while_another_thread_makes_secrets_works() -> None:
     finally:
         stop.set()
         thread.join()
+
+
+# Text that is needed whole.
+
+LINK = "https://h.example/v.mp4?Signature=planted&Expires=1"
+
+
+def test_guarded_text_is_whole_in_use_and_masked_where_it_is_shown() -> None:
+    link = Guarded(LINK)
+    assert link == LINK
+    assert str(link) == f"{link}" == LINK
+    assert type(str(link)) is str
+    assert json.loads(json.dumps({"url": link})) == {"url": LINK}
+    assert pickle.loads(pickle.dumps(link)) == LINK  # noqa: S301 - our own bytes
+    assert repr(link) == "'https://h.example/v.mp4?***'"
+    assert repr({"url": [link]}) == "{'url': ['https://h.example/v.mp4?***']}"
+    assert f"{link!r}" == "'https://h.example/v.mp4?***'"
+
+
+def test_a_cut_of_it_is_masked_too() -> None:
+    assert repr(Guarded(LINK)[:40]) == "'https://h.example/v.mp4?***'"
+    assert repr(Secret(PLANTED)[:8]) == "Secret('***')"
+    assert redact("sk-live-") == "sk-live-"  # a cut does not become known
+
+
+def test_only_telling_text_is_guarded() -> None:
+    Secret(PLANTED)
+    data = guarded(["plain", LINK, f"wrong key {PLANTED}", 7, None, [LINK]])
+    assert data == ["plain", LINK, f"wrong key {PLANTED}", 7, None, [LINK]]
+    assert repr(data) == (
+        "['plain', 'https://h.example/v.mp4?***', 'wrong key ***', 7, None, "
+        "['https://h.example/v.mp4?***']]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain\ttext\nof two lines", "plain\ttext\nof two lines"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07shown", "shown"),
+        ("\x1b]8;;https://evil.example\x1b\\link", "link"),
+        ("over\rwritten\x08\x00\x7f\x9b", "overwritten"),
+        ("turned \u202egnp.exe\u202c", "turned gnp.exe"),
+        ("half \ud800", "half "),
+        ("élan 漢字 🙂", "élan 漢字 🙂"),
+    ],
+)
+def test_what_steers_a_terminal_is_dropped(text: str, expected: str) -> None:
+    assert printable(text) == expected
+
+
+def test_what_is_too_long_is_cut() -> None:
+    assert printable("a" * 11, 10) == "a" * 10 + "..."
+    assert printable("a" * 10, 10) == "a" * 10
