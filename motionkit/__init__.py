@@ -24,8 +24,17 @@ if TYPE_CHECKING:
     from motionkit.money import Balance as Balance
     from motionkit.money import Cost as Cost
     from motionkit.money import Quote as Quote
+    from motionkit.operations import Extend as Extend
+    from motionkit.operations import ImageToVideo as ImageToVideo
+    from motionkit.operations import LipSync as LipSync
     from motionkit.operations import Mimic as Mimic
+    from motionkit.operations import Modify as Modify
     from motionkit.operations import Request as Request
+    from motionkit.operations import Restyle as Restyle
+    from motionkit.operations import Swap as Swap
+    from motionkit.operations import TextToVideo as TextToVideo
+    from motionkit.operations import Transition as Transition
+    from motionkit.operations import Upscale as Upscale
     from motionkit.orders import Explanation as Explanation
 
 _HOME = {
@@ -41,6 +50,15 @@ _HOME = {
     "MotionKitError": "errors",
     "Output": "model",
     "Quote": "money",
+    "Extend": "operations",
+    "ImageToVideo": "operations",
+    "LipSync": "operations",
+    "Modify": "operations",
+    "Restyle": "operations",
+    "Swap": "operations",
+    "TextToVideo": "operations",
+    "Transition": "operations",
+    "Upscale": "operations",
     "Request": "operations",
     "Result": "model",
     "State": "model",

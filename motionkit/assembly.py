@@ -12,10 +12,11 @@ import attrs
 
 from motionkit import media
 from motionkit.errors import InvalidRequest
+from motionkit.fitting import Fit, fit, inspect
 from motionkit.model import Call, Submission
-from motionkit.offers import Offer, Slot, fit, inspect
-from motionkit.operations import Request
-from motionkit.provider import Provider, Uploads
+from motionkit.offers import Offer, Slot
+from motionkit.operations import Request, argument
+from motionkit.provider import Provider, Uploads, rules_of
 
 
 @attrs.frozen
@@ -36,6 +37,8 @@ class Upload:
 
 Placing = Callable[[Slot, media.File | media.Data | media.Remote, media.Facts], Upload | None]
 """Say how to upload; None passes a URL on as it is."""
+Shape = Callable[[Fit, dict[str, Any]], dict[str, Any]]
+"""Turn a flat body into the vendor's own, where its fields are nested."""
 
 
 def assemble(
@@ -46,6 +49,7 @@ def assemble(
     placing: Placing,
     *,
     dry: bool,
+    shape: Shape | None = None,
 ) -> Submission:
     """Validate a request, upload its media, and return the exact paid call.
 
@@ -56,35 +60,42 @@ def assemble(
         offer: The row to fit it to.
         placing: How this vendor is given media.
         dry: Do no I/O but looking at local media; placeholders stand for uploads.
+        shape: What is left to do where the vendor's body is not flat.
 
     Raises:
         InvalidRequest: The request does not fit; nothing was uploaded.
         MotionKitError: An upload failed, with ``billed=NO``.
     """
-    fitted = fit(request, offer, inspect(request))
+    fitted = fit(request, offer, inspect(request), rules_of(provider))
     body = dict(fitted.body)
     calls: list[Call] = []
     token: str | None = None
-    for name, reference in request.media().items():
-        slot, facts = offer.media[name], fitted.facts[name]
+
+    def held(name: str, slot: Slot, reference: media.Ref) -> tuple[str, Any]:
+        """Return the vendor's field for a medium, and what stands there."""
+        nonlocal token
         if isinstance(reference, media.Generated):
-            body[slot.generated or slot.field] = _held(name, slot, reference.id)
-            continue
+            return slot.generated or slot.field, _token(name, slot, reference.id)
         if isinstance(reference, media.Uploaded):
-            body[slot.field] = _held(name, slot, reference.id)
-            continue
+            return slot.field, _token(name, slot, reference.id)
+        facts = fitted.facts[name]
         upload = placing(slot, reference, facts)
         if upload is None:
-            body[slot.field] = getattr(reference, "url", reference.label)
-            continue
+            return slot.field, getattr(reference, "url", reference.label)
         calls.append(upload.call)
         if dry:
-            body[slot.field] = f"<{slot.field} of {facts.label}>"
-            continue
+            return slot.field, f"<{slot.field} of {facts.label}>"
         digest = facts.sha256 if upload.shared else None
-        held = uploads.put(provider.fingerprint, slot.kind, digest, upload.send)
-        body[slot.field] = _held(name, slot, held)
-        token = token or (None if upload.shared else held)
+        made = uploads.put(provider.fingerprint, slot.kind, digest, upload.send)
+        token = token or (None if upload.shared else made)
+        return slot.field, _token(name, slot, made)
+
+    for name, reference in request.media().items():
+        slot = offer.media[argument(name)]
+        field, value = held(name, slot, reference)
+        body[field] = [*body.get(field, ()), value] if slot.many else value
+    if shape is not None:
+        body = shape(fitted, body)
     body |= request.extra.get(provider.name, {})
     paid = Call("POST", offer.path, json=body, paid=True)
     return Submission(
@@ -102,7 +113,7 @@ def assemble(
     )
 
 
-def _held(name: str, slot: Slot, reference: str) -> Any:
+def _token(name: str, slot: Slot, reference: str) -> Any:
     """Return a vendor's reference as the vendor wants it: text, or an integer token."""
     if not slot.integer:
         return reference

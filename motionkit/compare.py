@@ -8,15 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 
-from motionkit import offers as offering
-from motionkit import stats
+from motionkit import fitting, pricing, stats
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.ledger import Entry
 from motionkit.media import Facts
 from motionkit.money import Balance, Quote
 from motionkit.offers import Offer
 from motionkit.operations import Request
-from motionkit.provider import Provider
+from motionkit.provider import Provider, rules_of
 
 OLD_AFTER = dt.timedelta(days=90)
 """A price that was read longer ago is flagged."""
@@ -104,10 +103,10 @@ def assess(
     """
     target = f"{provider.account}/{offer.model}"
     try:
-        fitted = offering.fit(request, offer, facts)
+        fitted = fitting.fit(request, offer, facts, rules_of(provider))
     except InvalidRequest as error:
         return Row(target, problem=error)
-    listed = offering.quote(fitted, provider.rates)
+    listed = pricing.quote(fitted, provider.rates)
     key = stats.OfferKey(provider.name, offer.operation, offer.model, fitted.quality)
     seen = past.get(key)
     by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)

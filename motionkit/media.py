@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 from urllib.parse import urlsplit
@@ -121,6 +121,22 @@ def ref(value: Source) -> Ref:
         field="media",
         value=type(value).__name__,
     )
+
+
+def refs(value: Source | Iterable[Source]) -> tuple[Ref, ...]:
+    """Return the references that an argument of several media means; one alone is one of them.
+
+    Args:
+        value: What `ref` takes, or several of it in order.
+
+    Raises:
+        InvalidRequest: One of them is none of these.
+    """
+    if isinstance(value, str | bytes | bytearray | memoryview | os.PathLike | Ref):
+        return (ref(value),)
+    if not isinstance(value, Iterable):
+        return (ref(value),)  # which says what it should have been
+    return tuple(ref(one) for one in value)
 
 
 def _check_url(url: str, field: str) -> None:

@@ -151,6 +151,8 @@ class Output:
     Attributes:
         url: Where it can be fetched, without any key; it expires.
         kind: ``video``, ``image`` or ``audio``.
+        label: What it shows, where a job makes several: ``person``.
+        id: The vendor's id of it, where it has one of its own.
         content_type: As the vendor says.
         width: Pixels.
         height: Pixels.
@@ -163,6 +165,8 @@ class Output:
     width: int | None = None
     height: int | None = None
     size: int | None = None
+    label: str | None = None
+    id: str | None = None
 
 
 @attrs.frozen

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import attrs
 
-from motionkit import compare, registry, routed
+from motionkit import compare, fitting, registry, routed
 from motionkit import offers as offering
 from motionkit.config import Config
 from motionkit.decisions import Stop
-from motionkit.errors import BudgetExceeded, ConfigError, InvalidRequest
+from motionkit.errors import BudgetExceeded, ConfigError, InvalidRequest, Unsupported
 from motionkit.jobs import Jobs
 from motionkit.journal import Journal
 from motionkit.ledger import Entry, KeyTaken, Purchase
@@ -21,7 +21,7 @@ from motionkit.media import Facts, Generated
 from motionkit.model import Call, Job, KeyState
 from motionkit.money import Quote
 from motionkit.operations import Request
-from motionkit.provider import Provider
+from motionkit.provider import Provider, Unlisted
 from motionkit.routes import DEFAULT_ROUTE, Route
 from motionkit.submission import Submitter
 
@@ -99,7 +99,15 @@ class Target:
                     limit="a job of the same account, or its downloaded file",
                 )
         target = self.account + (f"/{self.model}" if self.model else "")
-        return offering.pick(self.provider.offers, request.operation, self.model, target=target)
+        try:
+            return offering.pick(self.provider.offers, request.operation, self.model, target=target)
+        except Unsupported:
+            if self.model is None or not isinstance(self.provider, Unlisted):
+                raise
+            row = self.provider.unlisted(request.operation, self.model)
+            if row is None:
+                raise
+            return row
 
 
 @attrs.frozen
@@ -166,7 +174,7 @@ class Desk:
         if route is None:
             target = self.target(self.named(via))
             return target, target.offer(request)
-        buyer = self._buyer(route, request, Wish(via=via), offering.inspect(request))
+        buyer = self._buyer(route, request, Wish(via=via), fitting.inspect(request))
         action = buyer.preview().action
         if isinstance(action, Stop):
             raise buyer.refused(action)
@@ -183,21 +191,21 @@ class Desk:
             f"{target.account}/{offer.model}",
             submission.calls,
             tuple(target.provider.url(call) for call in submission.calls),
-            self._assessed(target, offer, request, offering.inspect(request)).quote,
+            self._assessed(target, offer, request, fitting.inspect(request)).quote,
             submission.warnings,
         )
 
     def quote(self, request: Request, via: str | None) -> Quote | None:
         """Return what a request is expected to cost; None when no price is known."""
         target, offer = self.chosen(request, via)
-        row = self._assessed(target, offer, request, offering.inspect(request))
+        row = self._assessed(target, offer, request, fitting.inspect(request))
         if row.problem is not None:
             raise row.problem
         return row.quote
 
     def rows(self, request: Request, via: str | None) -> list[compare.Row]:
         """Return a row per target that a word means; None means every offer of every account."""
-        facts = offering.inspect(request)
+        facts = fitting.inspect(request)
         names = self._every(request) if via is None else self._named(via)
         return [place.row for place in self._places(names, request, facts)]
 
@@ -257,7 +265,7 @@ class Desk:
         Raises:
             InvalidRequest: The key names another request, or a medium cannot be read.
         """
-        fingerprint = request.fingerprint(offering.inspect(request), self.named(wish.via))
+        fingerprint = request.fingerprint(fitting.inspect(request), self.named(wish.via))
         return self.jobs.known(wish.key, fingerprint, again=wish.buys_again), fingerprint
 
     def order(self, request: Request, wish: Wish) -> Order:
@@ -279,7 +287,7 @@ class Desk:
             out=None if wish.out is None else str(wish.out.absolute()),
             again=wish.buys_again,
         )
-        facts = offering.inspect(request)
+        facts = fitting.inspect(request)
         try:
             if route is None:
                 return Order(self._direct(request, wish, facts, purchase, known))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import attrs
 
 from motionkit.errors import Billed, ConfigError, MotionKitError
+from motionkit.fitting import Check, Fit
 from motionkit.model import Found, Job, NotSeen, Resend, Result, Status, Submission
 from motionkit.money import Balance, Rates
 from motionkit.offers import Offer
@@ -184,6 +185,34 @@ class ShowsUsage(Protocol):
 
         Evidence for people: it never settles a purchase by itself.
         """
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A provider with rules across fields, which a row of data cannot say."""
+
+    def check(self, fitted: Fit) -> Sequence[str]:
+        """Check a request that fits its offer field by field; do no I/O.
+
+        Returns:
+            What the user should know before paying.
+
+        Raises:
+            InvalidRequest: Naming field, value and limit.
+        """
+
+
+def rules_of(provider: Provider) -> Check | None:
+    """Return a provider's rules across fields, None when it has none."""
+    return provider.check if isinstance(provider, Checks) else None
+
+
+@runtime_checkable
+class Unlisted(Protocol):
+    """A provider that can reach models which its offers do not list."""
+
+    def unlisted(self, operation: str, model: str) -> Offer | None:
+        """Return a row made for a model, its price unknown; None when it cannot be reached."""
 
 
 def vendor_error(

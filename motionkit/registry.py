@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from motionkit.errors import ConfigError
+from motionkit.operations import OPERATIONS, Request
 from motionkit.provider import Provider
 
 GROUP = "motionkit.providers"
+OPERATIONS_GROUP = "motionkit.operations"
+"""Where a provider names the request classes that only it serves."""
 
 
 def names() -> list[str]:
@@ -28,14 +32,33 @@ def load(name: str) -> type[Provider]:
         )
     if len({point.value for point in found}) > 1:
         raise ConfigError(f"provider {name!r} is claimed by {_claims(found)}; uninstall one")
+    loaded: type[Provider] = _import(found[0], f"provider {name!r}")
+    return loaded
+
+
+def operations() -> tuple[type[Request], ...]:
+    """Return every kind of request: the neutral ones, then those of installed providers.
+
+    Raises:
+        ConfigError: A provider's operations cannot be imported, or their words are taken.
+    """
+    found: dict[str, type[Request]] = {kind.verb: kind for kind in OPERATIONS}
+    for point in sorted(entry_points(group=OPERATIONS_GROUP), key=lambda one: one.name):
+        for kind in _import(point, f"the operations of {point.name!r}"):
+            if found.setdefault(kind.verb, kind) is not kind:
+                raise ConfigError(
+                    f"the operations of {point.name!r} claim the verb {kind.verb!r}, which is taken"
+                )
+    return tuple(found.values())
+
+
+def _import(point: EntryPoint, name: str) -> Any:
     try:
-        loaded: type[Provider] = found[0].load()
+        return point.load()
     except Exception as error:
         raise ConfigError(
-            f"provider {name!r} ({found[0].value}) cannot be loaded: "
-            f"{type(error).__name__}: {error}"
+            f"{name} ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
         ) from error
-    return loaded
 
 
 def _claims(found: list[EntryPoint]) -> str:

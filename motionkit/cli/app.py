@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 import attrs
 import typer
 
+from motionkit import registry
 from motionkit.cli import (
     accounts,
     buy,
@@ -23,7 +24,7 @@ from motionkit.cli import (
     reconcile,
     serve,
 )
-from motionkit.cli.options import OPERATIONS, Ordering, Running, command, example, summary
+from motionkit.cli.options import Ordering, Running, command, example, summary
 from motionkit.cli.show import Screen, reporting
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.redaction import redact
@@ -110,16 +111,16 @@ _submit = typer.Typer(help="Buy and leave: print the job, which runs on. One ver
 _compare = typer.Typer(help="Say what each target would cost, take and deliver. Buys nothing.")
 _jobs = typer.Typer()
 
-for _kind in OPERATIONS:
-    _epilog = _RUN_EPILOG.format(name=_kind.operation, media=example(_kind))
-    app.command(_kind.operation, help=summary(_kind), epilog=_epilog, rich_help_panel=_BUY)(
+for _kind in registry.operations():
+    _epilog = _RUN_EPILOG.format(name=_kind.verb, media=example(_kind))
+    app.command(_kind.verb, help=summary(_kind), epilog=_epilog, rich_help_panel=_BUY)(
         command(_kind, Running, buy.run)
     )
-    _submit.command(_kind.operation, help=f"{summary(_kind)} Does not wait.")(
+    _submit.command(_kind.verb, help=f"{summary(_kind)} Does not wait.")(
         command(_kind, Ordering, buy.order)
     )
 
-    _compare.command(_kind.operation, help=f"{summary(_kind)} Buys nothing.")(
+    _compare.command(_kind.verb, help=f"{summary(_kind)} Buys nothing.")(
         command(_kind, compare.Comparing, compare.compare)
     )
 

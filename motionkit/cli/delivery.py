@@ -8,13 +8,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from motionkit import codec
+from motionkit import codec, registry
 from motionkit.cli.show import Screen
 from motionkit.cli.words import charged, short
 from motionkit.client import Client
 from motionkit.errors import Billed, DownloadFailed, WaitTimeout
 from motionkit.ledger import Entry
 from motionkit.model import Job, Result, State
+from motionkit.operations import argument
 
 _UNFIT = re.compile(r"[^\w.+-]+")
 _LONGEST_STEM = 40
@@ -110,13 +111,10 @@ def default_target(description: Mapping[str, Any], folder: Path | None = None) -
         description: From `Request.describe`, or a journal's entry.
         folder: Where; the working directory when None.
     """
-    stems = [_stem(str(label)) for name, label in description.items() if _is_media(name)]
+    media = frozenset().union(*(kind.media_arguments() for kind in registry.operations()))
+    stems = [_stem(str(label)) for name, label in description.items() if argument(name) in media]
     stem = "-".join(stem for stem in stems if stem) or str(description.get("operation", "result"))
     return free(Path(folder or ".") / f"{stem}.mp4")
-
-
-def _is_media(name: str) -> bool:
-    return name in {"image", "video"}
 
 
 def _stem(label: str) -> str:

@@ -11,16 +11,13 @@ import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import attrs
 import typer
 
 from motionkit.media import Ref
-from motionkit.operations import Mimic, Request
-
-OPERATIONS: tuple[type[Request], ...] = (Mimic,)
-"""What has a verb. A new operation is its request class and one more name here."""
+from motionkit.operations import Request
 
 _MEDIA_HELP = "A file or an https:// address."
 _REQUEST_PANEL, _MONEY_PANEL, _FILE_PANEL = "Request", "Where and for how much", "File and waiting"
@@ -214,26 +211,48 @@ def example(request: type[Request]) -> str:
     """Return the options that a request cannot do without, as one would write them."""
     hints = get_type_hints(request)
     needed = [field for field in attrs.fields(request) if field.default is attrs.NOTHING]
-    return " ".join(
-        f"--{field.name} {field.name if hints[field.name] is Ref else 'VALUE'}" for field in needed
-    )
+    told = []
+    for field in needed:
+        hint = hints[field.name]
+        told.append(f"{_flag(field, hint)} {field.name if _takes_media(hint) else 'VALUE'}")
+    return " ".join(told)
 
 
 def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
     hints = get_type_hints(request)
     helps = _attribute_help(request)
     made = []
-    for field in attrs.fields(request):
+    for field in sorted(attrs.fields(request), key=lambda one: one.default is not attrs.NOTHING):
         if field.name == "extra":
             continue
-        media = hints[field.name] is Ref
-        told = " ".join([helps.get(field.name, ""), _MEDIA_HELP if media else ""]).strip()
+        hint = hints[field.name]
+        media, several = _takes_media(hint), get_origin(hint) is tuple
+        told = [helps.get(field.name, "")]
+        told += [_MEDIA_HELP] if media else []
+        told += ["Repeatable."] if several else []
         option = typer.Option(
-            help=told, rich_help_panel=_REQUEST_PANEL, metavar="FILE" if media else None
+            *([_flag(field, hint)] if several else []),
+            help=" ".join(told).strip(),
+            rich_help_panel=_REQUEST_PANEL,
+            metavar="FILE" if media else None,
         )
-        kind = str if media else hints[field.name]
+        kind: Any = str if media else hint
+        if several:
+            kind = list[str] if media else list[get_args(hint)[0]]  # type: ignore[misc]  # known when it runs
+            kind = kind if field.default is attrs.NOTHING else kind | None
         made.append(_parameter(field, Annotated[kind, option]))
     return made
+
+
+def _takes_media(hint: Any) -> bool:
+    """Tell whether a field's type is a medium, several, or one that may be left out."""
+    return hint in {Ref, Ref | None, tuple[Ref, ...]}
+
+
+def _flag(field: attrs.Attribute[Any], hint: Any) -> str:
+    """Return a field's option; several values are given one at a time."""
+    name = field.name.removesuffix("s") if get_origin(hint) is tuple else field.name
+    return f"--{name.replace('_', '-')}"
 
 
 def _option_parameters(options: type[Common]) -> list[inspect.Parameter]:
@@ -250,8 +269,10 @@ def _parameter(field: attrs.Attribute[Any], annotation: Any) -> inspect.Paramete
 
 def _attribute_help(request: type[Request]) -> dict[str, str]:
     """Read the attributes' lines of a docstring; without docstrings the help is shorter."""
-    _, _, told = (inspect.getdoc(request) or "").partition("Attributes:\n")
-    found = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", told, re.MULTILINE)
+    found: list[tuple[str, str]] = []
+    for kind in reversed(request.__mro__):
+        _, _, told = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
+        found += re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", told, re.MULTILINE)
     # The docstrings speak to Python; a command line has no None.
     words = {name: text.replace("``", "'").replace(" when None", "") for name, text in found}
     return {name: " ".join(text.split()) for name, text in words.items()}

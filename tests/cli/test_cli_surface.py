@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 import av
 import pytest
@@ -14,8 +15,9 @@ from cli_support import Cli
 import motionkit.cli
 from motionkit import registry
 from motionkit.cli.exit_codes import MEANINGS
-from motionkit.cli.options import OPERATIONS
+from motionkit.cli.options import Common, command, example
 from motionkit.cli.words import dollars, duration, plain, short
+from motionkit.operations import Request
 
 VERBS = [
     "mimic",
@@ -51,13 +53,26 @@ def test_every_verb_explains_itself(cli: Cli, verb: str) -> None:
     assert "Usage: motionkit" in told.out
 
 
-@pytest.mark.parametrize("kind", OPERATIONS)
-def test_an_operation_has_a_verb_and_a_place_under_submit(cli: Cli, kind: type) -> None:
-    operation = kind.operation  # type: ignore[attr-defined]
-    for argv in ([operation], ["submit", operation]):
+@pytest.mark.parametrize("kind", registry.operations(), ids=lambda kind: kind.verb)
+def test_an_operation_has_a_verb_and_a_place_under_submit_and_compare(
+    cli: Cli, kind: type[Request]
+) -> None:
+    needed = [word for word in example(kind).split() if word.startswith("--")]
+    for argv in ([kind.verb], ["submit", kind.verb]):
         told = cli(*argv, "--help").out
-        for option in ("--image", "--quality", "--extra", "--max-usd", "--dry-run"):
+        for option in (*needed, "--extra", "--max-usd", "--dry-run"):
             assert option in told
+    assert all(option in cli("compare", kind.verb, "--help").out for option in needed)
+
+
+def test_every_option_of_an_operation_is_explained() -> None:
+    for kind in registry.operations():
+        unexplained = [
+            one.name
+            for one in command(kind, Common, lambda *_: 0).__signature__.parameters.values()  # type: ignore[attr-defined]
+            if not get_args(one.annotation)[1].help
+        ]
+        assert not unexplained, kind
 
 
 def test_the_core_commands_name_no_vendor() -> None:

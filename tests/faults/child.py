@@ -25,8 +25,8 @@ import stamina
 
 from motionkit.client import Client
 from motionkit.errors import MotionKitError
+from motionkit.fitting import inspect
 from motionkit.model import Job
-from motionkit.offers import inspect
 from motionkit.redaction import Secret
 from motionkit.testing.sandboxed import SandboxStage
 from motionkit.testing.stage import ACCOUNT, client_for, sample_request

@@ -28,6 +28,8 @@ LAYERS = [
     {"media"},
     {"operations"},
     {"offers"},
+    {"fitting"},
+    {"pricing"},
     {"answer", "connection", "part"},
     {"http", "provider", "retry"},
     {"transfer", "download", "assembly"},

@@ -10,7 +10,7 @@ import attrs
 import pytest
 from support import clip, picture
 
-from motionkit import offers
+from motionkit import fitting, offers, pricing
 from motionkit.errors import Billed, ConfigError, InvalidRequest, Unsupported
 from motionkit.media import Facts, Generated
 from motionkit.money import Basis, Quote, Rates, Unit
@@ -175,7 +175,7 @@ def test_what_is_not_sold_is_unsupported_and_says_what_is(
 
 
 def test_a_fit_fills_defaults_and_maps_to_the_vendors_fields() -> None:
-    fitted = offers.fit(wanted(seed=2, prompt="dance"), SOLD, FACTS)
+    fitted = fitting.fit(wanted(seed=2, prompt="dance"), SOLD, FACTS)
     assert fitted.values == {"quality": "540p", "seed": 2, "prompt": "dance"}
     assert fitted.body == {"mode": "std", "q": "540p", "seed": 2, "text": "dance"}
     assert fitted.offer is SOLD
@@ -184,7 +184,7 @@ def test_a_fit_fills_defaults_and_maps_to_the_vendors_fields() -> None:
 
 
 def test_a_request_overrides_a_default() -> None:
-    assert offers.fit(wanted(quality="360p"), SOLD, FACTS).body["q"] == "360p"
+    assert fitting.fit(wanted(quality="360p"), SOLD, FACTS).body["q"] == "360p"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_field_that_the_target_cannot_express_is_unsupported(
     values: dict[str, Any], field: str, value: str
 ) -> None:
     with pytest.raises(Unsupported) as caught:
-        offers.fit(wanted(**values), SOLD, FACTS)
+        fitting.fit(wanted(**values), SOLD, FACTS)
     assert (caught.value.field, caught.value.value) == (field, value)
     assert caught.value.limit == "image, prompt, quality, seed, video"
     assert caught.value.billed is Billed.NO
@@ -208,7 +208,7 @@ def test_a_field_that_the_target_cannot_express_is_unsupported(
 def test_a_media_argument_that_the_target_does_not_take_is_unsupported() -> None:
     offer = attrs.evolve(SOLD, media={"image": SOLD.media["image"]})
     with pytest.raises(Unsupported, match="m1 takes no video") as caught:
-        offers.fit(wanted(), offer, FACTS)
+        fitting.fit(wanted(), offer, FACTS)
     assert caught.value.field == "video"
 
 
@@ -223,7 +223,7 @@ def test_a_value_that_the_target_does_not_take_is_refused_with_what_it_takes(
     values: dict[str, Any], field: str, value: str, limit: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        offers.fit(wanted(**values), SOLD, FACTS)
+        fitting.fit(wanted(**values), SOLD, FACTS)
     assert type(caught.value) is InvalidRequest
     assert (caught.value.field, caught.value.value, caught.value.limit) == (field, value, limit)
 
@@ -248,7 +248,7 @@ def test_media_beyond_a_limit_are_refused_with_the_limit(
     )
     facts = FACTS | {name: attrs.evolve(FACTS[name], **change)}
     with pytest.raises(InvalidRequest) as caught:
-        offers.fit(wanted(), offer, facts)
+        fitting.fit(wanted(), offer, facts)
     assert (caught.value.field, caught.value.value, caught.value.limit) == (name, value, limit)
     assert facts[name].label in caught.value.message
 
@@ -265,7 +265,7 @@ def test_media_beyond_a_limit_are_refused_with_the_limit(
 )
 def test_media_at_a_limit_pass(name: str, change: dict[str, Any]) -> None:
     facts = FACTS | {name: attrs.evolve(FACTS[name], **change)}
-    assert offers.fit(wanted(), SOLD, facts).facts[name] == facts[name]
+    assert fitting.fit(wanted(), SOLD, facts).facts[name] == facts[name]
 
 
 @pytest.mark.parametrize(
@@ -279,14 +279,14 @@ def test_a_size_on_which_the_vendors_pages_disagree_is_warned_about(
     size: int, warnings: tuple[str, ...]
 ) -> None:
     facts = FACTS | {"image": attrs.evolve(IMAGE, size=size)}
-    assert offers.fit(wanted(), SOLD, facts).warnings == warnings
+    assert fitting.fit(wanted(), SOLD, facts).warnings == warnings
 
 
 def test_what_could_not_be_measured_is_warned_about_and_passes() -> None:
     unmeasured = attrs.evolve(
         VIDEO, seconds=None, width=None, height=None, missing="measuring it needs motionkit[media]"
     )
-    fitted = offers.fit(wanted(), SOLD, FACTS | {"video": unmeasured})
+    fitted = fitting.fit(wanted(), SOLD, FACTS | {"video": unmeasured})
     assert fitted.warnings == (
         "video: pixels and seconds are unchecked: measuring it needs motionkit[media]",
     )
@@ -294,26 +294,26 @@ def test_what_could_not_be_measured_is_warned_about_and_passes() -> None:
 
 def test_what_is_not_here_passes_unchecked() -> None:
     request = wanted()
-    assert offers.fit(request, SOLD, offers.inspect(request)).warnings == ()
+    assert fitting.fit(request, SOLD, fitting.inspect(request)).warnings == ()
 
 
 def test_a_generated_video_goes_only_where_the_vendor_takes_one() -> None:
     request = wanted(video=Generated("42"))
-    assert offers.fit(request, SOLD, offers.inspect(request)).body["q"] == "540p"
+    assert fitting.fit(request, SOLD, fitting.inspect(request)).body["q"] == "540p"
     request = wanted(image=Generated("42"))
     with pytest.raises(Unsupported) as caught:
-        offers.fit(request, SOLD, offers.inspect(request))
+        fitting.fit(request, SOLD, fitting.inspect(request))
     assert (caught.value.field, caught.value.value) == ("image", "job 42")
 
 
 def test_inspect_looks_at_every_media_argument_and_names_the_field() -> None:
-    facts = offers.inspect(Mimic(image=picture(), video=clip(1.0)))
+    facts = fitting.inspect(Mimic(image=picture(), video=clip(1.0)))
     assert {name: (f.kind, f.seconds) for name, f in facts.items()} == {
         "image": ("image", None),
         "video": ("video", 1.0),
     }
     with pytest.raises(InvalidRequest) as caught:
-        offers.inspect(Mimic(image=picture(), video=b"text"))
+        fitting.inspect(Mimic(image=picture(), video=b"text"))
     assert caught.value.field == "video"
 
 
@@ -331,8 +331,8 @@ def priced(
     video = Facts(
         "dance.mp4", "video", "mp4", "h264", 640, 480, seconds, 1000, "bb", missing=missing
     )
-    fitted = offers.fit(wanted(quality=quality), offer, {"image": image, "video": video})
-    quoted = offers.quote(fitted, rates or Rates(credit=Decimal("0.01")))
+    fitted = fitting.fit(wanted(quality=quality), offer, {"image": image, "video": video})
+    quoted = pricing.quote(fitted, rates or Rates(credit=Decimal("0.01")))
     assert quoted is not None
     return quoted
 
@@ -404,7 +404,7 @@ ESTIMATED = Price(
 def estimated(seconds: float | None) -> Quote | None:
     offer = attrs.evolve(SOLD, price=ESTIMATED)
     facts = FACTS | {"video": attrs.evolve(VIDEO, seconds=seconds)}
-    return offers.quote(offers.fit(wanted(), offer, facts), Rates())
+    return pricing.quote(fitting.fit(wanted(), offer, facts), Rates())
 
 
 @pytest.mark.parametrize(
@@ -436,12 +436,12 @@ def test_an_estimate_per_run_needs_no_seconds_but_its_bounds_do() -> None:
 
 
 def test_no_price_is_no_quote() -> None:
-    assert offers.quote(offers.fit(wanted(), SOLD, FACTS), Rates()) is None
+    assert pricing.quote(fitting.fit(wanted(), SOLD, FACTS), Rates()) is None
 
 
 def test_values_that_no_price_covers_give_no_amount() -> None:
     price = attrs.evolve(ESTIMATED, cells=ESTIMATED.cells[:2])
-    fitted = offers.fit(wanted(quality="360p"), attrs.evolve(SOLD, price=price), FACTS)
-    quoted = offers.quote(fitted, Rates())
+    fitted = fitting.fit(wanted(quality="360p"), attrs.evolve(SOLD, price=price), FACTS)
+    quoted = pricing.quote(fitted, Rates())
     assert quoted is not None
     assert (quoted.low, quoted.likely, quoted.high) == (None, None, None)
