@@ -158,6 +158,9 @@ def load_offers(package: str) -> tuple[Offer, ...]:
 def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
     """Read offers from TOML text.
 
+    What several rows share stands once, under ``[slot.NAME]`` or ``[price.NAME]``; a row says the
+    name: ``price = "NAME"``, ``media = { image = "NAME" }``.
+
     Args:
         text: TOML with ``[[offer]]`` tables.
         name: What to call it in errors.
@@ -168,9 +171,27 @@ def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
     from motionkit import codec  # noqa: PLC0415 - cattrs loads when first needed
 
     try:
-        return codec.structure(tomllib.loads(text).get("offer", []), tuple[Offer, ...])
+        data = tomllib.loads(text)
+        slots, prices = data.pop("slot", {}), data.pop("price", {})
+        rows = data.pop("offer", [])
+        if data:
+            raise ConfigError(f"{name}: {next(iter(data))!r} is neither offer, slot nor price")
+        for place, row in enumerate(rows):
+            where = f"{name}: offer {place} ({row.get('operation')} {row.get('model')})"
+            if isinstance(row.get("price"), str):
+                row["price"] = _shared(prices, row["price"], f"{where}: price")
+            for argument, slot in row.get("media", {}).items():
+                if isinstance(slot, str):
+                    row["media"][argument] = _shared(slots, slot, f"{where}: media.{argument}")
+        return codec.structure(rows, tuple[Offer, ...])
     except (tomllib.TOMLDecodeError, InvalidRequest) as error:
         raise ConfigError(f"{name}: {error}") from error
+
+
+def _shared(tables: Mapping[str, Any], wanted: str, where: str) -> Any:
+    if wanted not in tables:
+        raise ConfigError(f"{where} {wanted!r} is not in the file; it has {', '.join(tables)}")
+    return tables[wanted]
 
 
 def pick(offers: Sequence[Offer], operation: str, model: str | None, *, target: str) -> Offer:

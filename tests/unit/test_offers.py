@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -445,3 +446,58 @@ def test_values_that_no_price_covers_give_no_amount() -> None:
     quoted = pricing.quote(fitted, Rates())
     assert quoted is not None
     assert (quoted.low, quoted.likely, quoted.high) == (None, None, None)
+
+
+SHARED = """
+[slot.picture]
+field = "img"
+kind = "image"
+formats = ["png"]
+
+[price.usual]
+unit = "usd"
+basis = "listed"
+source = "page"
+as_of = 2026-01-01
+cells = [{ per = "run", amount = "1.5" }]
+
+[[offer]]
+operation = "animate"
+model = "a"
+path = "/a"
+source = "page"
+price = "usual"
+media = { image = "picture" }
+
+[[offer]]
+operation = "animate"
+model = "b"
+path = "/b"
+source = "page"
+price = "usual"
+media = { image = "picture" }
+"""
+
+
+def test_what_rows_share_stands_once_and_is_named() -> None:
+    first, second = offers.parse_offers(SHARED, name="x")
+    assert first.price == second.price
+    assert first.price is not None
+    assert first.price.cells[0].amount == Decimal("1.5")
+    assert first.media["image"] == second.media["image"]
+    assert first.media["image"].field == "img"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('price = "usual"', 'price = "cheap"', "price 'cheap' is not in the file; it has usual"),
+        ('image = "picture"', 'image = "clip"', "media.image 'clip' is not in the file"),
+        ("[[offer]]", "[[offers]]", "'offers' is neither offer, slot nor price"),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_told_with_its_place(
+    old: str, new: str, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        offers.parse_offers(SHARED.replace(old, new), name="x")
