@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import resource
 import sys
 from pathlib import Path
@@ -22,10 +23,20 @@ from motionkit.redaction import Secret
 
 _UNIT = 1024 if sys.platform != "darwin" else 1
 """What ru_maxrss counts in."""
+_STATUS = Path("/proc/self/status")
 
 
 def peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    """Return this program's own peak, in bytes.
+
+    On Linux ru_maxrss begins with the peak of the process that started this one, and would hide
+    every rise below it; VmHWM does not.
+    """
+    if not _STATUS.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
+    assert found is not None
+    return int(found[1]) * 1024
 
 
 def upload(session: Session, kind: str, path: Path) -> None:
