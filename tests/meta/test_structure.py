@@ -30,7 +30,7 @@ LAYERS = [
     {"offers"},
     {"fitting"},
     {"pricing"},
-    {"answer", "connection", "part"},
+    {"answer", "connection", "part", "signed"},
     {"http", "provider", "retry"},
     {"transfer", "download", "assembly"},
     {"store", "ledger"},
