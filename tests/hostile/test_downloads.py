@@ -10,6 +10,7 @@ import os
 import random
 import re
 import socket
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,6 +173,41 @@ def test_what_the_host_calls_the_file_changes_nothing(tmp_path: Path) -> None:
         "folder",
         "folder/out.mp4",
     ]
+
+
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    seen: list[list[str]] = []
+
+    def watched(_: bytes) -> Iterator[bytes]:
+        yield answer(length=len(LONG))
+        for at in range(0, len(LONG), 100_000):
+            seen.append(sorted(path.name for path in tmp_path.iterdir()))
+            yield LONG[at : at + 100_000]
+
+    with RawHost(watched) as host:
+        download(host.url, tmp_path / "out.mp4")
+    assert seen == [["out.mp4.part"]] * len(seen)
+    assert left(tmp_path) == {"out.mp4": LONG}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_is_synced_before_it_has_its_name_and_its_folder_after(
+    overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, synced = os.fsync, []
+
+    def fsync(number: int) -> None:
+        status = os.fstat(number)
+        folder = stat.S_ISDIR(status.st_mode)
+        synced.append(
+            (None if folder else status.st_size, sorted(path.name for path in tmp_path.iterdir()))
+        )
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with RawHost(Files(ONE)) as host:
+        download(host.url, tmp_path / "out.mp4", overwrite=overwrite)
+    assert synced == [(len(ONE), ["out.mp4.part"]), (None, ["out.mp4"])]
 
 
 # Two at once, and odd folders.

@@ -14,6 +14,7 @@ import io
 import logging
 import os
 import pickle
+import re
 import subprocess
 import sys
 import traceback
@@ -23,15 +24,19 @@ from pathlib import Path
 import attrs
 import pytest
 import requests
+from rawhost import RawHost
+from rawhost import http as raw
 from rich.console import Console
 from rich.traceback import Traceback
 
 import motionkit as mk
 import motionkit.http
+from motionkit.cli import main
 from motionkit.client import Client
 from motionkit.errors import MotionKitError
 from motionkit.redaction import Secret
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
+from motionkit_pixverse.adapter import PixVerse
 
 KEYS = {"pixverse": "planted-key-of-pixverse-5d41", "segmind": "SG_planted_key_of_segmind_4c1b"}
 HOOK = "planted-webhook-secret-77ac"
@@ -41,18 +46,22 @@ PROXY = "planted-proxy-password-1e0d"
 PLANTED = (*KEYS.values(), HOOK, SIGNATURE, PROXY)
 
 FAILING = [
-    ("pixverse", "refuse:submit:code=400017:message=" + HOOK),
-    ("pixverse", "refuse:submit:code=99999:times=0:message=" + KEYS["pixverse"]),
-    ("pixverse", "reset:submit:times=0"),
-    ("pixverse", "accept_then_html:submit:times=0"),
-    ("pixverse", "truncate:submit:cut=body:times=0"),
-    ("pixverse", "http:download:status=403:times=0"),
-    ("pixverse", "reset:download:times=0"),
-    ("segmind", "refuse:submit:status=401:message=" + KEYS["segmind"]),
-    ("segmind", "fail:submit:message=" + KEYS["segmind"]),
-    ("segmind", "redirect:download:to=http://h.example/v.mp4" + QUERY.replace("=", "%3D")),
+    ("pixverse", "refuse:submit:code=400017:message=" + HOOK, "InvalidRequest"),
+    ("pixverse", "refuse:submit:code=99999:times=0:message=" + KEYS["pixverse"], "SubmitUncertain"),
+    ("pixverse", "reset:submit:times=0", "SubmitUncertain"),
+    ("pixverse", "accept_then_html:submit:times=0", "SubmitUncertain"),
+    ("pixverse", "truncate:submit:cut=body:times=0", "SubmitUncertain"),
+    ("pixverse", "http:download:status=403:times=0", "DownloadFailed"),
+    ("pixverse", "reset:download:times=0", "DownloadFailed"),
+    ("segmind", "refuse:submit:status=401:message=" + KEYS["segmind"], "AuthenticationError"),
+    ("segmind", "fail:submit:message=" + KEYS["segmind"], "JobFailed"),
+    (
+        "segmind",
+        "redirect:download:to=http://h.example/v.mp4" + QUERY.replace("=", "%3D"),
+        "DownloadFailed",
+    ),
 ]
-"""Vendor and fault of the runs that fail."""
+"""Vendor and fault of the runs that fail, and the error that each ends with."""
 
 
 @attrs.define
@@ -201,16 +210,17 @@ def test_nothing_that_runs_leave_behind_holds_a_secret(  # noqa: PLR0917 - fixtu
     (tmp_path / "hero.png").write_bytes(sample_picture())
     (tmp_path / "dance.mp4").write_bytes(sample_clip(2.0, height=64))
     config = configuration(tmp_path, sandbox)
-    runs = [(vendor, "") for _ in range(10) for vendor in KEYS] + FAILING
-    failed = 0
+    runs = [(vendor, "", "") for _ in range(10) for vendor in KEYS] + FAILING
+    ended: list[str] = []
     with Client(config, sleep=lambda _: None) as client:
-        for number, (vendor, fault) in enumerate(runs):
+        for number, (vendor, fault, _) in enumerate(runs):
             if fault:
                 sandbox.fault(f"{fault}:vendor={vendor}")
             try:
                 buying(client, vendor, tmp_path, number)
+                ended.append("")
             except MotionKitError as error:
-                failed += 1
+                ended.append(type(error).__name__)
                 left.add_error(error)
             sandbox.clear_faults()
         for entry in client.jobs.list():
@@ -218,7 +228,8 @@ def test_nothing_that_runs_leave_behind_holds_a_secret(  # noqa: PLR0917 - fixtu
         for name in KEYS:
             provider = client.account(name)
             left.add("provider", repr(vars(provider)) + repr(vars(provider._http)))  # type: ignore[attr-defined]
-    assert (len(runs), failed) == (30, 10)
+    assert ended == [error for _, _, error in runs]
+    assert (len(runs), ended.count("")) == (30, 20)
     told = logged.getvalue()
     assert "urllib3.connectionpool" in told  # debugging was on
     left.add("logs", told)
@@ -274,6 +285,74 @@ def test_an_interrupted_download_shows_no_signed_link(
         with pytest.raises(KeyboardInterrupt) as caught:
             client.download(result, tmp_path / "out.mp4")
     left.add_error(caught.value)
+    assert left.search() == []
+
+
+@pytest.mark.parametrize("vendor", KEYS)
+def test_a_file_host_is_sent_no_key(
+    vendor: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = sample_clip(2.0, height=64)
+    (tmp_path / "hero.png").write_bytes(sample_picture())
+    (tmp_path / "dance.mp4").write_bytes(clip)
+    signing = motionkit.http._bounded_body
+    with RawHost(lambda _: [raw(clip)]) as host:
+        to = raw(b"", "302 Found", Location=f"{host.url}/moved{QUERY}")
+        with RawHost(lambda _: [to]) as first:
+
+            def elsewhere(response: requests.Response, where: str) -> bytes:
+                body = signing(response, where)
+                return re.sub(rb'"http://[^"]*\.mp4\?', f'"{first.url}/v.mp4?'.encode(), body)
+
+            monkeypatch.setattr(motionkit.http, "_bounded_body", elsewhere)
+            with Client(configuration(tmp_path, sandbox), sleep=lambda _: None) as client:
+                buying(client, vendor, tmp_path, 1)
+        heads = first.heads + host.heads
+    assert [head.split(b" ")[1] for head in heads] == [
+        f"/v.mp4{QUERY}".encode(),
+        f"/moved{QUERY}".encode(),
+    ]
+    for head in heads:
+        named = {line.partition(b":")[0].lower() for line in head.splitlines()[1:] if line}
+        assert named == {b"host", b"user-agent", b"accept-encoding"}
+        assert not any(key.encode() in head for key in KEYS.values())
+
+
+@pytest.mark.parametrize("vendor", KEYS)
+def test_media_given_by_address_are_passed_on_and_not_fetched(
+    vendor: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with (
+        RawHost(lambda _: [raw(b"")]) as host,
+        Client(configuration(tmp_path, sandbox), sleep=lambda _: None) as client,
+    ):
+        request = mk.Mimic(image=f"{host.url}/a.png", video=f"{host.url}/a.mp4", quality="540p")
+        job = client.submit(request, via=vendor)
+        assert client.wait(job, timeout=30).url
+        assert host.heads == []
+
+
+@pytest.mark.parametrize("options", [[], ["--debug"], ["--debug", "--json"]])
+def test_a_crash_of_the_command_line_prints_no_secret(  # noqa: PLR0917 - fixtures
+    options: list[str],
+    sandbox: Sandbox,
+    tmp_path: Path,
+    left: Left,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def crash(_: object) -> None:
+        raise ZeroDivisionError(f"{KEYS['pixverse']} at https://h.example/v.mp4{QUERY}")
+
+    monkeypatch.setenv("MOTIONKIT_CONFIG", str(configuration(tmp_path, sandbox)))
+    monkeypatch.setattr(PixVerse, "balance", crash)
+    before = [one for one in options if one != "--json"]
+    code = main([*before, "balance", "pixverse", *(one for one in options if one == "--json")])
+    assert code == 1
+    printed = capfd.readouterr()
+    assert "ZeroDivisionError: *** at https://h.example/v.mp4?***" in printed.err
+    assert ("Traceback" in printed.err) is bool(before)
+    left.add("printed", printed.out + printed.err)
     assert left.search() == []
 
 

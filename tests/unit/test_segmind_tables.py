@@ -183,7 +183,28 @@ def test_an_id_is_opaque_and_the_only_thing_read_of_a_submit(
 ) -> None:
     body = {"request_id": "0123456789abcdef0123456789abcdef", "status_url": "https://evil.example"}
     made = adapter(monkeypatch, answer(body, 202))
-    assert made.submit(SUBMISSION, "t").id == "0123456789abcdef0123456789abcdef"
+    bought = made.submit(SUBMISSION, "t")
+    assert bought.id == "0123456789abcdef0123456789abcdef"
+    assert "evil.example" not in bought.to_json()
+
+
+def test_a_job_is_looked_up_by_its_id_wherever_an_answer_points(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = adapter(monkeypatch)
+    asked: list[str] = []
+
+    def send(call: Call, **_: object) -> Answer:
+        asked.append(made._http.url(call))
+        away = {"status_url": "https://evil.example", "response_url": "https://evil.example"}
+        return answer({"request_id": "r-7", "status": "COMPLETED", "output": URL, **away})
+
+    monkeypatch.setattr(made._http, "send", send)
+    bought = made.submit(SUBMISSION, "t")
+    made.poll(bought)
+    made.poll(bought)
+    looks = ["https://api.segmind.com/v2/requests/r-7" + end for end in ("/status", "")]
+    assert asked == ["https://api.segmind.com/v2/pixverse-mimic", *looks, *looks]
 
 
 @pytest.mark.parametrize("word", ["QUEUED", "PROCESSING", "FAILED"])
