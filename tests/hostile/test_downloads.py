@@ -161,6 +161,24 @@ def test_a_range_that_does_not_fit_is_not_appended(ranged: str, tmp_path: Path) 
     assert left(tmp_path) == {"out.mp4": LONG}
 
 
+def test_a_part_that_ends_before_its_range_does_is_gone_on_with(tmp_path: Path) -> None:
+    total = len(LONG)
+
+    def serve(head: bytes) -> Pieces:
+        found = re.search(rb"Range: bytes=(\d+)-", head)
+        if found is None:
+            return [answer(LONG[:5000], length=total, ETag='"x"')]
+        start = int(found[1])
+        named = {"ETag": '"x"', "Content_Range": f"bytes {start}-{total - 1}/{total}"}
+        piece = LONG[start : start + 400_000]
+        return [answer(piece, "206 Partial Content", length=None, **named)]
+
+    with RawHost(serve) as host:
+        download(host.url, tmp_path / "out.mp4")
+        assert len(host.heads) == 3
+    assert left(tmp_path) == {"out.mp4": LONG}
+
+
 def test_what_the_host_calls_the_file_changes_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     evil = {
