@@ -703,6 +703,14 @@ def test_interim_answers_are_passed_over(status: bytes) -> None:
         opened.close()
 
 
+def test_an_interim_answer_of_a_thousand_lines_is_too_long() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\n" + b"L: x\r\n" * 1000 + b"\r\n"
+    with Scripted(interim + answer()) as server:
+        error, _ = attempt(server.url)
+    assert type(error) is ProviderUnavailable
+    assert "more than 1000 lines in a row" in error.message
+
+
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "gzip, br", "what"])
 def test_a_coding_that_was_not_asked_for_is_not_undone(coding: str) -> None:
     with Scripted(answer(b"{}", headers={"Content-Encoding": coding})) as server:
