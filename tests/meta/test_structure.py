@@ -54,7 +54,10 @@ LAYERS = [
 """Lowest first: a module imports from its own layer and those above it in this list."""
 
 ADAPTER_FILES = ["__init__.py", "offers.toml", "_tables.py", "adapter.py"]
-OPTIONAL_FILES = ["_wire.py", "operations.py", "webhook.py", "sandbox", "py.typed"]
+OPTIONAL_FILES = [
+    *("offers_models.toml", "offers_prices.toml", "_wire.py", "operations.py", "rules.py"),
+    *("bodies.py", "lists.py", "webhook.py", "sandbox", "py.typed"),
+]
 
 
 def provider_names() -> list[str]:

@@ -1,0 +1,223 @@
+"""What only PixVerse sells: requests beside the neutral ones of `motionkit.operations`.
+
+Where the vendor nests records in lists, a request has parallel tuples instead: the command line
+takes those as repeated options.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+
+from motionkit.media import Ref, ref, refs
+from motionkit.operations import Generation, Request, takes, words
+
+
+def _whole(value: int | tuple[int, ...] | list[int]) -> tuple[int, ...]:
+    """Return the numbers of an argument of several; one alone is one of them."""
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
+_maybe = attrs.converters.optional(ref)
+
+
+@attrs.frozen
+class Effect(Generation):
+    """Put pictures into one of the vendor's effects (video templates).
+
+    Attributes:
+        template: The effect's number; it is activated in the vendor's console first.
+        images: The pictures that the effect takes: one, or several in its order.
+        prompt: What else happens.
+    """
+
+    operation: ClassVar[str] = "effect"
+    verb: ClassVar[str] = "effect"
+
+    template: int
+    images: tuple[Ref, ...] = attrs.field(converter=refs, metadata=takes("image"))
+    prompt: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class MultiTransition(Request):
+    """Make a clip that leads through two to seven pictures.
+
+    Attributes:
+        images: The pictures, in order.
+        durations: Seconds from each picture to the next: one fewer than pictures, 30 in all.
+        prompts: What happens on the way to the next picture: none, or one for each duration; an
+            empty one says nothing.
+        quality: E.g. ``540p``; the target's default when None.
+    """
+
+    operation: ClassVar[str] = "multi_transition"
+    verb: ClassVar[str] = "multi-transition"
+
+    images: tuple[Ref, ...] = attrs.field(converter=refs, metadata=takes("image"))
+    durations: tuple[int, ...] = attrs.field(converter=_whole)
+    prompts: tuple[str, ...] = attrs.field(default=(), converter=words, kw_only=True)
+    quality: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class ReferenceToVideo(Request):
+    """Make a clip with subjects and backgrounds of pictures, each named in the prompt.
+
+    Attributes:
+        images: The pictures.
+        names: What the prompt calls each of them: ``hero`` is ``@hero`` there, a space after it.
+        prompt: What to show, with every name in it.
+        kinds: ``subject`` or ``background`` for each picture; all subjects when left out.
+        quality: E.g. ``540p``; the target's default when None.
+        duration: Seconds of the new clip; the target's default when None.
+        aspect_ratio: E.g. ``16:9``; the target's default when None.
+        audio: Make sound with the picture.
+        seed: For repeatable results.
+    """
+
+    operation: ClassVar[str] = "reference_to_video"
+    verb: ClassVar[str] = "reference"
+
+    images: tuple[Ref, ...] = attrs.field(converter=refs, metadata=takes("image"))
+    names: tuple[str, ...] = attrs.field(converter=words)
+    prompt: str
+    kinds: tuple[str, ...] = attrs.field(default=(), converter=words, kw_only=True)
+    quality: str | None = attrs.field(default=None, kw_only=True)
+    duration: int | None = attrs.field(default=None, kw_only=True)
+    aspect_ratio: str | None = attrs.field(default=None, kw_only=True)
+    audio: bool | None = attrs.field(default=None, kw_only=True)
+    seed: int | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class SoundEffect(Request):
+    """Add sound to a clip.
+
+    Attributes:
+        video: The clip.
+        prompt: What is heard; the vendor chooses when None.
+        keep_audio: Keep the clip's own sound beneath it.
+    """
+
+    operation: ClassVar[str] = "sound_effect"
+    verb: ClassVar[str] = "sound"
+
+    video: Ref = attrs.field(converter=ref, metadata=takes("video"))
+    prompt: str | None = attrs.field(default=None, kw_only=True)
+    keep_audio: bool | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class MaskSelection(Request):
+    """Find the people, objects and the background of a clip's frame, as masks to swap or modify.
+
+    It is billed, and answered at once.
+
+    Attributes:
+        video: The clip that will be changed.
+        keyframe: The frame to look at; the target's default when None.
+    """
+
+    operation: ClassVar[str] = "mask_selection"
+    verb: ClassVar[str] = "mask"
+
+    video: Ref = attrs.field(converter=ref, metadata=takes("video"))
+    keyframe: int | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen
+class ImageTemplate(Request):
+    """Make a picture of pictures, by one of the vendor's image templates.
+
+    Attributes:
+        template: The template's number; it is activated in the vendor's console first.
+        images: The pictures that the template takes.
+    """
+
+    operation: ClassVar[str] = "image_template"
+    verb: ClassVar[str] = "image-template"
+
+    template: int
+    images: tuple[Ref, ...] = attrs.field(converter=refs, metadata=takes("image"))
+
+
+@attrs.frozen
+class Avatar(Request):
+    """Let a picture speak: a recording, or words in a voice.
+
+    Attributes:
+        image: Who speaks.
+        audio: What is spoken, recorded. Either this, or `text` and `voice`.
+        text: What is spoken, as words.
+        voice: Who says the words: a voice's id.
+        quality: E.g. ``540p``; the target's default when None.
+    """
+
+    operation: ClassVar[str] = "avatar"
+    verb: ClassVar[str] = "avatar"
+
+    image: Ref = attrs.field(converter=ref, metadata=takes("image"))
+    audio: Ref | None = attrs.field(
+        default=None, converter=_maybe, metadata=takes("audio"), kw_only=True
+    )
+    text: str | None = attrs.field(default=None, kw_only=True)
+    voice: str | None = attrs.field(default=None, kw_only=True)
+    quality: str | None = attrs.field(default=None, kw_only=True)
+
+
+@attrs.frozen(kw_only=True)
+class RealEstate(Request):
+    """Make a clip that shows a property: from its web page, or from words and pictures.
+
+    Attributes:
+        page: The address of the property's page. Either this, or pictures and a prompt.
+        images: Pictures of the property, five at least.
+        prompt: What to say of it.
+        mode: ``property_tour`` or ``ad_house_tour``, where a target takes it.
+        language: ``en-US``, ``zh-CN`` or ``auto``.
+    """
+
+    operation: ClassVar[str] = "real_estate"
+    verb: ClassVar[str] = "real-estate"
+
+    page: str | None = None
+    images: tuple[Ref, ...] = attrs.field(default=(), converter=refs, metadata=takes("image"))
+    prompt: str | None = None
+    mode: str | None = None
+    language: str | None = None
+
+
+@attrs.frozen
+class MusicVideo(Request):
+    """Make a music video of a song.
+
+    Attributes:
+        audio: The song.
+        aspect_ratio: E.g. ``16:9``; the target's default when None.
+        quality: ``720p`` or ``1080p``; the target's default when None.
+        lyrics: The song's words.
+    """
+
+    operation: ClassVar[str] = "music_video"
+    verb: ClassVar[str] = "music-video"
+
+    audio: Ref = attrs.field(converter=ref, metadata=takes("audio"))
+    aspect_ratio: str | None = attrs.field(default=None, kw_only=True)
+    quality: str | None = attrs.field(default=None, kw_only=True)
+    lyrics: str | None = attrs.field(default=None, kw_only=True)
+
+
+OPERATIONS: tuple[type[Request], ...] = (
+    Effect,
+    MultiTransition,
+    ReferenceToVideo,
+    SoundEffect,
+    MaskSelection,
+    ImageTemplate,
+    Avatar,
+    RealEstate,
+    MusicVideo,
+)
+"""What the entry point names."""
