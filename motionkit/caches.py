@@ -1,4 +1,4 @@
-"""What may be thrown away: uploads that a vendor still holds, and accounts that had trouble."""
+"""What may be thrown away: uploads that a vendor still holds, accounts' troubles, webhooks."""
 
 from __future__ import annotations
 
@@ -76,3 +76,37 @@ class Caches:
                 "INSERT OR REPLACE INTO uploads VALUES (?,?,?,?,?)",
                 (fingerprint, slot, sha256, token, time.time()),
             )
+
+    def put_notice(
+        self,
+        fingerprint: str,
+        vendor_id: str,
+        state: str,
+        content: Mapping[str, Any],
+        *,
+        over: bool,
+    ) -> None:
+        """Remember how a job ended, as its vendor said without being asked.
+
+        Args:
+            fingerprint: Of the account.
+            vendor_id: The job; the journal need not know it yet.
+            state: In our words.
+            content: In the vendor's.
+            over: Whether it replaces what was said before.
+        """
+        with self._store.writing() as db:
+            db.execute(
+                "INSERT INTO notices VALUES (?,?,?,?) ON CONFLICT DO UPDATE"
+                " SET state=excluded.state, content=excluded.content WHERE ?",
+                (fingerprint, vendor_id, state, codec.dumps(content), over),
+            )
+
+    def get_notice(self, fingerprint: str, vendor_id: str) -> tuple[str, Mapping[str, Any]] | None:
+        """Return how a job ended, as state and the vendor's words; None when it has not called."""
+        with self._store.reading() as db:
+            row = db.execute(
+                "SELECT state, content FROM notices WHERE fingerprint=? AND vendor_id=?",
+                (fingerprint, vendor_id),
+            ).fetchone()
+        return None if row is None else (row["state"], json.loads(row["content"]))

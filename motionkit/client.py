@@ -18,7 +18,7 @@ import attrs
 
 from motionkit import config as configuration
 from motionkit import download as fetching
-from motionkit import registry, retry, schedule, transfer
+from motionkit import registry, retry, schedule, transfer, webhooks
 from motionkit.compare import Row, ordered, with_balances
 from motionkit.errors import (
     Billed,
@@ -223,7 +223,7 @@ class Client:
         while True:
             hint = None
             try:
-                status = self._observe(job, lambda provider: provider.poll(job))
+                status = self._noticed(job) or self._observe(job, lambda p: p.poll(job))
             except retry.TRANSIENT as error:
                 cause, hint = error, error.retry_after
                 log.info("poll of %s failed and is repeated: %s", job.id, error)
@@ -316,6 +316,29 @@ class Client:
         self._journal.delivered(job.key, fetched.path.absolute(), fetched.sha256)
         return fetched.path
 
+    def parse_webhook(
+        self, account: str, headers: Mapping[str, str], body: bytes
+    ) -> webhooks.Delivery:
+        """Check a delivery and write what it says: waiting for that job asks the vendor no more.
+
+        Args:
+            account: Whose webhook it is.
+            headers: Of the delivery, in any case.
+            body: Exactly as it came.
+
+        Returns:
+            What it says. Answer it with HTTP 200 and `Delivery.acknowledgement`. The same delivery
+            again changes nothing; a job that the journal does not have is kept for later.
+
+        Raises:
+            SignatureError: It does not come from the vendor, was changed, or is too old.
+            ConfigError: The vendor sends none, or the account has no secret to check one with.
+        """
+        delivery = webhooks.receive(self.account(account), self._journal, headers, body)
+        if delivery.job is not None and delivery.status is not None:
+            self._seen(delivery.job, delivery.status)
+        return delivery
+
     # Accounts.
 
     def account(self, name: str) -> Provider:
@@ -378,6 +401,14 @@ class Client:
         provider = self._provider_of(job)
         with _about(job):
             status = ask(provider)
+        return self._seen(job, status)
+
+    def _noticed(self, job: Job) -> Status | None:
+        """Return how a job ended, where its vendor has said so of its own accord."""
+        status = webhooks.noticed(self._provider_of(job), self._journal, job)
+        return None if status is None else self._seen(job, status)
+
+    def _seen(self, job: Job, status: Status) -> Status:
         cost = self._with_cost(status.result).cost if status.result else None
         self._journal.observed(job, status, cost)
         return status

@@ -434,12 +434,16 @@ class Journal:
 
     def owns(self, fingerprint: str, vendor_id: str) -> bool:
         """Tell whether a purchase here owns that vendor's job."""
+        return self.job(fingerprint, vendor_id) is not None
+
+    def job(self, fingerprint: str, vendor_id: str) -> Job | None:
+        """Return the job that an account's vendor calls by that id, None when it is not ours."""
         with self._store.reading() as db:
             row = db.execute(
-                "SELECT 1 FROM attempts WHERE fingerprint=? AND vendor_id=?",
+                "SELECT job FROM attempts WHERE fingerprint=? AND vendor_id=?",
                 (fingerprint, vendor_id),
             ).fetchone()
-        return row is not None
+        return None if row is None else Job.from_json(row["job"])
 
 
 def _reservation(purchase: Purchase) -> str | None:

@@ -14,7 +14,7 @@ import attrs
 
 from motionkit.errors import Billed, ConfigError, MotionKitError
 from motionkit.fitting import Check, Fit
-from motionkit.model import Found, Job, NotSeen, Resend, Result, Status, Submission
+from motionkit.model import Found, Job, NotSeen, Resend, Result, State, Status, Submission
 from motionkit.money import Balance, Rates
 from motionkit.offers import Offer
 from motionkit.operations import Request
@@ -185,6 +185,53 @@ class ShowsUsage(Protocol):
 
         Evidence for people: it never settles a purchase by itself.
         """
+
+
+@attrs.frozen
+class Notice:
+    """What a vendor said of a job of its own accord, once it has proved that it was the vendor.
+
+    Attributes:
+        job_id: The vendor's id, as text.
+        state: What it means here.
+        content: What it says, JSON-able; the adapter makes a status of it.
+    """
+
+    job_id: str
+    state: State
+    content: Mapping[str, Any] = attrs.field(factory=dict, repr=False, hash=False)
+
+
+@runtime_checkable
+class Webhooks(Protocol):
+    """A provider whose vendor calls when the state of a job changes."""
+
+    acknowledgement: ClassVar[bytes]
+    """What the vendor wants to read under HTTP 200, to the byte; else it calls again."""
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Return what a delivery says. No I/O.
+
+        Args:
+            headers: In any case.
+            body: Exactly as it came.
+
+        Raises:
+            SignatureError: It does not come from the vendor, was changed, or is too old.
+            ConfigError: The account has no secret to check it with.
+        """
+
+    def noticed(self, job: Job, notice: Notice) -> Status:
+        """Return the status that `poll` would have given."""
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A provider with lists to look things up in: voices, styles, charges."""
+
+    lists: Mapping[str, Callable[..., Sequence[Any]]]
+    """Name to the method that fetches it: free, repeatable, records with what the vendor says as
+    ``raw``. Its keyword arguments are text; ``since`` is a moment in epoch seconds."""
 
 
 @runtime_checkable

@@ -73,6 +73,13 @@ CREATE TABLE cooldowns (      -- a cache
   PRIMARY KEY (account, cause)
 );
 """,
+    """
+CREATE TABLE notices (        -- a cache
+  fingerprint TEXT NOT NULL, vendor_id TEXT NOT NULL,
+  state TEXT NOT NULL, content TEXT NOT NULL,
+  PRIMARY KEY (fingerprint, vendor_id)
+);
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(_MIGRATIONS)

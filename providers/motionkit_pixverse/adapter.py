@@ -33,7 +33,8 @@ from motionkit.model import (
 from motionkit.money import Balance, Cost, CostBasis, Rates, Unit
 from motionkit.offers import Offer, Slot, load_offers
 from motionkit.operations import Request
-from motionkit.provider import AccountSettings, Phase, Uploads
+from motionkit.provider import AccountSettings, Notice, Phase, Uploads
+from motionkit_pixverse import webhook
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import need_number, number, unwrap
 
@@ -63,10 +64,16 @@ class Settings(AccountSettings):
     Attributes:
         region: ``international`` or ``cn``.
         usd_per_credit: US dollars; 0.01 is the pack price, memberships pay less.
+        webhook_secret: What the console showed when the webhook was registered; checks deliveries.
+        webhook_id: The webhook's id there; sent with every request that the vendor reports on.
+        webhook_window: Seconds that a delivery may be old; the last retry comes after 5.4 hours.
     """
 
     region: Literal["international", "cn"] = "international"
     usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=Decimal)
+    webhook_secret: str | None = attrs.field(default=None, converter=webhook.secret)
+    webhook_id: str | None = None
+    webhook_window: float = webhook.REPLAY_WINDOW
 
 
 class PixVerse:
@@ -82,9 +89,11 @@ class PixVerse:
     settings: ClassVar[type[AccountSettings]] = Settings
     offers: ClassVar[Sequence[Offer]] = load_offers(__package__ or "motionkit_pixverse")
     resend: ClassVar[Resend] = SameId(window=120.0, times=2)
+    acknowledgement: ClassVar[bytes] = webhook.ACKNOWLEDGEMENT
 
     def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:
         self.account = account
+        self._settings = settings
         self.rates = Rates(credit=settings.usd_per_credit)
         self._uploads = uploads
         self._context: dict[str, Any] = {"provider": self.name, "account": account}
@@ -106,6 +115,7 @@ class PixVerse:
 
     def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
         """Validate, upload picture and clip, and return the paid call."""
+        request = webhook.calling(request, offer.path, self._settings.webhook_id)
         return assemble(self, self._uploads, request, offer, self._upload, dry=dry)
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
@@ -129,6 +139,9 @@ class PixVerse:
             return Status(State.UNKNOWN, word, now, doubt=Doubt.NOT_FOUND, message=error.message)
         except JobGone as error:
             return Status(State.GONE, error.code or "gone", now, message=error.message)
+        return self._status(job, content, now)
+
+    def _status(self, job: Job, content: Mapping[str, Any], now: dt.datetime) -> Status:
         number_word = number(content.get("status"))
         state, billed = _STRANGE if number_word is None else STATES.get(number_word, _STRANGE)
         outputs = self._outputs(content)
@@ -157,6 +170,15 @@ class PixVerse:
     def result(self, job: Job) -> Result:
         """Return what a finished job gave; PixVerse tells it with the status."""
         return self.poll(job).need_result(job)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Return what a delivery says, once it has proved to come from PixVerse."""
+        key, window = self._settings.webhook_secret, self._settings.webhook_window
+        return webhook.read(headers, body, key, window=window, **self._context)
+
+    def noticed(self, job: Job, notice: Notice) -> Status:
+        """Return the status that `poll` would have given."""
+        return self._status(job, notice.content, utcnow())
 
     def balance(self) -> Balance:
         """Return both pools, monthly and package, and their sum."""

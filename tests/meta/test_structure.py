@@ -38,7 +38,7 @@ LAYERS = [
     {"decisions"},
     {"caches"},
     {"journal"},
-    {"submission", "schedule"},
+    {"submission", "schedule", "webhooks"},
     {"routing"},
     {"registry", "places"},
     {"exact", "credentials"},

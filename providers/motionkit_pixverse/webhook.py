@@ -1,0 +1,233 @@
+"""PixVerse's webhooks: who sent one is proved before a word of it is believed.
+
+Vendor page: https://docs.platform.pixverse.ai/webhook-integration-1905378m0. Signed is
+``timestamp LF nonce LF payload``, where the payload is the JSON object as a query string. The page
+fixes neither the order of the keys nor how values are escaped, so each reading is tried; every one
+of them takes the secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import attrs
+
+from motionkit.answer import Answer
+from motionkit.errors import ConfigError, ProtocolError, SignatureError
+from motionkit.model import State
+from motionkit.operations import Request
+from motionkit.provider import Notice
+from motionkit.redaction import Secret
+from motionkit_pixverse._tables import STATES
+from motionkit_pixverse._wire import number
+
+VENDOR = "pixverse"
+
+ACKNOWLEDGEMENT = b"ok"
+"""These two bytes under HTTP 200, and nothing else; anything else is delivered again."""
+MAX_BODY = 64 * 1024
+"""Bytes; a real body has some two hundred."""
+REPLAY_WINDOW = 6 * 3600.0
+"""Seconds that a delivery may be old: the eighth and last retry comes 5 h 21 min after the first,
+and no page says that it is signed anew."""
+CLOCK_SKEW = 300.0
+"""Seconds that a delivery may come from the future."""
+
+CALLING_PATHS = frozenset(
+    f"/openapi/v2/video/{name}/generate"
+    for name in (
+        "text",
+        "img",
+        "transition",
+        "lip_sync",
+        "extend",
+        "sound_effect",
+        "fusion",
+        "restyle",
+        "multi_transition",
+        "swap",
+        "mimic",
+        "modify",
+        "upscale",
+    )
+)
+"""Paid calls that the vendor's page lists as taking a ``webhook_id``."""
+
+_STAMP, _NONCE, _SIGNATURE = "webhook-timestamp", "webhook-nonce", "webhook-signature"
+_LONGEST_HEADER = 256
+_ID_DIGITS = 20
+_STAMP_DIGITS = 12
+_WORDS: Mapping[str, str] = {"True": "true", "False": "false"}
+
+_ESCAPES: Sequence[Callable[[str], str]] = (
+    quote_plus,  # Go's url.Values.Encode
+    lambda text: quote_plus(text, safe="*").replace("~", "%7E"),  # URLSearchParams
+    lambda text: quote(text, safe="!'()*"),  # encodeURIComponent
+)
+
+
+def secret(value: str | None) -> Secret | None:
+    """Return a webhook's secret as the console shows it, blanks at its ends stripped.
+
+    Raises:
+        ConfigError: It is empty: whoever likes could sign with that.
+    """
+    if value is None:
+        return None
+    if not value.strip():
+        raise ConfigError("webhook_secret is empty")
+    return Secret(value.strip())
+
+
+def calling(request: Request, path: str, webhook_id: str | None) -> Request:
+    """Return a request that asks the vendor to call, where a paid call takes that.
+
+    Args:
+        request: What is wanted; a ``webhook_id`` of its own in ``extra`` stays.
+        path: Of the paid call.
+        webhook_id: As configured.
+    """
+    if webhook_id is None or path not in CALLING_PATHS:
+        return request
+    own = request.extra.get(VENDOR, {})
+    return attrs.evolve(request, extra={**request.extra, VENDOR: {"webhook_id": webhook_id, **own}})
+
+
+def read(
+    headers: Mapping[str, str],
+    body: bytes,
+    key: str | None,
+    *,
+    window: float = REPLAY_WINDOW,
+    now: Callable[[], float] = time.time,
+    **context: Any,
+) -> Notice:
+    """Return what a webhook says, once it has proved to come from the vendor.
+
+    Args:
+        headers: Of the delivery, in any case.
+        body: Exactly as it came.
+        key: The secret that the vendor's console showed.
+        window: Seconds that it may be old.
+        now: Epoch seconds; tests give their own.
+        **context: Provider and account, for errors.
+
+    Raises:
+        ConfigError: There is no secret.
+        SignatureError: It is not the vendor's, was changed on the way, or is too old.
+        ProtocolError: The vendor signed what names no job.
+    """
+    if key is None:
+        raise ConfigError(
+            f"account {context['account']!r} has no webhook_secret",
+            hint="the vendor's console shows it where the webhook is registered",
+            **context,
+        )
+    try:
+        pairs = _verified(headers, body, key, window, now)
+    except ValueError as error:
+        raise SignatureError(f"{context['account']}: webhook refused: {error}", **context) from None
+    job_id = pairs.get("id", "")
+    if not (job_id.isascii() and job_id.isdecimal() and len(job_id) <= _ID_DIGITS):
+        raise ProtocolError(
+            f"{context['account']}: a webhook without the id of a job", raw=dict(pairs), **context
+        )
+    # No page says what ``size`` counts there; 10.5 is no number of bytes.
+    content = {
+        name: value for name, value in Answer(200, {}, body).json().items() if name != "size"
+    }
+    state, _ = STATES.get(number(content.get("status")) or 0, (State.UNKNOWN, None))
+    if state is State.SUCCEEDED and not content.get("url"):
+        state = State.UNKNOWN
+    return Notice(job_id, state, content)
+
+
+def _verified(
+    headers: Mapping[str, str],
+    body: bytes,
+    key: str,
+    window: float,
+    now: Callable[[], float],
+) -> Mapping[str, str]:
+    """Return the body's pairs as text; raise ValueError for whatever does not prove itself."""
+    if len(body) > MAX_BODY:
+        raise ValueError(f"the body has more than {MAX_BODY} bytes")
+    stamp, nonce, signature = (_header(headers, name) for name in (_STAMP, _NONCE, _SIGNATURE))
+    pairs = _pairs(body)
+    given = signature.encode()
+    # Compared with every reading, so that the time taken tells nothing.
+    same = [hmac.compare_digest(given, one) for one in _signatures(pairs, stamp, nonce, key)]
+    if not any(same):
+        raise ValueError("the signature is not the vendor's")
+    if len(stamp) > _STAMP_DIGITS or not stamp.isdecimal():
+        raise ValueError(f"{_STAMP} is no number of seconds")
+    age = now() - int(stamp)
+    if age > window:
+        raise ValueError(f"it is {age:.0f} s old; {window:.0f} s are allowed")
+    if age < -CLOCK_SKEW:
+        raise ValueError(f"it comes from {-age:.0f} s in the future; check this machine's clock")
+    return dict(pairs)
+
+
+def _header(headers: Mapping[str, str], wanted: str) -> str:
+    found = [value for name, value in headers.items() if name.lower() == wanted]
+    if len(found) != 1 or not found[0]:
+        raise ValueError(f"{wanted} is missing or stands twice")
+    if len(found[0]) > _LONGEST_HEADER or not (found[0].isascii() and found[0].isprintable()):
+        raise ValueError(f"{wanted} cannot be read")
+    return found[0]
+
+
+def _signatures(pairs: Sequence[tuple[str, str]], stamp: str, nonce: str, key: str) -> list[bytes]:
+    """Return the signatures that the vendor may have made, one for each reading of its page."""
+    made = []
+    for order in (sorted(pairs), pairs):
+        for escape in _ESCAPES:
+            payload = "&".join(f"{escape(name)}={escape(value)}" for name, value in order)
+            told = f"{stamp}\n{nonce}\n{payload}".encode()
+            made.append(base64.b64encode(hmac.digest(key.encode(), told, hashlib.sha256)))
+    return made
+
+
+def _pairs(body: bytes) -> list[tuple[str, str]]:
+    """Return the names and values of a flat JSON object as text, numbers as they are written."""
+    try:
+        text = body.decode("utf-8")
+        pairs = json.loads(
+            text,
+            parse_int=str,
+            parse_float=str,
+            parse_constant=_refuse,
+            object_pairs_hook=_Object,
+        )
+    except (ValueError, RecursionError):
+        raise ValueError("the body is not JSON") from None
+    if not isinstance(pairs, _Object):
+        raise ValueError("the body is no JSON object")  # noqa: TRY004 - one kind for the caller
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("the body has one name twice")
+    return [(name, _text(value)) for name, value in pairs]
+
+
+class _Object(list[tuple[str, Any]]):
+    """A JSON object as its pairs, in the order given."""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return _WORDS[str(value)]
+    if not isinstance(value, str):
+        raise ValueError("the body has a value that is null or nested")  # noqa: TRY004 - as above
+    value.encode()  # half a character cannot be signed; its error is a ValueError too
+    return value
+
+
+def _refuse(name: str) -> str:
+    raise ValueError(f"{name} is not JSON")
