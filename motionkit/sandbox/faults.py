@@ -7,8 +7,8 @@ A fault is written as `name:phase[:parameter=value]...`:
     http:poll:status=429:retry_after=5
     redirect:poll:to=http://127.0.0.1:9/
 
-The phases are upload, submit, poll, result, balance, history, download. Every fault takes three
-more parameters: `vendor` (this vendor only), `times` (fire so often; 0 never wears out) and
+The phases are upload, submit, poll, result, balance, history, list, download. Every fault takes
+three more parameters: `vendor` (this vendor only), `times` (fire so often; 0 never wears out) and
 `after` (let the first matching calls pass). A value may hold colons unless one begins what looks
 like the next parameter (`:word=`). Over HTTP the same fault is an object:
 `{"name": "refuse", "phase": "submit", "code": 500044, "times": 3}`.
@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-API_PHASES = ("upload", "submit", "poll", "result", "balance", "history")
+API_PHASES = ("upload", "submit", "poll", "result", "balance", "history", "list")
 PHASES = (*API_PHASES, "download")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from array import array
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,9 @@ from av.video.stream import VideoStream
 
 from motionkit.sandbox.canvas import Canvas, character
 
+RESULT_FPS = 24
+_RATE = 16_000  # samples of a result's sound in one second
+
 # The first bytes of the picture formats that the vendors name in their upload rules.
 _PICTURES = (
     (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
@@ -29,7 +33,7 @@ _PICTURES = (
 
 @attrs.frozen
 class Clip:
-    """What a look into a media file told; `seconds` is 0 for a picture."""
+    """What a look into a media file told; `seconds` and `frames` are 0 for a picture."""
 
     mime: str
     width: int = 0
@@ -37,6 +41,7 @@ class Clip:
     seconds: float = 0.0
     codec: str = ""
     has_audio: bool = False
+    frames: int = 0
 
     @property
     def kind(self) -> str:
@@ -60,13 +65,15 @@ def probe(source: IO[bytes]) -> Clip | None:
                 mime = f"audio/{container.format.name.partition(',')[0]}"
                 return Clip(mime, seconds=_seconds(container), has_audio=True)
             mime = picture or _video_type(head, container.format.name)
+            seconds = 0.0 if picture else _seconds(container, video)
             return Clip(
                 mime,
                 video.codec_context.width,
                 video.codec_context.height,
-                0.0 if picture else _seconds(container, video),
+                seconds,
                 video.codec_context.name,
                 audio is not None,
+                0 if picture else video.frames or round(seconds * float(video.average_rate or 0)),
             )
     except (av.FFmpegError, ValueError):
         return None
@@ -89,10 +96,41 @@ def _even(value: float) -> int:
     return max(2, 2 * round(value / 2))
 
 
+@lru_cache(maxsize=1)
+def _tone() -> bytes:
+    """Return one second of a quiet tone, 16-bit samples."""
+    wave = (round(2000 * math.sin(math.tau * 220 * at / _RATE)) for at in range(_RATE))
+    return array("h", wave).tobytes()
+
+
+class _Sound:
+    """A quiet tone beside the pictures, for as long as they run."""
+
+    def __init__(self, container: av.container.OutputContainer) -> None:
+        self._container = container
+        self._stream = container.add_stream("aac", rate=_RATE, layout="mono")
+        self._count = 0
+
+    def reach(self, seconds: float) -> None:
+        """Go on until the tone lasts so long."""
+        while self._count < seconds * _RATE:
+            frame = av.AudioFrame(format="s16", layout="mono", samples=_RATE // 10)
+            start = 2 * (self._count % _RATE)
+            frame.planes[0].update(_tone()[start : start + 2 * frame.samples])
+            frame.sample_rate, frame.pts = _RATE, self._count
+            frame.time_base = Fraction(1, _RATE)
+            self._count += frame.samples
+            self._container.mux(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        """Write what the encoder still holds."""
+        self._container.mux(self._stream.encode(None))
+
+
 class _Writer:
     """An H.264 MP4 whose index stands in front, as a web player wants it."""
 
-    def __init__(self, width: int, height: int, fps: int) -> None:
+    def __init__(self, width: int, height: int, fps: int, *, sound: bool = False) -> None:
         # Moving the index needs a second pass over a real file: no memory buffer will do.
         self.file = NamedTemporaryFile(suffix=".mp4")  # noqa: SIM115 - finish() closes it
         self.container = av.open(self.file.name, "w", options={"movflags": "+faststart"})
@@ -104,15 +142,20 @@ class _Writer:
         self.stream.options = {"preset": "ultrafast", "crf": "30"}
         self.time_base = Fraction(1, fps)
         self.count = 0
+        self.sound = _Sound(self.container) if sound else None
 
     def add(self, frame: av.VideoFrame) -> None:
         frame.pts = self.count
         frame.time_base = self.time_base
         self.count += 1
         self.container.mux(self.stream.encode(frame))
+        if self.sound:
+            self.sound.reach(float(self.count * self.time_base))
 
     def finish(self) -> bytes:
         self.container.mux(self.stream.encode(None))
+        if self.sound:
+            self.sound.finish()
         self.container.close()
         with self.file:
             return Path(self.file.name).read_bytes()
@@ -186,17 +229,39 @@ def result_size(picture: Clip | None, lines: int) -> tuple[int, int]:
     return _even(lines * ratio), _even(lines)
 
 
+@lru_cache(maxsize=16)
+def result_picture(picture: bytes | None, size: tuple[int, int]) -> bytes:
+    """Return a PNG of the picture, scaled to `size`; the sample stands in as in `result_video`."""
+    frame = _decoded(picture).reformat(width=size[0], height=size[1], format="rgb24")
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="image2pipe") as container:
+        stream = container.add_stream("png", rate=1)
+        stream.width, stream.height = size
+        stream.pix_fmt = "rgb24"
+        frame.pts, frame.time_base = 0, Fraction(1, 1)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
 @lru_cache(maxsize=64)
 def result_video(
-    picture: bytes | None, seconds: float, size: tuple[int, int], fps: int = 24
+    picture: bytes | None,
+    seconds: float,
+    size: tuple[int, int],
+    fps: int = RESULT_FPS,
+    *,
+    sound: bool = False,
 ) -> bytes:
     """Return an MP4 in which the picture sways before a plain ground, with a running bar.
 
     Args:
-        picture: A picture file; the sample stands in when there is none or it is unreadable.
+        picture: A picture or clip, whose first frame is shown; the sample stands in when there is
+            none or it is unreadable.
         seconds: Length of the result.
         size: Width and height in pixels, both even.
         fps: Frames per second.
+        sound: Add a quiet tone.
     """
     width, height = size
     frame = _decoded(picture)
@@ -225,7 +290,7 @@ def result_video(
     graph.configure()
     source.push(frame)
     source.push(None)
-    writer = _Writer(width, height, fps)
+    writer = _Writer(width, height, fps, sound=sound)
     while True:
         try:
             out = sink.pull()

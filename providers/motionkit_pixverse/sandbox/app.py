@@ -1,6 +1,6 @@
 """The vendor's app: one gate, one module for each subject, the public files.
 
-A further operation is a further module with a class like `Mimic`, named in `PixVerseSandbox`.
+A further operation is a further module with a class like `Mimic`, named in `_PAID`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,29 @@ from functools import partial
 from motionkit.sandbox import Route, World
 from motionkit.sandbox.world import open_account
 from motionkit_pixverse.sandbox.codes import SHAPES, ErrorHttp
+from motionkit_pixverse.sandbox.extend import Extend
 from motionkit_pixverse.sandbox.gate import KEY_HEADER, VENDOR, Gate
+from motionkit_pixverse.sandbox.images import Images
+from motionkit_pixverse.sandbox.lip_sync import LipSync
+from motionkit_pixverse.sandbox.masks import Masks
 from motionkit_pixverse.sandbox.mimic import Mimic
+from motionkit_pixverse.sandbox.modify import Modify
 from motionkit_pixverse.sandbox.money import Money
+from motionkit_pixverse.sandbox.restyle import Restyle
+from motionkit_pixverse.sandbox.studio import Studio
+from motionkit_pixverse.sandbox.templates import Templates
+from motionkit_pixverse.sandbox.text import Text
+from motionkit_pixverse.sandbox.transitions import Transitions
 from motionkit_pixverse.sandbox.uploads import Uploads
+from motionkit_pixverse.sandbox.upscale import Upscale
 from motionkit_pixverse.sandbox.videos import Videos
+from motionkit_pixverse.sandbox.voices import Voices
 
+_FREE = (Uploads, Voices, Videos, Money)
+_PAID = (
+    *(Text, Images, Transitions, Extend, LipSync, Restyle),
+    *(Masks, Mimic, Modify, Upscale, Templates),
+)
 _KEY = "sandbox-pixverse-key"
 _POOLS = {"monthly": 10_000, "package": 5_000}
 _CONCURRENCY = 5  # the one plan whose number is public (contract section 8)
@@ -54,8 +71,11 @@ class PixVerseSandbox:
 
     def routes(self) -> Iterable[Route]:
         """Return the endpoints and the public files."""
-        for subject in (Uploads, Mimic, Videos, Money):
-            yield from subject(self._gate).routes()
+        studio = Studio(self._gate)
+        for free in _FREE:
+            yield from free(self._gate).routes()
+        for paid in _PAID:
+            yield from paid(self._gate, studio).routes()
         serve = partial(self._world.files.serve, vendor=VENDOR)
         for method in ("GET", "HEAD"):
             yield Route(method, "/media/{name}", serve, ("download",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeAlias
 
 import attrs
@@ -18,6 +18,7 @@ from motionkit_pixverse.sandbox.codes import (
     accepted,
     refused,
 )
+from motionkit_pixverse.sandbox.fields import Field, Values, read
 
 VENDOR = "pixverse"
 KEY_HEADER = "API-KEY"
@@ -156,17 +157,6 @@ class Gate:
         )
         return number
 
-    def number(self, fields: dict[str, Any], name: str) -> int | None:
-        """Return an id out of a body; None when it is absent, null or 0.
-
-        Raises:
-            Refusal: It is no integer, or a string while `strict_ints` is on.
-        """
-        value = fields.get(name)
-        if isinstance(value, str) and not self.strict_ints and value.isdecimal():
-            value = int(value)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise Refusal(400013)
-        return value or None
+    async def read(self, call: Call, rows: Iterable[Field]) -> Values:
+        """Return what the rows name out of a JSON body."""
+        return read(await call.fields(), rows, strict_ints=self.strict_ints)

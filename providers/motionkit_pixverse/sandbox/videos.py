@@ -1,8 +1,9 @@
-"""Status and result of a video: contract section 5.1."""
+"""Status and result of a video or a picture: contract sections 5.1 and 4.15."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -11,9 +12,9 @@ from motionkit.sandbox.clock import stamp
 from motionkit.sandbox.faults import Fault
 from motionkit_pixverse.sandbox.codes import Refusal
 from motionkit_pixverse.sandbox.gate import VENDOR, Call, Gate
-from motionkit_pixverse.sandbox.mimic import Output
+from motionkit_pixverse.sandbox.studio import Output
 
-_WORDS: Mapping[State, int] = {
+WORDS: Mapping[State, int] = {
     State.QUEUED: 5,
     State.RUNNING: 5,
     State.SUCCEEDED: 1,
@@ -24,16 +25,30 @@ _WORDS: Mapping[State, int] = {
 _UNKNOWN_WORD = 9  # the web backend's word, of contradictory meaning
 
 
+_PATHS: Mapping[str, object] = {
+    "ext_info": "",
+    "agent_info": "",
+    "cameo_id_list": None,
+    "duration_type": "",
+    "fusion_id_list": None,
+    "model_evaluator": "",
+    "customer_img_paths": [],
+}
+_REPEATED = ("prompt", "negative_prompt", "style", "seed")
+
+
 class Videos:
-    """`/video/result/{id}` and the finished files behind it."""
+    """`/video/result/{id}`, `/image/result/{id}`, and the finished files behind them."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
 
     def routes(self) -> list[Route]:
-        """Return the status endpoint; asking for a finished job is also its result."""
-        path = "/video/result/{id}"
-        return [self._gate.route("GET", path, self._phases, self._result)]
+        """Return the status endpoints; asking for a finished job is also its result."""
+        return [
+            self._gate.route("GET", "/video/result/{id}", self._phases, self._video),
+            self._gate.route("GET", "/image/result/{id}", self._phases, self._picture),
+        ]
 
     def _phases(self, request: web.Request) -> tuple[str, ...]:
         world = self._gate.world
@@ -41,20 +56,39 @@ class Videos:
         done = job is not None and not world.state(job).open
         return ("poll", "result") if done else ("poll",)
 
-    async def _result(self, call: Call) -> object:
+    async def _video(self, call: Call) -> object:
+        return await self._result(call, pictures=False, missing=Refusal(500008))
+
+    async def _picture(self, call: Call) -> object:
+        # Clients met this for ids that the account may not see (section 1.5).
+        missing = Refusal(400017, "invalid media")
+        told = await self._result(call, pictures=True, missing=missing)
+        job = self._gate.world.job(VENDOR, call.request.match_info["id"])
+        body = job.body if job and isinstance(job.body, dict) else {}
+        names = ("id", "negative_prompt", "style", "size", "resolution_ratio", "has_audio")
+        kept = {name: value for name, value in told.items() if name not in names}
+        return {
+            "image_id": told["id"],
+            **kept,
+            "prompt_translate": "",
+            "template_id": body.get("template_id") or 0,
+            "customer_paths": {**_PATHS, "gen_img_req_img_ids": body.get("img_ids") or []},
+        }
+
+    async def _result(self, call: Call, *, pictures: bool, missing: Refusal) -> dict[str, Any]:
         name = call.request.match_info["id"]
         if not name.isdecimal():
             raise Refusal(400013)
         world = self._gate.world
         job = world.job(VENDOR, name)
-        if job is None or job.account is not call.account:
-            raise Refusal(500008)
+        if job is None or job.account is not call.account or _is_picture(job) is not pictures:
+            raise missing
         self._lose(call, job)
         state = world.state(job)
         if state is State.GONE and job.details.get("gone_as") == "code":
             raise Refusal(500064)
         told = _told(job)
-        told["status"] = _WORDS[state]
+        told["status"] = WORDS[state]
         fault = world.faults.take("unknown_word", call.phases, VENDOR)
         if fault is not None:
             told["status"] = int(fault["word"] or _UNKNOWN_WORD)
@@ -76,7 +110,7 @@ class Videos:
             job.gone = True
             job.details["gone_as"] = fault["form"]
 
-    async def _publish(self, call: Call, output: Output, told: dict[str, object]) -> None:
+    async def _publish(self, call: Call, output: Output, told: dict[str, Any]) -> None:
         world = self._gate.world
         if world.faults.take("empty_url", call.phases, VENDOR):
             return
@@ -86,22 +120,29 @@ class Videos:
         told["url"] = call.origin() + output.path
 
 
-def _told(job: Job) -> dict[str, object]:
+def _is_picture(job: Job) -> bool | None:
+    """Tell whether a job makes a picture; None for one whose answer was given at once."""
+    output: Output | None = job.details.get("output")
+    if output is None:
+        return None if job.model == "swap_mask" else False
+    return output.is_picture
+
+
+def _told(job: Job) -> dict[str, Any]:
     output: Output | None = job.details.get("output")
     created = stamp(job.created)
+    asked = job.body if isinstance(job.body, dict) else {}
+    repeated = {name: asked.get(name) or (0 if name == "seed" else "") for name in _REPEATED}
     return {
         "id": int(job.id),
         "status": 5,
         "url": "",
-        "prompt": "",
-        "negative_prompt": "",
-        "style": "",
-        "seed": 0,
+        **repeated,
         "size": 0,
         "resolution_ratio": output.lines if output else 0,
         "outputWidth": 0,
         "outputHeight": 0,
-        "has_audio": False,
+        "has_audio": bool(output and output.has_audio),
         "credits": int(job.charged),
         "customer_paths": {},
         "create_time": created,

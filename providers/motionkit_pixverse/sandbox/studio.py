@@ -1,0 +1,174 @@
+"""Take an order: slots, balance, the job's life with the faults in force, the file it will show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+
+import attrs
+
+from motionkit.sandbox import Job, Route, State
+from motionkit.sandbox.files import StoredFile
+from motionkit.sandbox.media import Clip, result_picture, result_size, result_video
+from motionkit_pixverse.sandbox.codes import Refusal
+from motionkit_pixverse.sandbox.fields import WEBHOOK, Field, Values
+from motionkit_pixverse.sandbox.gate import VENDOR, Call, Gate
+
+LINES = {"360p": 360, "540p": 540, "720p": 720, "1080p": 1080}
+_MEAN_SECONDS, _SIGMA_SECONDS = 90.0, 6.0  # "60 to 120 s a clip" (section 5.1)
+_SLOT_SECONDS = 600.0  # a slot that never frees itself is freed (section 7.3)
+
+
+@attrs.frozen
+class Output:
+    """What a job will show; made only when it is looked at."""
+
+    path: str
+    file: StoredFile
+    size: tuple[int, int]
+    seconds: float
+    lines: int
+    has_audio: bool
+    picture: bytes | None = attrs.field(repr=False)
+
+    @property
+    def is_picture(self) -> bool:
+        """Tell whether it is no video."""
+        return self.file.mime == "image/png"
+
+
+@attrs.frozen
+class Order:
+    """A submission that passed every check.
+
+    Attributes:
+        kind: What usage-detail calls it.
+        values: What was asked for; the result repeats some of it.
+        price: In credits.
+        seconds: Length of the result; 0 for a picture.
+        size: Width and height of the result in pixels.
+        content: A picture or clip whose first frame the result shows.
+        has_audio: Whether the result sounds.
+        mean: Seconds that the work takes, about.
+    """
+
+    kind: str
+    values: Values
+    price: Decimal
+    seconds: float
+    size: tuple[int, int]
+    content: bytes | None = attrs.field(default=None, repr=False)
+    has_audio: bool = False
+    mean: float = _MEAN_SECONDS
+
+
+@attrs.frozen
+class Endpoint:
+    """One paid operation.
+
+    Attributes:
+        path: Behind the prefix.
+        rows: The fields that it reads.
+        order: Checks the values and makes an order of them.
+        credit: What the answer calls the price: credit, credits, or nothing at all (section 4).
+        webhook: Whether a webhook is told of the end (section 6 lists for which it is).
+        result_id: What the answer calls the job's id.
+    """
+
+    path: str
+    rows: tuple[Field, ...]
+    order: Callable[[Call, Values], Order]
+    credit: str | None = None
+    webhook: bool = True
+    result_id: str = "video_id"
+
+
+def framed(lines: int, size: tuple[int, int]) -> tuple[int, int]:
+    """Return a size of so many lines in the shape of another one; (0, 0) stands for unknown."""
+    return result_size(Clip("", *size) if all(size) else None, lines)
+
+
+def shaped(lines: int, ratio: str) -> tuple[int, int]:
+    """Return a size of so many lines for a ratio as the vendor writes it, `16:9`."""
+    across, _, down = ratio.partition(":")
+    return result_size(Clip("", int(across), int(down)), lines)
+
+
+class Studio:
+    """Where accepted orders become jobs."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def route(self, endpoint: Endpoint) -> Route:
+        """Return the route of a paid operation."""
+        rows = (*endpoint.rows, WEBHOOK) if endpoint.webhook else endpoint.rows
+
+        async def generate(call: Call) -> object:
+            values = await self._gate.read(call, rows)
+            order = endpoint.order(call, values)
+            told = {endpoint.result_id: self.take(call, order)}
+            return {**told, endpoint.credit: int(order.price)} if endpoint.credit else told
+
+        return self._gate.route("POST", endpoint.path, ("submit",), generate, paid=True)
+
+    def afford(self, call: Call, price: Decimal) -> None:
+        """Refuse what the account cannot pay (500090)."""
+        if price > call.account.balance:
+            raise Refusal(500090)
+
+    def take(self, call: Call, order: Order) -> int:
+        """Enter a job, and what the faults in force make of it; return its id.
+
+        Raises:
+            Refusal: 500044 without a free slot, 500090 without the money.
+        """
+        gate, world, account = self._gate, self._gate.world, call.account
+        if (
+            account.concurrency is not None
+            and world.running(account, _SLOT_SECONDS) >= account.concurrency
+        ):
+            raise Refusal(500044)
+        self.afford(call, order.price)
+        take = partial(world.faults.take, phases=call.phases, vendor=VENDOR)
+        outcome = State.SUCCEEDED
+        if take("fail"):
+            outcome = State.FAILED
+        elif take("moderate"):
+            outcome = State.BLOCKED
+        lasts = None if take("stuck") else world.lasting(order.mean, _SIGMA_SECONDS)
+        refunds = {State.BLOCKED, State.FAILED} if gate.refund_failed else {State.BLOCKED}
+        ids = [world.number()]
+        if take("twin") and account.balance >= 2 * order.price:
+            ids.append(world.number())
+        for number in ids:
+            twin = number != ids[0]
+            world.start(
+                Job(
+                    str(number),
+                    account,
+                    order.kind,
+                    order.values,
+                    world.clock.now(),
+                    lasts,
+                    order.price,
+                    outcome=outcome,
+                    refunds=frozenset(refunds),
+                    trace_id=world.uuid() if twin else call.trace_id,
+                    twin=twin,
+                    details={"output": self._output(order)},
+                )
+            )
+        return ids[0]
+
+    def _output(self, order: Order) -> Output:
+        world, size = self._gate.world, order.size
+        if order.seconds:
+            make = partial(result_video, order.content, order.seconds, size, sound=order.has_audio)
+            file, suffix = StoredFile(VENDOR, "video/mp4", make), "mp4"
+        else:
+            file = StoredFile(VENDOR, "image/png", partial(result_picture, order.content, size))
+            suffix = "png"
+        path = f"/media/openapi%2F{world.uuid()}.{suffix}"
+        return Output(path, file, size, order.seconds, min(size), order.has_audio, order.content)
