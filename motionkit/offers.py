@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.resources
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -62,6 +63,7 @@ class Cell:
         bound: Makes it count for that one bound alone.
         doubtful: Whether the vendor's pages leave doubts; the quote says ``estimated`` then.
         step: How many seconds or bytes go together.
+        adds: The value that, where it is given and not false, puts this on top of the price.
     """
 
     amount: Decimal
@@ -70,6 +72,7 @@ class Cell:
     bound: Literal["low", "likely", "high"] | None = None
     doubtful: bool = False
     step: int = 1
+    adds: str | None = None
 
 
 @attrs.frozen
@@ -146,20 +149,28 @@ class Offer:
 
 
 def load_offers(package: str) -> tuple[Offer, ...]:
-    """Read the ``offers.toml`` that lies in a provider's package.
+    """Read the ``offers.toml`` that lies in a provider's package, and ``offers_*.toml`` with it.
 
     Raises:
-        ConfigError: The file does not describe offers; it names the path in it.
+        ConfigError: The files do not describe offers; it names the path in them.
     """
-    text = importlib.resources.files(package).joinpath("offers.toml").read_text("utf-8")
-    return parse_offers(text, name=f"{package}/offers.toml")
+    files = [
+        file
+        for file in importlib.resources.files(package).iterdir()
+        if file.name == "offers.toml" or re.fullmatch(r"offers_\w+\.toml", file.name)
+    ]
+    files.sort(key=lambda file: file.name)
+    text = "\n".join(file.read_text("utf-8") for file in files)
+    return parse_offers(text, name=f"{package}/{' + '.join(file.name for file in files)}")
 
 
 def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
     """Read offers from TOML text.
 
     What several rows share stands once, under ``[slot.NAME]`` or ``[price.NAME]``; a row says the
-    name: ``price = "NAME"``, ``media = { image = "NAME" }``.
+    name: ``price = "NAME"``, ``media = { image = "NAME" }``. ``like = ["NAME", ...]`` takes over
+    what a row leaves out from ``[base.NAME]``; tables are filled up key by key, and what stands
+    first counts.
 
     Args:
         text: TOML with ``[[offer]]`` tables.
@@ -172,20 +183,42 @@ def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
 
     try:
         data = tomllib.loads(text)
-        slots, prices = data.pop("slot", {}), data.pop("price", {})
+        slots, prices, bases = (data.pop(table, {}) for table in ("slot", "price", "base"))
         rows = data.pop("offer", [])
         if data:
-            raise ConfigError(f"{name}: {next(iter(data))!r} is neither offer, slot nor price")
+            raise ConfigError(
+                f"{name}: {next(iter(data))!r} is neither offer, base, slot nor price"
+            )
+        for base, table in bases.items():
+            _resolve(table, slots, prices, f"{name}: base {base}")
         for place, row in enumerate(rows):
             where = f"{name}: offer {place} ({row.get('operation')} {row.get('model')})"
-            if isinstance(row.get("price"), str):
-                row["price"] = _shared(prices, row["price"], f"{where}: price")
-            for argument, slot in row.get("media", {}).items():
-                if isinstance(slot, str):
-                    row["media"][argument] = _shared(slots, slot, f"{where}: media.{argument}")
+            _resolve(row, slots, prices, where)
+            for base in row.pop("like", ()):
+                _fill(row, _shared(bases, base, f"{where}: like"))
         return codec.structure(rows, tuple[Offer, ...])
     except (tomllib.TOMLDecodeError, InvalidRequest) as error:
         raise ConfigError(f"{name}: {error}") from error
+
+
+def _resolve(
+    row: dict[str, Any], slots: Mapping[str, Any], prices: Mapping[str, Any], where: str
+) -> None:
+    """Put what is shared in the place of its name."""
+    if isinstance(row.get("price"), str):
+        row["price"] = _shared(prices, row["price"], f"{where}: price")
+    for argument, slot in row.get("media", {}).items():
+        if isinstance(slot, str):
+            row["media"][argument] = _shared(slots, slot, f"{where}: media.{argument}")
+
+
+def _fill(row: dict[str, Any], base: Mapping[str, Any]) -> None:
+    """Fill up what a row leaves out."""
+    for name, value in base.items():
+        if isinstance(value, dict) and isinstance(row.get(name, {}), dict):
+            row[name] = value | row.get(name, {})
+        else:
+            row.setdefault(name, value)
 
 
 def _shared(tables: Mapping[str, Any], wanted: str, where: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
@@ -25,11 +25,17 @@ def quote(fitted: Fit, rates: Rates) -> Quote | None:
     if price is None:
         return None
     seconds, notes = _billed_seconds(fitted, price)
-    cells = {bound: _cell(fitted, price, bound) for bound in ("low", "likely", "high")}
+    added = [cell for cell in price.cells if cell.adds and fitted.values.get(cell.adds)]
+    cells = {
+        bound: [cell, *added] if (cell := _cell(fitted, price, bound)) else []
+        for bound in ("low", "likely", "high")
+    }
+    if not cells["likely"]:
+        notes.append("no price is listed for this combination")
     low, likely, high = _ordered(
-        *(_amount(fitted, price, cell, bound, seconds) for bound, cell in cells.items())
+        *(_sum(fitted, price, several, bound, seconds) for bound, several in cells.items())
     )
-    doubtful = cells["likely"] is not None and cells["likely"].doubtful
+    doubtful = any(cell.doubtful for cell in cells["likely"])
     rate = rates.usd(price.unit)
     usd_low, usd_likely, usd_high = (
         None if amount is None or rate is None else amount * rate for amount in (low, likely, high)
@@ -93,6 +99,8 @@ def _cell(fitted: Fit, price: Price, bound: str) -> Cell | None:
     for cell in price.cells:
         measure = measures.get(cell.per)
         counted = cell.per == "run" or (measure is not None and _is_given(fitted, measure))
+        if cell.adds is not None:
+            continue
         if counted and cell.bound in {None, bound} and _matches(cell, fitted.values):
             return cell
     return None
@@ -102,11 +110,18 @@ def _matches(cell: Cell, values: Mapping[str, Any]) -> bool:
     return all(values.get(name) == wanted for name, wanted in cell.when.items())
 
 
-def _amount(
-    fitted: Fit, price: Price, cell: Cell | None, bound: str, seconds: Decimal | None
+def _sum(
+    fitted: Fit, price: Price, cells: Sequence[Cell], bound: str, seconds: Decimal | None
 ) -> Decimal | None:
-    if cell is None:
-        return None
+    """Return what cells amount to together; None where one of them cannot tell, or none is."""
+    amounts = [_amount(fitted, price, cell, bound, seconds) for cell in cells]
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known and len(known) == len(amounts) else None
+
+
+def _amount(
+    fitted: Fit, price: Price, cell: Cell, bound: str, seconds: Decimal | None
+) -> Decimal | None:
     if cell.per == "run":
         return cell.amount
     count = seconds

@@ -15,13 +15,13 @@ import attrs
 
 from motionkit import media, transfer
 from motionkit.assembly import Upload, assemble
-from motionkit.errors import Billed, JobGone, JobNotFound
+from motionkit.errors import JobGone, JobNotFound
+from motionkit.fitting import Fit
 from motionkit.http import Session
 from motionkit.model import (
     Call,
     Doubt,
     Job,
-    Output,
     Resend,
     Result,
     SameId,
@@ -30,12 +30,11 @@ from motionkit.model import (
     Submission,
     utcnow,
 )
-from motionkit.money import Balance, Cost, CostBasis, Rates, Unit
+from motionkit.money import Balance, Rates, Unit
 from motionkit.offers import Offer, Slot, load_offers
 from motionkit.operations import Request
 from motionkit.provider import AccountSettings, Notice, Phase, Uploads
-from motionkit_pixverse import webhook
-from motionkit_pixverse._tables import STATES
+from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._wire import need_number, number, unwrap
 
 HOSTS: Mapping[str, str] = {
@@ -48,7 +47,8 @@ _TRACE = "Ai-trace-id"
 _USAGE_TIME = "%Y-%m-%d %H:%M:%S"
 """UTC, as the billing query wants it; 30 days at most."""
 _CLOCK_SKEW = dt.timedelta(seconds=60)
-_STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
+_VERIFIED = frozenset({"music_video"})
+"""Operations whose audio the vendor wants verified before."""
 _UPLOADS: Mapping[media.Kind, tuple[str, ...]] = {
     "image": ("/openapi/v2/image/upload", "image", "image_url", "img_id", "ImgID"),
     "video": ("/openapi/v2/media/upload", "file", "file_url", "media_id"),
@@ -114,58 +114,48 @@ class PixVerse:
         return self._http.url(call)
 
     def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
-        """Validate, upload picture and clip, and return the paid call."""
+        """Validate, upload the media, and return the paid call."""
         request = webhook.calling(request, offer.path, self._settings.webhook_id)
-        return assemble(self, self._uploads, request, offer, self._upload, dry=dry)
+        submission = assemble(
+            self, self._uploads, request, offer, self._upload, dry=dry, shape=bodies.shape
+        )
+        return self._verified(submission, dry=dry) if offer.operation in _VERIFIED else submission
+
+    def check(self, fitted: Fit) -> Sequence[str]:
+        """Check what takes two fields to tell; `rules` has it."""
+        return rules.check(fitted)
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
         """Send the paid call once; the attempt id is the trace id that PixVerse deduplicates."""
         content = self._send(submission.call, Phase.SUBMIT, trace_id=attempt_id)
-        job_id = need_number(content, "video_id", phase=Phase.SUBMIT, **self._context)
+        if submission.operation in results.ANSWERED_AT_ONCE:
+            job_id, data = f"{submission.operation}-{attempt_id}", {"answer": dict(content)}
+        else:
+            name = results.place_of(submission.operation).id_name
+            found = need_number(content, name, phase=Phase.SUBMIT, **self._context)
+            job_id, data = str(found), {}
         return submission.job(
-            str(job_id),
+            job_id,
             fingerprint=self.fingerprint,
             attempt_id=attempt_id,
-            cost=self._cost(content),
+            cost=results.cost_of(content, self.rates),
+            data=data,
         )
 
     def poll(self, job: Job) -> Status:
         """Observe a job; a finished one's status carries its result."""
         now = utcnow()
+        if job.operation in results.ANSWERED_AT_ONCE:
+            return results.answered(job, now, self.rates)
+        path = f"{results.place_of(job.operation).path}/{job.id}"
         try:
-            content = self._send(Call("GET", f"/openapi/v2/video/result/{job.id}"), Phase.POLL)
+            content = self._send(Call("GET", path), Phase.POLL)
         except JobNotFound as error:
             word = error.code or "not found"
             return Status(State.UNKNOWN, word, now, doubt=Doubt.NOT_FOUND, message=error.message)
         except JobGone as error:
             return Status(State.GONE, error.code or "gone", now, message=error.message)
-        return self._status(job, content, now)
-
-    def _status(self, job: Job, content: Mapping[str, Any], now: dt.datetime) -> Status:
-        number_word = number(content.get("status"))
-        state, billed = _STRANGE if number_word is None else STATES.get(number_word, _STRANGE)
-        outputs = self._outputs(content)
-        doubt = Doubt.STRANGE_WORD if state is State.UNKNOWN else None
-        if state is State.SUCCEEDED and not outputs:
-            state, doubt = State.UNKNOWN, Doubt.NO_OUTPUT
-        result = None
-        if state is State.SUCCEEDED:
-            result = Result(
-                job,
-                outputs,
-                cost=self._cost(content) or job.cost,
-                seconds=(now - job.submitted_at).total_seconds(),
-                raw=content,
-            )
-        return Status(
-            state,
-            str(content.get("status")),
-            now,
-            doubt=doubt,
-            billed=billed,
-            result=result,
-            raw=content,
-        )
+        return results.status_of(job, content, now, self.rates)
 
     def result(self, job: Job) -> Result:
         """Return what a finished job gave; PixVerse tells it with the status."""
@@ -178,7 +168,7 @@ class PixVerse:
 
     def noticed(self, job: Job, notice: Notice) -> Status:
         """Return the status that `poll` would have given."""
-        return self._status(job, notice.content, utcnow())
+        return results.status_of(job, notice.content, utcnow(), self.rates)
 
     def balance(self) -> Balance:
         """Return both pools, monthly and package, and their sum."""
@@ -188,7 +178,7 @@ class PixVerse:
             for name in ("monthly", "package")
         }
         total = sum(pools.values(), Decimal(0))
-        return Balance(total, Unit.CREDIT, self._usd(total), pools, raw=content)
+        return Balance(total, Unit.CREDIT, results.dollars(total, self.rates), pools, raw=content)
 
     def usage(self, since: float) -> tuple[Mapping[str, Any], ...]:
         """Return what the account was charged since then; the vendor's rows, at most 100."""
@@ -243,23 +233,15 @@ class PixVerse:
 
         return Upload(call, send)
 
-    def _outputs(self, content: Mapping[str, Any]) -> tuple[Output, ...]:
-        url = content.get("url")
-        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-            return ()
-        width, height, size = (
-            number(content.get(name)) or None for name in ("outputWidth", "outputHeight", "size")
-        )
-        return (Output(url, "video", "video/mp4", width, height, size),)
+    def _verified(self, submission: Submission, *, dry: bool) -> Submission:
+        """Have a song verified, without which the vendor refuses it (701020). It is free."""
+        body = {"audio_media_id": submission.call.json["audio_media_id"]}
+        call = Call("POST", "/openapi/v2/audio/verification", json=body)
 
-    def _cost(self, content: Mapping[str, Any]) -> Cost | None:
-        """Read ``credit`` or ``credits``; which one stands there depends on the endpoint."""
-        for name in ("credit", "credits"):
-            reported = number(content.get(name))
-            if reported is not None:
-                amount = Decimal(reported)
-                return Cost(amount, Unit.CREDIT, self._usd(amount), CostBasis.REPORTED)
-        return None
+        def send() -> str:
+            self._send(call, Phase.UPLOAD)
+            return "verified"
 
-    def _usd(self, amount: Decimal) -> Decimal:
-        return amount * (self.rates.credit or Decimal(0))
+        if not dry:
+            self._uploads.put(self.fingerprint, "verification", None, send)
+        return attrs.evolve(submission, calls=(*submission.calls[:-1], call, submission.call))

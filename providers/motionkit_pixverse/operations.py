@@ -19,9 +19,6 @@ def _whole(value: int | tuple[int, ...] | list[int]) -> tuple[int, ...]:
     return (value,) if isinstance(value, int) else tuple(value)
 
 
-_maybe = attrs.converters.optional(ref)
-
-
 @attrs.frozen
 class Effect(Generation):
     """Put pictures into one of the vendor's effects (video templates).
@@ -29,7 +26,7 @@ class Effect(Generation):
     Attributes:
         template: The effect's number; it is activated in the vendor's console first.
         images: The pictures that the effect takes: one, or several in its order.
-        prompt: What else happens.
+        prompt: What happens.
     """
 
     operation: ClassVar[str] = "effect"
@@ -37,7 +34,7 @@ class Effect(Generation):
 
     template: int
     images: tuple[Ref, ...] = attrs.field(converter=refs, metadata=takes("image"))
-    prompt: str | None = attrs.field(default=None, kw_only=True)
+    prompt: str
 
 
 @attrs.frozen
@@ -160,7 +157,10 @@ class Avatar(Request):
 
     image: Ref = attrs.field(converter=ref, metadata=takes("image"))
     audio: Ref | None = attrs.field(
-        default=None, converter=_maybe, metadata=takes("audio"), kw_only=True
+        default=None,
+        converter=attrs.converters.optional(ref),
+        metadata=takes("audio"),
+        kw_only=True,
     )
     text: str | None = attrs.field(default=None, kw_only=True)
     voice: str | None = attrs.field(default=None, kw_only=True)

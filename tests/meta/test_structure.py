@@ -56,7 +56,7 @@ LAYERS = [
 ADAPTER_FILES = ["__init__.py", "offers.toml", "_tables.py", "adapter.py"]
 OPTIONAL_FILES = [
     *("offers_models.toml", "offers_prices.toml", "_wire.py", "operations.py", "rules.py"),
-    *("bodies.py", "lists.py", "webhook.py", "sandbox", "py.typed"),
+    *("bodies.py", "results.py", "lists.py", "webhook.py", "sandbox", "py.typed"),
 ]
 
 

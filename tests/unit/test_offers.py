@@ -493,7 +493,7 @@ def test_what_rows_share_stands_once_and_is_named() -> None:
     [
         ('price = "usual"', 'price = "cheap"', "price 'cheap' is not in the file; it has usual"),
         ('image = "picture"', 'image = "clip"', "media.image 'clip' is not in the file"),
-        ("[[offer]]", "[[offers]]", "'offers' is neither offer, slot nor price"),
+        ("[[offer]]", "[[offers]]", "'offers' is neither offer, base, slot nor price"),
     ],
 )
 def test_a_name_that_stands_for_nothing_is_told_with_its_place(

@@ -1,0 +1,89 @@
+"""PixVerse's request bodies where they are not flat: one function for each such operation.
+
+A body comes here with the names of the offer's ``fields``; what an offer maps to ``""`` is read
+from the fitted values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from motionkit.fitting import Fit
+
+Body = dict[str, Any]
+
+
+def shape(fitted: Fit, body: Body) -> Body:
+    """Return the vendor's body for a fitted request whose fields are flat."""
+    made = SHAPES.get(fitted.offer.operation)
+    return body if made is None else made(fitted, body)
+
+
+def _generation(fitted: Fit, body: Body) -> Body:
+    """Switch on what has words.
+
+    The reference's table says ``lip_sync_switch``, its example ``lip_sync_tts_switch``: the table's
+    name is sent.
+    """
+    switches = {"sound_effect": "sound_effect_switch", "speech": "lip_sync_switch"}
+    return body | {field: True for name, field in switches.items() if name in fitted.values}
+
+
+def _effect(fitted: Fit, body: Body) -> Body:
+    """Give one picture as ``img_id``, several as ``img_ids``; never both."""
+    pictures = body.pop("img_ids")
+    one = {"img_id": pictures[0]} if len(pictures) == 1 else {"img_ids": pictures}
+    return _generation(fitted, body | one)
+
+
+def _multi_transition(fitted: Fit, body: Body) -> Body:
+    """Pair every picture with the way to the next; the last one has none, which is 0 seconds."""
+    pictures = body.pop("img_ids")
+    durations = (*fitted.values["durations"], 0)
+    prompts = (*fitted.values.get("prompts", ("",) * len(durations)), "")
+    items = [
+        {"img_id": picture, "duration": seconds} | ({"prompt": prompt} if prompt else {})
+        for picture, seconds, prompt in zip(pictures, durations, prompts, strict=False)
+    ]
+    return body | {"multi_transition": items}
+
+
+def _reference_to_video(fitted: Fit, body: Body) -> Body:
+    """Give each picture its name and kind; a name that ends the prompt gets its space."""
+    pictures = body.pop("img_ids")
+    names = fitted.values["names"]
+    kinds = fitted.values.get("kinds", ("subject",) * len(names))
+    body["image_references"] = [
+        {"type": kind, "img_id": picture, "ref_name": name}
+        for kind, picture, name in zip(kinds, pictures, names, strict=True)
+    ]
+    if body["prompt"].endswith(tuple(f"@{name}" for name in names)):
+        body["prompt"] += " "
+    return body
+
+
+def _modify(_: Fit, body: Body) -> Body:
+    """Give masks that are addresses as ``mask_urls``."""
+    if any("://" in mask for mask in body.get("mask_ids", ())):
+        body["mask_urls"] = body.pop("mask_ids")
+    return body
+
+
+def _real_estate(_: Fit, body: Body) -> Body:
+    """Give each picture as a reference of its own."""
+    pictures = body.pop("img_ids", ())
+    return body | ({"img_references": [{"img_id": one} for one in pictures]} if pictures else {})
+
+
+SHAPES: Mapping[str, Callable[[Fit, Body], Body]] = {
+    "text_to_video": _generation,
+    "image_to_video": _generation,
+    "transition": _generation,
+    "effect": _effect,
+    "multi_transition": _multi_transition,
+    "reference_to_video": _reference_to_video,
+    "modify": _modify,
+    "real_estate": _real_estate,
+}
+"""Operation to what makes its body. One without any is sent as it is."""

@@ -1,0 +1,137 @@
+"""What PixVerse's answers say of a job: where they are asked for, its state, files and cost.
+
+Vendor pages: https://docs.platform.pixverse.ai/get-video-generation-status-13016635e0, "Get Image
+generation" and "Swap mask generation" there.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from motionkit.errors import Billed
+from motionkit.model import Doubt, Job, Output, Result, State, Status
+from motionkit.money import Cost, CostBasis, Rates, Unit
+from motionkit_pixverse._tables import STATES
+from motionkit_pixverse._wire import number
+
+_STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
+
+
+@attrs.frozen
+class Place:
+    """Where the vendor keeps what an operation made.
+
+    Attributes:
+        id_name: What the submit's answer calls the job.
+        path: Where it is asked for, before its id.
+        kind: What it is.
+        content_type: What it is, as a media type, where all of them are alike.
+    """
+
+    id_name: str
+    path: str
+    kind: str
+    content_type: str | None = None
+
+
+VIDEOS = Place("video_id", "/openapi/v2/video/result", "video", "video/mp4")
+PLACES: Mapping[str, Place] = {
+    "image_template": Place("image_id", "/openapi/v2/image/result", "image"),
+}
+"""Operation to its place; every other one makes a video."""
+
+ANSWERED_AT_ONCE = frozenset({"mask_selection"})
+"""Operations whose submit answers with the result: the job keeps that answer whole."""
+
+
+def place_of(operation: str) -> Place:
+    """Return where an operation's results are."""
+    return PLACES.get(operation, VIDEOS)
+
+
+def status_of(job: Job, content: Mapping[str, Any], now: dt.datetime, rates: Rates) -> Status:
+    """Return what an answer about a job says, the result included."""
+    told = number(content.get("status"))
+    state, billed = _STRANGE if told is None else STATES.get(told, _STRANGE)
+    seen = Status(state, str(content.get("status")), now, billed=billed, raw=content)
+    return _with_outputs(job, seen, _files(content, place_of(job.operation)), rates)
+
+
+def answered(job: Job, now: dt.datetime, rates: Rates) -> Status:
+    """Return the status of a job whose submit was answered with its result; nobody is asked."""
+    content = job.data.get("answer")
+    content = content if isinstance(content, Mapping) else {}
+    seen = Status(State.SUCCEEDED, "answered", now, billed=Billed.YES, raw=content)
+    return _with_outputs(job, seen, _masks(content), rates)
+
+
+def cost_of(content: Mapping[str, Any], rates: Rates) -> Cost | None:
+    """Read ``credit`` or ``credits``; which one stands there depends on the endpoint."""
+    for name in ("credit", "credits"):
+        reported = number(content.get(name))
+        if reported is not None:
+            amount = Decimal(reported)
+            return Cost(amount, Unit.CREDIT, dollars(amount, rates), CostBasis.REPORTED)
+    return None
+
+
+def dollars(amount: Decimal, rates: Rates) -> Decimal:
+    """Return what credits are worth."""
+    return amount * (rates.credit or Decimal(0))
+
+
+def _with_outputs(job: Job, seen: Status, outputs: tuple[Output, ...], rates: Rates) -> Status:
+    if seen.state is State.UNKNOWN:
+        return attrs.evolve(seen, doubt=Doubt.STRANGE_WORD)
+    if seen.state is not State.SUCCEEDED:
+        return seen
+    if not outputs:
+        return attrs.evolve(seen, state=State.UNKNOWN, doubt=Doubt.NO_OUTPUT)
+    result = Result(
+        job,
+        outputs,
+        cost=cost_of(seen.raw, rates) or job.cost,
+        seconds=(seen.observed_at - job.submitted_at).total_seconds(),
+        raw=seen.raw,
+    )
+    return attrs.evolve(seen, result=result)
+
+
+def _files(content: Mapping[str, Any], place: Place) -> tuple[Output, ...]:
+    """Return the file of a result; none while its address is empty or a placeholder."""
+    url = _address(content.get("url"))
+    if url is None:
+        return ()
+    width, height, size = (
+        number(content.get(name)) or None for name in ("outputWidth", "outputHeight", "size")
+    )
+    return (Output(url, place.kind, place.content_type, width, height, size),)
+
+
+def _masks(content: Mapping[str, Any]) -> tuple[Output, ...]:
+    """Return the masks that a selection found, then the frame that they were found on."""
+    masks = content.get("mask_info")
+    found = [
+        Output(url, "image", label=_text(mask.get("mask_name")), id=_text(mask.get("mask_id")))
+        for mask in (masks if isinstance(masks, list) else ())
+        if isinstance(mask, Mapping) and (url := _address(mask.get("mask_url")))
+    ]
+    frame = _address(content.get("keyframe_url"))
+    if found and frame:
+        found.append(Output(frame, "image", label="keyframe", id=_text(content.get("keyframe_id"))))
+    return tuple(found)
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if isinstance(value, str | int) else None
+
+
+def _address(value: Any) -> str | None:
+    if isinstance(value, str) and value.startswith(("https://", "http://")):
+        return value
+    return None

@@ -1,0 +1,248 @@
+"""PixVerse's rules across fields, checked before anything is uploaded.
+
+What one row of data can say stands in the offers: which fields a target takes, what it cannot do
+without (``required``: extend needs a seed), ranges, lengths, counts, allowed combinations. What
+takes two fields to tell stands here, one small function for each rule; `RULES` says which
+operation has which. Facts: https://docs.platform.pixverse.ai, the page named in the offer's row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from motionkit.errors import InvalidRequest
+from motionkit.fitting import Fit, refuse
+
+Rule = Callable[[Fit], Iterator[str]]
+"""Yields what the user should know before paying; raises InvalidRequest."""
+
+_LONG_PROMPT = 2048
+_LONG_SPEECH = 140
+_LONGEST_TRIP = 30
+_NAME = re.compile(r"[A-Za-z0-9_ ]{1,30}")
+_SELECTION = re.compile(r"@(selection|img)(\d+)")
+_KINDS = ("subject", "background")
+_CODECS = ("h264", "hevc")
+_FEWEST_VIEWS = 5
+
+
+def check(fitted: Fit) -> Sequence[str]:
+    """Check a request that fits its offer field by field.
+
+    Returns:
+        What the user should know before paying.
+
+    Raises:
+        InvalidRequest: Naming field, value and limit.
+    """
+    rules = (*_EVERYWHERE, *RULES.get(fitted.offer.operation, ()))
+    return [warning for rule in rules for warning in rule(fitted)]
+
+
+def _refuse(fitted: Fit, name: str, value: Any, limit: str) -> InvalidRequest:
+    return refuse(fitted.offer.model, name, value, limit)
+
+
+def _one_of(fitted: Fit, *ways: tuple[str, ...]) -> None:
+    """Refuse unless exactly one of the ways is taken, and that one with all its fields."""
+    given = [*fitted.values, *(name.partition("[")[0] for name in fitted.facts)]
+    taken = [way for way in ways if any(name in given for name in way)]
+    limit = ", or ".join(" and ".join(way) for way in ways)
+    if len(taken) != 1:
+        shown = " and ".join(name for way in taken for name in way if name in given)
+        raise _refuse(fitted, ways[0][0], shown or "nothing", f"either {limit}")
+    missing = [name for name in taken[0] if name not in given]
+    if missing:
+        raise _refuse(fitted, missing[0], "nothing", f"either {limit}")
+
+
+def words_are_not_blank(fitted: Fit) -> Iterator[str]:
+    """A text that is given says something: the vendor refuses empty parameters."""
+    for name, value in fitted.values.items():
+        if isinstance(value, str) and not value.strip():
+            raise _refuse(fitted, name, value, "text that is not blank")
+    yield from ()
+
+
+def long_prompts_are_doubtful(fitted: Fit) -> Iterator[str]:
+    """The vendor's pages disagree: 2048 characters, or 5000."""
+    prompt = fitted.values.get("prompt")
+    if isinstance(prompt, str) and len(prompt) > _LONG_PROMPT:
+        yield (
+            f"prompt: {len(prompt):,} characters; one of the vendor's pages limits it to "
+            f"{_LONG_PROMPT:,}"
+        )
+
+
+def long_speech_is_doubtful(fitted: Fit) -> Iterator[str]:
+    """About 140 characters is what the reference says, 200 what the vendor's own client sends."""
+    for name in ("speech", "text"):
+        said = fitted.values.get(name)
+        if isinstance(said, str) and len(said) > _LONG_SPEECH:
+            yield f"{name}: {len(said)} characters; the vendor's page says about {_LONG_SPEECH}"
+
+
+def speech_has_a_voice(fitted: Fit) -> Iterator[str]:
+    """Words and who says them go together, or neither is given."""
+    if "speech" in fitted.values or "voice" in fitted.values:
+        _one_of(fitted, ("speech", "voice"))
+    yield from ()
+
+
+def spoken_or_recorded(fitted: Fit) -> Iterator[str]:
+    """What is spoken is a recording, or words in a voice."""
+    _one_of(fitted, ("audio",), ("text", "voice"))
+    yield from ()
+
+
+def style_or_words(fitted: Fit) -> Iterator[str]:
+    """A look is one of the vendor's list, or words."""
+    _one_of(fitted, ("style",), ("prompt",))
+    yield from ()
+
+
+def an_effect_has_pictures(fitted: Fit) -> Iterator[str]:
+    """Templates turn pictures into something; how many is the template's own affair."""
+    if not fitted.facts:
+        raise _refuse(fitted, "images", "0 of them", "at least 1")
+    yield from ()
+
+
+def trips_are_whole(fitted: Fit) -> Iterator[str]:
+    """From picture to picture there is one duration and at most one prompt, 30 seconds in all."""
+    legs = len(fitted.facts) - 1
+    durations = fitted.values.get("durations", ())
+    prompts = fitted.values.get("prompts", ())
+    if len(durations) != legs:
+        raise _refuse(
+            fitted, "durations", f"{len(durations)} of them", f"{legs}: one between two pictures"
+        )
+    for seconds in durations:
+        if type(seconds) is not int or seconds < 1:
+            raise _refuse(fitted, "durations", seconds, "whole seconds, 1 at least")
+    if sum(durations) > _LONGEST_TRIP:
+        raise _refuse(fitted, "durations", f"{sum(durations)} s", f"{_LONGEST_TRIP} s in all")
+    if len(prompts) not in {0, legs}:
+        raise _refuse(fitted, "prompts", f"{len(prompts)} of them", f"none, or {legs}")
+    for prompt in prompts:
+        if len(prompt) > _LONG_PROMPT:
+            raise _refuse(fitted, "prompts", prompt, f"at most {_LONG_PROMPT:,} characters")
+    yield from ()
+
+
+def references_have_names(fitted: Fit) -> Iterator[str]:
+    """Every picture has a name of its own, and a kind where kinds are given."""
+    pictures, names = len(fitted.facts), fitted.values.get("names", ())
+    kinds = fitted.values.get("kinds", ())
+    if len(names) != pictures:
+        raise _refuse(fitted, "names", f"{len(names)} of them", f"{pictures}: one for each picture")
+    for name in names:
+        if not _NAME.fullmatch(name) or name != name.strip():
+            raise _refuse(fitted, "names", name, "1 to 30 letters, digits, _ and inner spaces")
+    if len(set(names)) != len(names):
+        raise _refuse(fitted, "names", ", ".join(names), "a different name for each picture")
+    if len(kinds) not in {0, pictures}:
+        raise _refuse(fitted, "kinds", f"{len(kinds)} of them", f"none, or {pictures}")
+    for kind in kinds:
+        if kind not in _KINDS:
+            raise _refuse(fitted, "kinds", kind, ", ".join(_KINDS))
+    yield from ()
+
+
+def the_prompt_names_every_reference(fitted: Fit) -> Iterator[str]:
+    """``@name`` is in the prompt for each picture, a space after it; no other ``@word`` is."""
+    names = sorted(fitted.values.get("names", ()), key=len, reverse=True)
+    prompt = str(fitted.values.get("prompt", ""))
+    known = "|".join(map(re.escape, names))
+    found = {match[1] for match in re.finditer(rf"@({known})(?= |$)", prompt)}
+    for name in names:
+        if name not in found:
+            raise _refuse(fitted, "prompt", prompt, f"words with '@{name}' in them, a space after")
+    stray = re.search(rf"@(?!(?:{known})(?: |$))\w*", prompt)
+    if stray:
+        named = ", ".join(f"@{name}" for name in names)
+        raise _refuse(fitted, "prompt", stray[0], f"{named}, a space after each")
+    yield from ()
+
+
+def masks_are_of_one_kind(fitted: Fit) -> Iterator[str]:
+    """Masks are ids of a selection, or addresses of pictures; never both."""
+    masks = fitted.values.get("masks", ())
+    remote = [mask for mask in masks if "://" in mask]
+    if remote and len(remote) != len(masks):
+        raise _refuse(fitted, "masks", ", ".join(masks), "ids or addresses, not both")
+    for mask in masks:
+        if not mask.strip():
+            raise _refuse(fitted, "masks", mask, "text that is not blank")
+        if mask in remote and not mask.startswith("https://"):
+            raise _refuse(fitted, "masks", mask, "https:// addresses")
+    yield from ()
+
+
+def the_prompt_refers_to_what_is_there(fitted: Fit) -> Iterator[str]:
+    """``@selectionN`` and ``@imgN`` count masks and pictures from 0.
+
+    What is given and not named is sent: the vendor's own example does it.
+    """
+    prompt = str(fitted.values.get("prompt", ""))
+    there = {
+        "selection": ("masks", len(fitted.values.get("masks", ()))),
+        "img": ("images", sum(name.startswith("images[") for name in fitted.facts)),
+    }
+    named: set[tuple[str, int]] = set()
+    for match in _SELECTION.finditer(prompt):
+        word, number = match[1], int(match[2])
+        field, count = there[word]
+        if number >= count:
+            names = ", ".join(f"@{word}{place}" for place in range(count)) or f"no @{word}"
+            raise _refuse(fitted, "prompt", match[0], f"{names}: {field} has {count}")
+        named.add((word, number))
+    for word, (field, count) in there.items():
+        for place in range(count):
+            if (word, place) not in named:
+                yield f"{field}: the prompt does not say @{word}{place}"
+
+
+def masks_need_a_known_codec(fitted: Fit) -> Iterator[str]:
+    """A mask selection reads H.264 and H.265 alone."""
+    codec = fitted.facts["video"].codec
+    if codec is not None and codec not in _CODECS:
+        raise _refuse(fitted, "video", codec, "H.264 or H.265")
+    yield from ()
+
+
+def the_property_is_shown(fitted: Fit) -> Iterator[str]:
+    """A property comes from its page, or from five pictures at least and words."""
+    _one_of(fitted, ("page",), ("images", "prompt"))
+    if 0 < len(fitted.facts) < _FEWEST_VIEWS:
+        raise _refuse(fitted, "images", f"{len(fitted.facts)} of them", f"at least {_FEWEST_VIEWS}")
+    page = fitted.values.get("page")
+    if page is not None and not str(page).startswith("https://"):
+        raise _refuse(fitted, "page", page, "an https:// address")
+    yield from ()
+
+
+_EVERYWHERE: tuple[Rule, ...] = (
+    words_are_not_blank,
+    long_prompts_are_doubtful,
+    long_speech_is_doubtful,
+)
+
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "text_to_video": (speech_has_a_voice,),
+    "image_to_video": (speech_has_a_voice,),
+    "transition": (speech_has_a_voice,),
+    "effect": (an_effect_has_pictures, speech_has_a_voice),
+    "multi_transition": (trips_are_whole,),
+    "reference_to_video": (references_have_names, the_prompt_names_every_reference),
+    "lip_sync": (spoken_or_recorded,),
+    "restyle": (style_or_words,),
+    "modify": (masks_are_of_one_kind, the_prompt_refers_to_what_is_there),
+    "mask_selection": (masks_need_a_known_codec,),
+    "image_template": (an_effect_has_pictures,),
+    "avatar": (spoken_or_recorded,),
+    "real_estate": (the_property_is_shown,),
+}
+"""Operation to its rules. One without any has nothing here."""
