@@ -23,6 +23,7 @@ from motionkit.cli import (
     ledger,
     reconcile,
     serve,
+    webhook,
 )
 from motionkit.cli.options import Ordering, Running, command, example, summary
 from motionkit.cli.show import Screen, reporting
@@ -132,6 +133,7 @@ _going_on: tuple[Callable[..., int], ...] = (
     jobs.wait,
     jobs.resume,
     reconcile.reconcile,
+    webhook.webhook,
 )
 _looking: tuple[Callable[..., int], ...] = (accounts.balance, accounts.providers, accounts.offers)
 _trying: tuple[Callable[..., int], ...] = (serve.sandbox, demo.demo)

@@ -5,7 +5,6 @@ Vendor documentation: https://docs.platform.pixverse.ai
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -15,7 +14,7 @@ import attrs
 
 from motionkit import media, transfer
 from motionkit.assembly import Upload, assemble
-from motionkit.errors import JobGone, JobNotFound
+from motionkit.errors import InvalidRequest, JobGone, JobNotFound
 from motionkit.fitting import Fit
 from motionkit.http import Session
 from motionkit.model import (
@@ -36,6 +35,7 @@ from motionkit.operations import Request
 from motionkit.provider import AccountSettings, Notice, Phase, Uploads
 from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._wire import need_number, number, unwrap
+from motionkit_pixverse.lists import Library
 
 HOSTS: Mapping[str, str] = {
     "international": "https://app-api.pixverse.ai",
@@ -44,9 +44,8 @@ HOSTS: Mapping[str, str] = {
 """Region to origin; a key belongs to one of them."""
 
 _TRACE = "Ai-trace-id"
-_USAGE_TIME = "%Y-%m-%d %H:%M:%S"
-"""UTC, as the billing query wants it; 30 days at most."""
-_CLOCK_SKEW = dt.timedelta(seconds=60)
+_CLOCK_SKEW = 60.0
+"""Seconds."""
 _VERIFIED = frozenset({"music_video"})
 """Operations whose audio the vendor wants verified before."""
 _UPLOADS: Mapping[media.Kind, tuple[str, ...]] = {
@@ -55,6 +54,8 @@ _UPLOADS: Mapping[media.Kind, tuple[str, ...]] = {
     "audio": ("/openapi/v2/media/upload", "file", "file_url", "media_id"),
 }
 """Kind to path, file part, URL part, and the id's names in the answer."""
+_RECORDING = Slot("audio_media_id", "audio", ("mp3", "wav", "m4a", "aac"))
+"""Of a voice."""
 
 
 @attrs.frozen(kw_only=True)
@@ -103,6 +104,11 @@ class PixVerse:
             origins={"api": settings.base_url or HOSTS[settings.region]},
             auth={"API-KEY": settings.api_key},
         )
+        library = Library(self._send, self._hold)
+        self.lists = library.lists
+        self.voices, self.styles = library.voices, library.styles
+        self.templates, self.charges = library.templates, library.charges
+        self.create_voice, self.delete_voice = library.create_voice, library.delete_voice
 
     @property
     def fingerprint(self) -> str:
@@ -181,17 +187,8 @@ class PixVerse:
         return Balance(total, Unit.CREDIT, results.dollars(total, self.rates), pools, raw=content)
 
     def usage(self, since: float) -> tuple[Mapping[str, Any], ...]:
-        """Return what the account was charged since then; the vendor's rows, at most 100."""
-        start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
-        query = {
-            "start_time": start.strftime(_USAGE_TIME),
-            "end_time": (utcnow() + dt.timedelta(days=1)).strftime(_USAGE_TIME),
-            "credits_status": "consume",
-            "limit": 100,
-        }
-        call = Call("POST", "/openapi/v2/account/billing/usage-detail", json=query)
-        items = self._send(call, Phase.FIND).get("items")
-        return tuple(row for row in items or () if isinstance(row, Mapping))
+        """Return what the account was charged since then, in the vendor's rows."""
+        return tuple(charge.raw for charge in self.charges(since=since - _CLOCK_SKEW))
 
     def close(self) -> None:
         """Let go of connections."""
@@ -203,6 +200,16 @@ class PixVerse:
         headers = {_TRACE: trace_id or str(uuid.uuid4())}
         answer = self._http.send(call, headers=headers | options.pop("headers", {}), **options)
         return unwrap(answer, phase, self._context)
+
+    def _hold(self, recording: media.Ref) -> int:
+        """Upload a recording that no request is about, and return its id."""
+        if isinstance(recording, media.Uploaded):
+            return int(recording.id)
+        if not isinstance(recording, media.File | media.Data | media.Remote):
+            raise InvalidRequest(f"audio: {recording.label} is no recording", field="audio")
+        facts = media.inspect(recording, "audio")
+        send = self._upload(_RECORDING, recording, facts).send
+        return int(self._uploads.put(self.fingerprint, _RECORDING.kind, facts.sha256, send))
 
     def _upload(
         self,

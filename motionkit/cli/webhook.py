@@ -1,0 +1,186 @@
+"""The verb `webhook`: take what a vendor says of its own accord, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import attrs
+import typer
+
+import motionkit as mk
+from motionkit import registry
+from motionkit.cli import exit_codes
+from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.show import Screen
+from motionkit.cli.words import short
+from motionkit.client import Client
+from motionkit.errors import ConfigError, InvalidRequest, MotionKitError, SignatureError
+from motionkit.webhooks import Delivery
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+LARGEST_BODY = 64 * 1024
+"""Bytes; a webhook has some two hundred."""
+_PATIENCE = 30.0
+"""Seconds for a body to arrive."""
+_GRACE = 5.0
+"""Seconds for deliveries that are under way when the receiver ends."""
+
+
+def webhook(
+    account: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whose webhooks. Default: the only account with any."),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any other than loopback is open to others.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8788,
+    json: Json = False,
+    config: ConfigFile = None,
+) -> int:
+    """Receive a vendor's webhooks until Ctrl-C: check, write to the journal, acknowledge.
+
+    Any path takes them. A job that ended by webhook is not polled again; whoever waits for it in
+    another process is told. The vendor calls from outside: put a tunnel or a proxy in front.
+    """
+    screen = Screen(json=json)
+    with mk.Client(config) as client:
+        receiver = _Receiver(screen, client, account or _only_account(client))
+        receiver.check()
+        try:
+            asyncio.run(receiver.serve(_web(), host, port))
+        except OSError as error:
+            raise _no_port(host, port, error) from error
+    screen.note("the receiver ended")
+    return exit_codes.DONE
+
+
+def _web() -> Any:
+    """Import aiohttp's server; it comes with an extra.
+
+    Raises:
+        ConfigError: The extra is not installed.
+    """
+    try:
+        from aiohttp import web  # noqa: PLC0415 - the extra may be missing
+    except ModuleNotFoundError as error:
+        if error.name != "aiohttp":
+            raise
+        raise ConfigError(
+            "receiving webhooks needs the extra 'webhook': pip install 'motionkit[webhook]'"
+        ) from error
+    return web
+
+
+def _no_port(host: str, port: int, error: OSError) -> MotionKitError:
+    taken = error.errno == errno.EADDRINUSE
+    return InvalidRequest(
+        f"port: {port} on {host} is taken" if taken else f"host: cannot listen on {host}:{port}",
+        field="port" if taken else "host",
+        value=f"{host}:{port}",
+        hint="give another with --port; 0 takes a free one" if taken else error.strerror,
+    )
+
+
+def _only_account(client: Client) -> str:
+    names = [
+        name
+        for name, account in client.config.accounts.items()
+        if hasattr(registry.load(account.provider), "parse_webhook")
+    ]
+    if len(names) != 1:
+        raise ConfigError(
+            f"several accounts have webhooks: {', '.join(names)}"
+            if names
+            else "no configured account has webhooks",
+            hint="say which with --account" if names else "'motionkit providers' names the keys",
+        )
+    return names[0]
+
+
+@attrs.frozen
+class _Receiver:
+    """One account's receiver."""
+
+    screen: Screen
+    client: Client
+    account: str
+
+    def check(self) -> None:
+        """Refuse to start where nothing could ever be taken.
+
+        Raises:
+            ConfigError: The account's vendor sends none, or there is no secret.
+        """
+        try:
+            self.client.parse_webhook(self.account, {}, b"")
+        except SignatureError:
+            return
+
+    async def serve(self, web: Any, host: str, port: int) -> None:
+        """Serve until SIGINT or SIGTERM."""
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        application = web.Application(client_max_size=LARGEST_BODY)
+
+        async def take(request: web.Request) -> web.Response:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    body = await request.read()  # a larger one is answered with 413 in there
+            except TimeoutError:
+                return web.Response(status=408)
+            status, content = await asyncio.to_thread(self._take, dict(request.headers), body)
+            return web.Response(status=status, body=content)
+
+        application.router.add_post("/{path:.*}", take)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            bound = runner.addresses[0][1]
+            shown = f"[{host}]" if ":" in host else host
+            self.screen.note(
+                f"receiving webhooks of {self.account} at http://{shown}:{bound}; Ctrl-C ends it"
+            )
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+
+    def _take(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        """Return HTTP status and body for a delivery."""
+        try:
+            delivery = self.client.parse_webhook(self.account, headers, body)
+        except SignatureError as error:
+            self.screen.note(error.message, style="yellow")
+            return 401, b"signature"
+        except MotionKitError as error:  # the vendor tries again, and our disk may be well by then
+            self.screen.error(error)
+            return 500, b"not now"
+        data, line = _told(delivery)
+        self.screen.answer(data, line)
+        return 200, delivery.acknowledgement
+
+
+def _told(delivery: Delivery) -> tuple[dict[str, Any], str]:
+    """Return a delivery as data and as a line."""
+    job, status = delivery.job, delivery.status
+    data = {
+        "account": delivery.account,
+        "job": delivery.job_id,
+        "state": delivery.state.value,
+        "known": job is not None,
+        "repeated": delivery.repeated,
+        "key": job.key if job else None,
+        "operation": job.operation if job else None,
+    }
+    whose = f"{job.operation}, key {short(job.key)}" if job else "not in this journal"
+    line = f"{delivery.state.value:<9} job {delivery.job_id} at {delivery.account}: {whose}"
+    if status is not None and status.message:
+        data["message"] = status.message
+    return data, line + (" (again)" if delivery.repeated else "")
