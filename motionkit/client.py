@@ -8,17 +8,17 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
 from motionkit import config as configuration
 from motionkit import download as fetching
-from motionkit import registry, retry, schedule, transfer, webhooks
+from motionkit import lists, registry, retry, schedule, transfer, webhooks
 from motionkit.compare import Row, ordered, with_balances
 from motionkit.errors import (
     Billed,
@@ -288,13 +288,16 @@ class Client:
                 order.buyer.ended(job, error)  # raises unless the route pays for another try
                 job = order.buyer.buy()
 
-    def download(self, result: Result, path: Path | str, *, overwrite: bool = False) -> Path:
-        """Fetch a result's main file; an expired address is asked for anew.
+    def download(
+        self, result: Result, path: Path | str, *, overwrite: bool = False, output: int = 0
+    ) -> Path:
+        """Fetch a result's main file, or another one; an expired address is asked for anew.
 
         Args:
             result: From `result`, `wait` or `run`.
             path: Where the file goes.
             overwrite: Replace an existing file.
+            output: Which of `Result.outputs`; the purchase is delivered with the main one, 0.
 
         Raises:
             InvalidRequest: The file exists.
@@ -303,17 +306,18 @@ class Client:
         job = result.job
         try:
             fetched = fetching.download(
-                result.url,
+                result.outputs[output].url,
                 Path(path),
                 overwrite=overwrite,
-                refresh=lambda: self.result(job).url,
+                refresh=lambda: self.result(job).outputs[output].url,
                 origin=self.account(job.account).url(Call("GET", "/")),
             )
         except DownloadFailed as error:
             error.billed = Billed.YES  # there is a result, so it was paid for
             error.fill(job=job, provider=job.provider, account=job.account)
             raise
-        self._journal.delivered(job.key, fetched.path.absolute(), fetched.sha256)
+        if output == 0:
+            self._journal.delivered(job.key, fetched.path.absolute(), fetched.sha256)
         return fetched.path
 
     def parse_webhook(
@@ -358,6 +362,20 @@ class Client:
         """Return what an account holds."""
         provider = self.account(name)
         return retry.read(provider.balance)
+
+    def look_up(self, name: str, wanted: str, **options: Any) -> Sequence[Any]:
+        """Return the records of one of an account's lists; free.
+
+        Args:
+            name: The account.
+            wanted: The list, e.g. ``voices``.
+            **options: What to ask it by.
+
+        Raises:
+            ConfigError: The account has no lists.
+            InvalidRequest: It has none of that name, or that one is not asked so.
+        """
+        return lists.look_up(self.account(name), wanted, options)
 
     def close(self) -> None:
         """Close connections and the journal."""

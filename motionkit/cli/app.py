@@ -21,6 +21,8 @@ from motionkit.cli import (
     exit_codes,
     jobs,
     ledger,
+    lists,
+    masks,
     reconcile,
     serve,
     webhook,
@@ -114,13 +116,15 @@ _jobs = typer.Typer()
 
 for _kind in registry.operations():
     _epilog = _RUN_EPILOG.format(name=_kind.verb, media=example(_kind))
+    _running, _ordering = Running, Ordering
+    if masks.takes_masks(_kind):
+        _running, _ordering = masks.SelectingRun, masks.SelectingOrder
     app.command(_kind.verb, help=summary(_kind), epilog=_epilog, rich_help_panel=_BUY)(
-        command(_kind, Running, buy.run)
+        command(_kind, _running, buy.run)
     )
     _submit.command(_kind.verb, help=f"{summary(_kind)} Does not wait.")(
-        command(_kind, Ordering, buy.order)
+        command(_kind, _ordering, buy.order)
     )
-
     _compare.command(_kind.verb, help=f"{summary(_kind)} Buys nothing.")(
         command(_kind, compare.Comparing, compare.compare)
     )
@@ -144,6 +148,7 @@ _jobs.command()(ledger.show)
 app.add_typer(_jobs, name="jobs", rich_help_panel=_GO_ON)
 for _verb in _looking:
     app.command(rich_help_panel=_LOOK)(_verb)
+app.command("list", rich_help_panel=_LOOK)(lists.look_up)
 app.add_typer(config.verbs, name="config", rich_help_panel=_LOOK)
 for _verb in _trying:
     app.command(rich_help_panel=_TRY)(_verb)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import motionkit as mk
-from motionkit.cli import delivery, spend
-from motionkit.cli.options import Ordering, Running
+from motionkit.cli import delivery, masks, spend
+from motionkit.cli.options import Buying, Ordering, Running
 from motionkit.cli.show import Screen
 from motionkit.cli.words import short
 from motionkit.client import Client
@@ -22,27 +22,30 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
     with mk.Client(options.config) as client:
         request = spend.make(kind, values, options, client)
         if options.dry_run:
-            spend.dry_run(screen, request, client.explain(request, via=options.via))
-        elif options.no_wait:
+            _dry_run(screen, client, request, options)
+            return 0
+        if isinstance(options, masks.SelectingRun) and options.select:
+            request, options = masks.select(screen, client, request, options)
+        if options.no_wait:
             job = spend.buy(screen, client, request, options, out=options.out)
             _hand_over_job(screen, job)
         else:
-            result, path = deliver(screen, client, request, options)
-            delivery.hand_over(screen, result, path)
+            result, files = deliver(screen, client, request, options)
+            delivery.hand_over(screen, result, files)
     return 0
 
 
 def deliver(
     screen: Screen, client: Client, request: Request, options: Running
-) -> tuple[Result, Path]:
-    """Buy or go on with a request, wait for it, and fetch its file."""
+) -> tuple[Result, tuple[Path, ...]]:
+    """Buy or go on with a request, wait for it, and fetch its files."""
     out = options.out or delivery.default_target(request.describe())
     check_target(out, overwrite=options.overwrite)
     patience = client.config.defaults.wait_for_slot
     job = spend.buy(screen, client, request, options, out=out, wait_for_slot=patience)
     result = delivery.wait(screen, client, job, timeout=options.timeout)
-    if options.out is None:
-        out = delivery.free(out)  # another command on the same media may have taken the name
+    if options.out is None:  # another command on the same media may have taken the name
+        out = delivery.free(delivery.fitting(out, request.describe(), result))
     return result, delivery.fetch(screen, client, result, out, overwrite=options.overwrite)
 
 
@@ -52,12 +55,21 @@ def order(kind: type[Request], values: dict[str, Any], options: Ordering) -> int
     with mk.Client(options.config) as client:
         request = spend.make(kind, values, options, client)
         if options.dry_run:
-            spend.dry_run(screen, request, client.explain(request, via=options.via))
+            _dry_run(screen, client, request, options)
             return 0
+        if isinstance(options, masks.SelectingOrder) and options.select:
+            request, options = masks.select(screen, client, request, options)
         if options.out is not None:
             check_target(options.out, overwrite=False)
         _hand_over_job(screen, spend.buy(screen, client, request, options, out=options.out))
     return 0
+
+
+def _dry_run(screen: Screen, client: Client, request: Request, options: Buying) -> None:
+    if isinstance(options, masks.Selecting) and options.select:
+        masks.dry_run(screen, masks.plan(client, request, options))
+    else:
+        spend.dry_run(screen, request, client.explain(request, via=options.via))
 
 
 def _hand_over_job(screen: Screen, job: Job) -> None:

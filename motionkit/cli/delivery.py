@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +14,23 @@ from motionkit.cli.words import charged, short
 from motionkit.client import Client
 from motionkit.errors import Billed, DownloadFailed, WaitTimeout
 from motionkit.ledger import Entry
-from motionkit.model import Job, Result, State
+from motionkit.model import Job, Output, Result, State
 from motionkit.operations import argument
 
 _UNFIT = re.compile(r"[^\w.+-]+")
 _LONGEST_STEM = 40
+_MOST_STEMS = 3
+_KINDS: Mapping[str, str] = {"video": ".mp4", "image": ".png", "audio": ".mp3"}
+_SUFFIXES: Mapping[str, str] = {
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+    "video/quicktime": ".mov",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "audio/mpeg": ".mp3",
+    "audio/wav": ".wav",
+}
 
 
 def interrupted(job: Job, *, kept: bool) -> WaitTimeout:
@@ -68,25 +80,38 @@ def wait(
 
 def fetch(
     screen: Screen, client: Client, result: Result, path: Path, *, overwrite: bool = False
-) -> Path:
-    """Fetch a result's main file.
+) -> tuple[Path, ...]:
+    """Fetch a result's files: the main one to `path`, the others beside it as ``NAME-2``, ...
+
+    The main one comes last: the purchase counts as delivered when all are here.
 
     Raises:
-        DownloadFailed: It is not here yet; the result is safe at the vendor.
+        DownloadFailed: One is not here yet; the result is safe at the vendor.
     """
-    try:
-        with screen.busy(f"fetching {path.name}"):
-            return client.download(result, path, overwrite=overwrite)
-    except KeyboardInterrupt:
-        raise DownloadFailed(
-            f"interrupted while {path.name} was fetched",
-            billed=Billed.YES,
-            job=result.job,
-        ) from None
+    fetched = []
+    for number in range(len(result.outputs) - 1, -1, -1):
+        target = path if number == 0 else _beside(path, number, result, overwrite=overwrite)
+        try:
+            with screen.busy(f"fetching {target.name}"):
+                target = client.download(result, target, overwrite=overwrite, output=number)
+        except KeyboardInterrupt:
+            raise DownloadFailed(
+                f"interrupted while {target.name} was fetched",
+                billed=Billed.YES,
+                job=result.job,
+            ) from None
+        fetched.append(target)
+    return tuple(reversed(fetched))
 
 
-def hand_over(screen: Screen, result: Result, path: Path | None) -> None:
-    """Print the answer: the file, or where it can be fetched."""
+def _beside(path: Path, number: int, result: Result, *, overwrite: bool) -> Path:
+    """Return where another output than the main one goes."""
+    target = path.with_name(f"{path.stem}-{number + 1}{suffix(result.outputs[number])}")
+    return target if overwrite else free(target)
+
+
+def hand_over(screen: Screen, result: Result, files: Sequence[Path]) -> None:
+    """Print the answer: the files, or where they can be fetched."""
     job = result.job
     data = {
         "key": job.key,
@@ -98,10 +123,32 @@ def hand_over(screen: Screen, result: Result, path: Path | None) -> None:
         "seconds": result.seconds,
         "cost": codec.unstructure(result.cost) if result.cost else None,
     }
-    if path is None:
-        screen.answer({**data, "url": result.url}, result.url)
+    where = [str(file) for file in files] or [output.url for output in result.outputs]
+    whole = [str(file.absolute()) for file in files] or where
+    what = "file" if files else "url"
+    data[what] = whole[0]
+    named = any(output.id or output.label for output in result.outputs)
+    if len(whole) > 1 or named:
+        data[f"{what}s"] = [
+            {what: place, "kind": output.kind, "label": output.label, "id": output.id}
+            for place, output in zip(whole, result.outputs, strict=True)
+        ]
+    if named and not screen.json:
+        rows = [
+            [str(index), output.label or "", output.id or "", place]
+            for index, (place, output) in enumerate(zip(where, result.outputs, strict=True))
+        ]
+        screen.rows([], ["#", "NAME", "ID", what.upper()], rows)
     else:
-        screen.answer({**data, "file": str(path.absolute())}, str(path))
+        screen.answer(data, "\n".join(where))
+
+
+def suffix(output: Output) -> str:
+    """Return the ending of an output's file, by what the vendor says it is."""
+    told = _SUFFIXES.get((output.content_type or "").partition(";")[0].strip().lower())
+    named = PurePosixPath(urlsplit(output.url).path).suffix.lower()
+    kind = _KINDS.get(output.kind, ".bin")
+    return told or (named if named in _SUFFIXES.values() else kind)
 
 
 def default_target(description: Mapping[str, Any], folder: Path | None = None) -> Path:
@@ -111,10 +158,22 @@ def default_target(description: Mapping[str, Any], folder: Path | None = None) -
         description: From `Request.describe`, or a journal's entry.
         folder: Where; the working directory when None.
     """
+    return free(Path(folder or ".") / f"{_default_stem(description)}{_KINDS['video']}")
+
+
+def _default_stem(description: Mapping[str, Any]) -> str:
     media = frozenset().union(*(kind.media_arguments() for kind in registry.operations()))
     stems = [_stem(str(label)) for name, label in description.items() if argument(name) in media]
-    stem = "-".join(stem for stem in stems if stem) or str(description.get("operation", "result"))
-    return free(Path(folder or ".") / f"{stem}.mp4")
+    stem = "-".join([stem for stem in stems if stem][:_MOST_STEMS])
+    return stem or str(description.get("operation", "result"))
+
+
+def fitting(path: Path, description: Mapping[str, Any], result: Result) -> Path:
+    """Return a file's name with the ending of what came, where we made that name ourselves."""
+    stem, video = re.escape(_default_stem(description)), _KINDS["video"]
+    if not re.fullmatch(rf"{stem}(-\d+)?{re.escape(video)}", path.name):
+        return path
+    return path.with_suffix(suffix(result.outputs[0]))
 
 
 def _stem(label: str) -> str:
@@ -123,9 +182,10 @@ def _stem(label: str) -> str:
     return _UNFIT.sub("_", PurePosixPath(name).stem).strip("._")[:_LONGEST_STEM]
 
 
-def owed_target(entry: Entry) -> Path:
+def owed_target(entry: Entry, result: Result) -> Path:
     """Return where a purchase's file goes: where it was wanted, or a name like it that is free."""
-    return free(Path(entry.out)) if entry.out else default_target(entry.description)
+    path = Path(entry.out) if entry.out else default_target(entry.description)
+    return free(fitting(path, entry.description, result))
 
 
 def free(path: Path) -> Path:

@@ -81,10 +81,10 @@ def _one(screen: Screen, client: Client, request: mk.Request, account: str, out:
     explanation = client.explain(request, via=account)
     path = delivery.free(out / f"{account}.mp4")
     began = time.monotonic()
-    result, path = buy.deliver(screen, client, request, Running(via=account, out=path))
+    result, files = buy.deliver(screen, client, request, Running(via=account, out=path))
     seconds = time.monotonic() - began
-    screen.fact("saved", str(path), style="green")
-    return Row(explanation.target, explanation.quote, result, seconds, path)
+    screen.fact("saved", str(files[0]), style="green")
+    return Row(explanation.target, explanation.quote, result, seconds, files[0])
 
 
 def _table(screen: Screen, rows: list[Row]) -> None:

@@ -123,7 +123,7 @@ def result(ref: Reference, *, json: Json = False, config: ConfigFile = None) -> 
     with mk.Client(config) as client:
         found = client.result(named(client, ref).job)
         screen.fact("cost", charged(found.cost))
-        delivery.hand_over(screen, found, None)
+        delivery.hand_over(screen, found, ())
     return exit_codes.DONE
 
 
@@ -149,10 +149,11 @@ def wait(
         done = delivery.wait(screen, client, what.job, timeout=timeout, kept=kept)
         path = out
         if path is None and what.entry is not None and what.entry.out:
-            path = delivery.owed_target(what.entry)
+            path = delivery.owed_target(what.entry, done)
+        files: tuple[Path, ...] = ()
         if path is not None:
-            path = delivery.fetch(screen, client, done, path, overwrite=overwrite)
-        delivery.hand_over(screen, done, path)
+            files = delivery.fetch(screen, client, done, path, overwrite=overwrite)
+        delivery.hand_over(screen, done, files)
     return exit_codes.DONE
 
 
@@ -219,7 +220,8 @@ def _deliver(screen: Screen, client: Client, entry: Entry, timeout: float | None
         job = client.jobs.resume(entry)
     done = delivery.wait(screen, client, job, timeout=timeout)
     if entry.delivered and Path(entry.delivered).is_file():
-        path = Path(entry.delivered)
+        files: tuple[Path, ...] = (Path(entry.delivered),)
+        done = attrs.evolve(done, outputs=done.outputs[:1])  # where the others went nobody wrote
     else:
-        path = delivery.fetch(screen, client, done, delivery.owed_target(entry))
-    delivery.hand_over(screen, done, path)
+        files = delivery.fetch(screen, client, done, delivery.owed_target(entry, done))
+    delivery.hand_over(screen, done, files)

@@ -20,7 +20,7 @@ from motionkit.media import Ref
 from motionkit.operations import Request
 
 _MEDIA_HELP = "A file or an https:// address."
-_REQUEST_PANEL, _MONEY_PANEL, _FILE_PANEL = "Request", "Where and for how much", "File and waiting"
+REQUEST_PANEL, _MONEY_PANEL, _FILE_PANEL = "Request", "Where and for how much", "File and waiting"
 
 
 def usd(text: str) -> Decimal:
@@ -152,7 +152,7 @@ class Buying(Common):
             metavar="NAME=VALUE",
             help="A vendor's own option, sent unread; VALUE is JSON where it can be. "
             "PROVIDER.NAME=VALUE names the provider. Repeatable.",
-            rich_help_panel=_REQUEST_PANEL,
+            rich_help_panel=REQUEST_PANEL,
         ),
     ] = None
 
@@ -233,7 +233,7 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
         option = typer.Option(
             *([_flag(field, hint)] if several else []),
             help=" ".join(told).strip(),
-            rich_help_panel=_REQUEST_PANEL,
+            rich_help_panel=REQUEST_PANEL,
             metavar="FILE" if media else None,
         )
         kind: Any = str if media else hint

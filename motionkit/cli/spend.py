@@ -123,7 +123,7 @@ def buy(
         with settled_on_interrupt(client, earlier.key), screen.busy("settling"):
             return client.jobs.resume(earlier)
     announce(screen, request, explanation)
-    _confirm(screen, explanation.quote, options)
+    confirm(screen, explanation.quote, options)
     key = options.key or str(uuid.uuid4())
     again = options.new or options.key is not None or earlier is not None
     with settled_on_interrupt(client, key), screen.busy("uploading and submitting"):
@@ -191,7 +191,13 @@ def _announcement(request: Request, explanation: Explanation) -> list[tuple[str,
     return told + [("warning", warning) for warning in explanation.warnings]
 
 
-def _confirm(screen: Screen, quote: Quote | None, options: Buying) -> None:
+def confirm(screen: Screen, quote: Quote | None, options: Buying) -> None:
+    """Ask where it costs much or nobody knows what it costs.
+
+    Raises:
+        Abort: The user declined.
+        InvalidRequest: Nobody is there to be asked.
+    """
     high = None if quote is None else quote.usd_high
     if options.max_usd is not None and (high is None or high > options.max_usd):
         return  # the client refuses it; there is nothing to ask

@@ -32,7 +32,7 @@ LAYERS = [
     {"pricing"},
     {"answer", "connection", "part", "signed"},
     {"http", "provider", "retry"},
-    {"transfer", "download", "assembly"},
+    {"transfer", "download", "assembly", "lists"},
     {"store", "ledger"},
     {"cooldown", "stats"},
     {"decisions"},

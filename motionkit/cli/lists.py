@@ -1,0 +1,118 @@
+"""The verb `list`: look things up at a vendor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+import motionkit as mk
+from motionkit import lists as listing
+from motionkit.cli import exit_codes
+from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.show import Screen
+from motionkit.client import Client
+from motionkit.errors import ConfigError, InvalidRequest
+from motionkit.model import utcnow
+
+_AGE = re.compile(r"(\d{1,6})([smhdw])")
+_SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_RAW = "raw"
+
+
+def look_up(
+    account: Annotated[
+        str | None, typer.Argument(metavar="[ACCOUNT]", help="All that have lists otherwise.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Of the list; all names otherwise.")
+    ] = None,
+    *,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="What to ask the list by. Repeatable."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="Only what is younger, e.g. 90m, 12h or 7d."),
+    ] = None,
+    json: Json = False,
+    config: ConfigFile = None,
+) -> int:
+    """Look things up at a vendor: voices, styles, templates, charges. Costs nothing.
+
+    Without NAME it says which lists there are and what each can be asked by. With --json each row
+    has what the vendor said, whole, as 'raw'.
+    """
+    screen = Screen(json=json)
+    with mk.Client(config) as client:
+        if account is None or name is None:
+            _names(screen, client, account)
+            return exit_codes.DONE
+        rows = client.look_up(account, name, **_asked(where or (), since))
+    _show(screen, rows)
+    return exit_codes.DONE
+
+
+def _names(screen: Screen, client: Client, account: str | None) -> None:
+    names = [account] if account else list(client.config.accounts)
+    rows = []
+    for one in names:
+        provider = client.account(one)
+        for name, told in listing.names_of(provider).items():
+            able = listing.options_of(provider, name)
+            rows.append({"account": one, "list": name, "what": told, "where": list(able)})
+    if not rows:
+        raise ConfigError(f"{account or 'no configured account'} has lists")
+    screen.rows(
+        rows,
+        ["ACCOUNT", "LIST", "WHAT", "WHERE"],
+        [[row["account"], row["list"], row["what"], ", ".join(row["where"])] for row in rows],
+    )
+
+
+def _asked(where: Sequence[str], since: str | None) -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    for one in where:
+        name, equals, value = one.partition("=")
+        if not (name and equals):
+            raise InvalidRequest(
+                f"where: {one!r} is not NAME=VALUE", field="where", value=one, limit="NAME=VALUE"
+            )
+        asked[name] = _moment(name, value) if name in {"since", "until"} else value
+    if since is not None:
+        asked["since"] = _moment("since", since)
+    return asked
+
+
+def _moment(name: str, age: str) -> float:
+    """Return the moment that lies so long ago, in epoch seconds."""
+    found = _AGE.fullmatch(age)
+    if found is None:
+        raise InvalidRequest(
+            f"{name}: {age!r} is no age", field=name, value=age, limit="such as 90m, 12h or 7d"
+        )
+    return utcnow().timestamp() - int(found[1]) * _SECONDS[found[2]]
+
+
+def _show(screen: Screen, rows: Sequence[Any]) -> None:
+    data = [attrs.asdict(row) for row in rows]
+    if not data:
+        screen.note("the list is empty")
+        return
+    heads = [name for name in data[0] if name != _RAW]
+    # A row of which we can tell nothing is shown as the vendor says it.
+    shown = [
+        [row[name] for name in heads]
+        if any(row[name] for name in heads)
+        else [row.get(_RAW), *[""] * (len(heads) - 1)]
+        for row in data
+    ]
+    screen.rows(data, [name.upper() for name in heads], [_texts(row) for row in shown])
+
+
+def _texts(row: Sequence[Any]) -> list[str]:
+    return ["" if value is None else str(value) for value in row]
