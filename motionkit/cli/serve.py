@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from motionkit.sandbox import Sandbox
 
 _EXTRA = frozenset({"aiohttp", "av"})
+_WEBHOOK_ID, _WEBHOOK_SECRET = "sandbox-webhook", "sandbox-webhook-secret"
 
 
 def sandbox_module() -> Any:
@@ -37,6 +38,7 @@ def sandbox_module() -> Any:
 
 
 def sandbox(
+    *,
     host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8787,
     speed: Annotated[
@@ -49,6 +51,10 @@ def sandbox(
             metavar="SPEC",
             help="name:phase[:parameter=value]..., e.g. accept_then_reset:submit. Repeatable.",
         ),
+    ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Tell ends of jobs to this address, on loopback only."),
     ] = None,
     json: Json = False,
 ) -> int:
@@ -68,12 +74,22 @@ def sandbox(
         screen.note(
             f"the sandbox serves {served.url} at {speed:g} times real speed; Ctrl-C ends it"
         )
+        if webhook is not None:
+            screen.note(
+                f"webhooks go to {webhook}: webhook_id = {_WEBHOOK_ID!r}, "
+                f"webhook_secret = {_WEBHOOK_SECRET!r}"
+            )
 
     try:
         made: Sandbox = module.Sandbox(host=host, port=port, speed=speed, faults=fault or ())
     except ValueError as error:
         name = "fault" if isinstance(error, module.FaultError) else "host"
         raise InvalidRequest(f"{name}: {error}", field=name) from error
+    if webhook is not None:
+        try:
+            made.add_webhook(_WEBHOOK_ID, webhook, _WEBHOOK_SECRET)
+        except ValueError as error:
+            raise InvalidRequest(f"webhook: {error}", field="webhook", value=webhook) from error
     try:
         made.serve_forever(ready)
     except OSError as error:

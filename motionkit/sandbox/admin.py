@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints under `/_sandbox/`: ledger, faults, clock, accounts, elsewhere."""
+"""The sandbox's own endpoints under `/_sandbox/`: ledger, faults, clock, accounts, webhooks."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ class Admin:
             web.delete("/_sandbox/faults", self._clear_faults),
             web.post("/_sandbox/clock", self._clock),
             web.post("/_sandbox/accounts", self._accounts),
+            web.get("/_sandbox/webhooks", self._webhooks),
+            web.post("/_sandbox/webhooks", self._add_webhook),
             web.route("*", "/_sandbox/elsewhere{tail:.*}", self._elsewhere),
         ]
 
@@ -91,6 +93,7 @@ class Admin:
             self._world.advance(float(told["advance"]))
         except (KeyError, TypeError, ValueError) as error:
             return _refused(error)
+        await self._world.hooks.deliver()
         return await self._ledger(request)
 
     async def _accounts(self, request: web.Request) -> web.Response:
@@ -100,6 +103,17 @@ class Admin:
         except (AttributeError, ValueError) as error:
             return _refused(error)
         return web.json_response({"vendor": account.vendor, "label": account.label})
+
+    async def _webhooks(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._world.hooks.told())
+
+    async def _add_webhook(self, request: web.Request) -> web.Response:
+        told = await _json(request)
+        try:
+            self._world.hooks.register(told)
+        except (AttributeError, TypeError, ValueError) as error:
+            return _refused(error)
+        return await self._webhooks(request)
 
     async def _elsewhere(self, request: web.Request) -> web.Response:
         """Stand for a host that is not the vendor's, and notice a key that arrives there."""

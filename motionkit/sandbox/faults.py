@@ -80,6 +80,7 @@ KINDS: Mapping[str, Kind] = {
     "moderate": Kind(("upload", "submit"), {"message": Parameter(str)}),
     "fail": Kind(("submit",), {"message": Parameter(str)}),
     "stuck": Kind(("submit",)),
+    "webhook_lost": Kind(("submit",)),
     "twin": Kind(("submit",)),
     "dedupe": Kind(
         ("submit",),

@@ -19,6 +19,7 @@ def ledger(world: World, apps: Iterable[SandboxApp]) -> dict[str, Any]:
         "speed": world.clock.speed,
         "keys_sent_elsewhere": world.keys_sent_elsewhere,
         "faults_left": world.faults.left(),
+        "webhooks": world.hooks.told(),
         "vendors": {app.name: _vendor(world, app) for app in apps},
     }
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -36,9 +36,12 @@ class Sandbox:
         apps: Vendors to serve; None serves those that are installed.
         seed: Makes ids and durations repeatable.
         job_seconds: Vendor seconds that every job takes; None draws them.
+        webhooks: Webhooks registered from the start: id, url, secret and order, as `add_webhook`
+            takes them.
 
     Raises:
         FaultError: A fault is not known.
+        ValueError: The address or a webhook's is not on loopback.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Sandbox:
         apps: Iterable[AppFactory] | None = None,
         seed: int = 0,
         job_seconds: float | None = None,
+        webhooks: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         if host not in _HOSTS:
             raise ValueError(f"the sandbox listens on loopback only ({', '.join(_HOSTS)})")
@@ -67,6 +71,8 @@ class Sandbox:
         self._admin = Admin(self._world, self._apps)
         for spec in faults:
             book.add(spec)
+        for told in webhooks:
+            self._world.hooks.register(told)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
@@ -121,8 +127,26 @@ class Sandbox:
         self._call(self._world.faults.clear)
 
     def advance(self, seconds: float) -> None:
-        """Move vendor time forward by `seconds`."""
+        """Move vendor time forward by `seconds`; return when the webhooks due by then have left."""
         self._call(partial(self._world.advance, seconds))
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._world.hooks.deliver(), self._loop).result()
+
+    def add_webhook(self, id: str, url: str, secret: str, order: str = "sorted") -> None:  # noqa: A002 - the admin endpoint's word
+        """Register a webhook, as a vendor's console would.
+
+        Args:
+            id: What a submit names it by.
+            url: Where it is delivered: http on loopback.
+            secret: What its deliveries are signed with.
+            order: Order of the keys in what is signed: "sorted" or "given".
+        """
+        told = {"id": id, "url": url, "secret": secret, "order": order}
+        self._call(partial(self._world.hooks.register, told))
+
+    def webhooks(self) -> dict[str, Any]:
+        """Return the registered webhooks and every delivery with its attempts."""
+        return self._call(self._world.hooks.told)
 
     def __enter__(self) -> Self:
         self.start()
@@ -193,16 +217,17 @@ class Sandbox:
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         host, port = self._address
-        try:
-            await web.TCPSite(runner, host, port).start()
-            port = runner.addresses[0][1]
-            self._base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-            ready()
-            await stop.wait()
-        finally:
-            self._world.stop()
-            self._base = None
-            await runner.cleanup()
+        async with self._world.delivering():
+            try:
+                await web.TCPSite(runner, host, port).start()
+                port = runner.addresses[0][1]
+                self._base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+                ready()
+                await stop.wait()
+            finally:
+                self._world.stop()
+                self._base = None
+                await runner.cleanup()
 
     def _call(self, action: Callable[[], T]) -> T:
         """Do something where the world lives; on our own thread while nothing runs."""

@@ -8,7 +8,7 @@ import hashlib
 import random
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ import attrs
 from motionkit.sandbox.clock import Clock
 from motionkit.sandbox.faults import FaultBook
 from motionkit.sandbox.files import FileStore
+from motionkit.sandbox.hooks import HookBook
 
 ZERO = Decimal(0)
 
@@ -182,6 +183,7 @@ class World:
         self.job_seconds = job_seconds
         self.stopping = asyncio.Event()
         self._turn = asyncio.Event()
+        self.hooks = HookBook(clock, self._wake)
         self.keys_sent_elsewhere = 0
         self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose, guards nothing
         self._number = 400_000_000_000_000_000
@@ -208,12 +210,32 @@ class World:
     async def finished(self, job: Job) -> bool:
         """Wait for a job's outcome; False when the sandbox stops before it."""
         while self.state(job).open and not self.stopping.is_set():
-            wait = None
-            if job.lasts is not None:
-                wait = (job.created + job.lasts - self.clock.now()) / self.clock.speed
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._turn.wait(), wait)
+            await self._rest(None if job.lasts is None else job.created + job.lasts)
         return not self.state(job).open
+
+    @contextlib.asynccontextmanager
+    async def delivering(self) -> AsyncIterator[None]:
+        """Deliver webhooks when they are due, for as long as the block lasts."""
+        async with self.hooks.open():
+            task = asyncio.create_task(self._deliver())
+            try:
+                yield
+            finally:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    async def _deliver(self) -> None:
+        while not self.stopping.is_set():
+            await self.hooks.deliver()
+            await self._rest(self.hooks.next_due())
+
+    async def _rest(self, until: float | None) -> None:
+        """Wait for a vendor time, or for whatever changes what there is to wait for."""
+        turn = self._turn.wait()
+        wait = None if until is None else (until - self.clock.now()) / self.clock.speed
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(turn, wait)
 
     def add_account(self, account: Account) -> Account:
         """Open an account, or put another in the place of the one with the same key."""

@@ -10,8 +10,11 @@ from functools import partial
 
 from motionkit.sandbox import Route, World
 from motionkit.sandbox.world import open_account
+from motionkit_pixverse.sandbox.agents import Agents
+from motionkit_pixverse.sandbox.avatar import Avatar
 from motionkit_pixverse.sandbox.codes import SHAPES, ErrorHttp
 from motionkit_pixverse.sandbox.extend import Extend
+from motionkit_pixverse.sandbox.fusion import Fusion
 from motionkit_pixverse.sandbox.gate import KEY_HEADER, VENDOR, Gate
 from motionkit_pixverse.sandbox.images import Images
 from motionkit_pixverse.sandbox.lip_sync import LipSync
@@ -19,7 +22,9 @@ from motionkit_pixverse.sandbox.masks import Masks
 from motionkit_pixverse.sandbox.mimic import Mimic
 from motionkit_pixverse.sandbox.modify import Modify
 from motionkit_pixverse.sandbox.money import Money
+from motionkit_pixverse.sandbox.music import Music
 from motionkit_pixverse.sandbox.restyle import Restyle
+from motionkit_pixverse.sandbox.sound_effect import SoundEffect
 from motionkit_pixverse.sandbox.studio import Studio
 from motionkit_pixverse.sandbox.templates import Templates
 from motionkit_pixverse.sandbox.text import Text
@@ -31,8 +36,8 @@ from motionkit_pixverse.sandbox.voices import Voices
 
 _FREE = (Uploads, Voices, Videos, Money)
 _PAID = (
-    *(Text, Images, Transitions, Extend, LipSync, Restyle),
-    *(Masks, Mimic, Modify, Upscale, Templates),
+    *(Text, Images, Transitions, Extend, LipSync, Fusion, Restyle, Masks, SoundEffect),
+    *(Mimic, Modify, Upscale, Avatar, Agents, Music, Templates),
 )
 _KEY = "sandbox-pixverse-key"
 _POOLS = {"monthly": 10_000, "package": 5_000}

@@ -22,6 +22,7 @@ MESSAGES = {
     400018: "prompt is longer than 2048 characters",
     400019: "negative prompt is longer than 2048 characters",
     400032: "invalid image id",
+    400080: "invalid lyrics",
     99999: "unknown error",
     500008: "Requested data not found",
     500020: "no permission for this operation",
@@ -44,6 +45,7 @@ MESSAGES = {
     500100: "MySQL error",
     701002: "upload a photo with a clear subject such as a person or an animal",
     701003: "the reference video must have a person as its primary focus",
+    701020: "audio is not verified",
 }
 
 

@@ -11,7 +11,7 @@ from motionkit.sandbox.media import RESULT_FPS
 from motionkit_pixverse.sandbox.codes import Refusal
 from motionkit_pixverse.sandbox.fields import SOURCE, Values, exactly_one
 from motionkit_pixverse.sandbox.gate import VENDOR, Call, Gate
-from motionkit_pixverse.sandbox.studio import Output
+from motionkit_pixverse.sandbox.outputs import Output
 from motionkit_pixverse.sandbox.uploads import Upload
 
 ANY_VIDEO = frozenset({"video/mp4", "video/quicktime", "video/webm"})

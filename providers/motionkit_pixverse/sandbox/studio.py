@@ -14,28 +14,12 @@ from motionkit.sandbox.media import Clip, result_picture, result_size, result_vi
 from motionkit_pixverse.sandbox.codes import Refusal
 from motionkit_pixverse.sandbox.fields import WEBHOOK, Field, Values
 from motionkit_pixverse.sandbox.gate import VENDOR, Call, Gate
+from motionkit_pixverse.sandbox.outputs import Output
+from motionkit_pixverse.sandbox.webhooks import announce, wanted
 
 LINES = {"360p": 360, "540p": 540, "720p": 720, "1080p": 1080}
 _MEAN_SECONDS, _SIGMA_SECONDS = 90.0, 6.0  # "60 to 120 s a clip" (section 5.1)
 _SLOT_SECONDS = 600.0  # a slot that never frees itself is freed (section 7.3)
-
-
-@attrs.frozen
-class Output:
-    """What a job will show; made only when it is looked at."""
-
-    path: str
-    file: StoredFile
-    size: tuple[int, int]
-    seconds: float
-    lines: int
-    has_audio: bool
-    picture: bytes | None = attrs.field(repr=False)
-
-    @property
-    def is_picture(self) -> bool:
-        """Tell whether it is no video."""
-        return self.file.mime == "image/png"
 
 
 @attrs.frozen
@@ -122,7 +106,8 @@ class Studio:
         """Enter a job, and what the faults in force make of it; return its id.
 
         Raises:
-            Refusal: 500044 without a free slot, 500090 without the money.
+            Refusal: 500044 without a free slot, 500090 without the money, 400017 for a webhook
+                that is not registered.
         """
         gate, world, account = self._gate, self._gate.world, call.account
         if (
@@ -131,6 +116,7 @@ class Studio:
         ):
             raise Refusal(500044)
         self.afford(call, order.price)
+        hook = wanted(world, order.values)
         take = partial(world.faults.take, phases=call.phases, vendor=VENDOR)
         outcome = State.SUCCEEDED
         if take("fail"):
@@ -144,7 +130,7 @@ class Studio:
             ids.append(world.number())
         for number in ids:
             twin = number != ids[0]
-            world.start(
+            job = world.start(
                 Job(
                     str(number),
                     account,
@@ -160,6 +146,8 @@ class Studio:
                     details={"output": self._output(order)},
                 )
             )
+            if hook and not twin and not take("webhook_lost"):
+                announce(world, job, hook, call.origin())
         return ids[0]
 
     def _output(self, order: Order) -> Output:

@@ -12,16 +12,8 @@ from motionkit.sandbox.clock import stamp
 from motionkit.sandbox.faults import Fault
 from motionkit_pixverse.sandbox.codes import Refusal
 from motionkit_pixverse.sandbox.gate import VENDOR, Call, Gate
-from motionkit_pixverse.sandbox.studio import Output
+from motionkit_pixverse.sandbox.outputs import WORDS, Output
 
-WORDS: Mapping[State, int] = {
-    State.QUEUED: 5,
-    State.RUNNING: 5,
-    State.SUCCEEDED: 1,
-    State.FAILED: 8,
-    State.BLOCKED: 7,
-    State.GONE: 6,
-}
 _UNKNOWN_WORD = 9  # the web backend's word, of contradictory meaning
 
 

@@ -1,0 +1,91 @@
+"""The agents, each with its fixed number: contract section 4.14, seen in clients only."""
+
+from __future__ import annotations
+
+import attrs
+
+from motionkit.sandbox import Route
+from motionkit_pixverse.sandbox import prices
+from motionkit_pixverse.sandbox.fields import (
+    PROMPT,
+    Field,
+    Values,
+    exactly_one,
+    read,
+    require,
+)
+from motionkit_pixverse.sandbox.gate import Call, Gate
+from motionkit_pixverse.sandbox.sources import picture
+from motionkit_pixverse.sandbox.studio import LINES, Endpoint, Order, Studio, shaped
+
+_VIRAL, _ESTATE = 414562414124109, 419629433597950
+_QUALITY = Field("quality", "text", allowed=("720p", "1080p"))
+_PICTURES = Field("img_references", "rows")
+_ROWS = (
+    Field("agent_id", "id", required=True, allowed=(_VIRAL, _ESTATE)),
+    Field("prompt", "text", longest=PROMPT.longest, too_long=PROMPT.too_long),
+    _PICTURES,
+    Field("video_references", "rows"),
+    _QUALITY,
+    Field("model", "text", allowed=("pro", "fast")),
+    Field("product_url", "text"),
+    Field("mode", "text", allowed=("property_tour", "ad_house_tour")),
+    Field("language_code", "text", allowed=("en-US", "zh-CN", "auto")),
+)
+_NEEDED = {
+    _VIRAL: ("prompt", "img_references", "video_references", "quality"),
+    _ESTATE: ("model",),
+}
+_REFERENCE = (Field("img_id", "id"), Field("img_url", "text"))
+_VIRAL_PICTURES = range(1, 6)
+_ESTATE_PICTURES = {"fast": range(5, 21), "pro": range(5, 61)}
+_SECONDS = {_VIRAL: 5.0, _ESTATE: 10.0}  # assumed: how long they come out was not found
+
+
+class Agents:
+    """`/video/agent/generate`."""
+
+    def __init__(self, gate: Gate, studio: Studio) -> None:
+        self._gate = gate
+        self._studio = studio
+
+    def routes(self) -> list[Route]:
+        """Return the paid endpoint."""
+        endpoint = Endpoint("/video/agent/generate", _ROWS, self._order, webhook=False)
+        return [self._studio.route(endpoint)]
+
+    def _order(self, call: Call, values: Values) -> Order:
+        agent = values["agent_id"]
+        needed = [row for row in _ROWS if row.name in _NEEDED[agent]]
+        read(values, [attrs.evolve(row, required=True) for row in needed], strict_ints=True)
+        pictures, videos = values["img_references"] or [], values["video_references"] or []
+        if agent == _VIRAL:
+            require(len(pictures) in _VIRAL_PICTURES, "img_references")
+            require(len(videos) == 1, "video_references")
+        else:
+            self._check_estate(values, len(pictures))
+        content = [self._content(call, row) for row in pictures]
+        return Order(
+            "agent",
+            values,
+            prices.ASSUMED,
+            _SECONDS[agent],
+            shaped(LINES[values["quality"] or "720p"], "9:16"),
+            next(iter(content), None),
+            has_audio=True,
+        )
+
+    def _check_estate(self, values: Values, count: int) -> None:
+        model = values["model"]
+        told = {"product_url": values["product_url"], "pictures": values["img_references"]}
+        if exactly_one(told, *told) == "pictures":
+            require(count in _ESTATE_PICTURES[model], f"img_references of {model}")
+        else:
+            require(not values["prompt"], "prompt with product_url")
+        require(values["mode"] is None or model == "pro", f"mode of {model}")
+
+    def _content(self, call: Call, told: Values) -> bytes | None:
+        row = read(told, _REFERENCE, strict_ints=self._gate.strict_ints)
+        if exactly_one(row, "img_id", "img_url") == "img_url":
+            return None  # a URL is taken on trust
+        return picture(self._gate, call, row["img_id"]).content
