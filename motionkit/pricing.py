@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from motionkit.fitting import Fit
-from motionkit.money import Basis, Quote, Rates
+from motionkit.money import Basis, Quote, Rates, Unit
 from motionkit.offers import Cell, Price
 
 
@@ -116,7 +116,11 @@ def _sum(
     """Return what cells amount to together; None where one of them cannot tell, or none is."""
     amounts = [_amount(fitted, price, cell, bound, seconds) for cell in cells]
     known = [amount for amount in amounts if amount is not None]
-    return sum(known, Decimal(0)) if known and len(known) == len(amounts) else None
+    if not known or len(known) < len(amounts):
+        return None
+    total = sum(known, Decimal(0))
+    whole = price.unit is Unit.CREDIT and bound != "low"
+    return total.to_integral_value(ROUND_CEILING) if whole else total
 
 
 def _amount(

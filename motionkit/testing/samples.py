@@ -1,6 +1,7 @@
 """The smallest real media: what recordings carry, so that bodies match to the byte.
 
-Made with motionkit's own code: an 8x8 picture, and a 16x16 H.264 clip of two frames, two seconds.
+Made with motionkit's own code: an 8x8 picture, a 16x16 H.264 clip of two frames, two seconds, and a
+tenth of a second of silence.
 """
 
 from __future__ import annotations
@@ -30,3 +31,9 @@ CLIP = zlib.decompress(
 """MP4, H.264, 2.0 s, 840 bytes."""
 
 CLIP_SECONDS = 2
+
+SOUND = bytes.fromhex(
+    "5249464644030000 57415645 666d7420 10000000 01000100"
+    "401f0000 401f0000 0100 0800 64617461 20030000"
+) + bytes([128] * 800)
+"""WAV, 8 kHz, 0.1 s, 844 bytes."""

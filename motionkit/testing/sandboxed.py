@@ -54,8 +54,8 @@ class SandboxStage:
         return attrs.evolve(self.settings, api_key=Secret(_WRONG_KEY))
 
 
-class _VendorContract(ProviderContract):
-    """What both kinds need to know of a vendor.
+class _VendorStages:
+    """What both kinds of stages need to know of a vendor.
 
     Attributes:
         provider_class: The adapter.
@@ -66,8 +66,8 @@ class _VendorContract(ProviderContract):
     faults: ClassVar[Mapping[Situation, Sequence[str]]]
 
 
-class SandboxContract(_VendorContract):
-    """The contract against the live sandbox over loopback."""
+class SandboxStages(_VendorStages):
+    """Stages on the live sandbox over loopback."""
 
     @pytest.fixture
     def stage(self) -> Iterator[Stage]:
@@ -76,8 +76,8 @@ class SandboxContract(_VendorContract):
             yield sandbox_stage(self.provider_class, self.faults, sandbox)
 
 
-class CassetteContract(_VendorContract):
-    """The contract from cassettes, with sockets blocked; ``--record`` makes them anew."""
+class CassetteStages(_VendorStages):
+    """Stages on cassettes, with sockets blocked; ``--record`` makes them anew."""
 
     @pytest.fixture
     def stage(self, request: pytest.FixtureRequest) -> Iterator[Stage]:
@@ -128,6 +128,14 @@ class CassetteContract(_VendorContract):
         )
 
 
+class SandboxContract(SandboxStages, ProviderContract):
+    """The contract against the live sandbox over loopback."""
+
+
+class CassetteContract(CassetteStages, ProviderContract):
+    """The contract from cassettes, with sockets blocked; ``--record`` makes them anew."""
+
+
 def sandbox_stage(
     provider_class: type[Any], faults: Mapping[Situation, Sequence[str]], sandbox: Sandbox
 ) -> SandboxStage:
@@ -145,4 +153,11 @@ def sandbox_stage(
     return SandboxStage(provider_class, settings, faults, sandbox.fault, sandbox.advance, bought)
 
 
-__all__ = ["CassetteContract", "SandboxContract", "SandboxStage", "sandbox_stage"]
+__all__ = [
+    "CassetteContract",
+    "CassetteStages",
+    "SandboxContract",
+    "SandboxStage",
+    "SandboxStages",
+    "sandbox_stage",
+]

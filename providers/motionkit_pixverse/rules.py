@@ -214,8 +214,10 @@ def masks_need_a_known_codec(fitted: Fit) -> Iterator[str]:
 
 
 def the_property_is_shown(fitted: Fit) -> Iterator[str]:
-    """A property comes from its page, or from five pictures at least and words."""
-    _one_of(fitted, ("page",), ("images", "prompt"))
+    """A property comes from its page alone, or from five pictures at least and words."""
+    _one_of(fitted, ("page",), ("images",))
+    if "page" in fitted.values and "prompt" in fitted.values:
+        raise _refuse(fitted, "prompt", fitted.values["prompt"], "words beside pictures, no page")
     if 0 < len(fitted.facts) < _FEWEST_VIEWS:
         raise _refuse(fitted, "images", f"{len(fitted.facts)} of them", f"at least {_FEWEST_VIEWS}")
     page = fitted.values.get("page")
