@@ -19,7 +19,7 @@ def names_of(provider: Provider) -> Mapping[str, str]:
     if not isinstance(provider, Lists):
         return {}
     return {
-        name: (inspect.getdoc(fetch) or name).partition("\n")[0]
+        name: (inspect.getdoc(fetch) or name).partition("\n")[0].removeprefix("Return ").rstrip(".")
         for name, fetch in provider.lists.items()
     }
 

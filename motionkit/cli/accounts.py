@@ -1,20 +1,18 @@
-"""The verbs on vendors and accounts: balance, providers, offers."""
+"""The verbs on vendors and accounts: balance, providers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import motionkit as mk
-from motionkit import codec, config, registry
+from motionkit import config, registry
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
-from motionkit.cli.words import both, duration, money
+from motionkit.cli.words import both
 from motionkit.errors import ConfigError, MotionKitError
-from motionkit.offers import Cell, Offer, Price, Slot
 
 
 def balance(
@@ -73,82 +71,3 @@ def providers(json: Json = False, config_file: ConfigFile = None) -> int:
         ],
     )
     return exit_codes.DONE
-
-
-def offers(
-    operation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this operation, e.g. mimic.")
-    ] = None,
-    json: Json = False,
-) -> int:
-    """List what the installed providers sell: qualities, prices with source and day, limits.
-
-    Needs no account and asks nobody: it is the providers' own data. USUAL is a job's duration.
-    """
-    screen = Screen(json=json)
-    rows = [
-        (name, offer)
-        for name in registry.names()
-        for offer in registry.load(name).offers
-        if operation in {None, offer.operation}
-    ]
-    screen.rows(
-        [_data(name, offer) for name, offer in rows],
-        ["MODEL", "OPERATION", "QUALITY", "PRICE", "LIMITS", "USUAL"],
-        [_row(name, offer) for name, offer in rows],
-    )
-    if not rows:
-        screen.note(f"nobody offers {operation}" if operation else "no provider is installed")
-    return exit_codes.DONE
-
-
-def _data(provider: str, offer: Offer) -> dict[str, Any]:
-    return {
-        "provider": provider,
-        "model": offer.model,
-        "operation": offer.operation,
-        "default": offer.default,
-        "qualities": list(offer.allowed.get("quality", ())),
-        "fields": sorted([*offer.fields, *offer.media]),
-        "price": codec.unstructure(offer.price) if offer.price else None,
-        "expected_seconds": offer.expected_seconds,
-        "limits": {name: codec.unstructure(slot) for name, slot in offer.media.items()},
-        "source": offer.source,
-    }
-
-
-def _row(provider: str, offer: Offer) -> list[Any]:
-    usual = "?" if offer.expected_seconds is None else duration(offer.expected_seconds)
-    return [
-        f"{provider}/{offer.model}" + (" (default)" if offer.default else ""),
-        offer.operation,
-        [str(quality) for quality in offer.allowed.get("quality", ["any"])],
-        _price(offer.price),
-        [_limits(name, slot) for name, slot in offer.media.items()],
-        usual,
-    ]
-
-
-def _price(price: Price | None) -> list[str]:
-    if price is None:
-        return ["unknown"]
-    lines = [_cell(cell, price) for cell in price.cells]
-    lines.append(f"{price.basis.value}, read {price.as_of.isoformat()}")
-    lines.append(price.source)
-    return lines + ([price.note] if price.note else [])
-
-
-def _cell(cell: Cell, price: Price) -> str:
-    when = " ".join(str(value) for value in cell.when.values())
-    bound = f" ({cell.bound})" if cell.bound else ""
-    return f"{when} {money(cell.amount, price.unit)} a {cell.per}{bound}".strip()
-
-
-def _limits(name: str, slot: Slot) -> str:
-    limits: Sequence[str | None] = (
-        "/".join(slot.formats),
-        f"{slot.max_bytes / 1e6:g} MB" if slot.max_bytes else None,
-        f"{slot.max_side} px" if slot.max_side else None,
-        f"{slot.max_seconds:g} s" if slot.max_seconds else None,
-    )
-    return f"{name}: {', '.join(limit for limit in limits if limit)}"

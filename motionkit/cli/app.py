@@ -23,6 +23,7 @@ from motionkit.cli import (
     ledger,
     lists,
     masks,
+    offers,
     reconcile,
     serve,
     webhook,
@@ -30,6 +31,7 @@ from motionkit.cli import (
 from motionkit.cli.options import Ordering, Running, command, example, summary
 from motionkit.cli.show import Screen, reporting
 from motionkit.errors import InvalidRequest, MotionKitError
+from motionkit.operations import OPERATIONS
 from motionkit.redaction import redact
 
 UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
@@ -41,6 +43,7 @@ _INTERRUPTED = 130
 _USAGE_HINT = "'motionkit --help' and 'motionkit VERB --help' explain"
 
 _BUY = "Buy"
+_BUY_THERE = "Buy what one vendor alone sells"
 _GO_ON = "Go on with what was bought"
 _LOOK = "Look, for nothing"
 _TRY = "Try without keys and money"
@@ -51,6 +54,8 @@ _EPILOG = f"""
   motionkit demo
   motionkit mimic --image hero.png --video dance.mp4 --out out.mp4
   motionkit mimic --image hero.png --video dance.mp4 --dry-run
+  motionkit modify --video clip.mp4 --prompt "make it snow" --out snow.mp4
+  motionkit offers --operation modify
   motionkit submit mimic --image hero.png --video dance.mp4 --key order-17
   motionkit wait order-17 --out out.mp4
   motionkit resume
@@ -119,7 +124,8 @@ for _kind in registry.operations():
     _running, _ordering = Running, Ordering
     if masks.takes_masks(_kind):
         _running, _ordering = masks.SelectingRun, masks.SelectingOrder
-    app.command(_kind.verb, help=summary(_kind), epilog=_epilog, rich_help_panel=_BUY)(
+    _panel = _BUY if _kind in OPERATIONS else _BUY_THERE
+    app.command(_kind.verb, help=summary(_kind), epilog=_epilog, rich_help_panel=_panel)(
         command(_kind, _running, buy.run)
     )
     _submit.command(_kind.verb, help=f"{summary(_kind)} Does not wait.")(
@@ -139,7 +145,7 @@ _going_on: tuple[Callable[..., int], ...] = (
     reconcile.reconcile,
     webhook.webhook,
 )
-_looking: tuple[Callable[..., int], ...] = (accounts.balance, accounts.providers, accounts.offers)
+_looking: tuple[Callable[..., int], ...] = (accounts.balance, accounts.providers, offers.offers)
 _trying: tuple[Callable[..., int], ...] = (serve.sandbox, demo.demo)
 for _verb in _going_on:
     app.command(rich_help_panel=_GO_ON)(_verb)

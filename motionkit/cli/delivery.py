@@ -170,10 +170,10 @@ def _default_stem(description: Mapping[str, Any]) -> str:
 
 def fitting(path: Path, description: Mapping[str, Any], result: Result) -> Path:
     """Return a file's name with the ending of what came, where we made that name ourselves."""
-    stem, video = re.escape(_default_stem(description)), _KINDS["video"]
-    if not re.fullmatch(rf"{stem}(-\d+)?{re.escape(video)}", path.name):
-        return path
-    return path.with_suffix(suffix(result.outputs[0]))
+    stem, video = _default_stem(description), _KINDS["video"]
+    ending = suffix(result.outputs[0])
+    ours = re.fullmatch(rf"{re.escape(stem)}(-\d+)?{re.escape(video)}", path.name)
+    return path if ours is None or ending == video else path.with_name(f"{stem}{ending}")
 
 
 def _stem(label: str) -> str:

@@ -17,6 +17,7 @@ from motionkit.cli.words import (
     both,
     charged,
     duration,
+    listed,
     plain,
     quoted,
     request_line,
@@ -71,7 +72,7 @@ def _row(entry: Entry, keys: list[str]) -> list[str]:
     paid = entry.cost
     cost = both(paid.amount, paid.unit, paid.usd) if paid else f"~{quoted(entry.quote)}"
     operation = str(entry.description.get("operation", "?"))
-    values = [str(value) for name, value in entry.description.items() if name != "operation"]
+    values = [listed(value) for name, value in entry.description.items() if name != "operation"]
     return [
         short(entry.key, keys),
         standing(entry),

@@ -144,7 +144,7 @@ def select(
         options = attrs.evolve(options, yes=True)
     out = options.out or delivery.default_target(request.describe())
     own = attrs.evolve(options, key=key, new=False)
-    job = spend.buy(screen, client, planned.selection, own, out=_picture(out, 0, ".png"))
+    job = spend.buy(screen, client, planned.selection, own, out=_picture(out, "mask-0", ".png"))
     result = delivery.wait(screen, client, job, timeout=getattr(options, "timeout", None))
     pictures = [] if bought and bought.delivered else _save(screen, client, result, out)
     masks = [output for output in result.outputs if output.label != FRAME]
@@ -184,16 +184,17 @@ def _within(planned: Plan, options: Selecting) -> None:
         )
 
 
-def _picture(out: Path, number: int, ending: str) -> Path:
-    return out.with_name(f"{out.stem}-mask-{number}{ending}")
+def _picture(out: Path, name: object, ending: str) -> Path:
+    return out.with_name(f"{out.stem}-{name}{ending}")
 
 
 def _save(screen: Screen, client: Client, result: Result, out: Path) -> list[Path]:
     """Fetch the pictures beside the file, the first one last: that one delivers the selection."""
     saved = []
     for number in reversed(range(len(result.outputs))):
-        ending = delivery.suffix(result.outputs[number])
-        path = delivery.free(_picture(out, number, ending))
+        output = result.outputs[number]
+        name = FRAME if output.label == FRAME else f"mask-{number}"
+        path = delivery.free(_picture(out, name, delivery.suffix(output)))
         with screen.busy(f"fetching {path.name}"):
             saved.append(client.download(result, path, output=number))
     return saved[::-1]
@@ -223,6 +224,8 @@ def _show(
                 "selected": bool(chosen),
             }
         )
+    for frame in pictures[len(masks) :]:
+        screen.fact("frame", str(frame))
     if screen.json:
         cost = codec.unstructure(result.cost) if result.cost else None
         told = {"key": result.job.key, "operation": OPERATION, "cost": cost, "masks": rows}

@@ -102,7 +102,14 @@ def request_line(description: Mapping[str, Any]) -> str:
     """Return a request in one line: its operation, media and values."""
     rest = dict(description)
     operation = rest.pop("operation", "?")
-    return plain(f"{operation} " + " ".join(f"{name}={value}" for name, value in rest.items()))
+    return plain(f"{operation} " + " ".join(f"{name}={listed(one)}" for name, one in rest.items()))
+
+
+def listed(value: object) -> str:
+    """Return a value of a request; several with commas between them."""
+    if isinstance(value, list | tuple):
+        return ",".join(str(one) for one in value)
+    return str(value)
 
 
 def standing(entry: Entry) -> str:

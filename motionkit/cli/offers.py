@@ -1,0 +1,223 @@
+"""The verb `offers`: what the installed providers sell, condensed to what fits a terminal."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+from motionkit import codec, config, registry
+from motionkit.cli import exit_codes
+from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.show import Screen
+from motionkit.cli.words import money, plain
+from motionkit.offers import Cell, Offer, Price, Slot
+
+_QUALITY, _SECONDS = "quality", "duration"
+_LEGEND = (
+    "* what a bare account means; ? the vendor's pages leave doubts, quotes say 'estimated'; "
+    "'observed' and 'inferred' rows are not documented; --model NAME shows limits, --json all"
+)
+
+Row = tuple[str, Offer]
+
+
+def offers(
+    *,
+    operation: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this operation or verb, e.g. mimic.")
+    ] = None,
+    via: Annotated[
+        str | None,
+        typer.Option(metavar="TARGET", help="Only this account or provider, or one's /MODEL."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this model, with its limits.")
+    ] = None,
+    json: Json = False,
+    config_file: ConfigFile = None,
+) -> int:
+    """List what the installed providers sell: qualities, prices with source and day, limits.
+
+    Needs no key and asks nobody: it is the providers' own data. Prices stand in the order of the
+    qualities. USUAL is the seconds that a job takes.
+    """
+    screen = Screen(json=json)
+    provider, _, named = (via or "").partition("/")
+    if provider and provider not in registry.names():
+        provider = config.load(config_file).account(provider).provider
+    model = model or named or None
+    verbs = {kind.verb: kind.operation for kind in registry.operations()}
+    rows = [
+        (name, offer)
+        for name in registry.names()
+        if provider in {"", name}
+        for offer in registry.load(name).offers
+        if operation is None or offer.operation in {operation, verbs.get(operation)}
+        if model in {None, offer.model}
+    ]
+    if json:
+        for name, offer in rows:
+            screen.answer(_data(name, offer), "")
+        return exit_codes.DONE
+    order = {kind.operation: place for place, kind in enumerate(registry.operations())}
+    rows.sort(key=lambda row: (order.get(row[1].operation, len(order)), row[0]))
+    for (provider, told), operations in _alike(rows, limits=model is not None).items():
+        screen.answer({}, f"{', '.join(operations)} at {provider}")
+        cells = [[str(cell).split("\n") for cell in row] for row in told.rows]
+        screen.rows([], ["MODEL", "QUALITY", "PRICE", "USUAL"], cells)
+        screen.answer({}, "\n".join([*(f"  {plain(line)}" for line in told.lines), ""]))
+    screen.note(_LEGEND if rows else "nobody offers that")
+    return exit_codes.DONE
+
+
+@attrs.frozen
+class _Told:
+    """What is shown of an operation's offers: the table's rows, and the lines below it."""
+
+    rows: tuple[tuple[Any, ...], ...]
+    lines: tuple[str, ...]
+
+
+def _alike(rows: Sequence[Row], *, limits: bool) -> dict[tuple[str, _Told], list[str]]:
+    """Return what to show, and which operations it is true of: many share models and prices."""
+    found: dict[tuple[str, _Told], list[str]] = {}
+    for (operation, provider), group in itertools.groupby(
+        rows, key=lambda row: (row[1].operation, row[0])
+    ):
+        several = [offer for _, offer in group]
+        lines = list(dict.fromkeys(_source(offer.price) for offer in several if offer.price))
+        if limits:
+            lines += [f"{offer.model}: {limit}" for offer in several for limit in _limits(offer)]
+            lines += [f"{offer.model}: {offer.source}" for offer in several]
+        told = _Told(tuple(_row(offer) for offer in several), tuple(lines))
+        found.setdefault((provider, told), []).append(operation)
+    return found
+
+
+def _row(offer: Offer) -> tuple[Any, ...]:
+    qualities = [str(one) for one in offer.allowed.get(_QUALITY, ())]
+    name = offer.model + " *" * offer.default
+    return (
+        name if offer.evidence == "documented" else f"{name}\n({offer.evidence})",
+        _joined(qualities) or "any",
+        "\n".join(_price(offer.price, qualities)),
+        "?" if offer.expected_seconds is None else f"{offer.expected_seconds:.0f} s",
+    )
+
+
+def _joined(qualities: Sequence[str]) -> str:
+    """Return ``360/540/720p`` for what ends alike."""
+    if len(qualities) > 1 and all(one.endswith("p") for one in qualities):
+        return "/".join(one.removesuffix("p") for one in qualities) + "p"
+    return "/".join(qualities)
+
+
+def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
+    """Return a price's lines: one for the cells that differ by quality and duration alone."""
+    if price is None:
+        yield "unknown"
+        return
+    groups: dict[tuple[Any, ...], list[Cell]] = {}
+    for cell in price.cells:
+        rest = {name: one for name, one in cell.when.items() if name not in {_QUALITY, _SECONDS}}
+        kind = (tuple(rest.items()), cell.per, cell.step, cell.bound, cell.adds)
+        groups.setdefault(kind, []).append(cell)
+    # What adds to a price and what holds in special cases comes after what is usual.
+    for kind in sorted(groups, key=lambda one: (one[4] is not None, len(one[0]))):
+        (rest_of, per, step, bound, adds), cells = kind, groups[kind]
+        words = [_condition(name, one) for name, one in rest_of]
+        words += [f"{adds} adds".replace("_", " ")] if adds else []
+        amounts = ", ".join(_amounts(cells, qualities))
+        unit = money(cells[-1].amount, price.unit).split(" ", 1)[1]
+        each = f"each {step} {per}s" if step > 1 else f"a {per}"
+        told = f"{' '.join([*words, amounts])} {unit} {each}"
+        yield told + (f" ({bound})" if bound else "")
+
+
+def _condition(name: str, value: Any) -> str:
+    word = name.replace("_", " ")
+    return {True: word, False: f"no {word}"}[value] if isinstance(value, bool) else str(value)
+
+
+def _amounts(cells: Sequence[Cell], qualities: Sequence[str]) -> Iterator[str]:
+    """Return the amounts in the qualities' order, once for each duration."""
+    durations = dict.fromkeys(cell.when.get(_SECONDS) for cell in cells)
+    for seconds in durations:
+        found = {
+            cell.when.get(_QUALITY): f"{cell.amount.normalize():f}" + "?" * cell.doubtful
+            for cell in cells
+            if cell.when.get(_SECONDS) == seconds
+        }
+        listed = [found.get(quality, "-") for quality in qualities] if None not in found else []
+        while listed and listed[-1] == "-":
+            listed.pop()
+        text = "/".join(listed or found.values())
+        yield text if seconds is None else f"{seconds}s:{text}"
+
+
+def _source(price: Price) -> str:
+    read = f"{price.basis.value}, read {price.as_of.isoformat()}, {price.source}"
+    return f"{read} ({price.note})" if price.note else read
+
+
+def _limits(offer: Offer) -> Iterator[str]:
+    for name, slot in offer.media.items():
+        yield f"{name}: {_slot(slot)}"
+    for name, allowed in offer.allowed.items():
+        if name != _QUALITY:
+            yield f"{name}: {', '.join(str(one) for one in allowed)}"
+    for name, (low, high) in offer.ranges.items():
+        yield f"{name}: {low:.12g} to {high:.12g}"
+    for name, length in offer.lengths.items():
+        yield f"{name}: at most {length} characters"
+    for name, (fewest, most) in offer.counts.items():
+        yield f"{name}: {fewest} to {most}"
+    for together in offer.combinations:
+        sets = (
+            f"{name} {'/'.join(str(one) for one in values)}" for name, values in together.items()
+        )
+        yield f"together: {', '.join(sets)}"
+
+
+def _slot(slot: Slot) -> str:
+    limits: Sequence[str | None] = (
+        "/".join(slot.formats),
+        f"{slot.max_bytes / 1e6:g} MB" if slot.max_bytes else None,
+        f"{slot.max_side} px" if slot.max_side else None,
+        f"{slot.max_seconds:g} s" if slot.max_seconds else None,
+    )
+    return ", ".join(limit for limit in limits if limit)
+
+
+def _data(provider: str, offer: Offer) -> dict[str, Any]:
+    return {
+        "provider": provider,
+        "model": offer.model,
+        "operation": offer.operation,
+        "default": offer.default,
+        "evidence": offer.evidence,
+        "qualities": list(offer.allowed.get(_QUALITY, ())),
+        "fields": sorted([*offer.fields, *offer.media]),
+        "required": list(offer.required),
+        "defaults": _plain(offer.defaults),
+        "allowed": _plain(offer.allowed),
+        "ranges": _plain(offer.ranges),
+        "lengths": _plain(offer.lengths),
+        "counts": _plain(offer.counts),
+        "combinations": [_plain(one) for one in offer.combinations],
+        "price": codec.unstructure(offer.price) if offer.price else None,
+        "expected_seconds": offer.expected_seconds,
+        "limits": {name: codec.unstructure(slot) for name, slot in offer.media.items()},
+        "source": offer.source,
+    }
+
+
+def _plain(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: list(one) if isinstance(one, Sequence) and not isinstance(one, str) else one
+        for name, one in table.items()
+    }
