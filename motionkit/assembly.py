@@ -11,8 +11,7 @@ from typing import Any
 import attrs
 
 from motionkit import media
-from motionkit.errors import InvalidRequest
-from motionkit.fitting import Fit, fit, inspect
+from motionkit.fitting import Fit, fit, inspect, whole_number
 from motionkit.model import Call, Submission
 from motionkit.offers import Offer, Slot
 from motionkit.operations import Request, argument
@@ -115,13 +114,4 @@ def assemble(
 
 def _token(name: str, slot: Slot, reference: str) -> Any:
     """Return a vendor's reference as the vendor wants it: text, or an integer token."""
-    if not slot.integer:
-        return reference
-    if not (reference.isascii() and reference.isdecimal()):
-        raise InvalidRequest(
-            f"{name}: {reference!r} is no id of this vendor; ids are whole numbers",
-            field=name,
-            value=reference,
-            limit="a whole number",
-        )
-    return int(reference)
+    return whole_number(name, reference) if slot.integer else reference

@@ -137,6 +137,22 @@ def refuse(model: str, name: str, value: Any, limit: str) -> InvalidRequest:
     )
 
 
+def whole_number(name: str, reference: str) -> int:
+    """Return a vendor's reference as an integer.
+
+    Raises:
+        InvalidRequest: It is none; names the argument.
+    """
+    if not (reference.isascii() and reference.isdecimal()):
+        raise InvalidRequest(
+            f"{name}: {reference!r} is no id of this vendor; ids are whole numbers",
+            field=name,
+            value=reference,
+            limit="a whole number",
+        )
+    return int(reference)
+
+
 _LONGEST_SHOWN = 60
 
 
@@ -216,6 +232,8 @@ def _check_slot(name: str, reference: media.Ref, slot: Slot, facts: media.Facts)
             value=reference.label,
             limit="a file, bytes or a URL",
         )
+    if slot.integer and isinstance(reference, media.Generated | media.Uploaded):
+        whole_number(name, reference.id)
     if facts.kind is None:
         return []
     if facts.container not in slot.formats:
