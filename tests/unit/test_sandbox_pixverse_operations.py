@@ -1,0 +1,312 @@
+"""Every paid operation of PixVerse in the sandbox: its price, its answer, its file.
+
+The tables restate the contract; expected codes and credits are literals.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from sandbox_bodies import EXTEND, PATHS, SPEAK, TEXT
+from sandbox_support import Stage
+
+from motionkit.sandbox.media import probe
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with Stage() as made:
+        made.ask("/audio/verification", {"audio_media_id": "$sound"})
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("name", "credits_", "told", "kind"),
+    [
+        ("text", 45, set(), "text_to_video"),
+        ("img", 45, set(), "image_to_video"),
+        ("effect", 45, set(), "image_to_video"),
+        ("effect of two", 45, set(), "image_to_video"),
+        ("transition", 45, set(), "transition"),
+        ("multi", 10, {"credits"}, "multi_transition"),  # assumed
+        ("extend", 25, set(), "extend"),
+        ("lip sync", 12, set(), "lip_sync"),  # 2.5 s count as 3
+        ("say", 8, set(), "lip_sync"),  # 23 bytes start the second fifteen
+        ("fusion", 45, set(), "fusion"),
+        ("restyle", 20, {"credits"}, "restyle"),  # 1.5 s count as 2, here and below
+        ("swap", 10, {"credits"}, "swap"),  # assumed
+        ("sound", 4, set(), "sound_effect"),
+        ("mimic", 20, {"credit"}, "mimic"),
+        ("modify", 20, {"credit"}, "modify"),
+        ("upscale", 10, set(), "upscale"),
+        ("avatar", 10, set(), "avatar"),  # assumed
+        ("viral", 10, set(), "agent"),  # assumed
+        ("estate", 10, set(), "agent"),  # assumed
+        ("music", 68, set(), "agent"),  # 3 x 22.5
+        ("picture", 10, {"credits"}, "image_to_image"),  # assumed
+    ],
+)
+def test_a_good_request_is_accepted_at_its_price(
+    stage: Stage, name: str, credits_: int, told: set[str], kind: str
+) -> None:
+    path, body = PATHS[name]
+    before = int(stage.account()["charged"])
+    answer = stage.ask(path, body)
+    number = answer.pop("image_id" if name == "picture" else "video_id")
+    assert number > 2**53
+    assert set(answer) == told
+    assert set(answer.values()) <= {credits_}
+    job = stage.account()["jobs"][-1]
+    assert (job["id"], job["charge"], job["model"]) == (str(number), str(credits_), kind)
+    assert int(stage.account()["charged"]) == before + credits_
+
+
+BOTH = {"generate_audio_switch": True, "generate_multi_clip_switch": True}
+CLIPS: list[tuple[str, str, int, dict[str, bool], int]] = [
+    ("v6", "360p", 5, {}, 25),
+    ("v6", "540p", 1, {"generate_audio_switch": True}, 9),
+    ("v6", "720p", 5, {"generate_audio_switch": True}, 60),
+    ("v6", "1080p", 15, {}, 270),
+    ("v6", "1080p", 10, {"generate_audio_switch": True}, 230),
+    ("c1", "360p", 7, {}, 42),
+    ("c1", "540p", 5, {"generate_audio_switch": True}, 50),
+    ("c1", "720p", 10, {}, 100),
+    ("c1", "1080p", 15, {"generate_audio_switch": True}, 360),
+    ("v5.6", "360p", 5, {}, 35),
+    ("v5.6", "360p", 5, {"generate_audio_switch": True}, 80),
+    ("v5.6", "540p", 5, {"generate_audio_switch": True}, 90),
+    ("v5.6", "540p", 8, {"generate_audio_switch": True}, 115),
+    ("v5.6", "720p", 5, {}, 45),
+    ("v5.6", "720p", 5, {"generate_audio_switch": True}, 80),
+    ("v5.6", "720p", 10, {"generate_audio_switch": True}, 144),
+    ("v5.6", "1080p", 5, {"generate_audio_switch": True}, 150),
+    ("v5.6", "1080p", 8, {"generate_audio_switch": True}, 195),
+    ("v5.6", "540p", 10, {}, 77),
+    ("v5.5", "360p", 5, {}, 45),
+    ("v5.5", "540p", 8, {"generate_audio_switch": True}, 100),
+    ("v5.5", "720p", 10, {"generate_multi_clip_switch": True}, 162),
+    ("v5.5", "1080p", 8, BOTH, 280),
+    ("v5.5", "1080p", 5, {"generate_multi_clip_switch": True}, 150),
+    ("v5", "360p", 8, {}, 90),
+    ("v5", "720p", 5, {}, 60),
+    ("v5", "1080p", 8, {}, 240),
+    ("v4.5", "540p", 5, {}, 45),
+    ("v4.5", "720p", 8, {}, 120),
+    ("v4", "1080p", 5, {}, 120),
+    ("v3.5", "360p", 8, {}, 90),
+]
+
+
+@pytest.mark.parametrize(("model", "quality", "duration", "switches", "credits_"), CLIPS)
+def test_a_clip_costs_what_model_quality_length_and_sound_say(  # noqa: PLR0917 - a column each
+    stage: Stage,
+    model: str,
+    quality: str,
+    duration: int,
+    switches: dict[str, bool],
+    credits_: int,
+) -> None:
+    body = {**TEXT, "model": model, "quality": quality, "duration": duration, **switches}
+    stage.ask("/video/text/generate", body)
+    assert stage.account()["jobs"][-1]["charge"] == str(credits_)
+
+
+@pytest.mark.parametrize(
+    ("change", "credits_"),
+    [
+        ({"model": "v4.5", "motion_mode": "fast"}, 90),
+        ({"model": "v4", "motion_mode": "fast", "quality": "720p"}, 120),
+        ({"motion_mode": "normal", "negative_prompt": "rain", "seed": 2147483647}, 45),
+        ({"sound_effect_switch": True, "sound_effect_content": "rain"}, 55),  # assumed: + 5 x 2
+        ({"lip_sync_switch": True, **SPEAK}, 53),  # assumed: + 2 x 4
+        ({"lip_sync_tts_switch": True, **SPEAK}, 53),
+        ({"model": "v3.5", "style": "clay"}, 45),
+        ({"model": "v4", "camera_movement": "whip_pan"}, 45),
+        ({"model": "v5.5", "thinking_type": "auto"}, 45),
+        ({"model": "v6", "aspect_ratio": "21:9"}, 25),
+        ({"template_id": 377378608924544}, 45),
+        ({"prompt": "p" * 5000}, 45),
+    ],
+)
+def test_a_clip_takes_the_switches_that_its_model_has(
+    stage: Stage, change: dict[str, Any], credits_: int
+) -> None:
+    stage.ask("/video/text/generate", {**TEXT, **change})
+    assert stage.account()["jobs"][-1]["charge"] == str(credits_)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("transition", {"model": "c1", "generate_audio_switch": True, "duration": 3}),
+        ("extend", {"source_video_id": None, "video_media_id": "$clip"}),
+        ("extend", {"model": "v3.5", "style": "anime", "motion_mode": "fast"}),
+        ("say", {"lip_sync_tts_speaker_id": "auto"}),
+        ("fusion", {"prompt": "@dog runs to @old town"}),  # at the end no space is needed
+        (
+            "fusion",
+            {
+                "model": "v6",
+                "reference_mode": "omni",
+                "duration": 0,
+                "video_references": [{"video_media_id": "$clip"}],
+            },
+        ),
+        ("restyle", {"restyle_prompt": None, "restyle_id": 372000000000001}),
+        ("select", {"keyframe_id": None}),
+        ("select", {"keyframe_id": 0}),  # stands in an example
+        ("select", {"keyframe_id": 18}),
+        ("sound", {"sound_effect_content": None, "prompt": "rain"}),
+        ("sound", {"sound_effect_content": ""}),
+        ("modify", {"prompt": "@selection0 is swapped with @img0", "mask_ids": ["$mask"] * 3}),
+        ("modify", {"prompt": "restyled with @img0", "img_ids": ["$img", "$img2"]}),
+        ("modify", {"mask_urls": ["https://example.org/m.png"], "keyframe_ids": 1}),
+        ("avatar", {"audio_media_id": None, **SPEAK}),
+        ("viral", {"img_references": [{"img_url": "https://example.org/a.png"}]}),
+        ("estate", {"model": "pro", "mode": "ad_house_tour", "language_code": "auto"}),
+        ("estate", {"product_url": None, "img_references": [{"img_id": "$img"}] * 5}),
+        ("picture", {"template_id": 384268229671691, "img_ids": ["$img", "$img2"]}),
+    ],
+)
+def test_what_the_pages_leave_open_is_taken(
+    stage: Stage, name: str, change: dict[str, Any]
+) -> None:
+    path, body = PATHS[name]
+    stage.ask(path, {**body, **change})
+
+
+def test_a_sound_that_was_not_checked_makes_no_music_video() -> None:
+    with Stage(strict_ints=False) as stage:
+        path, body = PATHS["music"]
+        assert stage.refused(path, body) == 701020
+        quoted = {"audio_media_id": str(stage.ids["$sound"])}
+        assert stage.refused("/audio/verification", quoted) == 400013  # whatever the switch says
+        assert stage.refused("/audio/verification", {}) == 400011
+        assert stage.refused("/audio/verification", {"audio_media_id": "$clip"}) == 400017
+        assert stage.ask("/audio/verification", {"audio_media_id": "$sound"}) == {}
+        assert stage.refused(path, {**body, **quoted}) == 400013
+        stage.ask(path, body)
+
+
+def test_quoted_ids_pass_elsewhere_when_the_switch_is_off() -> None:
+    with Stage(strict_ints=False) as stage:
+        for name, field in [("img", "img_id"), ("extend", "source_video_id")]:
+            path, body = PATHS[name]
+            stage.ask(path, {**body, field: str(stage.fill(body[field]))})
+        path, body = PATHS["picture"]
+        stage.ask(path, {**body, "img_ids": [str(stage.ids["$img"])]})
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "size", "seconds", "sounds"),
+    [
+        ("text", {}, (640, 360), 5, False),
+        ("text", {"model": "v6", "duration": 2, "aspect_ratio": "2:3"}, (360, 540), 2, False),
+        (
+            "text",
+            {"model": "v6", "duration": 1, "generate_audio_switch": True},
+            (640, 360),
+            1,
+            True,
+        ),
+        ("img", {"model": "v6", "duration": 1, "quality": "540p"}, (540, 960), 1, False),
+        ("multi", {}, (360, 640), 4, False),
+        ("extend", {"duration": 2}, (640, 360), 2, False),
+        ("lip sync", {}, (68, 120), 1.5, True),
+        ("sound", {}, (68, 120), 1.5, True),
+        ("avatar", {"quality": "360p"}, (360, 640), 2.5, True),
+        ("modify", {"quality": "360p"}, (360, 636), 1.5, False),
+        ("upscale", {}, (136, 240), 1.5, False),
+    ],
+)
+def test_the_file_follows_the_request(  # noqa: PLR0917 - one argument a column
+    stage: Stage,
+    name: str,
+    change: dict[str, Any],
+    size: tuple[int, int],
+    seconds: float,
+    sounds: bool,
+) -> None:
+    path, body = PATHS[name]
+    number = stage.ask(path, {**body, **change})["video_id"]
+    assert stage.result(number)["url"] == ""
+    stage.sandbox.advance(200)
+    told = stage.result(number)
+    assert (told["status"], told["has_audio"]) == (1, sounds)
+    assert told["prompt"] == {**body, **change}.get("prompt", "")
+    film = requests.get(told["url"], timeout=5).content
+    clip = probe(io.BytesIO(film))
+    assert clip is not None
+    assert (clip.width, clip.height) == (told["outputWidth"], told["outputHeight"]) == size
+    assert (clip.has_audio, clip.codec) == (sounds, "h264")
+    assert clip.seconds == pytest.approx(seconds, abs=0.05)
+
+
+def test_masks_come_at_once_with_their_price_and_as_pictures(stage: Stage) -> None:
+    told = stage.ask(*PATHS["select"])
+    assert set(told) == {"keyframe_id", "keyframe_url", "credits", "mask_info"}
+    assert (told["keyframe_id"], told["credits"]) == (1, 2)
+    names = [(set(mask), mask["mask_name"]) for mask in told["mask_info"]]
+    keys = {"mask_id", "mask_name", "mask_url"}
+    assert names == [(keys, "person"), (keys, "object"), (keys, "background")]
+    job = stage.account()["jobs"][-1]
+    assert (job["model"], job["charge"], job["state"]) == ("swap_mask", "2", "succeeded")
+    for url in (told["keyframe_url"], *(mask["mask_url"] for mask in told["mask_info"])):
+        answer = requests.get(url, timeout=5)
+        clip = probe(io.BytesIO(answer.content))
+        assert clip is not None
+        assert (answer.headers["Content-Type"], clip.mime) == ("image/png", "image/png")
+        assert (clip.width, clip.height) == (68, 120)
+    assert isinstance(told["mask_info"][0]["mask_id"], str)
+    assert stage.get(f"/video/result/{job['id']}").json()["ErrCode"] == 500008
+
+
+def test_a_repeated_trace_id_buys_masks_once(stage: Stage) -> None:
+    path, body = PATHS["select"]
+    answers = [stage.post(path, "again", json=stage.fill(body)).json() for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert [job["trace_id"] for job in stage.account()["jobs"]].count("again") == 1
+
+
+def test_a_picture_has_a_result_path_of_its_own(stage: Stage) -> None:
+    number = stage.ask(*PATHS["picture"])["image_id"]
+    path = f"/image/result/{number}"
+    assert stage.get(path).json()["Resp"]["status"] == 5
+    stage.sandbox.advance(200)
+    told = stage.get(path).json()["Resp"]
+    assert {"image_id", "url", "status", "template_id", "credits", "customer_paths"} <= set(told)
+    assert (told["image_id"], told["status"], told["credits"]) == (number, 1, 10)
+    clip = probe(io.BytesIO(requests.get(told["url"], timeout=5).content))
+    assert clip is not None
+    assert clip.mime == "image/png"
+    assert (clip.width, clip.height) == (told["outputWidth"], told["outputHeight"])
+    assert stage.get(f"/video/result/{number}").json()["ErrCode"] == 500008
+    video = stage.get(f"/image/result/{stage.ids['$video']}")
+    assert (video.status_code, video.json()["ErrMsg"]) == (400, "invalid media")
+    source = {**EXTEND, "source_video_id": number}
+    assert stage.refused("/video/extend/generate", source) == 400017
+
+
+def test_slots_and_money_bound_every_operation() -> None:
+    with Stage() as stage:
+        stage.sandbox.add_account("pixverse", "rich", label="rich", balance=11, concurrency=1)
+        stage.ask(*PATHS["multi"])
+        path, body = PATHS["text"]
+        assert stage.refused(path, body) == 500044
+        stage.sandbox.advance(700)
+        assert stage.refused(path, body) == 500090
+        assert stage.refused(*PATHS["select"]) == 500090
+
+
+def test_usage_calls_every_operation_by_its_kind(stage: Stage) -> None:
+    now = stage.sandbox.ledger()["time"][:10]
+    span = {"start_time": f"{now} 00:00:00", "end_time": f"{now} 23:59:59"}
+    for name, kind in [("select", "swap_mask"), ("picture", "image_to_image")]:
+        stage.ask(*PATHS[name])
+        asked = {**span, "creation_type": [kind], "limit": 1}
+        found = stage.ask("/account/billing/usage-detail", asked)["items"]
+        assert [row["creation_type"] for row in found] == [kind]
