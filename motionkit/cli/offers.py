@@ -104,9 +104,17 @@ def _row(offer: Offer) -> tuple[Any, ...]:
     return (
         name if offer.evidence == "documented" else f"{name}\n({offer.evidence})",
         _joined(qualities) or "any",
-        "\n".join(_price(offer.price, qualities)),
+        "\n".join(_price(_asked(offer), qualities)),
         "?" if offer.expected_seconds is None else f"{offer.expected_seconds:.0f} s",
     )
+
+
+def _asked(offer: Offer) -> Price | None:
+    """Return a price without what a request to this offer cannot ask for."""
+    if offer.price is None:
+        return None
+    cells = [cell for cell in offer.price.cells if {*cell.when, cell.adds} <= {*offer.fields, None}]
+    return attrs.evolve(offer.price, cells=tuple(cells))
 
 
 def _joined(qualities: Sequence[str]) -> str:
