@@ -1,7 +1,8 @@
 """A local sandbox of the vendors' HTTP contracts: jobs, money, files and faults, no network.
 
 `Sandbox` serves every installed vendor app on one loopback port; `motionkit.sandbox.faults`
-explains how a fault is written. Needs the extra `motionkit[sandbox]`.
+explains how a fault is written, `motionkit.sandbox.hooks` delivers webhooks. Needs the extra
+`motionkit[sandbox]`.
 """
 
 from motionkit.sandbox.app import AppFactory, Route, SandboxApp

@@ -127,7 +127,10 @@ class Sandbox:
         self._call(self._world.faults.clear)
 
     def advance(self, seconds: float) -> None:
-        """Move vendor time forward by `seconds`; return when the webhooks due by then have left."""
+        """Move vendor time forward by `seconds`; return when the webhooks due by then have left.
+
+        Their receiver needs a thread or process of its own: the caller waits for its answers.
+        """
         self._call(partial(self._world.advance, seconds))
         if self._loop is not None:
             asyncio.run_coroutine_threadsafe(self._world.hooks.deliver(), self._loop).result()

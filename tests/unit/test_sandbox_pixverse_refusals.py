@@ -233,3 +233,9 @@ def test_masks_need_a_clip_in_h264_or_h265(stage: Stage) -> None:
     path, body = PATHS["select"]
     assert stage.refused(path, {**body, "video_media_id": number}) == 400017
     stage.ask("/video/upscale/generate", {"video_media_id": number})
+
+
+def test_masks_that_fail_moderation_are_refused_at_once(stage: Stage) -> None:
+    stage.sandbox.fault("moderate:submit")
+    assert stage.refused(*PATHS["select"]) == 500063
+    stage.ask(*PATHS["select"])

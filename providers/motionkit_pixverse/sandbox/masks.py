@@ -82,6 +82,8 @@ class Masks:
         require(0 <= keyframe <= clip.frames, "keyframe_id")
         self._studio.afford(call, prices.MASK)
         world = self._gate.world
+        if world.faults.take("moderate", call.phases, VENDOR):
+            raise Refusal(500063)  # there is no job whose status could tell it
         world.start(
             Job(
                 str(world.number()),
