@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
+import attrs
 import pytest
 
 from motionkit.errors import (
@@ -25,6 +28,7 @@ from motionkit.errors import (
 from motionkit.http import Answer
 from motionkit.model import Call, Doubt, Job, State, Submission, utcnow
 from motionkit.provider import Phase
+from motionkit.sandbox import Sandbox
 from motionkit_pixverse import _tables
 from motionkit_pixverse._wire import unwrap
 from motionkit_pixverse.adapter import PixVerse, Settings
@@ -136,19 +140,41 @@ def test_no_code_is_in_the_adapter_that_is_not_stated_here() -> None:
     assert set(_tables.STATUSES) == set(STATUSES)
 
 
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as made:
+        yield made
+
+
 @pytest.mark.parametrize("http_status", [200, 400, 500])
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_means_the_same_under_every_http_status(
-    monkeypatch: pytest.MonkeyPatch, code: int, http_status: int
+    sandbox: Sandbox, code: int, http_status: int
 ) -> None:
     kind, billed = CODES[code]
-    refusal = answer({"ErrCode": code, "ErrMsg": "told", "Resp": None}, http_status)
-    with pytest.raises(MotionKitError) as caught:
-        adapter(monkeypatch, refusal).submit(SUBMISSION, "trace")
+    told = sandbox.environment
+    settings = Settings(api_key=told["PIXVERSE_API_KEY"], base_url=told["PIXVERSE_BASE_URL"])
+    sandbox.fault(f"refuse:submit:code={code}:status={http_status}")
+    made = PixVerse("acme", settings, Once())
+    with closing(made), pytest.raises(MotionKitError) as caught:
+        made.submit(SUBMISSION, str(uuid.uuid4()))
     assert type(caught.value) is kind
     assert caught.value.billed is billed
     assert caught.value.code == str(code)
     assert caught.value.http_status == http_status
+    assert sandbox.ledger()["vendors"]["pixverse"]["accounts"]["default"]["jobs"] == []
+
+
+@pytest.mark.parametrize("http_status", [200, 400, 500])
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_means_the_same_in_an_upload_and_bought_nothing(
+    monkeypatch: pytest.MonkeyPatch, code: int, http_status: int
+) -> None:
+    body = {"err_code": code, "err_msg": "told", "resp": ""}
+    with pytest.raises(MotionKitError) as caught:
+        unwrap(answer(body, http_status), Phase.UPLOAD, CONTEXT)
+    assert type(caught.value) is CODES[code][0]
+    assert caught.value.billed is NO
 
 
 @pytest.mark.parametrize(
@@ -218,6 +244,63 @@ def test_every_status_number_means_its_state(monkeypatch: pytest.MonkeyPatch, nu
     assert status.billed is billed
     assert status.word == str(number)
     assert status.doubt is None
+
+
+def test_a_picture_is_asked_for_where_pictures_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"image_id": 371819823766891, "status": 1, "url": "https://media.example/a.png"}
+    made = adapter(monkeypatch)
+    paths: list[str] = []
+
+    def send(call: Call, **_: Any) -> Answer:
+        paths.append(call.path)
+        return answer({"ErrCode": 0, "ErrMsg": "Success", "Resp": content | {"credits": 5}})
+
+    monkeypatch.setattr(made._http, "send", send)
+    picture = attrs.evolve(job(made), id="371819823766891", operation="image_template")
+    result = made.result(picture)
+    assert paths == ["/openapi/v2/image/result/371819823766891"]
+    assert (result.outputs[0].kind, result.outputs[0].content_type) == ("image", None)
+    assert result.cost is not None
+    assert result.cost.amount == 5
+
+
+MASKS = {
+    "keyframe_id": 1,
+    "keyframe_url": "https://media.example/k.png",
+    "credits": 2,
+    "mask_info": [
+        {"mask_id": "0", "mask_name": "person", "mask_url": "https://media.example/p.png"},
+        {"mask_id": "1", "mask_name": "object", "mask_url": "https://media.example/o.png"},
+    ],
+}
+
+
+def test_masks_come_with_the_submit_and_are_kept_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = adapter(monkeypatch, answer({"ErrCode": 0, "ErrMsg": "success", "Resp": MASKS}))
+    bought = made.submit(attrs.evolve(SUBMISSION, operation="mask_selection"), "trace-1")
+    assert bought.id == "mask_selection-trace-1"
+    assert bought.data == {"answer": MASKS}
+    result = made.result(Job.from_json(bought.to_json()))  # which asks nobody
+    assert [(one.label, one.id, one.kind) for one in result.outputs] == [
+        ("person", "0", "image"),
+        ("object", "1", "image"),
+        ("keyframe", "1", "image"),
+    ]
+    assert result.cost is not None
+    assert result.cost.amount == 2
+
+
+@pytest.mark.parametrize(
+    "content", [{"credits": 2}, {"credits": 2, "mask_info": 5}, {"mask_info": [{"mask_url": ""}]}]
+)
+def test_masks_that_cannot_be_read_were_paid_for_and_are_kept(
+    monkeypatch: pytest.MonkeyPatch, content: dict[str, Any]
+) -> None:
+    made = adapter(monkeypatch, answer({"ErrCode": 0, "ErrMsg": "success", "Resp": content}))
+    bought = made.submit(attrs.evolve(SUBMISSION, operation="mask_selection"), "trace-1")
+    status = made.poll(bought)
+    assert (status.state, status.doubt) == (State.UNKNOWN, Doubt.NO_OUTPUT)
+    assert status.raw == content
 
 
 @pytest.mark.parametrize("number", [0, 2, 3, 4, 9, 10, 77, None, "done", 1.5])
