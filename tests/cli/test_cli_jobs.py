@@ -316,20 +316,6 @@ def test_providers_tells_which_keys_are_there_and_never_the_key(
     assert "set PIXVERSE_API_KEY" in cli("providers").out
 
 
-def test_offers_tells_price_source_day_and_limits(cli: Cli) -> None:
-    rows = cli("offers", "--operation", "mimic", "--json").data
-    (row,) = [row for row in rows if row["provider"] == "pixverse"]
-    shown = cli("offers").out
-
-    assert row["qualities"] == ["360p", "540p", "720p"]
-    assert row["price"]["basis"] == "listed"
-    assert row["price"]["source"].startswith("https://")
-    assert row["limits"]["video"]["max_seconds"] == 30
-    assert "540p 10 credits a second" in shown
-    assert "listed, read 20" in shown
-    assert cli("offers", "--operation", "juggle").out.count("\n") <= 1
-
-
 def test_the_journal_of_a_purchase_ends_delivered(
     cli: Cli, account: Account, media: list[str], tmp_path: Path
 ) -> None:
