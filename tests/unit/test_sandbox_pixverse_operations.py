@@ -65,53 +65,84 @@ def test_a_good_request_is_accepted_at_its_price(
     assert int(stage.account()["charged"]) == before + credits_
 
 
-BOTH = {"generate_audio_switch": True, "generate_multi_clip_switch": True}
-CLIPS: list[tuple[str, str, int, dict[str, bool], int]] = [
-    ("v6", "360p", 5, {}, 25),
-    ("v6", "540p", 1, {"generate_audio_switch": True}, 9),
-    ("v6", "720p", 5, {"generate_audio_switch": True}, 60),
-    ("v6", "1080p", 15, {}, 270),
-    ("v6", "1080p", 10, {"generate_audio_switch": True}, 230),
-    ("c1", "360p", 7, {}, 42),
-    ("c1", "540p", 5, {"generate_audio_switch": True}, 50),
-    ("c1", "720p", 10, {}, 100),
-    ("c1", "1080p", 15, {"generate_audio_switch": True}, 360),
-    ("v5.6", "360p", 5, {}, 35),
-    ("v5.6", "360p", 5, {"generate_audio_switch": True}, 80),
-    ("v5.6", "540p", 5, {"generate_audio_switch": True}, 90),
-    ("v5.6", "540p", 8, {"generate_audio_switch": True}, 115),
-    ("v5.6", "720p", 5, {}, 45),
-    ("v5.6", "720p", 5, {"generate_audio_switch": True}, 80),
-    ("v5.6", "720p", 10, {"generate_audio_switch": True}, 144),
-    ("v5.6", "1080p", 5, {"generate_audio_switch": True}, 150),
-    ("v5.6", "1080p", 8, {"generate_audio_switch": True}, 195),
-    ("v5.6", "540p", 10, {}, 77),
-    ("v5.5", "360p", 5, {}, 45),
-    ("v5.5", "540p", 8, {"generate_audio_switch": True}, 100),
-    ("v5.5", "720p", 10, {"generate_multi_clip_switch": True}, 162),
-    ("v5.5", "1080p", 8, BOTH, 280),
-    ("v5.5", "1080p", 5, {"generate_multi_clip_switch": True}, 150),
-    ("v5", "360p", 8, {}, 90),
-    ("v5", "720p", 5, {}, 60),
-    ("v5", "1080p", 8, {}, 240),
-    ("v4.5", "540p", 5, {}, 45),
-    ("v4.5", "720p", 8, {}, 120),
-    ("v4", "1080p", 5, {}, 120),
-    ("v3.5", "360p", 8, {}, 90),
+SILENT: dict[str, Any] = {}
+AUDIO = {"generate_audio_switch": True}
+CLIPS_OF = {"generate_multi_clip_switch": True}
+FAST = {"motion_mode": "fast"}
+# Credits for 360p, 540p, 720p, 1080p; None is not sold.
+PRICES: list[tuple[str, int, dict[str, Any], tuple[int | None, ...]]] = [
+    ("v6", 1, SILENT, (5, 7, 9, 18)),
+    ("v6", 5, AUDIO, (35, 45, 60, 115)),
+    ("v6", 15, SILENT, (75, 105, 135, 270)),
+    ("v6", 5, CLIPS_OF, (25, 35, 45, 90)),  # no surcharge is published
+    ("c1", 5, SILENT, (30, 40, 50, 95)),
+    ("c1", 10, AUDIO, (80, 100, 130, 240)),
+    ("v5.6", 5, SILENT, (35, 35, 45, 75)),
+    ("v5.6", 5, AUDIO, (80, 90, 80, 150)),
+    ("v5.6", 8, SILENT, (70, 70, 90, 150)),
+    ("v5.6", 8, AUDIO, (115, 115, 135, 195)),
+    ("v5.6", 10, SILENT, (77, 77, 99, None)),
+    ("v5.6", 10, AUDIO, (122, 122, 144, None)),
+    ("v5.5", 5, SILENT, (45, 45, 60, 120)),
+    ("v5.5", 5, AUDIO, (55, 55, 70, 130)),
+    ("v5.5", 5, CLIPS_OF, (75, 75, 90, 150)),
+    ("v5.5", 5, {**CLIPS_OF, **AUDIO}, (85, 85, 100, 160)),
+    ("v5.5", 8, SILENT, (90, 90, 120, 240)),
+    ("v5.5", 8, AUDIO, (100, 100, 130, 250)),
+    ("v5.5", 8, CLIPS_OF, (120, 120, 150, 270)),
+    ("v5.5", 8, {**CLIPS_OF, **AUDIO}, (130, 130, 160, 280)),
+    ("v5.5", 10, SILENT, (99, 99, 132, None)),
+    ("v5.5", 10, AUDIO, (109, 109, 142, None)),
+    ("v5.5", 10, CLIPS_OF, (129, 129, 162, None)),
+    ("v5.5", 10, {**CLIPS_OF, **AUDIO}, (139, 139, 172, None)),
+    ("v5", 5, SILENT, (45, 45, 60, 120)),
+    ("v5", 8, SILENT, (90, 90, 120, 240)),
+    *(
+        (model, *row)
+        for model in ("v4.5", "v4", "v3.5")
+        for row in (
+            (5, SILENT, (45, 45, 60, 120)),
+            (5, FAST, (90, 90, 120, None)),
+            (8, SILENT, (90, 90, 120, None)),
+            (8, FAST, (None, None, None, None)),
+        )
+    ),
 ]
 
 
-@pytest.mark.parametrize(("model", "quality", "duration", "switches", "credits_"), CLIPS)
-def test_a_clip_costs_what_model_quality_length_and_sound_say(  # noqa: PLR0917 - a column each
+@pytest.mark.parametrize(("model", "duration", "switches", "row"), PRICES)
+def test_a_clip_costs_what_model_quality_length_and_sound_say(
     stage: Stage,
     model: str,
-    quality: str,
     duration: int,
     switches: dict[str, bool],
-    credits_: int,
+    row: tuple[int | None, ...],
 ) -> None:
-    body = {**TEXT, "model": model, "quality": quality, "duration": duration, **switches}
-    stage.ask("/video/text/generate", body)
+    path, body = PATHS["text"]
+    body = {**body, "model": model, "duration": duration, **switches}
+    for quality, credits_ in zip(("360p", "540p", "720p", "1080p"), row, strict=True):
+        if credits_ is None:
+            assert stage.refused(path, {**body, "quality": quality}) == 400017
+        else:
+            stage.ask(path, {**body, "quality": quality})
+            assert stage.account()["jobs"][-1]["charge"] == str(credits_)
+
+
+@pytest.mark.parametrize(
+    ("name", "quality", "credits_"),
+    [
+        ("mimic", "360p", 18),
+        ("mimic", "720p", 24),
+        ("modify", "360p", 16),
+        ("modify", "720p", 24),
+        ("music", "720p", 45),
+    ],
+)
+def test_a_started_second_costs_what_its_quality_says(
+    stage: Stage, name: str, quality: str, credits_: int
+) -> None:
+    path, body = PATHS[name]
+    stage.ask(path, {**body, "quality": quality})
     assert stage.account()["jobs"][-1]["charge"] == str(credits_)
 
 
