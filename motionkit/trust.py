@@ -154,26 +154,35 @@ def _account(
     hints = get_type_hints(settings)
     key_name, origin_name = documented(provider)
     for name, given in said.items():
-        dotted = (spot / name).dotted
         if name == "api_key":
             yield from _key(given, spot / name, (key_name, origin_name))
         elif name == "provider" or name not in hints:
             continue  # an unknown key is refused in reading
-        elif not isinstance(given, str):
-            if not _holds_no_address(hints[name]):
-                yield Finding(dotted, "is more than a limit or a choice", _as_json(given))
-        elif _holds_no_address(hints[name]):
-            foreign = [one for one in variables(given) if one not in {key_name, origin_name}]
-            if foreign:
-                yield Finding(dotted, _reads(foreign, (key_name, origin_name)), given)
-        elif given != f"${{{origin_name}}}" and not _on_this_machine(given):
-            foreign = [one for one in variables(given) if one != origin_name]
-            does = (
-                _reads(foreign, (origin_name,))
-                if foreign
-                else "sends the account's key and media to an address that is not this machine"
-            )
-            yield Finding(dotted, does, redact_urls(given))
+        elif name.endswith("_secret"):
+            if given != f"${{{provider.upper()}_{name.upper()}}}":
+                yield Finding((spot / name).dotted, "decides whose messages are believed", MASK)
+        elif isinstance(given, str):
+            yield from _text(given, spot / name, (key_name, origin_name), hints[name])
+        elif not _holds_no_address(hints[name]):
+            does = "is more than a limit or a choice"
+            yield Finding((spot / name).dotted, does, _as_json(given))
+
+
+def _text(given: str, spot: Spot, names: tuple[str, str], hint: Any) -> Iterator[Finding]:
+    origin_name = names[1]
+    if _holds_no_address(hint):
+        foreign = [one for one in variables(given) if one not in names]
+        if foreign:
+            yield Finding(spot.dotted, _reads(foreign, names), given)
+    elif given != f"${{{origin_name}}}" and not _on_this_machine(given):
+        foreign = [one for one in variables(given) if one != origin_name]
+        does = (
+            "sends the account's key and media to an address that is not this machine"
+            if spot.dotted.endswith("url")
+            else "is more than a limit or a choice"
+        )
+        does = _reads(foreign, (origin_name,)) if foreign else does
+        yield Finding(spot.dotted, does, redact_urls(given))
 
 
 def _key(given: Any, spot: Spot, names: tuple[str, str]) -> Iterator[Finding]:

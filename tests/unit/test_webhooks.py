@@ -253,3 +253,29 @@ def test_the_secret_shows_nowhere(vendor: Sandbox, client: Client) -> None:
     settings = client.config.account("pixverse").settings
     assert SECRET not in repr(settings)
     assert SECRET not in str(attrs.asdict(settings))
+
+
+@pytest.mark.parametrize(
+    ("line", "does"),
+    [
+        ('webhook_secret = "chosen-by-the-project"', "decides whose messages are believed"),
+        ('webhook_secret = "${HOME}"', "decides whose messages are believed"),
+        ('webhook_id = "hook-1"', "is more than a limit or a choice"),
+        ('webhook_secret = "${PIXVERSE_WEBHOOK_SECRET}"', None),
+        ("webhook_window = 60", None),
+    ],
+)
+def test_a_project_does_not_decide_whose_webhooks_are_believed(
+    home: Path, monkeypatch: pytest.MonkeyPatch, line: str, does: str | None
+) -> None:
+    monkeypatch.setenv("PIXVERSE_API_KEY", KEY)
+    monkeypatch.setenv("PIXVERSE_WEBHOOK_SECRET", SECRET)
+    (home / "motionkit.toml").write_text(
+        f'[accounts.pixverse]\napi_key = "${{PIXVERSE_API_KEY}}"\n{line}\n'
+    )
+    if does is None:
+        Client().close()
+        return
+    with pytest.raises(ConfigError, match=does) as caught:
+        Client()
+    assert "chosen-by-the-project" not in str(caught.value)
