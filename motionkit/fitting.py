@@ -158,7 +158,8 @@ _LONGEST_SHOWN = 60
 
 def _doubts(offer: Offer) -> Iterator[str]:
     if offer.evidence == "observed":
-        yield f"{offer.model} is not in the vendor's documentation: others were seen to use it"
+        told = f"{offer.operation} with {offer.model}"
+        yield f"{told} is not in the vendor's documentation: others were seen to use it"
     if offer.evidence == "inferred":
         yield f"the names of {offer.model}'s fields are inferred; its page has them: {offer.source}"
 
