@@ -194,9 +194,11 @@ class Client:
             NotReady: It still runs.
             JobFailed, ContentBlocked, JobGone: It ended without a result.
         """
-        provider = self._provider_of(job)
+        status = self._noticed(job)
+        if status is None:
+            return self._asked(job)
         with _about(job):
-            return self._with_cost(retry.read(lambda: provider.result(job)))
+            return self._with_cost(status.need_result(job))
 
     def wait(
         self, job: Job, *, timeout: Seconds | None = None, watch: Watcher | None = None
@@ -231,7 +233,7 @@ class Client:
                 if watch is not None:
                     watch(job, status)
                 if status.state is State.SUCCEEDED:
-                    return self._with_cost(status.result) if status.result else self.result(job)
+                    return self._with_cost(status.result) if status.result else self._asked(job)
                 if status.state.terminal:
                     raise status.error(job)
                 now = self._clock()
@@ -309,7 +311,7 @@ class Client:
                 result.outputs[output].url,
                 Path(path),
                 overwrite=overwrite,
-                refresh=lambda: self.result(job).outputs[output].url,
+                refresh=lambda: self._asked(job).outputs[output].url,
                 origin=self.account(job.account).url(Call("GET", "/")),
             )
         except DownloadFailed as error:
@@ -420,6 +422,12 @@ class Client:
         with _about(job):
             status = ask(provider)
         return self._seen(job, status)
+
+    def _asked(self, job: Job) -> Result:
+        """Return what the vendor says now that a job gave, fresh addresses included."""
+        provider = self._provider_of(job)
+        with _about(job):
+            return self._with_cost(retry.read(lambda: provider.result(job)))
 
     def _noticed(self, job: Job) -> Status | None:
         """Return how a job ended, where its vendor has said so of its own accord."""

@@ -19,7 +19,7 @@ from motionkit.client import Client
 from motionkit.download import check_target
 from motionkit.errors import InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.ledger import Entry
-from motionkit.model import Job, KeyState
+from motionkit.model import Job, KeyState, State
 
 
 @attrs.frozen
@@ -192,8 +192,9 @@ def _deliver_finished(
         if entry.job is None:
             waiting.append(entry)
             continue
+        known = isinstance(entry.state, State) and entry.state.terminal
         try:
-            ended = client.poll(entry.job).state.terminal
+            ended = known or client.poll(entry.job).state.terminal
         except MotionKitError:
             ended = False  # the wait that follows repeats it and reports
         if ended:

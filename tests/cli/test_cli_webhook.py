@@ -68,6 +68,20 @@ def test_a_job_that_ended_by_webhook_is_fetched_without_a_poll(
     assert (delivery["state"], delivery["attempts"][0]["answer"]) == ("delivered", "ok")
 
 
+def test_resume_polls_none_of_the_jobs_that_ended_by_webhook(
+    cli: Cli, configured: Account, media: list[str]
+) -> None:
+    with receiver(configured):
+        for key in ("order-17", "order-18"):
+            assert cli("submit", "mimic", *media, "--key", key).code == 0
+        configured.finish_jobs()
+        told = cli("resume", "--json")
+
+    assert told.code == 0
+    assert {row["key"] for row in told.data} == {"order-17", "order-18"}
+    assert configured.ledger["polls"] == 0
+
+
 def deliveries(account: Account) -> list[dict[str, object]]:
     told = account.sandbox.webhooks()["deliveries"]
     return [one for one in told if one["webhook"] == account.label]

@@ -75,6 +75,20 @@ def test_a_job_that_ended_by_webhook_is_not_polled(vendor: Sandbox, client: Clie
     assert client.jobs.get("order-17").state is mk.State.SUCCEEDED
 
 
+def test_an_address_that_no_longer_holds_is_asked_for_anew(
+    vendor: Sandbox, client: Client, tmp_path: Path
+) -> None:
+    job = buy(client)
+    vendor.advance(3600)
+    gone = f"{vendor.url}/media/openapi%2Fgone.mp4"
+    client.parse_webhook("pixverse", *signed(news(job, url=gone)))
+
+    assert client.result(job).url == gone
+    assert polls(vendor) == 0
+    assert client.download(client.result(job), tmp_path / "out.mp4").stat().st_size > 1000
+    assert polls(vendor) == 1
+
+
 def test_a_webhook_and_a_poll_give_the_same_status(vendor: Sandbox, client: Client) -> None:
     job = buy(client)
     vendor.advance(3600)
