@@ -18,13 +18,12 @@ from motionkit.cli.show import Screen
 from motionkit.cli.words import short
 from motionkit.client import Client
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError, SignatureError
+from motionkit.signed import MAX_BODY
 from motionkit.webhooks import Delivery
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-LARGEST_BODY = 64 * 1024
-"""Bytes; a webhook has some two hundred."""
 _PATIENCE = 30.0
 """Seconds for a body to arrive."""
 _GRACE = 5.0
@@ -127,7 +126,7 @@ class _Receiver:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        application = web.Application(client_max_size=LARGEST_BODY)
+        application = web.Application(client_max_size=MAX_BODY)
 
         async def take(request: web.Request) -> web.Response:
             try:

@@ -19,6 +19,7 @@ from urllib.parse import quote, quote_plus
 
 import attrs
 
+from motionkit import signed
 from motionkit.answer import Answer
 from motionkit.errors import ConfigError, ProtocolError, SignatureError
 from motionkit.model import State
@@ -32,8 +33,6 @@ VENDOR = "pixverse"
 
 ACKNOWLEDGEMENT = b"ok"
 """These two bytes under HTTP 200, and nothing else; anything else is delivered again."""
-MAX_BODY = 64 * 1024
-"""Bytes; a real body has some two hundred."""
 REPLAY_WINDOW = 6 * 3600.0
 """Seconds that a delivery may be old: the eighth and last retry comes 5 h 21 min after the first,
 and no page says that it is signed anew."""
@@ -131,7 +130,10 @@ def read(
             **context,
         )
     try:
+        signed.check_size(body)
         pairs = _verified(headers, body, key, window, now)
+    except SignatureError as error:
+        raise error.fill(**context) from None
     except ValueError as error:
         raise SignatureError(f"{context['account']}: webhook refused: {error}", **context) from None
     job_id = pairs.get("id", "")
@@ -157,13 +159,10 @@ def _verified(
     now: Callable[[], float],
 ) -> Mapping[str, str]:
     """Return the body's pairs as text; raise ValueError for whatever does not prove itself."""
-    if len(body) > MAX_BODY:
-        raise ValueError(f"the body has more than {MAX_BODY} bytes")
     stamp, nonce, signature = (_header(headers, name) for name in (_STAMP, _NONCE, _SIGNATURE))
     pairs = _pairs(body)
-    given = signature.encode()
     # Compared with every reading, so that the time taken tells nothing.
-    same = [hmac.compare_digest(given, one) for one in _signatures(pairs, stamp, nonce, key)]
+    same = [signed.same(signature, one) for one in _signatures(pairs, stamp, nonce, key)]
     if not any(same):
         raise ValueError("the signature is not the vendor's")
     if len(stamp) > _STAMP_DIGITS or not stamp.isdecimal():
