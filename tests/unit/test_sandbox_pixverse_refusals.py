@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import av
 import pytest
 from sandbox_bodies import PATHS, REFERENCES, SPEAK, STEPS
-from sandbox_support import Stage
+from sandbox_support import CLIP, Client, Stage
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +239,99 @@ def test_masks_that_fail_moderation_are_refused_at_once(stage: Stage) -> None:
     stage.sandbox.fault("moderate:submit")
     assert stage.refused(*PATHS["select"]) == 500063
     stage.ask(*PATHS["select"])
+
+
+def test_what_belongs_to_another_account_is_out_of_reach(stage: Stage) -> None:
+    voice = stage.ask("/video/tts_speaker", {"name": "Me", "audio_media_id": "$sound"})
+    stage.ids["$voice"] = voice["speaker_id"]
+    stage.sandbox.add_account("pixverse", "other", balance=1000)
+    asked = [
+        ("img", {}, 400032),
+        ("upscale", {}, 500008),
+        ("extend", {}, 500008),
+        ("avatar", {}, 500008),
+        ("avatar", {"audio_media_id": None, **SPEAK, "lip_sync_tts_speaker_id": "$voice"}, 400017),
+    ]
+    with Client(stage.sandbox, "other") as other:
+        for name, change, code in asked:
+            path, body = PATHS[name]
+            told = other.post(path, json=stage.fill({**body, **change})).json()
+            assert (name, told["ErrCode"]) == (name, code)
+        clip = other.upload("file", CLIP).json()["Resp"]["media_id"]
+        body = {"video_media_id": clip, "prompt": "red", "mask_ids": ["$mask"], "quality": "540p"}
+        told = other.post("/video/modify/generate", json=stage.fill(body)).json()
+        assert told["ErrCode"] == 500008
+
+
+def references(count: int) -> dict[str, Any]:
+    names = [f"r{number}" for number in range(count)]
+    rows = [{"type": "subject", "img_id": "$img", "ref_name": name} for name in names]
+    return {"prompt": " ".join(f"@{name}" for name in names), "image_references": rows}
+
+
+HERO = {"img_id": "$img"}
+PAGE = {"product_url": None}
+WIDE = {"model": "v6", "reference_mode": "omni"}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "most", "make"),
+    [
+        ("fusion", {"model": "v4.5"}, 3, references),
+        ("fusion", {"model": "v5"}, 3, references),
+        ("fusion", {"model": "v5.5"}, 7, references),
+        ("fusion", {"model": "v5.6"}, 7, references),
+        ("fusion", {"model": "c1"}, 7, references),
+        ("fusion", {"model": "v6"}, 7, references),
+        ("fusion", WIDE, 10, references),
+        ("estate", {**PAGE, "model": "fast"}, 20, lambda n: {"img_references": [HERO] * n}),
+        ("estate", {**PAGE, "model": "pro"}, 60, lambda n: {"img_references": [HERO] * n}),
+        ("viral", {}, 5, lambda n: {"img_references": [HERO] * n}),
+        ("say", {}, 200, lambda n: {"lip_sync_tts_content": "s" * n}),
+        ("modify", {}, 3, lambda n: {"mask_ids": ["$mask"] * n}),
+        ("multi", {}, 7, lambda n: {"multi_transition": [{**HERO, "duration": 1}] * n}),
+    ],
+)
+def test_as_much_as_is_allowed_passes_and_one_more_does_not(
+    stage: Stage,
+    name: str,
+    change: dict[str, Any],
+    most: int,
+    make: Callable[[int], dict[str, Any]],
+) -> None:
+    path, body = PATHS[name]
+    stage.ask(path, {**body, **change, **make(most)})
+    assert stage.refused(path, {**body, **change, **make(most + 1)}) == 400017
+
+
+CAMERAS = (
+    *("horizontal_left", "horizontal_right", "vertical_up", "vertical_down", "zoom_in"),
+    *("zoom_out", "auto_camera", "crane_up", "quickly_zoom_in", "quickly_zoom_out"),
+    *("smooth_zoom_in", "camera_rotation", "robo_arm", "super_dolly_out", "whip_pan"),
+    *("hitchcock", "left_follow", "right_follow", "pan_left", "pan_right", "fix_bg"),
+)
+
+
+@pytest.mark.parametrize(
+    ("field", "models", "words"),
+    [
+        ("camera_movement", ("v4", "v4.5"), CAMERAS),
+        ("style", ("v3.5",), ("anime", "3d_animation", "clay", "comic", "cyberpunk")),
+        ("thinking_type", ("v5.5", "v6"), ("enabled", "disabled", "auto")),
+        ("generate_audio_switch", ("v5.5", "v5.6", "v6", "c1"), (True,)),
+        ("generate_multi_clip_switch", ("v5.5", "v6"), (True,)),
+        ("sound_effect_switch", ("v3.5", "v4", "v4.5", "v5"), (True,)),
+        ("motion_mode", ("v3.5", "v4", "v4.5"), ("fast",)),
+    ],
+)
+def test_a_switch_is_for_its_models_alone(
+    stage: Stage, field: str, models: tuple[str, ...], words: tuple[object, ...]
+) -> None:
+    path, body = PATHS["text"]
+    for model in ("v3.5", "v4", "v4.5", "v5", "v5.5", "v5.6", "v6", "c1"):
+        for word in words if model in models else words[:1]:
+            asked = {**body, "model": model, field: word}
+            if model in models:
+                stage.ask(path, asked)
+            else:
+                assert stage.refused(path, asked) == 400017
