@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from cli_support import Account, Cli
+
+from motionkit.sandbox import Sandbox
 
 
 def test_without_a_name_it_says_which_lists_there_are(cli: Cli, account: Account) -> None:
@@ -29,8 +33,17 @@ def test_a_list_is_a_table_or_objects_with_what_the_vendor_said(cli: Cli, accoun
     assert account.ledger["calls"] == {"list": 2}
 
 
-def test_charges_are_those_since_an_age(cli: Cli, account: Account, media: list[str]) -> None:
-    cli("mimic", *media)
+@pytest.fixture
+def punctual(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A sandbox whose clock is not days ahead: charges are asked for up to tomorrow."""
+    with Sandbox(speed=20, job_seconds=1) as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        yield
+
+
+def test_charges_are_those_since_an_age(cli: Cli, punctual: None, media: list[str]) -> None:
+    assert cli("mimic", *media, "--via", "pixverse").code == 0
     (row,) = cli("list", "pixverse", "charges", "--since", "7d", "--json").data
     assert (row["what"], row["credits"], row["status"]) == ("mimic", "40", "consume")
     refunds = cli("list", "pixverse", "charges", "--where", "status=refund")
