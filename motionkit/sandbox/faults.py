@@ -80,6 +80,7 @@ KINDS: Mapping[str, Kind] = {
     "moderate": Kind(("upload", "submit"), {"message": Parameter(str)}),
     "fail": Kind(("submit",), {"message": Parameter(str)}),
     "stuck": Kind(("submit",)),
+    "cost": Kind(("submit",), {"usd": Parameter(float, 1.0)}),
     "twin": Kind(("submit",)),
     "dedupe": Kind(
         ("submit",),
