@@ -16,10 +16,10 @@ from motionkit.sandbox.clock import stamp
 from motionkit.sandbox.files import StoredFile
 from motionkit.sandbox.ledger import money
 from motionkit.sandbox.media import Clip, result_size, result_video
-from motionkit.sandbox.wire import elsewhere
+from motionkit.sandbox.wire import SPOILED, elsewhere
 from motionkit_segmind.sandbox.assets import Asset
 from motionkit_segmind.sandbox.checks import check, noticed
-from motionkit_segmind.sandbox.gate import VENDOR, Call, Gate, Refusal
+from motionkit_segmind.sandbox.gate import RESET_HEADER, VENDOR, Call, Gate, Refusal
 from motionkit_segmind.sandbox.models import MODELS, Model
 
 _SIGMA = 6.0
@@ -64,7 +64,9 @@ class Inference:
 
     async def _wait(self, call: Call) -> web.StreamResponse:
         """Answer with the film itself; what it cost stands in the headers."""
-        job = await self._accept(call)
+        job = await self._accept(call, sync=True)
+        if SPOILED.get():
+            return web.Response()
         world = self._gate.world
         if not await world.finished(job):
             raise Refusal(504, "Gateway Timeout")
@@ -75,14 +77,16 @@ class Inference:
             "x-cost": money(job.charged),
             "x-remaining-credits": money(job.account.balance),
             "x-generation-time": f"{job.lasts or 0:.2f}",
-            "x-seed-value": "0",
+            "x-seed-value": str(job.body.get("seed") or 0),
             "x-request-id": job.id,
-            "x-rate-limit-reset-at-utc": stamp(world.clock.now() + 60),
+            RESET_HEADER: stamp((call.account.recent or [world.clock.now()])[0] + 60),
         }
         film = await output.file.content()
+        if job.body.get("base64"):  # how the page's switch shapes the answer is our reading
+            return web.Response(text=base64.b64encode(film).decode(), headers=headers)
         return web.Response(body=film, content_type="video/mp4", headers=headers)
 
-    async def _accept(self, call: Call) -> Job:
+    async def _accept(self, call: Call, *, sync: bool = False) -> Job:
         """Check in the order of contract section 12 and enter the job."""
         slug = call.request.match_info["slug"]
         model = MODELS.get(slug)
@@ -100,6 +104,7 @@ class Inference:
         self._afford(call, price)
         self._gate.limit(account)
         job = self._job(call, slug, fields, price)
+        job.details["sync"] = sync
         if not job.error:
             job.details["output"] = self._output(job, model, assets)
         self._gate.world.start(job)
