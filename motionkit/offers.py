@@ -109,7 +109,7 @@ class Offer:
         fields: Neutral field to vendor field, of what can be expressed.
         fixed: Vendor fields that are always sent.
         defaults: Neutral values used when the request leaves them out.
-        required: Neutral fields that the vendor cannot do without.
+        required: Neutral fields and media arguments that the vendor cannot do without.
         allowed: Neutral field to the values that the vendor takes.
         ranges: Neutral field to its smallest and largest value.
         lengths: Neutral text field to its most characters.
@@ -159,7 +159,8 @@ def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
     """Read offers from TOML text.
 
     What several rows share stands once, under ``[slot.NAME]`` or ``[price.NAME]``; a row says the
-    name: ``price = "NAME"``, ``media = { image = "NAME" }``.
+    name: ``price = "NAME"``, ``media = { image = "NAME" }``. Where it shares all but a few keys, it
+    says these too: ``price = { like = "NAME", cells = [...] }``.
 
     Args:
         text: TOML with ``[[offer]]`` tables.
@@ -178,20 +179,24 @@ def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
             raise ConfigError(f"{name}: {next(iter(data))!r} is neither offer, slot nor price")
         for place, row in enumerate(rows):
             where = f"{name}: offer {place} ({row.get('operation')} {row.get('model')})"
-            if isinstance(row.get("price"), str):
+            if "price" in row:
                 row["price"] = _shared(prices, row["price"], f"{where}: price")
             for argument, slot in row.get("media", {}).items():
-                if isinstance(slot, str):
-                    row["media"][argument] = _shared(slots, slot, f"{where}: media.{argument}")
+                row["media"][argument] = _shared(slots, slot, f"{where}: media.{argument}")
         return codec.structure(rows, tuple[Offer, ...])
     except (tomllib.TOMLDecodeError, InvalidRequest) as error:
         raise ConfigError(f"{name}: {error}") from error
 
 
-def _shared(tables: Mapping[str, Any], wanted: str, where: str) -> Any:
+def _shared(tables: Mapping[str, Any], said: Any, where: str) -> Any:
+    """Return a table as a row says it: by name, by name and with keys of its own, or whole."""
+    own = said if isinstance(said, Mapping) else {"like": said}
+    if "like" not in own:
+        return said
+    wanted = own["like"]
     if wanted not in tables:
         raise ConfigError(f"{where} {wanted!r} is not in the file; it has {', '.join(tables)}")
-    return tables[wanted]
+    return {**tables[wanted], **{name: value for name, value in own.items() if name != "like"}}
 
 
 def pick(offers: Sequence[Offer], operation: str, model: str | None, *, target: str) -> Offer:
