@@ -12,10 +12,11 @@ operating system's where there is one.
 from __future__ import annotations
 
 import hashlib
+import io
 import ipaddress
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, cast
+from typing import IO, Any, Protocol, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -35,6 +36,8 @@ from motionkit.redaction import Guarded, Secret, redact
 
 JSON_LIMIT = 8 * 1024 * 1024
 """Bytes: a larger answer is refused."""
+SINK_LIMIT = 1024**3
+"""Bytes: a larger answer that goes to a file is refused."""
 CONNECT_TIMEOUT = 10.0
 """Seconds to connect."""
 CALL_TIMEOUT = 60.0
@@ -136,6 +139,7 @@ class Session:
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
         timeout: float = CALL_TIMEOUT,
+        sink: IO[bytes] | None = None,
     ) -> Answer:
         """Send one request, once.
 
@@ -147,6 +151,8 @@ class Session:
             headers: More headers, e.g. the attempt id.
             body: A stream with a length, instead of the call's JSON.
             timeout: Seconds for everything, connecting to the last byte.
+            sink: Where the body of a 2xx answer goes as it comes, up to 1 GiB, instead of into
+                memory; it stays there when the rest does not come.
 
         Returns:
             The answer, whatever its HTTP status.
@@ -154,7 +160,7 @@ class Session:
         Raises:
             NotSent: Nothing left this machine.
             ProviderUnavailable: Something left and no whole answer came.
-            ProtocolError: The answer exceeds 8 MiB.
+            ProtocolError: The answer exceeds 8 MiB, or what a sink takes.
         """
         prepared = requests.Request(
             call.method,
@@ -172,13 +178,18 @@ class Session:
         adapter = Transport(pool_connections=1, pool_maxsize=1) if call.paid else self._adapter
         try:
             with watching(timeout) as watch:
-                return self._exchange(adapter, prepared, call, watch)
+                return self._exchange(adapter, prepared, call, watch, sink)
         finally:
             if call.paid:
                 adapter.close()
 
     def _exchange(
-        self, adapter: Transport, prepared: requests.PreparedRequest, call: Call, watch: Watch
+        self,
+        adapter: Transport,
+        prepared: requests.PreparedRequest,
+        call: Call,
+        watch: Watch,
+        sink: IO[bytes] | None,
     ) -> Answer:
         where = f"{self.account}: {call.method} {call.path}"
         context: dict[str, Any] = {"provider": self.provider, "account": self.account}
@@ -192,7 +203,7 @@ class Session:
                 **self._environment[call.origin],
             )
             try:
-                body = _bounded_body(response, where)
+                body = _bounded_body(response, where, sink)
             finally:
                 response.close()
         except _BROKEN as error:
@@ -235,22 +246,29 @@ def environment(url: str) -> dict[str, Any]:
     return {"proxies": proxies, "verify": settings["verify"]}
 
 
-def _bounded_body(response: requests.Response, where: str) -> bytes:
+def _bounded_body(response: requests.Response, where: str, sink: IO[bytes] | None) -> bytes:
+    """Return the body; empty where it went into a sink. What a refusal says is never a result."""
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     length = response.headers.get("Content-Length", "")
-    body = bytearray()
+    told = io.BytesIO()
+    into: IO[bytes] = told
+    limit = JSON_LIMIT
+    if sink is not None and 200 <= response.status_code < 300:
+        into, limit = sink, SINK_LIMIT
     if coding not in _CODINGS:
         problem = "comes in a coding that was not asked for"
-    elif length.isdecimal() and (len(length) > _LENGTH_DIGITS or int(length) > JSON_LIMIT):
-        problem = f"exceeds {JSON_LIMIT} bytes"
+    elif length.isdecimal() and (len(length) > _LENGTH_DIGITS or int(length) > limit):
+        problem = f"exceeds {limit} bytes"
     else:
+        size = 0
         for chunk in response.raw.stream(_CHUNK, decode_content=True):
-            body += chunk
-            if len(body) > JSON_LIMIT:
-                problem = f"exceeds {JSON_LIMIT} bytes"
+            size += len(chunk)
+            if size > limit:
+                problem = f"exceeds {limit} bytes"
                 break
+            into.write(chunk)
         else:
-            return bytes(body)
+            return told.getvalue()
     raise ProtocolError(f"{where}: the answer {problem}", http_status=response.status_code)
 
 

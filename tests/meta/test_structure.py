@@ -41,7 +41,7 @@ LAYERS = [
     {"submission", "schedule"},
     {"routing"},
     {"registry", "places"},
-    {"exact", "credentials"},
+    {"exact", "credentials", "spool"},
     {"routes", "trust"},
     {"config"},
     {"schema"},
@@ -54,7 +54,9 @@ LAYERS = [
 """Lowest first: a module imports from its own layer and those above it in this list."""
 
 ADAPTER_FILES = ["__init__.py", "offers.toml", "_tables.py", "adapter.py"]
-OPTIONAL_FILES = ["_wire.py", "operations.py", "webhook.py", "sandbox", "py.typed"]
+OPTIONAL_FILES = [
+    *("_wire.py", "operations.py", "history.py", "sync.py", "webhook.py", "sandbox", "py.typed")
+]
 
 
 def provider_names() -> list[str]:
