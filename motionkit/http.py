@@ -45,6 +45,8 @@ CALL_TIMEOUT = 60.0
 USER_AGENT = "motionkit"
 _POOL_SIZE = 32
 _CHUNK = 64 * 1024
+_SINK_CHUNK = 4 * 1024
+"""Bytes: of an answer that breaks off, the last piece is lost."""
 _LENGTH_DIGITS = 20
 _CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Content codings that are undone in bounded memory; we ask for none at all."""
@@ -252,16 +254,16 @@ def _bounded_body(response: requests.Response, where: str, sink: IO[bytes] | Non
     length = response.headers.get("Content-Length", "")
     told = io.BytesIO()
     into: IO[bytes] = told
-    limit = JSON_LIMIT
+    limit, piece = JSON_LIMIT, _CHUNK
     if sink is not None and 200 <= response.status_code < 300:
-        into, limit = sink, SINK_LIMIT
+        into, limit, piece = sink, SINK_LIMIT, _SINK_CHUNK
     if coding not in _CODINGS:
         problem = "comes in a coding that was not asked for"
     elif length.isdecimal() and (len(length) > _LENGTH_DIGITS or int(length) > limit):
         problem = f"exceeds {limit} bytes"
     else:
         size = 0
-        for chunk in response.raw.stream(_CHUNK, decode_content=True):
+        for chunk in response.raw.stream(piece, decode_content=True):
             size += len(chunk)
             if size > limit:
                 problem = f"exceeds {limit} bytes"
