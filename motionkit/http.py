@@ -205,7 +205,11 @@ class Session:
                 **self._environment[call.origin],
             )
             try:
-                body = _bounded_body(response, where, sink)
+                if sink is None or not 200 <= response.status_code < 300:
+                    body = _bounded_body(response, where)
+                else:
+                    body = b""
+                    _pour(response, where, sink, SINK_LIMIT, _SINK_CHUNK)
             finally:
                 response.close()
         except _BROKEN as error:
@@ -248,15 +252,16 @@ def environment(url: str) -> dict[str, Any]:
     return {"proxies": proxies, "verify": settings["verify"]}
 
 
-def _bounded_body(response: requests.Response, where: str, sink: IO[bytes] | None) -> bytes:
-    """Return the body; empty where it went into a sink. What a refusal says is never a result."""
+def _bounded_body(response: requests.Response, where: str) -> bytes:
+    body = io.BytesIO()
+    _pour(response, where, body, JSON_LIMIT, _CHUNK)
+    return body.getvalue()
+
+
+def _pour(response: requests.Response, where: str, into: IO[bytes], limit: int, piece: int) -> None:
+    """Write a body to where it goes, piece by piece, up to a limit of bytes."""
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     length = response.headers.get("Content-Length", "")
-    told = io.BytesIO()
-    into: IO[bytes] = told
-    limit, piece = JSON_LIMIT, _CHUNK
-    if sink is not None and 200 <= response.status_code < 300:
-        into, limit, piece = sink, SINK_LIMIT, _SINK_CHUNK
     if coding not in _CODINGS:
         problem = "comes in a coding that was not asked for"
     elif length.isdecimal() and (len(length) > _LENGTH_DIGITS or int(length) > limit):
@@ -270,7 +275,7 @@ def _bounded_body(response: requests.Response, where: str, sink: IO[bytes] | Non
                 break
             into.write(chunk)
         else:
-            return told.getvalue()
+            return
     raise ProtocolError(f"{where}: the answer {problem}", http_status=response.status_code)
 
 

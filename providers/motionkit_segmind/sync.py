@@ -85,7 +85,7 @@ class Blocking:
             if not 200 <= answer.status < 300:
                 unwrap(answer, Phase.SUBMIT, self.context)  # raises: it is no 2xx
             spool.settle(kept, attempt_id)
-            self._need_whole(answer, kept)
+            self._need_result(answer, kept)
         except MotionKitError as error:
             raise _told(error, kept, attempt_id) from error.__cause__
         finally:
@@ -93,22 +93,26 @@ class Blocking:
                 kept.close()
         return self._job(submission, attempt_id, answer)
 
-    def _need_whole(self, answer: Answer, kept: IO[bytes]) -> None:
-        """Refuse what is no answer, or a film that stops short of its own boxes.
+    def _need_result(self, answer: Answer, kept: IO[bytes]) -> None:
+        """Refuse what is neither a whole film nor names one.
 
         Raises:
-            ProtocolError: It is empty or cut off; it may have been billed.
+            ProtocolError: It may have been billed.
         """
         size = kept.seek(0, os.SEEK_END)
         kept.seek(0)
         kind, container = media.sniff(kept.read(media.SNIFF_BYTES))
-        # A gateway that cuts a film may well tell the length of what is left.
-        cut = container in {"mp4", "mov"} and not media.boxes_fit(kept, size)
-        promised = answer.headers.get("content-type", "").startswith(("video/", "image/", "audio/"))
-        if size == 0 or cut or (promised and kind is None):
-            what = "is empty" if size == 0 else "broke off" if cut else "is no media"
+        kept.seek(0)
+        problem = ""
+        if size == 0:
+            problem = "is empty"
+        elif container in {"mp4", "mov"} and not media.boxes_fit(kept, size):
+            problem = "broke off"  # a gateway that cuts a film may well tell what is left of it
+        elif kind is None and not _named_in(kept):
+            problem = "is no media and names none"
+        if problem:
             raise ProtocolError(
-                f"{self.context['account']}: the answer {what}",
+                f"{self.context['account']}: the answer {problem}",
                 http_status=answer.status,
                 billed=billed_after(Phase.SUBMIT, refused=False),
                 **self.context,
@@ -152,16 +156,23 @@ def observe(job: Job) -> Status:
         kind, _ = media.sniff(kept.read(media.SNIFF_BYTES))
         size = kept.seek(0, os.SEEK_END)
         kept.seek(0)
-        text = b"" if kind else kept.read(JSON_LIMIT + 1)
-    if kind is not None:
         content_type = job.data.get("content_type")
-        found = (Output(spool.address(name), kind=kind, content_type=content_type, size=size),)
-        return _succeeded(job, found)
-    return _succeeded(job, _outputs_in(text))
+        outputs = (
+            _named_in(kept)
+            if kind is None
+            else (Output(spool.address(name), kind=kind, content_type=content_type, size=size),)
+        )
+    now, raw = utcnow(), dict(job.data)
+    if not outputs:  # somebody has changed the file
+        return Status(State.UNKNOWN, _WORD, now, doubt=Doubt.NO_OUTPUT, billed=Billed.YES, raw=raw)
+    seconds = amount_of(job.data, "generation_time")
+    result = Result(job, outputs, job.cost, None if seconds is None else float(seconds), raw=raw)
+    return Status(State.SUCCEEDED, _WORD, now, billed=Billed.YES, result=result, raw=raw)
 
 
-def _outputs_in(text: bytes) -> tuple[Output, ...]:
+def _named_in(kept: IO[bytes]) -> tuple[Output, ...]:
     """Return the outputs that an answer in JSON names; none where it cannot be read."""
+    text = kept.read(JSON_LIMIT + 1)
     if len(text) > JSON_LIMIT:
         return ()
     try:
@@ -169,17 +180,6 @@ def _outputs_in(text: bytes) -> tuple[Output, ...]:
     except ProtocolError:
         return ()
     return outputs_of(told if isinstance(told, Mapping) else {"output": told})
-
-
-def _succeeded(job: Job, outputs: tuple[Output, ...]) -> Status:
-    now, raw = utcnow(), dict(job.data)
-    if not outputs:
-        doubt = Doubt.NO_OUTPUT
-        return Status(State.UNKNOWN, _WORD, now, doubt=doubt, billed=Billed.YES, raw=raw)
-    seconds = amount_of(job.data, "generation_time")
-    took = None if seconds is None else float(seconds)
-    result = Result(job, outputs, job.cost, took, raw=raw)
-    return Status(State.SUCCEEDED, _WORD, now, billed=Billed.YES, result=result, raw=raw)
 
 
 __all__ = ["Blocking", "is_spooled", "is_sync", "note", "observe", "was_sync"]

@@ -256,9 +256,9 @@ def test_comparing_asks_each_account_once_and_buys_nothing(
 ) -> None:
     rows = client.compare(sample_request())
     assert [row.target for row in rows] == [
-        "segmind/p-video-replace",
         "pixverse/mimic",
         "team/mimic",
+        "segmind/p-video-replace",
         "segmind/p-video-animate",
         "segmind/wan-animate",
         "segmind/scail",
