@@ -119,10 +119,12 @@ def _data(provider: str, offer: Offer) -> dict[str, Any]:
 
 def _row(provider: str, offer: Offer) -> list[Any]:
     usual = "?" if offer.expected_seconds is None else duration(offer.expected_seconds)
+    unlisted = ["not listed" if "quality" in offer.fields else "-"]
+    doubt = [] if offer.evidence == "documented" else [f"fields {offer.evidence}"]
     return [
-        f"{provider}/{offer.model}" + (" (default)" if offer.default else ""),
+        [f"{provider}/{offer.model}" + (" (default)" if offer.default else ""), *doubt],
         offer.operation,
-        [str(quality) for quality in offer.allowed.get("quality", ["any"])],
+        [str(quality) for quality in offer.allowed.get("quality", unlisted)],
         _price(offer.price),
         [_limits(name, slot) for name, slot in offer.media.items()],
         usual,

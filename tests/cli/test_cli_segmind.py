@@ -90,6 +90,16 @@ def test_compare_tells_delivery_and_lacks_as_table_json_and_csv(
     assert told["segmind/scail"]["lacks"] == "keep_audio orientation"
 
 
+def test_offers_say_what_is_inferred_and_what_no_page_lists(cli: Cli, account: Account) -> None:
+    lines = [line.split() for line in cli("offers").out.splitlines()]
+    quality = {words[0]: words[2] for words in lines if len(words) > 2 and words[1] == "mimic"}
+    assert quality["segmind/kling-2.6-pro-motion-control"] == "-"
+    assert quality["segmind/wan-animate"] == "not"
+    assert quality["segmind/scail"] == "480p"
+    at = next(n for n, words in enumerate(lines) if words[:1] == ["segmind/kling-2.6"])
+    assert lines[at + 1][:2] == ["fields", "inferred"]
+
+
 def test_a_quality_asked_for_is_unsupported_where_there_is_none(
     cli: Cli, account: Account, media: list[str]
 ) -> None:
