@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 import attrs
 
@@ -314,7 +314,7 @@ class Client:
                 overwrite=overwrite,
                 refresh=lambda: self.result(job).url,
                 origin=self.account(job.account).url(Call("GET", "/")),
-                kept=_kept(result),
+                kept=spool.opener(result),
             )
         except DownloadFailed as error:
             error.billed = Billed.YES  # there is a result, so it was paid for
@@ -452,17 +452,6 @@ def _unless_warned(job: Job, forgets: dt.timedelta | None) -> dt.timedelta | Non
         forgets.total_seconds() / 60,
     )
     return None
-
-
-def _kept(result: Result) -> Callable[[], IO[bytes]] | None:
-    """Say how to open a result that came with the answer to its own job's submit; else None.
-
-    The job, which only our own submit makes, says where it lies; the address must agree.
-    """
-    name = result.job.data.get("spool")
-    if not isinstance(name, str) or result.url != spool.address(name):
-        return None
-    return lambda: spool.open_kept(name)
 
 
 def _seconds(value: Seconds) -> float:

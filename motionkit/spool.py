@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from motionkit.errors import Billed, DownloadFailed, JournalError
+from motionkit.model import Result
 from motionkit.places import state_folder
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", re.ASCII)
@@ -96,4 +98,15 @@ def open_kept(name: str) -> IO[bytes]:
     return os.fdopen(number, "rb")
 
 
-__all__ = ["address", "create", "is_kept", "open_kept", "path", "settle"]
+def opener(result: Result) -> Callable[[], IO[bytes]] | None:
+    """Say how to open a result that came with the answer to its own job's submit; else None.
+
+    The job, which only our own submit makes, says where it lies; the address must agree.
+    """
+    name = result.job.data.get("spool")
+    if not isinstance(name, str) or result.url != address(name):
+        return None
+    return lambda: open_kept(name)
+
+
+__all__ = ["address", "create", "is_kept", "open_kept", "opener", "path", "settle"]

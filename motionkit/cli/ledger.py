@@ -30,6 +30,9 @@ from motionkit.ledger import Attempt, Entry
 from motionkit.model import State
 from motionkit.provider import KeepsFiles
 
+_ABOUT = "about "
+"""How a quote without bounds begins; here the '~' says it."""
+
 
 def jobs(
     ctx: typer.Context,
@@ -94,7 +97,8 @@ def _standing(entry: Entry) -> list[str]:
 
 def _row(entry: Entry, keys: list[str]) -> list[Any]:
     paid = entry.cost
-    cost = both(paid.amount, paid.unit, paid.usd) if paid else f"~{quoted(entry.quote)}"
+    expected = f"~{quoted(entry.quote).removeprefix(_ABOUT)}"
+    cost = both(paid.amount, paid.unit, paid.usd) if paid else expected
     operation = str(entry.description.get("operation", "?"))
     values = [str(value) for name, value in entry.description.items() if name != "operation"]
     return [

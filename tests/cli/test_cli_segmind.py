@@ -115,6 +115,7 @@ def test_a_file_that_is_not_fetched_says_until_when_it_is_kept(
 ) -> None:
     key = cli("mimic", *media, "--via", "segmind/scail", "--no-wait").out.strip()
     assert cli("jobs", "--json").one["file_kept_until"] is None  # nothing to fetch yet
+    assert "~1.93 USD" in cli("jobs").out
     assert cli("poll", key).out == "succeeded\n"
 
     told = cli("jobs", "--json").one
