@@ -18,7 +18,7 @@ import attrs
 
 from motionkit import config as configuration
 from motionkit import download as fetching
-from motionkit import lists, registry, retry, schedule, transfer, webhooks
+from motionkit import lists, registry, retry, schedule, spool, transfer, webhooks
 from motionkit.compare import Row, ordered, with_balances
 from motionkit.errors import (
     Billed,
@@ -40,17 +40,21 @@ from motionkit.model import (
     Result,
     State,
     Status,
+    utcnow,
 )
 from motionkit.money import Balance, Cost, CostBasis, Quote
 from motionkit.operations import Request
 from motionkit.orders import Desk, Explanation, Wish
-from motionkit.provider import Provider
+from motionkit.provider import Forgets, Provider
 from motionkit.submission import Submitter
 
 log = logging.getLogger("motionkit")
 
 DOUBT_GRACE: Mapping[Doubt, float] = {Doubt.NOT_FOUND: 120.0, Doubt.NO_OUTPUT: 60.0}
 """Seconds of nothing else after which a doubt ends a wait; the journal keeps the job open."""
+
+OLD_SHARE = 0.75
+"""Of the time that a vendor keeps a job, after which a wait warns."""
 
 Seconds = float | dt.timedelta
 Watcher = Callable[[Job, Status], None]
@@ -222,8 +226,10 @@ class Client:
         deadline = self._clock() + limit
         doubt, doubted_at, polls = None, 0.0, 0
         cause: MotionKitError | None = None
+        forgets = _forgets(self._provider_of(job))
         while True:
             hint = None
+            forgets = _unless_warned(job, forgets)
             try:
                 status = self._noticed(job) or self._observe(job, lambda p: p.poll(job))
             except retry.TRANSIENT as error:
@@ -313,6 +319,7 @@ class Client:
                 overwrite=overwrite,
                 refresh=lambda: self._asked(job).outputs[output].url,
                 origin=self.account(job.account).url(Call("GET", "/")),
+                kept=spool.opener(result),
             )
         except DownloadFailed as error:
             error.billed = Billed.YES  # there is a result, so it was paid for
@@ -483,6 +490,25 @@ def _doubtful(job: Job, doubt: Doubt, status: Status) -> MotionKitError:
         job=job,
         raw=status.raw,
     )
+
+
+def _forgets(provider: Provider) -> dt.timedelta | None:
+    return provider.retention if isinstance(provider, Forgets) else None
+
+
+def _unless_warned(job: Job, forgets: dt.timedelta | None) -> dt.timedelta | None:
+    """Warn once that the vendor will soon forget a job; return None from then on."""
+    age = utcnow() - job.submitted_at
+    if forgets is None or age < forgets * OLD_SHARE:
+        return forgets
+    log.warning(
+        "job %s at %s is %.0f min old; the vendor keeps jobs for %.0f min, and may tell less later",
+        job.id,
+        job.account,
+        age.total_seconds() / 60,
+        forgets.total_seconds() / 60,
+    )
+    return None
 
 
 def _seconds(value: Seconds) -> float:

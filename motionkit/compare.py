@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import attrs
 
@@ -33,6 +34,9 @@ class Row:
         seconds: How long a job should take.
         p90: The seconds that nine of ten past jobs stayed under; None without past jobs.
         quality: What quality will be delivered.
+        delivers: Seconds of the new clip, where they can be told.
+        defaults: What is sent of what the request leaves open.
+        lacks: The request's fields that the target cannot express.
         clip_seconds: The length of the clip whose seconds are billed.
         problem: Why the target cannot do it; None when it can.
         warnings: What the user should know before paying.
@@ -48,6 +52,9 @@ class Row:
     seconds: float | None = None
     p90: float | None = None
     quality: str | None = None
+    delivers: float | None = None
+    defaults: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    lacks: tuple[str, ...] = ()
     clip_seconds: float | None = None
     problem: InvalidRequest | None = None
     warnings: tuple[str, ...] = ()
@@ -105,7 +112,7 @@ def assess(
     try:
         fitted = fitting.fit(request, offer, facts, rules_of(provider))
     except InvalidRequest as error:
-        return Row(target, problem=error)
+        return Row(target, problem=error, lacks=_lacks(request, offer))
     listed = pricing.quote(fitted, provider.rates)
     key = stats.OfferKey(provider.name, offer.operation, offer.model, fitted.quality)
     seen = past.get(key)
@@ -127,10 +134,20 @@ def assess(
         seconds=stats.expected_seconds(offer.expected_seconds, seen),
         p90=seen.durations.p90 if seen is not None and seen.durations else None,
         quality=fitted.quality,
+        delivers=fitted.seconds,
+        defaults={
+            name: value for name, value in offer.defaults.items() if name not in request.values()
+        },
+        lacks=_lacks(request, offer),
         clip_seconds=fitted.clip_seconds,
         warnings=fitted.warnings,
         old=quote is not None and quote.as_of is not None and today - quote.as_of > OLD_AFTER,
     )
+
+
+def _lacks(request: Request, offer: Offer) -> tuple[str, ...]:
+    able = {*offer.fields, *offer.media}
+    return tuple(name for name in request.arguments() if name not in able)
 
 
 def with_balances(rows: Sequence[Row], ask: Callable[[str], Balance]) -> list[Row]:

@@ -20,6 +20,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 from urllib.parse import urljoin, urlsplit
 
 import attrs
@@ -75,6 +76,7 @@ def download(
     refresh: Callable[[], str] | None = None,
     limit: int = DOWNLOAD_LIMIT,
     origin: str | None = None,
+    kept: Callable[[], IO[bytes]] | None = None,
 ) -> Downloaded:
     """Fetch a result file.
 
@@ -86,6 +88,8 @@ def download(
         limit: Bytes at most.
         origin: Where the vendor is; only one on loopback may send us to loopback. The URL itself
             when None.
+        kept: Opens the result where it came with an answer and lies on this machine already; no
+            URL is asked then.
 
     Raises:
         InvalidRequest: `target` exists, or is a folder.
@@ -98,7 +102,7 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
         with Part(target) as part:
             try:
-                whole = _Fetch(url, part, limit, local=local).fetch()
+                whole = _Fetch(url, part, limit, local=local, kept=kept).fetch()
             except _Stale:
                 if refresh is None:
                     raise
@@ -136,8 +140,17 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 class _Fetch:
     """One URL into one part, resumable while the file there proves to be the same."""
 
-    def __init__(self, url: str, part: Part, limit: int, *, local: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        part: Part,
+        limit: int,
+        *,
+        local: bool,
+        kept: Callable[[], IO[bytes]] | None = None,
+    ) -> None:
         self._url = url
+        self._kept = kept
         self._out = part.stream
         self._limit = limit
         self._local = local
@@ -165,6 +178,12 @@ class _Fetch:
         self._digest = hashlib.sha256()
 
     def _run(self) -> None:
+        if self._kept is not None:
+            self._begin()
+            with self._kept() as stream:
+                while chunk := stream.read(BLOCK):
+                    self._add(chunk)
+            return
         if self._url.startswith("data:"):
             self._begin()
             self._add(_enclosed(self._url, self._limit))

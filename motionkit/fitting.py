@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import attrs
 
@@ -38,6 +38,15 @@ class Fit:
         """The quality that will be delivered, where the offer has one."""
         value = self.values.get("quality")
         return None if value is None else str(value)
+
+    @property
+    def seconds(self) -> float | None:
+        """The length of the new clip, where it can be told."""
+        told = self.values.get("duration")
+        if _is_number(told):
+            return float(told)
+        facts = self.facts.get(self.request.length_of or "")
+        return None if facts is None else facts.seconds
 
     @property
     def clip_seconds(self) -> float | None:
@@ -165,8 +174,9 @@ def _doubts(offer: Offer) -> Iterator[str]:
 
 
 def _check_values(request: Request, offer: Offer, values: Mapping[str, Any]) -> None:
+    there = {*values, *map(argument, request.media())}
     for name in offer.required:
-        if name not in values:
+        if name not in there:
             raise InvalidRequest(
                 f"{name} is missing; {offer.model} cannot do without it",
                 field=name,
@@ -221,7 +231,7 @@ def _among(value: Any, choices: Sequence[Any]) -> bool:
     return any(value == choice and type(value) is type(choice) for choice in choices)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

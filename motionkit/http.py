@@ -12,10 +12,11 @@ operating system's where there is one.
 from __future__ import annotations
 
 import hashlib
+import io
 import ipaddress
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, cast
+from typing import IO, Any, Protocol, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -35,6 +36,8 @@ from motionkit.redaction import Guarded, Secret, redact
 
 JSON_LIMIT = 8 * 1024 * 1024
 """Bytes: a larger answer is refused."""
+SINK_LIMIT = 1024**3
+"""Bytes: a larger answer that goes to a file is refused."""
 CONNECT_TIMEOUT = 10.0
 """Seconds to connect."""
 CALL_TIMEOUT = 60.0
@@ -42,6 +45,8 @@ CALL_TIMEOUT = 60.0
 USER_AGENT = "motionkit"
 _POOL_SIZE = 32
 _CHUNK = 64 * 1024
+_SINK_CHUNK = 4 * 1024
+"""Bytes: of an answer that breaks off, the last piece is lost."""
 _LENGTH_DIGITS = 20
 _CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Content codings that are undone in bounded memory; we ask for none at all."""
@@ -136,6 +141,7 @@ class Session:
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
         timeout: float = CALL_TIMEOUT,
+        sink: IO[bytes] | None = None,
     ) -> Answer:
         """Send one request, once.
 
@@ -147,6 +153,8 @@ class Session:
             headers: More headers, e.g. the attempt id.
             body: A stream with a length, instead of the call's JSON.
             timeout: Seconds for everything, connecting to the last byte.
+            sink: Where the body of a 2xx answer goes as it comes, up to 1 GiB, instead of into
+                memory; it stays there when the rest does not come.
 
         Returns:
             The answer, whatever its HTTP status.
@@ -154,7 +162,7 @@ class Session:
         Raises:
             NotSent: Nothing left this machine.
             ProviderUnavailable: Something left and no whole answer came.
-            ProtocolError: The answer exceeds 8 MiB.
+            ProtocolError: The answer exceeds 8 MiB, or what a sink takes.
         """
         prepared = requests.Request(
             call.method,
@@ -172,13 +180,18 @@ class Session:
         adapter = Transport(pool_connections=1, pool_maxsize=1) if call.paid else self._adapter
         try:
             with watching(timeout) as watch:
-                return self._exchange(adapter, prepared, call, watch)
+                return self._exchange(adapter, prepared, call, watch, sink)
         finally:
             if call.paid:
                 adapter.close()
 
     def _exchange(
-        self, adapter: Transport, prepared: requests.PreparedRequest, call: Call, watch: Watch
+        self,
+        adapter: Transport,
+        prepared: requests.PreparedRequest,
+        call: Call,
+        watch: Watch,
+        sink: IO[bytes] | None,
     ) -> Answer:
         where = f"{self.account}: {call.method} {call.path}"
         context: dict[str, Any] = {"provider": self.provider, "account": self.account}
@@ -192,7 +205,11 @@ class Session:
                 **self._environment[call.origin],
             )
             try:
-                body = _bounded_body(response, where)
+                if sink is None or not 200 <= response.status_code < 300:
+                    body = _bounded_body(response, where)
+                else:
+                    body = b""
+                    _pour(response, where, sink, SINK_LIMIT, _SINK_CHUNK)
             finally:
                 response.close()
         except _BROKEN as error:
@@ -236,21 +253,29 @@ def environment(url: str) -> dict[str, Any]:
 
 
 def _bounded_body(response: requests.Response, where: str) -> bytes:
+    body = io.BytesIO()
+    _pour(response, where, body, JSON_LIMIT, _CHUNK)
+    return body.getvalue()
+
+
+def _pour(response: requests.Response, where: str, into: IO[bytes], limit: int, piece: int) -> None:
+    """Write a body to where it goes, piece by piece, up to a limit of bytes."""
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     length = response.headers.get("Content-Length", "")
-    body = bytearray()
     if coding not in _CODINGS:
         problem = "comes in a coding that was not asked for"
-    elif length.isdecimal() and (len(length) > _LENGTH_DIGITS or int(length) > JSON_LIMIT):
-        problem = f"exceeds {JSON_LIMIT} bytes"
+    elif length.isdecimal() and (len(length) > _LENGTH_DIGITS or int(length) > limit):
+        problem = f"exceeds {limit} bytes"
     else:
-        for chunk in response.raw.stream(_CHUNK, decode_content=True):
-            body += chunk
-            if len(body) > JSON_LIMIT:
-                problem = f"exceeds {JSON_LIMIT} bytes"
+        size = 0
+        for chunk in response.raw.stream(piece, decode_content=True):
+            size += len(chunk)
+            if size > limit:
+                problem = f"exceeds {limit} bytes"
                 break
+            into.write(chunk)
         else:
-            return bytes(body)
+            return
     raise ProtocolError(f"{where}: the answer {problem}", http_status=response.status_code)
 
 

@@ -326,6 +326,7 @@ class Submission:
         quality: What quality will be delivered, where the offer has one.
         clip_seconds: The length of the clip whose seconds are billed, where known.
         warnings: What the user should know before paying.
+        timeout: Seconds that the paid call may take, where that is not the usual time.
     """
 
     provider: str
@@ -339,6 +340,7 @@ class Submission:
     quality: str | None = None
     clip_seconds: float | None = None
     warnings: tuple[str, ...] = ()
+    timeout: float | None = None
 
     def job(
         self,

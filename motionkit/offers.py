@@ -112,7 +112,7 @@ class Offer:
         fields: Neutral field to vendor field, of what can be expressed.
         fixed: Vendor fields that are always sent.
         defaults: Neutral values used when the request leaves them out.
-        required: Neutral fields that the vendor cannot do without.
+        required: Neutral fields and media arguments that the vendor cannot do without.
         allowed: Neutral field to the values that the vendor takes.
         ranges: Neutral field to its smallest and largest value.
         lengths: Neutral text field to its most characters.
@@ -168,9 +168,10 @@ def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
     """Read offers from TOML text.
 
     What several rows share stands once, under ``[slot.NAME]`` or ``[price.NAME]``; a row says the
-    name: ``price = "NAME"``, ``media = { image = "NAME" }``. ``like = ["NAME", ...]`` takes over
-    what a row leaves out from ``[base.NAME]``; tables are filled up key by key, and what stands
-    first counts.
+    name: ``price = "NAME"``, ``media = { image = "NAME" }``. Where it shares all but a few keys, it
+    says these too: ``price = { like = "NAME", cells = [...] }``. A row's own ``like = ["NAME"]``
+    takes over what the row leaves out from ``[base.NAME]``; tables are filled up key by key, and
+    of several names the first counts.
 
     Args:
         text: TOML with ``[[offer]]`` tables.
@@ -205,11 +206,10 @@ def _resolve(
     row: dict[str, Any], slots: Mapping[str, Any], prices: Mapping[str, Any], where: str
 ) -> None:
     """Put what is shared in the place of its name."""
-    if isinstance(row.get("price"), str):
+    if "price" in row:
         row["price"] = _shared(prices, row["price"], f"{where}: price")
     for argument, slot in row.get("media", {}).items():
-        if isinstance(slot, str):
-            row["media"][argument] = _shared(slots, slot, f"{where}: media.{argument}")
+        row["media"][argument] = _shared(slots, slot, f"{where}: media.{argument}")
 
 
 def _fill(row: dict[str, Any], base: Mapping[str, Any]) -> None:
@@ -221,10 +221,15 @@ def _fill(row: dict[str, Any], base: Mapping[str, Any]) -> None:
             row.setdefault(name, value)
 
 
-def _shared(tables: Mapping[str, Any], wanted: str, where: str) -> Any:
+def _shared(tables: Mapping[str, Any], said: Any, where: str) -> Any:
+    """Return a table as a row says it: by name, by name and with keys of its own, or whole."""
+    own = said if isinstance(said, Mapping) else {"like": said}
+    if "like" not in own:
+        return said
+    wanted = own["like"]
     if wanted not in tables:
         raise ConfigError(f"{where} {wanted!r} is not in the file; it has {', '.join(tables)}")
-    return tables[wanted]
+    return {**tables[wanted], **{name: value for name, value in own.items() if name != "like"}}
 
 
 def pick(offers: Sequence[Offer], operation: str, model: str | None, *, target: str) -> Offer:

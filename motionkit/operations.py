@@ -43,6 +43,8 @@ class Request:
     """The neutral name, e.g. ``image_to_video``; offers and the journal have it."""
     verb: ClassVar[str]
     """The command line's word for it."""
+    length_of: ClassVar[str | None] = None
+    """The media argument that the new clip is as long as, where there is one."""
 
     extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, hash=False)
 
@@ -60,9 +62,20 @@ class Request:
         return found
 
     @classmethod
+    def arguments(cls) -> tuple[str, ...]:
+        """Return the names of all its fields but `extra`, as they stand."""
+        return tuple(field.name for field in attrs.fields(cls) if field.name != "extra")
+
+    @classmethod
     def media_arguments(cls) -> frozenset[str]:
         """Return the names of the fields that take media."""
-        return frozenset(field.name for field in attrs.fields(cls) if _MEDIA in field.metadata)
+        return frozenset(cls.media_kinds())
+
+    @classmethod
+    def media_kinds(cls) -> dict[str, Kind]:
+        """Return what each field that takes media takes."""
+        fields = attrs.fields(cls)
+        return {one.name: one.metadata[_MEDIA] for one in fields if _MEDIA in one.metadata}
 
     def values(self) -> dict[str, Any]:
         """Return the other arguments by field name, those that were given."""
@@ -121,6 +134,7 @@ class Mimic(Request):
 
     operation: ClassVar[str] = "mimic"
     verb: ClassVar[str] = "mimic"
+    length_of: ClassVar[str | None] = "video"
 
     image: Ref = attrs.field(converter=ref, metadata=takes("image"))
     video: Ref = attrs.field(converter=ref, metadata=takes("video"))
@@ -272,6 +286,7 @@ class Restyle(Request):
 
     operation: ClassVar[str] = "restyle"
     verb: ClassVar[str] = "restyle"
+    length_of: ClassVar[str | None] = "video"
 
     video: Ref = attrs.field(converter=ref, metadata=takes("video"))
     style: int | None = attrs.field(default=None, kw_only=True)
@@ -295,6 +310,7 @@ class Modify(Request):
 
     operation: ClassVar[str] = "modify"
     verb: ClassVar[str] = "modify"
+    length_of: ClassVar[str | None] = "video"
 
     video: Ref = attrs.field(converter=ref, metadata=takes("video"))
     prompt: str
@@ -321,6 +337,7 @@ class Swap(Request):
 
     operation: ClassVar[str] = "swap"
     verb: ClassVar[str] = "swap"
+    length_of: ClassVar[str | None] = "video"
 
     video: Ref = attrs.field(converter=ref, metadata=takes("video"))
     image: Ref = attrs.field(converter=ref, metadata=takes("image"))
@@ -339,6 +356,7 @@ class Upscale(Request):
 
     operation: ClassVar[str] = "upscale"
     verb: ClassVar[str] = "upscale"
+    length_of: ClassVar[str | None] = "video"
 
     video: Ref = attrs.field(converter=ref, metadata=takes("video"))
 

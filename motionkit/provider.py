@@ -6,6 +6,7 @@ core's work, once.
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -232,6 +233,20 @@ class Lists(Protocol):
     lists: Mapping[str, Callable[..., Sequence[Any]]]
     """Name to the method that fetches it: free, repeatable, records with what the vendor says as
     ``raw``. Its keyword arguments are text; ``since`` is a moment in epoch seconds."""
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """A provider whose vendor forgets a job some time after its submit, finished or not."""
+
+    retention: ClassVar[dt.timedelta]
+
+
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """A provider whose vendor deletes result files some time after they were made."""
+
+    keeps_files: ClassVar[dt.timedelta]
 
 
 @runtime_checkable

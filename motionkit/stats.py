@@ -155,9 +155,10 @@ def observed_quote(
 ) -> Quote | None:
     """Return what a request should cost by what such jobs did cost.
 
-    With fewer than `ENOUGH` jobs, low and high reach at least as far as the quote's own. Where the
-    price goes by the second and the clip's length is unknown, low and high are unknown too: a cap
-    must not pass what it cannot know.
+    With fewer than `ENOUGH` jobs, low and high reach at least as far as the quote's own, and are
+    unknown where those are: a handful of jobs bounds nothing. Where the price goes by the second
+    and the clip's length is unknown, low and high are unknown too: a cap must not pass what it
+    cannot know.
 
     Args:
         quote: The offer's own quote.
@@ -181,12 +182,13 @@ def observed_quote(
     if per_second and not by_second:
         notes.append("the clip's length is unknown: these jobs had clips of any length")
     else:
-        least, most = _round(prices.low * times), _round(prices.high * times)
-        if prices.n < ENOUGH and quote is not None and quote.unit is stats.unit:
-            least = min(least, least if quote.low is None else quote.low)
-            most = max(most, most if quote.high is None else quote.high)
-            notes.append(f"under {ENOUGH} jobs, low and high keep the {quote.basis.value} bounds")
-        low, high = min(least, likely), max(most, likely)
+        low = min(_round(prices.low * times), likely)
+        high = max(_round(prices.high * times), likely)
+        if prices.n < ENOUGH and (quote is None or quote.unit is stats.unit):
+            low = None if quote is None or quote.low is None else min(low, quote.low)
+            high = None if quote is None or quote.high is None else max(high, quote.high)
+            basis = "unknown" if quote is None else quote.basis.value
+            notes.append(f"under {ENOUGH} jobs, low and high keep the {basis} bounds")
     rate = rates.usd(stats.unit)
     return Quote(
         low=low,

@@ -49,8 +49,10 @@ RESEND_PAUSE = 2.0
 """Seconds before the same attempt id goes out again."""
 FIND_PAUSE = 5.0
 """Seconds between two looks into a vendor's history."""
-PATIENCE = CALL_TIMEOUT + 5.0
-"""Seconds after which no live process can still be in the middle of a paid call."""
+MARGIN = 5.0
+"""Seconds for what surrounds a paid call."""
+PATIENCE = CALL_TIMEOUT + MARGIN
+"""Seconds after which no live process can still be in the middle of a paid call of usual length."""
 OTHER_PAUSE = 0.5
 """Seconds between two looks at what another process does."""
 
@@ -193,7 +195,9 @@ class Submitter:
             attempt = entry.attempts[-1]
             since = attempt.first_sent or entry.updated
             busy = attempt.id in _IN_FLIGHT or process.alive(attempt.owner)
-            if entry.state is not KeyState.INTENDED or not busy or self.now() > since + PATIENCE:
+            own = attempt.submission.timeout
+            patience = PATIENCE if own is None else own + MARGIN
+            if entry.state is not KeyState.INTENDED or not busy or self.now() > since + patience:
                 return entry
             self.sleep(OTHER_PAUSE)
 

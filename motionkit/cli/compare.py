@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ from motionkit.compare import Row
 from motionkit.money import Basis
 from motionkit.operations import Request
 
-COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE", "NOTES"]
+COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +54,10 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
     if options.as_csv:
         _write_csv(rows)
     else:
-        screen.rows([_data(row) for row in rows], COLUMNS, [_cells(row) for row in rows])
+        columns = COLUMNS[:-1] if options.offline else COLUMNS
+        cells = [_cells(row)[: len(columns)] for row in rows]
+        screen.rows([_data(row) for row in rows], columns, cells)
+        _print_notes(screen, rows)
     return exit_codes.DONE
 
 
@@ -77,12 +80,21 @@ def _takes(row: Row) -> str:
 
 
 def _delivers(row: Row) -> str:
-    clip = None if row.clip_seconds is None else f"{row.clip_seconds:g} s"
+    clip = None if row.delivers is None else f"{row.delivers:g} s"
     return " ".join(word for word in (row.quality, clip) if word)
 
 
-def _notes(row: Row) -> list[str]:
+def _lacks(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Return what each target lacks and another one has; what all of them lack tells nothing."""
+    lacked = [set(row.lacks) for row in rows if row.error is None]
+    common = set.intersection(*lacked) if lacked else set()
+    return {row.target: [name for name in row.lacks if name not in common] for row in rows}
+
+
+def _notes(row: Row, lacks: Sequence[str] = ()) -> list[str]:
     told = [plain(warning) for warning in row.warnings]
+    if lacks and row.problem is None:
+        told.append(f"lacks {', '.join(lacks)}")
     if row.problem is not None:
         told.append(plain(row.problem.message))
     if row.error is not None:
@@ -90,6 +102,14 @@ def _notes(row: Row) -> list[str]:
     if row.suffices is False:
         told.append("the balance does not cover the quote's high")
     return told
+
+
+def _print_notes(screen: Screen, rows: Sequence[Row]) -> None:
+    """Print what does not fit into a column."""
+    lacks = _lacks(rows)
+    told = [(row.target, notes) for row in rows if (notes := _notes(row, lacks[row.target]))]
+    if told and not screen.json:
+        screen.rows([], ["TARGET", "NOTES"], told)
 
 
 def _cells(row: Row) -> list[Any]:
@@ -103,7 +123,6 @@ def _cells(row: Row) -> list[Any]:
         _takes(row) if row.problem is None else "",
         _delivers(row),
         "" if held is None else both(held.amount, held.unit, held.usd),
-        _notes(row) or [""],
     ]
 
 
@@ -116,6 +135,9 @@ def _data(row: Row) -> dict[str, Any]:
         "seconds": row.seconds,
         "p90": row.p90,
         "quality": row.quality,
+        "delivers_seconds": row.delivers,
+        "defaults": row.defaults,
+        "lacks": row.lacks,
         "clip_seconds": row.clip_seconds,
         "fits": row.problem is None,
         "problem": row.problem.to_dict() if row.problem else None,
@@ -135,8 +157,9 @@ def _data(row: Row) -> dict[str, Any]:
 def _write_csv(rows: list[Row]) -> None:
     fields = [
         *("target", "unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high"),
-        *("basis", "n", "source", "as_of", "old", "seconds", "p90", "quality", "clip_seconds"),
-        *("fits", "balance", "balance_unit", "suffices", "notes"),
+        *("basis", "n", "source", "as_of", "old", "seconds", "p90", "quality"),
+        *("delivers_seconds", "clip_seconds", "defaults", "lacks", "fits"),
+        *("balance", "balance_unit", "suffices", "notes"),
     ]
     writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
     writer.writeheader()
@@ -151,6 +174,9 @@ def _write_csv(rows: list[Row]) -> None:
                 "seconds": row.seconds,
                 "p90": row.p90,
                 "quality": row.quality,
+                "delivers_seconds": row.delivers,
+                "defaults": codec.dumps(row.defaults),
+                "lacks": " ".join(row.lacks),
                 "clip_seconds": row.clip_seconds,
                 "fits": row.problem is None,
                 "balance": None if held is None else held.amount,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import motionkit as mk
-from motionkit import codec
+from motionkit import codec, registry
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json, Reference
 from motionkit.cli.show import Screen
@@ -26,7 +26,13 @@ from motionkit.cli.words import (
     standing,
     target,
 )
+from motionkit.errors import ConfigError
 from motionkit.ledger import Attempt, Entry
+from motionkit.model import State
+from motionkit.provider import KeepsFiles
+
+_ABOUT = "about "
+"""How a quote without bounds begins; here the '~' says it."""
 
 
 def jobs(
@@ -68,14 +74,37 @@ def show(ref: Reference, json: Json = False, config: ConfigFile = None) -> int:
     return exit_codes.DONE
 
 
-def _row(entry: Entry, keys: list[str]) -> list[str]:
+def _kept_until(entry: Entry) -> datetime | None:
+    """Return when the vendor may delete the file of a purchase that is not fetched yet.
+
+    None where nothing is owed, where the file is here already, or where no vendor says.
+    """
+    job = entry.job
+    if entry.state is not State.SUCCEEDED or entry.delivered or job is None or "spool" in job.data:
+        return None
+    try:
+        provider = registry.load(job.provider)
+    except ConfigError:
+        return None
+    keeps = provider.keeps_files if isinstance(provider, KeepsFiles) else None
+    return None if keeps is None else job.submitted_at + keeps
+
+
+def _standing(entry: Entry) -> list[str]:
+    until = _kept_until(entry)
+    kept = [] if until is None else [f"file kept until {until.date().isoformat()}"]
+    return [standing(entry), *kept]
+
+
+def _row(entry: Entry, keys: list[str]) -> list[Any]:
     paid = entry.cost
-    cost = both(paid.amount, paid.unit, paid.usd) if paid else f"~{quoted(entry.quote)}"
+    expected = f"~{quoted(entry.quote).removeprefix(_ABOUT)}"
+    cost = both(paid.amount, paid.unit, paid.usd) if paid else expected
     operation = str(entry.description.get("operation", "?"))
     values = [listed(value) for name, value in entry.description.items() if name != "operation"]
     return [
         short(entry.key, keys),
-        standing(entry),
+        _standing(entry),
         duration(max(0.0, time.time() - entry.created)),
         cost,
         target(entry),
@@ -84,6 +113,7 @@ def _row(entry: Entry, keys: list[str]) -> list[str]:
 
 
 def _data(entry: Entry) -> dict[str, Any]:
+    until = _kept_until(entry)
     return {
         "key": entry.key,
         "state": entry.state.value,
@@ -99,6 +129,7 @@ def _data(entry: Entry) -> dict[str, Any]:
         "error": entry.error,
         "out": entry.out,
         "delivered": entry.delivered,
+        "file_kept_until": until.isoformat(timespec="seconds") if until else None,
         "decision": entry.decision,
         "created": _moment(entry.created),
         "updated": _moment(entry.updated),
@@ -118,7 +149,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def _story(entry: Entry) -> list[tuple[str, str]]:
-    quote = entry.quote
+    quote, until = entry.quote, _kept_until(entry)
     told = [
         ("key", entry.key),
         ("state", standing(entry) + (f" (vendor says {entry.word!r})" if entry.word else "")),
@@ -130,6 +161,7 @@ def _story(entry: Entry) -> list[tuple[str, str]]:
         ("error", str(entry.error.get("message", "")) if entry.error else ""),
         ("wanted at", entry.out or ""),
         ("file", entry.delivered or ""),
+        ("kept until", until.isoformat(timespec="seconds") if until else ""),
         ("bought", _moment(entry.created)),
         ("updated", _moment(entry.updated)),
     ]

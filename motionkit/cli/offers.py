@@ -101,9 +101,10 @@ def _alike(rows: Sequence[Row], *, limits: bool) -> dict[tuple[str, _Told], list
 def _row(offer: Offer) -> tuple[Any, ...]:
     qualities = [str(one) for one in offer.allowed.get(_QUALITY, ())]
     name = offer.model + " *" * offer.default
+    unlisted = "not listed" if _QUALITY in offer.fields else "-"
     return (
         name if offer.evidence == "documented" else f"{name}\n({offer.evidence})",
-        _joined(qualities) or "any",
+        _joined(qualities) or unlisted,
         "\n".join(_price(_asked(offer), qualities)),
         "?" if offer.expected_seconds is None else f"{offer.expected_seconds:.0f} s",
     )
@@ -134,6 +135,7 @@ def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
         rest = {name: one for name, one in cell.when.items() if name not in {_QUALITY, _SECONDS}}
         kind = (tuple(rest.items()), cell.per, cell.step, cell.bound, cell.adds)
         groups.setdefault(kind, []).append(cell)
+    bounded = {cell.bound for cell in price.cells} > {"likely"}
     # What adds to a price and what holds in special cases comes after what is usual.
     for kind in sorted(groups, key=lambda one: (one[4] is not None, len(one[0]))):
         (rest_of, per, step, bound, adds), cells = kind, groups[kind]
@@ -143,7 +145,7 @@ def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
         unit = money(cells[-1].amount, price.unit).split(" ", 1)[1]
         each = f"each {step} {per}s" if step > 1 else f"a {per}"
         told = f"{' '.join([*words, amounts])} {unit} {each}"
-        yield told + (f" ({bound})" if bound else "")
+        yield f"{told} ({bound})" if bounded else f"about {told}" if bound else told
 
 
 def _condition(name: str, value: Any) -> str:

@@ -203,7 +203,7 @@ def confirm(screen: Screen, quote: Quote | None, options: Buying) -> None:
         return  # the client refuses it; there is nothing to ask
     if options.yes or (high is not None and high <= ASK_ABOVE):
         return
-    much = "an unknown price" if high is None else f"up to {dollars(high)}"
+    much = f"up to {dollars(high)}" if high is not None else _unbounded(quote)
     if screen.asks:
         typer.confirm(f"buy this for {much}?", abort=True, err=True)
     elif high is not None:
@@ -213,6 +213,12 @@ def confirm(screen: Screen, quote: Quote | None, options: Buying) -> None:
             limit=f"{ASK_ABOVE} USD without --yes",
             hint="say --yes; --max-usd N sets a limit of your own",
         )
+
+
+def _unbounded(quote: Quote | None) -> str:
+    if quote is None or quote.likely is None:
+        return "an unknown price"
+    return f"{quoted(quote)}, with no bound that is known"
 
 
 @contextmanager

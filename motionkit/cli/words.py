@@ -60,10 +60,12 @@ def both(amount: Decimal, unit: Unit, usd: Decimal | None) -> str:
 
 
 def quoted(quote: Quote | None) -> str:
-    """Return a quote's amounts: one when low and high agree, else all three."""
+    """Return a quote's amounts: one when low and high agree or are unknown, else all three."""
     if quote is None or quote.likely is None:
         return "unknown"
     likely = both(quote.likely, quote.unit, quote.usd_likely)
+    if quote.low is None and quote.high is None:
+        return f"about {likely}"
     if quote.low == quote.high == quote.likely:
         return likely
     low, high = (

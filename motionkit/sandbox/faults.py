@@ -81,6 +81,7 @@ KINDS: Mapping[str, Kind] = {
     "fail": Kind(("submit",), {"message": Parameter(str)}),
     "stuck": Kind(("submit",)),
     "webhook_lost": Kind(("submit",)),
+    "cost": Kind(("submit",), {"usd": Parameter(float, 1.0)}),
     "twin": Kind(("submit",)),
     "dedupe": Kind(
         ("submit",),

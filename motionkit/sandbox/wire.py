@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 
 from aiohttp import web
 
@@ -14,6 +15,8 @@ from motionkit.sandbox.app import Handler, Route, SandboxApp
 from motionkit.sandbox.faults import WIRE, Fault
 from motionkit.sandbox.world import World
 
+SPOILED: ContextVar[bool] = ContextVar("spoiled", default=False)
+"""Whether the answer to the call will never arrive: a handler that would wait need not."""
 _ACCEPTED = "accept_then_"
 _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1><hr>gateway</body></html>"
 _DRIP = 16  # bytes in front that arrive at once, so that the answer has visibly begun
@@ -37,13 +40,14 @@ def endpoint(world: World, app: SandboxApp, route: Route) -> Handler:
         else:
             (world.account(app.name, key) or world.stranger(app.name)).calls[phases[0]] += 1
         fault = world.faults.take(WIRE, phases, app.name)
+        SPOILED.set(fault is not None and fault.name.startswith(_ACCEPTED))
         if fault is None:
             return await route.handler(request)
         if fault.name == "reset":
             return _reset(request)
         await _drain(request, fault)
         act = _ACTS[fault.name.removeprefix(_ACCEPTED)]
-        before = not fault.name.startswith(_ACCEPTED) and fault.name in _BEFORE
+        before = not SPOILED.get() and fault.name in _BEFORE
         return await act(world, request, fault, None if before else await route.handler(request))
 
     return answer

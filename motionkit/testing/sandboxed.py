@@ -77,7 +77,13 @@ class SandboxStages(_VendorStages):
 
 
 class CassetteStages(_VendorStages):
-    """Stages on cassettes, with sockets blocked; ``--record`` makes them anew."""
+    """Stages on cassettes, with sockets blocked; ``--record`` makes them anew.
+
+    Attributes:
+        label: What tells these recordings from others of the same provider.
+    """
+
+    label: ClassVar[str] = ""
 
     @pytest.fixture
     def stage(self, request: pytest.FixtureRequest) -> Iterator[Stage]:
@@ -85,7 +91,7 @@ class CassetteStages(_VendorStages):
         mode: str | None = request.config.getoption("--record")
         named: str | None = request.config.getoption("--cassettes")
         folder = Path(named) if named else request.config.rootpath / "cassettes"
-        name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")
+        name = re.sub(r"[^A-Za-z0-9]+", "-", f"{request.node.name}-{self.label}").strip("-")
         path = folder / self.provider_class.name / f"{name}.yaml"
         with ExitStack() as stack:
             if mode == "sandbox":

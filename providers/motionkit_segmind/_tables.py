@@ -2,7 +2,8 @@
 
 Vendor pages: states and codes https://www.segmind.com/models/pixverse-mimic/api, asynchronous
 requests https://docs.segmind.com/docs/serverless-api/async-inference, error table
-https://docs.segmind.com/docs/serverless-api.
+https://docs.segmind.com/docs/serverless-api, rate limits
+https://docs.segmind.com/api-reference/rate-limits.
 """
 
 from __future__ import annotations
@@ -55,6 +56,30 @@ MODERATION_WORDS = (
 )
 """A FAILED whose error has one of these was blocked, not broken: there is no state for it."""
 
+RATE_LIMITS: tuple[tuple[str, Mapping[str, int]], ...] = (
+    (
+        "https://docs.segmind.com/api-reference/rate-limits",
+        MappingProxyType({"Free": 5, "Pro": 50}),  # Enterprise: as agreed
+    ),
+    (
+        "the pricing page",
+        MappingProxyType({"Flexible": 60, "Pro": 120, "Business": 500, "Scale": 1000}),
+    ),
+)
+"""Calls a minute by plan: two official tables that disagree, so an account says its own `rpm`.
+
+Nobody says whether polls count; they are taken to.
+"""
+
+
+def _plans() -> str:
+    tables = [
+        f"{page}: {', '.join(f'{plan} {rpm}' for plan, rpm in plans.items())}"
+        for page, plans in RATE_LIMITS
+    ]
+    return "; ".join(tables)
+
+
 STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
     {
         400: ErrorRow(InvalidRequest, "the request is malformed or lacks a field"),
@@ -65,7 +90,11 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
         406: ErrorRow(InvalidRequest, "the request is not acceptable"),
         410: ErrorRow(Unsupported, "the model is retired"),
         422: ErrorRow(JobFailed, "the request failed", without_job=InvalidRequest),
-        429: ErrorRow(RateLimited, "too many calls"),
+        429: ErrorRow(
+            RateLimited,
+            "too many calls",
+            hint=f"set the account's rpm to your plan's calls a minute ({_plans()})",
+        ),
         500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),
         502: ErrorRow(ProviderUnavailable, "the gateway failed", refuses=False),
         503: ErrorRow(ProviderUnavailable, "the vendor is not available", refuses=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,8 +14,10 @@ from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.model import Output, utcnow
 from motionkit.money import Cost, CostBasis, Unit
 from motionkit.provider import ErrorRow, Phase, vendor_error
-from motionkit_segmind._tables import NOT_ACCEPTABLE, STATUSES
+from motionkit_segmind._tables import MODERATION_WORDS, NOT_ACCEPTABLE, STATUSES
 
+ID = re.compile(r"(?!\.+$)[\w.:=+-]{1,200}", re.ASCII)
+"""What can be a request's id: it becomes a step of a path."""
 _RESET = "x-rate-limit-reset-at-utc"
 _STATED = (200, 422)
 """HTTP statuses under which a request's own state is told."""
@@ -96,6 +99,12 @@ def error_text(data: Mapping[str, Any]) -> str | None:
     return None
 
 
+def moderated(message: str | None) -> bool:
+    """Tell whether a failure's text speaks of moderation."""
+    folded = (message or "").casefold()
+    return any(word in folded for word in MODERATION_WORDS)
+
+
 def seconds_until(moment: str | None) -> float | None:
     """Return the seconds until a UTC moment (ISO text or epoch seconds), None when unreadable."""
     if not moment:
@@ -116,8 +125,8 @@ def parse_moment(value: Any) -> dt.datetime | None:
     return when if when.tzinfo else when.replace(tzinfo=dt.UTC)
 
 
-def cost_of(data: Mapping[str, Any], name: str = "cost") -> Cost | None:
-    """Return the charge that stands in an answer, in US dollars."""
+def amount_of(data: Mapping[str, Any], name: str) -> Decimal | None:
+    """Return a number that stands in an answer, as a number or as text; None for anything else."""
     value = data.get(name)
     if isinstance(value, str):
         try:
@@ -127,9 +136,13 @@ def cost_of(data: Mapping[str, Any], name: str = "cost") -> Cost | None:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
     amount = Decimal(value)
-    if not amount.is_finite() or amount < 0:
-        return None
-    return Cost(amount, Unit.USD, amount, CostBasis.REPORTED)
+    return amount if amount.is_finite() and amount >= 0 else None
+
+
+def cost_of(data: Mapping[str, Any], name: str = "cost") -> Cost | None:
+    """Return the charge that stands in an answer, in US dollars."""
+    amount = amount_of(data, name)
+    return None if amount is None else Cost(amount, Unit.USD, amount, CostBasis.REPORTED)
 
 
 def outputs_of(data: Mapping[str, Any]) -> tuple[Output, ...]:

@@ -9,13 +9,14 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import attrs
 
 from motionkit import media, transfer
 from motionkit.assembly import Upload, assemble
 from motionkit.errors import Billed, JobNotFound, ProtocolError
+from motionkit.fitting import Fit
 from motionkit.http import Session
 from motionkit.model import (
     Call,
@@ -33,10 +34,12 @@ from motionkit.model import (
 )
 from motionkit.money import Balance, Rates, Unit
 from motionkit.offers import Offer, Slot, load_offers
-from motionkit.operations import Request
+from motionkit.operations import OPERATIONS, Request
 from motionkit.provider import AccountSettings, Phase, Uploads, billed_after
-from motionkit_segmind._tables import HISTORY_STATES, MODERATION_WORDS, STATES
-from motionkit_segmind._wire import cost_of, error_text, outputs_of, unwrap
+from motionkit_segmind._tables import STATES
+from motionkit_segmind._wire import ID, cost_of, error_text, moderated, outputs_of, unwrap
+from motionkit_segmind.history import History
+from motionkit_segmind.sync import V1, V2, Blocking, is_spooled, is_sync, observe, was_sync
 
 HOSTS: Mapping[str, str] = {
     "api": "https://api.segmind.com",
@@ -44,14 +47,16 @@ HOSTS: Mapping[str, str] = {
     "history": "https://api.spotprod.segmind.com",
 }
 """What is asked for to the host that answers it."""
-
-RETENTION = dt.timedelta(hours=1)
-"""Results are kept for an hour from the submit; then only the history knows them."""
-_HISTORY = "/inference-request/request-history"
-_HISTORY_PAGES = 5
-_ID = re.compile(r"(?!\.+$)[\w.:=+-]{1,200}", re.ASCII)
-"""What can be a request's id: it becomes a step of a path."""
-_CLOCK_SKEW = dt.timedelta(seconds=30)
+_SLUG = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.ASCII)
+"""What can be a model: it becomes a step of a path."""
+_NO_MODELS = frozenset({"requests", "get-user-credits"})
+"""Steps of other paths that look like a model's."""
+_STORED: Mapping[media.Kind, tuple[str, ...]] = {
+    "image": ("jpeg", "png", "webp", "gif"),
+    "video": ("mp4", "mov", "webm"),
+    "audio": ("mp3",),
+}
+"""What the storage takes: https://docs.segmind.com/api-reference/segmind-storage"""
 _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
 
 
@@ -63,11 +68,20 @@ class Settings(AccountSettings):
         upload_url: Origin of uploads, over `base_url`.
         history_url: Origin of the request history, over `base_url`.
         history: Whether the request history may be asked.
+        mode: ``async`` queues a job and polls it (v2). ``sync`` makes one blocking call (v1), whose
+            answer is kept in the state folder's ``spool`` first; for models that take seconds.
+        sync_timeout: Seconds that such a call may take; some models take minutes.
+
+    `rpm` chooses the plan. Two official tables disagree: Free 5, Pro 50, Enterprise as agreed
+    (https://docs.segmind.com/api-reference/rate-limits); Flexible 60, Pro 120, Business 500, Scale
+    1000 (the pricing page). Give the number that your own plan names.
     """
 
     upload_url: str | None = None
     history_url: str | None = None
     history: bool = True
+    mode: Literal["async", "sync"] = "async"
+    sync_timeout: float = 600.0
 
 
 class Segmind:
@@ -83,12 +97,16 @@ class Segmind:
     settings: ClassVar[type[AccountSettings]] = Settings
     offers: ClassVar[Sequence[Offer]] = load_offers(__package__ or "motionkit_segmind")
     resend: ClassVar[Resend] = Never()
+    retention: ClassVar[dt.timedelta] = dt.timedelta(hours=1)
+    """From the submit: https://docs.segmind.com/docs/serverless-api/async-inference"""
+    keeps_files: ClassVar[dt.timedelta] = dt.timedelta(days=7)
 
     def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:
         self.account = account
         self.rates = Rates()
         self._uploads = uploads
-        self._history = settings.history
+        self._asks_history = settings.history
+        self._mode = settings.mode
         self._context: dict[str, Any] = {"provider": self.name, "account": account}
         base = settings.base_url
         self._http = Session(
@@ -100,6 +118,10 @@ class Segmind:
                 "history": settings.history_url or base or HOSTS["history"],
             },
             auth={"x-api-key": settings.api_key},
+        )
+        self._history = History(self._send, self.fingerprint)
+        self._blocking = Blocking(
+            self._http, self._context, self.fingerprint, settings.sync_timeout
         )
 
     @property
@@ -113,13 +135,18 @@ class Segmind:
 
     def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
         """Validate, upload what is not an address yet, and return the paid call."""
-        return assemble(self, self._uploads, request, offer, self._upload, dry=dry)
+        if self._mode == "sync":
+            offer = attrs.evolve(offer, path=offer.path.replace(V2, V1, 1))
+        made = assemble(self, self._uploads, request, offer, self._upload, dry=dry)
+        return attrs.evolve(made, timeout=self._blocking.timeout) if is_sync(made) else made
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
         """Send the paid call once; the vendor knows no attempt ids."""
+        if is_sync(submission):
+            return self._blocking.buy(submission, attempt_id)
         content = self._send(submission.call, Phase.SUBMIT)
         request_id = content.get("request_id")
-        if not isinstance(request_id, str) or not _ID.fullmatch(request_id):
+        if not isinstance(request_id, str) or not ID.fullmatch(request_id):
             raise ProtocolError(
                 f"{self.account}: the answer has no request_id",
                 billed=billed_after(Phase.SUBMIT, refused=False),
@@ -130,6 +157,8 @@ class Segmind:
 
     def poll(self, job: Job) -> Status:
         """Observe a job; a finished one's status carries its result."""
+        if is_spooled(job):
+            return observe(job)
         try:
             content = self._send(_reading(job, "/status"), Phase.POLL, stated=True)
             if content.get("status") == "COMPLETED":  # the result has the last word
@@ -155,19 +184,42 @@ class Segmind:
         return Balance(total, Unit.USD, total, pools, raw=content)
 
     def find(self, submission: Submission, since: float) -> Found | NotSeen:
-        """Look in the request history for what only this submission contains.
+        """Look in the request history for what only this submission contains."""
+        return self._history.find(submission, since)
 
-        Media given as addresses are nobody's alone: jobs that look alike are candidates then.
+    def check(self, fitted: Fit) -> Sequence[str]:
+        """Say which qualities go to the vendor unchecked: the page on record does not list them."""
+        offer, quality = fitted.offer, fitted.quality
+        if quality in {None, offer.defaults.get("quality")} or "quality" in offer.allowed:
+            return ()
+        return (f"quality={quality!r}: {offer.model}'s page does not say whether it takes that",)
+
+    def unlisted(self, operation: str, model: str) -> Offer | None:
+        """Return a row for a model that has none: media under the names that most models have.
+
+        Nothing is known of its price. A model that is listed does what its rows say, no more.
         """
-        start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
-        jobs = {
-            job.id: job
-            for row in self._rows(submission.model, start)
-            if (job := self._same(row, submission)) is not None
+        kinds = [kind for kind in OPERATIONS if kind.operation == operation]
+        listed = any(offer.model == model for offer in self.offers)
+        if listed or not kinds or model in _NO_MODELS or not _SLUG.fullmatch(model):
+            return None
+        fields = {field.name: field for field in attrs.fields(kinds[0])}
+        single = {
+            name: kind
+            for name, kind in kinds[0].media_kinds().items()
+            if fields[name].default != ()
         }
-        found = tuple(jobs.values())
-        alone = len(found) == 1 and submission.token is not None
-        return Found(found[0]) if alone else NotSeen(found)
+        if len(set(single.values())) < len(single):
+            return None  # two pictures: one name cannot say which is which
+        return Offer(
+            operation=operation,
+            model=model,
+            path=f"{V2}{model}",
+            source=f"https://www.segmind.com/models/{model}/api",
+            fields={"prompt": "prompt"} if "prompt" in fields else {},
+            media={name: Slot(f"{kind}_url", kind, _STORED[kind]) for name, kind in single.items()},
+            evidence="inferred",
+        )
 
     def close(self) -> None:
         """Let go of connections."""
@@ -214,7 +266,7 @@ class Segmind:
         message = error_text(content) if state is State.FAILED else None
         doubt = Doubt.STRANGE_WORD if state is State.UNKNOWN else None
         result = None
-        if state is State.FAILED and _moderated(message):
+        if state is State.FAILED and moderated(message):
             state = State.BLOCKED
         elif state is State.SUCCEEDED:
             outputs = outputs_of(content)
@@ -240,85 +292,19 @@ class Segmind:
         """Tell a job that is not visible from one that the vendor keeps in its history only."""
         now = utcnow()
         word = error.code or "404"
-        unseen = Status(State.UNKNOWN, word, now, doubt=Doubt.NOT_FOUND, message=error.message)
-        if now - job.submitted_at < RETENTION:
-            return unseen
-        gone = Status(State.GONE, word, now, message=error.message)
-        if not self._history:
-            return gone
-        call = Call("GET", f"{_HISTORY}/{job.id}", origin="history")
-        try:
-            row = self._send(call, Phase.POLL)
-        except JobNotFound:
-            return gone
-        return self._from_history(job, row, now)
-
-    def _from_history(self, job: Job, row: Mapping[str, Any], now: dt.datetime) -> Status:
-        row = row.get("data") if isinstance(row.get("data"), Mapping) else row  # type: ignore[assignment]
-        word = str(row.get("model_status"))
-        state = HISTORY_STATES.get(word, State.UNKNOWN)
-        outputs = outputs_of({"output": row.get("generation_url")})
-        if state is State.SUCCEEDED and outputs:
-            cost = cost_of(row, "credits_deduction")
-            result = Result(job, outputs, cost, raw=row)
-            return Status(state, word, now, billed=Billed.YES, result=result, raw=row)
-        if state is State.SUCCEEDED:
-            return Status(State.UNKNOWN, word, now, doubt=Doubt.NO_OUTPUT, raw=row)
-        if state is State.FAILED:
-            message = error_text(row)
-            state = State.BLOCKED if _moderated(message) else state
-            return Status(state, word, now, billed=Billed.NO, message=message, raw=row)
-        doubt = Doubt.STRANGE_WORD if state is State.UNKNOWN else None
-        return Status(state, word, now, doubt=doubt, raw=row)
-
-    def _rows(self, model: str, start: dt.datetime) -> list[Mapping[str, Any]]:
-        rows: list[Mapping[str, Any]] = []
-        query = {
-            "per_page": "100",
-            "from_date": start.date().isoformat(),
-            "to_date": (utcnow().date() + dt.timedelta(days=1)).isoformat(),
-            "model_name": model,
-            "sort_by": "model_created",
-            "sort_order": "desc",
-        }
-        for page in range(1, _HISTORY_PAGES + 1):
-            call = Call("GET", _HISTORY, origin="history", query=query | {"page": str(page)})
-            content = self._send(call, Phase.FIND)
-            found = next(
-                (
-                    v
-                    for v in (content.get(n) for n in ("data", "requests", "items", "results"))
-                    if isinstance(v, list)
-                ),
-                [],
-            )
-            rows += [row for row in found if isinstance(row, Mapping)]
-            if len(found) < 100:
-                break
-        return rows
-
-    def _same(self, row: Mapping[str, Any], submission: Submission) -> Job | None:
-        """Return a row's job if the row is of this submission."""
-        sent = row.get("request_body")
-        request_id = row.get("request_id")
-        if not isinstance(sent, Mapping) or not isinstance(request_id, str):
-            return None
-        if not _ID.fullmatch(request_id):
-            return None
-        body = submission.call.json
-        if any(sent.get(name) != value for name, value in body.items()):
-            return None
-        return submission.job(request_id, fingerprint=self.fingerprint, attempt_id="")
+        old = now - job.submitted_at >= self.retention
+        asks = self._asks_history and (old or was_sync(job))
+        told = self._history.look_up(job) if asks else None
+        if told is not None:
+            return told
+        if old:
+            return Status(State.GONE, word, now, message=error.message)
+        return Status(State.UNKNOWN, word, now, doubt=Doubt.NOT_FOUND, message=error.message)
 
 
 def _reading(job: Job, suffix: str = "") -> Call:
     """Return the call that reads a job; its URL is made from the id, never taken from an answer."""
     return Call("GET", f"/v2/requests/{job.id}{suffix}")
-
-
-def _moderated(message: str | None) -> bool:
-    folded = (message or "").casefold()
-    return any(word in folded for word in MODERATION_WORDS)
 
 
 __all__ = ["Segmind", "Settings"]

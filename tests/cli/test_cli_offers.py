@@ -73,9 +73,9 @@ def test_one_model_shows_its_limits(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("options", "want"),
     [
-        (["--operation", "lipsync"], {("pixverse", "lip_sync")}),
-        (["--operation", "lip_sync"], {("pixverse", "lip_sync")}),
-        (["--via", "segmind"], {("segmind", "mimic")}),
+        (["--operation", "lipsync"], {("pixverse", "lip_sync"), ("segmind", "lip_sync")}),
+        (["--operation", "lip_sync"], {("pixverse", "lip_sync"), ("segmind", "lip_sync")}),
+        (["--via", "segmind", "--operation", "mimic"], {("segmind", "mimic")}),
         (["--model", "c1", "--operation", "extend"], set()),
         (["--operation", "juggle"], set()),
     ],

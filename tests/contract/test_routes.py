@@ -22,6 +22,7 @@ from motionkit.errors import (
     SubmitUncertain,
 )
 from motionkit.sandbox import Sandbox
+from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
 
 SECOND_KEY = "second-pixverse-key"
@@ -257,7 +258,13 @@ def test_comparing_asks_each_account_once_and_buys_nothing(
     assert [row.target for row in rows] == [
         "pixverse/mimic",
         "team/mimic",
+        "segmind/p-video-replace",
+        "segmind/p-video-animate",
+        "segmind/wan-animate",
+        "segmind/scail",
         "segmind/pixverse-mimic",
+        "segmind/kling-2.6-pro-motion-control",
+        "segmind/kling-2.6-standard-motion-control",
     ]
     calls = {
         f"{vendor}:{label}": account["calls"]
@@ -271,15 +278,18 @@ def test_comparing_asks_each_account_once_and_buys_nothing(
         "pixverse:second": once,
         "segmind:default": once,
     }
-    assert [row.suffices for row in rows] == [True, True, True]
+    bounded = [row for row in rows if row.quote is not None and row.quote.high is not None]
+    assert [row.suffices for row in bounded] == [True, True, True]
+    assert all(row.suffices is None for row in rows if row not in bounded)
 
 
 def test_a_dead_vendor_is_a_row_with_its_error(sandbox: Sandbox, client: Client) -> None:
     sandbox.fault("http:balance:vendor=segmind:status=503:times=0")
     rows = {row.account: row for row in client.compare(sample_request())}
     assert isinstance(rows["segmind"].error, mk.errors.ProviderUnavailable)
-    assert rows["segmind"].quote is not None
     assert rows["pixverse"].error is None
+    (row,) = client.compare(sample_request(), via="segmind")
+    assert row.quote is not None
 
 
 def test_what_was_paid_before_is_shown_as_observed(sandbox: Sandbox, client: Client) -> None:
@@ -295,8 +305,14 @@ def test_what_was_paid_before_is_shown_as_observed(sandbox: Sandbox, client: Cli
 
 
 def test_a_request_that_a_target_cannot_express_says_why(client: Client) -> None:
-    rows = client.compare(sample_request(seed=7), balances=False)
-    assert [row.problem.field for row in rows if row.problem] == ["seed"] * 3
+    rows = client.compare(mk.Mimic(samples.PICTURE, samples.CLIP, seed=7), balances=False)
+    assert {row.target: row.problem.field for row in rows if row.problem} == {
+        "pixverse/mimic": "seed",
+        "team/mimic": "seed",
+        "segmind/pixverse-mimic": "seed",
+        "segmind/kling-2.6-pro-motion-control": "seed",
+        "segmind/kling-2.6-standard-motion-control": "seed",
+    }
 
 
 def test_budget_periods_begin_in_utc() -> None:

@@ -1,7 +1,13 @@
-"""Segmind keeps the contract, from cassettes and against the live sandbox."""
+"""Segmind keeps the contract, from cassettes and against the live sandbox, in rows that differ."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from motionkit.operations import Request
 from motionkit.testing.sandboxed import CassetteContract, SandboxContract
-from motionkit.testing.stage import Situation
+from motionkit.testing.stage import Situation, sample_request
 from motionkit_segmind.adapter import Segmind
 
 FAULTS = {
@@ -43,3 +49,68 @@ class TestSegmindSandbox(SandboxContract):
     provider_class = Segmind
     faults = FAULTS
     xfails = XFAILS
+
+
+def selling(model: str) -> type[Segmind]:
+    """Return the adapter whose bare account means this model."""
+    rows = tuple(attrs.evolve(row, default=row.model == model) for row in Segmind.offers)
+    return type("Segmind", (Segmind,), {"offers": rows})
+
+
+NO_BOUNDS = {
+    "test_a_quote_says_low_likely_high_with_source_and_date": "an average is all that is public: "
+    "https://www.segmind.com/llms.txt"
+}
+
+
+class _Kling:
+    """A model without qualities, whose prompt has to be there."""
+
+    provider_class = selling("kling-2.6-pro-motion-control")
+    faults = FAULTS
+    xfails = XFAILS | NO_BOUNDS
+    label = "kling"
+
+    def request_for(self, **values: Any) -> Request:
+        return sample_request(**{"quality": None, **values})
+
+
+class _Replace:
+    """A model that takes a list of pictures, keeps the sound or not, and lists no qualities."""
+
+    provider_class = selling("p-video-replace")
+    faults = FAULTS
+    xfails = (
+        XFAILS
+        | NO_BOUNDS
+        | {
+            "test_a_quality_that_is_not_offered_is_refused_with_what_is": "its qualities are not "
+            "listed: https://www.segmind.com/models/p-video-replace/api"
+        }
+    )
+    unsupported: ClassVar[Mapping[str, Any]] = {"orientation": "image"}
+
+
+class _Scail:
+    """A model that delivers 576p for 540p, and has other names for its media."""
+
+    provider_class = selling("scail")
+    faults = FAULTS
+    xfails = XFAILS | NO_BOUNDS
+    unsupported: ClassVar[Mapping[str, Any]] = {"keep_audio": True}
+
+
+class TestKlingReplayed(_Kling, CassetteContract):
+    pass
+
+
+class TestKlingSandbox(_Kling, SandboxContract):
+    pass
+
+
+class TestReplaceSandbox(_Replace, SandboxContract):
+    pass
+
+
+class TestScailSandbox(_Scail, SandboxContract):
+    pass

@@ -41,6 +41,8 @@ APPS = (PixVerseSandbox, SegmindSandbox)
 _APP_OF: Mapping[str, type[Any]] = {PIXVERSE: PixVerseSandbox, SEGMIND: SegmindSandbox}
 ADAPTERS: Mapping[str, type[Any]] = {PIXVERSE: PixVerse, SEGMIND: Segmind}
 PAID_PATHS = {PIXVERSE: "/openapi/v2/video/mimic/generate", SEGMIND: "/v2/pixverse-mimic"}
+SYNC_PATH = "/v1/pixverse-mimic"
+"""Where Segmind's blocking calls go."""
 KEY_HEADERS = {PIXVERSE: "API-KEY", SEGMIND: "x-api-key"}
 TRACE = "Ai-trace-id"
 PRICES = {PIXVERSE: Decimal(20), SEGMIND: Decimal("0.25")}
@@ -48,6 +50,8 @@ PRICES = {PIXVERSE: Decimal(20), SEGMIND: Decimal("0.25")}
 REMOTE_PRICES = {PIXVERSE: Decimal(50), SEGMIND: Decimal("2.03")}
 """The sandbox's price of a clip that it takes on trust."""
 JOB_SECONDS = 5.0
+SYNC_SPEED = 100.0
+"""Vendor seconds in one of ours while a blocking call waits for a job."""
 CALL_SECONDS = 20.0
 """Wall seconds that a whole call may take."""
 IMPATIENT_CALL_SECONDS = 0.3
@@ -97,7 +101,8 @@ class Wire:
         ):
             self.strayed.append(url)
         trace = str(prepared.headers.get(TRACE, ""))
-        if prepared.method != "POST" or urlsplit(url).path != PAID_PATHS[self.case.provider]:
+        paid = SYNC_PATH if self.case.sync else PAID_PATHS[self.case.provider]
+        if prepared.method != "POST" or urlsplit(url).path != paid:
             if trace:
                 self.free.append(trace)
             return
@@ -203,6 +208,9 @@ def _stage(case: Case, sandbox: Sandbox) -> Any:
     stage = sandbox_stage(ADAPTERS[case.provider], {}, sandbox)
     if case.account and not case.wrong_key:
         stage = attrs.evolve(stage, settings=attrs.evolve(stage.settings, api_key=Secret(_OWN_KEY)))
+    if case.sync:
+        blocking = attrs.evolve(stage.settings, mode="sync", sync_timeout=_call_seconds(case))
+        stage = attrs.evolve(stage, settings=blocking)
     if case.wrong_key:
         stage = attrs.evolve(stage, settings=stage.wrong_key())
     return stage
@@ -213,7 +221,11 @@ def playing(case: Case, folder: Path) -> Iterator[Play]:
     """Set a case up: a vendor of its own, a journal of its own, time that nobody waits for."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        Sandbox(apps=[_APP_OF[case.provider]], job_seconds=JOB_SECONDS) as sandbox,
+        Sandbox(
+            apps=[_APP_OF[case.provider]],
+            job_seconds=JOB_SECONDS,
+            speed=SYNC_SPEED if case.sync else 1.0,
+        ) as sandbox,
     ):
         shorten(patch, case)
         if case.account:
@@ -231,10 +243,15 @@ def playing(case: Case, folder: Path) -> Iterator[Play]:
             yield play
 
 
+def _call_seconds(case: Case) -> float:
+    words = ("hang", "slow", "stuck") if case.sync else ("hang", "slow")
+    hangs = any(word in fault for fault in case.faults for word in words)
+    return IMPATIENT_CALL_SECONDS if hangs else CALL_SECONDS
+
+
 def shorten(patch: pytest.MonkeyPatch, case: Case) -> None:
     """Let a call that hangs fail soon."""
-    hangs = any(word in fault for fault in case.faults for word in ("hang", "slow"))
-    seconds = IMPATIENT_CALL_SECONDS if hangs else CALL_SECONDS
+    seconds = _call_seconds(case)
     patch.setattr(http, "CALL_TIMEOUT", seconds)
     defaults = http.Session.send.__kwdefaults__ or {}
     if "timeout" in defaults:

@@ -88,6 +88,7 @@ class Case:
         wrong_key: Use a key that the vendor does not know.
         idle: Seconds between the submit and the wait, on every clock.
         aged: Seconds that pass between a failed submit and the same command again.
+        sync: Buy with one blocking call, at a vendor that has one.
         soak: Leave it out of a default run.
         broken_promise: The vendor breaks its own documented word here; what it makes beyond the
             one job cannot be prevented and is counted apart.
@@ -106,6 +107,7 @@ class Case:
     wrong_key: bool = False
     idle: float = 0.0
     aged: float = 0.0
+    sync: bool = False
     soak: bool = False
     broken_promise: bool = False
 
@@ -560,6 +562,9 @@ def _plain() -> Iterator[Case]:
     )
     rate = (("rpm", 2), ("balance", "1000"))
     yield _case(PIXVERSE, (), refused(RateLimited), note="too many calls", account=rate)
+    for calls in (2, 3):  # the submit uses one of them up; a poll and the result need two
+        rate = (("rpm", calls), ("balance", "1000"))
+        yield _case(SEGMIND, (), delivered(), note=f"{calls} calls a minute", account=rate)
     denied = (("denied", ["pixverse-mimic"]), ("balance", "50"))
     yield _case(
         SEGMIND,

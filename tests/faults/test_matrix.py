@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from harness import perform
 from matrix import CASES, Case
+from matrix_sync import SYNC_CASES
 from summary import Tally
 
 
@@ -15,7 +16,7 @@ def _parameter(case: Case) -> object:
     return pytest.param(case, id=case.name, marks=marks)
 
 
-@pytest.mark.parametrize("case", [_parameter(case) for case in CASES])
+@pytest.mark.parametrize("case", [_parameter(case) for case in (*CASES, *SYNC_CASES)])
 def test_it_is_paid_at_most_once_and_never_lost(case: Case, tmp_path: Path, tally: Tally) -> None:
     perform(case, tmp_path, tally)
 

@@ -41,7 +41,7 @@ LAYERS = [
     {"submission", "schedule", "webhooks"},
     {"routing"},
     {"registry", "places"},
-    {"exact", "credentials"},
+    {"exact", "credentials", "spool"},
     {"routes", "trust"},
     {"config"},
     {"schema"},
@@ -56,7 +56,8 @@ LAYERS = [
 ADAPTER_FILES = ["__init__.py", "offers.toml", "_tables.py", "adapter.py"]
 OPTIONAL_FILES = [
     *("offers_models.toml", "offers_prices.toml", "_wire.py", "operations.py", "rules.py"),
-    *("bodies.py", "results.py", "lists.py", "webhook.py", "sandbox", "py.typed"),
+    *("bodies.py", "results.py", "lists.py", "history.py", "sync.py", "webhook.py"),
+    *("sandbox", "py.typed"),
 ]
 
 

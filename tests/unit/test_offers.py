@@ -16,7 +16,7 @@ from motionkit.errors import Billed, ConfigError, InvalidRequest, Unsupported
 from motionkit.media import Facts, Generated
 from motionkit.money import Basis, Quote, Rates, Unit
 from motionkit.offers import Cell, Offer, Price, Slot
-from motionkit.operations import Mimic
+from motionkit.operations import LipSync, Mimic
 from motionkit_pixverse.adapter import PixVerse
 
 TEXT = """
@@ -488,9 +488,44 @@ def test_what_rows_share_stands_once_and_is_named() -> None:
     assert first.media["image"].field == "img"
 
 
+def test_what_rows_share_all_but_a_few_keys_is_named_and_the_rest_is_said() -> None:
+    text = SHARED.replace(
+        'price = "usual"',
+        'price = { like = "usual", cells = [{ per = "run", amount = "2" }] }',
+        1,
+    ).replace('image = "picture"', 'image = { like = "picture", field = "other", many = true }', 1)
+    first, second = offers.parse_offers(text, name="x")
+    assert first.price is not None
+    assert second.price is not None
+    assert first.price.cells == (Cell(Decimal(2), "run"),)
+    assert attrs.evolve(first.price, cells=second.price.cells) == second.price
+    slot = first.media["image"]
+    assert (slot.field, slot.many) == ("other", True)
+    assert attrs.evolve(slot, field="img", many=False) == second.media["image"]
+
+
+def test_a_medium_that_may_be_left_out_can_be_what_a_target_needs() -> None:
+    spoken = Offer(
+        operation="lip_sync",
+        model="m1",
+        path="/buy",
+        source="page",
+        required=("audio",),
+        media={"video": Slot("v", "video", ("mp4",)), "audio": Slot("a", "audio", ("mp3",))},
+    )
+    video, audio = "https://h.example/v.mp4", "https://h.example/a.mp3"
+    heard = LipSync(video, audio=audio)
+    assert fitting.fit(heard, spoken, fitting.inspect(heard)).body == {}
+    silent = LipSync(video)
+    with pytest.raises(InvalidRequest) as caught:
+        fitting.fit(silent, spoken, fitting.inspect(silent))
+    assert caught.value.field == "audio"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
+        ('price = "usual"', 'price = { like = "cheap" }', "price 'cheap' is not in the file"),
         ('price = "usual"', 'price = "cheap"', "price 'cheap' is not in the file; it has usual"),
         ('image = "picture"', 'image = "clip"', "media.image 'clip' is not in the file"),
         ("[[offer]]", "[[offers]]", "'offers' is neither offer, base, slot nor price"),

@@ -390,6 +390,19 @@ def test_a_rate_limit_says_when_to_go_on(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 28 < caught.value.retry_after <= 30
 
 
+def test_both_tables_of_calls_a_minute_are_told_to_who_makes_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert dict(_tables.RATE_LIMITS) == {
+        "https://docs.segmind.com/api-reference/rate-limits": {"Free": 5, "Pro": 50},
+        "the pricing page": {"Flexible": 60, "Pro": 120, "Business": 500, "Scale": 1000},
+    }
+    with pytest.raises(RateLimited) as caught:
+        adapter(monkeypatch, answer({"error": "slow down"}, 429)).balance()
+    for told in ("rpm", "Free 5", "Pro 50", "Flexible 60", "Pro 120", "Business 500", "Scale 1000"):
+        assert told in str(caught.value.hint)
+
+
 def test_the_balance_is_the_sum_of_paid_and_free_credits(monkeypatch: pytest.MonkeyPatch) -> None:
     made = adapter(monkeypatch, answer(b'{"credits": 10.5, "free-credits": 0.0184921035}'))
     balance = made.balance()

@@ -8,6 +8,7 @@ import statistics
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -272,9 +273,18 @@ def test_one_job_is_the_likely_price_but_does_not_narrow_the_bounds() -> None:
     assert (found.low, found.likely, found.high) == (95, 150, 150)
 
 
-def test_without_a_listed_quote_one_job_is_all_there_is() -> None:
+def test_without_a_listed_quote_a_handful_of_jobs_bounds_nothing() -> None:
     found = by_second(job("110", clip_seconds=10.0), quote=None)
+    assert (found.low, found.likely, found.high, found.usd_high) == (None, 110, None, None)
+    assert found.notes[1] == "under 5 jobs, low and high keep the unknown bounds"
+    found = by_second(*[job("110", clip_seconds=10.0)] * 5, quote=None)
     assert (found.low, found.likely, found.high, found.usd_high) == (110, 110, 110, Decimal("1.10"))
+
+
+def test_an_average_without_bounds_gets_none_from_a_handful_of_jobs() -> None:
+    average = attrs.evolve(LISTED, low=None, high=None, usd_low=None, usd_high=None)
+    found = by_second(job("110", clip_seconds=10.0), quote=average)
+    assert (found.low, found.likely, found.high, found.usd_high) == (None, 110, None, None)
 
 
 def test_under_an_unknown_length_a_cap_cannot_pass() -> None:
@@ -319,7 +329,7 @@ def test_the_date_is_that_of_the_newest_priced_job() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.decimals("0.01", "500", places=2), st.floats(0, 400)), min_size=1, max_size=40
+        st.tuples(st.decimals("0.01", "500", places=2), st.floats(0, 400)), min_size=5, max_size=40
     )
 )
 def test_low_likely_and_high_are_in_order_and_within_what_was_paid(

@@ -20,6 +20,7 @@ from support import (
 )
 
 from motionkit import journal as ledger
+from motionkit import process
 from motionkit.errors import (
     Billed,
     Busy,
@@ -34,7 +35,7 @@ from motionkit.http import NotSent
 from motionkit.journal import Journal
 from motionkit.ledger import Entry, KeyTaken, Purchase
 from motionkit.model import Found, Job, KeyState, Never, NotSeen, SameId, State
-from motionkit.submission import Submitter
+from motionkit.submission import OTHER_PAUSE, Submitter
 
 BOUGHT = Purchase(
     key="order-17", request="r1", via="shop", description={"operation": "mimic"}, again=True
@@ -401,6 +402,19 @@ def test_a_crash_is_resumed_from_the_history_where_there_is_no_idempotency(bench
         bench.buy(provider)
     assert bench.submitter(provider).settle(bench.entry).id == "42"
     assert len(provider.sent) == 1
+
+
+@pytest.mark.parametrize(("timeout", "waits"), [(None, 65), (600.0, 605)])
+def test_another_process_is_left_alone_for_as_long_as_its_call_may_take(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, timeout: float | None, waits: float
+) -> None:
+    monkeypatch.setattr(process, "alive", lambda _: True)
+    made = bench.journal.intend(BOUGHT, "a1", submission(timeout=timeout), "f" * 16)
+    bench.journal.sending(made)
+    with pytest.raises(SubmitUncertain):
+        bench.submitter(FindingProvider()).settle(bench.entry)
+    first_look = next(n for n, pause in enumerate(bench.clock.slept) if pause != OTHER_PAUSE)
+    assert sum(bench.clock.slept[:first_look]) == pytest.approx(waits, abs=2 * OTHER_PAUSE)
 
 
 def test_an_uncertain_purchase_may_be_settled_again_and_again(bench: Bench) -> None:

@@ -26,7 +26,9 @@ class SegmindSandbox:
     Args:
         world: The sandbox's books.
         upload_answer: Key under which an upload's URLs come: "file_urls", "urls" or "both".
-        polls_count: GETs use up the rate limit too.
+        polls_count: The gateway's GETs use up the rate limit too.
+        sync_polls: A v1 run can be polled under its `x-request-id`; no page says so. Its place in
+            the history does not depend on it.
     """
 
     name = VENDOR
@@ -36,12 +38,22 @@ class SegmindSandbox:
     shapes = frozenset({*ERROR_SHAPES, *SUBMIT_SHAPES, *RESULT_SHAPES, *HISTORY_SHAPES})
 
     def __init__(
-        self, world: World, *, upload_answer: UploadAnswer = "file_urls", polls_count: bool = False
+        self,
+        world: World,
+        *,
+        upload_answer: UploadAnswer = "file_urls",
+        polls_count: bool = True,
+        sync_polls: bool = True,
     ) -> None:
         self._world = world
         gate = Gate(world, polls_count)
         # Credits before the slug patterns: a fixed path under /v1 is no model.
-        self._subjects = (History(gate), Polls(gate), Assets(gate, upload_answer), Inference(gate))
+        self._subjects = (
+            History(gate),
+            Polls(gate, sync_polls),
+            Assets(gate, upload_answer),
+            Inference(gate),
+        )
         world.add_account(open_account(VENDOR, _KEY, _POOLS, label="default"))
 
     def routes(self) -> Iterable[Route]:

@@ -13,7 +13,8 @@ from motionkit.sandbox.clock import stamp
 
 VENDOR = "segmind"
 KEY_HEADER = "x-api-key"
-_RESET_HEADER = "x-rate-limit-reset-at-utc"
+RESET_HEADER = "x-rate-limit-reset-at-utc"
+_GATEWAY = ("/v1/", "/v2/")
 _NO_KEY = "Missing Authorization or x-api-key in header"
 _BAD_KEY = "Unauthorized. API key is invalid or may have expired..."
 _WRONG_VERB = (
@@ -83,20 +84,24 @@ class Gate:
 
     Attributes:
         world: The sandbox's books.
-        polls_count: GETs use up the rate limit too (contract section 4 leaves it open).
+        polls_count: The gateway's GETs use up the rate limit too; the contract (section 4) leaves
+            it open. Uploads and history live on other hosts and do not count.
     """
 
     world: World
-    polls_count: bool = False
+    polls_count: bool = True
 
     def route(
         self, method: str, path: str, phases: tuple[str, ...], handler: Handler
     ) -> list[Route]:
         """Return a route, and the one that refuses every other verb with a page."""
+        polls = method == "GET" and path.startswith(_GATEWAY)
 
         async def serve(request: web.Request) -> web.StreamResponse:
             try:
                 call = self._admit(request, phases)
+                if polls and self.polls_count:
+                    self.limit(call.account)
                 return await handler(call)
             except Refusal as refusal:
                 return self._refused(refusal, phases)
@@ -133,12 +138,10 @@ class Gate:
             status = fault["status"] or fault["code"] or 400
             reset = self.world.clock.now() + 60 if status == 429 else None
             raise Refusal(status, fault["message"] or "Refused by the sandbox", reset)
-        if request.method == "GET" and self.polls_count:
-            self.limit(account)
         return Call(request, account, phases)
 
     def _refused(self, refusal: Refusal, phases: tuple[str, ...]) -> web.Response:
-        headers = {} if refusal.reset is None else {_RESET_HEADER: stamp(refusal.reset)}
+        headers = {} if refusal.reset is None else {RESET_HEADER: stamp(refusal.reset)}
         shape = self.world.faults.take(
             "shape", phases, VENDOR, lambda fault: fault["shape"] in ERROR_SHAPES
         )

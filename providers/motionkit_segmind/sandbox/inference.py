@@ -16,15 +16,17 @@ from motionkit.sandbox.clock import stamp
 from motionkit.sandbox.files import StoredFile
 from motionkit.sandbox.ledger import money
 from motionkit.sandbox.media import Clip, result_size, result_video
-from motionkit.sandbox.wire import elsewhere
+from motionkit.sandbox.wire import SPOILED, elsewhere
 from motionkit_segmind.sandbox.assets import Asset
-from motionkit_segmind.sandbox.gate import VENDOR, Call, Gate, Refusal
+from motionkit_segmind.sandbox.checks import check, noticed
+from motionkit_segmind.sandbox.gate import RESET_HEADER, VENDOR, Call, Gate, Refusal
 from motionkit_segmind.sandbox.models import MODELS, Model
 
 _SIGMA = 6.0
 _QUICK = 0.24  # a bad parameter that only the model notices
 _BLOCKED = 21.0  # observed for moderation
 _UNSEEN_SECONDS = 5.0
+_LONGEST_FILM = 30.0
 _FILE_DAYS = 7 * 86400
 SUBMIT_SHAPES = {"id_only": ("request_id",), "no_urls": ("request_id", "status")}
 
@@ -62,7 +64,9 @@ class Inference:
 
     async def _wait(self, call: Call) -> web.StreamResponse:
         """Answer with the film itself; what it cost stands in the headers."""
-        job = await self._accept(call)
+        job = await self._accept(call, sync=True)
+        if SPOILED.get():
+            return web.Response()
         world = self._gate.world
         if not await world.finished(job):
             raise Refusal(504, "Gateway Timeout")
@@ -73,14 +77,16 @@ class Inference:
             "x-cost": money(job.charged),
             "x-remaining-credits": money(job.account.balance),
             "x-generation-time": f"{job.lasts or 0:.2f}",
-            "x-seed-value": "0",
+            "x-seed-value": str(job.body.get("seed") or 0),
             "x-request-id": job.id,
-            "x-rate-limit-reset-at-utc": stamp(world.clock.now() + 60),
+            RESET_HEADER: stamp((call.account.recent or [world.clock.now()])[0] + 60),
         }
         film = await output.file.content()
+        if job.body.get("base64"):  # how the page's switch shapes the answer is our reading
+            return web.Response(text=base64.b64encode(film).decode(), headers=headers)
         return web.Response(body=film, content_type="video/mp4", headers=headers)
 
-    async def _accept(self, call: Call) -> Job:
+    async def _accept(self, call: Call, *, sync: bool = False) -> Job:
         """Check in the order of contract section 12 and enter the job."""
         slug = call.request.match_info["slug"]
         model = MODELS.get(slug)
@@ -92,13 +98,15 @@ class Inference:
         if slug in account.denied:
             raise Refusal(403, "Your team is not allowed to use this model")
         fields = await call.fields()
-        quality = _checked(model, fields)
-        price = model.price(quality, self._seconds(call, model, fields))
+        check(model, fields)
+        assets = self._assets(call, fields)
+        price = self._price(call, model, fields, assets)
         self._afford(call, price)
         self._gate.limit(account)
         job = self._job(call, slug, fields, price)
+        job.details["sync"] = sync
         if not job.error:
-            job.details["output"] = self._output(call, model, fields, quality)
+            job.details["output"] = self._output(job, model, assets)
         self._gate.world.start(job)
         twin = self._gate.world.faults.take("twin", call.phases, VENDOR)
         if twin is not None and self._free(account) >= price:
@@ -126,8 +134,8 @@ class Inference:
     def _job(self, call: Call, slug: str, fields: dict[str, Any], price: Decimal) -> Job:
         world, model = self._gate.world, MODELS[slug]
         take = partial(world.faults.take, phases=call.phases, vendor=VENDOR)
-        lasts: float | None = world.lasting(model.mean, _SIGMA)
-        error = _noticed_by_the_model(model, fields)
+        lasts = self._lasting(model, fields)
+        error = noticed(model, fields)
         outcome = State.FAILED if error else State.SUCCEEDED
         if error:
             lasts = min(lasts or _QUICK, _QUICK)
@@ -153,29 +161,41 @@ class Inference:
             error=error,
         )
 
-    def _asset(self, call: Call, url: object) -> Asset | None:
-        """Return the upload behind one of our own URLs; others are never looked at."""
-        found: Asset | None = None
-        if isinstance(url, str) and url.startswith(call.origin()):
-            found = self._gate.world.upload(VENDOR, url.removeprefix(call.origin()))
-        return found
+    def _price(
+        self, call: Call, model: Model, fields: dict[str, Any], assets: list[Asset]
+    ) -> Decimal:
+        """Return what the run will cost: the model's price, or what a fault makes of it."""
+        price = model.price(fields, _clip_seconds(assets))
+        fault = self._gate.world.faults.take("cost", call.phases, VENDOR)
+        return price if fault is None else Decimal(str(fault["usd"]))
 
-    def _seconds(self, call: Call, model: Model, fields: dict[str, Any]) -> float | None:
-        asset = self._asset(call, fields.get(model.clip))
-        return asset.clip.seconds if asset and asset.clip and asset.clip.seconds else None
+    def _lasting(self, model: Model, fields: dict[str, Any]) -> float | None:
+        told = fields.get(model.seconds_from)
+        if isinstance(told, int | float):
+            return float(told)
+        return self._gate.world.lasting(model.mean, min(_SIGMA, model.mean / 20))
 
-    def _output(self, call: Call, model: Model, fields: dict[str, Any], quality: str) -> Output:
-        world = self._gate.world
-        asset = next(
-            (found for name in model.picture if (found := self._asset(call, fields.get(name)))),
-            None,
-        )
-        picture = asset.content if asset else _inline(fields.get(model.inline))
-        clip: Clip | None = asset.clip if asset else None
-        size = result_size(clip, model.lines[quality])
-        seconds = self._seconds(call, model, fields) or _UNSEEN_SECONDS
+    def _assets(self, call: Call, fields: dict[str, Any]) -> list[Asset]:
+        """Return the uploads behind our own URLs; what others point at is never looked at."""
+        found = []
+        for value in fields.values():
+            for url in value if isinstance(value, list) else [value]:
+                if isinstance(url, str) and url.startswith(call.origin()):
+                    path = url.removeprefix(call.origin())
+                    found.append(self._gate.world.upload(VENDOR, path))
+        return [asset for asset in found if asset]
+
+    def _output(self, job: Job, model: Model, assets: list[Asset]) -> Output:
+        """Plan a film: as long as the clip or as `duration` says, in the shape asked for."""
+        world, fields = self._gate.world, job.body
+        asset = next((a for a in assets if a.clip and a.clip.kind == "image"), None)
+        picture = asset.content if asset else _inline(fields.get("image"))
+        ratio = model.value(fields, "aspect_ratio")
+        frame = _frame(ratio) or (asset.clip if asset else None)
+        size = result_size(frame, model.lines(fields) or 0)
+        seconds = _clip_seconds(assets) or _asked_seconds(model.value(fields, "duration"))
         make = partial(result_video, picture, seconds, size)
-        expires = world.clock.now() + model.mean + _FILE_DAYS
+        expires = job.created + (job.lasts or 0) + _FILE_DAYS
         path = f"/generations/{world.uuid()}.mp4"
         return Output(path, StoredFile(VENDOR, "video/mp4", make, expires))
 
@@ -193,30 +213,6 @@ def addresses(gate: Gate, call: Call, job: Job) -> dict[str, str]:
     }
 
 
-def _checked(model: Model, fields: dict[str, Any]) -> str:
-    """Check what the gateway checks before the model runs; return the quality."""
-    for name, parameter in model.parameters.items():
-        if parameter.required and not fields.get(name):
-            raise Refusal(400, f"{name} is a required field")
-    for name, value in fields.items():
-        if name not in model.parameters:
-            raise Refusal(406, f"Invalid parameter: {name}")
-        choices = model.parameters[name].choices
-        if choices and value is not None and value not in choices:
-            raise Refusal(406, f"Invalid value for {name}: must be one of {', '.join(choices)}")
-    return fields.get(model.quality) or model.parameters[model.quality].default or ""
-
-
-def _noticed_by_the_model(model: Model, fields: dict[str, Any]) -> str:
-    """Return the error that only the run brings up, or nothing."""
-    for name, value in fields.items():
-        if value is not None and not isinstance(value, str):
-            return f"{name} must be string"
-    if not any(fields.get(name) for name in model.picture):
-        return f"{' or '.join(model.picture)} is Mandatory and must be string"
-    return ""
-
-
 def _inline(text: object) -> bytes | None:
     """Read base64, bare or as a data URL; what is neither is left to the sample picture."""
     if not isinstance(text, str):
@@ -225,3 +221,23 @@ def _inline(text: object) -> bytes | None:
         return base64.b64decode(text.rpartition(",")[2], validate=True)
     except binascii.Error:
         return None
+
+
+def _clip_seconds(assets: list[Asset]) -> float | None:
+    """Return the length of the first uploaded clip, if there is one."""
+    return next((a.clip.seconds for a in assets if a.clip and a.clip.seconds), None)
+
+
+def _asked_seconds(told: object) -> float:
+    """Return a duration that was asked for, as far as a film of it can be made."""
+    if isinstance(told, int | float) and told > 0:
+        return min(float(told), _LONGEST_FILM)
+    return _UNSEEN_SECONDS
+
+
+def _frame(ratio: object) -> Clip | None:
+    """Return something of a ratio's shape (`16:9`), if it is one."""
+    across, _, down = str(ratio).partition(":")
+    if not (across.isdecimal() and down.isdecimal()):
+        return None
+    return Clip("image/png", int(across), int(down))

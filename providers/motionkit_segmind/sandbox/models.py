@@ -1,26 +1,44 @@
-"""The models that the sandbox runs, one row each: contract section 9."""
+"""The models that the sandbox runs, one row each: contract section 9.
+
+Prices are published averages of a run, whatever is asked for, and durations are published means.
+No list price is public. Only for a clip that was seen does `pixverse-mimic` cost the maker's own
+rate and an observed markup.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Literal, TypeAlias
 
 import attrs
 
-# No list price is public. Known clips cost the maker's own rate and an observed markup, a clip
-# that is only a URL costs the published average of a run.
 _MARKUP = Decimal("1.25")
 _PIXVERSE_RATES = {"360p": Decimal("0.09"), "540p": Decimal("0.10"), "720p": Decimal("0.12")}
+_UNKNOWN_MEAN = 60.0
+_UNKNOWN_LINES = 720
+
+Kind: TypeAlias = Literal["string", "integer", "number", "boolean", "list of strings"]
 
 
 @attrs.frozen
 class Parameter:
-    """One parameter of a model; its choices are checked before the model runs."""
+    """One parameter of a model.
 
+    Attributes:
+        kind: What the model takes it as; another kind is noticed by the run only.
+        required: The gateway refuses a body without it, even where the page shows a default.
+        default: What the model takes where it is absent.
+        choices: Declared values, checked before the model runs.
+        span: Smallest and largest number, noticed by the run only.
+    """
+
+    kind: Kind = "string"
     required: bool = False
-    default: str | None = None
-    choices: tuple[str, ...] = ()
+    default: str | int | bool | None = None
+    choices: tuple[str | int, ...] = ()
+    span: tuple[int, int] | None = None
 
 
 @attrs.frozen
@@ -28,49 +46,207 @@ class Model:
     """One slug.
 
     Attributes:
-        parameters: What the model takes.
-        picture: Parameters that may name the picture; at least one must be there.
-        inline: Parameter that takes the picture itself as base64.
-        clip: Parameter that names the clip.
-        quality: Parameter that picks lines and rate.
-        lines: Lines on the short side of the result, by quality.
-        rates: USD for a second of a clip whose length is known, by quality.
-        flat: USD for a run whose length is not known.
+        average: USD for a run.
         mean: Usual vendor seconds from submit to outcome.
+        parameters: What the model takes.
+        loose: No table of parameters is known: every further field passes, of any kind.
+        needs: Parameters of which the run misses one in each group, though no page says required.
+        quality: Parameter whose value (`540p`) tells the lines on the short side of the result.
+        rates: USD for a second of a clip whose length is known, by quality.
+        cost_from: Parameter that tells what the run costs.
+        seconds_from: Parameter that tells how long the run takes.
         retired: The gateway refuses it (HTTP 410).
     """
 
-    parameters: Mapping[str, Parameter]
-    picture: tuple[str, ...] = ("image_url", "image")
-    inline: str = "image"
-    clip: str = "video_url"
-    quality: str = "quality"
-    lines: Mapping[str, int] = attrs.field(factory=dict)
+    average: Decimal = attrs.field(converter=Decimal)
+    mean: float = _UNKNOWN_MEAN
+    parameters: Mapping[str, Parameter] = attrs.field(factory=dict)
+    loose: bool = False
+    needs: tuple[tuple[str, ...], ...] = ()
+    quality: str = ""
     rates: Mapping[str, Decimal] = attrs.field(factory=dict)
-    flat: Decimal = Decimal(1)
-    mean: float = 60.0
+    cost_from: str = ""
+    seconds_from: str = ""
     retired: bool = False
 
-    def price(self, quality: str, seconds: float | None) -> Decimal:
-        """Return what a run costs in USD; `seconds` is None for a clip that was never seen."""
-        if seconds is None:
-            return self.flat
-        return self.rates[quality] * math.ceil(round(seconds, 3))
+    def value(self, fields: Mapping[str, object], name: str) -> object:
+        """Return what was sent under a name, or else the default."""
+        sent = fields.get(name)
+        if sent is None and name in self.parameters:
+            return self.parameters[name].default
+        return sent
 
+    def lines(self, fields: Mapping[str, object]) -> int | None:
+        """Return the result's lines; None for a quality that names none."""
+        told = self.value(fields, self.quality)
+        if told is None:
+            return _UNKNOWN_LINES
+        text = str(told).removesuffix("p")
+        return int(text) if text.isdecimal() and 0 < int(text) <= 2160 else None
+
+    def price(self, fields: Mapping[str, object], seconds: float | None) -> Decimal:
+        """Return what a run costs in USD; `seconds` is None for a clip that was never seen."""
+        told = fields.get(self.cost_from)
+        if isinstance(told, int | float):
+            return Decimal(str(told))
+        if not self.rates or seconds is None:
+            return self.average
+        rate = self.rates[str(self.value(fields, self.quality))]
+        return rate * math.ceil(round(seconds, 3))
+
+
+_TEXT = Parameter()
+_MUST = Parameter(required=True)
+_FLAG = Parameter("boolean")
+_SEED = Parameter("integer")
+_KLING_CONTROL: Mapping[str, Parameter] = {
+    "prompt": _MUST,
+    "character_orientation": Parameter(default="video", choices=("video", "image")),
+    "image_url": _TEXT,
+    "video_url": _TEXT,
+    "keep_original_sound": Parameter("boolean", default=True),
+}
+_P_VIDEO: Mapping[str, Parameter] = {
+    "resolution": Parameter(default="720p"),
+    "turbo": _FLAG,
+    "save_audio": _FLAG,
+    "ignore_audio": _FLAG,
+    "target_fps": Parameter(default="original"),
+    "instruction_prompt": _TEXT,
+    "seed": _SEED,
+    "disable_safety_checker": _FLAG,
+}
+# The pages' quality values of the older PixVerse models are not known: any number of lines passes.
+_PIXVERSE_VIDEO: Mapping[str, Parameter] = {
+    "prompt": _MUST,
+    "duration": Parameter("integer", required=True, choices=(5, 8)),
+    "quality": _MUST,
+    "aspect_ratio": _TEXT,
+    "image_url": _TEXT,
+    "negative_prompt": _TEXT,
+    "seed": _SEED,
+}
+_RATIOS = ("16:9", "4:3", "1:1", "3:4", "9:16", "2:3", "3:2", "21:9")
 
 MODELS: Mapping[str, Model] = {
     "pixverse-mimic": Model(
+        "2.03",
+        132.61,
         {
-            "video_url": Parameter(required=True),
-            "image_url": Parameter(),
-            "image": Parameter(),
+            "video_url": _MUST,
+            "image_url": _TEXT,
+            "image": _TEXT,
             "quality": Parameter(default="540p", choices=("360p", "540p", "720p")),
         },
-        lines={"360p": 360, "540p": 540, "720p": 720},
+        needs=(("image_url", "image"),),
+        quality="quality",
         rates={quality: rate * _MARKUP for quality, rate in _PIXVERSE_RATES.items()},
-        flat=Decimal("2.03"),
-        mean=132.61,
     ),
+    "kling-2.6-pro-motion-control": Model(
+        "1.72", 595, _KLING_CONTROL, needs=(("image_url",), ("video_url",))
+    ),
+    "kling-2.6-standard-motion-control": Model(
+        "0.94", 576, _KLING_CONTROL, needs=(("image_url",), ("video_url",))
+    ),
+    "wan-animate": Model(
+        "1.57",
+        412,
+        {
+            "input_video": _MUST,
+            "mode": Parameter(required=True, default="replace", choices=("animation", "replace")),
+            "prompt": _MUST,
+            "reference_image": _TEXT,
+            "resolution": Parameter(default="480p"),  # the page's list is not known
+            "seed": _SEED,
+            "base64": _FLAG,
+        },
+        needs=(("reference_image",),),
+        quality="resolution",
+    ),
+    "scail": Model(
+        "1.93",
+        429,
+        {
+            "input_video": _MUST,
+            "prompt": _MUST,
+            "reference_image": _MUST,
+            "resolution": Parameter(default="576p", choices=("480p", "576p", "720p")),
+            "seed": _SEED,
+            "base64": _FLAG,
+        },
+        quality="resolution",
+    ),
+    "p-video-animate": Model(
+        "0.41", 90, {"image": _MUST, "video": _MUST, **_P_VIDEO}, quality="resolution"
+    ),
+    "p-video-replace": Model(
+        "0.27",
+        63,
+        {"video": _TEXT, "images": Parameter("list of strings"), **_P_VIDEO},
+        needs=(("video",), ("images",)),
+        quality="resolution",
+    ),
+    "pixverse-v6": Model(
+        "0.42",
+        64,
+        {
+            "prompt": _MUST,
+            "duration": Parameter("integer", required=True, default=5, span=(1, 15)),
+            "quality": Parameter(
+                required=True, default="540p", choices=("360p", "540p", "720p", "1080p")
+            ),
+            "aspect_ratio": Parameter(choices=_RATIOS),
+            "image_url": _TEXT,
+            "negative_prompt": _TEXT,
+            "motion_mode": _TEXT,
+            "generate_audio_switch": Parameter("boolean", default=True),
+            "thinking_type": _TEXT,
+        },
+        quality="quality",
+    ),
+    "pixverse-5-video": Model(
+        "0.63",
+        69,
+        {
+            **_PIXVERSE_VIDEO,
+            "motion_mode": Parameter(required=True, choices=("normal",)),
+            "sound_effect_switch": _FLAG,
+            "lip_sync_switch": _FLAG,
+        },
+        quality="quality",
+    ),
+    "pixverse-4.5-video": Model(
+        "0.58",
+        46,
+        {
+            **_PIXVERSE_VIDEO,
+            "motion_mode": Parameter(required=True, choices=("normal", "fast")),
+        },
+        quality="quality",
+    ),
+    # Of these only the average price is known.
+    **{
+        slug: Model(average, loose=True)
+        for slug, average in {
+            "pixverse-image2video": "0.55",
+            "pixverse-5-extend": "0.66",
+            "pixverse-5-transition": "0.50",
+            "pixverse-lipsync": "0.31",
+            "live-portrait": "0.055",
+            "motionctrl-svd": "0.089",
+            "kling-2.6": "1.11",
+            "kling-3-pro-image2video": "1.94",
+            "kling-2.5-turbo": "0.57",
+            "wan-2.2-i2v-fast": "0.088",
+            "wan-2.5-i2v": "0.86",
+            "wan-2.6-i2v": "1.18",
+            "wan2.7-i2v": "0.625",
+            "seedance-2.0": "1.21",
+            "hailuo-2.3": "0.53",
+        }.items()
+    },
+    # The vendor's own test model; that its `credits` are the price in USD is our reading.
+    "mock-inference": Model("0.01", 5, loose=True, cost_from="credits", seconds_from="sleep"),
     # Which slugs are retired is not known; this one stands for them all.
-    "sandbox-retired": Model({}, retired=True),
+    "sandbox-retired": Model("1", retired=True),
 }

@@ -29,10 +29,16 @@ RESULT_SHAPES = frozenset(
 
 
 class Polls:
-    """The three ways to ask for a run."""
+    """The three ways to ask for a run.
 
-    def __init__(self, gate: Gate) -> None:
+    Args:
+        gate: The gateway.
+        sync: Runs of v1 are found too.
+    """
+
+    def __init__(self, gate: Gate, sync: bool) -> None:
         self._gate = gate
+        self._sync = sync
 
     def routes(self) -> list[Route]:
         """Return the reading endpoints; all of them share one record."""
@@ -50,6 +56,8 @@ class Polls:
         job = world.job(VENDOR, name)
         now = world.clock.now()
         if job is None or job.account is not call.account or now - job.created >= _RETENTION:
+            raise missing
+        if job.details.get("sync") and not self._sync:
             raise missing
         if world.faults.take("expire", call.phases, VENDOR):
             job.details["expired"] = True

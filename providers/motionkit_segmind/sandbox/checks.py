@@ -1,0 +1,62 @@
+"""What is said about a body: by the gateway before the run, or by the run itself (section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from motionkit_segmind.sandbox.gate import Refusal
+from motionkit_segmind.sandbox.models import Kind, Model, Parameter
+
+_ABSENT: tuple[object, ...] = (None, "", [])
+_IS: Mapping[Kind, Callable[[object], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "list of strings": lambda value: (
+        isinstance(value, list) and all(isinstance(part, str) for part in value)
+    ),
+}
+# The numbers that a loose model is known to take.
+_NUMBER = Parameter("number")
+
+
+def check(model: Model, fields: Mapping[str, Any]) -> None:
+    """Check what the gateway checks before the model runs.
+
+    Raises:
+        Refusal: A required parameter is missing (400); a name or a declared value is none (406).
+    """
+    for name, parameter in model.parameters.items():
+        if parameter.required and fields.get(name) in _ABSENT:
+            raise Refusal(400, f"{name} is a required field")
+    for name, value in fields.items():
+        if name not in model.parameters:
+            if model.loose:
+                continue
+            raise Refusal(406, f"Invalid parameter: {name}")
+        choices = model.parameters[name].choices
+        if choices and value is not None and value not in choices:
+            known = ", ".join(str(choice) for choice in choices)
+            raise Refusal(406, f"Invalid value for {name}: must be one of {known}")
+
+
+def noticed(model: Model, fields: Mapping[str, Any]) -> str:
+    """Return the error that only the run brings up, or nothing."""
+    for name, value in fields.items():
+        numbers = {model.cost_from, model.seconds_from}
+        row = _NUMBER if name in numbers else model.parameters.get(name)
+        if row is None or value is None:
+            continue
+        if not _IS[row.kind](value):
+            return f"{name} must be {row.kind}"
+        if row.span and not row.span[0] <= value <= row.span[1]:
+            return f"{name} must be between {row.span[0]} and {row.span[1]}"
+    for group in model.needs:
+        if all(fields.get(name) in _ABSENT for name in group):
+            kind = model.parameters[group[0]].kind
+            return f"{' or '.join(group)} is Mandatory and must be {kind}"
+    if model.lines(fields) is None:
+        return f"{model.quality} is not valid"
+    return ""

@@ -1,0 +1,178 @@
+"""Segmind's models from the command line: one line for all of them, compared side by side."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import re
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+import pytest
+from cli_support import Account, Cli
+
+from motionkit import model
+from motionkit.cli.show import Screen
+from motionkit.sandbox import Sandbox
+
+CHARGES = {
+    "pixverse-mimic": "0.5",
+    "kling-2.6-pro-motion-control": "1.72",
+    "kling-2.6-standard-motion-control": "0.94",
+    "wan-animate": "1.57",
+    "scail": "1.93",
+    "p-video-animate": "0.41",
+    "p-video-replace": "0.27",
+}
+"""Every model of motion transfer, and what the sandbox takes for four seconds."""
+
+
+@pytest.fixture
+def account(quick: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    label = uuid.uuid4().hex
+    key = f"test-key-{label}"
+    quick.add_account("segmind", key, label=label, balance="50")
+    monkeypatch.setenv("SEGMIND_API_KEY", key)
+    monkeypatch.setenv("SEGMIND_BASE_URL", quick.url)
+    yield Account(quick, "segmind", label, key)
+    quick.clear_faults()
+
+
+@pytest.mark.parametrize("name", CHARGES)
+def test_the_same_command_line_works_with_every_model(
+    cli: Cli, account: Account, media: list[str], name: str
+) -> None:
+    told = cli("mimic", *media, "--via", f"segmind/{name}", "--out", "out.mp4", "--json")
+
+    assert told.code == 0
+    assert Path("out.mp4").stat().st_size > 0
+    assert (told.one["model"], Decimal(told.one["cost"]["usd"])) == (name, Decimal(CHARGES[name]))
+    submits, jobs, charged = account.bought
+    assert (submits, jobs, Decimal(charged)) == (1, 1, Decimal(CHARGES[name]))
+
+
+def test_an_unlisted_model_says_that_its_price_is_unknown_and_a_cap_refuses_it(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    line = ["mimic", *media, "--via", "segmind/mock-inference", "--extra", "credits=0.2"]
+
+    capped = cli(*line, "--max-usd", "1", "--json")
+    assert (capped.code, capped.one["error"]) == (4, "BudgetExceeded")
+    assert account.bought[0] == 0
+
+    told = cli(*line, "--out", "out.mp4")
+    assert told.code == 0
+    assert "quote     unknown" in told.err
+    assert "the names of mock-inference's fields are inferred" in told.err
+    assert account.bought == (1, 1, "0.2")
+
+
+def test_compare_tells_delivery_and_lacks_as_table_json_and_csv(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    line = ["compare", "mimic", *media, "--offline"]
+
+    rows = {row["target"].partition("/")[2]: row for row in cli(*line, "--json").data}
+    assert set(rows) == set(CHARGES)
+    assert rows["scail"]["quality"] == "576p"
+    assert rows["scail"]["delivers_seconds"] == 4.0
+    assert rows["scail"]["lacks"] == ["keep_audio", "orientation"]
+    assert rows["wan-animate"]["defaults"]["quality"] == "480p"
+    table = cli(*line).out
+    assert "about 1.93 USD" in table
+    assert "576p 4 s" in table
+    assert "lacks keep_audio, orientation" in table
+    told = {row["target"]: row for row in csv.DictReader(io.StringIO(cli(*line, "--csv").out))}
+    assert told["segmind/scail"]["delivers_seconds"] == "4.0"
+    assert told["segmind/scail"]["lacks"] == "keep_audio orientation"
+
+
+def test_offers_say_what_is_inferred_and_what_no_page_lists(cli: Cli) -> None:
+    mimic = cli("offers", "--via", "segmind", "--operation", "mimic").out
+    quality = {line.split()[0]: line.split()[1] for line in mimic.splitlines() if "a run" in line}
+    assert quality["kling-2.6-pro-motion-control"] == "-"
+    assert quality["wan-animate"] == "not"  # not listed
+    assert quality["scail"] == "480/576/720p"
+    assert re.search(r"^scail .* about 1\.93 USD a run +429 s", mimic, re.MULTILINE)
+
+    images = cli("offers", "--via", "segmind", "--operation", "image_to_video").out
+    lines = [line.split() for line in images.splitlines()]
+    at = next(n for n, words in enumerate(lines) if words[:1] == ["kling-2.6"])
+    assert lines[at + 1] == ["(inferred)"]
+
+
+def test_a_quality_asked_for_is_unsupported_where_there_is_none(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    line = ["compare", "mimic", *media, "--quality", "540p", "--offline"]
+
+    rows = {row["target"].partition("/")[2]: row for row in cli(*line, "--json").data}
+    assert rows["kling-2.6-pro-motion-control"]["problem"]["error"] == "Unsupported"
+    assert rows["scail"]["warnings"] == ["quality='540p' is delivered as '576p'"]
+
+
+def test_a_file_that_is_not_fetched_says_until_when_it_is_kept(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    key = cli("mimic", *media, "--via", "segmind/scail", "--no-wait").out.strip()
+    assert cli("jobs", "--json").one["file_kept_until"] is None  # nothing to fetch yet
+    assert "~1.93 USD" in cli("jobs").out
+    assert cli("poll", key).out == "succeeded\n"
+
+    told = cli("jobs", "--json").one
+    day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=7)
+    assert told["file_kept_until"].startswith(str(day))
+    assert f"file kept until {day}" in cli("jobs").out
+    assert f"kept until {day}" in cli("jobs", "show", key).out
+
+    assert cli("wait", key, "--out", "out.mp4").code == 0
+    assert cli("jobs", "--json").one["file_kept_until"] is None
+
+
+def test_a_wait_for_a_job_that_the_vendor_soon_forgets_says_so(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    sent = cli("submit", "mimic", *media, "--via", "segmind/scail", "--json")
+    job = model.Job.from_json(sent.out)
+    old = attrs.evolve(job, submitted_at=job.submitted_at - dt.timedelta(minutes=50))
+
+    told = cli("wait", old.to_json(), "--out", "out.mp4")
+
+    assert told.code == 0
+    assert "is 50 min old; the vendor keeps jobs for 60 min" in told.err
+
+
+def test_an_average_without_bounds_is_asked_about_at_a_terminal(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Screen, "asks", property(lambda _: True))
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+
+    told = cli("mimic", *media, "--via", "segmind/scail")
+
+    assert "buy this for about 1.93 USD, with no bound that is known?" in told.err + told.out
+    assert account.bought[0] == 0
+
+
+def test_a_blocking_call_is_delivered_from_disk(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    Path("sync.toml").write_text(
+        '[accounts.segmind]\napi_key = "${SEGMIND_API_KEY}"\nmode = "sync"\n'
+        f'base_url = "{account.sandbox.url}"\n'
+    )
+    line = ["mimic", *media, "--via", "segmind/scail", "--config", "sync.toml"]
+
+    told = cli(*line, "--out", "out.mp4")
+
+    assert told.code == 0
+    assert account.bought == (1, 1, "1.93")
+    assert "poll" not in account.ledger["calls"]
+    (spooled,) = Path("../state/motionkit/spool").iterdir()
+    assert spooled.read_bytes() == Path("out.mp4").read_bytes()
+    key = cli("jobs", "--json").one["key"]
+    assert cli("result", key, "--config", "sync.toml").out == f"{spooled.resolve().as_uri()}\n"

@@ -1,0 +1,215 @@
+"""Segmind against the sandbox: new rows, unlisted models, prices seen, jobs that are forgotten."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+import motionkit as mk
+from motionkit.config import Account, Config, Defaults
+from motionkit.errors import Billed, BudgetExceeded, JobGone, Unsupported
+from motionkit.model import Job, State, utcnow
+from motionkit.money import Basis
+from motionkit.offers import Offer, parse_offers
+from motionkit.sandbox import Sandbox
+from motionkit.testing import samples
+from motionkit.testing.stage import JOB_SECONDS, Time
+from motionkit_segmind.adapter import Segmind, Settings
+
+PROMPT = "The character performs the motion of the reference video."
+
+
+ROW = """
+[[offer]]
+operation = "mimic"
+model = "mock-inference"
+path = "/v2/mock-inference"
+source = "https://www.segmind.com/models/mock-inference/api"
+fields = { seed = "sleep", quality = "grade" }
+fixed = { credits = 0.07 }
+defaults = { quality = "good" }
+allowed = { quality = ["good", "better"] }
+media = { image = { like = "image_url", field = "subject" }, video = "video_url" }
+price = { like = "average", cells = [{ per = "run", amount = "0.07" }] }
+"""
+"""A model that nobody had listed; all it takes to sell it."""
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(job_seconds=JOB_SECONDS) as made:
+        yield made
+
+
+def client_of(
+    sandbox: Sandbox, journal: Path | None, kind: type[Segmind] = Segmind, **settings: Any
+) -> mk.Client:
+    key = sandbox.environment["SEGMIND_API_KEY"]
+    made = Settings(api_key=key, base_url=sandbox.url, **settings)
+    config = Config(
+        accounts={"segmind": Account("segmind", "segmind", made)},
+        defaults=Defaults(),
+        journal=journal,
+    )
+    time = Time(sandbox.advance)
+    return mk.Client(config, provider_classes={"segmind": kind}, sleep=time.sleep, clock=time)
+
+
+def local(**values: Any) -> mk.Mimic:
+    return mk.Mimic(samples.PICTURE, samples.CLIP, **values)
+
+
+def test_adding_a_model_is_adding_a_row(sandbox: Sandbox, tmp_path: Path) -> None:
+    written = tmp_path / "offers.toml"
+    written.write_text((files("motionkit_segmind") / "offers.toml").read_text("utf-8") + ROW)
+
+    class Grown(Segmind):
+        offers: ClassVar[tuple[Offer, ...]] = parse_offers(
+            written.read_text("utf-8"), name=str(written)
+        )
+
+    with client_of(sandbox, tmp_path / "journal.db", Grown) as client:
+        result = client.run(local(seed=1), via="segmind/mock-inference", max_usd="0.07")
+        path = client.download(result, tmp_path / "out.mp4")
+        entry = client.jobs.get(result.job.key)
+
+    assert path.stat().st_size > 0
+    assert result.cost is not None
+    assert result.cost.usd == Decimal("0.07")
+    assert entry.attempts[0].submission.quality == "good"
+    body = entry.attempts[0].submission.call.json
+    assert {name: body[name] for name in ("sleep", "grade", "credits")} == {
+        "sleep": 1,
+        "grade": "good",
+        "credits": 0.07,
+    }
+    assert set(body) == {"sleep", "grade", "credits", "subject", "video_url"}
+
+
+def test_an_unlisted_model_runs_and_a_cap_refuses_its_unknown_price(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with client_of(sandbox, tmp_path / "journal.db") as client:
+        with pytest.raises(BudgetExceeded) as caught:
+            client.submit(local(), via="segmind/mock-inference", max_usd="100")
+        assert "unknown" in caught.value.message
+        extra = {"segmind": {"credits": 0.2}}
+        result = client.run(local(extra=extra), via="segmind/mock-inference")
+        assert result.cost is not None
+        assert result.cost.usd == Decimal("0.2")
+
+
+COSTS = ("0.25", "0.50", "1.00", "0.75", "0.30")
+MEAN = Decimal("0.56")
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [(True, (Basis.OBSERVED, 5, MEAN)), (False, (Basis.ESTIMATED, 0, Decimal("1.93")))],
+    ids=["kept", "off"],
+)
+def test_five_jobs_make_an_observed_price_and_without_a_journal_it_stays_estimated(
+    sandbox: Sandbox, tmp_path: Path, kept: bool, told: tuple[Basis, int, Decimal]
+) -> None:
+    journal = tmp_path / "journal.db" if kept else None
+    for number, usd in enumerate(COSTS):
+        sandbox.fault(f"cost:submit:usd={usd}")
+        with client_of(sandbox, journal) as client:
+            client.run(local(quality="540p"), via="segmind/scail", key=f"k{number}")
+    with client_of(sandbox, journal) as client:
+        (row,) = client.compare(local(quality="540p"), via="segmind/scail", balances=False)
+    assert row.quote is not None
+    assert (row.quote.basis, row.quote.n, row.quote.usd_likely) == told
+    assert row.quality == "576p"
+
+
+def test_compare_tells_what_is_delivered_and_what_is_lacking(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with client_of(sandbox, tmp_path / "journal.db") as client:
+        rows = {
+            row.target.partition("/")[2]: row
+            for row in client.compare(local(quality="540p"), balances=False)
+        }
+    told = {name: (row.quality, row.delivers is not None, row.lacks) for name, row in rows.items()}
+    assert told == {
+        "pixverse-mimic": ("540p", True, ("prompt", "seed", "keep_audio", "orientation")),
+        "kling-2.6-pro-motion-control": (None, False, ("quality", "seed")),
+        "kling-2.6-standard-motion-control": (None, False, ("quality", "seed")),
+        "wan-animate": ("540p", True, ("keep_audio", "orientation")),
+        "scail": ("576p", True, ("keep_audio", "orientation")),
+        "p-video-animate": ("540p", True, ("orientation",)),
+        "p-video-replace": ("540p", True, ("orientation",)),
+    }
+    assert isinstance(rows["kling-2.6-pro-motion-control"].problem, Unsupported)
+    assert rows["kling-2.6-pro-motion-control"].problem.field == "quality"
+    assert rows["scail"].defaults == {"prompt": PROMPT}
+    assert rows["pixverse-mimic"].defaults == {}
+
+
+# After the vendor has forgotten.
+
+
+def aged(job: Job, minutes: float) -> Job:
+    return attrs.evolve(job, submitted_at=utcnow() - dt.timedelta(minutes=minutes))
+
+
+def expired(client: mk.Client, sandbox: Sandbox, model: str) -> Job:
+    """Buy a job and let the vendor's hour pass."""
+    job = client.submit(local(), via=f"segmind/{model}")
+    sandbox.advance(3700)
+    return aged(job, 62)
+
+
+@pytest.mark.parametrize(("model", "usd"), [("pixverse-mimic", "0.25"), ("wan-animate", "1.57")])
+def test_a_job_older_than_the_hour_is_found_in_the_history_with_its_cost_and_file(
+    sandbox: Sandbox, tmp_path: Path, model: str, usd: str
+) -> None:
+    with client_of(sandbox, tmp_path / "journal.db") as client:
+        job = expired(client, sandbox, model)
+        result = client.wait(job, timeout=60)
+        assert result.cost is not None
+        assert result.cost.usd == Decimal(usd)
+        assert client.download(result, tmp_path / "out.mp4").stat().st_size > 0
+
+
+def test_without_the_history_such_a_job_is_gone_and_may_have_been_billed(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with client_of(sandbox, tmp_path / "journal.db", history=False) as client:
+        job = expired(client, sandbox, "wan-animate")
+        with pytest.raises(JobGone) as caught:
+            client.wait(job, timeout=60)
+        assert caught.value.billed is Billed.UNKNOWN
+        assert client.jobs.get(job.key).state is State.GONE
+
+
+@pytest.mark.parametrize(("minutes", "warned"), [(44, 0), (45.1, 1)])
+def test_a_wait_warns_once_when_three_quarters_of_the_hour_are_over(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    minutes: float,
+    warned: int,
+) -> None:
+    with client_of(sandbox, tmp_path / "journal.db") as client:
+        job = client.submit(local(), via="segmind/scail")
+        polls: list[State] = []
+        client.wait(aged(job, minutes), timeout=600, watch=lambda _, seen: polls.append(seen.state))
+    assert len(polls) > 2
+    told = [
+        record.message for record in caplog.records if "the vendor keeps jobs" in record.message
+    ]
+    assert len(told) == warned
+    if warned:
+        assert told[0] == (
+            f"job {job.id} at segmind is 45 min old; the vendor keeps jobs for 60 min, "
+            "and may tell less later"
+        )
