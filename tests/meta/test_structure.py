@@ -21,7 +21,7 @@ CORE = ROOT / "motionkit"
 PROVIDERS = ROOT / "providers"
 
 LAYERS = [
-    {"process", "redaction", "notebook"},
+    {"process", "redaction", "notebook", "pacing"},
     {"errors"},
     {"codec", "money"},
     {"model"},
@@ -38,7 +38,10 @@ LAYERS = [
     {"decisions"},
     {"caches"},
     {"journal"},
-    {"submission", "schedule"},
+    {"schedule"},
+    {"submission", "timing", "pursuit"},
+    {"looking", "agenda"},
+    {"engine"},
     {"routing"},
     {"registry", "places"},
     {"exact", "credentials", "spool"},
@@ -49,6 +52,7 @@ LAYERS = [
     {"routed"},
     {"orders"},
     {"client"},
+    {"aio"},
     {"cli", "sandbox", "testing", "__main__"},
 ]
 """Lowest first: a module imports from its own layer and those above it in this list."""

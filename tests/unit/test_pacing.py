@@ -7,7 +7,7 @@ from queue import SimpleQueue
 
 import attrs
 import pytest
-from engine_support import PATIENCE, Vendor, numbered, standing
+from engine_support import PATIENCE, Vendor, numbered
 from support import Clock
 
 from motionkit import schedule
@@ -108,9 +108,7 @@ class Limited:
             late[waiter.job.id] = self.clock() - vendor.ends[waiter.job.id]
             ended.put(waiter)
 
-        with standing(engine):
-            for one in jobs:
-                engine.follow(one, 3600.0, tell)
+        engine.follow_all(jobs, 3600.0, tell)
         for _ in jobs:
             assert isinstance(ended.get(timeout=PATIENCE).ending, Result)
         engine.close()
