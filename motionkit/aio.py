@@ -21,6 +21,7 @@ from motionkit.compare import Row
 from motionkit.config import Config
 from motionkit.errors import MotionKitError
 from motionkit.jobs import Jobs
+from motionkit.ledger import Entry
 from motionkit.model import STATE_ERRORS, Job, Result, Status
 from motionkit.money import Balance, Quote
 from motionkit.operations import Request
@@ -81,6 +82,12 @@ class AsyncClient:
     ) -> list[Row]:
         """Say what each target would cost, take and deliver, cheapest first."""
         return await self._read(self._client.compare, request, via=via, balances=balances)
+
+    async def bought_before(
+        self, request: Request, *, via: str | None = None, key: str | None = None
+    ) -> Entry | None:
+        """Return the purchase that the same `submit` would go on with, if any."""
+        return await self._read(self._client.bought_before, request, via=via, key=key)
 
     async def balance(self, name: str) -> Balance:
         """Return what an account holds."""

@@ -15,6 +15,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Self
 
+import attrs
+
 from motionkit import config as configuration
 from motionkit import download as fetching
 from motionkit import pacing, registry, retry, spool, transfer
@@ -97,7 +99,9 @@ class Client:
         Raises:
             InvalidRequest: The request does not fit the target.
         """
-        return self.desk.explain(request, via)
+        found = self.desk.explain(request, via)
+        scarce = self._looks.scarce(found.target.partition("/")[0])
+        return attrs.evolve(found, warnings=(*found.warnings, *scarce))
 
     def quote(self, request: Request, *, via: str | None = None) -> Quote | None:
         """Return what a request is expected to cost; None when no price is known.

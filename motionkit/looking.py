@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from motionkit.journal import Journal
 from motionkit.model import STATE_ERRORS, Job, Result, Status, utcnow
 from motionkit.money import Cost, CostBasis
 from motionkit.pacing import Pacer
-from motionkit.provider import Forgets, Provider
+from motionkit.provider import Provider
 from motionkit.timing import Timing, kind_of
 
 log = logging.getLogger("motionkit")
@@ -122,7 +123,7 @@ class Looks:
         """Return the seconds until the next look at a job that still runs."""
         provider, pacer = self.account(job.account), self.pacer(job.account)
         share = 0.0 if pacer is None else pacer.share(schedule.stepped(among), _calls(provider))
-        if share > WORTH_A_WORD:
+        if share > WORTH_A_WORD * 1.05:
             self._warn(job.account, share, among)
         floor = float(getattr(provider, "poll_floor", 0.0))
         plan = self.timing.plan(kind_of(job), job.expected_seconds, floor=floor, share=share)
@@ -148,10 +149,10 @@ class Looks:
 
     def _warn_of_age(self, job: Job, age: float) -> None:
         """Warn once that the vendor will soon forget a job."""
-        provider = self.provider_of(job)
-        if not isinstance(provider, Forgets) or (job.fingerprint, job.id) in self._old:
+        retention: dt.timedelta | None = getattr(self.account(job.account), "retention", None)
+        if retention is None or (job.fingerprint, job.id) in self._old:
             return
-        kept = provider.retention.total_seconds()
+        kept = retention.total_seconds()
         if age < kept * OLD_SHARE:
             return
         self._old.add((job.fingerprint, job.id))
@@ -163,6 +164,16 @@ class Looks:
             age / 60,
             kept / 60,
         )
+
+    def scarce(self, account: str) -> tuple[str, ...]:
+        """Return what to know before paying where an account's calls a minute are few."""
+        pacer = self.pacer(account)
+        if pacer is None:
+            return ()
+        share = pacer.share(1, _calls(self.account(account)))
+        if share <= WORTH_A_WORD * 1.05:
+            return ()
+        return (f"rpm = {pacer.rpm} allows a look at a job every {share:.0f} s at best",)
 
     def _warn(self, account: str, share: float, among: int) -> None:
         if account not in self._warned:

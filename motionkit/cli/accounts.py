@@ -12,6 +12,7 @@ from motionkit import codec, config, registry
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
+from motionkit.cli.timing import show as show_timing
 from motionkit.cli.words import both, duration, money
 from motionkit.errors import ConfigError, MotionKitError
 from motionkit.offers import Cell, Offer, Price, Slot
@@ -79,13 +80,25 @@ def offers(
     operation: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this operation, e.g. mimic.")
     ] = None,
+    timing: Annotated[
+        bool,
+        typer.Option(
+            "--timing", help="Show what jobs are believed to take, and when they are looked at."
+        ),
+    ] = False,
     json: Json = False,
+    config: ConfigFile = None,
 ) -> int:
     """List what the installed providers sell: qualities, prices with source and day, limits.
 
-    Needs no account and asks nobody: it is the providers' own data. USUAL is a job's duration.
+    Needs no account and asks nobody: it is the providers' own data. USUAL is a job's duration. With
+    --timing it is the journal's too: of each account, what its past jobs took.
     """
     screen = Screen(json=json)
+    if timing:
+        if not show_timing(screen, operation, config):
+            screen.note(f"nobody offers {operation}" if operation else "no provider is installed")
+        return exit_codes.DONE
     rows = [
         (name, offer)
         for name in registry.names()
