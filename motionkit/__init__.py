@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from motionkit import errors as errors
+    from motionkit.aio import AsyncClient as AsyncClient
     from motionkit.client import Client as Client
     from motionkit.errors import Billed as Billed
     from motionkit.errors import MotionKitError as MotionKitError
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from motionkit.orders import Explanation as Explanation
 
 _HOME = {
+    "AsyncClient": "aio",
     "Balance": "money",
     "Billed": "errors",
     "Client": "client",

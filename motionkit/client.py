@@ -5,11 +5,10 @@ A thin façade: adapters translate, `submission` cares for the paid call, the jo
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
+import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
@@ -18,46 +17,25 @@ import attrs
 
 from motionkit import config as configuration
 from motionkit import download as fetching
-from motionkit import lists, registry, retry, schedule, spool, transfer, webhooks
+from motionkit import lists, retry, spool, webhooks
+from motionkit.adapters import Adapters
 from motionkit.compare import Row, ordered, with_balances
-from motionkit.errors import (
-    Billed,
-    ConfigError,
-    DownloadFailed,
-    MotionKitError,
-    WaitTimeout,
-)
+from motionkit.engine import Engine
+from motionkit.errors import Billed, DownloadFailed, MotionKitError
 from motionkit.jobs import Jobs
 from motionkit.journal import Journal
 from motionkit.ledger import Entry
-from motionkit.model import (
-    DOUBT_ERRORS,
-    STATE_ERRORS,
-    Call,
-    Doubt,
-    Job,
-    KeyState,
-    Result,
-    State,
-    Status,
-    utcnow,
-)
-from motionkit.money import Balance, Cost, CostBasis, Quote
+from motionkit.looking import Looks, about
+from motionkit.model import STATE_ERRORS, Call, Job, KeyState, Result, Status
+from motionkit.money import Balance, Quote
 from motionkit.operations import Request
-from motionkit.orders import Desk, Explanation, Wish
-from motionkit.provider import Forgets, Provider
+from motionkit.orders import Desk, Explanation, Order, Wish
+from motionkit.provider import Provider
+from motionkit.pursuit import Seconds, Watcher, seconds
 from motionkit.submission import Submitter
+from motionkit.timing import Timing
 
 log = logging.getLogger("motionkit")
-
-DOUBT_GRACE: Mapping[Doubt, float] = {Doubt.NOT_FOUND: 120.0, Doubt.NO_OUTPUT: 60.0}
-"""Seconds of nothing else after which a doubt ends a wait; the journal keeps the job open."""
-
-OLD_SHARE = 0.75
-"""Of the time that a vendor keeps a job, after which a wait warns."""
-
-Seconds = float | dt.timedelta
-Watcher = Callable[[Job, Status], None]
 
 
 class Client:
@@ -68,6 +46,7 @@ class Client:
         provider_classes: Adapter classes by provider name, over the installed ones.
         sleep: How to wait between polls; tests give their own.
         clock: Monotonic seconds; tests give their own.
+        spread: From 0 to 1, at random: how looks at jobs spread; tests give their own.
 
     Raises:
         ConfigError: The configuration is wrong.
@@ -81,6 +60,7 @@ class Client:
         provider_classes: Mapping[str, type[Provider]] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        spread: Callable[[], float] = random.random,
     ) -> None:
         if not isinstance(config, configuration.Config):
             config = configuration.load(Path(config) if config else None)
@@ -90,11 +70,22 @@ class Client:
         self._journal = Journal(config.journal)
         if config.journal is None:
             log.warning("the journal is off: a crash can lose a paid job")
-        self._classes = dict(provider_classes or {})
-        self._providers: dict[str, Provider] = {}
+        self._adapters = Adapters(
+            config, dict(provider_classes or {}), self._journal.caches, sleep=sleep, clock=clock
+        )
         self.jobs = Jobs(self._journal, self._submitter)
-        self._desk = Desk(
+        self.desk = Desk(
             config, self._journal, self.jobs, self.account, self._submitter, self._sleep
+        )
+        self.timing = Timing(self._journal, config.defaults.lateness)
+        self._looks = Looks(self.account, self._adapters.pacer, self._journal, self.timing)
+        self.engine = Engine(
+            self._looks,
+            turn=self._looks.turn,
+            turned=self._looks.turned,
+            clock=clock,
+            sleep=sleep,
+            spread=spread,
         )
 
     # Before paying.
@@ -105,7 +96,9 @@ class Client:
         Raises:
             InvalidRequest: The request does not fit the target.
         """
-        return self._desk.explain(request, via)
+        found = self.desk.explain(request, via)
+        scarce = self._looks.scarce(found.target.partition("/")[0])
+        return attrs.evolve(found, warnings=(*found.warnings, *scarce))
 
     def quote(self, request: Request, *, via: str | None = None) -> Quote | None:
         """Return what a request is expected to cost; None when no price is known.
@@ -113,7 +106,7 @@ class Client:
         Raises:
             InvalidRequest: The request does not fit the target.
         """
-        return self._desk.quote(request, via)
+        return self.desk.quote(request, via)
 
     def compare(
         self, request: Request, *, via: str | None = None, balances: bool = True
@@ -128,7 +121,7 @@ class Client:
         Returns:
             A row per target. One that cannot do it says why; a dead account carries its error.
         """
-        rows = self._desk.rows(request, via)
+        rows = self.desk.rows(request, via)
         return ordered(with_balances(rows, self.balance) if balances else rows)
 
     def bought_before(
@@ -139,7 +132,7 @@ class Client:
         Raises:
             InvalidRequest: The key names another request.
         """
-        entry, _ = self._desk.known(request, Wish(via=via, key=key))
+        entry, _ = self.desk.known(request, Wish(via=via, key=key))
         return None if entry is None or entry.state is KeyState.REFUSED else entry
 
     # Paying, and after.
@@ -178,9 +171,9 @@ class Client:
             again=again,
             max_usd=None if max_usd is None else Decimal(max_usd),
             out=None if out is None else Path(out),
-            wait_for_slot=_seconds(wait_for_slot),
+            wait_for_slot=seconds(wait_for_slot),
         )
-        return self._desk.order(request, wish).job
+        return self.desk.order(request, wish).job
 
     def poll(self, job: Job) -> Status:
         """Observe a job once; the free read is retried on transient errors.
@@ -189,7 +182,7 @@ class Client:
             ConfigError: The job belongs to another account.
             MotionKitError: With the job, and never ``billed=NO``.
         """
-        return self._observe(job, lambda provider: retry.read(lambda: provider.poll(job)))
+        return self._looks.observe(job, lambda provider: retry.read(lambda: provider.poll(job)))
 
     def result(self, job: Job) -> Result:
         """Return what a finished job gave.
@@ -198,11 +191,11 @@ class Client:
             NotReady: It still runs.
             JobFailed, ContentBlocked, JobGone: It ended without a result.
         """
-        status = self._noticed(job)
+        status = self._looks.noticed(job)
         if status is None:
             return self._asked(job)
-        with _about(job):
-            return self._with_cost(status.need_result(job))
+        with about(job):
+            return self._looks.priced(status.need_result(job))
 
     def wait(
         self, job: Job, *, timeout: Seconds | None = None, watch: Watcher | None = None
@@ -222,48 +215,39 @@ class Client:
             JobNotFound, ProtocolError: Nothing but doubt was seen for its grace.
             JobFailed, ContentBlocked, JobGone: It ended without a result.
         """
-        limit = _seconds(self.config.defaults.timeout if timeout is None else timeout)
-        deadline = self._clock() + limit
-        doubt, doubted_at, polls = None, 0.0, 0
-        cause: MotionKitError | None = None
-        forgets = _forgets(self._provider_of(job))
-        while True:
-            hint = None
-            forgets = _unless_warned(job, forgets)
-            try:
-                status = self._noticed(job) or self._observe(job, lambda p: p.poll(job))
-            except retry.TRANSIENT as error:
-                cause, hint = error, error.retry_after
-                log.info("poll of %s failed and is repeated: %s", job.id, error)
-            else:
-                if watch is not None:
-                    watch(job, status)
-                if status.state is State.SUCCEEDED:
-                    return self._with_cost(status.result) if status.result else self._asked(job)
-                if status.state.terminal:
-                    raise status.error(job)
-                now = self._clock()
-                if status.doubt is not doubt:
-                    doubt, doubted_at = status.doubt, now
-                if (
-                    doubt is not None
-                    and doubt in DOUBT_GRACE
-                    and now - doubted_at > DOUBT_GRACE[doubt]
-                ):
-                    raise _doubtful(job, doubt, status)
-                hint = status.hint
-            left = deadline - self._clock()
-            if left > 0:  # the last poll comes at the deadline itself
-                self._sleep(min(schedule.delay(polls, hint=hint), left))
-                polls += 1
-                continue
-            raise WaitTimeout(
-                f"job {job.id} at {job.account} did not end within {limit:g} s",
-                provider=job.provider,
-                account=job.account,
-                billed=Billed.UNKNOWN,
-                job=job,
-            ) from cause
+        return self.engine.wait(job, self.limit(timeout), watch)
+
+    def wait_all(
+        self, jobs: Iterable[Job], *, timeout: Seconds | None = None
+    ) -> list[Result | MotionKitError]:
+        """Wait for many jobs at once, with a few threads for all of them.
+
+        Args:
+            jobs: The jobs.
+            timeout: Seconds for each, or a timedelta; the configured default when None.
+
+        Returns:
+            In the order of the jobs, what each gave, or the error that `wait` would have raised.
+        """
+        given = list(jobs)
+        found = dict(self.engine.endings(given, self.limit(timeout)))
+        return [found[number] for number in range(len(given))]
+
+    def as_completed(
+        self, jobs: Iterable[Job], *, timeout: Seconds | None = None
+    ) -> Iterator[tuple[Job, Result | MotionKitError]]:
+        """Wait for many jobs at once and give each as it ends; looking begins with the first.
+
+        Args:
+            jobs: The jobs.
+            timeout: Seconds for each, or a timedelta; the configured default when None.
+
+        Yields:
+            A job, and what it gave or the error that `wait` would have raised.
+        """
+        given = list(jobs)
+        for number, ending in self.engine.endings(given, self.limit(timeout)):
+            yield given[number], ending
 
     def run(
         self,
@@ -279,22 +263,13 @@ class Client:
 
         See `submit` and `wait`. `Result.path` names the targets that were tried.
         """
-        wish = Wish(
-            via=via,
-            key=key,
-            max_usd=None if max_usd is None else Decimal(max_usd),
-            wait_for_slot=self.config.defaults.wait_for_slot,
-        )
-        order = self._desk.order(request, wish)
+        order = self.order(request, via=via, key=key, max_usd=max_usd)
         job = order.job
         while True:
             try:
                 return self.wait(job, timeout=timeout, watch=watch)
             except tuple(STATE_ERRORS.values()) as error:
-                if order.buyer is None:
-                    raise
-                order.buyer.ended(job, error)  # raises unless the route pays for another try
-                job = order.buyer.buy()
+                job = order.next(job, error)
 
     def download(
         self, result: Result, path: Path | str, *, overwrite: bool = False, output: int = 0
@@ -349,7 +324,7 @@ class Client:
         """
         delivery = webhooks.receive(self.account(account), self._journal, headers, body)
         if delivery.job is not None and delivery.status is not None:
-            self._seen(delivery.job, delivery.status)
+            self._looks.seen(delivery.job, delivery.status)
         return delivery
 
     # Accounts.
@@ -360,12 +335,7 @@ class Client:
         Raises:
             ConfigError: There is no such account.
         """
-        if name not in self._providers:
-            account = self.config.account(name)
-            made = self._classes.get(account.provider) or registry.load(account.provider)
-            cache = transfer.CarefulUploads(self._journal.caches)
-            self._providers[name] = made(name, account.settings, cache)
-        return self._providers[name]
+        return self._adapters.of(name)
 
     def balance(self, name: str) -> Balance:
         """Return what an account holds."""
@@ -387,9 +357,12 @@ class Client:
         return lists.look_up(self.account(name), wanted, options)
 
     def close(self) -> None:
-        """Close connections and the journal."""
-        for provider in self._providers.values():
-            provider.close()
+        """End every wait with `WaitTimeout`, and close connections and the journal.
+
+        The jobs still run; the journal has them, and another client goes on with them.
+        """
+        self.engine.close()
+        self._adapters.close()
         self._journal.close()
 
     def __enter__(self) -> Self:
@@ -398,7 +371,28 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # Inside.
+    # Inside; the engine, the desk and the timing are there for `AsyncClient` and the command line.
+
+    def order(
+        self,
+        request: Request,
+        *,
+        via: str | None,
+        key: str | None,
+        max_usd: Decimal | str | None,
+    ) -> Order:
+        """Buy as `run` does; the order can try again where its route pays for it."""
+        wish = Wish(
+            via=via,
+            key=key,
+            max_usd=None if max_usd is None else Decimal(max_usd),
+            wait_for_slot=self.config.defaults.wait_for_slot,
+        )
+        return self.desk.order(request, wish)
+
+    def limit(self, timeout: Seconds | None) -> float:
+        """Return the seconds that a wait may take."""
+        return seconds(self.config.defaults.timeout if timeout is None else timeout)
 
     def _submitter(self, account: str) -> Submitter:
         settings = self.config.account(account).settings
@@ -409,107 +403,11 @@ class Client:
             self._clock,
             window=settings.reconcile_window,
             slots=settings.max_concurrent,
+            pacer=self._adapters.pacer(account),
         )
-
-    def _provider_of(self, job: Job) -> Provider:
-        provider = self.account(job.account)
-        if provider.fingerprint != job.fingerprint:
-            raise ConfigError(
-                f"job {job.id} was paid by another key or origin than account {job.account!r} "
-                "has now",
-                hint="use the key and region that submitted it",
-                account=job.account,
-                job=job,
-                billed=Billed.UNKNOWN,
-            )
-        return provider
-
-    def _observe(self, job: Job, ask: Callable[[Provider], Status]) -> Status:
-        provider = self._provider_of(job)
-        with _about(job):
-            status = ask(provider)
-        return self._seen(job, status)
 
     def _asked(self, job: Job) -> Result:
         """Return what the vendor says now that a job gave, fresh addresses included."""
-        provider = self._provider_of(job)
-        with _about(job):
-            return self._with_cost(retry.read(lambda: provider.result(job)))
-
-    def _noticed(self, job: Job) -> Status | None:
-        """Return how a job ended, where its vendor has said so of its own accord."""
-        status = webhooks.noticed(self._provider_of(job), self._journal, job)
-        return None if status is None else self._seen(job, status)
-
-    def _seen(self, job: Job, status: Status) -> Status:
-        cost = self._with_cost(status.result).cost if status.result else None
-        self._journal.observed(job, status, cost)
-        return status
-
-    def _with_cost(self, result: Result) -> Result:
-        """Add what the journal knows: the path taken, and an assumed cost where none was told.
-
-        Where the vendor does not say the cost, the quote stands in and is marked as assumed.
-        """
-        entry = self._journal.get(result.job.key)
-        if entry is None:
-            return result
-        result = attrs.evolve(result, path=entry.path)
-        quote = entry.quote
-        if result.cost is not None or quote is None or quote.likely is None:
-            return result
-        cost = Cost(quote.likely, quote.unit, quote.usd_likely, CostBasis.ASSUMED)
-        return attrs.evolve(result, cost=cost)
-
-
-@contextmanager
-def _about(job: Job) -> Iterator[None]:
-    """Let an error say which job it is about, and never that nothing was bought.
-
-    Only a terminal failure whose refund is documented or was seen may say so.
-    """
-    try:
-        yield
-    except MotionKitError as error:
-        if error.billed is Billed.NO and not isinstance(error, tuple(STATE_ERRORS.values())):
-            error.billed = Billed.UNKNOWN
-        error.fill(job=job, provider=job.provider, account=job.account)
-        raise
-
-
-def _doubtful(job: Job, doubt: Doubt, status: Status) -> MotionKitError:
-    kind, billed = DOUBT_ERRORS[doubt]
-    return kind(
-        f"job {job.id} at {job.account}: for {DOUBT_GRACE[doubt]:g} s the vendor said nothing but "
-        f"{status.word!r} ({doubt.value.replace('_', ' ')})",
-        provider=job.provider,
-        account=job.account,
-        code=status.word,
-        billed=billed,
-        hint="the journal keeps the job open; 'motionkit resume' asks again",
-        job=job,
-        raw=status.raw,
-    )
-
-
-def _forgets(provider: Provider) -> dt.timedelta | None:
-    return provider.retention if isinstance(provider, Forgets) else None
-
-
-def _unless_warned(job: Job, forgets: dt.timedelta | None) -> dt.timedelta | None:
-    """Warn once that the vendor will soon forget a job; return None from then on."""
-    age = utcnow() - job.submitted_at
-    if forgets is None or age < forgets * OLD_SHARE:
-        return forgets
-    log.warning(
-        "job %s at %s is %.0f min old; the vendor keeps jobs for %.0f min, and may tell less later",
-        job.id,
-        job.account,
-        age.total_seconds() / 60,
-        forgets.total_seconds() / 60,
-    )
-    return None
-
-
-def _seconds(value: Seconds) -> float:
-    return value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
+        provider = self._looks.provider_of(job)
+        with about(job):
+            return self._looks.priced(retry.read(lambda: provider.result(job)))

@@ -22,6 +22,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 import urllib3.exceptions
 
+from motionkit import pacing
 from motionkit.answer import LONGEST_REASON, Answer
 from motionkit.connection import Transport, Watch, watching
 from motionkit.errors import (
@@ -43,7 +44,8 @@ CONNECT_TIMEOUT = 10.0
 CALL_TIMEOUT = 60.0
 """Seconds for a whole call that carries no file."""
 USER_AGENT = "motionkit"
-_POOL_SIZE = 32
+_POOL_SIZE = 128
+"""Connections kept; more than an engine has threads."""
 _CHUNK = 64 * 1024
 _SINK_CHUNK = 4 * 1024
 """Bytes: of an answer that breaks off, the last piece is lost."""
@@ -120,6 +122,7 @@ class Session:
         self._auth = dict(auth)
         self._adapter = Transport(pool_connections=4, pool_maxsize=_POOL_SIZE)
         self._environment = {name: environment(url) for name, url in self.origins.items()}
+        self._pace = pacing.current()
 
     @property
     def fingerprint(self) -> str:
@@ -164,6 +167,8 @@ class Session:
             ProviderUnavailable: Something left and no whole answer came.
             ProtocolError: The answer exceeds 8 MiB, or what a sink takes.
         """
+        if self._pace is not None:
+            self._pace()
         prepared = requests.Request(
             call.method,
             self.url(call),

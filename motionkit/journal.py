@@ -7,6 +7,7 @@ holds no key and no signed URL.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sqlite3
 import time
@@ -283,26 +284,40 @@ class Journal:
 
     # What is learnt of a job.
 
-    def observed(self, job: Job, status: Status, cost: Cost | None = None) -> None:
-        """Write an observation.
+    def observed(
+        self, job: Job, status: Status, cost: Cost | None = None, *, unseen: float = 0.0
+    ) -> bool:
+        """Write an observation, if it says anything new.
 
         What is terminal is never taken back, but for a result that turns up after all: a history
         may answer later than the vendor forgot.
+
+        Args:
+            job: The job.
+            status: What was seen.
+            cost: What it did cost.
+            unseen: Seconds for which nobody had looked; what ended did so in the middle of them.
+
+        Returns:
+            Whether the job was seen to end, and had not been before.
         """
+        ended, now = status.state.terminal, time.time()
+        if not ended and cost is None and self._known(job, status):
+            return False
         with self._store.writing() as db:
-            db.execute(
+            changed = db.execute(
                 "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
-                " finished=COALESCE(finished,?)"
+                " finished=COALESCE(finished,MAX(?,created))"
                 " WHERE key=? AND state NOT IN (?,?,?) AND (state<>? OR ?)",
                 (
                     status.state.value,
                     status.word,
                     _packed(cost),
                     codec.dumps(status.error(job).to_dict())
-                    if status.state.terminal and status.state is not State.SUCCEEDED
+                    if ended and status.state is not State.SUCCEEDED
                     else None,
-                    time.time(),
-                    time.time() if status.state.terminal else None,
+                    now,
+                    now - unseen / 2 if ended else None,
                     job.key,
                     State.SUCCEEDED.value,
                     State.FAILED.value,
@@ -310,7 +325,33 @@ class Journal:
                     State.GONE.value,
                     status.state is State.SUCCEEDED,
                 ),
-            )
+            ).rowcount
+        return ended and changed > 0
+
+    def _known(self, job: Job, status: Status) -> bool:
+        """Tell whether the last observation was the same; to read is cheap, to write is not."""
+        with self._store.reading() as db:
+            row = db.execute(
+                "SELECT 1 FROM purchases WHERE key=? AND state=? AND word=? AND error IS NULL",
+                (job.key, status.state.value, status.word),
+            ).fetchone()
+        return row is not None
+
+    def durations(self, limit: int) -> list[tuple[tuple[str, str, str], float, float]]:
+        """Return the newest successes, oldest first.
+
+        Returns:
+            Fingerprint, operation and model; seconds from the submit to the end; the end in epoch
+            seconds.
+        """
+        with self._store.reading() as db:
+            rows = db.execute(
+                "SELECT p.finished, a.job FROM purchases p JOIN attempts a ON a.key=p.key"
+                " WHERE p.state=? AND p.finished IS NOT NULL AND a.job IS NOT NULL"
+                " ORDER BY p.finished DESC LIMIT ?",
+                (State.SUCCEEDED.value, limit),
+            ).fetchall()
+        return [_duration(json.loads(row["job"]), row["finished"]) for row in reversed(rows)]
 
     def assumed(self, entry: Entry, error: MotionKitError, cost: Cost | None) -> None:
         """Write the user's word on a purchase that nobody could settle.
@@ -444,6 +485,11 @@ class Journal:
                 (fingerprint, vendor_id),
             ).fetchone()
         return None if row is None else Job.from_json(row["job"])
+
+
+def _duration(job: Mapping[str, Any], ended: float) -> tuple[tuple[str, str, str], float, float]:
+    kind = (job["fingerprint"], job["operation"], job["model"])
+    return kind, ended - dt.datetime.fromisoformat(job["submitted_at"]).timestamp(), ended
 
 
 def _reservation(purchase: Purchase) -> str | None:

@@ -13,7 +13,13 @@ from motionkit import compare, fitting, registry, routed
 from motionkit import offers as offering
 from motionkit.config import Config
 from motionkit.decisions import Stop
-from motionkit.errors import BudgetExceeded, ConfigError, InvalidRequest, Unsupported
+from motionkit.errors import (
+    BudgetExceeded,
+    ConfigError,
+    InvalidRequest,
+    MotionKitError,
+    Unsupported,
+)
 from motionkit.jobs import Jobs
 from motionkit.journal import Journal
 from motionkit.ledger import Entry, KeyTaken, Purchase
@@ -71,6 +77,17 @@ class Order:
 
     job: Job
     buyer: routed.Buyer | None = None
+
+    def next(self, job: Job, error: MotionKitError) -> Job:
+        """Buy again after a job that went wrong.
+
+        Raises:
+            MotionKitError: Nothing pays for another try.
+        """
+        if self.buyer is None:
+            raise error
+        self.buyer.ended(job, error)  # raises unless the route pays for another try
+        return self.buyer.buy()
 
 
 @attrs.frozen

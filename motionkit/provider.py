@@ -177,6 +177,18 @@ class Finds(Protocol):
         """Look for exactly one job of this submission made since then (epoch seconds)."""
 
 
+class Paced(Protocol):
+    """What a provider may say about being polled; the core takes 0 seconds and 1 call otherwise.
+
+    Attributes:
+        poll_floor: Least seconds between two polls of one job that the vendor asks for.
+        poll_calls: HTTP calls that a poll makes at most: 2 where a finished job takes a second one.
+    """
+
+    poll_floor: ClassVar[float]
+    poll_calls: ClassVar[int]
+
+
 @runtime_checkable
 class ShowsUsage(Protocol):
     """A provider that can tell what the account was charged for, without naming our attempts."""

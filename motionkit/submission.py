@@ -41,6 +41,7 @@ from motionkit.http import CALL_TIMEOUT, NotSent
 from motionkit.journal import Journal
 from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
 from motionkit.model import Found, Job, KeyState, SameId, Submission
+from motionkit.pacing import Pacer
 from motionkit.provider import Finds, Provider
 
 log = logging.getLogger("motionkit")
@@ -97,6 +98,7 @@ class Submitter:
         now: Epoch seconds; what the journal's moments are compared with.
         window: Seconds for which a vendor's history is asked.
         slots: How many jobs the account runs at once; None when nobody said.
+        pacer: Counts the account's calls; None when nobody limits them.
     """
 
     provider: Provider
@@ -106,6 +108,7 @@ class Submitter:
     now: Callable[[], float] = time.time
     window: float = 60.0
     slots: int | None = None
+    pacer: Pacer | None = None
 
     def buy(
         self,
@@ -134,6 +137,8 @@ class Submitter:
         deadline = self.clock() + wait_for_slot
         refusals, fresh = 0, False
         while True:
+            if self.pacer is not None:  # wait before the journal says that a call may leave now
+                self.pacer.wait()
             attempt = self._intend(purchase, earlier, submission)
             try:
                 return self._send(attempt)

@@ -119,12 +119,20 @@ def _write(path: Path, content: bytes) -> Path:
     return path
 
 
+LATENESS = 0.1
+"""Seconds: the sandbox's jobs end far earlier than the vendors', and its calls cost nothing."""
+
+
 def _configuration(folder: Path, served: Sandbox) -> Path:
     """Write a configuration of the sandbox's accounts alone, with a journal of its own.
 
     A user's own keys and addresses in the environment play no part: nothing here can reach them.
     """
-    lines = [f"journal = {_quoted(str(folder / 'journal.db'))}"]
+    lines = [
+        f"journal = {_quoted(str(folder / 'journal.db'))}",
+        "[defaults]",
+        f"lateness = {LATENESS}",
+    ]
     for vendor, keys in served.accounts.items():
         lines += _account(vendor, next(iter(keys.values())), served.environment)
     path = _write(folder / "motionkit.toml", "\n".join(lines).encode())

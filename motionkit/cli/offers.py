@@ -13,6 +13,7 @@ from motionkit import codec, config, registry
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
+from motionkit.cli.timing import show as show_timing
 from motionkit.cli.words import money, plain
 from motionkit.offers import Cell, Offer, Price, Slot
 
@@ -21,6 +22,7 @@ _LEGEND = (
     "* what a bare account means; ? the vendor's pages leave doubts, quotes say 'estimated'; "
     "'observed' and 'inferred' rows are not documented; --model NAME shows limits, --json all"
 )
+_NOBODY = "nobody offers that"
 
 Row = tuple[str, Offer]
 
@@ -37,27 +39,43 @@ def offers(
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this model, with its limits.")
     ] = None,
+    timing: Annotated[
+        bool,
+        typer.Option(
+            "--timing", help="Show what jobs are believed to take, and when they are looked at."
+        ),
+    ] = False,
     json: Json = False,
     config_file: ConfigFile = None,
 ) -> int:
     """List what the installed providers sell: qualities, prices with source and day, limits.
 
     Needs no key and asks nobody: it is the providers' own data. Prices stand in the order of the
-    qualities. USUAL is the seconds that a job takes.
+    qualities. USUAL is the seconds that a job takes. With --timing it is the journal's too: of each
+    account, what its past jobs took.
     """
     screen = Screen(json=json)
-    provider, _, named = (via or "").partition("/")
+    account, _, named = (via or "").partition("/")
+    provider = account
     if provider and provider not in registry.names():
         provider = config.load(config_file).account(provider).provider
     model = model or named or None
     verbs = {kind.verb: kind.operation for kind in registry.operations()}
+
+    def wanted(offer: Offer) -> bool:
+        asked = operation is None or offer.operation in {operation, verbs.get(operation)}
+        return asked and model in {None, offer.model}
+
+    if timing:
+        if not show_timing(screen, config_file, account, wanted):
+            screen.note(_NOBODY)
+        return exit_codes.DONE
     rows = [
         (name, offer)
         for name in registry.names()
         if provider in {"", name}
         for offer in registry.load(name).offers
-        if operation is None or offer.operation in {operation, verbs.get(operation)}
-        if model in {None, offer.model}
+        if wanted(offer)
     ]
     if json:
         for name, offer in rows:
@@ -70,7 +88,7 @@ def offers(
         cells = [[str(cell).split("\n") for cell in row] for row in told.rows]
         screen.rows([], ["MODEL", "QUALITY", "PRICE", "USUAL"], cells)
         screen.answer({}, "\n".join([*(f"  {plain(line)}" for line in told.lines), ""]))
-    screen.note(_LEGEND if rows else "nobody offers that")
+    screen.note(_LEGEND if rows else _NOBODY)
     return exit_codes.DONE
 
 

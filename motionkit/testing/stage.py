@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -129,15 +129,27 @@ JOB_SECONDS = 120.0
 ACCOUNT = "stage"
 
 
-def client_for(stage: Stage, folder: Path, settings: AccountSettings | None = None) -> Client:
-    """Return a client with the stage's account, a journal in the folder, and the stage's time."""
+def options_for(
+    stage: Stage, folder: Path, settings: AccountSettings | None = None
+) -> dict[str, Any]:
+    """Return what `Client` and `AsyncClient` take, for `client_for`."""
     time = Time(stage.pass_time)
     name = stage.provider_class.name
     account = Account(ACCOUNT, name, settings or stage.settings)
-    config = Config(accounts={ACCOUNT: account}, defaults=Defaults(), journal=folder / "journal.db")
-    return Client(
-        config, provider_classes={name: stage.provider_class}, sleep=time.sleep, clock=time
-    )
+    return {
+        "config": Config(
+            accounts={ACCOUNT: account}, defaults=Defaults(), journal=folder / "journal.db"
+        ),
+        "provider_classes": {name: stage.provider_class},
+        "sleep": time.sleep,
+        "clock": time,
+        "spread": lambda: 0.5,
+    }
+
+
+def client_for(stage: Stage, folder: Path, settings: AccountSettings | None = None) -> Client:
+    """Return a client with the stage's account, a journal in the folder, and the stage's time."""
+    return Client(**options_for(stage, folder, settings))
 
 
 def sample_request(**values: object) -> Request:

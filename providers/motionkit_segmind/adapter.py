@@ -100,6 +100,7 @@ class Segmind:
     retention: ClassVar[dt.timedelta] = dt.timedelta(hours=1)
     """From the submit: https://docs.segmind.com/docs/serverless-api/async-inference"""
     keeps_files: ClassVar[dt.timedelta] = dt.timedelta(days=7)
+    poll_calls: ClassVar[int] = 2
 
     def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:
         self.account = account

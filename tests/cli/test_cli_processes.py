@@ -12,6 +12,7 @@ from cli_support import Account, Cli, ended, process, read_until, until
 def test_a_job_of_one_process_is_finished_by_another(
     slow_account: Account, media: list[str]
 ) -> None:
+    Path("motionkit.toml").write_text("[defaults]\nlateness = 0.2\n")  # it is looked at often
     with process("mimic", *media, "--key", "order-17") as first:
         read_until(first, "running")
         first.kill()

@@ -10,7 +10,7 @@ from typing import get_args
 
 import av
 import pytest
-from cli_support import Cli
+from cli_support import Account, Cli
 
 import motionkit.cli
 from motionkit import registry
@@ -188,3 +188,32 @@ def test_only_a_minted_key_is_shortened_and_only_when_it_stays_clear() -> None:
 
 def test_plain_text_keeps_words_and_drops_commands() -> None:
     assert plain("a\x1b[1;31mb\x1b]8;;http://x\x1b\\c\x00\nd\x9b") == "abc d"
+
+
+def test_offers_tell_what_is_believed_of_durations_and_when_jobs_are_looked_at(cli: Cli) -> None:
+    rows = {row["target"]: row for row in cli("offers", "--timing", "--json").data}
+    row = rows["pixverse/mimic"]
+    assert row["n"] == 0
+    assert row["median_seconds"] == row["expected_seconds"]
+    assert row["lateness_seconds"] == pytest.approx(2.0, abs=0.1)
+    assert row["looks_at_seconds"][0] == 0.0
+    assert row["looks_at_seconds"] == sorted(row["looks_at_seconds"])
+
+
+def test_the_timing_of_an_account_rests_on_its_own_jobs(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    for n in range(4):
+        assert cli("mimic", *media, "--new", "--out", f"{n}.mp4").code == 0
+    (row,) = [row for row in cli("offers", "--timing", "--json").data if row["n"]]
+    assert row["target"] == "pixverse/mimic"
+    assert row["median_seconds"] < 60  # the sandbox's jobs took no time
+
+
+def test_timing_can_be_asked_for_one_operation_and_account(cli: Cli) -> None:
+    told = cli("offers", "--operation", "nonsense", "--timing")
+    assert told.code == 0
+    assert "nobody offers that" in told.err
+    rows = cli("offers", "--via", "segmind", "--operation", "mimic", "--timing", "--json").data
+    assert {row["operation"] for row in rows} == {"mimic"}
+    assert {row["target"].partition("/")[0] for row in rows} == {"segmind"}

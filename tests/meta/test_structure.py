@@ -21,7 +21,7 @@ CORE = ROOT / "motionkit"
 PROVIDERS = ROOT / "providers"
 
 LAYERS = [
-    {"process", "redaction", "notebook"},
+    {"process", "redaction", "notebook", "pacing"},
     {"errors"},
     {"codec", "money"},
     {"model"},
@@ -38,17 +38,21 @@ LAYERS = [
     {"decisions"},
     {"caches"},
     {"journal"},
-    {"submission", "schedule", "webhooks"},
+    {"schedule"},
+    {"submission", "timing", "pursuit", "webhooks"},
+    {"looking", "agenda"},
+    {"engine"},
     {"routing"},
     {"registry", "places"},
     {"exact", "credentials", "spool"},
     {"routes", "trust"},
     {"config"},
     {"schema"},
-    {"jobs", "compare"},
+    {"jobs", "compare", "adapters"},
     {"routed"},
     {"orders"},
     {"client"},
+    {"aio"},
     {"cli", "sandbox", "testing", "__main__"},
 ]
 """Lowest first: a module imports from its own layer and those above it in this list."""

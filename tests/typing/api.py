@@ -30,6 +30,25 @@ client.download(result, "out.mp4")
 assert_type(client.run(request, timeout=60.0), mk.Result)
 assert_type(client.balance("account").amount, Decimal)
 
+found = client.wait_all([job], timeout=900)
+assert_type(found, list[mk.Result | mk.MotionKitError])
+for one, ending in client.as_completed([job]):
+    assert_type(one, mk.Job)
+    assert_type(ending, mk.Result | mk.MotionKitError)
+
+
+async def coroutines() -> None:
+    """Take the same verbs."""
+    async with mk.AsyncClient() as many:
+        made = await many.submit(request)
+        assert_type(made, mk.Job)
+        assert_type(await many.wait(made, timeout=900), mk.Result)
+        assert_type(await many.wait_all([made]), list[mk.Result | mk.MotionKitError])
+        async for one, ending in many.as_completed([made]):
+            assert_type(one, mk.Job)
+            assert_type(ending, mk.Result | mk.MotionKitError)
+
+
 try:
     client.result(job)
 except mk.errors.NotReady as error:

@@ -15,7 +15,7 @@ import motionkit as mk
 from motionkit.client import Client
 from motionkit.errors import ConfigError, ContentBlocked, JobFailed, SignatureError
 from motionkit.journal import Journal
-from motionkit.model import Job
+from motionkit.model import Job, Status
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
 KEY = "sandbox-pixverse-key"
@@ -106,14 +106,13 @@ def test_a_webhook_and_a_poll_give_the_same_status(vendor: Sandbox, client: Clie
 
 def test_a_webhook_that_comes_during_a_wait_ends_it(vendor: Sandbox, tmp_path: Path) -> None:
     with a_client(vendor, tmp_path) as waiting, a_client(vendor, tmp_path) as receiving:
-        job = buy(waiting)
-        waiting._sleep = lambda _: void(receiving.parse_webhook("pixverse", *signed(news(job))))
-        assert waiting.wait(job).url == URL
+
+        def deliver(job: Job, status: Status) -> None:
+            if not status.state.terminal:
+                receiving.parse_webhook("pixverse", *signed(news(job)))
+
+        assert waiting.wait(buy(waiting), watch=deliver).url == URL
         assert polls(vendor) == 1
-
-
-def void(_: object) -> None:
-    return None
 
 
 def test_a_job_whose_webhook_never_comes_is_polled_as_usual(

@@ -1,4 +1,4 @@
-"""Free calls are tried again when that may help; polls are spaced."""
+"""Free calls are tried again when that may help."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from motionkit import errors, retry, schedule
+from motionkit import errors, retry
 from motionkit.errors import MotionKitError
 
 
@@ -142,25 +142,3 @@ def test_retries_can_be_switched_off_by_the_user() -> None:
     finally:
         stamina.set_active(True)
     assert call.made == 1
-
-
-@pytest.mark.parametrize(
-    ("polls", "hint", "seconds"),
-    [
-        (0, None, 1.0),
-        (1, None, 1.4),
-        (2, None, 1.96),
-        (6, None, 7.529536),
-        (7, None, 10.0),
-        (1000, None, 10.0),
-        (100_000, None, 10.0),
-        (0, 3.0, 3.0),
-        (50, 60.0, 60.0),
-        (50, 0.0, 0.1),
-        (0, 1e9, 120.0),
-    ],
-)
-def test_polls_are_spaced_out_and_a_hint_goes_first(
-    polls: int, hint: float | None, seconds: float
-) -> None:
-    assert schedule.delay(polls, hint=hint) == pytest.approx(seconds)

@@ -1,0 +1,64 @@
+"""Each account's adapter, made once when it is first needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from motionkit import pacing, registry, transfer
+from motionkit.caches import Caches
+from motionkit.config import Config
+from motionkit.pacing import Pacer
+from motionkit.provider import Provider
+
+
+@attrs.frozen
+class Adapters:
+    """The adapters of a configuration's accounts, and what counts their calls.
+
+    Attributes:
+        config: The accounts.
+        classes: Adapter classes by provider name, over the installed ones.
+        caches: Where uploads are remembered.
+        clock: Monotonic seconds.
+        sleep: How a call waits for its turn.
+    """
+
+    config: Config
+    classes: Mapping[str, type[Provider]]
+    caches: Caches
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
+    _pacers: dict[str, Pacer] = attrs.field(factory=dict, init=False)
+    _making: threading.RLock = attrs.field(factory=threading.RLock, init=False)
+
+    def of(self, account: str) -> Provider:
+        """Return an account's adapter.
+
+        Raises:
+            ConfigError: There is no such account.
+        """
+        with self._making:
+            if account not in self._made:
+                known = self.config.account(account)
+                kind = self.classes.get(known.provider) or registry.load(known.provider)
+                cache = transfer.CarefulUploads(self.caches)
+                with pacing.given(self.pacer(account)):
+                    self._made[account] = kind(account, known.settings, cache)
+            return self._made[account]
+
+    def pacer(self, account: str) -> Pacer | None:
+        """Return what counts an account's calls a minute; None where no ``rpm`` is set."""
+        rpm = self.config.account(account).settings.rpm
+        if rpm is None:
+            return None
+        return self._pacers.setdefault(account, Pacer(rpm, self.clock, self.sleep))
+
+    def close(self) -> None:
+        """Close the adapters' connections."""
+        for adapter in self._made.values():
+            adapter.close()

@@ -1,0 +1,101 @@
+"""What is believed of jobs' durations, and when jobs are looked at because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+import motionkit as mk
+from motionkit import registry, schedule
+from motionkit.cli.show import Screen
+from motionkit.cli.words import duration
+from motionkit.errors import ConfigError
+from motionkit.offers import Offer
+from motionkit.schedule import Plan
+
+_SHOWN = 6
+"""Looks whose ages are shown."""
+
+
+@attrs.frozen
+class _Row:
+    """One target and its plan."""
+
+    target: str
+    offer: Offer
+    plan: Plan
+
+
+def show(screen: Screen, config: Path | None, account: str, wanted: Callable[[Offer], bool]) -> int:
+    """Write each target's belief and plan; return how many there are.
+
+    Args:
+        screen: Where.
+        config: A configuration's file.
+        account: Only this account, or this provider's; all when empty.
+        wanted: Which offers.
+    """
+    with mk.Client(config) as client:
+        rows = [row for row in _rows(client, account) if wanted(row.offer)]
+    screen.rows(
+        [_data(row) for row in rows],
+        ["TARGET", "OPERATION", "USUALLY", "JOBS SEEN", "LOOKS", "LATENESS", "LOOKS AT"],
+        [_cells(row) for row in rows],
+    )
+    return len(rows)
+
+
+def _rows(client: mk.Client, only: str) -> Iterator[_Row]:
+    for name, account in client.config.accounts.items():
+        if only not in {"", name, account.provider}:
+            continue
+        try:
+            provider = client.account(name)
+        except ConfigError:  # its key cannot be had; 'motionkit config check' says why
+            continue
+        for offer in provider.offers:
+            kind = (provider.fingerprint, offer.operation, offer.model)
+            floor = float(getattr(provider, "poll_floor", 0.0))
+            plan = client.timing.plan(kind, offer.expected_seconds, floor=floor)
+            yield _Row(f"{name}/{offer.model}", offer, plan)
+    if client.config.accounts:
+        return
+    lateness = client.config.defaults.lateness
+    for name in registry.names():
+        if only not in {"", name}:
+            continue
+        for offer in registry.load(name).offers:
+            plan = schedule.plan(schedule.believe(offer.expected_seconds), lateness)
+            yield _Row(f"{name}/{offer.model}", offer, plan)
+
+
+def _data(row: _Row) -> dict[str, Any]:
+    plan = row.plan
+    return {
+        "target": row.target,
+        "operation": row.offer.operation,
+        "expected_seconds": row.offer.expected_seconds,
+        "median_seconds": round(plan.belief.median, 1),
+        "sigma": round(plan.belief.sigma, 3),
+        "n": plan.belief.n,
+        "looks": round(plan.looks, 1),
+        "lateness_seconds": round(plan.lateness, 2),
+        "looks_at_seconds": [0.0, *(round(age, 1) for age in plan.times(_SHOWN - 1))],
+    }
+
+
+def _cells(row: _Row) -> list[Any]:
+    belief = row.plan.belief
+    ages = ["0", *(f"{age:.0f}" for age in row.plan.times(_SHOWN - 1)), "..."]
+    return [
+        row.target,
+        row.offer.operation,
+        duration(belief.median),
+        str(belief.n) if belief.n else "none: the offer's word",
+        f"{row.plan.looks:.0f}",
+        f"{row.plan.lateness:.1f} s",
+        ", ".join(ages) + " s",
+    ]

@@ -1,0 +1,220 @@
+"""Looking at jobs: one observation or result, checked, priced, and written down."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from motionkit import schedule, webhooks
+from motionkit.errors import Billed, ConfigError, MotionKitError
+from motionkit.journal import Journal
+from motionkit.model import STATE_ERRORS, Job, Result, Status, utcnow
+from motionkit.money import Cost, CostBasis
+from motionkit.pacing import Pacer
+from motionkit.provider import Provider
+from motionkit.timing import Timing, kind_of
+
+log = logging.getLogger("motionkit")
+
+WORTH_A_WORD = 15.0
+"""Seconds between two looks at one job from which a limit of calls is worth a warning."""
+
+
+OLD_SHARE = 0.75
+"""Of the time that a vendor keeps a job, after which a look warns."""
+
+
+@attrs.frozen
+class Looks:
+    """How a client looks at jobs; see `motionkit.pursuit.Eyes`.
+
+    Attributes:
+        account: Returns an account's adapter.
+        pacer: Returns what counts an account's calls; None where nobody set a limit.
+        journal: Where observations are written.
+        timing: What is believed of durations.
+    """
+
+    account: Callable[[str], Provider]
+    pacer: Callable[[str], Pacer | None]
+    journal: Journal
+    timing: Timing
+    _warned: set[str] = attrs.field(factory=set)
+    _old: set[tuple[str, str]] = attrs.field(factory=set)
+
+    def provider_of(self, job: Job) -> Provider:
+        """Return the adapter of the account that paid for a job.
+
+        Raises:
+            ConfigError: The account has another key or origin now.
+        """
+        provider = self.account(job.account)
+        if provider.fingerprint != job.fingerprint:
+            raise ConfigError(
+                f"job {job.id} was paid by another key or origin than account {job.account!r} "
+                "has now",
+                hint="use the key and region that submitted it",
+                account=job.account,
+                job=job,
+                billed=Billed.UNKNOWN,
+            )
+        return provider
+
+    def observe(
+        self,
+        job: Job,
+        ask: Callable[[Provider], Status],
+        *,
+        unseen: float | None = None,
+    ) -> Status:
+        """Observe a job once and write it down.
+
+        Args:
+            job: The job.
+            ask: Ask its account's adapter.
+            unseen: Seconds since it was last seen running; None when nobody knows.
+        """
+        provider = self.provider_of(job)
+        with about(job):
+            status = ask(provider)
+        return self.seen(job, status, unseen=unseen)
+
+    def seen(self, job: Job, status: Status, *, unseen: float | None = None) -> Status:
+        """Write down what was observed of a job, or what its vendor said of its own accord."""
+        cost = self.priced(status.result).cost if status.result else None
+        ended = self.journal.observed(job, status, cost, unseen=unseen or 0.0)
+        if ended and status.result is not None and unseen is not None:
+            self.timing.learn(job, self.age(job) - unseen / 2)
+        return status
+
+    def noticed(self, job: Job) -> Status | None:
+        """Return how a job ended, where its vendor has said so of its own accord."""
+        return webhooks.noticed(self.provider_of(job), self.journal, job)
+
+    def priced(self, result: Result) -> Result:
+        """Add what the journal knows: the path taken, and an assumed cost where none was told.
+
+        Where the vendor does not say the cost, the quote stands in and is marked as assumed.
+        """
+        entry = self.journal.get(result.job.key)
+        if entry is None:
+            return result
+        result = attrs.evolve(result, path=entry.path)
+        quote = entry.quote
+        if result.cost is not None or quote is None or quote.likely is None:
+            return result
+        cost = Cost(quote.likely, quote.unit, quote.usd_likely, CostBasis.ASSUMED)
+        return attrs.evolve(result, cost=cost)
+
+    # What the engine asks for.
+
+    def look(self, job: Job, unseen: float | None) -> Status:
+        """Observe a job once and write it down; the vendor is not asked where it has told."""
+        age = self.age(job)
+        self._warn_of_age(job, age)
+        since = age if unseen is None else unseen
+        return self.observe(
+            job,
+            lambda provider: webhooks.noticed(provider, self.journal, job) or provider.poll(job),
+            unseen=since,
+        )
+
+    def result(self, job: Job, status: Status) -> Result:
+        """Return what a job gave that was just seen to have succeeded."""
+        if status.result is not None:
+            return self.priced(status.result)
+        provider = self.provider_of(job)
+        with about(job):
+            return self.priced(provider.result(job))
+
+    def gap(self, job: Job, age: float, among: int) -> float:
+        """Return the seconds until the next look at a job that still runs."""
+        provider, pacer = self.account(job.account), self.pacer(job.account)
+        share = 0.0 if pacer is None else pacer.share(schedule.stepped(among), _calls(provider))
+        if share > WORTH_A_WORD * 1.05:
+            self._warn(job.account, share, among)
+        floor = float(getattr(provider, "poll_floor", 0.0))
+        plan = self.timing.plan(kind_of(job), job.expected_seconds, floor=floor, share=share)
+        return plan.after(age) - age
+
+    @staticmethod
+    def age(job: Job) -> float:
+        """Return the seconds since a job was accepted, by the wall clock."""
+        return max(0.0, (utcnow() - job.submitted_at).total_seconds())
+
+    def turn(self, job: Job) -> float:
+        """Take what a look needs of the calls a minute; else the seconds after which to ask."""
+        pacer = self.pacer(job.account)
+        if pacer is None:
+            return 0.0
+        return pacer.take(_calls(self.account(job.account)))
+
+    def turned(self, job: Job) -> None:
+        """Give back what the look did not need."""
+        pacer = self.pacer(job.account)
+        if pacer is not None:
+            pacer.give_back()
+
+    def _warn_of_age(self, job: Job, age: float) -> None:
+        """Warn once that the vendor will soon forget a job."""
+        retention: dt.timedelta | None = getattr(self.account(job.account), "retention", None)
+        if retention is None or (job.fingerprint, job.id) in self._old:
+            return
+        kept = retention.total_seconds()
+        if age < kept * OLD_SHARE:
+            return
+        self._old.add((job.fingerprint, job.id))
+        log.warning(
+            "job %s at %s is %.0f min old; the vendor keeps jobs for %.0f min, and may tell less "
+            "later",
+            job.id,
+            job.account,
+            age / 60,
+            kept / 60,
+        )
+
+    def scarce(self, account: str) -> tuple[str, ...]:
+        """Return what to know before paying where an account's calls a minute are few."""
+        pacer = self.pacer(account)
+        if pacer is None:
+            return ()
+        share = pacer.share(1, _calls(self.account(account)))
+        if share <= WORTH_A_WORD * 1.05:
+            return ()
+        return (f"rpm = {pacer.rpm} allows a look at a job every {share:.0f} s at best",)
+
+    def _warn(self, account: str, share: float, among: int) -> None:
+        if account not in self._warned:
+            self._warned.add(account)
+            log.warning(
+                "%s: rpm allows a look at each of %d jobs every %.0f s; ends are noticed late",
+                account,
+                among,
+                share,
+            )
+
+
+def _calls(provider: Provider) -> int:
+    return int(getattr(provider, "poll_calls", 1))
+
+
+@contextmanager
+def about(job: Job) -> Iterator[None]:
+    """Let an error say which job it is about, and never that nothing was bought.
+
+    Only a terminal failure whose refund is documented or was seen may say so.
+    """
+    try:
+        yield
+    except MotionKitError as error:
+        if error.billed is Billed.NO and not isinstance(error, tuple(STATE_ERRORS.values())):
+            error.billed = Billed.UNKNOWN
+        error.fill(job=job, provider=job.provider, account=job.account)
+        raise
+
+
+__all__ = ["WORTH_A_WORD", "Looks", "about"]

@@ -1,0 +1,126 @@
+"""Keep to the calls a minute that a vendor allows an account.
+
+Every HTTP call of the account counts: uploads, submits, looks, results. A session finds its pacer
+where the core makes the adapter, so that adapters need not know of it.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+WINDOW = 60.5
+"""Seconds: the vendor's minute, and what two calls may gain on each other on their way."""
+
+_current: contextvars.ContextVar[Callable[[], None] | None] = contextvars.ContextVar(
+    "pacer", default=None
+)
+
+
+def current() -> Callable[[], None] | None:
+    """Return what to call before every HTTP call of the adapter that is being made, if anything."""
+    return _current.get()
+
+
+@contextmanager
+def given(pacer: Callable[[], None] | None) -> Iterator[None]:
+    """Give a pacer to the sessions that are made inside."""
+    token = _current.set(pacer)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+class Pacer:
+    """Let so many calls pass in any minute, and never one more.
+
+    Calling it stands for one HTTP call: it waits until that may go. Who would rather do something
+    else meanwhile asks with `take` first; what was taken waits for nothing.
+
+    Args:
+        rpm: Calls a minute.
+        clock: Monotonic seconds.
+        sleep: How to wait.
+    """
+
+    def __init__(
+        self,
+        rpm: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.rpm = rpm
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._calls: deque[float] = deque()
+        self._mine = threading.local()
+
+    def share(self, jobs: float, calls: int) -> float:
+        """Return the seconds between two looks at each of some jobs that can go on for ever.
+
+        Args:
+            jobs: How many share the calls.
+            calls: How many must be free before a look, which may need them all.
+        """
+        return WINDOW * jobs / max(1, self.rpm - calls + 1)
+
+    def take(self, calls: int = 1) -> float:
+        """Take calls for this thread if they may go now.
+
+        Args:
+            calls: How many; more than the minute has are as many as it has.
+
+        Returns:
+            0 when they were taken, else the seconds after which to ask again.
+        """
+        calls = min(calls, self.rpm)
+        with self._lock:
+            now = self._clock()
+            while self._calls and self._calls[0] + WINDOW <= now:
+                self._calls.popleft()
+            short = len(self._calls) + calls - self.rpm
+            if short > 0:
+                return max(self._calls[short - 1] + WINDOW - now, 1e-3)
+            self._calls.extend([now] * calls)
+        self._taken.extend([now] * calls)
+        return 0.0
+
+    def give_back(self) -> None:
+        """Give back what this thread took and did not use."""
+        with self._lock:
+            for moment in self._taken:
+                if moment in self._calls:  # else its minute is over
+                    self._calls.remove(moment)
+        self._taken.clear()
+
+    def wait(self) -> None:
+        """Wait until one call may go, and take it for this thread."""
+        while pause := self.take():
+            self._sleep(pause)
+
+    def __call__(self) -> None:
+        """Wait until one call may go; its minute begins now."""
+        while self._taken:
+            taken = self._taken.pop()
+            with self._lock:
+                now = self._clock()
+                if taken + WINDOW > now:
+                    self._calls.remove(taken)
+                    self._calls.append(now)
+                    return
+        self.wait()
+        self._taken.clear()
+
+    @property
+    def _taken(self) -> list[float]:
+        try:
+            taken: list[float] = self._mine.taken
+        except AttributeError:
+            taken = self._mine.taken = []
+        return taken

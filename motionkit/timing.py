@@ -1,0 +1,95 @@
+"""What is believed of jobs' durations, from the journal and from what ends while we look."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from motionkit import schedule, stats
+from motionkit.journal import Journal
+from motionkit.model import Job
+from motionkit.schedule import Belief, Plan
+
+REFIT = 1.25
+"""How much the number of jobs seen must have grown until a belief is made anew."""
+_MOST = 2000
+"""Durations that are remembered of all kinds together when the journal is read, and of one kind."""
+
+Kind = tuple[str, str, str]
+"""An account's fingerprint, operation and model: jobs of one kind take alike."""
+
+
+def kind_of(job: Job) -> Kind:
+    """Return what a job is compared with."""
+    return job.fingerprint, job.operation, job.model
+
+
+class Timing:
+    """When jobs are looked at, by what jobs of their kind took.
+
+    Args:
+        journal: Where past durations are.
+        lateness: Wished mean seconds between a job's end and our noticing.
+        now: Epoch seconds.
+    """
+
+    def __init__(
+        self, journal: Journal, lateness: float, now: Callable[[], float] = time.time
+    ) -> None:
+        self._journal = journal
+        self._lateness = lateness
+        self._now = now
+        self._lock = threading.Lock()
+        self._seen: dict[Kind, list[tuple[float, float]]] | None = None
+        self._beliefs: dict[Kind, tuple[int, Belief]] = {}
+
+    def belief(self, kind: Kind, expected: float | None) -> Belief:
+        """Return what is believed of a kind of jobs.
+
+        Args:
+            kind: Which.
+            expected: What the offer says they take, in seconds.
+        """
+        with self._lock:
+            seen = self._durations().get(kind, [])
+            among, known = self._beliefs.get(kind, (0, None))
+            if known is None or len(seen) >= max(REFIT * among, 1):
+                known = _fitted(expected, seen)
+                self._beliefs[kind] = len(seen), known
+            return known
+
+    def plan(
+        self, kind: Kind, expected: float | None, *, floor: float = 0.0, share: float = 0.0
+    ) -> Plan:
+        """Return when jobs of a kind are looked at; see `schedule.plan`."""
+        return schedule.plan(
+            self.belief(kind, expected),
+            self._lateness,
+            floor=floor,
+            share=share,
+        )
+
+    def learn(self, job: Job, seconds: float) -> None:
+        """Take note of what a job took whose success was just written."""
+        with self._lock:
+            if self._seen is None:
+                return  # whoever asks first reads it from the journal
+            seen = self._seen.setdefault(kind_of(job), [])
+            seen.append((seconds, self._now()))
+            del seen[: max(0, len(seen) - _MOST)]
+
+    def _durations(self) -> dict[Kind, list[tuple[float, float]]]:
+        """Return seconds and end of past jobs by kind, oldest first; the journal is read once."""
+        if self._seen is None:
+            self._seen = {}
+            for kind, seconds, ended in self._journal.durations(_MOST):
+                self._seen.setdefault(kind, []).append((seconds, ended))
+        return self._seen
+
+
+def _fitted(expected: float | None, seen: list[tuple[float, float]]) -> Belief:
+    weights = stats.weights([ended for _, ended in seen])
+    return schedule.believe(
+        expected, [(seconds, weight) for (seconds, _), weight in zip(seen, weights, strict=True)]
+    )

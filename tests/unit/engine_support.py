@@ -1,0 +1,97 @@
+"""Helpers of the engine's tests: a vendor on a simulated clock, and the benches as modules."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from types import ModuleType
+from typing import Any
+
+import attrs
+from support import job
+
+from motionkit.engine import Engine
+from motionkit.model import Job, Output, Result, State, Status, utcnow
+from motionkit.pursuit import Waiter
+
+PATIENCE = 20.0
+"""Seconds after which a test that waits for a thread gives up."""
+
+
+@attrs.define
+class Vendor:
+    """Jobs that end when their time has come; whoever looks is written down.
+
+    Attributes:
+        clock: The vendor's and the engine's.
+        ends: Job id to the moment when it ends.
+        gaps: Seconds until the next look, by age and number of jobs followed.
+        before: Called at the beginning of each look; may raise or block.
+        looks: Moment and job id of every look.
+    """
+
+    clock: Callable[[], float]
+    ends: dict[str, float] = attrs.field(factory=dict)
+    gaps: Callable[[float, int], float] = lambda _age, _among: 10.0
+    before: Callable[[Job], None] = lambda _: None
+    says: Status = attrs.field(factory=lambda: Status(State.RUNNING, "5", utcnow()))
+    looks: list[tuple[float, str]] = attrs.field(factory=list)
+    unseen: list[float | None] = attrs.field(factory=list)
+
+    def look(self, job: Job, unseen: float | None) -> Status:
+        now = self.clock()
+        self.looks.append((now, job.id))
+        self.unseen.append(unseen)
+        self.before(job)
+        if now < self.ends.get(job.id, math.inf):
+            return self.says
+        result = Result(job, (Output("https://x.invalid/a.mp4"),))
+        return Status(State.SUCCEEDED, "1", utcnow(), result=result)
+
+    def result(self, job: Job, status: Status) -> Result:
+        assert status.result is not None
+        return status.result
+
+    def gap(self, job: Job, age: float, among: int) -> float:
+        return self.gaps(age, among)
+
+    def age(self, job: Job) -> float:
+        return 0.0
+
+    def times(self, identity: str) -> list[float]:
+        return [moment for moment, seen in self.looks if seen == identity]
+
+
+@contextmanager
+def standing(engine: Engine) -> Iterator[None]:
+    """Let no time pass while jobs are handed over."""
+    with engine._lock:
+        yield
+
+
+def together(engine: Engine, jobs: Sequence[Job], limit: float = 1e6) -> list[tuple[Job, Any]]:
+    """Follow jobs from one moment; return them with their endings as they end."""
+    ended: SimpleQueue[Waiter] = SimpleQueue()
+    engine.follow_all(jobs, limit, ended.put)
+    return [(waiter.job, waiter.ending) for waiter in (ended.get(timeout=PATIENCE) for _ in jobs)]
+
+
+def numbered(number: int, account: str = "shop") -> list[Job]:
+    return [job(f"{account}-{n}", account=account) for n in range(number)]
+
+
+def load(name: str) -> ModuleType:
+    """Return one of the benches as a module."""
+    path = Path(__file__).parents[1] / "bench" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,293 @@
+"""Many jobs at once, on a clock that moves only when somebody sleeps on it."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import Any
+
+import attrs
+import pytest
+from engine_support import PATIENCE, Vendor, load, numbered, standing, together
+from support import Clock
+
+from motionkit import schedule
+from motionkit.engine import Engine
+from motionkit.errors import (
+    AuthenticationError,
+    JobFailed,
+    JobNotFound,
+    MotionKitError,
+    ProviderUnavailable,
+    RateLimited,
+    WaitTimeout,
+)
+from motionkit.model import Doubt, Job, Result, State, Status, utcnow
+from motionkit.pursuit import Waiter
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1000.0)
+
+
+@pytest.fixture
+def vendor(clock: Clock) -> Vendor:
+    return Vendor(clock)
+
+
+@pytest.fixture
+def engine(vendor: Vendor, clock: Clock) -> Iterator[Engine]:
+    made = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda: 0.5)
+    yield made
+    made.close()
+
+
+# One job.
+
+
+def test_a_job_is_looked_at_at_once_and_then_when_the_plan_says(
+    engine: Engine, vendor: Vendor
+) -> None:
+    vendor.ends["shop-0"] = 1025.0
+    result = engine.wait(numbered(1)[0], 900)
+    assert result.url == "https://x.invalid/a.mp4"
+    assert vendor.times("shop-0") == [1000.0, 1010.0, 1020.0, 1030.0]
+
+
+def test_a_look_is_told_how_long_nobody_has_looked(engine: Engine, vendor: Vendor) -> None:
+    vendor.ends["shop-0"] = 1015.0
+    engine.wait(numbered(1)[0], 900)
+    assert vendor.unseen == [None, 10.0, 10.0]
+
+
+def test_looks_spread_by_a_twentieth_of_the_gap(vendor: Vendor, clock: Clock) -> None:
+    vendor.ends["shop-0"] = 1005.0
+    for spread, moment in ((0.0, 1009.5), (1.0, 1010.5)):
+        clock.now = 1000.0
+        vendor.looks.clear()
+        with_spread = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda s=spread: s)  # type: ignore[misc]  # the loop's own
+        with_spread.wait(numbered(1)[0], 900)
+        assert vendor.times("shop-0")[1] == pytest.approx(moment)
+
+
+def test_the_last_look_of_a_wait_comes_at_its_deadline(engine: Engine, vendor: Vendor) -> None:
+    with pytest.raises(WaitTimeout, match="did not end within 25 s"):
+        engine.wait(numbered(1)[0], 25)
+    assert vendor.times("shop-0") == [1000.0, 1010.0, 1020.0, 1025.0]
+
+
+def test_a_wait_without_time_looks_once(engine: Engine, vendor: Vendor) -> None:
+    with pytest.raises(WaitTimeout):
+        engine.wait(numbered(1)[0], 0)
+    assert len(vendor.looks) == 1
+
+
+def test_a_vendors_hint_goes_before_the_plan(engine: Engine, vendor: Vendor) -> None:
+    vendor.says = attrs.evolve(vendor.says, hint=3.0)
+    vendor.ends["shop-0"] = 1003.0
+    engine.wait(numbered(1)[0], 900)
+    assert vendor.times("shop-0") == [1000.0, pytest.approx(1003.0)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "retry_after", "pauses"),
+    [
+        (ProviderUnavailable, None, [1.0, 2.0, 4.0]),
+        (RateLimited, 30.0, [30.0, 30.0, 30.0]),
+    ],
+)
+def test_a_failed_look_is_put_back_and_says_nothing_of_the_job(
+    engine: Engine,
+    vendor: Vendor,
+    kind: type[MotionKitError],
+    retry_after: float | None,
+    pauses: list[float],
+) -> None:
+    failing = [kind("no", retry_after=retry_after) for _ in range(3)]
+
+    def fail(_: Job) -> None:
+        if failing:
+            raise failing.pop()
+
+    vendor.before = fail
+    vendor.ends["shop-0"] = 0.0
+    engine.wait(numbered(1)[0], 900)
+    moments = vendor.times("shop-0")
+    assert [b - a for a, b in itertools.pairwise(moments)] == pauses
+
+
+def test_a_time_out_names_what_kept_failing(engine: Engine, vendor: Vendor) -> None:
+    def fail(_: Job) -> None:
+        raise ProviderUnavailable("down")
+
+    vendor.before = fail
+    with pytest.raises(WaitTimeout) as caught:
+        engine.wait(numbered(1)[0], 60)
+    assert isinstance(caught.value.__cause__, ProviderUnavailable)
+
+
+@pytest.mark.parametrize("error", [AuthenticationError("wrong key"), ValueError("a bug")])
+def test_any_other_error_ends_the_wait(engine: Engine, vendor: Vendor, error: Exception) -> None:
+    def fail(_: Job) -> None:
+        raise error
+
+    vendor.before = fail
+    with pytest.raises(type(error)) as caught:
+        engine.wait(numbered(1)[0], 900)
+    assert caught.value is error
+
+
+def test_a_terminal_failure_ends_the_wait(engine: Engine, vendor: Vendor) -> None:
+    vendor.says = Status(State.FAILED, "8", utcnow())
+    with pytest.raises(JobFailed):
+        engine.wait(numbered(1)[0], 900)
+
+
+def test_doubt_ends_the_wait_after_its_grace_and_only_when_nothing_else_was_seen(
+    engine: Engine, vendor: Vendor, clock: Clock
+) -> None:
+    running = vendor.says
+    unseen = Status(State.UNKNOWN, "404", utcnow(), doubt=Doubt.NOT_FOUND)
+
+    def change(_: Job) -> None:
+        vendor.says = running if clock() == 1100.0 else unseen
+
+    vendor.before = change
+    with pytest.raises(JobNotFound):
+        engine.wait(numbered(1)[0], 900)
+    assert clock() == 1240.0  # from 1110 on for more than 120 s
+
+
+def test_watchers_see_every_look_in_the_callers_thread(engine: Engine, vendor: Vendor) -> None:
+    vendor.ends["shop-0"] = 1015.0
+    seen: list[tuple[State, threading.Thread]] = []
+    engine.wait(
+        numbered(1)[0],
+        900,
+        lambda _, status: seen.append((status.state, threading.current_thread())),
+    )
+    assert [state for state, _ in seen] == [State.RUNNING, State.RUNNING, State.SUCCEEDED]
+    assert {thread for _, thread in seen} == {threading.current_thread()}
+
+
+def test_a_single_wait_needs_no_thread(engine: Engine, vendor: Vendor) -> None:
+    vendor.ends["shop-0"] = 1015.0
+    before = threading.active_count()
+    counted: list[int] = []
+    engine.wait(numbered(1)[0], 900, lambda *_: counted.append(threading.active_count()))
+    assert set(counted) == {before}
+
+
+# Many jobs.
+
+
+def test_jobs_are_looked_at_in_the_order_in_which_they_are_due(
+    engine: Engine, vendor: Vendor
+) -> None:
+    for number, one in enumerate(numbered(5)):
+        vendor.ends[one.id] = 1000.0 + 7 * number
+    ended = together(engine, numbered(5))
+    moments = [moment for moment, _ in vendor.looks]
+    assert moments == sorted(moments)
+    assert [one.id for one, _ in ended][:2] == ["shop-0", "shop-1"]
+    assert all(isinstance(ending, Result) for _, ending in ended)
+
+
+def test_one_that_fails_does_not_hold_up_the_others(engine: Engine, vendor: Vendor) -> None:
+    def fail(one: Job) -> None:
+        if one.id == "shop-0":
+            raise ProviderUnavailable("down")
+
+    vendor.before = fail
+    vendor.ends = {one.id: 1005.0 for one in numbered(9)}
+    ended = {one.id: ending for one, ending in together(engine, numbered(9), limit=100.0)}
+    assert isinstance(ended.pop("shop-0"), WaitTimeout)
+    assert all(isinstance(ending, Result) for ending in ended.values())
+    assert {vendor.times(name)[-1] for name in ended} == {1010.0}
+
+
+def test_two_who_wait_for_one_job_share_its_looks(engine: Engine, vendor: Vendor) -> None:
+    vendor.ends["shop-0"] = 1015.0
+    one = numbered(1)[0]
+    ended = together(engine, [one, one])
+    assert [ending for _, ending in ended] == [ended[0][1]] * 2
+    assert len(vendor.looks) == 3
+
+
+def test_each_who_waits_has_a_deadline_of_its_own(
+    engine: Engine, vendor: Vendor, clock: Clock
+) -> None:
+    vendor.ends["shop-0"] = 1015.0
+    told: SimpleQueue[tuple[float, Waiter]] = SimpleQueue()
+    with standing(engine):
+        for limit in (900.0, 5.0):
+            engine.follow(numbered(1)[0], limit, lambda waiter: told.put((clock(), waiter)))
+    first, second = (told.get(timeout=PATIENCE) for _ in range(2))
+    assert isinstance(first[1].ending, WaitTimeout)
+    assert first[0] == 1005.0
+    assert isinstance(second[1].ending, Result)
+
+
+def test_a_thread_that_follows_a_job_hands_it_on_when_another_waits_too(
+    engine: Engine, vendor: Vendor
+) -> None:
+    vendor.ends["shop-0"] = 1050.0
+    one = numbered(1)[0]
+    told: SimpleQueue[Waiter] = SimpleQueue()
+
+    def join(*_: Any) -> None:
+        if len(vendor.looks) == 1:
+            engine.follow(one, 900.0, told.put)
+
+    result = engine.wait(one, 900.0, join)
+    assert told.get(timeout=PATIENCE).ending == result
+    moments = vendor.times("shop-0")
+    assert len(moments) == len(set(moments)) == 6
+
+
+def test_a_waiter_who_leaves_ends_nobody_elses_wait(engine: Engine, vendor: Vendor) -> None:
+    vendor.ends["shop-0"] = 1015.0
+    one = numbered(1)[0]
+    told: SimpleQueue[Waiter] = SimpleQueue()
+    left: list[Waiter] = []
+    with standing(engine):
+        leaving = engine.follow(one, 900.0, left.append)
+        engine.follow(one, 900.0, told.put)
+        engine.leave(leaving)
+    assert isinstance(told.get(timeout=PATIENCE).ending, Result)
+    assert not left
+
+
+def test_a_job_that_nobody_waits_for_is_not_looked_at(engine: Engine, vendor: Vendor) -> None:
+    vendor.ends["shop-1"] = 1100.0
+    with standing(engine):
+        leaving = engine.follow(numbered(1)[0], 900.0, lambda _: None)
+        engine.leave(leaving)
+    together(engine, numbered(2)[1:])
+    assert vendor.times("shop-0") == []
+    assert not engine._pursuits
+
+
+def test_ten_thousand_jobs_are_followed_by_one_thread(
+    engine: Engine, vendor: Vendor, clock: Clock
+) -> None:
+    bench = load("polling")
+    plan = schedule.plan(schedule.Belief(132.0, 0.3), 8.0)
+    vendor.gaps = lambda age, _: plan.after(age) - age
+    jobs = numbered(10_000)
+    for one, seconds in zip(jobs, bench.durations(10_000), strict=True):
+        vendor.ends[one.id] = clock() + seconds
+    before = threading.active_count()
+    late = 0.0
+    ended: SimpleQueue[tuple[float, Waiter]] = SimpleQueue()
+    engine.follow_all(jobs, 1800.0, lambda waiter: ended.put((clock(), waiter)))
+    for _ in jobs:
+        moment, waiter = ended.get(timeout=PATIENCE)
+        assert isinstance(waiter.ending, Result)
+        late += moment - vendor.ends[waiter.job.id]
+    assert threading.active_count() - before <= 1
+    assert late / len(jobs) < 8.0
+    assert len(vendor.looks) / len(jobs) < plan.looks + 1

@@ -1,0 +1,256 @@
+"""The engine's threads: as many as are needed, fair between accounts, over forks and closing."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+
+import pytest
+from engine_support import PATIENCE, Vendor, numbered, together
+from support import Clock, job
+
+from motionkit import engine as engines
+from motionkit.agenda import LEAST, MOST, Agenda, Line
+from motionkit.engine import Engine
+from motionkit.errors import WaitTimeout
+from motionkit.model import Job, Result
+from motionkit.pursuit import Pursuit, Waiter
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1000.0)
+
+
+@pytest.fixture
+def vendor(clock: Clock) -> Vendor:
+    return Vendor(clock)
+
+
+@pytest.fixture
+def engine(vendor: Vendor, clock: Clock) -> Iterator[Engine]:
+    made = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda: 0.5)
+    yield made
+    made.close()
+
+
+# Fairness and threads.
+
+
+def due(account: str, number: int, moment: float = 0.0) -> Pursuit:
+    return Pursuit(job(f"{account}-{number}", account=account), moment, 0.0, moment)
+
+
+def test_accounts_take_turns() -> None:
+    agenda = Agenda()
+    for account, number in (("big", 1000), ("small", 2)):
+        for n in range(number):
+            agenda.put(due(account, n))
+    first = [agenda.take(0.0) for _ in range(4)]
+    assert [p.job.account for p in first if p] == ["big", "small", "big", "small"]
+
+
+def test_an_account_without_room_holds_up_nobody_else() -> None:
+    agenda = Agenda()
+    for n in range(10):
+        agenda.put(due("stuck", n))
+    for _ in range(LEAST):
+        assert agenda.take(0.0) is not None
+    assert agenda.take(0.0) is None
+    assert agenda.first is None
+    agenda.put(due("other", 1))
+    other = agenda.take(0.0)
+    assert other is not None
+    assert other.job.account == "other"
+    agenda.line("stuck").done(1.0, None)
+    assert agenda.take(0.0) is not None
+
+
+def test_what_is_not_due_is_not_taken() -> None:
+    agenda = Agenda()
+    agenda.put(due("a", 1, 5.0))
+    assert agenda.take(4.9) is None
+    assert agenda.first == 5.0
+    assert agenda.take(5.0) is not None
+
+
+def test_a_new_place_makes_the_old_one_void() -> None:
+    agenda = Agenda()
+    one = due("a", 1, 5.0)
+    agenda.put(one)
+    one.due = 2.0
+    agenda.put(one)
+    assert agenda.take(2.0) is one
+    assert agenda.take(9.0) is None
+    agenda.put(one)
+    agenda.drop(one)
+    assert agenda.first is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rate", "least", "most"),
+    [
+        (0.001, 500.0, LEAST, LEAST),
+        (0.1, 550.0, 55, MOST),
+        (0.1, 30.0, LEAST, 8),
+        (10.0, 1000.0, MOST, MOST),
+    ],
+)
+def test_room_is_made_for_as_many_looks_as_are_under_way(
+    seconds: float, rate: float, least: int, most: int
+) -> None:
+    line = Line()
+    for n in range(400):
+        line.running += 1
+        line.done(n / rate, seconds)
+    assert least <= line.limit <= most
+
+
+def test_threads_that_hinder_each_other_are_not_made_more() -> None:
+    line = Line()
+    for n in range(400):
+        line.running += 1
+        line.done(n / 1000, 0.001 if n % 20 == 0 else 0.05)
+    assert line.limit == LEAST
+
+
+def test_looks_that_are_not_answered_make_no_room() -> None:
+    line = Line()
+    for n in range(400):
+        line.running += 1
+        line.done(float(n), None)
+    assert line.limit == LEAST
+    assert line.running == 0
+
+
+@pytest.fixture
+def real() -> Iterator[Callable[[Vendor], Engine]]:
+    """Make engines on the real clock."""
+    made: list[Engine] = []
+
+    def make(vendor: Vendor) -> Engine:
+        made.append(Engine(vendor))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_a_vendor_stuck_in_connect_delays_no_other(real: Callable[[Vendor], Engine]) -> None:
+    release = threading.Event()
+
+    def connect(one: Job) -> None:
+        if one.account == "stuck":
+            release.wait(PATIENCE)
+
+    vendor = Vendor(time.monotonic, gaps=lambda *_: 0.001, before=connect)
+    vendor.ends = {one.id: 0.0 for one in numbered(40, "quick")}
+    engine = real(vendor)
+    stuck: SimpleQueue[Waiter] = SimpleQueue()
+    for one in numbered(40, "stuck"):
+        engine.follow(one, 900.0, stuck.put)
+    ended = together(engine, numbered(40, "quick"))
+    assert all(isinstance(ending, Result) for _, ending in ended)
+    assert stuck.empty()
+    assert len(engine._threads) <= LEAST + LEAST + 1
+    release.set()
+
+
+def test_closing_ends_waits_while_looks_are_under_way(
+    real: Callable[[Vendor], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "LAST_CALLS", 0.05)
+    release, looking = threading.Event(), threading.Event()
+
+    def hang(_: Job) -> None:
+        looking.set()
+        release.wait(PATIENCE)
+
+    engine = real(Vendor(time.monotonic, before=hang))
+    told: SimpleQueue[Waiter] = SimpleQueue()
+    for one in numbered(20):
+        engine.follow(one, 900.0, told.put)
+    assert looking.wait(PATIENCE)
+    engine.close()
+    endings = [told.get(timeout=PATIENCE).ending for _ in range(20)]
+    assert all(isinstance(ending, WaitTimeout) for ending in endings)
+    assert "closed" in str(endings[0])
+    release.set()
+    with pytest.raises(WaitTimeout):
+        engine.wait(numbered(1)[0], 900.0)
+
+
+def test_after_a_close_nobody_is_left_waiting(engine: Engine) -> None:
+    engine.close()
+    told: list[Waiter] = []
+    engine.follow(numbered(1)[0], 900.0, told.append)
+    assert isinstance(told[0].ending, WaitTimeout)
+
+
+def test_threads_without_work_end(
+    real: Callable[[Vendor], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "REST", 0.01)
+    vendor = Vendor(time.monotonic, gaps=lambda *_: 0.001)
+    vendor.ends = {one.id: 0.0 for one in numbered(40)}
+    engine = real(vendor)
+    together(engine, numbered(40))
+    for thread in list(engine._threads):
+        thread.join(PATIENCE)
+    assert not engine._threads
+    together(engine, numbered(40))  # and come back
+
+
+# Clocks and forks.
+
+
+def test_the_wall_clock_may_jump(
+    engine: Engine, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor.ends["shop-0"] = 1015.0
+    jumps = iter(range(0, 10**9, 86_400))
+    monkeypatch.setattr(time, "time", lambda: float(next(jumps)))
+    engine.wait(numbered(1)[0], 900)
+    assert vendor.times("shop-0") == [1000.0, 1010.0, 1020.0]
+
+
+def test_after_a_suspend_every_job_is_looked_at_once_before_any_is_given_up(
+    engine: Engine, vendor: Vendor, clock: Clock
+) -> None:
+    def suspend(_: Job) -> None:
+        if len(vendor.looks) == 3:
+            clock.now += 36_000
+
+    vendor.before = suspend
+    vendor.ends = {one.id: 20_000.0 for one in numbered(3)}
+    ended = together(engine, numbered(3), limit=900.0)
+    kinds = sorted(type(ending).__name__ for _, ending in ended)
+    assert kinds == ["Result", "Result", "WaitTimeout"]
+
+
+def test_a_forked_child_starts_with_an_engine_of_its_own(
+    real: Callable[[Vendor], Engine],
+) -> None:
+    vendor = Vendor(time.monotonic, gaps=lambda *_: 0.01)
+    engine = real(vendor)
+    told: SimpleQueue[Waiter] = SimpleQueue()
+    engine.follow(numbered(1)[0], 900.0, told.put)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, from 3.12
+        child = os.fork()
+    if child == 0:
+        inherited = told.get(timeout=PATIENCE)
+        vendor.ends["shop-1"] = 0.0
+        ended = together(engine, numbered(2)[1:])
+        good = isinstance(inherited.ending, WaitTimeout) and isinstance(ended[0][1], Result)
+        os._exit(0 if good else 1)
+    _, code = os.waitpid(child, 0)
+    assert code == 0
+    assert told.empty()
+    vendor.ends["shop-0"] = 0.0
+    assert isinstance(told.get(timeout=PATIENCE).ending, Result)

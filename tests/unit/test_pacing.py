@@ -1,0 +1,143 @@
+"""Calls a minute: never one more than allowed, and spent well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from queue import SimpleQueue
+
+import attrs
+import pytest
+from engine_support import PATIENCE, Vendor, numbered
+from support import Clock
+
+from motionkit import schedule
+from motionkit.engine import Engine
+from motionkit.model import Job, Result
+from motionkit.pacing import Pacer
+from motionkit.pursuit import Waiter
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1000.0)
+
+
+def most_in_a_minute(calls: list[float]) -> int:
+    return max(sum(start <= call < start + 60.0 for call in calls) for start in calls)
+
+
+@pytest.mark.parametrize("rpm", [1, 2, 5, 60])
+def test_no_minute_has_more_calls_than_allowed(clock: Clock, rpm: int) -> None:
+    pacer = Pacer(rpm, clock, clock.sleep)
+    calls = []
+    for n in range(rpm * 6):
+        clock.sleep(0.37 * (n % 3))
+        pacer()
+        calls.append(clock())
+    assert most_in_a_minute(calls) == rpm
+    assert calls[-1] - calls[0] < 60.5 * 6
+
+
+def test_what_was_taken_and_not_used_is_given_back(clock: Clock) -> None:
+    pacer = Pacer(2, clock, clock.sleep)
+    assert pacer.take(2) == 0.0
+    pacer()
+    assert pacer.take() > 0
+    pacer.give_back()
+    assert pacer.take() == 0.0
+    assert pacer.take() == pytest.approx(60.5)
+
+
+def test_what_was_taken_too_long_ago_is_taken_anew(clock: Clock) -> None:
+    pacer = Pacer(1, clock, clock.sleep)
+    assert pacer.take() == 0.0
+    clock.sleep(100.0)
+    pacer()
+    assert pacer.take() == pytest.approx(60.5)
+
+
+def test_more_calls_than_a_minute_has_are_as_many_as_it_has(clock: Clock) -> None:
+    assert Pacer(1, clock, clock.sleep).take(2) == 0.0
+
+
+@attrs.define
+class Limited:
+    """An account whose looks take calls of a minute.
+
+    Attributes:
+        calls: The moment of each.
+    """
+
+    clock: Clock
+    rpm: int
+    number: int = 1
+    calls: list[float] = attrs.field(factory=list)
+    ended: dict[str, float] = attrs.field(factory=dict)
+
+    def follow(self, jobs: Sequence[Job], seconds: float) -> dict[str, float]:
+        """Return how late each job's end was noticed; all last so many seconds."""
+        pacer = Pacer(self.rpm, self.clock, self.clock.sleep)
+        vendor = Vendor(self.clock)
+        vendor.ends = {one.id: self.clock() + seconds for one in jobs}
+
+        def call(one: Job) -> None:
+            done = self.clock() >= vendor.ends[one.id]
+            for _ in range(self.number if done else 1):
+                pacer()
+                self.calls.append(self.clock())
+
+        def gap(age: float, among: int) -> float:
+            share = pacer.share(schedule.stepped(among), self.number)
+            plan = schedule.plan(schedule.believe(132.6), 2.0, share=share)
+            return plan.after(age) - age
+
+        vendor.before = call
+        vendor.gaps = gap  # as a client's looks have it
+        engine = Engine(
+            vendor,
+            turn=lambda _: pacer.take(self.number),
+            turned=lambda _: pacer.give_back(),
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            spread=lambda: 0.5,
+        )
+        late: dict[str, float] = {}
+        ended: SimpleQueue[Waiter] = SimpleQueue()
+
+        def tell(waiter: Waiter) -> None:
+            late[waiter.job.id] = self.clock() - vendor.ends[waiter.job.id]
+            ended.put(waiter)
+
+        engine.follow_all(jobs, 3600.0, tell)
+        for _ in jobs:
+            assert isinstance(ended.get(timeout=PATIENCE).ending, Result)
+        engine.close()
+        return late
+
+
+@pytest.mark.parametrize("seconds", [80.0, 100.0, 117.0, 132.0, 140.0, 171.0])
+def test_one_job_at_five_calls_a_minute_is_noticed_within_fifteen_seconds(
+    clock: Clock, seconds: float
+) -> None:
+    account = Limited(clock, rpm=5)
+    (late,) = account.follow(numbered(1), seconds).values()
+    assert late <= 15.0
+    assert most_in_a_minute(account.calls) <= 5
+
+
+@pytest.mark.parametrize("seconds", [80.0, 100.0, 117.0, 132.0, 140.0, 171.0])
+def test_where_the_end_takes_a_second_call_there_is_one_left(clock: Clock, seconds: float) -> None:
+    account = Limited(clock, rpm=5, number=2)
+    (late,) = account.follow(numbered(1), seconds).values()
+    assert late <= 15.5
+    assert most_in_a_minute(account.calls) <= 5
+
+
+@pytest.mark.parametrize(("number", "jobs"), [(1, 5), (2, 5), (1, 30)])
+def test_many_jobs_at_five_calls_a_minute_never_exceed_them(
+    clock: Clock, number: int, jobs: int
+) -> None:
+    account = Limited(clock, rpm=5, number=number)
+    late = account.follow(numbered(jobs), 132.0)
+    assert most_in_a_minute(account.calls) <= 5
+    assert max(late.values()) <= jobs * number * 12.1 + 61
