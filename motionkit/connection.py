@@ -9,6 +9,7 @@ addresses only, the address that a name turned out to mean; and writes no reques
 from __future__ import annotations
 
 import contextvars
+import functools
 import http.client
 import io
 import ipaddress
@@ -235,6 +236,12 @@ class NotingHTTPSPool(urllib3.connectionpool.HTTPSConnectionPool):
 _POOLS = {"http": NotingHTTPPool, "https": NotingHTTPSPool}
 
 
+@functools.lru_cache
+def _asked(url: str) -> requests.PreparedRequest:
+    """Return what requests wants to see before it names a host's pool."""
+    return requests.Request("GET", url).prepare()
+
+
 class Transport(requests.adapters.HTTPAdapter):
     """requests' transport with noting connections."""
 
@@ -256,8 +263,7 @@ class Transport(requests.adapters.HTTPAdapter):
         Raises:
             requests.RequestException, OSError: The proxy or the certificates cannot be used.
         """
-        asked = requests.Request("GET", url).prepare()
-        pool = self.get_connection_with_tls_context(asked, verify, proxies=dict(proxies))
+        pool = self.get_connection_with_tls_context(_asked(url), verify, proxies=dict(proxies))
         self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # not in typeshed
         return cast("urllib3.HTTPConnectionPool", pool)
 
