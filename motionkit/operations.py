@@ -5,7 +5,6 @@ A vendor-only operation lives with its vendor, as another subclass of `Request`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -85,6 +84,8 @@ class Request:
             facts: What is known of each media argument.
             via: The target or route as the user named it.
         """
+        import hashlib  # noqa: PLC0415 - OpenSSL loads when there is something to digest
+
         from motionkit import codec  # noqa: PLC0415 - cattrs loads when first needed
 
         content = {
