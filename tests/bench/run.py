@@ -1,0 +1,169 @@
+"""Run every bench and write BENCHMARKS.md and the README's figures.
+
+``python tests/bench/run.py [--many] [--quick] [--only NAME]... [--out FILE]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import datetime as dt
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import attrs
+from figures import Figure, told
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+BENCHES = ("calls", "imports", "polling", "jobs", "transfer")
+LIBRARIES = ("requests", "urllib3", "attrs", "cattrs", "stamina", "httpx", "segmind")
+PEERS = ("fal-client", "replicate", "openai", "litellm")
+QUICK: Mapping[str, Sequence[str]] = {
+    "calls": ["--rounds", "5"],
+    "imports": ["--rounds", "5"],
+    "jobs": ["--rounds", "1", "--jobs", "200"],
+    "transfer": ["--rounds", "3", "--megabytes", "20"],
+}
+"""For a look whether everything runs; such figures are not written."""
+MARK = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+QUOTES = (
+    ("A poll takes {ratio} the processor time of `requests.Session().get(url).json()`.",
+     "poll, whole adapter (pixverse)"),
+    ("A submit, journal synced to the disk three times, takes {ratio} of the same.",
+     "submit, journal on disk"),
+    ("`import motionkit` and making a request takes {ratio} of `import requests`.",
+     "import motionkit and make a Mimic"),
+    ("1,000 jobs at once take {ratio} the processor time of a thread a job with `requests`,",
+     "1000 jobs, motionkit: CPU"),
+    ("{ours} threads,", "1000 jobs, motionkit: threads"),
+    ("{ours} MB above idle;", "1000 jobs, motionkit: memory above idle"),
+    ("a job's end is noticed {ours} s later on average.", "1000 jobs, motionkit: mean lateness"),
+    ("An upload of 100 MB takes {ratio} the time of a bare loop,", "upload, multipart"),
+    ("a download {ratio}.", "download"),
+)  # fmt: skip
+"""What the README says, each from one figure."""
+
+
+def rows(name: str, arguments: Sequence[str]) -> Iterator[Figure]:
+    """Run a bench in a process of its own and return its figures."""
+    command = [sys.executable, str(HERE / f"{name}.py"), "--json", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    for line in done.stdout.splitlines():
+        row: dict[str, Any] = json.loads(line)
+        if "bare_s" in row:  # a time beside a bare loop's
+            row = {"what": row["what"], "ours": row["ours_s"], "floor": row["bare_s"], "unit": "s",
+                   "bar": 1.3 if "not synced" not in row["what"] else None}  # fmt: skip
+        known = {field.name for field in attrs.fields(Figure)}
+        yield Figure(**{key: value for key, value in row.items() if key in known})
+
+
+def machine() -> list[str]:
+    """Say what was measured on, without any name."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    named = [f"{name} {version(name)}" for name in LIBRARIES if installed(name)]
+    absent = [name for name in (*LIBRARIES, *PEERS) if not installed(name)]
+    return [
+        f"- {dt.datetime.now(dt.UTC).date()}, motionkit {version('motionkit')}",
+        f"- {os.cpu_count()} cores ({model[1] if model else platform.machine()}), {memory:.0f} GB",
+        f"- {platform.system()} {platform.release().split('-')[0]}",
+        f"- Python {platform.python_version()}, {', '.join(named)}",
+        f"- not installed, so not measured: {', '.join(absent) or 'nothing'}",
+    ]
+
+
+def installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def page(found: Mapping[str, Sequence[Figure]]) -> str:
+    """Return BENCHMARKS.md."""
+    text = [
+        "# Benchmarks",
+        "",
+        "Written by `python tests/bench/run.py --many`; do not edit. A ratio is ours over the",
+        "floor, both measured in the same run. Figures are medians of five rounds at least. What",
+        "each bench does stands at the top of `tests/bench/NAME.py`.",
+        "",
+        *machine(),
+    ]
+    for name, figures in found.items():
+        text += ["", f"## {name}", "", summary(name), ""]
+        text += ["| ratio | what | ours | floor | bar | |", "|---|---|---|---|---|---|"]
+        text += [line(figure) for figure in figures]
+    missed = [one for figures in found.values() for one in figures if one.met is False]
+    text += ["", "## Bars that are missed", ""]
+    text += [f"- {one.what}: {shown(one)} where {one.bar:g} is the bar"
+             f"{f' ({one.note})' if one.note else ''}" for one in missed] or ["None."]  # fmt: skip
+    return "\n".join(text) + "\n"
+
+
+def summary(name: str) -> str:
+    """Return the first paragraph of a bench's docstring."""
+    doc = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text("utf-8"))) or name
+    return doc.split("\n\n")[0]
+
+
+def shown(one: Figure) -> str:
+    """Return a figure as it is compared with its bar."""
+    return f"{one.ratio:.2f}x" if one.ratio is not None else f"{one.ours:g} {one.unit}".strip()
+
+
+def line(one: Figure) -> str:
+    ratio = "" if one.ratio is None else f"{one.ratio:.2f}x"
+    floor = "" if one.floor is None else f"{one.floor:g}"
+    bar = "" if one.bar is None else f"{'>=' if one.least else '<='} {one.bar:g}"
+    verdict = {None: "", True: "reached", False: "**missed**"}[one.met]
+    said = "; ".join(filter(None, (verdict, one.note)))
+    return f"| {ratio} | {one.what} | {one.ours:g} {one.unit} | {floor} | {bar} | {said} |"
+
+
+def quoted(figures: Sequence[Figure]) -> str:
+    """Return the README's sentences."""
+    by_name = {one.what: one for one in figures}
+    sentences = [
+        text.format(ratio=f"{one.ratio or 0:.2f}x", ours=f"{one.ours:g}")
+        for text, name in QUOTES
+        if (one := by_name.get(name)) is not None
+    ]
+    return "".join(f"{'- ' if s[0] in 'A`1' else '  '}{s}\n" for s in sentences)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--many", action="store_true", help="10,000 jobs too; takes minutes")
+    parser.add_argument("--quick", action="store_true", help="few and small; writes nothing")
+    parser.add_argument(
+        "--only", action="append", choices=BENCHES, help="this bench; writes nothing"
+    )
+    chosen = parser.parse_args()
+    names = [name for name in chosen.only or BENCHES if (HERE / f"{name}.py").exists()]
+    found = {}
+    for name in names:
+        arguments = list(QUICK.get(name, ())) if chosen.quick else []
+        arguments += ["--many"] if chosen.many and name == "jobs" else []
+        found[name] = list(rows(name, arguments))
+        told(found[name], as_json=False)
+    if chosen.quick or chosen.only:
+        return
+    (ROOT / "BENCHMARKS.md").write_text(page(found), "utf-8")
+    readme = (ROOT / "README.md").read_text("utf-8")
+    sentences = quoted([one for figures in found.values() for one in figures])
+    (ROOT / "README.md").write_text(MARK.sub(lambda _: sentences, readme), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
