@@ -45,6 +45,7 @@ class Journal:
         self.path = path
         self._store = Store(path)
         self.caches = Caches(self._store)
+        self._endings = 0  # that this process has written
 
     def close(self) -> None:
         """Close the file."""
@@ -290,6 +291,7 @@ class Journal:
         may answer later than the vendor forgot.
         """
         with self._store.writing() as db:
+            self._endings += status.state.terminal
             db.execute(
                 "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
                 " finished=COALESCE(finished,?)"
@@ -414,15 +416,21 @@ class Journal:
                 f"makes no sense: {error}"
             ) from error
 
-    def succeeded(self, limit: int) -> list[Entry]:
-        """Return the newest purchases that gave a result, for statistics."""
+    @property
+    def learnt(self) -> tuple[int, int]:
+        """What differs when jobs may have ended, here or in another process, since it was read."""
+        with self._store.reading() as db:  # the version counts what others commit
+            return db.execute("PRAGMA data_version").fetchone()[0], self._endings
+
+    def succeeded(self, limit: int) -> list[tuple[str, float]]:
+        """Return key and last change of the newest purchases that gave a result."""
         with self._store.reading() as db:
             rows = db.execute(
-                "SELECT * FROM purchases WHERE state=? AND finished IS NOT NULL"
+                "SELECT key, updated FROM purchases WHERE state=? AND finished IS NOT NULL"
                 " ORDER BY finished DESC LIMIT ?",
                 (State.SUCCEEDED.value, limit),
             ).fetchall()
-            return [self._entry(row) for row in rows]
+        return [(row["key"], row["updated"]) for row in rows]
 
     def decided(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write why which target was taken."""

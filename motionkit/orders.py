@@ -25,9 +25,6 @@ from motionkit.provider import Provider, Unlisted
 from motionkit.routes import DEFAULT_ROUTE, Route
 from motionkit.submission import Submitter
 
-PAST = 2000
-"""Finished purchases that statistics look back on."""
-
 
 @attrs.frozen
 class Explanation:
@@ -129,6 +126,11 @@ class Desk:
     account: Callable[[str], Provider]
     submitter: Callable[[str], Submitter]
     sleep: Callable[[float], None]
+    _experience: compare.Experience = attrs.field(init=False, repr=False, eq=False)
+
+    @_experience.default
+    def _read_once(self) -> compare.Experience:
+        return compare.Experience(self.journal)
 
     # What is meant.
 
@@ -235,13 +237,13 @@ class Desk:
         request: Request,
         facts: Mapping[str, Facts],
     ) -> compare.Row:
-        past = compare.past_of(self.journal.succeeded(PAST))
+        past = self._experience.past()
         return compare.assess(request, offer, target.provider, facts, past)
 
     def _places(
         self, names: Sequence[str], request: Request, facts: Mapping[str, Facts]
     ) -> list[routed.Place]:
-        past = compare.past_of(self.journal.succeeded(PAST))
+        past = self._experience.past()
         places = []
         for name in names:
             try:

@@ -267,8 +267,8 @@ def many(host: server.Running, jobs: int) -> list[Figure]:
     plan = {"seconds": 132.0, "sigma": 0.3}
     run = watched(host, "motionkit", jobs, plan=plan, lateness=2.0, core=0)
     bars = {"done": jobs, "threads": 40, "memory": 25, "lateness": 3.0}
-    return lines(jobs, "motionkit", {"motionkit": run}, bars,
-                 where=" of about 132 s", note=f"on one core, {run.seconds:.0f} s in all")  # fmt: skip
+    note = f"on one core, {run.seconds:.0f} s in all"
+    return lines(jobs, "motionkit", {"motionkit": run}, bars, where=" of about 132 s", note=note)
 
 
 def lines(
