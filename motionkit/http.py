@@ -131,7 +131,7 @@ class Session:
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         self._process = os.getpid()
 
-    @property
+    @functools.cached_property
     def fingerprint(self) -> str:
         """Identify key and origin without holding either: 16 hexadecimal digits."""
         digest = hashlib.sha256(f"{self.provider}\n{self.origins['api']}".encode())
@@ -190,12 +190,14 @@ class Session:
         watch: Watch,
         own: Transport | None,
     ) -> Answer:
+        where = f"{self.account}: {call.method} {call.path}"
+        context: dict[str, Any] = {"provider": self.provider, "account": self.account}
         outer = sys.exc_info()[1]
         failure: MotionKitError
         try:
             response = self._sent(call, headers, body, timeout=timeout, own=own)
             try:
-                content = _bounded_body(response)
+                content = _bounded_body(response, where)
             finally:
                 response.close()
                 response.release_conn()
@@ -205,20 +207,15 @@ class Session:
             )
             billed = Billed.UNKNOWN if call.paid and watch.sent else Billed.NO
             cause, reason = broken(error, outer)
-            failure = kind(f"{self._where(call)}: {what}: {reason}", billed=billed)
+            failure = kind(f"{where}: {what}: {reason}", billed=billed, **context)
         except ProtocolError as error:
-            billed = Billed.UNKNOWN if call.paid else Billed.NO
-            told = f"{self._where(call)}: {error.message}"
-            failure = ProtocolError(told, billed=billed, http_status=error.http_status)
-            cause = None
+            error.billed = Billed.UNKNOWN if call.paid else Billed.NO
+            failure, cause = error.fill(**context).with_traceback(None), None
         except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the key too
             raise without_frames(error, outer) from None
         else:
             return Answer(response.status, response.headers, content)
-        raise failure.fill(provider=self.provider, account=self.account) from cause
-
-    def _where(self, call: Call) -> str:
-        return f"{self.account}: {call.method} {call.path}"
+        raise failure from cause
 
     def _sent(
         self,
@@ -312,7 +309,7 @@ def _timeouts(seconds: float) -> urllib3.Timeout:
     return urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds)
 
 
-def _bounded_body(response: urllib3.BaseHTTPResponse) -> bytes:
+def _bounded_body(response: urllib3.BaseHTTPResponse, where: str) -> bytes:
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     length = response.headers.get("Content-Length", "")
     known = length.isdecimal() and "Transfer-Encoding" not in response.headers
@@ -331,7 +328,7 @@ def _bounded_body(response: urllib3.BaseHTTPResponse) -> bytes:
                 break
         else:
             return bytes(body)
-    raise ProtocolError(f"the answer {problem}", http_status=response.status)
+    raise ProtocolError(f"{where}: the answer {problem}", http_status=response.status)
 
 
 def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:

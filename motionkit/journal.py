@@ -23,7 +23,7 @@ from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, Motio
 from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
 from motionkit.model import Job, KeyState, State, Status, Submission
 from motionkit.money import Cost, CostBasis, Quote
-from motionkit.redaction import redact_data
+from motionkit.redaction import redact_data, telling
 from motionkit.store import Store
 
 AHEAD = "write ahead to"
@@ -84,7 +84,7 @@ class Journal:
                     purchase.key,
                     purchase.request,
                     purchase.via,
-                    codec.dumps(redact_data(purchase.description)),
+                    _masked(purchase.description),
                     KeyState.INTENDED.value,
                     _packed(purchase.quote),
                     purchase.out,
@@ -191,7 +191,7 @@ class Journal:
                 key,
                 account,
                 fingerprint,
-                codec.dumps(redact_data(codec.unstructure(submission))),
+                _masked(codec.unstructure(submission)),
                 KeyState.INTENDED.value,
                 now,
                 process.identity(),
@@ -437,7 +437,7 @@ class Journal:
         with self._store.writing() as db:
             db.execute(
                 "UPDATE purchases SET decision=? WHERE key=?",
-                (codec.dumps(redact_data(list(rows))), key),
+                (_masked(list(rows)), key),
             )
 
     def owns(self, fingerprint: str, vendor_id: str) -> bool:
@@ -461,6 +461,13 @@ def _held(row: sqlite3.Row) -> Decimal:
     if cost is not None and cost.usd is not None and cost.basis is not CostBasis.ASSUMED:
         return Decimal(cost.usd)
     return Decimal(row["reserved"] or 0)
+
+
+def _masked(data: Any) -> str:
+    """Return JSON that holds no known secret and no URL's query."""
+    text = codec.dumps(data)
+    plain = "\\" not in text and not telling(text)  # an escape may hide either
+    return text if plain else codec.dumps(redact_data(data))
 
 
 def _packed(value: Any) -> str | None:
