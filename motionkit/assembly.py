@@ -15,8 +15,8 @@ from motionkit.errors import InvalidRequest
 from motionkit.fitting import Fit, fit, inspect
 from motionkit.model import Call, Submission
 from motionkit.offers import Offer, Slot
-from motionkit.operations import Request, argument
 from motionkit.provider import Provider, Uploads, rules_of
+from motionkit.request import Request, argument
 
 
 @attrs.frozen
