@@ -25,6 +25,7 @@ class Figure:
         floor: The same of what it is measured against, in the same run.
         unit: Of both.
         bar: What it should reach: the ratio where there is a floor, else the figure.
+        absolute: Whether the bar is for the figure although there is a floor.
         least: Whether more is better.
         note: What else to know; for a missed bar, what the limit is.
     """
@@ -34,6 +35,7 @@ class Figure:
     floor: float | None = None
     unit: str = ""
     bar: float | None = None
+    absolute: bool = False
     least: bool = False
     note: str = ""
 
@@ -43,12 +45,22 @@ class Figure:
         return None if not self.floor else self.ours / self.floor
 
     @property
+    def times(self) -> str:
+        """The ratio as it is written; empty where there is no floor."""
+        return "" if self.ratio is None else f"{self.ratio:.2f}x"
+
+    @property
     def met(self) -> bool | None:
         """Whether the bar is reached; None when there is none."""
         if self.bar is None:
             return None
-        shown = self.ours if self.ratio is None else self.ratio
-        return shown >= self.bar if self.least else round(shown, 2) <= self.bar
+        judged = self.judged
+        return judged >= self.bar if self.least else round(judged, 2) <= self.bar
+
+    @property
+    def judged(self) -> float:
+        """What the bar is for."""
+        return self.ours if self.absolute or self.ratio is None else self.ratio
 
 
 def told(figures: Sequence[Figure], *, as_json: bool) -> None:

@@ -14,12 +14,12 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import attrs
 from figures import Figure, told
 
 HERE = Path(__file__).parent
@@ -35,35 +35,91 @@ QUICK: Mapping[str, Sequence[str]] = {
 }
 """For a look whether everything runs; such figures are not written."""
 MARK = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
-QUOTES = (
-    ("A poll takes {ratio} the processor time of `requests.Session().get(url).json()`.",
-     "poll, whole adapter (pixverse)"),
-    ("A submit, journal synced to the disk three times, takes {ratio} of the same.",
-     "submit, journal on disk"),
-    ("`import motionkit` and making a request takes {ratio} of `import requests`.",
-     "import motionkit and make a Mimic"),
-    ("1,000 jobs at once take {ratio} the processor time of a thread a job with `requests`,",
-     "1000 jobs, motionkit: CPU"),
-    ("{ours} threads,", "1000 jobs, motionkit: threads"),
-    ("{ours} MB above idle;", "1000 jobs, motionkit: memory above idle"),
-    ("a job's end is noticed {ours} s later on average.", "1000 jobs, motionkit: mean lateness"),
-    ("An upload of 100 MB takes {ratio} the time of a bare loop,", "upload, multipart"),
-    ("a download {ratio}.", "download"),
-)  # fmt: skip
-"""What the README says, each from one figure."""
+QUOTES: tuple[tuple[str, Mapping[str, str]], ...] = (
+    (
+        (
+            "A poll takes {poll.times} of the processor time of `requests.Session().get(url).json()`;"
+            " a submit, with its journal synced to the disk three times, {submit.times}."
+        ),
+        {"poll": "poll, whole adapter (pixverse)", "submit": "submit, journal on disk"},
+    ),
+    (
+        "`import motionkit` and making a request takes {made.times} of `import requests`.",
+        {"made": "import motionkit and make a Mimic"},
+    ),
+    (
+        (
+            "1,000 jobs at once take {cpu.times} of the processor time of a thread a job with"
+            " `requests`, {threads.ours:g} threads and {memory.ours:g} MB; a job's end is noticed"
+            " {late.ours:g} s later on average."
+        ),
+        {
+            "cpu": "1000 jobs, motionkit: CPU",
+            "threads": "1000 jobs, motionkit: threads",
+            "memory": "1000 jobs, motionkit: memory above idle",
+            "late": "1000 jobs, motionkit: mean lateness",
+        },
+    ),
+    (
+        (
+            "After 20 jobs of an offer, polls a job times lateness are {learned.times} of what no"
+            " schedule gets below; any fixed interval takes {fixed.times}."
+        ),
+        {
+            "learned": "looks x lateness, learned from 20 jobs",
+            "fixed": "looks x lateness, any fixed interval",
+        },
+    ),
+    (
+        (
+            "An upload of 100 MB takes {up.times} the time of a bare loop over `requests`, a download"
+            " {down.times}."
+        ),
+        {"up": "upload, multipart", "down": "download"},
+    ),
+)
+"""What the README says, from the figures of those names."""
 
 
 def rows(name: str, arguments: Sequence[str]) -> Iterator[Figure]:
     """Run a bench in a process of its own and return its figures."""
     command = [sys.executable, str(HERE / f"{name}.py"), "--json", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
-    for line in done.stdout.splitlines():
-        row: dict[str, Any] = json.loads(line)
-        if "bare_s" in row:  # a time beside a bare loop's
-            row = {"what": row["what"], "ours": row["ours_s"], "floor": row["bare_s"], "unit": "s",
-                   "bar": 1.3 if "not synced" not in row["what"] else None}  # fmt: skip
-        known = {field.name for field in attrs.fields(Figure)}
-        yield Figure(**{key: value for key, value in row.items() if key in known})
+    for text in done.stdout.splitlines():
+        row: dict[str, Any] = json.loads(text)
+        yield from _TOLD[name](row) if name in _TOLD else [Figure(**row)]
+
+
+def _transfer(row: Mapping[str, Any]) -> Iterator[Figure]:
+    alike = "not synced" not in row["what"]
+    yield Figure(
+        what=row["what"],
+        ours=row["ours_s"],
+        floor=row["bare_s"],
+        unit="s",
+        bar=1.3 if alike else None,
+    )
+
+
+def _polling(row: Mapping[str, Any]) -> Iterator[Figure]:
+    judged, _, bar = row["bar"].removesuffix(" s").partition(" <= ")
+    product = {"what": f"looks x lateness, {row['figure']}", "floor": row["limit_s"], "unit": "s"}
+    note = f"{row['looks']} looks x {row['lateness_s']} s; the floor is the limit of any schedule"
+    limit = float(bar) if judged == "product" else None
+    yield Figure(**product, ours=row["product_s"], bar=limit, absolute=True, note=note)
+    if limit is not None and "learned" in row["figure"]:
+        fixed = round(row["product_s"] / row["of_fixed_interval"], 1)
+        yield Figure(**product | {"what": "looks x lateness, any fixed interval"}, ours=fixed)
+    if judged == "lateness":
+        what = f"mean lateness, {row['figure']}"
+        yield Figure(what=what, ours=row["lateness_s"], unit="s", bar=float(bar))
+
+
+_TOLD: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Figure]]] = {
+    "transfer": _transfer,
+    "polling": _polling,
+}
+"""Benches that have words of their own."""
 
 
 def machine() -> list[str]:
@@ -119,27 +175,30 @@ def summary(name: str) -> str:
 
 def shown(one: Figure) -> str:
     """Return a figure as it is compared with its bar."""
-    return f"{one.ratio:.2f}x" if one.ratio is not None else f"{one.ours:g} {one.unit}".strip()
+    return one.times if one.judged == one.ratio else f"{one.ours:g} {one.unit}".strip()
 
 
 def line(one: Figure) -> str:
-    ratio = "" if one.ratio is None else f"{one.ratio:.2f}x"
     floor = "" if one.floor is None else f"{one.floor:g}"
     bar = "" if one.bar is None else f"{'>=' if one.least else '<='} {one.bar:g}"
     verdict = {None: "", True: "reached", False: "**missed**"}[one.met]
     said = "; ".join(filter(None, (verdict, one.note)))
-    return f"| {ratio} | {one.what} | {one.ours:g} {one.unit} | {floor} | {bar} | {said} |"
+    return f"| {one.times} | {one.what} | {one.ours:g} {one.unit} | {floor} | {bar} | {said} |"
 
 
 def quoted(figures: Sequence[Figure]) -> str:
-    """Return the README's sentences."""
+    """Return the README's sentences, those whose figures were all measured."""
     by_name = {one.what: one for one in figures}
-    sentences = [
-        text.format(ratio=f"{one.ratio or 0:.2f}x", ours=f"{one.ours:g}")
-        for text, name in QUOTES
-        if (one := by_name.get(name)) is not None
-    ]
-    return "".join(f"{'- ' if s[0] in 'A`1' else '  '}{s}\n" for s in sentences)
+    return "".join(
+        f"{line}\n"
+        for text, names in QUOTES
+        if all(what in by_name for what in names.values())
+        for line in textwrap.wrap(
+            "- " + text.format(**{name: by_name[what] for name, what in names.items()}),
+            width=100,
+            subsequent_indent="  ",
+        )
+    )
 
 
 def main() -> None:
