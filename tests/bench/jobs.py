@@ -10,7 +10,9 @@ Segmind SDK look every second, motionkit wishes a lateness of 0.5 s.
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
+import contextlib
 import importlib.util
 import json
 import logging
@@ -22,8 +24,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 import server
@@ -44,9 +47,9 @@ PATIENCE = 1800.0
 Ready = Callable[[], None]
 
 
-def ours(url: str, jobs: int, belief: float, lateness: float, ready: Ready) -> int:
-    """motionkit: submits with a journal on the disk, then one wait for all."""
-    import motionkit as mk
+@contextlib.contextmanager
+def shop(url: str, belief: float, lateness: float) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Give a configuration with a journal on the disk, and what else a client takes."""
     from motionkit_segmind.adapter import Segmind
 
     class Believing(Segmind):
@@ -55,8 +58,6 @@ def ours(url: str, jobs: int, belief: float, lateness: float, ready: Ready) -> i
         offers = tuple(attrs.evolve(one, expected_seconds=belief) for one in Segmind.offers)
 
     logging.disable(logging.CRITICAL)
-    media = mk.Uploaded("https://files.invalid/a.png"), mk.Uploaded("https://files.invalid/b.mp4")
-    request = mk.Mimic(*media, quality="540p")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "motionkit.toml"
         file.write_text(
@@ -64,24 +65,54 @@ def ours(url: str, jobs: int, belief: float, lateness: float, ready: Ready) -> i
             f"[defaults]\nlateness = {lateness}\ntimeout = {PATIENCE}\n"
         )
         file.chmod(0o600)
-        client = mk.Client(file, provider_classes={"segmind": Believing})
+        yield file, {"provider_classes": {"segmind": Believing}}
+
+
+def wanted() -> Any:
+    """Return a request whose media the vendor holds."""
+    import motionkit as mk
+
+    media = mk.Uploaded("https://files.invalid/a.png"), mk.Uploaded("https://files.invalid/b.mp4")
+    return mk.Mimic(*media, quality="540p")
+
+
+def ours(url: str, jobs: int, belief: float, lateness: float, ready: Ready) -> int:
+    """motionkit: submits with a journal on the disk, then one wait for all."""
+    import motionkit as mk
+
+    request = wanted()
+    with shop(url, belief, lateness) as (file, more), mk.Client(file, **more) as client:
         client.account("segmind")
         ready()
+
+        def buy(number: int) -> mk.Job:
+            return client.submit(request, via="segmind", key=f"k{number}")
+
         with concurrent.futures.ThreadPoolExecutor(SUBMITTING) as pool:
-            bought = list(
-                pool.map(
-                    lambda number: client.submit(request, via="segmind", key=f"k{number}"),
-                    range(jobs),
-                )
-            )
-        if hasattr(client, "wait_all"):
-            ended = client.wait_all(bought)
-        else:
-            with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-                ended = list(pool.map(client.wait, bought))
-        done = sum(isinstance(one, mk.Result) for one in ended)
-        client.close()
-    return done
+            bought = list(pool.map(buy, range(jobs)))
+        return sum(isinstance(one, mk.Result) for one in client.wait_all(bought))
+
+
+def coroutines(url: str, jobs: int, belief: float, lateness: float, ready: Ready) -> int:
+    """motionkit: the same with a coroutine a job."""
+    import motionkit as mk
+
+    request = wanted()
+    gate = asyncio.Semaphore(SUBMITTING)
+
+    async def one(client: mk.AsyncClient, number: int) -> bool:
+        async with gate:
+            job = await client.submit(request, via="segmind", key=f"k{number}")
+        return bool((await client.wait(job)).url)
+
+    async def every(file: Path, more: Mapping[str, Any]) -> int:
+        async with mk.AsyncClient(file, **more) as client:
+            client.account("segmind")
+            ready()
+            return sum(await asyncio.gather(*(one(client, number) for number in range(jobs))))
+
+    with shop(url, belief, lateness) as (file, more):
+        return asyncio.run(every(file, more))
 
 
 def plain(url: str, jobs: int, _belief: float, _lateness: float, ready: Ready) -> int:
@@ -124,6 +155,7 @@ def _a_thread_a_job(one: Callable[[int], bool], jobs: int) -> int:
 
 CLIENTS: Mapping[str, tuple[str, Callable[..., int]]] = {
     "motionkit": ("motionkit", ours),
+    "coroutines": ("motionkit, a coroutine a job", coroutines),
     "requests": ("a thread a job, requests", plain),
     "segmind": ("Segmind SDK", segmind_sdk),
 }

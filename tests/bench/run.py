@@ -38,8 +38,9 @@ MARK = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.D
 QUOTES: tuple[tuple[str, Mapping[str, str]], ...] = (
     (
         (
-            "A poll takes {poll.times} of the processor time of `requests.Session().get(url).json()`;"
-            " a submit, with its journal synced to the disk three times, {submit.times}."
+            "A poll takes {poll.times} of the processor time of"
+            " `requests.Session().get(url).json()`; a submit, with its journal synced to the disk"
+            " three times, {submit.times}."
         ),
         {"poll": "poll, whole adapter (pixverse)", "submit": "submit, journal on disk"},
     ),
@@ -72,8 +73,8 @@ QUOTES: tuple[tuple[str, Mapping[str, str]], ...] = (
     ),
     (
         (
-            "An upload of 100 MB takes {up.times} the time of a bare loop over `requests`, a download"
-            " {down.times}."
+            "An upload of 100 MB takes {up.times} the time of a bare loop over `requests`, a"
+            " download {down.times}."
         ),
         {"up": "upload, multipart", "down": "download"},
     ),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 RATIO = re.compile(r"\b\d+\.\d\dx")
@@ -28,3 +33,16 @@ def test_the_benchmarks_say_where_they_were_measured_and_name_no_host() -> None:
     assert re.search(r"^- \d+ cores \(", text, re.MULTILINE)
     assert "## Bars that are missed" in text
     assert not re.search(r"\b\d+\.\d+\.\d+\.\d+\b|localhost|/home/|/root/|/tmp/", text)
+
+
+@pytest.mark.parametrize("bench", ["calls", "imports"])
+def test_a_bench_still_runs_and_tells_figures(bench: str) -> None:
+    command = [sys.executable, str(ROOT / "tests" / "bench" / f"{bench}.py")]
+    done = subprocess.run(
+        [*command, "--rounds", "1", "--json"], capture_output=True, text=True, check=True
+    )
+    figures = [json.loads(line) for line in done.stdout.splitlines()]
+    assert any(figure["bar"] is not None for figure in figures)
+    for figure in figures:
+        assert figure["ours"] > 0
+        assert figure["what"] in (ROOT / "BENCHMARKS.md").read_text("utf-8")
