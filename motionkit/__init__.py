@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from motionkit.money import Balance as Balance
     from motionkit.money import Cost as Cost
     from motionkit.money import Quote as Quote
+    from motionkit.motion import Mimic as Mimic
     from motionkit.operations import Extend as Extend
     from motionkit.operations import ImageToVideo as ImageToVideo
     from motionkit.operations import LipSync as LipSync
-    from motionkit.operations import Mimic as Mimic
     from motionkit.operations import Modify as Modify
-    from motionkit.operations import Request as Request
     from motionkit.operations import Restyle as Restyle
     from motionkit.operations import Swap as Swap
     from motionkit.operations import TextToVideo as TextToVideo
     from motionkit.operations import Transition as Transition
     from motionkit.operations import Upscale as Upscale
     from motionkit.orders import Explanation as Explanation
+    from motionkit.request import Request as Request
 
 _HOME = {
     "AsyncClient": "aio",
@@ -48,7 +48,7 @@ _HOME = {
     "Generated": "media",
     "Job": "model",
     "KeyState": "model",
-    "Mimic": "operations",
+    "Mimic": "motion",
     "MotionKitError": "errors",
     "Output": "model",
     "Quote": "money",
@@ -61,7 +61,7 @@ _HOME = {
     "TextToVideo": "operations",
     "Transition": "operations",
     "Upscale": "operations",
-    "Request": "operations",
+    "Request": "request",
     "Result": "model",
     "State": "model",
     "Status": "model",

@@ -24,10 +24,10 @@ from motionkit.jobs import Jobs
 from motionkit.ledger import Entry
 from motionkit.model import STATE_ERRORS, Job, Result, Status
 from motionkit.money import Balance, Quote
-from motionkit.operations import Request
 from motionkit.orders import Explanation
 from motionkit.provider import Provider
 from motionkit.pursuit import Seconds, Waiter, Watcher, told
+from motionkit.request import Request
 from motionkit.webhooks import Delivery
 
 P = ParamSpec("P")

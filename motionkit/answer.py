@@ -6,18 +6,19 @@ no vendor sends in earnest is a `ProtocolError`.
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import email.utils
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 import attrs
 
 from motionkit.errors import ProtocolError
-from motionkit.redaction import guarded, redact_data
+from motionkit.redaction import guarded, redact_data, telling
 
 MAX_RETRY_AFTER = 86_400.0
 """Seconds: an answer that asks for more is not taken seriously."""
@@ -35,7 +36,13 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 @attrs.frozen
 class Answer:
-    """What came back: status, headers, the whole body (bounded)."""
+    """What came back.
+
+    Attributes:
+        status: Of HTTP.
+        headers: By name in lower case, whatever case they came in.
+        body: All of it, bounded.
+    """
 
     status: int
     headers: Mapping[str, str] = attrs.field(repr=lambda headers: repr(redact_data(headers)))
@@ -90,15 +97,10 @@ def _parsed(body: bytes) -> Any:
         raise ValueError(f"it has more than {MAX_ITEMS} values")
     if _nesting(body) > MAX_NESTING:
         raise ValueError(f"it is nested deeper than {MAX_NESTING} levels")
-    return guarded(
-        json.loads(
-            body.decode("utf-8-sig"),
-            parse_float=_fraction,
-            parse_int=_integer,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_object,
-        )
-    )
+    text = body.removeprefix(codecs.BOM_UTF8).decode()
+    if "\\" in text or telling(text):  # an escape may hide either
+        return guarded(_GUARDING.decode(text))
+    return _PLAIN.decode(text)
 
 
 def _nesting(body: bytes) -> int:
@@ -117,8 +119,12 @@ def _nesting(body: bytes) -> int:
     return deepest
 
 
+def _guarded_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return _object([(name, guarded(value)) for name, value in pairs])
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = {name: guarded(value) for name, value in pairs}
+    made = dict(pairs)
     if len(made) != len(pairs):
         raise ValueError("an object has one name twice")
     return made
@@ -139,3 +145,16 @@ def _fraction(text: str) -> Decimal:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _decoder(hook: Callable[[list[tuple[str, Any]]], Any]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        parse_float=_fraction,
+        parse_int=_integer,
+        parse_constant=_refuse_constant,
+        object_pairs_hook=hook,
+    )
+
+
+_PLAIN = _decoder(_object)
+_GUARDING = _decoder(_guarded_object)

@@ -14,8 +14,8 @@ from motionkit import media
 from motionkit.fitting import Fit, fit, inspect, whole_number
 from motionkit.model import Call, Submission
 from motionkit.offers import Offer, Slot
-from motionkit.operations import Request, argument
 from motionkit.provider import Provider, Uploads, rules_of
+from motionkit.request import Request, argument
 
 
 @attrs.frozen

@@ -28,10 +28,10 @@ from motionkit.ledger import Entry
 from motionkit.looking import Looks, about
 from motionkit.model import STATE_ERRORS, Call, Job, KeyState, Result, Status
 from motionkit.money import Balance, Quote
-from motionkit.operations import Request
 from motionkit.orders import Desk, Explanation, Order, Wish
 from motionkit.provider import Provider
 from motionkit.pursuit import Seconds, Watcher, seconds
+from motionkit.request import Request
 from motionkit.submission import Submitter
 from motionkit.timing import Timing
 

@@ -115,7 +115,7 @@ def structure(data: Any, kind: type[T]) -> T:
 
 def dumps(data: Any) -> str:
     """Return compact, key-sorted JSON; Decimals and dates become text."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), default=_plain)
+    return _ENCODER.encode(data)
 
 
 def loads(text: str, kind: type[T], *, name: str, version: int) -> T:
@@ -152,5 +152,7 @@ def _plain(value: Any) -> Any:
         return str(value) if isinstance(value, Decimal) else value.isoformat()
     raise TypeError(f"{type(value).__name__} is not JSON")
 
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
 
 __all__ = ["converter", "dumps", "loads", "structure", "unstructure"]

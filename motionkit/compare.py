@@ -11,12 +11,13 @@ import attrs
 
 from motionkit import fitting, pricing, stats
 from motionkit.errors import InvalidRequest, MotionKitError
+from motionkit.journal import Journal
 from motionkit.ledger import Entry
 from motionkit.media import Facts
 from motionkit.money import Balance, Quote
 from motionkit.offers import Offer
-from motionkit.operations import Request
 from motionkit.provider import Provider, rules_of
+from motionkit.request import Request
 
 OLD_AFTER = dt.timedelta(days=90)
 """A price that was read longer ago is flagged."""
@@ -72,16 +73,41 @@ class Row:
 Past = Mapping[stats.OfferKey, stats.Stats]
 
 
-def past_of(entries: Sequence[Entry]) -> Past:
-    """Return what the journal's finished purchases tell of each offer."""
-    return stats.summarise(_observation(entry) for entry in entries if entry.job is not None)
+class Experience:
+    """What finished purchases tell of each offer. Each is read once.
+
+    Args:
+        journal: Where they are.
+        limit: How many of the newest count.
+    """
+
+    def __init__(self, journal: Journal, limit: int = 2000) -> None:
+        self._journal = journal
+        self._limit = limit
+        self._seen: dict[tuple[str, float], stats.Observation | None] = {}
+        self._told: tuple[tuple[int, int] | None, Past] = None, {}
+
+    def past(self) -> Past:
+        """Return what they tell by now."""
+        learnt = self._journal.learnt
+        known, past = self._told
+        if learnt != known:
+            seen = self._seen
+            self._seen = {
+                one: seen[one] if one in seen else _observation(self._journal.entry(one[0]))
+                for one in self._journal.succeeded(self._limit)
+            }
+            past = stats.summarise(filter(None, self._seen.values()))
+            self._told = learnt, past
+        return past
 
 
-def _observation(entry: Entry) -> stats.Observation:
-    attempt = next(a for a in reversed(entry.attempts) if a.job is not None)
+def _observation(entry: Entry) -> stats.Observation | None:
+    """Return what one purchase tells; nothing, where somebody else's job stands for it."""
+    attempt = next((a for a in reversed(entry.attempts) if a.job is not None), None)
+    if attempt is None or attempt.job is None or entry.finished is None:
+        return None
     job, sent = attempt.job, attempt.submission
-    if job is None or entry.finished is None:
-        raise ValueError(f"{entry.key} has not finished")
     return stats.Observation(
         offer=stats.OfferKey(job.provider, job.operation, job.model, sent.quality),
         ended=entry.finished,
@@ -106,7 +132,7 @@ def assess(
         offer: The row.
         provider: The account's adapter.
         facts: What is known of the media.
-        past: From `past_of`.
+        past: From `Experience.past`.
     """
     target = f"{provider.account}/{offer.model}"
     try:

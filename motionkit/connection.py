@@ -9,18 +9,21 @@ addresses only, the address that a name turned out to mean; and writes no reques
 from __future__ import annotations
 
 import contextvars
+import functools
 import http.client
 import io
 import ipaddress
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
 import attrs
+import requests
 import requests.adapters
+import urllib3
 import urllib3.connection
 import urllib3.connectionpool
 
@@ -96,12 +99,18 @@ def is_public(address: str) -> bool:
 
 
 class _BoundedReader(io.RawIOBase):
-    """A socket's reading side under the current call's deadline."""
+    """A socket's reading side under the current call's deadline.
+
+    It stands for the socket where http.client's response makes its buffer.
+    """
 
     def __init__(self, sock: socket.socket, watch: Watch) -> None:
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
         self._watch = watch
+
+    def makefile(self, _: str) -> _BoundedBuffer:
+        return _BoundedBuffer(self)
 
     def readable(self) -> bool:
         return True
@@ -143,11 +152,9 @@ class _BoundedResponse(http.client.HTTPResponse):
     """http.client's response, reading through `_BoundedReader`."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
         watch = _watch.get()
-        if watch is not None:
-            self.fp.close()
-            self.fp = cast("io.BufferedReader", _BoundedBuffer(_BoundedReader(sock, watch)))
+        source = sock if watch is None else cast("socket.socket", _BoundedReader(sock, watch))
+        super().__init__(source, *args, **kwargs)
 
     def _read_status(self) -> tuple[str, int, str]:
         """Return the answer's status line, past a bounded number of interim answers."""
@@ -229,6 +236,12 @@ class NotingHTTPSPool(urllib3.connectionpool.HTTPSConnectionPool):
 _POOLS = {"http": NotingHTTPPool, "https": NotingHTTPSPool}
 
 
+@functools.lru_cache
+def _asked(url: str) -> requests.PreparedRequest:
+    """Return what requests wants to see before it names a host's pool."""
+    return requests.Request("GET", url).prepare()
+
+
 class Transport(requests.adapters.HTTPAdapter):
     """requests' transport with noting connections."""
 
@@ -236,6 +249,23 @@ class Transport(requests.adapters.HTTPAdapter):
         """Make the pools of noting connections."""
         super().init_poolmanager(*args, **{"blocksize": BLOCK} | kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def pool(
+        self, url: str, *, verify: bool | str, proxies: Mapping[str, str]
+    ) -> urllib3.HTTPConnectionPool:
+        """Return the pool of connections to a URL's host.
+
+        Args:
+            url: Of the origin.
+            verify: Whether its certificate is checked, or the path of what to check it with.
+            proxies: By scheme.
+
+        Raises:
+            requests.RequestException, OSError: The proxy or the certificates cannot be used.
+        """
+        pool = self.get_connection_with_tls_context(_asked(url), verify, proxies=dict(proxies))
+        self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # not in typeshed
+        return cast("urllib3.HTTPConnectionPool", pool)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Make a proxy's pools of noting connections; its credentials are not shown."""

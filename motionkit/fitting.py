@@ -10,7 +10,7 @@ import attrs
 from motionkit import media
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.offers import Offer, Slot
-from motionkit.operations import Request, argument
+from motionkit.request import Request, argument
 
 
 @attrs.frozen

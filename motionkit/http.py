@@ -1,8 +1,9 @@
 """HTTP as motionkit needs it: what left, what came, within a deadline, within bounds.
 
-Built on requests' transport adapters (``HTTPAdapter.send``), not on its sessions: no redirect is
+Built on the connection pools of requests' transport adapters, not on its sessions: no redirect is
 followed, no cookie kept, no ``.netrc`` read, so a key goes to the configured origins and nowhere
-else. The connections themselves note what left; see `motionkit.connection`.
+else. What a call would work out anew each time (its origin's pool, proxy, certificates, standing
+headers) is worked out once. The connections themselves note what left; see `motionkit.connection`.
 
 The libraries' own errors stay in here: their texts quote addresses, and the locals of their frames
 are the request's bytes, key included. What goes out says what went wrong, from a cause of the
@@ -11,15 +12,20 @@ operating system's where there is one.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import ipaddress
+import json
+import os
 import sys
-from collections.abc import Iterator, Mapping
-from typing import IO, Any, Protocol, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
+import requests.utils
+import urllib3
 import urllib3.exceptions
 
 from motionkit import pacing
@@ -54,6 +60,8 @@ _CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Content codings that are undone in bounded memory; we ask for none at all."""
 _BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 """What the libraries raise when an exchange breaks."""
+_ONCE = urllib3.Retry(0, read=False)
+"""As requests has it: what breaks is raised, and a redirect is an answer like any other."""
 
 
 class NotSent(ProviderUnavailable):
@@ -120,11 +128,18 @@ class Session:
             for name, url in origins.items()
         }
         self._auth = dict(auth)
-        self._adapter = Transport(pool_connections=4, pool_maxsize=_POOL_SIZE)
+        self._signed = _by_name(self._auth)
+        self._prefix = {name: urlsplit(url).path for name, url in self.origins.items()}
         self._environment = {name: environment(url) for name, url in self.origins.items()}
         self._pace = pacing.current()
+        self._open()
 
-    @property
+    def _open(self) -> None:
+        self._adapter = Transport(pool_connections=len(self.origins), pool_maxsize=_POOL_SIZE)
+        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
+        self._process = os.getpid()
+
+    @functools.cached_property
     def fingerprint(self) -> str:
         """Identify key and origin without holding either: 16 hexadecimal digits."""
         digest = hashlib.sha256(f"{self.provider}\n{self.origins['api']}".encode())
@@ -134,8 +149,7 @@ class Session:
 
     def url(self, call: Call) -> str:
         """Return the whole URL of a call."""
-        query = f"?{urlencode(call.query)}" if call.query else ""
-        return f"{self.origins[call.origin]}{quote(call.path, safe='/%~')}{query}"
+        return self.origins[call.origin] + _target(call)
 
     def send(
         self,
@@ -169,54 +183,37 @@ class Session:
         """
         if self._pace is not None:
             self._pace()
-        prepared = requests.Request(
-            call.method,
-            self.url(call),
-            headers={
-                "User-Agent": USER_AGENT,
-                "Accept": "application/json",
-                **call.headers,
-                **(headers or {}),
-                **self._auth,
-            },
-            json=call.json if body is None else None,
-            data=cast("Any", body),
-        ).prepare()
-        adapter = Transport(pool_connections=1, pool_maxsize=1) if call.paid else self._adapter
+        own = Transport(pool_connections=1, pool_maxsize=1) if call.paid else None
         try:
             with watching(timeout) as watch:
-                return self._exchange(adapter, prepared, call, watch, sink)
+                return self._exchange(
+                    call,
+                    watch,
+                    sink,
+                    lambda: self._sent(call, headers or {}, body, timeout=timeout, own=own),
+                )
         finally:
-            if call.paid:
-                adapter.close()
+            if own is not None:
+                own.close()
 
     def _exchange(
         self,
-        adapter: Transport,
-        prepared: requests.PreparedRequest,
         call: Call,
         watch: Watch,
         sink: IO[bytes] | None,
+        ask: Callable[[], urllib3.BaseHTTPResponse],
     ) -> Answer:
         where = f"{self.account}: {call.method} {call.path}"
         context: dict[str, Any] = {"provider": self.provider, "account": self.account}
         outer = sys.exc_info()[1]
         failure: MotionKitError
         try:
-            response = adapter.send(
-                prepared,
-                stream=True,
-                timeout=(min(CONNECT_TIMEOUT, watch.remaining()), watch.remaining()),
-                **self._environment[call.origin],
-            )
+            response = ask()
             try:
-                if sink is None or not 200 <= response.status_code < 300:
-                    body = _bounded_body(response, where)
-                else:
-                    body = b""
-                    _pour(response, where, sink, SINK_LIMIT, _SINK_CHUNK)
+                content = _content(response, where, sink)
             finally:
                 response.close()
+                response.release_conn()
         except _BROKEN as error:
             kind, what = (
                 (ProviderUnavailable, "no whole answer") if watch.sent else (NotSent, "not sent")
@@ -230,12 +227,54 @@ class Session:
         except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the key too
             raise without_frames(error, outer) from None
         else:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, body)
+            return Answer(response.status, response.headers, content)
         raise failure from cause
+
+    def _sent(
+        self,
+        call: Call,
+        headers: Mapping[str, str],
+        body: Body | None,
+        *,
+        timeout: float,
+        own: Transport | None,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request and return the answer once its head is here."""
+        named = _STANDING | _checked(call.headers) | _checked(headers)
+        content: Any = body
+        if body is not None:
+            if length := requests.utils.super_len(body):  # type: ignore[no-untyped-call]  # untyped
+                named["content-length"] = ("Content-Length", str(length))
+        elif call.json is not None:
+            content = json.dumps(call.json, allow_nan=False).encode()
+            named.setdefault("content-type", ("Content-Type", "application/json"))
+        return self._pool(call.origin, own).urlopen(
+            call.method,
+            self._prefix[call.origin] + _target(call),
+            body=content,
+            headers=dict((named | self._signed).values()),
+            retries=_ONCE,
+            redirect=False,
+            assert_same_host=False,
+            timeout=_timeouts(timeout),
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _pool(self, origin: str, own: Transport | None) -> urllib3.HTTPConnectionPool:
+        if own is not None:
+            return own.pool(self.origins[origin], **self._environment[origin])
+        if self._process != os.getpid():  # after a fork the connections are the parent's
+            self._open()
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._adapter.pool(self.origins[origin], **self._environment[origin])
+            self._pools[origin] = pool
+        return pool
 
     def close(self) -> None:
         """Close the pooled connections."""
+        self._pools.clear()
         self._adapter.close()
 
 
@@ -257,23 +296,59 @@ def environment(url: str) -> dict[str, Any]:
     return {"proxies": proxies, "verify": settings["verify"]}
 
 
-def _bounded_body(response: requests.Response, where: str) -> bytes:
+def _by_name(headers: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return headers by their names in lower case: that is how one replaces another."""
+    return {name.lower(): (name, value) for name, value in headers.items()}
+
+
+_STANDING = _by_name({"User-Agent": USER_AGENT, "Accept": "application/json"})
+
+
+def _checked(headers: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return headers by name, none of which carries another one in it."""
+    for header in headers.items():
+        requests.utils.check_header_validity(header)
+    return _by_name(headers)
+
+
+def _target(call: Call) -> str:
+    """Return what stands behind a call's origin in its URL."""
+    query = f"?{urlencode(call.query)}" if call.query else ""
+    return quote(call.path, safe="/%~") + query
+
+
+@functools.lru_cache
+def _timeouts(seconds: float) -> urllib3.Timeout:
+    return urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds)
+
+
+def _content(response: urllib3.BaseHTTPResponse, where: str, sink: IO[bytes] | None) -> bytes:
+    """Return an answer's body; empty where it went into a sink."""
+    if sink is not None and 200 <= response.status < 300:
+        _pour(response, where, sink, SINK_LIMIT, _SINK_CHUNK)
+        return b""
     body = io.BytesIO()
     _pour(response, where, body, JSON_LIMIT, _CHUNK)
     return body.getvalue()
 
 
-def _pour(response: requests.Response, where: str, into: IO[bytes], limit: int, piece: int) -> None:
+def _pour(
+    response: urllib3.BaseHTTPResponse, where: str, into: IO[bytes], limit: int, piece: int
+) -> None:
     """Write a body to where it goes, piece by piece, up to a limit of bytes."""
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     length = response.headers.get("Content-Length", "")
+    known = length.isdecimal() and "Transfer-Encoding" not in response.headers
     if coding not in _CODINGS:
         problem = "comes in a coding that was not asked for"
-    elif length.isdecimal() and (len(length) > _LENGTH_DIGITS or int(length) > limit):
+    elif known and (len(length) > _LENGTH_DIGITS or int(length) > limit):
         problem = f"exceeds {limit} bytes"
+    elif known and not coding and int(length) <= piece:
+        into.write(response.read())  # so long, and no longer
+        return
     else:
         size = 0
-        for chunk in response.raw.stream(piece, decode_content=True):
+        for chunk in response.stream(piece, decode_content=True):
             size += len(chunk)
             if size > limit:
                 problem = f"exceeds {limit} bytes"
@@ -281,7 +356,7 @@ def _pour(response: requests.Response, where: str, into: IO[bytes], limit: int, 
             into.write(chunk)
         else:
             return
-    raise ProtocolError(f"{where}: the answer {problem}", http_status=response.status_code)
+    raise ProtocolError(f"{where}: the answer {problem}", http_status=response.status)
 
 
 def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:

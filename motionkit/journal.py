@@ -24,7 +24,7 @@ from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, Motio
 from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
 from motionkit.model import Job, KeyState, State, Status, Submission
 from motionkit.money import Cost, CostBasis, Quote
-from motionkit.redaction import redact_data
+from motionkit.redaction import redact_data, telling
 from motionkit.store import Store
 
 AHEAD = "write ahead to"
@@ -46,6 +46,7 @@ class Journal:
         self.path = path
         self._store = Store(path)
         self.caches = Caches(self._store)
+        self._endings = 0  # that this process has written
 
     def close(self) -> None:
         """Close the file."""
@@ -84,7 +85,7 @@ class Journal:
                     purchase.key,
                     purchase.request,
                     purchase.via,
-                    codec.dumps(redact_data(purchase.description)),
+                    _masked(purchase.description),
                     KeyState.INTENDED.value,
                     _packed(purchase.quote),
                     purchase.out,
@@ -191,7 +192,7 @@ class Journal:
                 key,
                 account,
                 fingerprint,
-                codec.dumps(redact_data(codec.unstructure(submission))),
+                _masked(codec.unstructure(submission)),
                 KeyState.INTENDED.value,
                 now,
                 process.identity(),
@@ -305,6 +306,7 @@ class Journal:
         if not ended and cost is None and self._known(job, status):
             return False
         with self._store.writing() as db:
+            self._endings += ended
             changed = db.execute(
                 "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
                 " finished=COALESCE(finished,MAX(?,created))"
@@ -455,22 +457,28 @@ class Journal:
                 f"makes no sense: {error}"
             ) from error
 
-    def succeeded(self, limit: int) -> list[Entry]:
-        """Return the newest purchases that gave a result, for statistics."""
+    @property
+    def learnt(self) -> tuple[int, int]:
+        """What differs when jobs may have ended, here or in another process, since it was read."""
+        with self._store.reading() as db:  # the version counts what others commit
+            return db.execute("PRAGMA data_version").fetchone()[0], self._endings
+
+    def succeeded(self, limit: int) -> list[tuple[str, float]]:
+        """Return key and last change of the newest purchases that gave a result."""
         with self._store.reading() as db:
             rows = db.execute(
-                "SELECT * FROM purchases WHERE state=? AND finished IS NOT NULL"
+                "SELECT key, updated FROM purchases WHERE state=? AND finished IS NOT NULL"
                 " ORDER BY finished DESC LIMIT ?",
                 (State.SUCCEEDED.value, limit),
             ).fetchall()
-            return [self._entry(row) for row in rows]
+        return [(row["key"], row["updated"]) for row in rows]
 
     def decided(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write why which target was taken."""
         with self._store.writing() as db:
             db.execute(
                 "UPDATE purchases SET decision=? WHERE key=?",
-                (codec.dumps(redact_data(list(rows))), key),
+                (_masked(list(rows)), key),
             )
 
     def owns(self, fingerprint: str, vendor_id: str) -> bool:
@@ -503,6 +511,13 @@ def _held(row: sqlite3.Row) -> Decimal:
     if cost is not None and cost.usd is not None and cost.basis is not CostBasis.ASSUMED:
         return Decimal(cost.usd)
     return Decimal(row["reserved"] or 0)
+
+
+def _masked(data: Any) -> str:
+    """Return JSON that holds no known secret and no URL's query."""
+    text = codec.dumps(data)
+    plain = "\\" not in text and not telling(text)  # an escape may hide either
+    return text if plain else codec.dumps(redact_data(data))
 
 
 def _packed(value: Any) -> str | None:

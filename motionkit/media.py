@@ -7,20 +7,21 @@ Pixels and seconds need the extra ``motionkit[media]`` (PyAV, Pillow); bytes and
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 import attrs
 
 from motionkit.errors import InvalidRequest
-from motionkit.model import Job
 from motionkit.redaction import Guarded, redact_urls
+
+if TYPE_CHECKING:  # making a request needs no model, and no record here is made from data
+    from motionkit.model import Job
 
 Kind = Literal["image", "video", "audio"]
 
@@ -263,6 +264,8 @@ def look(
         )
     stream.seek(0)
     if sha256 is None:
+        import hashlib  # noqa: PLC0415 - OpenSSL loads when there is something to digest
+
         sha256 = hashlib.file_digest(cast("Any", stream), "sha256").hexdigest()
         stream.seek(0)
     known = Facts(label, kind=kind, container=container, size=size, sha256=sha256)

@@ -26,13 +26,10 @@ from motionkit.ledger import Entry, KeyTaken, Purchase
 from motionkit.media import Facts, Generated
 from motionkit.model import Call, Job, KeyState
 from motionkit.money import Quote
-from motionkit.operations import Request
 from motionkit.provider import Provider, Unlisted
+from motionkit.request import Request
 from motionkit.routes import DEFAULT_ROUTE, Route
 from motionkit.submission import Submitter
-
-PAST = 2000
-"""Finished purchases that statistics look back on."""
 
 
 @attrs.frozen
@@ -146,6 +143,11 @@ class Desk:
     account: Callable[[str], Provider]
     submitter: Callable[[str], Submitter]
     sleep: Callable[[float], None]
+    _experience: compare.Experience = attrs.field(init=False, repr=False, eq=False)
+
+    @_experience.default
+    def _read_once(self) -> compare.Experience:
+        return compare.Experience(self.journal)
 
     # What is meant.
 
@@ -252,13 +254,13 @@ class Desk:
         request: Request,
         facts: Mapping[str, Facts],
     ) -> compare.Row:
-        past = compare.past_of(self.journal.succeeded(PAST))
+        past = self._experience.past()
         return compare.assess(request, offer, target.provider, facts, past)
 
     def _places(
         self, names: Sequence[str], request: Request, facts: Mapping[str, Facts]
     ) -> list[routed.Place]:
-        past = compare.past_of(self.journal.succeeded(PAST))
+        past = self._experience.past()
         places = []
         for name in names:
             try:

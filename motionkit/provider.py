@@ -18,8 +18,8 @@ from motionkit.fitting import Check, Fit
 from motionkit.model import Found, Job, NotSeen, Resend, Result, State, Status, Submission
 from motionkit.money import Balance, Rates
 from motionkit.offers import Offer
-from motionkit.operations import Request
 from motionkit.redaction import LONGEST_SAID, Secret, printable
+from motionkit.request import Request
 
 
 def api_key(value: str) -> Secret:

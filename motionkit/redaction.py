@@ -75,11 +75,15 @@ class Guarded(str):
         return Guarded(super().__getitem__(key))  # debuggers show long text cut
 
 
+def telling(text: str) -> bool:
+    """Tell whether a text holds an address, whose query may be a signature, or a known secret."""
+    return "://" in text or any(secret in text for secret in tuple(_KNOWN))
+
+
 def guarded(value: Any) -> Any:
     """Return a JSON-like value whose telling strings are `Guarded`; the others stay as they are."""
     if isinstance(value, str):
-        known = "://" in value or any(secret in value for secret in tuple(_KNOWN))
-        return Guarded(value) if known else value
+        return Guarded(value) if telling(value) else value
     if isinstance(value, list):
         return [guarded(item) for item in value]
     return value
@@ -106,6 +110,8 @@ def printable(text: str, limit: int | None = None) -> str:
 
 def redact_urls(text: str) -> str:
     """Return the text with every URL's query and credentials masked."""
+    if "://" not in text:
+        return text
     text = _URL_USER.sub(rf"\1{MASK}@", text)
     return _URL_QUERY.sub(rf"\1?{MASK}", text)
 

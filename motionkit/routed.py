@@ -29,7 +29,7 @@ from motionkit.ledger import Purchase
 from motionkit.model import Job
 from motionkit.money import Balance
 from motionkit.offers import Offer
-from motionkit.operations import Request
+from motionkit.request import Request
 from motionkit.routes import Route
 from motionkit.submission import Submitter
 

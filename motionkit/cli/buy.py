@@ -13,7 +13,7 @@ from motionkit.cli.words import short
 from motionkit.client import Client
 from motionkit.download import check_target
 from motionkit.model import Job, Result
-from motionkit.operations import Request
+from motionkit.request import Request
 
 
 def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:

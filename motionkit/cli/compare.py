@@ -19,7 +19,7 @@ from motionkit.cli.show import Screen
 from motionkit.cli.words import both, duration, plain, quoted
 from motionkit.compare import Row
 from motionkit.money import Basis
-from motionkit.operations import Request
+from motionkit.request import Request
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 

@@ -15,7 +15,7 @@ from motionkit.client import Client
 from motionkit.errors import Billed, DownloadFailed, WaitTimeout
 from motionkit.ledger import Entry
 from motionkit.model import Job, Output, Result, State
-from motionkit.operations import argument
+from motionkit.request import argument
 
 _UNFIT = re.compile(r"[^\w.+-]+")
 _LONGEST_STEM = 40

@@ -22,8 +22,8 @@ from motionkit.client import Client
 from motionkit.download import check_target
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
 from motionkit.model import Output, Result
-from motionkit.operations import Request
 from motionkit.orders import Explanation
+from motionkit.request import Request
 
 OPERATION = "mask_selection"
 FRAME = "keyframe"

@@ -17,7 +17,7 @@ import attrs
 import typer
 
 from motionkit.media import Ref
-from motionkit.operations import Request
+from motionkit.request import Request
 
 _MEDIA_HELP = "A file or an https:// address."
 REQUEST_PANEL, _MONEY_PANEL, _FILE_PANEL = "Request", "Where and for how much", "File and waiting"

@@ -31,9 +31,9 @@ from motionkit.errors import InvalidRequest, SubmitUncertain
 from motionkit.ledger import Entry
 from motionkit.model import Job, KeyState, utcnow
 from motionkit.money import Quote
-from motionkit.operations import Request
 from motionkit.orders import Explanation
 from motionkit.redaction import redact, redact_data
+from motionkit.request import Request
 
 ASK_ABOVE = Decimal(5)
 """US dollars; above it a spend is confirmed."""

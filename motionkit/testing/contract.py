@@ -32,8 +32,8 @@ from motionkit.errors import (
 from motionkit.model import Doubt, Job, State, Status, Submission
 from motionkit.money import Unit
 from motionkit.offers import pick
-from motionkit.operations import Request
 from motionkit.provider import Provider
+from motionkit.request import Request
 from motionkit.testing.stage import (
     ACCOUNT,
     AMBIGUOUS,

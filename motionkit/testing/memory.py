@@ -27,9 +27,9 @@ from motionkit.model import (
 )
 from motionkit.money import Balance, Cost, CostBasis, Rates, Unit
 from motionkit.offers import Offer, Slot, parse_offers
-from motionkit.operations import Request
 from motionkit.provider import AccountSettings, Phase, Uploads, billed_after
 from motionkit.redaction import Secret
+from motionkit.request import Request
 from motionkit.testing.stage import (
     AMBIGUOUS,
     HICCUPS,

@@ -31,8 +31,8 @@ from motionkit.model import (
 )
 from motionkit.money import Balance, Rates, Unit
 from motionkit.offers import Offer, Slot, load_offers
-from motionkit.operations import Request
 from motionkit.provider import AccountSettings, Notice, Phase, Uploads
+from motionkit.request import Request
 from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._wire import need_number, number, unwrap
 from motionkit_pixverse.lists import Library

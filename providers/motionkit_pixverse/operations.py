@@ -11,7 +11,8 @@ from typing import ClassVar
 import attrs
 
 from motionkit.media import Ref, ref, refs
-from motionkit.operations import Generation, Request, takes, words
+from motionkit.operations import Generation, words
+from motionkit.request import Request, takes
 
 
 def _whole(value: int | tuple[int, ...] | list[int]) -> tuple[int, ...]:

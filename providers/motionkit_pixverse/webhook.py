@@ -23,9 +23,9 @@ from motionkit import signed
 from motionkit.answer import Answer
 from motionkit.errors import ConfigError, ProtocolError, SignatureError
 from motionkit.model import State
-from motionkit.operations import Request
 from motionkit.provider import Notice
 from motionkit.redaction import Secret
+from motionkit.request import Request
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import number
 

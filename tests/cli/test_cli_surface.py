@@ -17,7 +17,7 @@ from motionkit import registry
 from motionkit.cli.exit_codes import MEANINGS
 from motionkit.cli.options import Common, command, example
 from motionkit.cli.words import dollars, duration, plain, short
-from motionkit.operations import Request
+from motionkit.request import Request
 
 VERBS = [
     "mimic",

@@ -20,20 +20,22 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
-import requests
 from rawhost import RawHost
 from rawhost import http as raw
 from rich.console import Console
 from rich.traceback import Traceback
 
 import motionkit as mk
-import motionkit.http
+from motionkit.answer import Answer
 from motionkit.cli import main
 from motionkit.client import Client
 from motionkit.errors import MotionKitError
+from motionkit.http import Session
+from motionkit.model import Call
 from motionkit.redaction import Secret
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 from motionkit_pixverse.adapter import PixVerse
@@ -140,14 +142,16 @@ def _behind(error: BaseException) -> Iterator[BaseException]:
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """A sandbox with the planted keys; the links in what is read from it are signed."""
-    real = motionkit.http._bounded_body
+    real = Session.send
 
-    def signing(response: requests.Response, where: str) -> bytes:
-        body = real(response, where)
-        reading = response.request.method == "GET"
-        return body.replace(b'.mp4"', f'.mp4{QUERY}"'.encode()) if reading else body
+    def signing(self: Session, call: Call, **options: Any) -> Answer:
+        answer = real(self, call, **options)
+        if call.method != "GET":
+            return answer
+        body = answer.body.replace(b'.mp4"', f'.mp4{QUERY}"'.encode())
+        return attrs.evolve(answer, body=body)
 
-    monkeypatch.setattr(motionkit.http, "_bounded_body", signing)
+    monkeypatch.setattr(Session, "send", signing)
     with Sandbox(speed=1000, job_seconds=1) as running:
         for vendor, key in KEYS.items():
             running.add_account(vendor, key, label="planted", balance="9000")
@@ -295,16 +299,18 @@ def test_a_file_host_is_sent_no_key(
     clip = sample_clip(2.0, height=64)
     (tmp_path / "hero.png").write_bytes(sample_picture())
     (tmp_path / "dance.mp4").write_bytes(clip)
-    signing = motionkit.http._bounded_body
+    signing = Session.send
     with RawHost(lambda _: [raw(clip)]) as host:
         to = raw(b"", "302 Found", Location=f"{host.url}/moved{QUERY}")
         with RawHost(lambda _: [to]) as first:
 
-            def elsewhere(response: requests.Response, where: str) -> bytes:
-                body = signing(response, where)
-                return re.sub(rb'"http://[^"]*\.mp4\?', f'"{first.url}/v.mp4?'.encode(), body)
+            def elsewhere(self: Session, call: Call, **options: Any) -> Answer:
+                answer = signing(self, call, **options)
+                there = f'"{first.url}/v.mp4?'.encode()
+                body = re.sub(rb'"http://[^"]*\.mp4\?', there, answer.body)
+                return attrs.evolve(answer, body=body)
 
-            monkeypatch.setattr(motionkit.http, "_bounded_body", elsewhere)
+            monkeypatch.setattr(Session, "send", elsewhere)
             with Client(configuration(tmp_path, sandbox), sleep=lambda _: None) as client:
                 buying(client, vendor, tmp_path, 1)
         heads = first.heads + host.heads

@@ -26,6 +26,8 @@ LAYERS = [
     {"codec", "money"},
     {"model"},
     {"media"},
+    {"request"},
+    {"motion"},
     {"operations"},
     {"offers"},
     {"fitting"},

@@ -33,8 +33,8 @@ from motionkit.model import (
 )
 from motionkit.money import Balance, Rates
 from motionkit.offers import Offer
-from motionkit.operations import Request
 from motionkit.provider import AccountSettings
+from motionkit.request import Request
 
 # A server whose every byte the test decides.
 

@@ -7,7 +7,9 @@ import email.utils
 import gzip
 import http.client
 import io
+import json
 import logging
+import os
 import socket
 import time
 import traceback
@@ -387,6 +389,66 @@ def test_reads_share_a_connection_and_a_paid_call_has_its_own() -> None:
         ]  # fmt: skip
 
 
+def test_a_fork_does_not_talk_over_its_parents_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Scripted(answer(), answer(), answer()) as server:
+        opened = session(server.url)
+        opened.send(READ)
+        monkeypatch.setattr(os, "getpid", lambda: 7)
+        opened.send(READ)
+        opened.send(READ)
+        assert server.connections == 2
+        opened.close()
+
+
+def test_a_session_that_was_closed_opens_again() -> None:
+    with Scripted(answer(), answer()) as server:
+        opened = session(server.url)
+        opened.send(READ)
+        opened.close()
+        assert opened.send(READ).status == 200
+        assert server.connections == 2
+        opened.close()
+
+
+@pytest.mark.parametrize("value", ["t1\r\nX-Smuggled: 1", "t1\n folded", " t1"])
+def test_a_header_that_carries_another_one_is_not_sent(value: str) -> None:
+    with Scripted() as server:
+        opened = session(server.url)
+        with pytest.raises(NotSent, match="not sent"):
+            opened.send(READ, headers={"Ai-trace-id": value})
+        opened.close()
+        assert server.requests == []
+
+
+def test_a_header_in_another_spelling_is_not_sent_twice() -> None:
+    with Scripted(answer()) as server:
+        opened = session(server.url)
+        opened.send(READ, headers={"api-key": "of the caller", "ACCEPT": "text/x"})
+        opened.close()
+    names = [line.split(b":")[0].lower() for line in server.requests[0].split(b"\r\n")[1:] if line]
+    assert len(names) == len(set(names))
+    assert header(server.requests[0], "API-KEY") == KEY
+    assert header(server.requests[0], "Accept") == "text/x"
+
+
+def test_a_path_cannot_lead_to_another_host() -> None:
+    with Scripted(answer()) as other, Scripted(answer()) as server:
+        opened = session(server.url)
+        opened.send(Call("GET", f"//{other.url.removeprefix('http://')}/x"))
+        opened.close()
+        assert (len(server.requests), other.connections) == (1, 0)
+
+
+def test_chunks_rule_over_a_length_that_stands_beside_them() -> None:
+    both = answer(b"2\r\n{}\r\n0\r\n\r\n", headers={"Transfer-Encoding": "chunked"})
+    with Scripted(both) as server:
+        opened = session(server.url)
+        assert opened.send(READ).body == b"{}"
+        opened.close()
+
+
 def test_a_request_is_sent_once_whatever_comes_back() -> None:
     with Scripted(answer(status="503 Busy", headers={"Retry-After": "1"})) as server:
         opened = session(server.url)
@@ -431,6 +493,25 @@ def test_a_stream_is_sent_with_its_length() -> None:
 
 
 # JSON.
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"url": "https://h.example/v.mp4?sig=planted"}',
+        b'{"url": "https:\\/\\/h.example/v.mp4?sig=planted"}',
+        b'{"url": ["\\u0068ttps\\u003a//h.example/v.mp4?sig=planted"]}',
+        f'{{"said": "wrong key {KEY} planted"}}'.encode(),
+        b'{"said": "wrong key \\u0073k-planted-wire-key planted"}',
+    ],
+)
+def test_what_json_tells_is_whole_in_use_and_masked_where_it_is_shown(body: bytes) -> None:
+    Secret(KEY)
+    got = Answer(200, {}, body).json()
+    assert "planted" in json.dumps(got)
+    assert "***" in repr(got)
+    assert KEY not in repr(got)
+    assert "sig=planted" not in repr(got)
 
 
 @pytest.mark.parametrize(

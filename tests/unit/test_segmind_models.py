@@ -14,8 +14,8 @@ from motionkit import fitting, pricing
 from motionkit.errors import Billed, InvalidRequest, Unsupported
 from motionkit.money import Basis
 from motionkit.offers import pick
-from motionkit.operations import Request
 from motionkit.orders import Target
+from motionkit.request import Request
 from motionkit.testing import samples
 from motionkit_segmind.adapter import Segmind, Settings
 

@@ -27,7 +27,6 @@ from motionkit.model import (
 )
 from motionkit.money import Balance, Cost, CostBasis, Rates, Unit
 from motionkit.offers import Offer, Slot, load_offers
-from motionkit.operations import Request
 from motionkit.provider import (
     AccountSettings,
     ErrorRow,
@@ -35,6 +34,7 @@ from motionkit.provider import (
     Uploads,
     vendor_error,
 )
+from motionkit.request import Request
 from motionkit.transfer import UPLOAD_TIMEOUT, multipart
 from motionkit_toy._tables import ACTS, OOPS, SERVER_ERROR, UNREADABLE
 
