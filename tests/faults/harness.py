@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import attrs
 import pytest
-import requests
-import requests.adapters
 from matrix import PIXVERSE, SEGMIND, Case, End
+from requests.structures import CaseInsensitiveDict
 from summary import Tally
+from urllib3.connectionpool import HTTPConnectionPool
 
 from motionkit import download, http, transfer
 from motionkit.client import Client
@@ -59,12 +59,12 @@ IMPATIENT_CALL_SECONDS = 0.3
 WAIT_SECONDS = 300.0
 KEY = "order-17"
 _OWN_KEY = "fault-matrix-key-0123456789"
-_CLOSED_PORT = "http://127.0.0.1:9"
+_CLOSED_PORT = ("127.0.0.1", 9)
 
 
 @attrs.define
 class Wire:
-    """Everything that left, as the transport was given it.
+    """Everything that left, as the pools of connections were given it.
 
     Attributes:
         case: The case that is played.
@@ -86,33 +86,33 @@ class Wire:
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
         """See every request on its way out."""
-        real = requests.adapters.HTTPAdapter.send
+        real = HTTPConnectionPool.urlopen
 
-        def send(adapter: Any, prepared: Any, **options: Any) -> requests.Response:
-            self._note(prepared)
-            return real(adapter, prepared, **options)
+        def urlopen(pool: HTTPConnectionPool, method: str, url: str, **options: Any) -> Any:
+            paid = self._note(f"{pool.scheme}://{pool.host}:{pool.port}", method, url, options)
+            if paid and len(self.paid) in self.case.unreachable:
+                pool = type(pool)(*_CLOSED_PORT)
+            return real(pool, method, url, **options)
 
-        patch.setattr(requests.adapters.HTTPAdapter, "send", send)
+        patch.setattr(HTTPConnectionPool, "urlopen", urlopen)
 
-    def _note(self, prepared: requests.PreparedRequest) -> None:
-        url = str(prepared.url)
-        if KEY_HEADERS[self.case.provider] in prepared.headers and not url.startswith(
-            self.origin + "/"
-        ):
-            self.strayed.append(url)
-        trace = str(prepared.headers.get(TRACE, ""))
+    def _note(self, origin: str, method: str, url: str, options: Mapping[str, Any]) -> bool:
+        """Write down what leaves; return whether it is a paid call."""
+        headers = CaseInsensitiveDict(options["headers"])
+        if KEY_HEADERS[self.case.provider] in headers and origin != self.origin:
+            self.strayed.append(origin + url)
+        trace = str(headers.get(TRACE, ""))
         paid = SYNC_PATH if self.case.sync else PAID_PATHS[self.case.provider]
-        if prepared.method != "POST" or urlsplit(url).path != paid:
+        if method != "POST" or urlsplit(url).path != paid:
             if trace:
                 self.free.append(trace)
-            return
+            return False
         self.paid.append(trace)
         written = {id_: state for id_, state, sends in _attempts(self.journal) if sends}
         held = trace in written if trace else bool(written)
         if not held:
             self.unwritten.append(trace or "(a call without an id)")
-        if len(self.paid) in self.case.unreachable:
-            prepared.url = _CLOSED_PORT + urlsplit(url).path
+        return True
 
 
 def _attempts(path: Path) -> list[tuple[str, str, int]]:
