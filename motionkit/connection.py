@@ -175,6 +175,9 @@ class _Noting:
     proxy: Any
     _connecting = False
 
+    putheader = http.client.HTTPConnection.putheader
+    """Without urllib3's search of every value for a mark that nothing here sets."""
+
     def connect(self) -> None:
         self._connecting = True
         try:

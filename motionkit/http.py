@@ -327,6 +327,9 @@ def _content(response: urllib3.BaseHTTPResponse, where: str, sink: IO[bytes] | N
     if sink is not None and 200 <= response.status < 300:
         _pour(response, where, sink, SINK_LIMIT, _SINK_CHUNK)
         return b""
+    length = response.length_remaining  # None where nobody knows
+    if length is not None and length <= _CHUNK and "Content-Encoding" not in response.headers:
+        return response.read()
     body = io.BytesIO()
     _pour(response, where, body, JSON_LIMIT, _CHUNK)
     return body.getvalue()
@@ -343,9 +346,6 @@ def _pour(
         problem = "comes in a coding that was not asked for"
     elif known and (len(length) > _LENGTH_DIGITS or int(length) > limit):
         problem = f"exceeds {limit} bytes"
-    elif known and not coding and int(length) <= piece:
-        into.write(response.read())  # so long, and no longer
-        return
     else:
         size = 0
         for chunk in response.stream(piece, decode_content=True):
