@@ -3,7 +3,8 @@
 Every client is a process of its own and does the same: submit so many jobs over Segmind's wire and
 wait for all of them. Threads and memory are read from outside, lateness and polls are noted at the
 server, and the clients take turns. Jobs take 20 s and are believed to; the plain client and the
-Segmind SDK look every second, motionkit wishes a lateness of 0.5 s.
+Segmind SDK look every second, motionkit wishes a lateness of 0.5 s. A thousand threads of the plain
+client get into each other's way where cores are few: the SDK's processor time says more there.
 
 ``python tests/bench/jobs.py [--rounds N] [--many] [--json]``
 """
