@@ -20,6 +20,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import IO, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -131,7 +132,7 @@ class Session:
         self._signed = _by_name(self._auth)
         self._prefix = {name: urlsplit(url).path for name, url in self.origins.items()}
         self._environment = {name: environment(url) for name, url in self.origins.items()}
-        self._pace = pacing.current()
+        self._pacer = pacing.current()
         self._open()
 
     def _open(self) -> None:
@@ -181,11 +182,10 @@ class Session:
             ProviderUnavailable: Something left and no whole answer came.
             ProtocolError: The answer exceeds 8 MiB, or what a sink takes.
         """
-        if self._pace is not None:
-            self._pace()
         own = Transport(pool_connections=1, pool_maxsize=1) if call.paid else None
         try:
-            with watching(timeout) as watch:
+            turn = nullcontext() if self._pacer is None else self._pacer.call()
+            with turn, watching(timeout) as watch:
                 return self._exchange(
                     call,
                     watch,

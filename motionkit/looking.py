@@ -135,7 +135,7 @@ class Looks:
         """Return the seconds until the next look at a job that still runs."""
         provider, pacer = self.account(job.account), self.pacer(job.account)
         share = 0.0 if pacer is None else pacer.share(schedule.stepped(among), _calls(provider))
-        if share > WORTH_A_WORD * 1.05:
+        if share > WORTH_A_WORD:
             self._warn(job.account, share, among)
         floor = float(getattr(provider, "poll_floor", 0.0))
         plan = self.timing.plan(kind_of(job), job.expected_seconds, floor=floor, share=share)
@@ -183,7 +183,7 @@ class Looks:
         if pacer is None:
             return ()
         share = pacer.share(1, _calls(self.account(account)))
-        if share <= WORTH_A_WORD * 1.05:
+        if share <= WORTH_A_WORD:
             return ()
         return (f"rpm = {pacer.rpm} allows a look at a job every {share:.0f} s at best",)
 

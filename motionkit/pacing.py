@@ -13,21 +13,22 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-WINDOW = 60.5
-"""Seconds: the vendor's minute, and what two calls may gain on each other on their way."""
+WINDOW = 60.0
+"""Seconds in which a vendor counts calls."""
+_SHORTEST = 1e-3
+_SAME = 1e-6
+"""Seconds: a wait's least length, and what sums of them are off by."""
 
-_current: contextvars.ContextVar[Callable[[], None] | None] = contextvars.ContextVar(
-    "pacer", default=None
-)
+_current: contextvars.ContextVar[Pacer | None] = contextvars.ContextVar("pacer", default=None)
 
 
-def current() -> Callable[[], None] | None:
-    """Return what to call before every HTTP call of the adapter that is being made, if anything."""
+def current() -> Pacer | None:
+    """Return what every HTTP call of the adapter that is being made goes through, if anything."""
     return _current.get()
 
 
 @contextmanager
-def given(pacer: Callable[[], None] | None) -> Iterator[None]:
+def given(pacer: Pacer | None) -> Iterator[None]:
     """Give a pacer to the sessions that are made inside."""
     token = _current.set(pacer)
     try:
@@ -39,8 +40,9 @@ def given(pacer: Callable[[], None] | None) -> Iterator[None]:
 class Pacer:
     """Let so many calls pass in any minute, and never one more.
 
-    Calling it stands for one HTTP call: it waits until that may go. Who would rather do something
-    else meanwhile asks with `take` first; what was taken waits for nothing.
+    `call` stands for one HTTP call: it waits until that may go. Who would rather do something else
+    meanwhile asks with `take` first; what was taken waits for nothing. A call's minute begins anew
+    with its answer: it cannot have arrived later than that, whatever the network did.
 
     Args:
         rpm: Calls a minute.
@@ -82,11 +84,11 @@ class Pacer:
         calls = min(calls, self.rpm)
         with self._lock:
             now = self._clock()
-            while self._calls and self._calls[0] + WINDOW <= now:
+            while self._calls and self._calls[0] + WINDOW <= now + _SAME:
                 self._calls.popleft()
             short = len(self._calls) + calls - self.rpm
             if short > 0:
-                return max(self._calls[short - 1] + WINDOW - now, 1e-3)
+                return max(self._calls[short - 1] + WINDOW - now, _SHORTEST)
             self._calls.extend([now] * calls)
         self._taken.extend([now] * calls)
         return 0.0
@@ -99,13 +101,20 @@ class Pacer:
                     self._calls.remove(moment)
         self._taken.clear()
 
-    def wait(self) -> None:
-        """Wait until one call may go, and take it for this thread."""
-        while pause := self.take():
-            self._sleep(pause)
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Wait until one call may go, and let it."""
+        moment = self._go()
+        try:
+            yield
+        finally:
+            with self._lock:
+                if moment in self._calls:  # else its minute is over, and was too early
+                    self._calls.remove(moment)
+                self._calls.append(self._clock())
 
-    def __call__(self) -> None:
-        """Wait until one call may go; its minute begins now."""
+    def _go(self) -> float:
+        """Wait until one call may go; return when it did."""
         while self._taken:
             taken = self._taken.pop()
             with self._lock:
@@ -113,9 +122,10 @@ class Pacer:
                 if taken + WINDOW > now:
                     self._calls.remove(taken)
                     self._calls.append(now)
-                    return
-        self.wait()
-        self._taken.clear()
+                    return now
+        while pause := self.take():
+            self._sleep(pause)
+        return self._taken.pop()
 
     @property
     def _taken(self) -> list[float]:

@@ -162,7 +162,8 @@ class Pursuit:
             self.due = now + schedule.wished(status.hint)
         else:
             gap = eyes.gap(job, self.age + now - self.began, among)
-            self.due = now + gap * (1 + schedule.JITTER * (2 * spread() - 1))
+            apart = 2 * spread() - 1 if among > 1 else 0.0  # one alone has nobody to keep from
+            self.due = now + gap * (1 + schedule.JITTER * apart)
         return None
 
     @property

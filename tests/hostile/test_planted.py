@@ -33,7 +33,7 @@ import motionkit as mk
 from motionkit.answer import Answer
 from motionkit.cli import main
 from motionkit.client import Client
-from motionkit.errors import MotionKitError
+from motionkit.errors import MotionKitError, SignatureError
 from motionkit.http import Session
 from motionkit.model import Call
 from motionkit.redaction import Secret
@@ -42,6 +42,7 @@ from motionkit_pixverse.adapter import PixVerse
 
 KEYS = {"pixverse": "planted-key-of-pixverse-5d41", "segmind": "SG_planted_key_of_segmind_4c1b"}
 HOOK = "planted-webhook-secret-77ac"
+HOOKS = {"pixverse": f'webhook_secret = "{HOOK}"\n', "segmind": ""}
 SIGNATURE = "planted-signature-9b3f"
 QUERY = f"?Expires=1893456000&Signature={SIGNATURE}"
 PROXY = "planted-proxy-password-1e0d"
@@ -161,7 +162,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
 def configuration(folder: Path, sandbox: Sandbox) -> Path:
     path = folder / "motionkit.toml"
     accounts = "".join(
-        f'[accounts.{vendor}]\napi_key = "{key}"\nbase_url = "{sandbox.url}"\n'
+        f'[accounts.{vendor}]\napi_key = "{key}"\nbase_url = "{sandbox.url}"\n{HOOKS[vendor]}'
         for vendor, key in KEYS.items()
     )
     path.write_text(f'journal = "{folder / "journal.db"}"\n{accounts}')
@@ -209,7 +210,6 @@ def test_nothing_that_runs_leave_behind_holds_a_secret(  # noqa: PLR0917 - fixtu
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    Secret(HOOK)
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     (tmp_path / "hero.png").write_bytes(sample_picture())
     (tmp_path / "dance.mp4").write_bytes(sample_clip(2.0, height=64))
@@ -227,6 +227,9 @@ def test_nothing_that_runs_leave_behind_holds_a_secret(  # noqa: PLR0917 - fixtu
                 ended.append(type(error).__name__)
                 left.add_error(error)
             sandbox.clear_faults()
+        with pytest.raises(SignatureError) as forged:
+            client.parse_webhook("pixverse", {"Webhook-Signature": HOOK}, f'"{HOOK}"'.encode())
+        left.add_error(forged.value)
         for entry in client.jobs.list():
             left.add("entry", repr(entry))
         for name in KEYS:
