@@ -16,7 +16,7 @@ from contextlib import contextmanager
 WINDOW = 60.0
 """Seconds in which a vendor counts calls."""
 _SHORTEST = 1e-3
-_SAME = 1e-6
+_SAME = 1e-9
 """Seconds: a wait's least length, and what sums of them are off by."""
 
 _current: contextvars.ContextVar[Pacer | None] = contextvars.ContextVar("pacer", default=None)
@@ -101,6 +101,11 @@ class Pacer:
                     self._calls.remove(moment)
         self._taken.clear()
 
+    def wait(self) -> None:
+        """Wait until one call may go, and take it for this thread."""
+        while pause := self.take():
+            self._sleep(pause)
+
     @contextmanager
     def call(self) -> Iterator[None]:
         """Wait until one call may go, and let it."""
@@ -123,8 +128,7 @@ class Pacer:
                     self._calls.remove(taken)
                     self._calls.append(now)
                     return now
-        while pause := self.take():
-            self._sleep(pause)
+        self.wait()
         return self._taken.pop()
 
     @property

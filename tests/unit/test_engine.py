@@ -64,13 +64,20 @@ def test_a_look_is_told_how_long_nobody_has_looked(engine: Engine, vendor: Vendo
 
 
 def test_looks_spread_by_a_twentieth_of_the_gap(vendor: Vendor, clock: Clock) -> None:
-    vendor.ends["shop-0"] = 1005.0
+    vendor.ends |= {"shop-0": 1005.0, "shop-1": 1005.0}
     for spread, moment in ((0.0, 1009.5), (1.0, 1010.5)):
         clock.now = 1000.0
         vendor.looks.clear()
         with_spread = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda s=spread: s)  # type: ignore[misc]  # the loop's own
-        with_spread.wait(numbered(1)[0], 900)
+        assert len(list(with_spread.endings(numbered(2), 900))) == 2
         assert vendor.times("shop-0")[1] == pytest.approx(moment)
+
+
+def test_a_job_alone_has_nobody_to_keep_from(vendor: Vendor, clock: Clock) -> None:
+    vendor.ends["shop-0"] = 1005.0
+    with_spread = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda: 1.0)
+    with_spread.wait(numbered(1)[0], 900)
+    assert vendor.times("shop-0")[1] == pytest.approx(1010.0)
 
 
 def test_the_last_look_of_a_wait_comes_at_its_deadline(engine: Engine, vendor: Vendor) -> None:

@@ -23,7 +23,7 @@ def clock() -> Clock:
 
 
 def most_in_a_minute(calls: list[float]) -> int:
-    return max(sum(start <= call < start + 60.0 for call in calls) for start in calls)
+    return max(sum(start <= call < start + 60.0 - 1e-6 for call in calls) for start in calls)
 
 
 @pytest.mark.parametrize("rpm", [1, 2, 5, 60])
