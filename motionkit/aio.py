@@ -247,7 +247,8 @@ class AsyncClient:
         try:
             for _ in jobs:
                 waiter = await ended.get()
-                yield numbers[waiter], told(waiter.ending)
+                ending, waiter.ending = waiter.ending, None  # it is the caller's to keep
+                yield numbers[waiter], told(ending)
         finally:
             for waiter in waiters:
                 engine.leave(waiter)

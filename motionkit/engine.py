@@ -130,7 +130,8 @@ class Engine:
         try:
             for _ in jobs:
                 waiter = ended.get()
-                yield numbers[waiter], told(waiter.ending)
+                ending, waiter.ending = waiter.ending, None  # it is the caller's to keep
+                yield numbers[waiter], told(ending)
         finally:
             for waiter in waiters:
                 self.leave(waiter)

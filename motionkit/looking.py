@@ -15,7 +15,7 @@ from motionkit.journal import Journal
 from motionkit.model import STATE_ERRORS, Job, Result, Status, utcnow
 from motionkit.money import Cost, CostBasis
 from motionkit.pacing import Pacer
-from motionkit.provider import Provider
+from motionkit.provider import Provider, Webhooks
 from motionkit.timing import Timing, kind_of
 
 log = logging.getLogger("motionkit")
@@ -45,6 +45,7 @@ class Looks:
     timing: Timing
     _warned: set[str] = attrs.field(factory=set)
     _old: set[tuple[str, str]] = attrs.field(factory=set)
+    _told: dict[str, bool] = attrs.field(factory=dict)
 
     def provider_of(self, job: Job) -> Provider:
         """Return the adapter of the account that paid for a job.
@@ -117,11 +118,18 @@ class Looks:
         age = self.age(job)
         self._warn_of_age(job, age)
         since = age if unseen is None else unseen
-        return self.observe(
-            job,
-            lambda provider: webhooks.noticed(provider, self.journal, job) or provider.poll(job),
-            unseen=since,
-        )
+
+        def ask(provider: Provider) -> Status:
+            told = self._is_told(job.account)
+            return (told and webhooks.noticed(provider, self.journal, job)) or provider.poll(job)
+
+        return self.observe(job, ask, unseen=since)
+
+    def _is_told(self, account: str) -> bool:
+        """Tell whether an account's vendor may say something of its own accord; asked often."""
+        if account not in self._told:
+            self._told[account] = isinstance(self.account(account), Webhooks)
+        return self._told[account]
 
     def result(self, job: Job, status: Status) -> Result:
         """Return what a job gave that was just seen to have succeeded."""

@@ -73,8 +73,8 @@ def told(figures: Sequence[Figure], *, as_json: bool) -> None:
         bar = (
             "" if figure.bar is None else f" (bar {figure.bar:g}{'' if figure.met else ', MISSED'})"
         )
-        floor = "" if figure.floor is None else f" to {figure.floor:.4g}"
-        print(f"{ratio}  {figure.what}: {figure.ours:.4g}{floor} {figure.unit}{bar}")  # noqa: T201
+        floor = "" if figure.floor is None else f" to {figure.floor:.6g}"
+        print(f"{ratio}  {figure.what}: {figure.ours:.6g}{floor} {figure.unit}{bar}")  # noqa: T201
 
 
 def options(doc: str | None) -> argparse.ArgumentParser:

@@ -78,7 +78,7 @@ def wanted() -> Any:
 
 
 def ours(url: str, jobs: int, belief: float, lateness: float, ready: Ready) -> int:
-    """motionkit: submits with a journal on the disk, then one wait for all."""
+    """motionkit: submits with a journal on the disk, then each job as it ends."""
     import motionkit as mk
 
     request = wanted()
@@ -91,7 +91,7 @@ def ours(url: str, jobs: int, belief: float, lateness: float, ready: Ready) -> i
 
         with concurrent.futures.ThreadPoolExecutor(SUBMITTING) as pool:
             bought = list(pool.map(buy, range(jobs)))
-        return sum(isinstance(one, mk.Result) for one in client.wait_all(bought))
+        return sum(isinstance(one, mk.Result) for _, one in client.as_completed(bought))
 
 
 def coroutines(url: str, jobs: int, belief: float, lateness: float, ready: Ready) -> int:
