@@ -26,7 +26,7 @@ from motionkit.jobs import Jobs
 from motionkit.journal import Journal
 from motionkit.ledger import Entry
 from motionkit.looking import Looks, about
-from motionkit.model import STATE_ERRORS, Call, Job, KeyState, Result, Status
+from motionkit.model import STATE_ERRORS, Call, Job, KeyState, Result, State, Status
 from motionkit.money import Balance, Quote
 from motionkit.orders import Desk, Explanation, Order, Wish
 from motionkit.provider import Provider
@@ -301,7 +301,7 @@ class Client:
             error.fill(job=job, provider=job.provider, account=job.account)
             raise
         if output == 0:
-            self._journal.delivered(job.key, fetched.path.absolute(), fetched.sha256)
+            self._journal.delivered(job, fetched.path.absolute(), fetched.sha256)
         return fetched.path
 
     def parse_webhook(
@@ -408,6 +408,8 @@ class Client:
 
     def _asked(self, job: Job) -> Result:
         """Return what the vendor says now that a job gave, fresh addresses included."""
-        provider = self._looks.provider_of(job)
+        status = self.poll(job)
+        if status.state is State.SUCCEEDED:
+            return retry.read(lambda: self._looks.result(job, status))
         with about(job):
-            return self._looks.priced(retry.read(lambda: provider.result(job)))
+            return status.need_result(job)

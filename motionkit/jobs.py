@@ -71,16 +71,29 @@ class Jobs:
         """
         if key is not None:
             entry = self._journal.get(key)
-            if entry is not None and entry.request != request:
-                raise InvalidRequest(
-                    f"key {key!r} names another request ({entry.description})",
-                    field="key",
-                    value=key,
-                    limit="one key for one request",
-                )
             if entry is not None:
+                self.check(entry, request)
                 return entry
         return None if again else self._journal.same(request)
+
+    @staticmethod
+    def check(entry: Entry, request: str) -> None:
+        """Check that a purchase is the request's own.
+
+        Args:
+            entry: The purchase.
+            request: The request's fingerprint.
+
+        Raises:
+            InvalidRequest: Its key names another request.
+        """
+        if entry.request != request:
+            raise InvalidRequest(
+                f"key {entry.key!r} names another request ({entry.description})",
+                field="key",
+                value=entry.key,
+                limit="one key for one request",
+            )
 
     def resume(self, entry: Entry) -> Job:
         """Return a purchase's job, settling an interrupted submit if need be. Buys nothing new.

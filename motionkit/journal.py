@@ -320,7 +320,7 @@ class Journal:
                     else None,
                     now,
                     now - unseen / 2 if ended else None,
-                    job.key,
+                    _owner(db, job),
                     State.SUCCEEDED.value,
                     State.FAILED.value,
                     State.BLOCKED.value,
@@ -335,7 +335,7 @@ class Journal:
         with self._store.reading() as db:
             row = db.execute(
                 "SELECT 1 FROM purchases WHERE key=? AND state=? AND word=? AND error IS NULL",
-                (job.key, status.state.value, status.word),
+                (_owner(db, job), status.state.value, status.word),
             ).fetchone()
         return row is not None
 
@@ -383,12 +383,12 @@ class Journal:
                 (KeyState.REFUSED.value, entry.key),
             )
 
-    def delivered(self, key: str, path: Path, sha256: str) -> None:
-        """Write that the file is on disk."""
+    def delivered(self, job: Job, path: Path, sha256: str) -> None:
+        """Write that a job's file is on disk."""
         with self._store.writing() as db:
             db.execute(
                 "UPDATE purchases SET delivered=?, sha256=?, updated=? WHERE key=?",
-                (str(path), sha256, time.time(), key),
+                (str(path), sha256, time.time(), _owner(db, job)),
             )
 
     # What is asked of it.
@@ -398,6 +398,12 @@ class Journal:
         with self._store.reading() as db:
             row = db.execute("SELECT * FROM purchases WHERE key=?", (key,)).fetchone()
             return None if row is None else self._entry(row)
+
+    def bought(self, job: Job) -> Entry | None:
+        """Return the purchase that bought a job, None when this journal has none."""
+        with self._store.reading() as db:
+            key = _owner(db, job)
+            return None if key is None else self.get(key)
 
     def entry(self, key: str) -> Entry:
         """Return one purchase.
@@ -493,6 +499,17 @@ class Journal:
                 (fingerprint, vendor_id),
             ).fetchone()
         return None if row is None else Job.from_json(row["job"])
+
+
+def _owner(db: sqlite3.Connection, job: Job) -> str | None:
+    """Return the key of the purchase that bought a job.
+
+    The job's own key does not tell: it may come from another journal, where it names another one.
+    """
+    row = db.execute(
+        "SELECT key FROM attempts WHERE fingerprint=? AND vendor_id=?", (job.fingerprint, job.id)
+    ).fetchone()
+    return None if row is None else row["key"]
 
 
 def _duration(job: Mapping[str, Any], ended: float) -> tuple[tuple[str, str, str], float, float]:

@@ -77,7 +77,8 @@ class Looks:
         Args:
             job: The job.
             ask: Ask its account's adapter.
-            unseen: Seconds since it was last seen running; None when nobody knows.
+            unseen: Seconds since it was last seen running; None when nobody knows, and then it
+                may have ended at any moment of its life.
         """
         provider = self.provider_of(job)
         with about(job):
@@ -87,7 +88,8 @@ class Looks:
     def seen(self, job: Job, status: Status, *, unseen: float | None = None) -> Status:
         """Write down what was observed of a job, or what its vendor said of its own accord."""
         cost = self.priced(status.result).cost if status.result else None
-        ended = self.journal.observed(job, status, cost, unseen=unseen or 0.0)
+        since = self.age(job) if unseen is None else unseen
+        ended = self.journal.observed(job, status, cost, unseen=since)
         if ended and status.result is not None and unseen is not None:
             self.timing.learn(job, self.age(job) - unseen / 2)
         return status
@@ -101,7 +103,7 @@ class Looks:
 
         Where the vendor does not say the cost, the quote stands in and is marked as assumed.
         """
-        entry = self.journal.get(result.job.key)
+        entry = self.journal.bought(result.job)
         if entry is None:
             return result
         result = attrs.evolve(result, path=entry.path)

@@ -62,6 +62,20 @@ class Wish:
     out: Path | None = None
     wait_for_slot: float = 0.0
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse a key that is blank: an unset variable would buy every time.
+
+        Raises:
+            InvalidRequest: It is.
+        """
+        if self.key is not None and not self.key.strip():
+            raise InvalidRequest(
+                f"key {self.key!r} is blank: it would buy every time",
+                field="key",
+                value=self.key,
+                limit="text that is not blank, or no key",
+            )
+
     @property
     def buys_again(self) -> bool:
         """Whether to buy although an identical request is open; a key of one's own means it."""
@@ -312,7 +326,8 @@ class Desk:
                 return Order(self._direct(request, wish, facts, purchase, known))
             buyer = self._buyer(route, request, wish, facts, purchase)
             return Order(buyer.buy(), buyer)
-        except KeyTaken as taken:  # another process was faster
+        except KeyTaken as taken:  # another thread or process was faster
+            self.jobs.check(taken.entry, fingerprint)
             return Order(self.jobs.resume(taken.entry))
 
     def _direct(

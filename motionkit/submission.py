@@ -23,8 +23,9 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import attrs
 
@@ -80,10 +81,13 @@ def new_attempt_id() -> str:
     return str(uuid.uuid4())
 
 
-def _references(submission: Submission) -> list[str]:
+def _references(value: Any) -> list[str]:
     """Return what may stand for uploads in a submission's body, as text."""
-    body = submission.call.json
-    return [str(value) for value in body.values() if isinstance(value, int | str)]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [found for one in value for found in _references(one)]
+    return [str(value)] if isinstance(value, int | str) else []
 
 
 @attrs.frozen
@@ -153,7 +157,8 @@ class Submitter:
                 if not error.stale or fresh:
                     raise
                 fresh = True
-                self.journal.caches.forget_uploads(attempt.fingerprint, _references(submission))
+                sent = _references(submission.call.json)
+                self.journal.caches.forget_uploads(attempt.fingerprint, sent)
                 submission = prepare()
             earlier = self.journal.entry(purchase.key)
 

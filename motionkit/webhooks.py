@@ -70,7 +70,7 @@ def receive(
     if job is None:
         log.info("webhook for job %s at %s: not in this journal", notice.job_id, provider.account)
         return attrs.evolve(told, repeated=known is not None)
-    entry = journal.get(job.key)
+    entry = journal.bought(job)
     repeated = entry is not None and entry.state is notice.state
     return attrs.evolve(told, job=job, status=provider.noticed(job, notice), repeated=repeated)
 

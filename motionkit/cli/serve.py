@@ -81,7 +81,9 @@ def sandbox(
             )
 
     try:
-        made: Sandbox = module.Sandbox(host=host, port=port, speed=speed, faults=fault or ())
+        made: Sandbox = module.Sandbox(
+            host=host, port=port, speed=speed, faults=fault or (), seed=None
+        )
     except ValueError as error:
         name = "fault" if isinstance(error, module.FaultError) else "host"
         raise InvalidRequest(f"{name}: {error}", field=name) from error

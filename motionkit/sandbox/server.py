@@ -34,7 +34,7 @@ class Sandbox:
         speed: Vendor seconds that pass in one wall second.
         faults: Faults in force from the start, as text or objects.
         apps: Vendors to serve; None serves those that are installed.
-        seed: Makes ids and durations repeatable.
+        seed: Makes ids and durations repeatable; None lets no two sandboxes give the same ids.
         job_seconds: Vendor seconds that every job takes; None draws them.
         webhooks: Webhooks registered from the start: id, url, secret and order, as `add_webhook`
             takes them.
@@ -52,7 +52,7 @@ class Sandbox:
         speed: float = 1.0,
         faults: Iterable[Spec] = (),
         apps: Iterable[AppFactory] | None = None,
-        seed: int = 0,
+        seed: int | None = 0,
         job_seconds: float | None = None,
         webhooks: Iterable[Mapping[str, Any]] = (),
     ) -> None:

@@ -175,7 +175,12 @@ class World:
     """
 
     def __init__(
-        self, clock: Clock, faults: FaultBook, *, seed: int = 0, job_seconds: float | None = None
+        self,
+        clock: Clock,
+        faults: FaultBook,
+        *,
+        seed: int | None = 0,
+        job_seconds: float | None = None,
     ) -> None:
         self.clock = clock
         self.faults = faults

@@ -347,7 +347,7 @@ def test_a_delivered_result_is_owed_no_more(journal: Journal) -> None:
     bought(journal, "k1", "a1", "42")
     journal.observed(job("42", key="k1"), seen(State.SUCCEEDED))
     assert journal.entry("k1").open
-    journal.delivered("k1", Path("/out/a.mp4"), "ab" * 32)
+    journal.delivered(job("42", key="k1"), Path("/out/a.mp4"), "ab" * 32)
     entry = journal.entry("k1")
     assert (entry.delivered, entry.sha256, entry.open) == ("/out/a.mp4", "ab" * 32, False)
 

@@ -422,7 +422,7 @@ def test_the_ledger_names_accounts_by_label_and_never_shows_a_key(sandbox: Sandb
 
 
 def test_the_same_seed_gives_the_same_ids_and_durations() -> None:
-    def story(seed: int) -> tuple[int, float]:
+    def story(seed: int | None) -> tuple[int, float]:
         with Sandbox(apps=[PixVerseSandbox], seed=seed) as sandbox, Client(sandbox) as client:
             number = client.start()
             told = client.result(number)
@@ -434,6 +434,7 @@ def test_the_same_seed_gives_the_same_ids_and_durations() -> None:
     first = story(3)
     assert first == story(3)
     assert first != story(4)
+    assert story(None)[0] != story(None)[0]
     assert 110 < first[1] < 155
 
 
