@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 
 import attrs
 
-from motionkit import pacing, registry, transfer
+from motionkit import forks, pacing, registry, transfer
 from motionkit.caches import Caches
 from motionkit.config import Config
 from motionkit.pacing import Pacer
@@ -34,7 +33,7 @@ class Adapters:
     sleep: Callable[[float], None] = time.sleep
     _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
     _pacers: dict[str, Pacer] = attrs.field(factory=dict, init=False)
-    _making: threading.RLock = attrs.field(factory=threading.RLock, init=False)
+    _making: forks.Lock = attrs.field(factory=forks.Lock, init=False)
 
     def of(self, account: str) -> Provider:
         """Return an account's adapter.

@@ -9,14 +9,13 @@ journal has them. A forked child starts with an empty one; waits that it inherit
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from queue import SimpleQueue
 
+from motionkit import forks
 from motionkit.agenda import Agenda, Line
 from motionkit.errors import MotionKitError
 from motionkit.model import Job, Result, Status
@@ -66,7 +65,7 @@ class Engine:
         self._sleep = sleep
         self._spread = spread
         self._reset()
-        _ENGINES.add(self)
+        forks.tell(self)
 
     def _reset(self) -> None:
         self._lock = threading.RLock()
@@ -381,27 +380,3 @@ def _returned(waiter: Waiter) -> Result:
     if isinstance(ending, MotionKitError):
         raise ending
     return ending
-
-
-_ENGINES: weakref.WeakSet[Engine] = weakref.WeakSet()
-_HELD: list[Engine] = []
-"""The engines whose locks are held while the process forks."""
-
-
-def _before_fork() -> None:
-    _HELD[:] = list(_ENGINES)
-    for engine in _HELD:
-        engine.before_fork()
-
-
-def _after_fork(*, child: bool) -> None:
-    for engine in _HELD:
-        engine.after_fork(child=child)
-    _HELD.clear()
-
-
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=lambda: _after_fork(child=False),
-    after_in_child=lambda: _after_fork(child=True),
-)

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from motionkit import forks
+
 WINDOW = 60.0
 """Seconds in which a vendor counts calls."""
 _SHORTEST = 1e-3
@@ -59,7 +61,7 @@ class Pacer:
         self.rpm = rpm
         self._clock = clock
         self._sleep = sleep
-        self._lock = threading.Lock()
+        self._lock = forks.Lock()
         self._calls: deque[float] = deque()
         self._mine = threading.local()
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from motionkit import forks
 from motionkit.errors import JournalError
 
 BUSY_TIMEOUT = 20.0
@@ -96,6 +97,9 @@ log = logging.getLogger("motionkit")
 class Store:
     """One SQLite file, safe to share between threads and processes.
 
+    No connection is carried over a fork: SQLite counts a process's locks on a file by itself, and
+    in a child would count the parent's. It is closed before, and opened again by whoever needs it.
+
     Args:
         path: The file; made with mode 0600 if need be. None keeps everything in memory.
 
@@ -104,15 +108,37 @@ class Store:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self.path = path
+        self.path = None if path is None else path.absolute()
         self._lock = threading.RLock()
+        self._db: sqlite3.Connection | None = None
+        self._closed = self._left_behind = False
         with self._guarded("open"):
-            self.db = self._connect(path)
-            try:
-                self._prepare()
-            except BaseException:
-                self.db.close()
-                raise
+            self._open()
+        forks.tell(self)
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The connection.
+
+        Raises:
+            JournalError: It was kept in memory, and this is a forked child.
+        """
+        if self._left_behind:
+            raise JournalError(
+                "a journal in memory stays with the process that made it; this is a forked child",
+                hint="name a file as the journal, or make the client in the child",
+            )
+        return self._db or self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        self._db = db = self._connect(self.path)
+        try:
+            self._prepare()
+        except BaseException:
+            self._db = None
+            db.close()
+            raise
+        return db
 
     def _connect(self, path: Path | None) -> sqlite3.Connection:
         if path is not None:
@@ -217,7 +243,21 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self.db.close()
+            self._closed = True
+            if self._db is not None and not self._left_behind:
+                self._db.close()
+
+    def before_fork(self) -> None:
+        """Let a transaction end, and close the connection."""
+        self._lock.acquire()
+        if self.path is not None and self._db is not None and not self._closed:
+            self._db.close()
+            self._db = None
+
+    def after_fork(self, *, child: bool) -> None:
+        """Go on; the next who needs the connection opens it."""
+        self._left_behind = self._left_behind or (child and self.path is None)
+        self._lock.release()
 
 
 def _network_file_system(path: Path) -> str | None:

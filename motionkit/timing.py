@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
-from motionkit import schedule, stats
+from motionkit import forks, schedule, stats
 from motionkit.journal import Journal
 from motionkit.model import Job
 from motionkit.schedule import Belief, Plan
@@ -40,7 +39,7 @@ class Timing:
         self._journal = journal
         self._lateness = lateness
         self._now = now
-        self._lock = threading.Lock()
+        self._lock = forks.Lock()
         self._seen: dict[Kind, list[tuple[float, float]]] | None = None
         self._beliefs: dict[Kind, tuple[int, Belief]] = {}
 

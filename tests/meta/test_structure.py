@@ -21,7 +21,8 @@ CORE = ROOT / "motionkit"
 PROVIDERS = ROOT / "providers"
 
 LAYERS = [
-    {"process", "redaction", "notebook", "pacing"},
+    {"process", "redaction", "notebook", "forks"},
+    {"pacing"},
     {"errors"},
     {"codec", "money"},
     {"model"},

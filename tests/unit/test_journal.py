@@ -529,8 +529,8 @@ def test_a_commit_that_fails_leaves_the_journal_usable(path: Path) -> None:
 
     with Journal(path) as journal:
         journal._store.db.close()
-        journal._store.db = sqlite3.connect(path, isolation_level=None, factory=Failing)
-        journal._store.db.row_factory = sqlite3.Row
+        journal._store._db = sqlite3.connect(path, isolation_level=None, factory=Failing)
+        journal._store._db.row_factory = sqlite3.Row
         Failing.fail = True
         with pytest.raises(JournalError, match="disk I/O error"):
             intended(journal)
