@@ -40,7 +40,7 @@ def given(pacer: Pacer | None) -> Iterator[None]:
 
 
 class Pacer:
-    """Let so many calls pass in any minute, and never one more.
+    """Let so many calls of one process pass in any minute, and never one more.
 
     `call` stands for one HTTP call: it waits until that may go. Who would rather do something else
     meanwhile asks with `take` first; what was taken waits for nothing. A call's minute begins anew
