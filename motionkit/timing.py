@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from motionkit import forks, schedule, stats
@@ -41,6 +42,7 @@ class Timing:
         self._now = now
         self._lock = forks.Lock()
         self._seen: dict[Kind, list[tuple[float, float]]] | None = None
+        self._counts: Counter[Kind] = Counter()
         self._beliefs: dict[Kind, tuple[int, Belief]] = {}
 
     def belief(self, kind: Kind, expected: float | None) -> Belief:
@@ -53,9 +55,10 @@ class Timing:
         with self._lock:
             seen = self._durations().get(kind, [])
             among, known = self._beliefs.get(kind, (0, None))
-            if known is None or len(seen) >= max(REFIT * among, 1):
+            count = self._counts[kind]  # more than are remembered
+            if known is None or count >= max(REFIT * among, 1):
                 known = _fitted(expected, seen)
-                self._beliefs[kind] = len(seen), known
+                self._beliefs[kind] = count, known
             return known
 
     def plan(
@@ -74,7 +77,9 @@ class Timing:
         with self._lock:
             if self._seen is None:
                 return  # whoever asks first reads it from the journal
-            seen = self._seen.setdefault(kind_of(job), [])
+            kind = kind_of(job)
+            self._counts[kind] += 1
+            seen = self._seen.setdefault(kind, [])
             seen.append((seconds, self._now()))
             del seen[: max(0, len(seen) - _MOST)]
 
@@ -83,6 +88,7 @@ class Timing:
         if self._seen is None:
             self._seen = {}
             for kind, seconds, ended in self._journal.durations(_MOST):
+                self._counts[kind] += 1
                 self._seen.setdefault(kind, []).append((seconds, ended))
         return self._seen
 
