@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from motionkit import forks
 from motionkit.agenda import Agenda, Line
@@ -43,8 +43,7 @@ class Engine:
         turn: Whose turn it is, where calls are counted.
         turned: Called by the same thread when the look is over.
         clock: Monotonic seconds.
-        sleep: How a caller's own thread waits; one that is not `time.sleep` moves a simulated
-            clock, and the engine's threads wait with it too.
+        sleep: `time.sleep`; any other moves a simulated clock, and whoever waits sleeps with it.
         spread: From 0 to 1, at random.
     """
 
@@ -101,18 +100,26 @@ class Engine:
             if self._closed:
                 waiter.end(_closed(job))
                 return waiter
-            pursuit, _ = self._join(waiter)
-            pursuit.lent = False  # a thread that sleeps over it cannot be told of a deadline
-            if not pursuit.looking:
-                self._put(pursuit)
+            try:
+                self._hand_on(self._join(waiter))
+            except BaseException:
+                self.leave(waiter)
+                raise
         return waiter
 
     def follow_all(
         self, jobs: Iterable[Job], limit: float, tell: Callable[[Waiter], None]
     ) -> list[Waiter]:
         """Follow jobs from one moment on; see `follow`."""
-        with self._lock:
-            return [self.follow(job, limit, tell) for job in jobs]
+        waiters: list[Waiter] = []
+        try:
+            with self._lock:
+                waiters.extend(self.follow(job, limit, tell) for job in jobs)
+        except BaseException:
+            for waiter in waiters:
+                self.leave(waiter)
+            raise
+        return waiters
 
     def endings(
         self, jobs: Sequence[Job], limit: float
@@ -159,26 +166,27 @@ class Engine:
         heard: SimpleQueue[Status | None] = SimpleQueue()
         waiter = Waiter(job, limit, self._clock() + limit, lambda _: heard.put(None))
         waiter.watch = lambda _, status: heard.put(status)
-        with self._lock:
-            if self._closed:
-                raise _closed(job)
-            pursuit, alone = self._join(waiter)
-            pursuit.lent = alone
-            if not alone and not pursuit.looking:
-                self._put(pursuit)
         try:
+            with self._lock:
+                if self._closed:
+                    raise _closed(job)
+                pursuit = self._join(waiter)
+                pursuit.lent = pursuit.waiters == [waiter] and not pursuit.looking
+                if not pursuit.lent:
+                    self._hand_on(pursuit)
             while True:
-                if heard.empty() and self._claim(pursuit):
-                    self._look(pursuit)
-                while not (heard.empty() and pursuit.lent):
-                    status = heard.get()
-                    if status is None:
-                        return _returned(waiter)
-                    if watch is not None:
-                        watch(job, status)
-                self._sleep(max(0.0, pursuit.next() - self._clock()))
+                try:
+                    status = self._hear(heard, pursuit)
+                except Empty:
+                    if self._claim(pursuit):
+                        self._look(pursuit)
+                    continue
+                if status is None:
+                    return _returned(waiter)
+                if watch is not None:
+                    watch(job, status)
         finally:
-            self.leave(waiter)
+            self._part(waiter)
 
     def close(self) -> None:
         """End every wait; the jobs run on. Looks on their way get a moment to come back."""
@@ -192,34 +200,69 @@ class Engine:
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
 
+    def _hear(self, heard: SimpleQueue[Status | None], pursuit: Pursuit) -> Status | None:
+        """Wait in the caller's own thread for what it is told; `Empty` when a look is due."""
+        if not pursuit.lent:
+            return heard.get()
+        pause = max(0.0, pursuit.next() - self._clock())
+        if not self._simulated:
+            return heard.get(timeout=pause)
+        if heard.empty() and pause:
+            self._sleep(pause)
+        return heard.get_nowait()
+
     def _claim(self, pursuit: Pursuit) -> bool:
         """Begin a look in the caller's own thread; False when the agenda has the job by now."""
         with self._lock:
-            pursuit.looking = pursuit.looking or pursuit.lent
+            if pursuit.lent:
+                pursuit.looking = threading.get_ident()
             return pursuit.lent
+
+    def _part(self, waiter: Waiter) -> None:
+        """Leave a job; where the caller's own look was interrupted, let it go on for the others."""
+        with self._lock:
+            self.leave(waiter)
+            pursuit = self._pursuits.get(_name(waiter.job))
+            if pursuit is not None and pursuit.looking == threading.get_ident():
+                pursuit.looking, pursuit.lent = 0, False
+                try:
+                    self._conclude(pursuit, None)
+                except RuntimeError as error:  # there is no thread for it
+                    self._conclude(pursuit, error)
 
     # Inside; what follows holds the lock unless it says otherwise.
 
-    def _join(self, waiter: Waiter) -> tuple[Pursuit, bool]:
-        """Return the job's pursuit with the waiter in it, and whether it is a new one."""
+    def _join(self, waiter: Waiter) -> Pursuit:
+        """Return the job's pursuit with the waiter in it."""
         job = waiter.job
         pursuit = self._pursuits.get(_name(job))
-        new = pursuit is None
         if pursuit is None:
             now = self._clock()
             pursuit = self._pursuits[_name(job)] = Pursuit(job, now, self._eyes.age(job), now)
             self._agenda.line(job.account).jobs += 1
         pursuit.waiters.append(waiter)
-        return pursuit, new
+        return pursuit
 
     def _forget(self, pursuit: Pursuit) -> None:
         self._agenda.drop(pursuit)
         self._agenda.line(pursuit.job.account).jobs -= 1
         del self._pursuits[_name(pursuit.job)]
 
+    def _hand_on(self, pursuit: Pursuit) -> None:
+        """Let the engine's threads follow a job: a caller's own may be busy with what it heard."""
+        if pursuit.looking:
+            pursuit.lent = False  # it is put where the look ends
+        else:
+            self._put(pursuit)
+
     def _put(self, pursuit: Pursuit) -> None:
         self._agenda.put(pursuit)
-        self._attend()
+        try:
+            self._attend()
+        except BaseException:
+            self._agenda.drop(pursuit)
+            raise
+        pursuit.lent = False
 
     def _attend(self) -> None:
         """See to it that a thread has an eye on what is due next.
@@ -236,8 +279,13 @@ class Engine:
             self._rest.notify()
         elif len(self._threads) <= self._agenda.running and len(self._threads) < self._most:
             thread = threading.Thread(target=self._work, name="motionkit", daemon=True)
-            self._threads.add(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no more
+                if not self._threads:
+                    raise
+            else:
+                self._threads.add(thread)
 
     @property
     def _simulated(self) -> bool:
@@ -254,33 +302,33 @@ class Engine:
             pursuit: The job.
             line: Its account's line, when it was taken from there.
         """
-        job, ending = pursuit.job, None
-        began = self._clock()
-        with self._lock:
-            pursuit.looking = True
-            among = self._agenda.line(job.account).jobs
+        ending, took = None, None
         try:
-            ending = self._looked(pursuit, among)
+            ending, took = self._looked(pursuit)
         except Exception as error:  # noqa: BLE001 - it comes out where somebody waits
             ending = error
         finally:
             with self._lock:
-                pursuit.looking = False
                 if line is not None:
-                    now = self._clock()
-                    line.done(now, now - began if pursuit.answered else None)
+                    line.done(self._clock(), took)
                 if not self._closed:
                     self._conclude(pursuit, ending)
+                pursuit.looking = 0  # the last thing: until then nobody else takes it up
 
-    def _looked(self, pursuit: Pursuit, among: int) -> Ending | None:
-        pause = self._turn(pursuit.job)
-        if pause:
-            pursuit.due = self._clock() + pause
-            return None
+    def _looked(self, pursuit: Pursuit) -> tuple[Ending | None, float | None]:
+        """Return the ending, if there is one, and the seconds that an answered look took."""
+        job = pursuit.job
         try:
-            return pursuit.look(self._eyes, self._clock, among, self._spread)
+            if pause := self._turn(job):
+                pursuit.due = self._clock() + pause
+                return None, None
+            with self._lock:
+                among = self._agenda.line(job.account).jobs
+            began = self._clock()
+            ending = pursuit.look(self._eyes, self._clock, among, self._spread)
+            return ending, self._clock() - began if pursuit.answered else None
         finally:
-            self._turned(pursuit.job)
+            self._turned(job)
 
     def _conclude(self, pursuit: Pursuit, ending: Ending | None) -> None:
         if ending is None:
@@ -314,7 +362,7 @@ class Engine:
             while not self._closed:
                 pursuit = self._agenda.take(self._clock())
                 if pursuit is not None:
-                    pursuit.looking = True
+                    pursuit.looking = threading.get_ident()
                     self._attend()
                     return pursuit
                 if not self._idle():

@@ -102,7 +102,7 @@ class Pursuit:
         waiters: Who waits.
         ticket: Its valid place in the agenda; older places are passed over.
         lent: A thread of the caller's own follows it.
-        looking: A look is on its way.
+        looking: The identity of the thread that looks at it; 0 when none does.
     """
 
     job: Job
@@ -112,7 +112,7 @@ class Pursuit:
     waiters: list[Waiter] = attrs.field(factory=list)
     ticket: int = 0
     lent: bool = False
-    looking: bool = False
+    looking: int = 0
     _seen: float | None = None
     _failures: int = 0
     _cause: MotionKitError | None = None

@@ -127,6 +127,26 @@ def test_looks_that_are_not_answered_make_no_room() -> None:
     assert line.running == 0
 
 
+def test_a_pause_for_the_calls_a_minute_is_no_answered_look(
+    vendor: Vendor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float | None] = []
+    done = Line.done
+
+    def note(line: Line, now: float, seconds: float | None) -> None:
+        told.append(seconds)
+        done(line, now, seconds)
+
+    monkeypatch.setattr(Line, "done", note)
+    pauses = iter([5.0, 5.0, 0.0])
+    vendor.before = lambda _: clock.sleep(0.25)
+    vendor.ends["shop-0"] = 0.0
+    together(
+        Engine(vendor, turn=lambda _: next(pauses), clock=clock, sleep=clock.sleep), numbered(1)
+    )
+    assert told == [None, None, 0.25]
+
+
 @pytest.fixture
 def real() -> Iterator[Callable[[Vendor], Engine]]:
     """Make engines on the real clock."""
@@ -183,6 +203,25 @@ def test_closing_ends_waits_while_looks_are_under_way(
     release.set()
     with pytest.raises(WaitTimeout):
         engine.wait(numbered(1)[0], 900.0)
+
+
+def test_closing_ends_a_wait_that_sleeps_in_its_own_thread(
+    real: Callable[[Vendor], Engine],
+) -> None:
+    engine = real(Vendor(time.monotonic, gaps=lambda *_: 3600.0))
+    looked = threading.Event()
+    ended: SimpleQueue[str] = SimpleQueue()
+
+    def wait() -> None:
+        try:
+            engine.wait(numbered(1)[0], 900.0, lambda *_: looked.set())
+        except WaitTimeout as error:
+            ended.put(str(error))
+
+    threading.Thread(target=wait, daemon=True).start()
+    assert looked.wait(PATIENCE)
+    engine.close()
+    assert "closed" in ended.get(timeout=PATIENCE)
 
 
 def test_after_a_close_nobody_is_left_waiting(engine: Engine) -> None:
