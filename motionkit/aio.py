@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -19,7 +18,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from motionkit.client import Client
 from motionkit.compare import Row
 from motionkit.config import Config
-from motionkit.errors import MotionKitError
+from motionkit.errors import Billed, MotionKitError
 from motionkit.jobs import Jobs
 from motionkit.ledger import Entry
 from motionkit.model import STATE_ERRORS, Job, Result, Status
@@ -53,6 +52,7 @@ class AsyncClient:
         self._client = Client(config, **options)
         self._buying = ThreadPoolExecutor(BUYERS, "motionkit-buying")
         self._reading = ThreadPoolExecutor(READERS, "motionkit-reading")
+        self._closed = False
 
     @property
     def config(self) -> Config:
@@ -216,11 +216,14 @@ class AsyncClient:
     async def close(self) -> None:
         """End every wait with `WaitTimeout`, and close connections and the journal.
 
-        What is being bought or fetched comes to its end first.
+        What is being bought or fetched comes to its end first. What had not begun by then raises
+        `MotionKitError`: nothing was sent for it, and where it is not about a job that is bought
+        already, its ``billed`` is `Billed.NO`.
         """
+        self._closed = True
         await asyncio.to_thread(self._client.engine.close)
         for pool in (self._buying, self._reading):
-            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+            await asyncio.to_thread(pool.shutdown)
         self._client.close()
 
     async def __aenter__(self) -> Self:
@@ -259,12 +262,29 @@ class AsyncClient:
     async def _buy(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._in(self._buying, call, *args, **kwargs)
 
-    @staticmethod
     async def _in(
-        pool: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self, pool: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(pool, functools.partial(call, *args, **kwargs))
+        def begin() -> T:
+            if self._closed:
+                raise _never_began(args)
+            return call(*args, **kwargs)
+
+        if self._closed:
+            raise _never_began(args)
+        return await asyncio.get_running_loop().run_in_executor(pool, begin)
+
+
+def _never_began(args: Iterable[object]) -> MotionKitError:
+    about = next((one for one in args if isinstance(one, Job | Result)), None)
+    job = about.job if isinstance(about, Result) else about
+    return MotionKitError(
+        "the client was closed before this began: nothing was sent",
+        billed=Billed.UNKNOWN if job else Billed.NO,
+        provider=job.provider if job else None,
+        account=job.account if job else None,
+        job=job,
+    )
 
 
 def _settle(ended: asyncio.Future[Waiter], waiter: Waiter) -> None:

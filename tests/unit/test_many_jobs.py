@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from engine_support import PATIENCE
 
+from motionkit import aio
 from motionkit.aio import AsyncClient
 from motionkit.client import Client
-from motionkit.errors import ConfigError, InvalidRequest, JobFailed, MotionKitError, WaitTimeout
+from motionkit.errors import (
+    Billed,
+    ConfigError,
+    InvalidRequest,
+    JobFailed,
+    MotionKitError,
+    WaitTimeout,
+)
 from motionkit.model import Job, Result, State, Status
 from motionkit.testing.memory import MemoryStage, Vendor
 from motionkit.testing.stage import (
@@ -207,6 +216,52 @@ def test_closing_ends_waiting_coroutines(
             await waiting
 
     asyncio.run(main())
+
+
+def test_what_had_not_begun_when_the_client_was_closed_says_that_nothing_was_sent(
+    stage: MemoryStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aio, "BUYERS", 1)
+    monkeypatch.setattr(aio, "READERS", 1)
+    begun, release = threading.Semaphore(0), threading.Event()
+
+    def hold(call: Callable[..., Any]) -> Callable[..., Any]:
+        def held(*args: Any, **options: Any) -> Any:
+            begun.release()
+            release.wait(PATIENCE)
+            return call(*args, **options)
+
+        return held
+
+    async def main() -> tuple[Job, list[Any]]:
+        client = AsyncClient(**options_for(stage, tmp_path))
+        job = await client.submit(sample_request(), via=ACCOUNT, key="old")
+        for name in ("submit", "poll"):
+            monkeypatch.setattr(client._client, name, hold(getattr(client._client, name)))
+        coroutines = [
+            *(client.submit(sample_request(), via=ACCOUNT, key=key) for key in ("one", "two")),
+            *(client.poll(job) for _ in range(2)),
+            client.quote(sample_request(), via=ACCOUNT),
+        ]
+        tasks = [asyncio.create_task(one) for one in coroutines]
+        for _ in range(2):
+            assert await asyncio.to_thread(begun.acquire, timeout=PATIENCE)
+        closing = asyncio.create_task(client.close())
+        await asyncio.sleep(0)  # it has begun
+        release.set()
+        await closing
+        with pytest.raises(MotionKitError, match="closed before this began"):
+            await client.quote(sample_request(), via=ACCOUNT)
+        return job, await asyncio.gather(*tasks, return_exceptions=True)
+
+    job, (bought, unbought, looked, unlooked, unquoted) = asyncio.run(main())
+    assert bought.key == "one"
+    assert isinstance(looked, Status)
+    for error in (unbought, unlooked, unquoted):
+        assert type(error) is MotionKitError, error
+    assert (unbought.billed, unbought.job) == (Billed.NO, None)
+    assert (unlooked.billed, unlooked.job) == (Billed.UNKNOWN, job)
+    assert unquoted.billed is Billed.NO
 
 
 def test_coroutines_watch_in_the_event_loop(stage: MemoryStage, tmp_path: Path) -> None:
