@@ -86,11 +86,12 @@ def ours(url: str, jobs: int, belief: float, lateness: float, ready: Ready) -> i
         client.account("segmind")
         ready()
 
-        def buy(number: int) -> mk.Job:
-            return client.submit(request, via="segmind", key=f"k{number}")
+        def buy(first: int) -> list[mk.Job]:
+            numbers = range(first, jobs, SUBMITTING)
+            return [client.submit(request, via="segmind", key=f"k{number}") for number in numbers]
 
         with concurrent.futures.ThreadPoolExecutor(SUBMITTING) as pool:
-            bought = list(pool.map(buy, range(jobs)))
+            bought = [job for some in pool.map(buy, range(SUBMITTING)) for job in some]
         return sum(isinstance(one, mk.Result) for _, one in client.as_completed(bought))
 
 
