@@ -42,7 +42,7 @@ LAYERS = [
     {"journal"},
     {"schedule"},
     {"submission", "timing", "pursuit", "webhooks"},
-    {"looking", "agenda"},
+    {"looking", "agenda", "borders"},
     {"engine"},
     {"routing"},
     {"registry", "places"},
