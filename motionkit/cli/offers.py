@@ -14,7 +14,8 @@ from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
 from motionkit.cli.timing import show as show_timing
-from motionkit.cli.words import money, plain
+from motionkit.cli.words import plain
+from motionkit.money import shown
 from motionkit.offers import Cell, Offer, Price, Slot
 
 _QUALITY, _SECONDS = "quality", "duration"
@@ -160,7 +161,7 @@ def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
         words = [_condition(name, one) for name, one in rest_of]
         words += [f"{adds} adds".replace("_", " ")] if adds else []
         amounts = ", ".join(_amounts(cells, qualities))
-        unit = money(cells[-1].amount, price.unit).split(" ", 1)[1]
+        unit = shown(cells[-1].amount, price.unit).split(" ", 1)[1]
         each = f"each {step} {per}s" if step > 1 else f"a {per}"
         told = f"{' '.join([*words, amounts])} {unit} {each}"
         yield f"{told} ({bound})" if bounded else f"about {told}" if bound else told

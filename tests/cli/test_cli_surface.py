@@ -16,7 +16,8 @@ import motionkit.cli
 from motionkit import registry
 from motionkit.cli.exit_codes import MEANINGS
 from motionkit.cli.options import Common, command, example
-from motionkit.cli.words import dollars, duration, plain, short
+from motionkit.cli.words import duration, plain, short
+from motionkit.money import dollars
 from motionkit.request import Request
 
 VERBS = [
