@@ -14,9 +14,9 @@ from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json, Reference
 from motionkit.cli.show import Screen
 from motionkit.cli.words import (
+    brief,
     charged,
     duration,
-    listed,
     plain,
     quoted,
     request_line,
@@ -99,15 +99,13 @@ def _row(entry: Entry, keys: list[str]) -> list[Any]:
     paid = entry.cost
     expected = f"~{quoted(entry.quote).removeprefix(_ABOUT)}"
     cost = both(paid.amount, paid.unit, paid.usd) if paid else expected
-    operation = str(entry.description.get("operation", "?"))
-    values = [listed(value) for name, value in entry.description.items() if name != "operation"]
     return [
         short(entry.key, keys),
         _standing(entry),
         duration(max(0.0, time.time() - entry.created)),
         cost,
         target(entry),
-        " ".join([operation, *values]),
+        brief(entry.description),
     ]
 
 

@@ -8,9 +8,11 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from motionkit import registry
 from motionkit.ledger import Entry
 from motionkit.model import KeyState, State
 from motionkit.money import Cost, Quote, amounts
+from motionkit.request import argument
 
 UNDELIVERED = "succeeded, not fetched"
 
@@ -23,6 +25,9 @@ _ESCAPES = re.compile(
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MINTED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SHORT = 8
+_TELLING = ("quality", "prompt", "text", "page")
+_NAMED = ("template", "style")
+"""Values that a request is known by; numbers among them say what they are."""
 
 
 def plain(text: object) -> str:
@@ -62,6 +67,22 @@ def request_line(description: Mapping[str, Any]) -> str:
     rest = dict(description)
     operation = rest.pop("operation", "?")
     return plain(f"{operation} " + " ".join(f"{name}={listed(one)}" for name, one in rest.items()))
+
+
+def media_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """Return the media of a request by their names, from `Request.describe` or the journal."""
+    kinds = registry.operations()
+    own = [kind for kind in kinds if kind.operation == description.get("operation")]
+    names = frozenset().union(*(kind.media_arguments() for kind in own or kinds))
+    return {name: str(one) for name, one in description.items() if argument(name) in names}
+
+
+def brief(description: Mapping[str, Any]) -> str:
+    """Return what tells a request from others: operation, media, quality, words, what it is of."""
+    told = [str(description.get("operation", "?")), *media_of(description).values()]
+    told += [listed(description[name]) for name in _TELLING if name in description]
+    told += [f"{name}={listed(description[name])}" for name in _NAMED if name in description]
+    return plain(" ".join(told))
 
 
 def listed(value: object) -> str:
