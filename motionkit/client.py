@@ -15,9 +15,9 @@ from typing import Any, Self
 
 import attrs
 
+from motionkit import borders, lists, retry, spool, webhooks
 from motionkit import config as configuration
 from motionkit import download as fetching
-from motionkit import lists, retry, spool, webhooks
 from motionkit.adapters import Adapters
 from motionkit.compare import Row, ordered, with_balances
 from motionkit.engine import Engine
@@ -30,7 +30,7 @@ from motionkit.model import STATE_ERRORS, Call, Job, KeyState, Result, State, St
 from motionkit.money import Balance, Quote
 from motionkit.orders import Desk, Explanation, Order, Wish
 from motionkit.provider import Provider
-from motionkit.pursuit import Seconds, Watcher, seconds
+from motionkit.pursuit import Seconds, Watcher
 from motionkit.request import Request
 from motionkit.submission import Submitter
 from motionkit.timing import Timing
@@ -169,9 +169,9 @@ class Client:
             via=via,
             key=key,
             again=again,
-            max_usd=None if max_usd is None else Decimal(max_usd),
+            max_usd=borders.dollars("max_usd", max_usd),
             out=None if out is None else Path(out),
-            wait_for_slot=seconds(wait_for_slot),
+            wait_for_slot=borders.span("wait_for_slot", wait_for_slot),
         )
         return self.desk.order(request, wish).job
 
@@ -263,6 +263,7 @@ class Client:
 
         See `submit` and `wait`. `Result.path` names the targets that were tried.
         """
+        self.limit(timeout)  # what cannot be waited for is refused before anything is bought
         order = self.order(request, via=via, key=key, max_usd=max_usd)
         job = order.job
         while True:
@@ -283,16 +284,16 @@ class Client:
             output: Which of `Result.outputs`; the purchase is delivered with the main one, 0.
 
         Raises:
-            InvalidRequest: The file exists.
+            InvalidRequest: The file exists, or there is no such output.
             DownloadFailed: It did not arrive; the result is still safe at the vendor.
         """
         job = result.job
         try:
             fetched = fetching.download(
-                result.outputs[output].url,
+                _address(result, output),
                 Path(path),
                 overwrite=overwrite,
-                refresh=lambda: self._asked(job).outputs[output].url,
+                refresh=lambda: _address(self._asked(job), output),
                 origin=self.account(job.account).url(Call("GET", "/")),
                 kept=spool.opener(result),
             )
@@ -385,14 +386,14 @@ class Client:
         wish = Wish(
             via=via,
             key=key,
-            max_usd=None if max_usd is None else Decimal(max_usd),
+            max_usd=borders.dollars("max_usd", max_usd),
             wait_for_slot=self.config.defaults.wait_for_slot,
         )
         return self.desk.order(request, wish)
 
     def limit(self, timeout: Seconds | None) -> float:
         """Return the seconds that a wait may take."""
-        return seconds(self.config.defaults.timeout if timeout is None else timeout)
+        return borders.span("timeout", self.config.defaults.timeout if timeout is None else timeout)
 
     def _submitter(self, account: str) -> Submitter:
         settings = self.config.account(account).settings
@@ -413,3 +414,8 @@ class Client:
             return retry.read(lambda: self._looks.result(job, status))
         with about(job):
             return status.need_result(job)
+
+
+def _address(result: Result, output: int) -> str:
+    """Return where one of a result's files can be fetched."""
+    return result.outputs[borders.place("output", output, len(result.outputs))].url

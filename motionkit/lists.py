@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from motionkit.provider import Lists, Provider
 
 LONGEST = 600.0
 """Seconds for all tries at one list; some are read page by page."""
+_MOMENTS = frozenset({"since", "until"})
+"""Options that are epoch seconds; every other one is text."""
 
 
 def names_of(provider: Provider) -> Mapping[str, str]:
@@ -66,6 +69,22 @@ def look_up(provider: Provider, name: str, options: Mapping[str, Any]) -> Sequen
                 value=str(value),
                 limit=", ".join(able),
             )
+        _check(name, option, value)
     assert isinstance(provider, Lists)  # noqa: S101 - `options_of` has seen to it
     fetch = provider.lists[name]
     return retry.read(lambda: fetch(**options), timeout=LONGEST)
+
+
+def _check(name: str, option: str, value: Any) -> None:
+    """Refuse what is neither text nor, for a moment, a number; None stands for the default."""
+    moment = option in _MOMENTS
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if value is None or (fits if moment else isinstance(value, str)):
+        return
+    limit = "a moment in epoch seconds" if moment else "text"
+    raise InvalidRequest(
+        f"{option}={value!r} is nothing to ask the list {name!r} by; it takes {limit}",
+        field=option,
+        value=str(value),
+        limit=limit,
+    )

@@ -56,13 +56,28 @@ class Rates:
         return Decimal(1) if unit is Unit.USD else self.credit
 
 
-def _shown(amount: Decimal | None, unit: Unit, usd: Decimal | None) -> str:
-    """Return an amount with its unit and, where that is another one, in US dollars."""
+def dollars(amount: Decimal) -> str:
+    """Return an amount of US dollars, with cents and no more digits than it takes."""
+    whole, _, cents = f"{amount:.4f}".partition(".")
+    return f"{whole}.{cents[:2]}{cents[2:].rstrip('0')} USD"
+
+
+def shown(amount: Decimal, unit: Unit) -> str:
+    """Return an amount with its unit."""
+    if unit is Unit.USD:
+        return dollars(amount)
+    number = f"{amount:f}"
+    number = number.rstrip("0").rstrip(".") if "." in number else number
+    return f"{number} {unit.value}{'' if amount == 1 else 's'}"
+
+
+def both(amount: Decimal | None, unit: Unit, usd: Decimal | None) -> str:
+    """Return an amount in the vendor's unit and, where that is another one, in US dollars."""
     if amount is None:
         return "unknown"
-    if unit is Unit.USD or usd is None:
-        return f"{amount} {unit.value}"
-    return f"{amount} {unit.value}s = {usd} usd"
+    if usd is None or unit is Unit.USD:
+        return shown(amount, unit)
+    return f"{shown(amount, unit)} = {dollars(usd)}"
 
 
 @attrs.frozen
@@ -97,18 +112,44 @@ class Quote:
     n: int = 0
     notes: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{amounts(self)} ({rests_on(self)})"
+
     def _repr_html_(self) -> str:
         return notebook.table(
             [
-                ("likely", _shown(self.likely, self.unit, self.usd_likely)),
-                ("low", _shown(self.low, self.unit, self.usd_low)),
-                ("high", _shown(self.high, self.unit, self.usd_high)),
+                ("likely", both(self.likely, self.unit, self.usd_likely)),
+                ("low", both(self.low, self.unit, self.usd_low)),
+                ("high", both(self.high, self.unit, self.usd_high)),
                 ("basis", f"{self.basis.value} n={self.n}" if self.n else self.basis.value),
                 ("source", self.source),
                 ("as of", self.as_of),
                 ("notes", "; ".join(self.notes)),
             ]
         )
+
+
+def amounts(quote: Quote) -> str:
+    """Return a quote's amounts: one when low and high agree or are unknown, else all three."""
+    if quote.likely is None:
+        return "unknown"
+    likely = both(quote.likely, quote.unit, quote.usd_likely)
+    if quote.low is None and quote.high is None:
+        return f"about {likely}"
+    if quote.low == quote.high == quote.likely:
+        return likely
+    low, high = (
+        "?" if amount is None else both(amount, quote.unit, usd)
+        for amount, usd in ((quote.low, quote.usd_low), (quote.high, quote.usd_high))
+    )
+    return f"{likely}, from {low} to {high}"
+
+
+def rests_on(quote: Quote) -> str:
+    """Return what a quote rests on: basis, day, page."""
+    basis = f"{quote.basis.value} (n={quote.n})" if quote.n else quote.basis.value
+    read = f", read {quote.as_of.isoformat()}" if quote.as_of else ""
+    return f"{basis}{read}, {quote.source}"
 
 
 @attrs.frozen
@@ -120,6 +161,9 @@ class Cost:
     usd: Decimal | None
     basis: CostBasis
 
+    def __str__(self) -> str:
+        return f"{both(self.amount, self.unit, self.usd)} ({self.basis.value})"
+
 
 @attrs.frozen
 class Balance:
@@ -130,3 +174,7 @@ class Balance:
     usd: Decimal | None
     pools: Mapping[str, Decimal] = attrs.field(factory=dict)
     raw: Any = attrs.field(default=None, repr=False, eq=False)
+
+    def __str__(self) -> str:
+        pools = ", ".join(f"{pool} {amount:f}" for pool, amount in self.pools.items())
+        return both(self.amount, self.unit, self.usd) + (f" ({pools})" if pools else "")

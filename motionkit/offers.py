@@ -243,13 +243,13 @@ def pick(offers: Sequence[Offer], operation: str, model: str | None, *, target: 
         chosen = [offer for offer in rows if offer.default]
     else:
         chosen = [offer for offer in rows if offer.model == model]
-    if not chosen:
-        names = ", ".join(sorted({offer.model for offer in rows})) or "nothing"
-        raise Unsupported(
-            f"{target} does not offer {operation}{f' with {model}' if model else ''}; "
-            f"it has {names}",
-            field="via",
-            value=target,
-            limit=names,
-        )
-    return chosen[0]
+    if chosen:
+        return chosen[0]
+    models = sorted({offer.model for offer in rows})
+    if rows and model is None:
+        named = ", ".join(f"{target}/{one}" for one in models)
+        told = f"{target} has no default model for {operation}; name one: {named}"
+    else:
+        told = f"{target} does not offer {operation}{f' with {model}' if model else ''}"
+        told += f"; it has {', '.join(models)}" if models else ""
+    raise Unsupported(told, field="via", value=target, limit=", ".join(models) or None)

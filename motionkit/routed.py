@@ -296,7 +296,7 @@ class Buyer:
             kind = stop.error or NoTargetLeft
             text = "; ".join(f"{row.target}: {self._why(row)}" for row in told)
             if len(self.places) > 1:
-                text = f"route {self.route.name!r}: {stop.reason.sentence} {text}"
+                text = f"route {self.route.name!r}: {_clause(stop.reason)}. {text}"
             attempts = tuple(self._errors) or tuple(
                 place.row.problem for place in self.places if place.row.problem is not None
             )
@@ -317,7 +317,7 @@ class Buyer:
         if row.reason is Reason.PRICE_UNKNOWN_UNDER_CAP:
             notes = "; ".join(quote.notes) if quote else "no price is known"
             return f"the price is unknown ({notes}), and there is a cap to keep"
-        return row.note or row.reason.sentence
+        return row.note or _clause(row.reason)
 
     def told(self) -> list[Mapping[str, Any]]:
         """Return the record as JSON-able rows, each with its reason's sentence."""
@@ -325,3 +325,9 @@ class Buyer:
 
     def _write(self) -> None:
         self.journal.decided(self.purchase.key, self.told())
+
+
+def _clause(reason: Reason) -> str:
+    """Return a reason's sentence as it stands after a colon."""
+    sentence = reason.sentence.removesuffix(".")
+    return sentence[0].lower() + sentence[1:]

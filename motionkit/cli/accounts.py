@@ -11,7 +11,6 @@ from motionkit import config, registry
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
-from motionkit.cli.words import both
 from motionkit.errors import ConfigError, MotionKitError
 
 
@@ -44,9 +43,7 @@ def balance(
                 "usd": held.usd,
                 "pools": dict(held.pools),
             }
-            pools = ", ".join(f"{pool} {amount:f}" for pool, amount in held.pools.items())
-            text = f"{name}: {both(held.amount, held.unit, held.usd)}"
-            screen.answer(data, f"{text} ({pools})" if pools else text)
+            screen.answer(data, f"{name}: {held}")
     return max(codes)
 
 

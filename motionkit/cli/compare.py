@@ -16,9 +16,9 @@ from motionkit import codec
 from motionkit.cli import exit_codes, spend
 from motionkit.cli.options import Common
 from motionkit.cli.show import Screen
-from motionkit.cli.words import both, duration, plain, quoted
+from motionkit.cli.words import duration, plain, quoted
 from motionkit.compare import Row
-from motionkit.money import Basis
+from motionkit.money import Basis, both
 from motionkit.request import Request
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]

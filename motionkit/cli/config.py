@@ -13,8 +13,8 @@ from motionkit import codec, config, places, schema, trust
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
-from motionkit.cli.words import both, dollars
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
+from motionkit.money import both, dollars
 from motionkit.places import File, Origin
 from motionkit.routes import Route
 

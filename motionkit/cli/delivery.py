@@ -8,14 +8,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from motionkit import codec, registry
+from motionkit import codec
 from motionkit.cli.show import Screen
-from motionkit.cli.words import charged, short
+from motionkit.cli.words import charged, media_of, short
 from motionkit.client import Client
 from motionkit.errors import Billed, DownloadFailed, WaitTimeout
 from motionkit.ledger import Entry
 from motionkit.model import Job, Output, Result, State
-from motionkit.request import argument
+
+FRAME = "keyframe"
+"""The label of the output that is no mask but the frame that masks were selected on."""
 
 _UNFIT = re.compile(r"[^\w.+-]+")
 _LONGEST_STEM = 40
@@ -135,7 +137,12 @@ def hand_over(screen: Screen, result: Result, files: Sequence[Path]) -> None:
         ]
     if named and not screen.json:
         rows = [
-            [str(index), output.label or "", output.id or "", place]
+            [
+                "" if output.label == FRAME else str(index),
+                output.label or "",
+                output.id or "",
+                place,
+            ]
             for index, (place, output) in enumerate(zip(where, result.outputs, strict=True))
         ]
         screen.rows([], ["#", "NAME", "ID", what.upper()], rows)
@@ -162,8 +169,7 @@ def default_target(description: Mapping[str, Any], folder: Path | None = None) -
 
 
 def _default_stem(description: Mapping[str, Any]) -> str:
-    media = frozenset().union(*(kind.media_arguments() for kind in registry.operations()))
-    stems = [_stem(str(label)) for name, label in description.items() if argument(name) in media]
+    stems = [_stem(label) for label in media_of(description).values()]
     stem = "-".join([stem for stem in stems if stem][:_MOST_STEMS])
     return stem or str(description.get("operation", "result"))
 

@@ -14,14 +14,12 @@ from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json, Reference
 from motionkit.cli.show import Screen
 from motionkit.cli.words import (
-    both,
+    brief,
     charged,
     duration,
-    listed,
     plain,
     quoted,
     request_line,
-    rests_on,
     short,
     standing,
     target,
@@ -29,6 +27,7 @@ from motionkit.cli.words import (
 from motionkit.errors import ConfigError
 from motionkit.ledger import Attempt, Entry
 from motionkit.model import State
+from motionkit.money import both
 from motionkit.provider import KeepsFiles
 
 _ABOUT = "about "
@@ -100,15 +99,13 @@ def _row(entry: Entry, keys: list[str]) -> list[Any]:
     paid = entry.cost
     expected = f"~{quoted(entry.quote).removeprefix(_ABOUT)}"
     cost = both(paid.amount, paid.unit, paid.usd) if paid else expected
-    operation = str(entry.description.get("operation", "?"))
-    values = [listed(value) for name, value in entry.description.items() if name != "operation"]
     return [
         short(entry.key, keys),
         _standing(entry),
         duration(max(0.0, time.time() - entry.created)),
         cost,
         target(entry),
-        " ".join([operation, *values]),
+        brief(entry.description),
     ]
 
 
@@ -156,7 +153,7 @@ def _story(entry: Entry) -> list[tuple[str, str]]:
         ("request", request_line(entry.description)),
         ("at", target(entry)),
         ("job", entry.job.id if entry.job else ""),
-        ("quote", f"{quoted(quote)} ({rests_on(quote)})" if quote else "unknown"),
+        ("quote", str(quote) if quote else "unknown"),
         ("cost", charged(entry.cost)),
         ("error", str(entry.error.get("message", "")) if entry.error else ""),
         ("wanted at", entry.out or ""),

@@ -20,6 +20,7 @@ from motionkit.model import utcnow
 
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_AGES = "such as 90m, 12h or 7d"
 _RAW = "raw"
 
 
@@ -65,8 +66,17 @@ def _names(screen: Screen, client: Client, account: str | None) -> None:
         for name, told in listing.names_of(provider).items():
             able = listing.options_of(provider, name)
             rows.append({"account": one, "list": name, "what": told, "where": list(able)})
+    if not names:
+        raise ConfigError(
+            "no account is configured", hint="'motionkit providers' names the keys to set"
+        )
     if not rows:
-        raise ConfigError(f"{account or 'no configured account'} has lists")
+        raise ConfigError(
+            f"{account} has no lists"
+            if account
+            else f"no configured account has lists: there are {', '.join(names)}",
+            account=account,
+        )
     screen.rows(
         rows,
         ["ACCOUNT", "LIST", "WHAT", "WHERE"],
@@ -93,7 +103,7 @@ def _moment(name: str, age: str) -> float:
     found = _AGE.fullmatch(age)
     if found is None:
         raise InvalidRequest(
-            f"{name}: {age!r} is no age", field=name, value=age, limit="such as 90m, 12h or 7d"
+            f"{name}: {age!r} is no age {_AGES}", field=name, value=age, limit=_AGES
         )
     return utcnow().timestamp() - int(found[1]) * _SECONDS[found[2]]
 

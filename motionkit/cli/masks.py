@@ -15,6 +15,7 @@ import typer
 
 from motionkit import codec, fitting, registry
 from motionkit.cli import delivery, spend
+from motionkit.cli.delivery import FRAME
 from motionkit.cli.options import REQUEST_PANEL, Ordering, Running
 from motionkit.cli.show import Screen
 from motionkit.cli.words import quoted
@@ -26,8 +27,6 @@ from motionkit.orders import Explanation
 from motionkit.request import Request
 
 OPERATION = "mask_selection"
-FRAME = "keyframe"
-"""The label of the output that is no mask but the frame that they were selected on."""
 
 Select = Annotated[
     list[int] | None,

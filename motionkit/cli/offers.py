@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import attrs
@@ -14,7 +14,9 @@ from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
 from motionkit.cli.timing import show as show_timing
-from motionkit.cli.words import money, plain
+from motionkit.cli.words import plain
+from motionkit.errors import InvalidRequest
+from motionkit.money import shown
 from motionkit.offers import Cell, Offer, Price, Slot
 
 _QUALITY, _SECONDS = "quality", "duration"
@@ -52,15 +54,19 @@ def offers(
 
     Needs no key and asks nobody: it is the providers' own data. Prices stand in the order of the
     qualities. USUAL is the seconds that a job takes. With --timing it is the journal's too: of each
-    account, what its past jobs took.
+    account, what its past jobs took. A name that stands in no offer is refused.
     """
     screen = Screen(json=json)
     account, _, named = (via or "").partition("/")
     provider = account
     if provider and provider not in registry.names():
         provider = config.load(config_file).account(provider).provider
-    model = model or named or None
     verbs = {kind.verb: kind.operation for kind in registry.operations()}
+    _check("operation", operation, {*verbs, *verbs.values()})
+    _check("model", model, _models(registry.names()) if model else ())
+    sold = _models([provider] if provider else registry.names()) if named else ()
+    _check("via", f"{account}/{named}" if named else None, {f"{account}/{one}" for one in sold})
+    model = model or named or None
 
     def wanted(offer: Offer) -> bool:
         asked = operation is None or offer.operation in {operation, verbs.get(operation)}
@@ -90,6 +96,23 @@ def offers(
         screen.answer({}, "\n".join([*(f"  {plain(line)}" for line in told.lines), ""]))
     screen.note(_LEGEND if rows else _NOBODY)
     return exit_codes.DONE
+
+
+def _models(providers: Iterable[str]) -> set[str]:
+    return {offer.model for name in providers for offer in registry.load(name).offers}
+
+
+def _check(field: str, value: str | None, known: Collection[str]) -> None:
+    """Refuse a name that stands in no offer, with those that do."""
+    if value is None or value in known:
+        return
+    listed = ", ".join(sorted(known))
+    raise InvalidRequest(
+        f"{field}: {value!r} stands in no offer; there are {listed}",
+        field=field,
+        value=value,
+        limit=listed,
+    )
 
 
 @attrs.frozen
@@ -160,7 +183,7 @@ def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
         words = [_condition(name, one) for name, one in rest_of]
         words += [f"{adds} adds".replace("_", " ")] if adds else []
         amounts = ", ".join(_amounts(cells, qualities))
-        unit = money(cells[-1].amount, price.unit).split(" ", 1)[1]
+        unit = shown(cells[-1].amount, price.unit).split(" ", 1)[1]
         each = f"each {step} {per}s" if step > 1 else f"a {per}"
         told = f"{' '.join([*words, amounts])} {unit} {each}"
         yield f"{told} ({bound})" if bounded else f"about {told}" if bound else told

@@ -24,6 +24,9 @@ from motionkit.redaction import redact
 PIPE_WIDTH = 240
 """Columns where nobody looks at a terminal: wide enough that no cell is folded."""
 
+_WHOLE = frozenset({"TARGET"})
+"""Columns that are not folded: their words are copied into the next command."""
+
 _ERR = Console(stderr=True, highlight=False)
 """One console, so that lines go above a live line and not into it."""
 
@@ -77,7 +80,7 @@ class Screen:
             return
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for head in columns:
-            table.add_column(head, overflow="fold")
+            table.add_column(head, overflow="fold", no_wrap=head in _WHOLE)
         for row in cells:
             table.add_row(*(_cell(cell) for cell in row))
         width = None if sys.stdout.isatty() else PIPE_WIDTH

@@ -17,12 +17,10 @@ from motionkit.cli.delivery import interrupted
 from motionkit.cli.options import Buying
 from motionkit.cli.show import Screen
 from motionkit.cli.words import (
-    dollars,
     duration,
     plain,
     quoted,
     request_line,
-    rests_on,
     short,
     standing,
 )
@@ -30,7 +28,7 @@ from motionkit.client import Client
 from motionkit.errors import InvalidRequest, SubmitUncertain
 from motionkit.ledger import Entry
 from motionkit.model import Job, KeyState, utcnow
-from motionkit.money import Quote
+from motionkit.money import Quote, dollars, rests_on
 from motionkit.orders import Explanation
 from motionkit.redaction import redact, redact_data
 from motionkit.request import Request

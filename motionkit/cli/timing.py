@@ -40,6 +40,8 @@ def show(screen: Screen, config: Path | None, account: str, wanted: Callable[[Of
     """
     with mk.Client(config) as client:
         rows = [row for row in _rows(client, account) if wanted(row.offer)]
+    if not rows:
+        return 0
     screen.rows(
         [_data(row) for row in rows],
         ["TARGET", "OPERATION", "USUALLY", "JOBS SEEN", "LOOKS", "LATENESS", "LOOKS AT"],
@@ -90,12 +92,14 @@ def _data(row: _Row) -> dict[str, Any]:
 def _cells(row: _Row) -> list[Any]:
     belief = row.plan.belief
     ages = ["0", *(f"{age:.0f}" for age in row.plan.times(_SHOWN - 1)), "..."]
+    silent = row.offer.expected_seconds is None
+    guessed = silent and not belief.n  # neither the offer nor a job says how long it takes
     return [
         row.target,
         row.offer.operation,
-        duration(belief.median),
-        str(belief.n) if belief.n else "none: the offer's word",
-        f"{row.plan.looks:.0f}",
-        f"{row.plan.lateness:.1f} s",
+        "?" if guessed else duration(belief.median),
+        str(belief.n) if belief.n else "none" if silent else "none: the offer's word",
+        "?" if guessed else f"{row.plan.looks:.0f}",
+        "?" if guessed else f"{row.plan.lateness:.1f} s",
         ", ".join(ages) + " s",
     ]

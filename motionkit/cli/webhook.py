@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import signal
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
@@ -134,7 +135,7 @@ class _Receiver:
                     body = await request.read()  # a larger one is answered with 413 in there
             except TimeoutError:
                 return web.Response(status=408)
-            status, content = await asyncio.to_thread(self._take, dict(request.headers), body)
+            status, content = await asyncio.to_thread(self._take, request.headers, body)
             return web.Response(status=status, body=content)
 
         application.router.add_post("/{path:.*}", take)
@@ -151,7 +152,7 @@ class _Receiver:
         finally:
             await runner.cleanup()
 
-    def _take(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    def _take(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         """Return HTTP status and body for a delivery."""
         try:
             delivery = self.client.parse_webhook(self.account, headers, body)

@@ -1,4 +1,4 @@
-"""Values as people read them: money, time, text that came from elsewhere."""
+"""Values as people read them: prices, time, text that came from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 import time
 import unicodedata
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
+from motionkit import registry
 from motionkit.ledger import Entry
 from motionkit.model import KeyState, State
-from motionkit.money import Cost, Quote, Unit
+from motionkit.money import Cost, Quote, amounts
+from motionkit.request import argument
 
 UNDELIVERED = "succeeded, not fetched"
 
@@ -24,6 +25,9 @@ _ESCAPES = re.compile(
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MINTED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SHORT = 8
+_TELLING = ("quality", "prompt", "text", "page")
+_NAMED = ("template", "style")
+"""Values that a request is known by; numbers among them say what they are."""
 
 
 def plain(text: object) -> str:
@@ -37,56 +41,14 @@ def plain(text: object) -> str:
     )
 
 
-def dollars(amount: Decimal) -> str:
-    """Return an amount of US dollars, with cents and no more digits than it takes."""
-    whole, _, cents = f"{amount:.4f}".partition(".")
-    return f"{whole}.{cents[:2]}{cents[2:].rstrip('0')} USD"
-
-
-def money(amount: Decimal, unit: Unit) -> str:
-    """Return an amount with its unit."""
-    if unit is Unit.USD:
-        return dollars(amount)
-    number = f"{amount:f}"
-    number = number.rstrip("0").rstrip(".") if "." in number else number
-    return f"{number} {unit.value}{'' if amount == 1 else 's'}"
-
-
-def both(amount: Decimal, unit: Unit, usd: Decimal | None) -> str:
-    """Return an amount in the vendor's unit and, where that is another one, in US dollars."""
-    if usd is None or unit is Unit.USD:
-        return money(amount, unit)
-    return f"{money(amount, unit)} = {dollars(usd)}"
-
-
 def quoted(quote: Quote | None) -> str:
-    """Return a quote's amounts: one when low and high agree or are unknown, else all three."""
-    if quote is None or quote.likely is None:
-        return "unknown"
-    likely = both(quote.likely, quote.unit, quote.usd_likely)
-    if quote.low is None and quote.high is None:
-        return f"about {likely}"
-    if quote.low == quote.high == quote.likely:
-        return likely
-    low, high = (
-        "?" if amount is None else both(amount, quote.unit, usd)
-        for amount, usd in ((quote.low, quote.usd_low), (quote.high, quote.usd_high))
-    )
-    return f"{likely}, from {low} to {high}"
-
-
-def rests_on(quote: Quote) -> str:
-    """Return what a quote rests on: basis, day, page."""
-    basis = f"{quote.basis.value} (n={quote.n})" if quote.n else quote.basis.value
-    read = f", read {quote.as_of.isoformat()}" if quote.as_of else ""
-    return f"{basis}{read}, {quote.source}"
+    """Return a quote's amounts."""
+    return "unknown" if quote is None else amounts(quote)
 
 
 def charged(cost: Cost | None) -> str:
     """Return a cost and how we know it."""
-    if cost is None:
-        return "unknown"
-    return f"{both(cost.amount, cost.unit, cost.usd)} ({cost.basis.value})"
+    return "unknown" if cost is None else str(cost)
 
 
 def duration(seconds: float) -> str:
@@ -105,6 +67,22 @@ def request_line(description: Mapping[str, Any]) -> str:
     rest = dict(description)
     operation = rest.pop("operation", "?")
     return plain(f"{operation} " + " ".join(f"{name}={listed(one)}" for name, one in rest.items()))
+
+
+def media_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """Return the media of a request by their names, from `Request.describe` or the journal."""
+    kinds = registry.operations()
+    own = [kind for kind in kinds if kind.operation == description.get("operation")]
+    names = frozenset().union(*(kind.media_arguments() for kind in own or kinds))
+    return {name: str(one) for name, one in description.items() if argument(name) in names}
+
+
+def brief(description: Mapping[str, Any]) -> str:
+    """Return what tells a request from others: operation, media, quality, words, what it is of."""
+    told = [str(description.get("operation", "?")), *media_of(description).values()]
+    told += [listed(description[name]) for name in _TELLING if name in description]
+    told += [f"{name}={listed(description[name])}" for name in _NAMED if name in description]
+    return plain(" ".join(told))
 
 
 def listed(value: object) -> str:

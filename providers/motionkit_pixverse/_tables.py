@@ -115,5 +115,14 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
 NOT_FOUND_MESSAGES = frozenset({"record not found"})
 """Messages that mean 500008 under other codes, lower-cased; seen right after a submit."""
 
+_ONE_SELECTION = (
+    "masks and keyframe belong to one selection of the same account: give both as 'motionkit mask' "
+    "printed them there, or select anew with it"
+)
+HINTS: Mapping[tuple[str | None, str], str] = MappingProxyType(
+    {("500008", "mask_ids"): _ONE_SELECTION, ("500008", "mask_id"): _ONE_SELECTION}
+)
+"""``ErrCode`` of a refused submit and a field of its body to what may be wrong."""
+
 NOT_FOUND_CODE = 500008
 GONE_CODE = 500064

@@ -14,8 +14,8 @@ import attrs
 
 from motionkit import media, transfer
 from motionkit.assembly import Upload, assemble
-from motionkit.errors import InvalidRequest, JobGone, JobNotFound
-from motionkit.fitting import Fit
+from motionkit.errors import InvalidRequest, JobGone, JobNotFound, ProtocolError
+from motionkit.fitting import Fit, whole_number
 from motionkit.http import Session
 from motionkit.model import (
     Call,
@@ -34,6 +34,7 @@ from motionkit.offers import Offer, Slot, load_offers
 from motionkit.provider import AccountSettings, Notice, Phase, Uploads
 from motionkit.request import Request
 from motionkit_pixverse import bodies, results, rules, webhook
+from motionkit_pixverse._tables import HINTS
 from motionkit_pixverse._wire import need_number, number, unwrap
 from motionkit_pixverse.lists import Library
 
@@ -56,6 +57,7 @@ _UPLOADS: Mapping[media.Kind, tuple[str, ...]] = {
 """Kind to path, file part, URL part, and the id's names in the answer."""
 _RECORDING = Slot("audio_media_id", "audio", ("mp3", "wav", "m4a", "aac"))
 """Of a voice."""
+_RECORDINGS = "a file, bytes, an address or an upload"
 
 
 @attrs.frozen(kw_only=True)
@@ -133,7 +135,12 @@ class PixVerse:
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
         """Send the paid call once; the attempt id is the trace id that PixVerse deduplicates."""
-        content = self._send(submission.call, Phase.SUBMIT, trace_id=attempt_id)
+        try:
+            content = self._send(submission.call, Phase.SUBMIT, trace_id=attempt_id)
+        except InvalidRequest as error:
+            hints = (HINTS.get((error.code, field)) for field in submission.call.json or ())
+            error.fill(hint=next(filter(None, hints), None))
+            raise
         if submission.operation in results.ANSWERED_AT_ONCE:
             job_id, data = f"{submission.operation}-{attempt_id}", {"answer": dict(content)}
         else:
@@ -179,10 +186,7 @@ class PixVerse:
     def balance(self) -> Balance:
         """Return both pools, monthly and package, and their sum."""
         content = self._send(Call("GET", "/openapi/v2/account/balance"), Phase.BALANCE)
-        pools = {
-            name: Decimal(number(content.get(f"credit_{name}")) or 0)
-            for name in ("monthly", "package")
-        }
+        pools = {name: self._pool(content, f"credit_{name}") for name in ("monthly", "package")}
         total = sum(pools.values(), Decimal(0))
         return Balance(total, Unit.CREDIT, results.dollars(total, self.rates), pools, raw=content)
 
@@ -201,12 +205,28 @@ class PixVerse:
         answer = self._http.send(call, headers=headers | options.pop("headers", {}), **options)
         return unwrap(answer, phase, self._context)
 
+    def _pool(self, content: Mapping[str, Any], name: str) -> Decimal:
+        """Return how many credits are in a pool; both are always told."""
+        told = number(content.get(name))
+        if told is None:
+            raise ProtocolError(
+                f"{self.account}: the answer has no usable {name}",
+                raw=dict(content),
+                **self._context,
+            )
+        return Decimal(told)
+
     def _hold(self, recording: media.Ref) -> int:
         """Upload a recording that no request is about, and return its id."""
         if isinstance(recording, media.Uploaded):
-            return int(recording.id)
+            return whole_number("audio", recording.id)
         if not isinstance(recording, media.File | media.Data | media.Remote):
-            raise InvalidRequest(f"audio: {recording.label} is no recording", field="audio")
+            raise InvalidRequest(
+                f"audio: {recording.label} is no recording; it takes {_RECORDINGS}",
+                field="audio",
+                value=recording.label,
+                limit=_RECORDINGS,
+            )
         facts = media.inspect(recording, "audio")
         send = self._upload(_RECORDING, recording, facts).send
         return int(self._uploads.put(self.fingerprint, _RECORDING.kind, facts.sha256, send))

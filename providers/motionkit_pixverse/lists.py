@@ -232,8 +232,10 @@ class Library:
             [] if what is None else [_check("what", w.strip(), CREATIONS) for w in what.split(",")]
         )
         now = utcnow()
-        start = now - dt.timedelta(days=7) if since is None else _moment(since)
-        end = now + AHEAD if until is None else _moment(until)
+        start = now - dt.timedelta(days=7) if since is None else _moment("since", since)
+        end = now + AHEAD if until is None else _moment("until", until)
+        if start > end:
+            raise _reversed(start, end, "until" if since is None else "since")
         found: list[Charge] = []
         for first, last in _windows(start, end):
             query = {
@@ -309,13 +311,35 @@ def _text(row: Row, *names: str) -> str:
     return next((str(row[name]) for name in names if name in row), "")
 
 
-def _moment(seconds: float) -> dt.datetime:
+def _moment(name: str, seconds: float) -> dt.datetime:
     try:
         return dt.datetime.fromtimestamp(seconds, dt.UTC)
-    except (OverflowError, ValueError, OSError) as error:
+    except (OverflowError, ValueError, OSError, TypeError) as error:
+        limit = f"epoch seconds, up to the year {dt.MAXYEAR}"
         raise InvalidRequest(
-            f"{seconds} is no moment", field="since", value=str(seconds)
+            f"{name}={seconds!r} is no moment; it takes {limit}",
+            field=name,
+            value=str(seconds),
+            limit=limit,
         ) from error
+
+
+def _reversed(start: dt.datetime, end: dt.datetime, name: str) -> InvalidRequest:
+    """Return the error for a span that ends before it begins.
+
+    Args:
+        start: Its beginning.
+        end: Its end.
+        name: The argument to name: ``since``, or ``until`` where only that was given.
+    """
+    first, last = (one.strftime(_MOMENT) for one in (start, end))
+    shown, relation, other, limit = {
+        "since": (first, "after until", last, f"at most {last}"),
+        "until": (last, "before since", first, f"at least {first}"),
+    }[name]
+    return InvalidRequest(
+        f"{name}={shown!r} is {relation}={other!r} (UTC)", field=name, value=shown, limit=limit
+    )
 
 
 def _check(name: str, value: str, allowed: Sequence[str] | frozenset[str]) -> str:

@@ -23,6 +23,7 @@ _LONG_SPEECH = 140
 _LONGEST_TRIP = 30
 _NAME = re.compile(r"[A-Za-z0-9_ ]{1,30}")
 _SELECTION = re.compile(r"@(selection|img)(\d+)")
+_SELECTABLE: Mapping[str, str] = {"selection": "mask", "img": "picture"}
 _KINDS = ("subject", "background")
 _CODECS = ("h264", "hevc")
 _FEWEST_VIEWS = 5
@@ -196,13 +197,25 @@ def the_prompt_refers_to_what_is_there(fitted: Fit) -> Iterator[str]:
         word, number = match[1], int(match[2])
         field, count = there[word]
         if number >= count:
-            names = ", ".join(f"@{word}{place}" for place in range(count)) or f"no @{word}"
-            raise _refuse(fitted, "prompt", match[0], f"{names}: {field} has {count}")
+            raise _not_there(match[0], word, field, count)
         named.add((word, number))
     for word, (field, count) in there.items():
         for place in range(count):
             if (word, place) not in named:
                 yield f"{field}: the prompt does not say @{word}{place}"
+
+
+def _not_there(said: str, word: str, field: str, count: int) -> InvalidRequest:
+    """Return the error for a name in the prompt that no mask or picture has."""
+    names = ", ".join(f"@{word}{place}" for place in range(count))
+    thing = _SELECTABLE[word]
+    there = f"is one {thing}" if count == 1 else f"are {count or 'no'} {thing}s"
+    return InvalidRequest(
+        f"the prompt says {said}, and there {there}{f': {names}' if names else ''}",
+        field="prompt",
+        value=said,
+        limit=f"{names or f'no @{word}'}: {field} has {count}",
+    )
 
 
 def masks_need_a_known_codec(fitted: Fit) -> Iterator[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_support import Account, Cli
 
+from motionkit.cli.delivery import default_target
+from motionkit.cli.words import brief
 from motionkit.journal import Journal
 from motionkit.model import State
 
@@ -257,6 +260,37 @@ def test_jobs_lists_what_was_bought(cli: Cli, account: Account, media: list[str]
     assert "40 credits = 0.40 USD" in table[1]
     assert "mimic hero.png dance.mp4" in table[1]
     assert table[3].split()[0] == listed[2]["key"][:8]
+
+
+@pytest.mark.parametrize(
+    ("description", "shown"),
+    [
+        (
+            {"operation": "modify", "video": "clip.mp4", "images[0]": "hero.png", "keyframe": 1,
+             "masks": ["400000005071749635"], "quality": "540p", "seed": 7, "prompt": "in snow"},
+            "modify clip.mp4 hero.png 540p in snow",
+        ),
+        (
+            {"operation": "image_to_video", "image": "hero.png", "audio": True, "prompt": "x"},
+            "image_to_video hero.png x",
+        ),
+        ({"operation": "effect", "images[0]": "a.png", "template": 7, "prompt": "x"},
+         "effect a.png x template=7"),
+        ({"operation": "lip_sync", "video": "a.mp4", "text": "hello", "voice": "7"},
+         "lip_sync a.mp4 hello"),
+        ({"operation": "of a provider that is gone", "image": "a.png", "strength": 3},
+         "of a provider that is gone a.png"),
+    ],
+)  # fmt: skip
+def test_a_request_is_told_in_a_line_by_media_quality_and_words(
+    description: dict[str, Any], shown: str
+) -> None:
+    assert brief(description) == shown
+
+
+def test_a_switch_is_no_part_of_a_files_name() -> None:
+    description = {"operation": "image_to_video", "image": "hero.png", "audio": True}
+    assert default_target(description).name == "hero.mp4"
 
 
 def test_jobs_show_tells_all_of_one(cli: Cli, account: Account, order: str) -> None:

@@ -58,11 +58,14 @@ def test_charges_are_those_since_an_age(cli: Cli, punctual: None, media: list[st
         (["pixverse", "voices", "--where", "kind=loud"], "all, custom, system"),
         (["pixverse", "voices", "--where", "kind"], "is not NAME=VALUE"),
         (["pixverse", "voices", "--since", "7d"], "it is asked by kind, endpoint"),
-        (["pixverse", "charges", "--since", "yesterday"], "is no age"),
+        (
+            ["pixverse", "charges", "--since", "yesterday"],
+            "since: 'yesterday' is no age such as 90m, 12h or 7d",
+        ),
         (["pixverse", "charges", "--where", "until=soon"], "is no age"),
         (["nobody", "voices"], "there is no account 'nobody'"),
         (["segmind", "voices"], "has no lists"),
-        (["segmind"], "has lists"),
+        (["segmind"], "error:    segmind has no lists\n"),
     ],
 )
 def test_what_cannot_be_looked_up_says_what_can(
@@ -78,3 +81,18 @@ def test_what_cannot_be_looked_up_says_what_can(
     assert told.code == 2
     assert sentence in told.err
     assert account.ledger["calls"] == {}
+
+
+def test_where_no_account_is_configured_it_says_so(cli: Cli) -> None:
+    told = cli("list")
+    assert told.code == 2
+    assert "no account is configured" in told.err
+
+
+def test_where_no_account_has_lists_it_names_those_that_were_looked_at(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGMIND_API_KEY", "SG_0123456789abcdef")
+    told = cli("list")
+    assert told.code == 2
+    assert "no configured account has lists: there are segmind\n" in told.err

@@ -77,7 +77,7 @@ def test_one_model_shows_its_limits(cli: Cli) -> None:
         (["--operation", "lip_sync"], {("pixverse", "lip_sync"), ("segmind", "lip_sync")}),
         (["--via", "segmind", "--operation", "mimic"], {("segmind", "mimic")}),
         (["--model", "c1", "--operation", "extend"], set()),
-        (["--operation", "juggle"], set()),
+        (["--via", "segmind", "--model", "v6"], set()),
     ],
 )
 def test_rows_are_chosen_by_operation_verb_target_and_model(
@@ -103,3 +103,37 @@ def test_the_table_of_a_terminal_of_80_columns_is_not_cut(
 
 def test_an_unknown_target_is_a_usage_error(cli: Cli) -> None:
     assert cli("offers", "--via", "nobody").code == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "among"),
+    [
+        ("model", "nosuch", {"v6", "mimic", "wan-animate"}),
+        ("operation", "juggle", {"mimic", "lipsync", "lip_sync"}),
+        ("via", "segmind/v6", {"segmind/scail"}),
+        ("via", "/nosuch", {"/v6", "/scail"}),
+    ],
+)
+@pytest.mark.parametrize("form", [["--json"], ["--json", "--timing"]])
+def test_an_unknown_name_is_a_usage_error_that_says_the_known_ones(
+    cli: Cli, field: str, value: str, among: set[str], form: list[str]
+) -> None:
+    told = cli("offers", f"--{field}", value, *form)
+    assert told.code == 2
+    assert (told.one["field"], told.one["value"]) == (field, value)
+    assert among <= set(told.one["limit"].split(", "))
+    assert f"{field}: '{value}' stands in no offer; there are " in told.err
+    assert cli("offers", f"--{field}", value).out == ""
+
+
+def test_what_nobody_offers_has_no_heading(cli: Cli) -> None:
+    told = cli("offers", "--model", "c1", "--operation", "extend", "--timing")
+    assert (told.code, told.out) == (0, "")
+    assert "nobody offers that" in told.err
+
+
+def test_the_timing_of_an_offer_that_says_none_is_not_guessed(cli: Cli) -> None:
+    table = cli("offers", "--via", "pixverse", "--timing").out.splitlines()
+    rows = {line.split()[1]: re.split(r"  +", line)[2:6] for line in table[1:]}
+    assert rows["mask_selection"] == ["?", "none", "?", "?"]
+    assert rows["mimic"][:2] == ["2 min 13 s", "none: the offer's word"]

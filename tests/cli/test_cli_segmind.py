@@ -91,6 +91,17 @@ def test_compare_tells_delivery_and_lacks_as_table_json_and_csv(
     assert told["segmind/scail"]["lacks"] == "keep_audio orientation"
 
 
+def test_at_80_columns_a_target_can_be_copied(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motionkit.cli.show.PIPE_WIDTH", 80)
+    for line in (["compare", "mimic", *media], ["offers", "--timing", "--operation", "mimic"]):
+        table = cli(*line).out
+        words = {word for row in table.splitlines() for word in row.split()}
+        assert {f"segmind/{name}" for name in CHARGES} <= words
+        assert max(len(row.rstrip()) for row in table.splitlines()) <= 80
+
+
 def test_offers_say_what_is_inferred_and_what_no_page_lists(cli: Cli) -> None:
     mimic = cli("offers", "--via", "segmind", "--operation", "mimic").out
     quality = {line.split()[0]: line.split()[1] for line in mimic.splitlines() if "a run" in line}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import requests
@@ -127,6 +132,29 @@ def test_what_is_not_the_vendors_is_refused_with_401_and_told(configured: Accoun
     assert last.out == ""
     assert last.err.count("webhook refused: ") == 2
     assert SECRET not in last.err
+
+
+def test_a_header_that_stands_twice_proves_nothing(configured: Account) -> None:
+    fields = {"id": "1", "status": "1", "url": "https://h/x.mp4"}
+    stamp, nonce = str(int(time.time())), "n" * 32
+    signed = f"{stamp}\n{nonce}\n{urlencode(fields)}".encode()
+    signature = base64.b64encode(hmac.digest(SECRET.encode(), signed, "sha256")).decode()
+    headers = [("Webhook-Timestamp", stamp), ("Webhook-Nonce", nonce)]
+    with receiver(configured) as (_, url):
+        twice = posted(url, fields, [*headers, *[("Webhook-Signature", signature)] * 2])
+        once = posted(url, fields, [*headers, ("Webhook-Signature", signature)])
+    assert (twice, once) == (401, 200)
+
+
+def posted(url: str, fields: dict[str, str], headers: list[tuple[str, str]]) -> int:
+    """Deliver with these headers, each of them as often as it stands there."""
+    body = json.dumps(fields).encode()
+    with closing(HTTPConnection(urlsplit(url).netloc, timeout=5)) as connection:
+        connection.putrequest("POST", "/")
+        for name, value in [*headers, ("Content-Length", str(len(body)))]:
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        return connection.getresponse().status
 
 
 @pytest.mark.parametrize(

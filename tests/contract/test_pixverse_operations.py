@@ -15,6 +15,7 @@ import pytest
 
 import motionkit as mk
 from motionkit.client import Client
+from motionkit.errors import InvalidRequest
 from motionkit.model import Result, State
 from motionkit.operations import (
     Extend,
@@ -193,6 +194,29 @@ def test_a_mask_selection_is_answered_at_once_and_kept_whole(
     assert result.raw["keyframe_id"] == 1
     assert job.cost == result.cost
     assert client.jobs.get(job.key).job == job
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [Modify(CLIP, "@selection0 is red", masks="123"), Swap(CLIP, PICTURE, mask="123", keyframe=1)],
+)
+def test_masks_that_the_vendor_does_not_find_are_told_with_what_they_belong_to(
+    client: Client, request_: Request
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        client.submit(request_, via=ACCOUNT)
+    assert caught.value.code == "500008"
+    assert caught.value.hint is not None
+    assert "masks and keyframe belong to one selection" in caught.value.hint
+
+
+def test_what_is_not_found_without_masks_is_not_told_of_masks(
+    client: Client, sandbox: Sandbox
+) -> None:
+    sandbox.fault("refuse:submit:code=500008:times=0")
+    with pytest.raises(InvalidRequest) as caught:
+        client.submit(Upscale(CLIP), via=ACCOUNT)
+    assert caught.value.hint is None
 
 
 def test_an_image_template_is_asked_for_where_pictures_are(

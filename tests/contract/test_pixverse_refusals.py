@@ -390,6 +390,35 @@ def test_a_clip_over_50_mb_is_taken_with_a_warning(client: Client) -> None:
     assert any("50,000,000" in warning for warning in said)
 
 
+@pytest.mark.parametrize(
+    ("request_", "sentence", "value"),
+    [
+        (
+            Modify(CLIP, "@selection9 is red", masks="1"),
+            "the prompt says @selection9, and there is one mask: @selection0",
+            "@selection9",
+        ),
+        (
+            Modify(CLIP, "@selection2 is red", masks=["1", "2"]),
+            "the prompt says @selection2, and there are 2 masks: @selection0, @selection1",
+            "@selection2",
+        ),
+        (
+            Modify(CLIP, "add @img0"),
+            "the prompt says @img0, and there are no pictures",
+            "@img0",
+        ),
+    ],
+)
+def test_a_name_in_the_prompt_that_nothing_has_is_told_with_what_there_is(
+    client: Client, sandbox: Sandbox, request_: Request, sentence: str, value: str
+) -> None:
+    error = refused(client, sandbox, request_, None)
+    assert error.message == sentence
+    assert (error.field, error.value) == ("prompt", value)
+    assert error.limit
+
+
 def test_every_operation_with_rules_is_refused_something_here() -> None:
     refusals = {request.operation for request, *_ in ROWS.values()}
     assert set(RULES) - refusals == set()

@@ -205,6 +205,13 @@ def test_every_target_that_was_tried_is_named_when_none_is_left(
     assert caught.value.decision
 
 
+def test_what_a_route_says_after_a_colon_begins_small(client: Client) -> None:
+    with pytest.raises(MotionKitError) as caught:
+        client.run(mk.Modify(video=sample_request().video, prompt="snow", quality="9p"), via="both")
+    told = caught.value.message
+    assert told.startswith("route 'both': no target of the route can take this request. pixverse")
+
+
 def test_an_error_that_the_route_does_not_fall_back_on_keeps_its_class(
     sandbox: Sandbox, client: Client
 ) -> None:

@@ -115,7 +115,9 @@ class Once:
 
 
 ANSWER = {
-    **dict.fromkeys(("img_id", "media_id", "video_id", "image_id", "credit_monthly"), 1),
+    **dict.fromkeys(
+        ("img_id", "media_id", "video_id", "image_id", "credit_monthly", "credit_package"), 1
+    ),
     "status": 5,
     "speaker_id": "9",
     "items": [],

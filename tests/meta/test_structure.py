@@ -43,7 +43,7 @@ LAYERS = [
     {"journal"},
     {"schedule"},
     {"submission", "timing", "pursuit", "webhooks"},
-    {"looking", "agenda"},
+    {"looking", "agenda", "borders"},
     {"engine"},
     {"routing"},
     {"registry", "places"},

@@ -20,7 +20,7 @@ JOB = Job("7", "fake", "shop", "f" * 16, "mimic", "m1", "k", "a", utcnow())
 
 def test_a_quote_shows_both_units_and_what_is_unknown() -> None:
     shown = QUOTE._repr_html_()
-    assert "40 credits = 0.40 usd" in shown
+    assert "40 credits = 0.40 USD" in shown
     assert "unknown" in shown
     assert "&lt;prices&gt;" in shown
     assert "a &amp; b" in shown

@@ -158,8 +158,8 @@ def test_a_target_means_one_row(operation: str, model: str | None, expected: Off
     ("operation", "model", "said"),
     [
         ("mimic", "m9", "shop/m9 does not offer mimic with m9; it has m1, m2"),
-        ("swap", None, "shop does not offer swap; it has s"),
-        ("upscale", None, "shop does not offer upscale; it has nothing"),
+        ("swap", None, "shop has no default model for swap; name one: shop/s"),
+        ("upscale", None, "shop does not offer upscale"),
     ],
 )
 def test_what_is_not_sold_is_unsupported_and_says_what_is(

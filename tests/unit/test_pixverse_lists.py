@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -220,15 +221,30 @@ def test_a_cursor_that_does_not_move_does_not_keep_us(cursor: str) -> None:
         ("charges", {"status": "lost"}),
         ("charges", {"what": "mimic,juggling"}),
         ("charges", {"since": 1e18}),
+        ("charges", {"until": 1e20}),
+        ("charges", {"since": "yesterday"}),
+        ("charges", {"since": math.nan}),
+        ("charges", {"since": DAY, "until": 0.0}),
+        ("charges", {"until": DAY}),
     ],
 )
 def test_what_a_list_is_not_asked_by_is_refused_before_anything_is_sent(
     name: str, options: dict[str, Any]
 ) -> None:
     vendor = Vendor(lambda _: {})
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(InvalidRequest) as caught:
         vendor.library.lists[name](**options)
+    assert caught.value.field == next(iter(options))
+    assert caught.value.value
+    assert caught.value.limit
     assert vendor.calls == []
+
+
+def test_a_span_that_ends_before_it_begins_is_told_with_both_ends() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        Vendor(lambda _: {}).library.charges(since=2 * DAY, until=DAY)
+    assert caught.value.value == "1970-01-03 00:00:00"
+    assert caught.value.limit == "at most 1970-01-02 00:00:00"
 
 
 # At the sandbox, which reads the contract for itself.
@@ -296,3 +312,30 @@ def test_a_list_that_is_not_there_or_not_asked_so_names_what_is(client: Client) 
         client.look_up("pixverse", "voices", colour="red")
     with pytest.raises(ConfigError, match="has no lists"):
         client.look_up("segmind", "voices")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "limit"),
+    [
+        ("charges", {"since": "x"}, "a moment in epoch seconds"),
+        ("charges", {"until": math.inf}, "a moment in epoch seconds"),
+        ("voices", {"kind": ["custom"]}, "text"),
+        ("charges", {"what": 5}, "text"),
+    ],
+)
+def test_a_list_that_is_asked_by_a_value_of_the_wrong_kind_says_which_it_takes(
+    client: Client, name: str, options: dict[str, Any], limit: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        client.look_up("pixverse", name, **options)
+    ((field, value),) = options.items()
+    assert (caught.value.field, caught.value.value) == (field, str(value))
+    assert caught.value.limit == limit
+
+
+def test_an_upload_whose_id_is_none_of_this_vendor_makes_no_voice(client: Client) -> None:
+    account: Any = client.account("pixverse")
+    with pytest.raises(InvalidRequest) as caught:
+        account.create_voice("narrator", mk.Uploaded("abc"))
+    assert (caught.value.field, caught.value.value) == ("audio", "abc")
+    assert caught.value.limit == "a whole number"
