@@ -187,6 +187,7 @@ class AsyncClient:
         watch: Watcher | None = None,
     ) -> Result:
         """Choose, submit and wait; behind a route, fall back where nothing was bought."""
+        self._client.limit(timeout)  # refused, if it has to be, before anything is bought
         order = await self._buy(self._client.order, request, via=via, key=key, max_usd=max_usd)
         job = order.job
         while True:

@@ -23,7 +23,7 @@ from motionkit.client import Client
 from motionkit.download import check_target
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
 from motionkit.model import Output, Result
-from motionkit.orders import Explanation
+from motionkit.orders import Explanation, Wish
 from motionkit.request import Request
 
 OPERATION = "mask_selection"
@@ -89,6 +89,7 @@ def plan(client: Client, request: Any, options: Selecting) -> Plan:
         Unsupported: Nobody selects masks there.
         InvalidRequest: One of them does not fit.
     """
+    Wish(key=options.key)  # a blank one is refused before the selection is paid, too
     if request.masks:
         raise InvalidRequest("give either --select or --mask", field="select")
     stand_ins = tuple(f"<mask {number}>" for number in options.select or ())

@@ -145,6 +145,7 @@ def test_a_dry_run_shows_both_and_sends_nothing(
     [
         (["--max-usd", "0.41"], 4, "together cost up to 0.42 USD"),
         (["--mask", "123"], 2, "either --select or --mask"),
+        (["--key", ""], 2, "key '' is blank"),
         (["--quality", "1080p"], 2, "quality"),
         (["--out", "clip.mp4"], 2, "exists"),
         (["--via", "segmind"], 2, "segmind does not offer modify"),

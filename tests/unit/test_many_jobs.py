@@ -306,6 +306,18 @@ def test_the_coroutines_are_all_of_the_clients_verbs() -> None:
     assert public - internal <= set(dir(AsyncClient))
 
 
+def test_a_coroutine_buys_nothing_that_it_could_not_wait_for(
+    stage: MemoryStage, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with AsyncClient(**options_for(stage, tmp_path)) as client:
+            await client.run(sample_request(), via=ACCOUNT, timeout=-1)
+
+    with pytest.raises(InvalidRequest, match="timeout=-1"):
+        asyncio.run(main())
+    assert stage.bought() == 0
+
+
 def test_an_invalid_request_comes_out_of_a_coroutine(stage: MemoryStage, tmp_path: Path) -> None:
     async def main() -> None:
         async with AsyncClient(**options_for(stage, tmp_path)) as client:
