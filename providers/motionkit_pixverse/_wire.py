@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from typing import Any
 
@@ -107,11 +108,16 @@ def _refusal(
     )
 
 
+def _is_unread(answer: Answer, error: ProtocolError) -> bool:
+    """Tell whether there is an object that cannot be read: it may say that the job was taken."""
+    return error.raw is None and answer.body.removeprefix(BOM_UTF8).lstrip().startswith(b"{")
+
+
 def _without_envelope(
     answer: Answer, phase: Phase, context: Mapping[str, Any], error: ProtocolError
 ) -> MotionKitError:
     row = STATUSES.get(answer.status)
-    if row is not None:
+    if row is not None and not (phase is Phase.SUBMIT and _is_unread(answer, error)):
         return vendor_error(
             row,
             phase,

@@ -204,6 +204,24 @@ def test_an_unknown_code_is_never_a_refusal(
 
 
 @pytest.mark.parametrize("http_status", STATUSES)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"ErrCode": 0, "Resp": {"video_id": 1e301}}',
+        b'\xef\xbb\xbf {"ErrCode": 0',
+        b'{"Err\\u0043',
+    ],
+    ids=["a number without end", "cut short", "cut in a name"],
+)
+def test_an_object_that_cannot_be_read_refuses_no_paid_call(
+    monkeypatch: pytest.MonkeyPatch, http_status: int, body: bytes
+) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        adapter(monkeypatch, answer(body, http_status)).submit(SUBMISSION, "an-attempt")
+    assert caught.value.billed is UNKNOWN
+
+
+@pytest.mark.parametrize("http_status", STATUSES)
 def test_http_statuses_without_an_envelope(
     monkeypatch: pytest.MonkeyPatch, http_status: int
 ) -> None:
