@@ -325,7 +325,7 @@ class Client:
         """
         delivery = webhooks.receive(self.account(account), self._journal, headers, body)
         if delivery.job is not None and delivery.status is not None:
-            self._looks.seen(delivery.job, delivery.status)
+            self._looks.seen(delivery.job, delivery.status, unseen=0.0)
         return delivery
 
     # Accounts.

@@ -46,6 +46,8 @@ class Looks:
     _warned: set[str] = attrs.field(factory=set)
     _old: set[tuple[str, str]] = attrs.field(factory=set)
     _told: dict[str, bool] = attrs.field(factory=dict)
+    _running: dict[tuple[str, str], float] = attrs.field(factory=dict)
+    """The age at which a caller last saw a job running."""
 
     def provider_of(self, job: Job) -> Provider:
         """Return the adapter of the account that paid for a job.
@@ -77,22 +79,35 @@ class Looks:
         Args:
             job: The job.
             ask: Ask its account's adapter.
-            unseen: Seconds since it was last seen running; None when nobody knows, and then it
-                may have ended at any moment of its life.
+            unseen: Seconds since it was last seen running; None for a caller that looks by itself.
         """
         provider = self.provider_of(job)
         with about(job):
             status = ask(provider)
-        return self.seen(job, status, unseen=unseen)
+        since = self._unseen(job, status) if unseen is None else unseen
+        return self.seen(job, status, unseen=since)
 
-    def seen(self, job: Job, status: Status, *, unseen: float | None = None) -> Status:
-        """Write down what was observed of a job, or what its vendor said of its own accord."""
+    def seen(self, job: Job, status: Status, *, unseen: float) -> Status:
+        """Write down what was observed of a job, or what its vendor said of its own accord.
+
+        Args:
+            job: The job.
+            status: What it is.
+            unseen: Seconds for which nobody had looked; 0 when the vendor told at once.
+        """
         cost = self.priced(status.result).cost if status.result else None
-        since = self.age(job) if unseen is None else unseen
-        ended = self.journal.observed(job, status, cost, unseen=since)
-        if ended and status.result is not None and unseen is not None:
+        ended = self.journal.observed(job, status, cost, unseen=unseen)
+        if ended and status.result is not None:
             self.timing.learn(job, self.age(job) - unseen / 2)
         return status
+
+    def _unseen(self, job: Job, status: Status) -> float:
+        """Return the seconds since a caller last saw a job running; all its life at first."""
+        name, age = (job.fingerprint, job.id), self.age(job)
+        since = age - self._running.pop(name, 0.0)
+        if not status.state.terminal:
+            self._running[name] = age
+        return max(0.0, since)
 
     def noticed(self, job: Job) -> Status | None:
         """Return how a job ended, where its vendor has said so of its own accord."""

@@ -32,7 +32,7 @@ class Request:
 
     Attributes:
         extra: Vendor options by provider, passed through unread:
-            ``{"pixverse": {"webhook_id": "..."}}``. They never travel to another vendor.
+            ``{"PROVIDER": {"FIELD": value}}``. They never travel to another vendor.
     """
 
     operation: ClassVar[str]

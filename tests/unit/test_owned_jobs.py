@@ -66,12 +66,9 @@ def test_asking_for_a_result_writes_how_the_job_ended(client: Client, stage: Mem
     assert entry(client).finished is not None
 
 
-def test_a_job_that_nobody_watched_ended_somewhere_in_its_life(
-    client: Client, stage: MemoryStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(client._looks.__class__, "age", staticmethod(lambda _: 7200.0))
-    job = client.submit(sample_request(), via=ACCOUNT, key="hero")
-    stage.pass_time(JOB_SECONDS + 1)
+@pytest.fixture
+def unseen(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """For how long nobody had looked, as the journal was told."""
     told: list[float] = []
     real = client._journal.observed
 
@@ -80,8 +77,29 @@ def test_a_job_that_nobody_watched_ended_somewhere_in_its_life(
         return real(*args, unseen=unseen)
 
     monkeypatch.setattr(client._journal, "observed", observed)
+    return told
+
+
+def test_a_job_that_a_caller_polls_ended_since_it_was_last_seen_running(
+    client: Client, stage: MemoryStage, unseen: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ages = iter([100.0, 112.0, 7200.0])
+    job = client.submit(sample_request(), via=ACCOUNT, key="hero")
+    monkeypatch.setattr(client._looks.__class__, "age", staticmethod(lambda _: next(ages)))
     client.poll(job)
-    assert told == [7200.0]
+    stage.pass_time(JOB_SECONDS + 1)
+    client.poll(job)
+    assert unseen == [100.0, 12.0]
+
+
+def test_a_job_that_nobody_watched_ended_somewhere_in_its_life(
+    client: Client, stage: MemoryStage, unseen: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client._looks.__class__, "age", staticmethod(lambda _: 7200.0))
+    job = client.submit(sample_request(), via=ACCOUNT, key="hero")
+    stage.pass_time(JOB_SECONDS + 1)
+    client.poll(job)
+    assert unseen == [7200.0]
 
 
 @pytest.mark.parametrize("key", ["", " ", "\t\n"])

@@ -89,6 +89,15 @@ def test_an_address_that_no_longer_holds_is_asked_for_anew(
     assert polls(vendor) == 1
 
 
+def test_a_job_ended_when_its_webhook_came(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = buy(client)
+    monkeypatch.setattr(client._looks.__class__, "age", staticmethod(lambda _: 600.0))
+    learnt: list[float] = []
+    monkeypatch.setattr(client.timing, "learn", lambda _, seconds: learnt.append(seconds))
+    client.parse_webhook("pixverse", *signed(news(job)))
+    assert learnt == [600.0]
+
+
 def test_a_webhook_and_a_poll_give_the_same_status(vendor: Sandbox, client: Client) -> None:
     job = buy(client)
     vendor.advance(3600)
