@@ -244,7 +244,8 @@ class Lists(Protocol):
 
     lists: Mapping[str, Callable[..., Sequence[Any]]]
     """Name to the method that fetches it: free, repeatable, records with what the vendor says as
-    ``raw``. Its keyword arguments are text; ``since`` is a moment in epoch seconds."""
+    ``raw``. Its keyword arguments are text; ``since`` and ``until`` are moments in epoch
+    seconds."""
 
 
 @runtime_checkable
