@@ -1,8 +1,9 @@
 """The configuration: ``motionkit.toml``, or the environment where no account is written.
 
 A file that the user named, or else the nearest one upwards, goes over the user's own one:
-accounts, routes and defaults merge by name, and within one by key. `motionkit.trust` says what a
-file that was merely found may hold. Every error names file, dotted path and what to write there.
+accounts, routes and defaults merge by name, and within one by key; budgets also by period.
+`motionkit.trust` says what a file that was merely found may hold. Every error names file, dotted
+path and what to write there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import logging
 import os
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ from motionkit.places import (
     state_folder,
 )
 from motionkit.provider import AccountSettings
-from motionkit.routes import DEFAULT_ROUTE, Route, read_routes
+from motionkit.routes import DEFAULT_ROUTE, Period, Route, read_routes
 
 __all__ = [
     "DEFAULT_ROUTE",
@@ -65,11 +67,14 @@ class Defaults:
         timeout: Seconds that a wait takes at most.
         wait_for_slot: Seconds that a direct target waits while the account is busy.
         lateness: Wished mean seconds between a job's end and our noticing.
+        budget_usd: US dollars that everything together may spend in a day, week, month, or in
+            total, whatever the target or the route.
     """
 
     timeout: float = 1800.0
     wait_for_slot: float = 600.0
     lateness: float = 2.0
+    budget_usd: Mapping[Period, Decimal] = attrs.field(factory=dict, hash=False)
 
 
 @attrs.frozen
@@ -195,7 +200,7 @@ def load(path: Path | None = None) -> Config:
         accounts = _from_keys()
     defaults: dict[str, Any] = {}
     for file in reversed(read):
-        defaults |= exact.table(file.data, "defaults", Spot([file]))
+        defaults = _over(exact.table(file.data, "defaults", Spot([file])), defaults)
     return Config(
         accounts=accounts,
         defaults=exact.record(Defaults, defaults, top / "defaults"),
@@ -241,7 +246,16 @@ def _merged(read: Iterable[File], section: str) -> dict[str, dict[str, Any]]:
         said = exact.table(file.data, section, spot)
         for name in said:
             table = exact.table(said, name, spot / section)
-            made[name] = {**table, **made.get(name, {})}
+            made[name] = _over(made.get(name, {}), table)
+    return made
+
+
+def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one table over another, budgets merged by period."""
+    made = {**lower, **upper}
+    budgets = [one["budget_usd"] for one in (lower, upper) if "budget_usd" in one]
+    if len(budgets) == 2 and all(isinstance(one, Mapping) for one in budgets):
+        made["budget_usd"] = {**budgets[0], **budgets[1]}
     return made
 
 

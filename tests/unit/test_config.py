@@ -266,7 +266,7 @@ def test_what_only_looks_like_a_variable_stays(home: Path) -> None:
          f" {KEYS}; did you mean 'api_key'?")),
         (ACCOUNT + "zzz = 1", f": accounts.fake.zzz is not a key that we know; {KEYS}"),
         ("[defaults]\ntimeuot = 1", (": defaults.timeuot is not a key that we know; known are"
-         " timeout, wait_for_slot, lateness; did you mean 'timeout'?")),
+         " timeout, wait_for_slot, lateness, budget_usd; did you mean 'timeout'?")),
         (TO_FAKE + 'chose = "first"', (": routes.quick.chose is not a key that we know;"
          f" {ROUTE_KEYS}; did you mean 'choose'?")),
         (TO_FAKE + 'name = "x"',
@@ -322,6 +322,11 @@ def test_an_unknown_key_is_refused_with_the_nearest(text: str, said: str, home: 
         (TO_FAKE + "max_usd = 2.0", f"routes.quick.max_usd is 2.0; {AMOUNT}"),
         (TO_FAKE + 'budget_usd = "20"', ("routes.quick.budget_usd is text; give a table of which"
          ' each value is an amount as text in quotes, such as "2.50"')),
+        ("[defaults]\nbudget_usd = 20", ("defaults.budget_usd is 20; give a table of which"
+         ' each value is an amount as text in quotes, such as "2.50"')),
+        ("[defaults]\nbudget_usd = { day = 20 }", f"defaults.budget_usd.day is 20; {AMOUNT}"),
+        ('[defaults]\nbudget_usd = { day = "-1" }',
+         f"defaults.budget_usd.day is not an amount; {AMOUNT}"),
         (TO_FAKE + "budget_usd = { day = 20 }", f"routes.quick.budget_usd.day is 20; {AMOUNT}"),
         (TO_FAKE + 'fall_back_on = ["rate-limited"]',
          ("routes.quick.fall_back_on[0] is 'rate-limited'; give one of 'unavailable', 'busy',"
@@ -545,6 +550,27 @@ def test_another_file_goes_over_the_users_own_by_name_and_by_key(
 
 def own_path(home: Path) -> Path:
     return home / ".config" / "motionkit" / "motionkit.toml"
+
+
+def test_a_budget_over_everything_is_read(home: Path) -> None:
+    found = load('[defaults]\nbudget_usd = { day = "50.00", total = "900" }', home)
+    assert found.defaults.budget_usd == {"day": Decimal("50.00"), "total": Decimal(900)}
+    assert load("", home).defaults.budget_usd == {}
+
+
+def test_budgets_of_two_files_merge_by_period(home: Path) -> None:
+    own(
+        home,
+        f'{ACCOUNT}[defaults]\nbudget_usd = {{ day = "50", month = "400" }}\n'
+        '[routes.night]\ntargets = ["fake"]\nbudget_usd = { day = "5" }\n',
+    )
+    found = load(
+        '[defaults]\nbudget_usd = { day = "40", week = "90" }\n'
+        '[routes.night]\nbudget_usd = { total = "70" }\n',
+        home,
+    )
+    assert found.defaults.budget_usd == {"day": 40, "month": 400, "week": 90}
+    assert found.routes["night"].budget_usd == {"day": 5, "total": 70}
 
 
 def test_an_error_names_the_file_that_says_it(home: Path) -> None:
