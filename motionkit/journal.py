@@ -25,9 +25,8 @@ from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
 from motionkit.model import Job, KeyState, State, Status, Submission
 from motionkit.money import Cost, CostBasis, Quote
 from motionkit.redaction import redact_data, telling
-from motionkit.store import Store
+from motionkit.store import AHEAD, Store
 
-AHEAD = "write ahead to"
 ACCEPTED = "accepted"
 
 
@@ -46,7 +45,6 @@ class Journal:
         self.path = path
         self._store = Store(path)
         self.caches = Caches(self._store)
-        self._endings = 0  # that this process has written
 
     def close(self) -> None:
         """Close the file."""
@@ -80,7 +78,8 @@ class Journal:
             self._reserve(db, purchase)
             db.execute(
                 "INSERT INTO purchases (key, request, via, description, state, quote, out,"
-                " created, updated, route, reserved) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                " created, updated, route, reserved, reserved_at)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     purchase.key,
                     purchase.request,
@@ -93,6 +92,7 @@ class Journal:
                     now,
                     purchase.route,
                     _reservation(purchase),
+                    now,
                 ),
             )
             return self._add_attempt(db, purchase.key, attempt_id, submission, fingerprint, now)
@@ -129,7 +129,7 @@ class Journal:
     ) -> Decimal:
         rows = db.execute(
             "SELECT cost, reserved FROM purchases"
-            " WHERE route=? AND created>=? AND state<>? AND key<>?",
+            " WHERE route=? AND reserved_at>=? AND state<>? AND key<>?",
             (route, since, KeyState.REFUSED.value, apart_from),
         )
         return sum((_held(row) for row in rows), Decimal(0))
@@ -158,13 +158,15 @@ class Journal:
         with self._store.writing(AHEAD) as db:
             self._reserve(db, purchase)
             changed = db.execute(
-                "UPDATE purchases SET state=?, error=NULL, updated=?, quote=?, reserved=?"
-                " WHERE key=? AND state=? AND ambiguous=0",
+                "UPDATE purchases SET state=?, error=NULL, updated=?, quote=?, reserved=?,"
+                " reserved_at=?, route=? WHERE key=? AND state=? AND ambiguous=0",
                 (
                     KeyState.INTENDED.value,
                     now,
                     _packed(purchase.quote),
                     _reservation(purchase),
+                    now,
+                    purchase.route,
                     key,
                     KeyState.REFUSED.value,
                 ),
@@ -306,7 +308,7 @@ class Journal:
         if not ended and cost is None and self._known(job, status):
             return False
         with self._store.writing() as db:
-            self._endings += ended
+            self._store.file.endings += ended
             changed = db.execute(
                 "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
                 " finished=COALESCE(finished,MAX(?,created))"
@@ -467,7 +469,7 @@ class Journal:
     def learnt(self) -> tuple[int, int]:
         """What differs when jobs may have ended, here or in another process, since it was read."""
         with self._store.reading() as db:  # the version counts what others commit
-            return db.execute("PRAGMA data_version").fetchone()[0], self._endings
+            return db.execute("PRAGMA data_version").fetchone()[0], self._store.file.endings
 
     def succeeded(self, limit: int) -> list[tuple[str, float]]:
         """Return key and last change of the newest purchases that gave a result."""

@@ -184,13 +184,13 @@ def test_a_fork_waits_for_the_transaction_of_another_thread(
 ) -> None:
     store = Store(tmp_path / "journal.db")
     writing, forking = threading.Event(), threading.Event()
-    before_fork = store.before_fork
+    before_fork = store.file.before_fork
 
     def told() -> None:
         forking.set()
         before_fork()
 
-    monkeypatch.setattr(store, "before_fork", told)
+    monkeypatch.setattr(store.file, "before_fork", told)
 
     def transact() -> None:
         with store.writing() as db:

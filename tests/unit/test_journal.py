@@ -467,7 +467,7 @@ def test_a_folder_that_cannot_be_written_is_said_to_be_one(
     def read_only(*_: object) -> int:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(os, "open", read_only)
+    monkeypatch.setattr(os, "mknod", read_only)
     with pytest.raises(JournalError, match="Read-only file system") as caught:
         Journal(path)
     assert caught.value.billed is Billed.NO
@@ -498,11 +498,13 @@ def test_a_lock_held_by_another_ends_as_an_error_and_heals(
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalError, match="database is locked"):
             intended(journal)
+        assert journal.entries() == []  # reading is not hindered
+        journal.close()
         with pytest.raises(JournalError, match="cannot open the journal"):
             Journal(path)
-        assert journal.entries() == []  # reading is not hindered
         other.execute("ROLLBACK")
         other.close()
+    with Journal(path) as journal:
         intended(journal)
 
 
@@ -529,8 +531,9 @@ def test_a_commit_that_fails_leaves_the_journal_usable(path: Path) -> None:
 
     with Journal(path) as journal:
         journal._store.db.close()
-        journal._store._db = sqlite3.connect(path, isolation_level=None, factory=Failing)
-        journal._store._db.row_factory = sqlite3.Row
+        failing = sqlite3.connect(path, isolation_level=None, factory=Failing)
+        failing.row_factory = sqlite3.Row
+        journal._store.file.connection = failing
         Failing.fail = True
         with pytest.raises(JournalError, match="disk I/O error"):
             intended(journal)
@@ -695,6 +698,29 @@ def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None
     Journal(path).close()
 
 
+def test_what_an_older_journal_reserved_counts_since_it_was_written(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    with sqlite3.connect(path) as old:
+        for step in store._MIGRATIONS[:4]:
+            for statement in step.split(";\n"):
+                old.execute(statement)
+        old.execute("PRAGMA user_version=4")
+        old.execute(
+            "INSERT INTO purchases (key, request, via, description, state, created, updated,"
+            " route, reserved) VALUES ('k1', 'r1', 'shop', '{}', 'queued', 100, 100, 'day', '0.4')"
+        )
+    old.close()
+    with Journal(path) as journal:
+        assert journal.held("day", 100) == Decimal("0.4")
+        assert journal.held("day", 101) == 0
+        plan = journal._store.db.execute(
+            "EXPLAIN QUERY PLAN SELECT cost, reserved FROM purchases"
+            " WHERE route=? AND reserved_at>=? AND state<>? AND key<>?",
+            ("day", 0, "x", "y"),
+        ).fetchall()
+    assert "purchases_reserved" in plan[0]["detail"]
+
+
 # Where the file lies.
 
 
@@ -724,8 +750,7 @@ def test_a_network_file_system_is_warned_about(
 
 
 def test_a_file_that_was_open_to_others_is_closed_to_them(path: Path) -> None:
-    path.parent.mkdir(parents=True)
-    path.touch(0o644)
+    Journal(path).close()
     path.chmod(0o644)
     Journal(path).close()
     assert path.stat().st_mode & 0o777 == 0o600
@@ -764,6 +789,39 @@ def test_an_unknown_price_is_refused_under_a_budget(journal: Journal) -> None:
     with pytest.raises(BudgetExceeded, match="the price is unknown"):
         journal.intend(wanted, "a1", submission(), "f" * 16)
     assert journal.entries() == []
+
+
+def test_a_key_counts_in_the_period_in_which_its_price_was_reserved_last(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day's budget of 0.50 holds one job of 0.40, whenever its key was first refused."""
+    now, midnight = [1000.0], 2000.0
+    monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda: now[0]))
+
+    def wanted(key: str, since: float) -> Purchase:
+        limits = ((Decimal("0.50"), since),)
+        return purchase(key, quote=priced("0.40"), route="day", budgets=limits)
+
+    for key in ("k1", "k2", "k3"):
+        made = journal.intend(wanted(key, 0.0), f"a-{key}", submission(), "f" * 16)
+        journal.refused(made, Busy("full", billed=Billed.NO))
+    now[0] = midnight + 1
+    made = journal.intend_again(wanted("k1", midnight), "b-k1", submission(), "f" * 16)
+    assert journal.held("day", midnight) == Decimal("0.40")
+    for key in ("k2", "k3"):
+        with pytest.raises(BudgetExceeded, match=r"holds 0\.40 of 0\.50 USD"):
+            journal.intend_again(wanted(key, midnight), f"b-{key}", submission(), "f" * 16)
+    assert journal.accepted(made, job("42", key="k1", cost=COST))
+    assert journal.held("day", midnight) == Decimal("1.00")
+    assert journal.entry("k1").created == 1000.0
+
+
+def test_a_key_counts_against_the_route_that_submitted_it_last(journal: Journal) -> None:
+    made = intended(journal, quote=priced("0.40"), route="first")
+    journal.refused(made, Busy("full", billed=Billed.NO))
+    again = purchase(quote=priced("0.40"), route="second")
+    journal.intend_again(again, "a2", submission(), "f" * 16)
+    assert (journal.held("first", 0.0), journal.held("second", 0.0)) == (0, Decimal("0.40"))
 
 
 SPENDER = """
