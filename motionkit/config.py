@@ -27,9 +27,12 @@ from motionkit.places import (
     FILE_VARIABLE,
     File,
     Spot,
+    expanded,
     files,
     find_file,
+    is_address,
     state_folder,
+    without_password,
 )
 from motionkit.provider import AccountSettings
 from motionkit.routes import DEFAULT_ROUTE, Period, Route, read_routes
@@ -268,12 +271,30 @@ def _journal(top: Spot) -> Path | None:
         return _default_journal()
     if not (said and isinstance(said, str)):
         raise ConfigError(f"{spot} is {said!r}; give a path or false")
-    return spot.file.resolve(expand(said, spot))
+    named = expand(said, spot)
+    _need_path(named, str(spot))
+    return spot.file.resolve(named)
 
 
 def _default_journal() -> Path:
     named = os.environ.get(JOURNAL_VARIABLE)
-    return Path(named).expanduser() if named else state_folder() / "journal.db"
+    if not named:
+        return state_folder() / "journal.db"
+    _need_path(named, JOURNAL_VARIABLE)
+    return expanded(named, JOURNAL_VARIABLE)
+
+
+def _need_path(named: str, where: str) -> None:
+    """Refuse an address as the journal: as a path it would be a folder called ``scheme:``.
+
+    Raises:
+        ConfigError: It is one; the password in it is left out.
+    """
+    if is_address(named):
+        raise ConfigError(
+            f"{where} is {without_password(named)!r}; the journal is a file on this machine: give "
+            "a path"
+        )
 
 
 def _account(name: str, data: Mapping[str, Any], spot: Spot) -> Account:

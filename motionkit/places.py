@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,9 +18,12 @@ from typing import Any, Self
 import attrs
 
 from motionkit.errors import ConfigError
+from motionkit.redaction import MASK
 
 FILE_NAME = "motionkit.toml"
 FILE_VARIABLE = "MOTIONKIT_CONFIG"
+ADDRESS = r"^\s*[A-Za-z][A-Za-z0-9+.-]*://"
+"""The beginning of an address, which is no path: ``scheme://``."""
 
 
 class Origin(enum.Enum):
@@ -102,16 +106,56 @@ class Spot:
         return len(self.path)
 
 
+def is_address(text: str) -> bool:
+    """Tell whether a text is an address (``scheme://...``) and not a path."""
+    return re.match(ADDRESS, text) is not None
+
+
+def without_password(text: str) -> str:
+    """Return a text for people; an address without user, password and query."""
+    if not is_address(text):
+        return text
+    scheme, _, rest = text.partition("://")
+    if "?" in rest:  # in a password, or before one
+        return f"{scheme}://{MASK}"
+    _, user, host = rest.rpartition("@")  # the last one: a password may hold any character
+    return f"{scheme}://{MASK + user if user else ''}{host}"
+
+
+def expanded(text: str, name: str) -> Path:
+    """Return a path from the environment, ``~`` expanded.
+
+    Args:
+        text: The path.
+        name: The variable, for errors to name.
+
+    Raises:
+        ConfigError: There is no such home folder.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{name} is {text!r}: {error}") from None
+
+
 def state_folder() -> Path:
-    """Return the user's state folder for motionkit."""
+    """Return the user's state folder for motionkit.
+
+    Raises:
+        ConfigError: The user has no home folder.
+    """
     base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(base).expanduser() / "motionkit"
+    return expanded(base, "XDG_STATE_HOME") / "motionkit"
 
 
 def own_file() -> Path:
-    """Return where the user's own configuration file is, or would be."""
+    """Return where the user's own configuration file is, or would be.
+
+    Raises:
+        ConfigError: The user has no home folder.
+    """
     base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "motionkit" / FILE_NAME
+    return expanded(base, "XDG_CONFIG_HOME") / "motionkit" / FILE_NAME
 
 
 def find_file(start: Path | None = None) -> Path | None:
@@ -175,7 +219,7 @@ def read(path: Path, origin: Origin) -> File:
 def _located(start: Path | None) -> tuple[Path, Origin] | None:
     variable = os.environ.get(FILE_VARIABLE)
     if variable:
-        path = Path(variable).expanduser()
+        path = expanded(variable, FILE_VARIABLE)
         if not path.is_file():
             raise ConfigError(f"{FILE_VARIABLE} names {variable!r}, which is not a file")
         return path, Origin.NAMED

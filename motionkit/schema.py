@@ -18,6 +18,7 @@ from motionkit import registry
 from motionkit.config import DEFAULT_ROUTE, FILE_NAME, Defaults
 from motionkit.credentials import documented
 from motionkit.exact import bare, is_list, is_table, is_union
+from motionkit.places import ADDRESS
 from motionkit.routes import Route
 
 Schema = dict[str, Any]
@@ -69,7 +70,10 @@ def schema() -> Schema:
         "properties": {
             "journal": {
                 "description": _JOURNAL,
-                "anyOf": [{"type": "string", "minLength": 1}, {"const": False}],
+                "anyOf": [
+                    {"type": "string", "minLength": 1, "not": {"pattern": ADDRESS}},
+                    {"const": False},
+                ],
             },
             "accounts": accounts,
             "defaults": _record(Defaults),

@@ -25,7 +25,7 @@ from motionkit.credentials import documented, variables
 from motionkit.errors import ConfigError
 from motionkit.exact import bare
 from motionkit.http import checked_origin, is_loopback
-from motionkit.places import File, Origin, Spot, own_file, state_folder
+from motionkit.places import File, Origin, Spot, own_file, state_folder, without_password
 from motionkit.provider import AccountSettings
 from motionkit.redaction import MASK, redact_urls
 
@@ -145,7 +145,7 @@ def _journal(file: File) -> Iterator[Finding]:
         place = file.resolve(said).resolve()
         if variables(said) or not place.is_relative_to(state_folder().resolve()):
             does = "puts the ledger outside your state folder, so that open purchases hide"
-            yield Finding("journal", does, said)
+            yield Finding("journal", does, without_password(said))
 
 
 def _account(

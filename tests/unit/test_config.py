@@ -475,6 +475,43 @@ def test_the_journal_is_where_it_is_said_to_be(
     assert load(text, home).journal == expected
 
 
+ADDRESSES = [
+    ("postgresql://user:s3cret@db.example/motionkit", "postgresql://***@db.example/motionkit"),
+    ("postgresql://user:s3cret/@s3cret@db.example/x", "postgresql://***@db.example/x"),
+    ("postgresql://user:s3?cret@db.example/x", "postgresql://***"),
+    ("postgres://db.example/x?user=a@b&password=s3cret", "postgres://***"),
+    ("sqlite:///journal.db", "sqlite:///journal.db"),
+    ("  S3+x.y-z://bucket/journal", "  S3+x.y-z://bucket/journal"),
+]
+
+
+@pytest.mark.parametrize(("address", "shown"), ADDRESSES)
+def test_an_address_is_no_journal_and_its_password_is_not_shown(
+    address: str, shown: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADDRESS", address)
+    told = f"is {shown!r}; the journal is a file on this machine: give a path"
+    for text in (f'journal = "{address}"', 'journal = "${ADDRESS}"'):
+        assert complaint(text, home) == f": journal {told}"
+    (home / "motionkit.toml").unlink()
+    monkeypatch.setenv("MOTIONKIT_JOURNAL", address)
+    with pytest.raises(ConfigError) as caught:
+        config.load()
+    assert caught.value.message == f"MOTIONKIT_JOURNAL {told}"
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["MOTIONKIT_JOURNAL", "MOTIONKIT_CONFIG", "XDG_STATE_HOME", "XDG_CONFIG_HOME"]
+)
+def test_a_home_folder_of_nobody_is_named_with_its_variable(
+    name: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "~nobody-of-that-name/x")
+    with pytest.raises(ConfigError, match=f"{name} is '~nobody-of-that-name/x'"):
+        config.load()
+
+
 def test_a_relative_journal_is_the_siblings_of_its_file(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,11 @@ def test_every_refused_setting_is_named_at_once(project: Path) -> None:
     assert "accounts.fake.api_key reads" in said
 
 
+def test_an_address_as_the_journal_is_refused_without_its_password(project: Path) -> None:
+    said = refused(project, f'journal = "postgresql://u:s3cret@db.example/x"\n{KEYED}')
+    assert "s3cret" not in f"{said} {said.hint}"
+
+
 def test_a_journal_that_leaves_the_state_folder_by_a_link_is_refused(
     project: Path, home: Path
 ) -> None:
