@@ -192,18 +192,18 @@ def load(path: Path | None = None) -> Config:
         trust.require(file, below)
     top = Spot(read)
     for file in read:
-        exact.known_keys(file.data, TOP_LEVEL, Spot([file]))
+        exact.known_keys(file.data(), TOP_LEVEL, Spot([file]))
     said = _merged(read, "accounts")
     accounts = {
         name: _account(name, table, top / "accounts" / name) for name, table in said.items()
     }
     _warn_of_readers(accounts.values())
-    keyed = "accounts" not in {key for file in read for key in file.data}
+    keyed = "accounts" not in {key for file in read for key in file.data()}
     if keyed:
         accounts = _from_keys()
     defaults: dict[str, Any] = {}
     for file in reversed(read):
-        defaults = _over(exact.table(file.data, "defaults", Spot([file])), defaults)
+        defaults = _over(exact.table(file.data(), "defaults", Spot([file])), defaults)
     return Config(
         accounts=accounts,
         defaults=exact.record(Defaults, defaults, top / "defaults"),
@@ -246,7 +246,7 @@ def _merged(read: Iterable[File], section: str) -> dict[str, dict[str, Any]]:
     made: dict[str, dict[str, Any]] = {}
     for file in read:
         spot = Spot([file])
-        said = exact.table(file.data, section, spot)
+        said = exact.table(file.data(), section, spot)
         for name in said:
             table = exact.table(said, name, spot / section)
             made[name] = _over(made.get(name, {}), table)
@@ -264,7 +264,7 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
 
 def _journal(top: Spot) -> Path | None:
     spot = top / "journal"
-    said = spot.file.data.get("journal")
+    said = spot.file.data().get("journal")
     if said is False:
         return None
     if said is None:

@@ -18,7 +18,7 @@ import attrs
 from motionkit.errors import ConfigError
 from motionkit.places import FILE_NAME, Spot
 from motionkit.provider import api_key
-from motionkit.redaction import Secret
+from motionkit.redaction import Sealed, Secret
 
 COMMAND_TIMEOUT = 60.0
 """Seconds for a command to print a key; it may ask the user to unlock something."""
@@ -72,7 +72,7 @@ class Key:
         ready: The key, when the configuration and the environment hold it.
     """
 
-    _given: str | Mapping[str, Any] = attrs.field(repr=False)
+    _given: Sealed[str | Mapping[str, Any]]
     spot: Spot = attrs.field(repr=str)
     ready: Secret | None = None
 
@@ -89,26 +89,28 @@ class Key:
         """
         if isinstance(given, Mapping):
             _check(given, spot)
-            return cls(given, spot)
+            return cls(Sealed(given), spot)
         if not isinstance(given, str):
             raise ConfigError(f"{spot} is not text; give {_FORMS}")
         missing = [name for name in variables(given) if not os.environ.get(name)]
-        return cls(given, spot, None if missing else _usable(expand(given, spot), spot))
+        return cls(Sealed(given), spot, None if missing else _usable(expand(given, spot), spot))
 
     @property
     def literal(self) -> bool:
         """Whether the configuration file itself holds it."""
-        return isinstance(self._given, str) and not variables(self._given)
+        given = self._given.reveal()
+        return isinstance(given, str) and not variables(given)
 
     @property
     def source(self) -> str:
         """Where it comes from, in words; never the key."""
-        if isinstance(self._given, str):
-            names = [f"environment variable {name}" for name in variables(self._given)]
+        given = self._given.reveal()
+        if isinstance(given, str):
+            names = [f"environment variable {name}" for name in variables(given)]
             return ", ".join(names) or f"written in {self.spot.file.path}"
-        if "file" in self._given:
-            return f"file {self._given['file']}"
-        return f"command {self._given['command'][0]!r}"
+        if "file" in given:
+            return f"file {given['file']}"
+        return f"command {given['command'][0]!r}"
 
     def resolve(self) -> Secret:
         """Return the key; ask its file or its command if need be.
@@ -118,11 +120,12 @@ class Key:
         """
         if self.ready is not None:
             return self.ready
-        if isinstance(self._given, str):
-            return _usable(expand(self._given, self.spot), self.spot)
-        if "file" in self._given:
-            return self._from_file(self._given["file"])
-        return self._from_command(self._given["command"])
+        given = self._given.reveal()
+        if isinstance(given, str):
+            return _usable(expand(given, self.spot), self.spot)
+        if "file" in given:
+            return self._from_file(given["file"])
+        return self._from_command(given["command"])
 
     def _from_file(self, name: str) -> Secret:
         path = self.spot.file.resolve(expand(name, self.spot / "file"))

@@ -21,6 +21,7 @@ import cattrs
 
 from motionkit.errors import ConfigError
 from motionkit.places import Spot
+from motionkit.redaction import Secret
 
 Record = TypeVar("Record")
 
@@ -141,6 +142,8 @@ def value(hint: Any, given: Any, spot: Spot, *, quiet: bool = False) -> Any:
         return _composed(kind, given, spot, quiet=quiet)
     if kind in _WORDS:
         return _plain(kind, given, spot)
+    if kind is Secret:
+        return Secret(_plain(str, given, spot))
     if isinstance(kind, type) and issubclass(kind, str):
         return _plain(str, given, spot)
     try:  # a type of a provider's own

@@ -21,7 +21,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -111,7 +111,8 @@ class Session:
         provider: The vendor adapter's name, for errors.
         account: The account's name, for errors.
         origins: Origin name (``api``, ``upload``, ...) to ``https://host``.
-        auth: Authentication headers; sent to those origins only.
+        auth: Authentication headers; sent to those origins only. `Secret.prefixed` puts a word
+            such as ``Bearer`` before a key.
     """
 
     def __init__(
@@ -252,7 +253,8 @@ class Session:
             call.method,
             self._prefix[call.origin] + _target(call),
             body=content,
-            headers=dict((named | self._signed).values()),
+            # http.client calls `encode` on each value: a Secret stays one until then
+            headers=cast("dict[str, str]", dict((named | self._signed).values())),
             retries=_ONCE,
             redirect=False,
             assert_same_host=False,
@@ -296,7 +298,9 @@ def environment(url: str) -> dict[str, Any]:
     return {"proxies": proxies, "verify": settings["verify"]}
 
 
-def _by_name(headers: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _by_name(
+    headers: Mapping[str, str] | Mapping[str, Secret],
+) -> dict[str, tuple[str, str | Secret]]:
     """Return headers by their names in lower case: that is how one replaces another."""
     return {name.lower(): (name, value) for name, value in headers.items()}
 
@@ -304,7 +308,7 @@ def _by_name(headers: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 _STANDING = _by_name({"User-Agent": USER_AGENT, "Accept": "application/json"})
 
 
-def _checked(headers: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _checked(headers: Mapping[str, str]) -> dict[str, tuple[str, str | Secret]]:
     """Return headers by name, none of which carries another one in it."""
     for header in headers.items():
         requests.utils.check_header_validity(header)

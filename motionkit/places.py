@@ -18,7 +18,7 @@ from typing import Any, Self
 import attrs
 
 from motionkit.errors import ConfigError
-from motionkit.redaction import MASK
+from motionkit.redaction import MASK, Sealed
 
 FILE_NAME = "motionkit.toml"
 FILE_VARIABLE = "MOTIONKIT_CONFIG"
@@ -44,16 +44,19 @@ class File:
     Attributes:
         path: Where it lies, absolute.
         origin: How it came to be used.
-        data: What it says.
         sha256: Of the very bytes that `data` was read from.
         mode: Its permission bits.
     """
 
     path: Path
     origin: Origin
-    data: Mapping[str, Any] = attrs.field(repr=False)
+    _data: Sealed[Mapping[str, Any]] = attrs.field(eq=False)
     sha256: str
     mode: int
+
+    def data(self) -> Mapping[str, Any]:
+        """What it says."""
+        return self._data.reveal()
 
     def resolve(self, text: str) -> Path:
         """Return a path that the file names: ``~`` is home, a relative one is the file's sibling.
@@ -98,7 +101,7 @@ class Spot:
         return max(self.files, key=self._reaches)  # of equals, the first
 
     def _reaches(self, file: File) -> int:
-        at: Any = file.data
+        at: Any = file.data()
         for depth, key in enumerate(self.path):
             if not isinstance(at, Mapping) or key not in at:
                 return depth
@@ -213,7 +216,7 @@ def read(path: Path, origin: Origin) -> File:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         # No cause: the error of undecodable text holds the whole file, keys included.
         raise ConfigError(f"{path}: {error}") from None
-    return File(path.absolute(), origin, data, hashlib.sha256(content).hexdigest(), mode)
+    return File(path.absolute(), origin, Sealed(data), hashlib.sha256(content).hexdigest(), mode)
 
 
 def _located(start: Path | None) -> tuple[Path, Origin] | None:

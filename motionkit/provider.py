@@ -22,13 +22,13 @@ from motionkit.redaction import LONGEST_SAID, Secret, printable
 from motionkit.request import Request
 
 
-def api_key(value: str) -> Secret:
+def api_key(value: str | Secret) -> Secret:
     """Return a key as a secret, blanks at its ends stripped.
 
     Raises:
         ConfigError: It is empty or has control characters in it; the message does not echo it.
     """
-    stripped = value.strip()
+    stripped = (value.reveal() if isinstance(value, Secret) else value).strip()
     if not stripped:
         raise ConfigError("api_key is empty")
     if not stripped.isprintable() or not stripped.isascii():

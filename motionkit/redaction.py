@@ -1,16 +1,19 @@
 """Keep secrets out of whatever a person or a file may see.
 
-`Secret` is text that can be sent and not be shown. `Guarded` is text that is needed whole and may
-hold something secret, such as a signed link: it is shown redacted. `redact` masks what servers
-echo: every secret that this process has made known, and the query of any URL (signed links are
-secrets too).
+`Secret` is text that can be sent and not be shown, `Sealed` any value of that kind. `Guarded` is
+text that is needed whole and may hold something secret, such as a signed link: it is shown
+redacted. `redact` masks what servers echo: every secret that this process has made known, and the
+query of any URL (signed links are secrets too).
 """
 
 from __future__ import annotations
 
+import hmac
 import re
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NoReturn, Self, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
 
 MASK = "***"
 LONGEST_SAID = 300
@@ -28,24 +31,29 @@ _SHORTEST_MASKED = 6
 """Characters: a shorter "secret" would mask ordinary words."""
 
 
-class Secret(str):
-    """A string that reaches the wire and nothing else.
+class Sealed(Generic[T_co]):
+    """A value that is handed on and never shown: it may hold secrets.
 
-    It is a real ``str``, so an HTTP library can encode it; every way of showing it (``repr``,
-    ``str``, formatting, pickling) gives the mask instead.
+    ``repr``, ``str`` and formatting give the mask. It is no text and no container, so that JSON,
+    CSV, concatenation, slices and the methods of strings have nothing to work on. A copy, shallow
+    or deep, is the value itself. Pickling is refused, because a pickle is a file like any other.
     """
 
-    __slots__ = ()
+    __slots__ = ("_hold",)
 
-    def __new__(cls, value: str) -> Self:
-        """Make the value known to `redact` and return it wrapped."""
-        made = super().__new__(cls, value)
-        if len(value) >= _SHORTEST_MASKED:
-            _KNOWN.add(value)
-        return made
+    def __init__(self, value: T_co) -> None:
+        def hold() -> T_co:
+            return value
+
+        # A debugger lists attributes; what a function closes over it does not list.
+        self._hold: Callable[[], T_co] = hold
+
+    def reveal(self) -> T_co:
+        """Return the value: the one explicit way to it."""
+        return self._hold()
 
     def __repr__(self) -> str:
-        return f"Secret({MASK!r})"
+        return f"{type(self).__name__}({MASK!r})"
 
     def __str__(self) -> str:
         return MASK
@@ -53,17 +61,59 @@ class Secret(str):
     def __format__(self, spec: str) -> str:
         return format(MASK, spec)
 
-    def __getitem__(self, key: Any) -> str:
-        return str.__new__(Secret, super().__getitem__(key))  # debuggers show long text cut
+    def __copy__(self) -> Self:
+        return self
 
-    def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        return str, (MASK,)
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} is not pickled, because a pickle would hold the key: load "
+            "the configuration again where it is needed (motionkit.config.load), or pass the key "
+            "in the environment"
+        )
+
+
+class Secret(Sealed[str]):
+    """Text that reaches the wire and nothing else.
+
+    It is no ``str``. `encode` gives its value to whoever sends or signs with it; an HTTP library
+    calls that on a header's value by itself. Two secrets of the same text are equal; a secret and
+    a ``str`` never are.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, value: str) -> None:
+        """Wrap the value, and make it known to `redact`."""
+        super().__init__(value)
+        if len(value) >= _SHORTEST_MASKED:
+            _KNOWN.add(value)
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """Return the value as bytes, as ``str.encode`` does."""
+        return self.reveal().encode(encoding, errors)
+
+    def prefixed(self, scheme: str) -> Secret:
+        """Return the secret with words before it: ``key.prefixed("Bearer ")`` for a header."""
+        return Secret(scheme + self.reveal())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.encode(), other.encode())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.reveal()))
 
 
 class Guarded(str):
     """A string that is whole in use and redacted where it is shown by ``repr``.
 
-    That is how debuggers, crash reports and tracebacks with locals show it, in containers too.
+    That is how debuggers, crash reports and tracebacks with locals show it, in containers too. It
+    stays a ``str``, unlike a `Secret`: a link is a result that callers print, store and open, and
+    HTTP libraries take a proxy's address as text only.
     """
 
     __slots__ = ()

@@ -19,6 +19,7 @@ from motionkit.config import DEFAULT_ROUTE, FILE_NAME, Defaults
 from motionkit.credentials import documented
 from motionkit.exact import bare, is_list, is_table, is_union
 from motionkit.places import ADDRESS
+from motionkit.redaction import Secret
 from motionkit.routes import Route
 
 Schema = dict[str, Any]
@@ -168,7 +169,7 @@ def _value(hint: Any) -> Schema:
             made["propertyNames"] = {"enum": list(get_args(names))}
             made["properties"] = {name: _value(content) for name in get_args(names)}
         return made
-    text = isinstance(hint, type) and issubclass(hint, str)
+    text = isinstance(hint, type) and issubclass(hint, str | Secret)
     return dict(_SIMPLE[str] if text else _SIMPLE.get(hint, {}))
 
 

@@ -83,8 +83,8 @@ def findings(file: File, below: File | None) -> list[Finding]:
         below: The user's own file, over which it goes.
     """
     found = list(_journal(file))
-    lower_accounts = _tables(below.data if below else {}, "accounts")
-    for name, said in _tables(file.data, "accounts").items():
+    lower_accounts = _tables(below.data() if below else {}, "accounts")
+    for name, said in _tables(file.data(), "accounts").items():
         lower = lower_accounts.get(name, {})
         spot = Spot([file], ("accounts", name))
         inherited = lower.get("provider", name)
@@ -138,7 +138,7 @@ def _tables(data: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any
 
 
 def _journal(file: File) -> Iterator[Finding]:
-    said = file.data.get("journal")
+    said = file.data().get("journal")
     if said is False:
         yield Finding("journal", "switches the ledger off, so that open purchases hide", "false")
     elif isinstance(said, str) and said:

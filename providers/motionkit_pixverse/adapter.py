@@ -32,6 +32,7 @@ from motionkit.model import (
 from motionkit.money import Balance, Rates, Unit
 from motionkit.offers import Offer, Slot, load_offers
 from motionkit.provider import AccountSettings, Notice, Phase, Uploads
+from motionkit.redaction import Secret
 from motionkit.request import Request
 from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._tables import HINTS
@@ -74,7 +75,7 @@ class Settings(AccountSettings):
 
     region: Literal["international", "cn"] = "international"
     usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=Decimal)
-    webhook_secret: str | None = attrs.field(default=None, converter=webhook.secret)
+    webhook_secret: Secret | None = attrs.field(default=None, converter=webhook.secret)
     webhook_id: str | None = None
     webhook_window: float = webhook.REPLAY_WINDOW
 

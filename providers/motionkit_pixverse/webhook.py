@@ -72,7 +72,7 @@ _ESCAPES: Sequence[Callable[[str], str]] = (
 )
 
 
-def secret(value: str | None) -> Secret | None:
+def secret(value: str | Secret | None) -> Secret | None:
     """Return a webhook's secret as the console shows it, blanks at its ends stripped.
 
     Raises:
@@ -80,9 +80,10 @@ def secret(value: str | None) -> Secret | None:
     """
     if value is None:
         return None
-    if not value.strip():
+    stripped = (value.reveal() if isinstance(value, Secret) else value).strip()
+    if not stripped:
         raise ConfigError("webhook_secret is empty")
-    return Secret(value.strip())
+    return Secret(stripped)
 
 
 def calling(request: Request, path: str, webhook_id: str | None) -> Request:
@@ -102,7 +103,7 @@ def calling(request: Request, path: str, webhook_id: str | None) -> Request:
 def read(
     headers: Mapping[str, str],
     body: bytes,
-    key: str | None,
+    key: Secret | None,
     *,
     window: float = REPLAY_WINDOW,
     now: Callable[[], float] = time.time,
@@ -154,7 +155,7 @@ def read(
 def _verified(
     headers: Mapping[str, str],
     body: bytes,
-    key: str,
+    key: Secret,
     window: float,
     now: Callable[[], float],
 ) -> Mapping[str, str]:
@@ -184,7 +185,9 @@ def _header(headers: Mapping[str, str], wanted: str) -> str:
     return found[0]
 
 
-def _signatures(pairs: Sequence[tuple[str, str]], stamp: str, nonce: str, key: str) -> list[bytes]:
+def _signatures(
+    pairs: Sequence[tuple[str, str]], stamp: str, nonce: str, key: Secret
+) -> list[bytes]:
     """Return the signatures that the vendor may have made, one for each reading of its page."""
     made = []
     for order in (sorted(pairs), pairs):

@@ -137,7 +137,7 @@ def test_without_a_file_the_keys_of_the_environment_make_the_accounts(
     found = config.load()
     assert list(found.accounts) == ["fake", "other"]
     assert found.source is None
-    assert settings(found).api_key == KEY
+    assert settings(found).api_key.reveal() == KEY
     assert settings(found).base_url is None
     assert settings(found, "other").base_url == "http://127.0.0.1:8000"
     assert found.defaults == Defaults()
@@ -152,7 +152,7 @@ def test_a_file_goes_before_the_keys_of_the_environment(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_API_KEY", "sk-of-the-environment")
-    assert settings(load(ACCOUNT, home)).api_key == KEY
+    assert settings(load(ACCOUNT, home)).api_key.reveal() == KEY
 
 
 def test_an_unusable_key_in_the_environment_is_named_and_not_shown(
@@ -218,7 +218,7 @@ def test_variables_are_expanded_from_the_environment(
         '[accounts.fake]\napi_key = "${MY_KEY}"\nbase_url = "https://${MY_HOST}.example/${MY_HOST}"\n',
         home,
     )
-    assert settings(found).api_key == KEY
+    assert settings(found).api_key.reveal() == KEY
     assert settings(found).base_url == "https://gateway.example/gateway"
 
 
@@ -251,7 +251,7 @@ def test_a_variable_of_another_setting_is_needed_at_once_and_never_shown(
 
 def test_what_only_looks_like_a_variable_stays(home: Path) -> None:
     found = load('[accounts.fake]\napi_key = "$MY_KEY-${1}-{x}"\n', home)
-    assert settings(found).api_key == "$MY_KEY-${1}-{x}"
+    assert settings(found).api_key.reveal() == "$MY_KEY-${1}-{x}"
 
 
 # What is wrong.
@@ -575,7 +575,7 @@ def test_another_file_goes_over_the_users_own_by_name_and_by_key(
     assert (found.defaults.timeout, found.defaults.lateness) == (30.0, 0.5)
     assert list(found.accounts) == ["fake", "team"]
     assert (settings(found).rpm, settings(found).max_concurrent) == (70, 2)
-    assert settings(found).api_key == KEY
+    assert settings(found).api_key.reveal() == KEY
     assert settings(found, "team").rpm == 6
     assert found.routes["night"].targets == ("team", "fake")
     assert found.routes["night"].max_usd == Decimal("3.00")
@@ -640,7 +640,7 @@ def test_a_file_without_accounts_leaves_them_to_the_environment(
 ) -> None:
     monkeypatch.setenv("FAKE_API_KEY", KEY)
     found = load('[routes.night]\ntargets = ["fake"]\nmax_usd = "1"', home)
-    assert settings(found).api_key == KEY
+    assert settings(found).api_key.reveal() == KEY
     assert list(found.routes) == ["night", "default"]
     monkeypatch.delenv("FAKE_API_KEY")
     assert complaint('[routes.night]\ntargets = ["fake"]', home) == (
@@ -796,10 +796,10 @@ def test_a_commands_folder_is_its_files_and_there_is_no_shell(home: Path) -> Non
 def test_a_command_runs_once_and_only_when_its_account_is_used(home: Path) -> None:
     code = f"open('runs', 'a').write('x'); print('{KEY}')"
     found = load(f"[accounts.fake]\napi_key = {{ command = {program(code)} }}\n" + SECOND, home)
-    assert settings(found, "second").api_key == "sk-second"
+    assert settings(found, "second").api_key.reveal() == "sk-second"
     assert "planted" not in repr(found)
     assert not (home / "runs").exists()
-    assert settings(found).api_key == settings(found).api_key == KEY
+    assert settings(found).api_key.reveal() == settings(found).api_key.reveal() == KEY
     assert (home / "runs").read_text() == "x"
     assert "planted" not in repr(found)
 

@@ -345,6 +345,15 @@ def test_a_proxy_of_the_environment_is_used_elsewhere_and_its_refusal_sent_nothi
     assert type(error) is NotSent
 
 
+def test_a_word_before_the_key_reaches_the_wire_with_it() -> None:
+    with Scripted(answer()) as server:
+        auth = {"Authorization": Secret(KEY).prefixed("Bearer ")}
+        opened = Session(provider="fake", account="shop", origins={"api": server.url}, auth=auth)
+        opened.send(READ)
+        opened.close()
+        assert header(server.requests[0], "Authorization") == f"Bearer {KEY}"
+
+
 def test_a_netrc_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / ".netrc"
     netrc.write_text("machine 127.0.0.1 login planted password planted\n")

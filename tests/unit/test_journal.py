@@ -651,7 +651,7 @@ def test_no_secret_and_no_signed_query_is_in_the_file(path: Path) -> None:
     planted = Secret("sk-planted-0123456789")
     signed = "https://h.example/clip.mp4?Signature=c2lnbmVk"
     request = Mimic("https://h.example/hero.png?Signature=c2lnbmVk", signed, prompt=f"as {signed}")
-    call = attrs.evolve(PAID, json={"video_url": signed, "echo": str.__str__(planted)})
+    call = attrs.evolve(PAID, json={"video_url": signed, "echo": planted.encode().decode()})
     echo = planted.encode().decode()
     ready: Submission = submission(call=call, calls=(call,), warnings=(f"uses {signed} {echo}",))
     with Journal(path) as journal:

@@ -221,7 +221,7 @@ def test_a_file_that_the_user_vouches_for_may_do_all_of_it(
     if way == "trusted":
         trust.record(places.read(file, Origin.FOUND))
     found = config.load(file if way == "argument" else None)
-    assert found.account("fake").settings.api_key == KEY
+    assert found.account("fake").settings.api_key.reveal() == KEY
     assert found.account("fake").settings.base_url == "https://gateway.example"
     assert found.journal == file.parent / "ledger.db"
 
