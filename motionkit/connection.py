@@ -16,7 +16,7 @@ import ipaddress
 import logging
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -78,6 +78,25 @@ def watching(seconds: float) -> Iterator[Watch]:
         yield watch
     finally:
         _watch.reset(token)
+
+
+_departure: contextvars.ContextVar[Callable[[], None] | None] = contextvars.ContextVar(
+    "departure", default=None
+)
+
+
+@contextmanager
+def departing(check: Callable[[], None]) -> Iterator[None]:
+    """Let a check have the last word before the first byte of each request made inside.
+
+    Args:
+        check: Raises an OSError where the request may not leave any more.
+    """
+    token = _departure.set(check)
+    try:
+        yield
+    finally:
+        _departure.reset(token)
 
 
 class InternalAddressError(Exception):
@@ -208,6 +227,8 @@ class _Noting:
             if watch is not None:
                 if self.sock is not None:
                     self.sock.settimeout(watch.remaining())
+                if not watch.sent and (check := _departure.get()) is not None:
+                    check()
                 watch.sent = True
         super().send(data)  # type: ignore[misc]  # a mix-in of urllib3's connections
 

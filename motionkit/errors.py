@@ -68,11 +68,15 @@ class MotionKitError(Exception):
         job: The job in question, when there is one.
         raw: The vendor's raw answer, keys masked.
         stale: Whether a reference to an upload was refused: the vendor no longer keeps it.
+        passing: Whether it is a refusal whose cause passes, so that the same call may be accepted
+            later; None for what the class says.
 
     Behind a route, `decision` tells row by row what became of each target.
     """
 
     default_hint: ClassVar[str | None] = None
+    passes: ClassVar[bool] = False
+    """Whether what this class is about passes when one waits."""
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class MotionKitError(Exception):
         job: Job | None = None,
         raw: Any = None,
         stale: bool = False,
+        passing: bool | None = None,
     ) -> None:
         self.message = printable(redact(message))
         self.provider = provider
@@ -100,6 +105,7 @@ class MotionKitError(Exception):
         self.job = job
         self.raw = redact_data(raw)
         self.stale = stale
+        self.passing = self.passes if passing is None else passing
         self.decision: tuple[Mapping[str, Any], ...] = ()
         super().__init__(self.message)
 
@@ -217,10 +223,13 @@ class Busy(MotionKitError):
     """The account's concurrency limit is reached; waiting helps."""
 
     default_hint = "wait for a running job to end, then try again"
+    passes = True
 
 
 class RateLimited(MotionKitError):
     """Too many calls; ``retry_after`` says when to go on, if the vendor did."""
+
+    passes = True
 
 
 class ProviderUnavailable(MotionKitError):

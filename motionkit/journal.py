@@ -24,6 +24,7 @@ from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, Motio
 from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
 from motionkit.model import Job, KeyState, State, Status, Submission
 from motionkit.money import Cost, CostBasis, Quote
+from motionkit.process import Moment
 from motionkit.redaction import redact_data, telling
 from motionkit.store import AHEAD, Store
 
@@ -185,40 +186,70 @@ class Journal:
         now: float,
     ) -> Attempt:
         account = submission.account
+        written = codec.unstructure(submission)
+        text = _masked(written)
         db.execute(
             "INSERT INTO attempts"
-            " (id, key, account, fingerprint, submission, state, created, owner)"
-            " VALUES (?,?,?,?,?,?,?,?)",
+            " (id, key, account, fingerprint, submission, state, created, owner, masked)"
+            " VALUES (?,?,?,?,?,?,?,?,?)",
             (
                 attempt_id,
                 key,
                 account,
                 fingerprint,
-                _masked(codec.unstructure(submission)),
+                text,
                 KeyState.INTENDED.value,
                 now,
                 process.identity(),
+                int(text != codec.dumps(written)),
             ),
         )
-        return Attempt(attempt_id, key, account, fingerprint, submission, KeyState.INTENDED.value)
+        intended = KeyState.INTENDED.value
+        return Attempt(attempt_id, key, account, fingerprint, submission, intended, masked=False)
 
-    def sending(self, attempt: Attempt) -> Attempt:
+    def sending(self, attempt: Attempt, at: Moment | None = None) -> Attempt:
         """Write that the attempt is handed to the network now, ahead of its first byte.
 
+        Args:
+            attempt: The attempt, with the sends that the caller knows of.
+            at: The present; `process.moment` when None.
+
         Raises:
-            KeyTaken: Another process has settled it meanwhile; it may not be sent.
+            KeyTaken: Another process has settled or sent it meanwhile; it may not be sent now.
             JournalError: It may not be sent.
         """
-        now = time.time()
+        at = at or process.moment()
+        first = attempt.sends == 0
         with self._store.writing(AHEAD) as db:
             allowed = db.execute(
-                "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,?)"
-                " WHERE id=? AND state IN (?,?)",
-                (now, attempt.id, KeyState.INTENDED.value, KeyState.UNCERTAIN.value),
+                "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,?),"
+                " uptime=CASE WHEN first_sent IS NULL THEN ? ELSE uptime END,"
+                " boot=CASE WHEN first_sent IS NULL THEN ? ELSE boot END"
+                " WHERE id=? AND sends=? AND state IN (?,?)",
+                (
+                    at.wall,
+                    at.uptime,
+                    at.boot,
+                    attempt.id,
+                    attempt.sends,
+                    KeyState.INTENDED.value,
+                    KeyState.UNCERTAIN.value,
+                ),
             ).rowcount
             if not allowed:
                 raise KeyTaken(self.entry(attempt.key))
-        return attrs.evolve(attempt, sends=attempt.sends + 1, first_sent=attempt.first_sent or now)
+        if first:
+            attempt = attrs.evolve(attempt, first_sent=at.wall, uptime=at.uptime, boot=at.boot)
+        return attrs.evolve(attempt, sends=attempt.sends + 1)
+
+    def not_sent(self, attempt: Attempt) -> Attempt:
+        """Write that nothing of the last send left after all: it does not count."""
+        with self._store.writing() as db:
+            db.execute(
+                "UPDATE attempts SET sends=sends-1 WHERE id=? AND sends>1 AND vendor_id IS NULL",
+                (attempt.id,),
+            )
+        return attrs.evolve(attempt, sends=attempt.sends - 1)
 
     def refused(self, attempt: Attempt, error: MotionKitError) -> None:
         """Write that nothing was bought."""
@@ -587,4 +618,7 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         job=Job.from_json(row["job"]) if row["job"] else None,
         error=json.loads(row["error"]) if row["error"] else None,
         owner=row["owner"],
+        uptime=row["uptime"],
+        boot=row["boot"],
+        masked=None if row["masked"] is None else bool(row["masked"]),
     )

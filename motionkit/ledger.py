@@ -11,6 +11,7 @@ import attrs
 from motionkit import codec
 from motionkit.model import Job, KeyState, State, Submission
 from motionkit.money import Cost, Quote
+from motionkit.process import Moment
 from motionkit.redaction import MASK
 
 STALLED_AFTER = 1800.0
@@ -35,6 +36,9 @@ class Attempt:
         job: What it bought.
         error: What went wrong, JSON-able.
         owner: The process that made it.
+        uptime: The first send on the clock of `process.Moment`.
+        boot: What `uptime` counts from.
+        masked: Whether a part of `submission` was masked; None where an older version wrote it.
     """
 
     id: str
@@ -48,11 +52,23 @@ class Attempt:
     job: Job | None = None
     error: Mapping[str, Any] | None = None
     owner: str | None = None
+    uptime: float | None = None
+    boot: str | None = None
+    masked: bool | None = None
 
     @property
     def whole(self) -> bool:
         """Whether the submission can be sent again from here: nothing in it had to be masked."""
-        return MASK not in codec.dumps(codec.unstructure(self.submission))
+        if self.masked is None:
+            return MASK not in codec.dumps(codec.unstructure(self.submission))
+        return not self.masked
+
+    @property
+    def first(self) -> Moment | None:
+        """When it was first handed to the network; None where that is not known on both clocks."""
+        if self.first_sent is None or self.uptime is None or self.boot is None:
+            return None
+        return Moment(self.first_sent, self.uptime, self.boot)
 
 
 @attrs.frozen

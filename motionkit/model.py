@@ -382,7 +382,8 @@ class SameId:
 
     Attributes:
         window: Seconds since the first send in which a re-send is allowed.
-        times: How often at most.
+        times: How often at most; a try of which not a byte left does not count. They are spread
+            over the window.
     """
 
     window: float

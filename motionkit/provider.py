@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import attrs
@@ -81,6 +81,8 @@ class ErrorRow:
         hint: How to fix it, where one can say.
         without_job: The class instead of `error` while there is no job to speak of.
         stale: Whether it refuses a reference to an upload, which may then be sent again.
+        passing: Whether it refuses for a cause that passes, such as overload, so that a new attempt
+            makes sense after a while; `Busy` and `RateLimited` always do.
     """
 
     error: type[MotionKitError]
@@ -89,6 +91,7 @@ class ErrorRow:
     hint: str | None = None
     without_job: type[MotionKitError] | None = None
     stale: bool = False
+    passing: bool = False
 
 
 def billed_after(phase: Phase, *, refused: bool) -> Billed:
@@ -290,12 +293,46 @@ class Unlisted(Protocol):
         """Return a row made for a model, its price unknown; None when it cannot be reached."""
 
 
+def job_ids(
+    data: Any, names: Collection[str], *, apart_from: Collection[str] = ()
+) -> tuple[Any, ...]:
+    """Return what the answer to a paid call holds under a job id's names, at any depth.
+
+    A vendor that names a job has made one, whatever code or HTTP status is beside it. What means
+    "no id" (null, 0, -1, empty text) is not an id.
+
+    Args:
+        data: The answer.
+        names: The vendor's names for a job's id, in lower case; underscores do not count.
+        apart_from: Ids that the call itself referred to, as text: an answer may repeat them.
+    """
+    wanted = {name.replace("_", "") for name in names}
+    if isinstance(data, Mapping):
+        found = [
+            value
+            for name, value in data.items()
+            if str(name).replace("_", "").casefold() in wanted and _is_id(value, apart_from)
+        ]
+        rest = [value for value in data.values() if isinstance(value, Mapping | list)]
+    elif isinstance(data, list):
+        found, rest = [], data
+    else:
+        return ()
+    deeper = (one for value in rest for one in job_ids(value, names, apart_from=apart_from))
+    return (*found, *deeper)
+
+
+def _is_id(value: Any, apart_from: Collection[str]) -> bool:
+    return bool(value) and str(value).strip() not in {"", "0", "-1", *apart_from}
+
+
 def vendor_error(
     row: ErrorRow,
     phase: Phase,
     *,
     message: str | None,
     context: Mapping[str, Any],
+    contradicted: bool = False,
     **fields: Any,
 ) -> MotionKitError:
     """Build the error that a vendor's code means in a phase.
@@ -305,6 +342,8 @@ def vendor_error(
         phase: What the call was for.
         message: The vendor's own text, if any.
         context: Provider and account.
+        contradicted: Whether the same answer also says otherwise: a job id beside the refusal, or
+            two codes. Then it refuses nothing; see `job_ids`.
         **fields: Code, HTTP status, retry_after, raw, job.
     """
     code = fields.get("code")
@@ -314,13 +353,16 @@ def vendor_error(
         text += f" (the vendor says {message!r})"
     if code is not None:
         text += f" [{code}]"
+    if contradicted:
+        text += ", but the same answer contradicts that"
     early = phase in _FREE or phase is Phase.SUBMIT
     kind = row.without_job if early and row.without_job else row.error
     return kind(
         text,
         hint=row.hint,
-        billed=billed_after(phase, refused=row.refuses),
-        stale=row.stale and phase is Phase.SUBMIT,
+        billed=billed_after(phase, refused=row.refuses and not contradicted),
+        stale=row.stale and phase is Phase.SUBMIT and not contradicted,
+        passing=row.passing or None,
         **context,
         **fields,
     )

@@ -104,6 +104,13 @@ UPDATE purchases SET reserved_at=created;
 CREATE INDEX purchases_reserved ON purchases (route, reserved_at);
 DROP INDEX purchases_route;
 """,
+    """
+-- the first send on a clock that nobody sets, and the boot that it counts from
+ALTER TABLE attempts ADD COLUMN uptime REAL;
+ALTER TABLE attempts ADD COLUMN boot TEXT;
+-- whether something in the submission was masked on its way in
+ALTER TABLE attempts ADD COLUMN masked INTEGER;
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(_MIGRATIONS)

@@ -11,6 +11,7 @@
     INTENDED --crash, unsent----> REFUSED        the journal says that it was never handed over
     REFUSED  --new attempt id---> INTENDED
     UNCERTAIN --same id again---> job            only where the vendor deduplicates, in its window
+    UNCERTAIN --not a byte left-> UNCERTAIN      that re-send does not count
     UNCERTAIN --found alone-----> job            a single job with our token that nobody else owns
     UNCERTAIN --refusal---------> UNCERTAIN      a lost job may be what holds the slot
 
@@ -21,6 +22,7 @@ table's word (`billed=NO` on the error); whether a byte left is the connection's
 from __future__ import annotations
 
 import logging
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -30,9 +32,9 @@ from typing import Any
 import attrs
 
 from motionkit import process, retry, schedule
+from motionkit.connection import departing
 from motionkit.errors import (
     Billed,
-    Busy,
     InvalidRequest,
     JournalError,
     MotionKitError,
@@ -43,12 +45,19 @@ from motionkit.journal import Journal
 from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
 from motionkit.model import Found, Job, KeyState, SameId, Submission
 from motionkit.pacing import Pacer
+from motionkit.process import Moment
 from motionkit.provider import Finds, Provider
 
 log = logging.getLogger("motionkit")
 
 RESEND_PAUSE = 2.0
-"""Seconds before the same attempt id goes out again."""
+"""Seconds at least before the same attempt id goes out again."""
+LONGEST_RESEND_PAUSE = 30.0
+"""Seconds to which that doubles while nothing leaves."""
+FIRST_RESEND, LAST_RESEND = 1 / 8, 23 / 24
+"""Shares of a vendor's window after which the first and the last re-send leave."""
+TAIL_PAUSE = 1.0
+"""Seconds between two tries at the very end of the window, while nothing leaves."""
 FIND_PAUSE = 5.0
 """Seconds between two looks into a vendor's history."""
 MARGIN = 5.0
@@ -59,10 +68,25 @@ OTHER_PAUSE = 0.5
 """Seconds between two looks at what another process does."""
 
 EQUAL_REFUSALS = 12
-"""So often an account may be busy in a row; some refusals depend on the content and stay."""
+"""So often an account may refuse for a passing cause in a row; some of them never pass."""
 
 _IN_FLIGHT: set[str] = set()
 """Attempts that a thread of this process is in the middle of."""
+os.register_at_fork(after_in_child=_IN_FLIGHT.clear)  # the parent's threads stay with the parent
+
+
+@contextmanager
+def _in_flight(attempt_id: str) -> Iterator[None]:
+    """Mark an attempt as one that a thread of this process is in the middle of.
+
+    The mark is set before the journal shows the attempt to other threads: in between, one of them
+    would take it for an attempt that a crash left behind.
+    """
+    _IN_FLIGHT.add(attempt_id)
+    try:
+        yield
+    finally:
+        _IN_FLIGHT.discard(attempt_id)
 
 
 @contextmanager
@@ -90,6 +114,79 @@ def _references(value: Any) -> list[str]:
     return [str(value)] if isinstance(value, int | str) else []
 
 
+def resend_at(number: int, resend: SameId) -> float:
+    """Return after how many seconds since the first send a re-send is due.
+
+    The re-sends are spread over the window in a geometric row: the first is early, because most
+    outages are short, and the last is as late as the vendor still deduplicates.
+
+    Args:
+        number: Which re-send, counted from 1.
+        resend: The vendor's rule.
+    """
+    if resend.times == 1:
+        return resend.window * LAST_RESEND
+    step = (LAST_RESEND / FIRST_RESEND) ** (1 / (resend.times - 1))
+    return float(resend.window * FIRST_RESEND * step ** (number - 1))
+
+
+@attrs.define
+class _Window:
+    """The time in which a vendor takes an attempt id that it has had before for the same submit.
+
+    Attributes:
+        resend: The vendor's rule.
+        first: When the id was first sent; None when nobody knows exactly.
+        moment: The present.
+        least: Seconds that have passed in any case: those that were slept.
+    """
+
+    resend: SameId
+    first: Moment | None
+    moment: Callable[[], Moment]
+    least: float = 0.0
+
+    def passed(self) -> float | None:
+        """Return the seconds since the first send, None when nobody can tell."""
+        passed = None if self.first is None else self.moment().since(self.first)
+        return None if passed is None else max(passed, self.least)
+
+    def is_open(self, after: float = 0.0) -> bool:
+        """Tell whether the window is certainly open, now or after some seconds."""
+        passed = self.passed()
+        return passed is not None and passed + after <= self.resend.window
+
+    def pause(self, counted: int, unsent: int, hint: float | None) -> float | None:
+        """Return the seconds until the same id may go out again, None when it may not any more.
+
+        Args:
+            counted: Re-sends so far of which something left.
+            unsent: Tries in a row of which nothing left; they do not count, and are repeated with
+                backoff.
+            hint: Seconds that the vendor asked for.
+        """
+        passed = self.passed()
+        if passed is None or counted >= self.resend.times:
+            return None
+        left = self.resend.window * LAST_RESEND - passed
+        if unsent:
+            backoff = min(RESEND_PAUSE * 2.0 ** min(unsent - 1, 10), LONGEST_RESEND_PAUSE)
+            pause = min(backoff, max(left, TAIL_PAUSE))
+        else:
+            pause = max(resend_at(counted + 1, self.resend) - passed, RESEND_PAUSE)
+        pause = max(pause, min(hint or 0.0, left))
+        return pause if self.is_open(pause) else None
+
+    def check(self) -> None:
+        """Have the last word before the first byte.
+
+        Raises:
+            TimeoutError: The window is over: the vendor might take a re-send for a new submit.
+        """
+        if not self.is_open():
+            raise TimeoutError(f"the {self.resend.window:g} s for a re-send are over")
+
+
 @attrs.frozen
 class Submitter:
     """Drive one account's submissions through the states above.
@@ -99,10 +196,12 @@ class Submitter:
         journal: Where every step is written ahead.
         sleep: How to wait; tests give their own.
         clock: Monotonic seconds; tests give their own.
-        now: Epoch seconds; what the journal's moments are compared with.
+        now: Epoch seconds; tests give their own.
         window: Seconds for which a vendor's history is asked.
         slots: How many jobs the account runs at once; None when nobody said.
         pacer: Counts the account's calls; None when nobody limits them.
+        moment: The present on two clocks, which the time of a first send is compared with; made
+            of `now` and `clock` where those are given.
     """
 
     provider: Provider
@@ -113,6 +212,13 @@ class Submitter:
     window: float = 60.0
     slots: int | None = None
     pacer: Pacer | None = None
+    moment: Callable[[], Moment] = attrs.field()
+
+    @moment.default
+    def _clocks(self) -> Callable[[], Moment]:
+        if self.now is time.time:
+            return lambda: process.moment()  # noqa: PLW0108 - tests replace it
+        return lambda: Moment(self.now(), self.clock(), "given")
 
     def buy(
         self,
@@ -129,7 +235,9 @@ class Submitter:
             prepare: Makes the submission; called again when the vendor refuses a reference to an
                 upload that it no longer keeps.
             earlier: The key's entry, when all its attempts so far were refused.
-            wait_for_slot: Seconds to wait while the account is busy.
+            wait_for_slot: Seconds to wait while the account refuses for a cause that passes: it is
+                busy, or the vendor is overloaded or asks for fewer calls. Each further try is a new
+                attempt.
 
         Raises:
             KeyTaken: The key stands elsewhere by now, or an identical request is open; nothing was
@@ -143,37 +251,42 @@ class Submitter:
         while True:
             if self.pacer is not None:  # wait before the journal says that a call may leave now
                 self.pacer.wait()
-            attempt = self._intend(purchase, earlier, submission)
             try:
-                return self._send(attempt)
-            except Busy as error:
-                refusals += 1
-                pause = schedule.slot_delay(refusals, hint=error.retry_after)
-                if refusals >= EQUAL_REFUSALS or self.clock() + pause > deadline:
-                    raise
-                log.info("%s is busy; asking again in %.0f s", attempt.account, pause)
-                self.sleep(pause)
+                return self._attempt(purchase, earlier, submission)
             except MotionKitError as error:
-                if not error.stale or fresh:
+                if error.billed is Billed.NO and error.passing:
+                    refusals += 1
+                    pause = schedule.slot_delay(refusals, hint=error.retry_after)
+                    if refusals >= EQUAL_REFUSALS or self.clock() + pause > deadline:
+                        raise
+                    log.info("%s; nothing was bought; asking again in %.0f s", error.message, pause)
+                    self.sleep(pause)
+                elif error.stale and not fresh:
+                    fresh = True
+                    sent = _references(submission.call.json)
+                    self.journal.caches.forget_uploads(self.provider.fingerprint, sent)
+                    submission = prepare()
+                else:
                     raise
-                fresh = True
-                sent = _references(submission.call.json)
-                self.journal.caches.forget_uploads(attempt.fingerprint, sent)
-                submission = prepare()
             earlier = self.journal.entry(purchase.key)
 
-    def _intend(self, purchase: Purchase, earlier: Entry | None, submission: Submission) -> Attempt:
-        made = (new_attempt_id(), submission, self.provider.fingerprint)
-        if earlier is not None:
-            return self.journal.intend_again(purchase, *made)
-        return self.journal.intend(purchase, *made)
+    def _attempt(self, purchase: Purchase, earlier: Entry | None, submission: Submission) -> Job:
+        """Write a new attempt ahead, and send it."""
+        attempt_id = new_attempt_id()
+        made = (attempt_id, submission, self.provider.fingerprint)
+        with _in_flight(attempt_id):
+            if earlier is not None:
+                attempt = self.journal.intend_again(purchase, *made)
+            else:
+                attempt = self.journal.intend(purchase, *made)
+            return self._send(attempt)
 
     def settle(self, entry: Entry) -> Job:
         """Go on with a purchase that a crash or a bad answer left open. Buys nothing new.
 
         Raises:
             SubmitUncertain: It still cannot be told.
-            ProviderUnavailable: ``billed=NO``: the call was never handed to the network.
+            NotSent: The call was never handed to the network; the key may be bought now.
             InvalidRequest: It was refused; nothing was bought.
         """
         entry = self._await_other_process(entry.key)
@@ -194,40 +307,61 @@ class Submitter:
             self.journal.refused(attempt, unsent)  # `sending` refuses to go on from there
             raise unsent
         cause = SubmitUncertain(f"the submit of {entry.key} was interrupted", key=entry.key)
-        with _not_free():
+        with _in_flight(attempt.id), _not_free():
             self.journal.uncertain(attempt, cause)
             return self._clear_up(attempt, cause)
 
     def _await_other_process(self, key: str) -> Entry:
-        """Return the entry once no live process can be in the middle of its paid call."""
+        """Return the entry once nobody else can be in the middle of its paid call.
+
+        Another process is left alone for as long as a call may take, a thread of this one until it
+        has cleared up as well. What the wall clock says can shorten that, never lengthen it.
+        """
+        started, slept = self.clock(), 0.0
         while True:
             entry = self.journal.entry(key)
             attempt = entry.attempts[-1]
-            since = attempt.first_sent or entry.updated
-            busy = attempt.id in _IN_FLIGHT or process.alive(attempt.owner)
-            own = attempt.submission.timeout
-            patience = PATIENCE if own is None else own + MARGIN
-            if entry.state is not KeyState.INTENDED or not busy or self.now() > since + patience:
+            ours = attempt.id in _IN_FLIGHT
+            if entry.state is KeyState.INTENDED:
+                busy = ours or process.alive(attempt.owner)
+            else:
+                busy = ours and entry.state is KeyState.UNCERTAIN
+            patience = self._patience(attempt, ours=ours)
+            age = self.now() - (attempt.first_sent or entry.updated)
+            if not busy or max(self.clock() - started, slept, age) > patience:
                 return entry
+            if not slept:
+                log.info(
+                    "another %s may be in the middle of submitting %s; waiting for it, %.0f s at "
+                    "most",
+                    "thread" if ours else "process",
+                    key,
+                    patience - max(age, 0.0),
+                )
             self.sleep(OTHER_PAUSE)
+            slept += OTHER_PAUSE
+
+    def _patience(self, attempt: Attempt, *, ours: bool) -> float:
+        own = attempt.submission.timeout
+        call = PATIENCE if own is None else own + MARGIN
+        if not ours:
+            return call
+        resend = self.provider.resend
+        return call + (resend.window if isinstance(resend, SameId) else self.window)
 
     def _send(self, attempt: Attempt) -> Job:
-        _IN_FLIGHT.add(attempt.id)
+        attempt = self.journal.sending(attempt, self.moment())
         try:
-            attempt = self.journal.sending(attempt)
-            try:
-                job = self.provider.submit(attempt.submission, attempt.id)
-            except MotionKitError as error:
-                if error.billed is Billed.NO:
-                    self.journal.refused(attempt, error)
-                    raise
-                with _not_free():
-                    self.journal.uncertain(attempt, error)
-                    return self._clear_up(attempt, error)
+            job = self.provider.submit(attempt.submission, attempt.id)
+        except MotionKitError as error:
+            if error.billed is Billed.NO:
+                self.journal.refused(attempt, error)
+                raise
             with _not_free():
-                return self.adopt(attempt, job)
-        finally:
-            _IN_FLIGHT.discard(attempt.id)
+                self.journal.uncertain(attempt, error)
+                return self._clear_up(attempt, error)
+        with _not_free():
+            return self.adopt(attempt, job)
 
     def _clear_up(self, attempt: Attempt, cause: MotionKitError) -> Job:
         """Look for positive evidence of an attempt that may have arrived."""
@@ -259,20 +393,65 @@ class Submitter:
     def _send_same_id(
         self, attempt: Attempt, resend: SameId, cause: MotionKitError
     ) -> tuple[Job | None, MotionKitError]:
-        while attempt.whole and attempt.sends <= resend.times:
-            first = attempt.first_sent
-            if first is not None and self.now() + RESEND_PAUSE > first + resend.window:
+        """Send the same attempt id again while the vendor takes it for the same submit."""
+        window = _Window(resend, attempt.first, self.moment)
+        window.least = window.passed() or 0.0
+        unsent = 0
+        while attempt.whole:
+            attempt = self._counted(attempt)
+            pause = window.pause(attempt.sends - 1, unsent, cause.retry_after)
+            if pause is None:
                 break
-            self.sleep(RESEND_PAUSE)
-            attempt = self.journal.sending(attempt)
+            log.info(
+                "%s did not confirm the submit of %s; sending the same id again in %.0f s",
+                attempt.account,
+                attempt.key,
+                pause,
+            )
+            self.sleep(pause)
+            window.least += pause
+            if not self._take_turn(window):
+                break
             try:
-                return self.provider.submit(attempt.submission, attempt.id), cause
-            except MotionKitError as error:
+                attempt = self.journal.sending(attempt, self.moment())
+            except KeyTaken as taken:
+                if taken.entry.state is not KeyState.UNCERTAIN:
+                    raise
+                continue  # another process has just sent it
+            try:
+                with departing(window.check):
+                    return self.provider.submit(attempt.submission, attempt.id), cause
+            except NotSent as error:
                 cause = error
+                attempt = self.journal.not_sent(attempt)
+                unsent += 1
+            except MotionKitError as error:
+                cause, unsent = error, 0
                 self.journal.uncertain(attempt, error)
-                if error.billed is Billed.NO and not isinstance(error, NotSent):
+                if error.billed is Billed.NO and not error.passing:
                     break  # the vendor answers and refuses; asking again would not tell more
         return None, cause
+
+    def _counted(self, attempt: Attempt) -> Attempt:
+        """Return an attempt with the sends that the journal has by now, other processes' too."""
+        entry = self.journal.entry(attempt.key)
+        if entry.job is not None:
+            raise KeyTaken(entry)
+        return attrs.evolve(attempt, sends=entry.attempts[-1].sends)
+
+    def _take_turn(self, window: _Window) -> bool:
+        """Take one of the account's calls for this thread; False when the window is over first."""
+        if self.pacer is None:
+            return window.is_open()
+        while pause := self.pacer.take():
+            if not window.is_open(pause):
+                return False
+            self.sleep(pause)
+            window.least += pause
+        if not window.is_open():
+            self.pacer.give_back()
+            return False
+        return True
 
     def _find(self, attempt: Attempt) -> Job | None:
         """Ask the vendor's history for a while; it lags."""

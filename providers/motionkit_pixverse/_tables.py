@@ -72,7 +72,7 @@ ERRORS: Mapping[int, ErrorRow] = MappingProxyType(
         500063: ErrorRow(ContentBlocked, "the content did not pass moderation"),
         500064: ErrorRow(JobGone, "the content has been deleted", without_job=InvalidRequest),
         500067: ErrorRow(InsufficientCredits, "credits or subscription are used up"),
-        500069: ErrorRow(ProviderUnavailable, "the vendor is under high load"),
+        500069: ErrorRow(ProviderUnavailable, "the vendor is under high load", passing=True),
         500070: ErrorRow(
             PermissionDenied,
             "the template is not activated",

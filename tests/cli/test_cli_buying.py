@@ -268,6 +268,7 @@ def test_a_submit_that_may_have_arrived_is_told_as_such(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit.submission.resend_at", lambda *_: 0.0)
     account.sandbox.fault("accept_then_reset:submit:times=0")
 
     told = cli("mimic", *media, "--json", "--key", "order-17")

@@ -176,6 +176,7 @@ def test_an_interrupted_submit_is_settled_by_resume_alone(
     assert account.bought == (0, 0, "0")
 
     monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit.submission.resend_at", lambda *_: 0.0)
     resumed = cli("resume")
 
     assert (resumed.code, Path(resumed.out.strip()).name) == (0, "out.mp4")
@@ -319,6 +320,7 @@ def test_an_uncertain_purchase_is_named_in_the_list(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit.submission.resend_at", lambda *_: 0.0)
     account.sandbox.fault("accept_then_reset:submit:times=0")
     cli("mimic", *media, "--key", "order-17")
 

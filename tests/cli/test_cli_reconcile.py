@@ -13,6 +13,7 @@ MAYBE = ["--key", "order-17", "--quality", "360p", "--out", "out.mp4"]
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "RESEND_PAUSE", 0.0)
+    monkeypatch.setattr(submission, "resend_at", lambda *_: 0.0)
 
 
 @pytest.fixture

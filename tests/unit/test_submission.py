@@ -35,6 +35,8 @@ from motionkit.http import NotSent
 from motionkit.journal import Journal
 from motionkit.ledger import Entry, KeyTaken, Purchase
 from motionkit.model import Found, Job, KeyState, Never, NotSeen, SameId, State
+from motionkit.pacing import Pacer
+from motionkit.process import Moment
 from motionkit.submission import OTHER_PAUSE, Submitter
 
 BOUGHT = Purchase(
@@ -221,7 +223,7 @@ def test_the_same_attempt_id_is_sent_again_until_the_vendor_answers(
     assert (bench.entry.state, bench.entry.ambiguous) == (State.QUEUED, False)
     assert bench.entry.attempts[0].sends == losses + 1
     assert len(bench.entry.attempts) == 1
-    assert bench.clock.slept == [2.0] * losses
+    assert bench.clock.slept == [15.0, pytest.approx(100.0)][:losses]
 
 
 def test_what_may_have_arrived_is_on_disk_before_anything_is_sent_again(bench: Bench) -> None:
@@ -275,20 +277,271 @@ def test_a_slow_call_counts_towards_the_window(bench: Bench) -> None:
 
 
 def test_a_later_refusal_does_not_make_it_unbought(bench: Bench) -> None:
-    provider = scripted(lost(), refusal(), job("42"))
+    provider = scripted(lost(), InsufficientCredits("none left", code="500090"), job("42"))
     error = bench.fail(provider)
     assert len(provider.sent) == 2
     assert_uncertain(bench, error)
-    assert error.code == "500044"
+    assert error.code == "500090"
     with pytest.raises(KeyTaken):
         bench.submitter(provider).buy(BOUGHT, submission, earlier=bench.entry)
     assert len(provider.sent) == 2
 
 
-def test_a_resend_that_did_not_leave_is_sent_again(bench: Bench) -> None:
-    provider = scripted(lost(), unsent(), job("42"))
+def test_a_resend_that_is_refused_for_a_passing_cause_is_made_once_more(bench: Bench) -> None:
+    provider = scripted(lost(), refusal(), job("42"))
     assert bench.buy(provider).id == "42"
-    assert len(provider.sent) == 3
+    assert set(provider.sent) == {bench.entry.attempts[0].id}
+
+
+def test_refusals_for_a_passing_cause_leave_it_uncertain(bench: Bench) -> None:
+    provider = scripted(lost(), refusal(), refusal(), job("42"))
+    error = bench.fail(provider)
+    assert_uncertain(bench, error)
+    assert (error.code, len(provider.sent)) == ("500044", 3)
+
+
+def test_resends_that_did_not_leave_do_not_count(bench: Bench) -> None:
+    provider = scripted(lost(), *[unsent() for _ in range(5)], lost(), job("42"))
+    assert bench.buy(provider).id == "42"
+    assert len(provider.sent) == 8
+    assert bench.entry.attempts[0].sends == 3
+
+
+@attrs.define
+class Outage:
+    """A vendor that takes the submit, and a network or gateway that fails from then on.
+
+    Attributes:
+        bench: Whose clock it runs on.
+        seconds: How long it lasts, from the first send.
+        error: What is met meanwhile.
+        sent: Seconds from the first send to each further one.
+        jobs: What the vendor has; it deduplicates for 120 s.
+    """
+
+    bench: Bench
+    seconds: float
+    error: Any
+    sent: list[float] = attrs.field(factory=list)
+    jobs: dict[str, float] = attrs.field(factory=dict)
+
+    def provider(self) -> FakeProvider:
+        made = scripted()
+        plain: Any = made
+        plain.submit = self.submit
+        return made
+
+    def submit(self, _: Any, attempt_id: str) -> Job:
+        passed = self.bench.clock.now - START
+        if not self.sent:
+            self.sent.append(passed)
+            self.jobs[attempt_id] = passed
+            raise lost()
+        error = self.error() if passed < self.seconds else None
+        if not isinstance(error, NotSent):
+            self.sent.append(passed)
+            assert passed <= 120.0, "the vendor no longer deduplicates"
+        if error is not None:
+            raise error
+        assert attempt_id in self.jobs
+        return job("42")
+
+
+@pytest.mark.parametrize("error", [unsent, lost])
+@pytest.mark.parametrize("seconds", [1.0, 5.0, 10.0, 30.0, 60.0, 90.0, 110.0, 114.0])
+def test_an_outage_within_the_window_ends_in_the_one_job(
+    bench: Bench, error: Any, seconds: float
+) -> None:
+    outage = Outage(bench, seconds, error)
+    assert bench.buy(outage.provider()).id == "42"
+    assert len(outage.jobs) == 1
+    assert len(outage.sent) <= 3
+    assert bench.entry.state is State.QUEUED
+
+
+@pytest.mark.parametrize("error", [unsent, lost])
+def test_an_outage_beyond_the_window_is_uncertain(bench: Bench, error: Any) -> None:
+    outage = Outage(bench, 130.0, error)
+    assert_uncertain(bench, bench.fail(outage.provider()))
+    assert len(outage.jobs) == 1
+    assert bench.clock.now - START <= 121.0
+
+
+@pytest.mark.parametrize("error", [unsent, lost])
+@pytest.mark.parametrize("killed", [3.0, 40.0, 100.0])
+@pytest.mark.parametrize("seconds", [10.0, 60.0, 110.0])
+def test_an_outage_is_resumed_where_a_killed_process_stopped(
+    bench: Bench, error: Any, seconds: float, killed: float
+) -> None:
+    outage = Outage(bench, seconds, error)
+    sleep = bench.clock.sleep
+
+    def die(pause: float) -> None:
+        left = START + killed - bench.clock.now
+        if pause >= left:
+            sleep(left)
+            raise Interrupted
+        sleep(pause)
+
+    provider = outage.provider()
+    dying = attrs.evolve(bench.submitter(provider), sleep=die)
+    try:
+        dying.buy(BOUGHT, submission)
+    except Interrupted:
+        assert bench.entry.state is KeyState.UNCERTAIN
+        assert bench.submitter(provider).settle(bench.entry).id == "42"
+    assert bench.entry.job is not None
+    assert len(outage.jobs) == 1
+
+
+def test_a_vendor_that_asks_for_a_pause_is_given_it_within_the_window(bench: Bench) -> None:
+    asks = ProviderUnavailable("503", billed=Billed.UNKNOWN, retry_after=40.0)
+    provider = scripted(asks, job("42"))
+    bench.buy(provider)
+    assert bench.clock.slept == [40.0]
+    later = attrs.evolve(BOUGHT, key="order-18")
+    asks.retry_after = 600.0
+    provider.steps = [asks, job("43")]
+    bench.submitter(provider).buy(later, submission)
+    assert bench.clock.slept == [40.0, 115.0]
+
+
+# It may have arrived: what counts as inside the window.
+
+
+@attrs.define
+class Clocks:
+    """Wall and boot clock of a machine that is set, suspended and restarted."""
+
+    wall: float = START
+    uptime: float = 500.0
+    boot: str = "boot-1"
+
+    def moment(self) -> Moment:
+        return Moment(self.wall, self.uptime, self.boot)
+
+    def sleep(self, seconds: float) -> None:
+        self.wall += seconds
+        self.uptime += seconds
+
+
+def on(clocks: Clocks, bench: Bench, provider: FakeProvider) -> Submitter:
+    plain: Any = provider
+    return Submitter(plain, bench.journal, clocks.sleep, lambda: 0.0, moment=clocks.moment)
+
+
+def clock_set_back(clocks: Clocks) -> None:
+    clocks.wall -= 3600.0
+
+
+def clock_set_forward(clocks: Clocks) -> None:
+    clocks.wall += 3600.0
+
+
+def clock_nudged(clocks: Clocks) -> None:
+    clocks.wall -= 0.5
+
+
+def suspended(clocks: Clocks) -> None:
+    clocks.sleep(125.0)
+
+
+def restarted(clocks: Clocks) -> None:
+    clocks.sleep(20.0)
+    clocks.boot, clocks.uptime = "boot-2", 15.0
+
+
+def suspended_behind_a_clock_set_back(clocks: Clocks) -> None:
+    clocks.uptime += 3700.0
+    clocks.wall += 100.0
+
+
+EVENTS = {
+    clock_set_back: 1,
+    clock_set_forward: 1,
+    clock_nudged: 2,
+    suspended: 1,
+    restarted: 1,
+    suspended_behind_a_clock_set_back: 1,
+}
+
+
+@pytest.mark.parametrize(("event", "sends"), EVENTS.items())
+def test_nothing_is_sent_again_when_the_clocks_leave_a_doubt_about_the_window(
+    bench: Bench, event: Any, sends: int
+) -> None:
+    clocks, provider = Clocks(), scripted(Interrupted(), job("42"))
+    with pytest.raises(Interrupted):
+        on(clocks, bench, provider).buy(BOUGHT, submission)
+    event(clocks)
+    if sends == 1:
+        with pytest.raises(SubmitUncertain):
+            on(clocks, bench, provider).settle(bench.entry)
+    else:
+        assert on(clocks, bench, provider).settle(bench.entry).id == "42"
+    assert len(provider.sent) == sends
+
+
+@pytest.mark.parametrize("event", [suspended, clock_set_back])
+def test_nothing_is_sent_again_after_a_pause_that_took_longer_than_it_was_to(
+    bench: Bench, event: Any
+) -> None:
+    clocks, provider = Clocks(), scripted(lost(), job("42"))
+
+    def sleep(seconds: float) -> None:
+        clocks.sleep(seconds)
+        event(clocks)
+
+    with pytest.raises(SubmitUncertain):
+        attrs.evolve(on(clocks, bench, provider), sleep=sleep).buy(BOUGHT, submission)
+    assert len(provider.sent) == 1
+
+
+def test_an_attempt_of_an_older_version_is_not_sent_again(bench: Bench) -> None:
+    provider = scripted(Interrupted(), job("42"))
+    with pytest.raises(Interrupted):
+        bench.buy(provider)
+    with sqlite3.connect(bench.path) as db:
+        db.execute("UPDATE attempts SET uptime=NULL, boot=NULL")
+    db.close()
+    with pytest.raises(SubmitUncertain):
+        bench.submitter(provider).settle(bench.entry)
+    assert len(provider.sent) == 1
+
+
+@pytest.mark.parametrize(("call_takes", "leaves"), [(0.0, [0.0, 60.0]), (61.0, [0.0])])
+def test_a_resend_takes_its_turn_of_the_rate_limit_before_the_window_is_checked(
+    bench: Bench, call_takes: float, leaves: list[float]
+) -> None:
+    pacer = Pacer(60, bench.clock, bench.clock.sleep)
+    provider = scripted()
+    sent: list[float] = []
+
+    def submit(*_: Any) -> Job:
+        with pacer.call():
+            sent.append(bench.clock.now - START)
+            bench.clock.sleep(call_takes)
+        if len(sent) > 1:
+            return job("42")
+        raise lost()
+
+    def sleep(seconds: float) -> None:
+        bench.clock.sleep(seconds)
+        if len(bench.clock.slept) < 3:  # the account's other calls take the rest of the minute
+            for _ in range(59):
+                with pacer.call():
+                    pass
+
+    plain: Any = provider
+    plain.submit = submit
+    submitter = attrs.evolve(bench.submitter(provider), sleep=sleep, pacer=pacer)
+    if len(leaves) > 1:
+        assert submitter.buy(BOUGHT, submission).id == "42"
+    else:
+        with pytest.raises(SubmitUncertain):
+            submitter.buy(BOUGHT, submission)
+        assert bench.clock.now == START + 63.0, "there is no use in waiting for that turn"
+    assert sent == pytest.approx(leaves)
 
 
 def test_an_answer_that_cannot_be_read_may_have_bought(bench: Bench) -> None:
@@ -321,6 +574,29 @@ def test_a_call_that_was_masked_on_disk_is_not_sent_again(bench: Bench) -> None:
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
         bench.submitter(provider).buy(BOUGHT, lambda: submission(call=signed))
+    with pytest.raises(SubmitUncertain):
+        bench.submitter(provider).settle(bench.entry)
+    assert len(provider.sent) == 1
+
+
+@pytest.mark.parametrize("prompt", ["make it ***sparkle***", "***", "a?***"])
+def test_asterisks_in_a_prompt_are_no_mask(bench: Bench, prompt: str) -> None:
+    call = attrs.evolve(PAID, json={"prompt": prompt})
+    provider = scripted(Interrupted(), job("42"))
+    with pytest.raises(Interrupted):
+        bench.submitter(provider).buy(BOUGHT, lambda: submission(call=call))
+    assert bench.submitter(provider).settle(bench.entry).id == "42"
+    assert provider.bodies == [{"prompt": prompt}] * 2
+
+
+def test_asterisks_that_an_older_version_wrote_may_be_a_mask(bench: Bench) -> None:
+    call = attrs.evolve(PAID, json={"prompt": "***"})
+    provider = scripted(Interrupted(), job("42"))
+    with pytest.raises(Interrupted):
+        bench.submitter(provider).buy(BOUGHT, lambda: submission(call=call))
+    with sqlite3.connect(bench.path) as db:
+        db.execute("UPDATE attempts SET masked=NULL")
+    db.close()
     with pytest.raises(SubmitUncertain):
         bench.submitter(provider).settle(bench.entry)
     assert len(provider.sent) == 1
