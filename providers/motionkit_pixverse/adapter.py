@@ -93,9 +93,9 @@ class PixVerse:
     settings: ClassVar[type[AccountSettings]] = Settings
     offers: ClassVar[Sequence[Offer]] = load_offers(__package__ or "motionkit_pixverse")
     resend: ClassVar[Resend] = SameId(window=120.0, times=2)
-    """A used trace id makes no new video, says https://docs.platform.pixverse.ai/quick-start-796052m0;
-    for how long it says nowhere. Ids that come back all the time are said to leave jobs at "generating"
-    for ever, so there are only two re-sends: 15 s and 115 s after the first send."""
+    """A used trace id makes no new video: https://docs.platform.pixverse.ai/quick-start-796052m0.
+    For how long, no page says. Ids used over and over are said to leave jobs at "generating", so
+    there are only two re-sends: 15 s and 115 s after the first send."""
     acknowledgement: ClassVar[bytes] = webhook.ACKNOWLEDGEMENT
 
     def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:
