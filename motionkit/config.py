@@ -35,6 +35,7 @@ from motionkit.places import (
     without_password,
 )
 from motionkit.provider import AccountSettings
+from motionkit.redaction import redact_urls
 from motionkit.routes import DEFAULT_ROUTE, Period, Route, read_routes
 
 __all__ = [
@@ -109,8 +110,7 @@ class Account:
     @property
     def origins(self) -> Mapping[str, str]:
         """The addresses that are configured, by setting; the key is not asked for."""
-        named = attrs.asdict(self._settings, filter=lambda field, _: _is_origin(field.name))
-        return {name: address for name, address in named.items() if address is not None}
+        return _origins(self._settings)
 
 
 @attrs.frozen(kw_only=True)
@@ -232,12 +232,9 @@ def from_environment() -> Config:
 def _from_keys() -> dict[str, Account]:
     made = {}
     for name in registry.names():
-        key, origin = documented(name)
+        key = documented(name)[0]
         if os.environ.get(key):
-            data = {"api_key": f"${{{key}}}"}
-            if os.environ.get(origin):
-                data["base_url"] = f"${{{origin}}}"
-            made[name] = _account(name, data, Spot() / "accounts" / name)
+            made[name] = _account(name, {"api_key": f"${{{key}}}"}, Spot() / "accounts" / name)
     return made
 
 
@@ -326,10 +323,42 @@ def _account(name: str, data: Mapping[str, Any], spot: Spot) -> Account:
         given={"api_key": _PLACEHOLDER if key.ready is None else key.ready},
         quiet=quiet,
     )
-    account = Account(name, provider, made, key)
-    for field, address in account.origins.items():
+    for field, address in _origins(made).items():
         checked_origin(address, field=str(spot / field))
-    return account
+    return Account(name, provider, _sent_elsewhere(made, provider, spot), key)
+
+
+def _sent_elsewhere(settings: AccountSettings, provider: str, spot: Spot) -> AccountSettings:
+    """Return an account's settings with the address that the environment names for its provider.
+
+    It goes over the vendor's own address, for every account of the provider: whoever sets it, for
+    a sandbox say, wants nothing to reach the vendor. What a file says is not overruled silently.
+
+    Raises:
+        ConfigError: A file names another address for any of the account's origins.
+    """
+    variable = documented(provider)[1]
+    named = os.environ.get(variable)
+    if not named:
+        return settings
+    wanted = checked_origin(named, field=f"environment: {variable}")
+    said = {field: checked_origin(one, field="") for field, one in _origins(settings).items()}
+    if said.get("base_url") == wanted:
+        return settings
+    for field, address in said.items():
+        if address != wanted:
+            raise ConfigError(
+                f"{spot / field} is {redact_urls(address)!r}, and the environment variable "
+                f"{variable} is {redact_urls(wanted)!r}: nobody can tell which is meant",
+                hint=f"unset {variable}, or take {field} out of the file",
+            )
+    return attrs.evolve(settings, base_url=named)
+
+
+def _origins(settings: AccountSettings) -> dict[str, str]:
+    """Return the addresses in an account's settings, by setting."""
+    named = attrs.asdict(settings, filter=lambda field, _: _is_origin(field.name))
+    return {name: address for name, address in named.items() if address is not None}
 
 
 def _providers(accounts: Mapping[str, Account]) -> Mapping[str, str]:

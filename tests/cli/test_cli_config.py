@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,66 @@ def test_a_verb_that_needs_no_key_runs_no_command(cli: Cli, file: Path) -> None:
     assert cli("jobs").code == 0
     assert cli("providers").code == 0
     assert not file.with_name("ran").exists()
+
+
+# addresses
+
+
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every host that is looked up or connected to; what is not this machine is refused."""
+    hosts: list[str] = []
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def known(host: object) -> None:
+        hosts.append(str(host))
+        if host not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"{host} is not this machine")
+
+    def connecting(self: socket.socket, address: Any) -> None:
+        known(address[0])
+        connect(self, address)
+
+    def looking_up(host: Any, *args: Any, **kwargs: Any) -> Any:
+        known(host)
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", connecting)
+    monkeypatch.setattr(socket, "getaddrinfo", looking_up)
+    return hosts
+
+
+@pytest.mark.parametrize("where", ["found", "own", "named"])
+def test_with_the_sandboxs_lines_and_a_file_no_byte_goes_to_a_real_host(  # noqa: PLR0917 - fixtures
+    where: str,
+    cli: Cli,
+    file: Path,
+    tmp_path: Path,
+    account: Account,
+    media: list[str],
+    reached: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if where == "own":
+        file = tmp_path / "config" / "motionkit" / "motionkit.toml"
+        file.parent.mkdir(parents=True)
+    if where == "named":
+        file = tmp_path / "elsewhere.toml"
+        monkeypatch.setenv("MOTIONKIT_CONFIG", str(file))
+    monkeypatch.setenv("SEGMIND_API_KEY", "sk-of-the-sandbox-0123")
+    monkeypatch.setenv("SEGMIND_BASE_URL", account.sandbox.url)
+    file.write_text(
+        '[accounts.pixverse]\napi_key = "${PIXVERSE_API_KEY}"\n'
+        '[accounts.team]\nprovider = "pixverse"\napi_key = "${PIXVERSE_API_KEY}"\nregion = "cn"\n'
+        '[accounts.segmind]\napi_key = "${SEGMIND_API_KEY}"\n'
+    )
+    told = cli("config", "check", "--online", "--json")
+    assert [row["balance"]["unit"] for row in of_kind(told, "account")[:2]] == ["credit"] * 2
+    bought = cli("mimic", *media, "--via", "team", "--quality", "540p", "--out", "a.mp4", "--yes")
+    assert bought.code == 0, bought.err
+    assert cli("mimic", *media, "--via", "segmind", "--quality", "540p", "--yes").code == 3
+    assert reached
+    assert account.bought[:2] == (1, 1)
 
 
 # trust

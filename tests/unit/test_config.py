@@ -155,6 +155,56 @@ def test_a_file_goes_before_the_keys_of_the_environment(
     assert settings(load(ACCOUNT, home)).api_key.reveal() == KEY
 
 
+@pytest.mark.parametrize("account", ["fake", "team"])
+def test_an_address_in_the_environment_goes_over_the_vendors_own(
+    account: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_BASE_URL", "http://127.0.0.1:8000")
+    found = load(f'[accounts.{account}]\nprovider = "fake"\napi_key = "{KEY}"\n', home)
+    assert settings(found, account).base_url == "http://127.0.0.1:8000"
+    assert found.account(account).origins == {"base_url": "http://127.0.0.1:8000"}
+
+
+@pytest.mark.parametrize(
+    "said", ["http://127.0.0.1:8000", "http://127.0.0.1:8000/", "${FAKE_BASE_URL}"]
+)
+def test_a_file_may_name_the_same_address_as_the_environment(
+    said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_BASE_URL", "http://127.0.0.1:8000")
+    found = load(f'{ACCOUNT}base_url = "{said}"\n', home)
+    assert str(settings(found).base_url).rstrip("/") == "http://127.0.0.1:8000"
+
+
+def test_an_address_in_a_file_and_another_in_the_environment_are_both_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_BASE_URL", "http://127.0.0.1:8000")
+    assert complaint(ACCOUNT + 'base_url = "https://gateway.example"', home) == (
+        ": accounts.fake.base_url is 'https://gateway.example', and the environment variable "
+        "FAKE_BASE_URL is 'http://127.0.0.1:8000': nobody can tell which is meant"
+    )
+
+
+def test_an_address_of_uploads_in_a_file_does_not_outlive_the_environments(
+    install: Callable[..., None], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(("segmind", "motionkit_segmind.adapter:Segmind"))
+    monkeypatch.setenv("SEGMIND_BASE_URL", "http://127.0.0.1:8000")
+    said = f'[accounts.segmind]\napi_key = "{KEY}"\nupload_url = "https://up.example"\n'
+    assert "accounts.segmind.upload_url is 'https://up.example', and" in complaint(said, home)
+    both = said + 'base_url = "http://127.0.0.1:8000"\n'
+    assert load(both, home).account("segmind").origins["upload_url"] == "https://up.example"
+
+
+def test_an_address_in_the_environment_that_is_none_is_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_BASE_URL", "gateway")
+    with pytest.raises(ConfigError, match=r"environment: FAKE_BASE_URL: 'gateway' is not https"):
+        load(ACCOUNT, home)
+
+
 def test_an_unusable_key_in_the_environment_is_named_and_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -192,7 +192,8 @@ def test_a_project_may_not_send_an_accounts_own_key_to_another_vendor(
 def test_routes_limits_and_documented_names_need_no_trust(
     text: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FAKE_BASE_URL", "https://of-the-users-own-choice.example")
+    if "FAKE_BASE_URL" in text:
+        monkeypatch.setenv("FAKE_BASE_URL", "https://of-the-users-own-choice.example")
     project.write_text(text)
     for account in config.load().accounts.values():
         assert account.settings.api_key
