@@ -530,9 +530,10 @@ def test_a_commit_that_fails_leaves_the_journal_usable(path: Path) -> None:
             return super().execute(sql, *args)
 
     with Journal(path) as journal:
-        journal._store.db.close()
         failing = sqlite3.connect(path, isolation_level=None, factory=Failing)
         failing.row_factory = sqlite3.Row
+        failing.execute("SELECT * FROM purchases")  # so that the log stays where it is
+        journal._store.db.close()
         journal._store.file.connection = failing
         Failing.fail = True
         with pytest.raises(JournalError, match="disk I/O error"):
