@@ -1,8 +1,9 @@
 """The client as coroutines: the same verbs, the same journal, the same engine.
 
 Waiting costs no thread, however many coroutines wait. What blocks (an upload, a paid call, a
-download, a wait for a slot) runs in a bounded number of threads; to cancel such a coroutine does
-not stop what is under way, and the journal has what it bought.
+download, a wait for a slot) runs in a bounded number of threads. To cancel a coroutine that buys
+keeps it from submitting; once the submit is written ahead it is not stopped, and the journal has
+what it bought.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
+from motionkit import cancellation
 from motionkit.client import Client
 from motionkit.compare import Row
 from motionkit.config import Config
@@ -105,9 +107,13 @@ class AsyncClient:
         again: bool | None = None,
         max_usd: Decimal | str | None = None,
         out: Path | str | None = None,
-        wait_for_slot: Seconds = 0.0,
+        wait_for_slot: Seconds | None = None,
     ) -> Job:
-        """Upload, pay, and return the job. The same request or key never buys twice."""
+        """Upload, pay, and return the job. The same request or key never buys twice.
+
+        To cancel it buys nothing, unless the submit has been written ahead already; then the
+        journal has its job.
+        """
         return await self._buy(
             self._client.submit,
             request,
@@ -194,7 +200,7 @@ class AsyncClient:
             try:
                 return await self.wait(job, timeout=timeout, watch=watch)
             except tuple(STATE_ERRORS.values()) as error:
-                job = await self._buy(order.next, job, error)
+                job = await self._buy(self._client.order_again, order, job, error)
 
     async def download(
         self, result: Result, path: Path | str, *, overwrite: bool = False, output: int = 0
@@ -217,11 +223,12 @@ class AsyncClient:
     async def close(self) -> None:
         """End every wait with `WaitTimeout`, and close connections and the journal.
 
-        What is being bought or fetched comes to its end first. What had not begun by then raises
-        `MotionKitError`: nothing was sent for it, and where it is not about a job that is bought
-        already, its ``billed`` is `Billed.NO`.
+        What is being submitted or fetched comes to its end first; what still waits for a slot does
+        not. That, and what had not begun by then, raises `MotionKitError`: nothing was sent for it,
+        and where it is not about a job that is bought already, its ``billed`` is `Billed.NO`.
         """
         self._closed = True
+        self._client.cancellations.close("the client was closed")
         await asyncio.to_thread(self._client.engine.close)
         for pool in (self._buying, self._reading):
             await asyncio.to_thread(pool.shutdown)
@@ -261,7 +268,16 @@ class AsyncClient:
         return await self._in(self._reading, call, *args, **kwargs)
 
     async def _buy(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._in(self._buying, call, *args, **kwargs)
+        def begin(*args: P.args, **kwargs: P.kwargs) -> T:
+            with cancellation.using(one):
+                return call(*args, **kwargs)
+
+        one = cancellation.Cancellation()
+        try:
+            return await self._in(self._buying, begin, *args, **kwargs)
+        except asyncio.CancelledError:
+            one.cancel("the coroutine was cancelled")
+            raise
 
     async def _in(
         self, pool: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import attrs
 
-from motionkit import borders, lists, retry, spool, webhooks
+from motionkit import borders, cancellation, lists, retry, spool, webhooks
 from motionkit import config as configuration
 from motionkit import download as fetching
 from motionkit.adapters import Adapters
@@ -32,6 +32,7 @@ from motionkit.orders import Desk, Explanation, Order, Wish
 from motionkit.provider import Provider
 from motionkit.pursuit import Seconds, Watcher
 from motionkit.request import Request
+from motionkit.slots import Slots
 from motionkit.submission import Submitter
 from motionkit.timing import Timing
 
@@ -74,11 +75,19 @@ class Client:
             config, dict(provider_classes or {}), self._journal.caches, sleep=sleep, clock=clock
         )
         self.jobs = Jobs(self._journal, self._submitter)
-        self.desk = Desk(
-            config, self._journal, self.jobs, self.account, self._submitter, self._sleep
-        )
         self.timing = Timing(self._journal, config.defaults.lateness)
         self._looks = Looks(self.account, self._adapters.pacer, self._journal, self.timing)
+        self.desk = Desk(
+            config,
+            self._journal,
+            self.jobs,
+            self.account,
+            self._submitter,
+            Slots(self._journal, self._glance, self._looks.gap, self._looks.age),
+            sleep,
+            clock,
+        )
+        self.cancellations = cancellation.Cancellations()
         self.engine = Engine(
             self._looks,
             turn=self._looks.turn,
@@ -132,7 +141,7 @@ class Client:
         Raises:
             InvalidRequest: The key names another request.
         """
-        entry, _ = self.desk.known(request, Wish(via=via, key=key))
+        entry = self.desk.known(request, Wish(via=via, key=key))
         return None if entry is None or entry.state is KeyState.REFUSED else entry
 
     # Paying, and after.
@@ -146,20 +155,26 @@ class Client:
         again: bool | None = None,
         max_usd: Decimal | str | None = None,
         out: Path | str | None = None,
-        wait_for_slot: Seconds = 0.0,
+        wait_for_slot: Seconds | None = None,
     ) -> Job:
         """Upload, pay, and return the job. The same request or key never buys twice.
+
+        While the account runs as many jobs as it may, or its vendor refuses for another cause that
+        passes, it waits. Closing the client ends that wait, and nothing is bought.
 
         Args:
             request: What is wanted.
             via: A target, ``account`` or ``account/model``, or a route; the route ``default``
                 when None.
-            key: Names this purchase; a key that exists returns its job. Without one, an identical
-                request that is still open or not delivered returns its job.
-            again: Buy although an identical request is open; by default only when `key` is given.
+            key: Names this purchase; a key that exists returns its job, after a paid retry the one
+                that was paid last. Without one, an identical request that is unfinished or
+                uncertain returns its job, wherever it was bought; so does one that was bought at
+                the same target within ``remember`` of ``[defaults]``, which is logged.
+            again: Buy although there is such a job; by default only when `key` is given.
             max_usd: Refuse when the quote's high exceeds it or is unknown.
             out: Where the file is wanted later, for `motionkit resume`.
-            wait_for_slot: Seconds to wait while the account is busy.
+            wait_for_slot: Seconds to wait for a slot; 0 refuses at once. The route's, or that of
+                ``[defaults]``, when None.
 
         Raises:
             SubmitUncertain: It may have arrived; nothing will be sent again by itself.
@@ -171,9 +186,12 @@ class Client:
             again=again,
             max_usd=borders.dollars("max_usd", max_usd),
             out=None if out is None else Path(out),
-            wait_for_slot=borders.span("wait_for_slot", wait_for_slot),
+            wait_for_slot=(
+                None if wait_for_slot is None else borders.span("wait_for_slot", wait_for_slot)
+            ),
         )
-        return self.desk.order(request, wish).job
+        with self.cancellations.call():
+            return self.desk.order(request, wish).job
 
     def poll(self, job: Job) -> Status:
         """Observe a job once; the free read is retried on transient errors.
@@ -270,7 +288,7 @@ class Client:
             try:
                 return self.wait(job, timeout=timeout, watch=watch)
             except tuple(STATE_ERRORS.values()) as error:
-                job = order.next(job, error)
+                job = self.order_again(order, job, error)
 
     def download(
         self, result: Result, path: Path | str, *, overwrite: bool = False, output: int = 0
@@ -360,8 +378,10 @@ class Client:
     def close(self) -> None:
         """End every wait with `WaitTimeout`, and close connections and the journal.
 
-        The jobs still run; the journal has them, and another client goes on with them.
+        The jobs still run; the journal has them, and another client goes on with them. A submit
+        that waits for a slot ends with a `MotionKitError`: nothing was bought.
         """
+        self.cancellations.close("the client was closed")
         self.engine.close()
         self._adapters.close()
         self._journal.close()
@@ -387,9 +407,18 @@ class Client:
             via=via,
             key=key,
             max_usd=borders.dollars("max_usd", max_usd),
-            wait_for_slot=self.config.defaults.wait_for_slot,
         )
-        return self.desk.order(request, wish)
+        with self.cancellations.call():
+            return self.desk.order(request, wish)
+
+    def order_again(self, order: Order, job: Job, error: MotionKitError) -> Job:
+        """Buy again after a job that went wrong, where its route pays for it."""
+        with self.cancellations.call():
+            return order.next(job, error)
+
+    def _glance(self, job: Job) -> Status:
+        """Poll a job once, without repeating a poll that fails."""
+        return self._looks.observe(job, lambda provider: provider.poll(job))
 
     def limit(self, timeout: Seconds | None) -> float:
         """Return the seconds that a wait may take."""

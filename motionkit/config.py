@@ -69,7 +69,10 @@ class Defaults:
 
     Attributes:
         timeout: Seconds that a wait takes at most.
-        wait_for_slot: Seconds that a direct target waits while the account is busy.
+        wait_for_slot: Seconds that a submit waits for a slot while the account is at its limit of
+            running jobs, or refuses for another passing cause; 0 refuses at once.
+        remember: Seconds for which an identical request that was bought and delivered returns its
+            job instead of buying again; 0 buys again.
         lateness: Wished mean seconds between a job's end and our noticing.
         budget_usd: US dollars that everything together may spend in a day, week, month, or in
             total, whatever the target or the route.
@@ -77,6 +80,7 @@ class Defaults:
 
     timeout: float = 1800.0
     wait_for_slot: float = 600.0
+    remember: float = 604800.0
     lateness: float = 2.0
     budget_usd: Mapping[Period, Decimal] = attrs.field(factory=dict, hash=False)
 

@@ -33,6 +33,15 @@ class Choose(_Named):
     FASTEST = enum.auto()
 
 
+class OnBusy(_Named):
+    """What a route does while a target can take no job at the moment."""
+
+    WAIT = enum.auto()
+    """Wait for it, then fall back."""
+    NEXT = enum.auto()
+    """Try the next one; wait only when no other one is left."""
+
+
 class Stage(_Named):
     """How far an attempt came: the stage where it failed, or else the last one that went well."""
 
@@ -108,7 +117,7 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.HALF_OPEN_PROBE: "Its cooldown is over, and this try tells whether it works again.",
     Reason.LAST_RESORT: "It is cooling down, but nothing else is left to try.",
     Reason.PAID_RETRY: "An earlier job failed, and the route pays for another try.",
-    Reason.BUSY_WAITED_FOR: "It is busy, and the route waits for its slot.",
+    Reason.BUSY_WAITED_FOR: "It takes no job at the moment, and the route waits for it.",
     Reason.STANDS_BY: "It could take the request, and comes after the one preferred.",
     Reason.NOT_REACHED: "The matter was settled before its turn came.",
     Reason.NOT_CAPABLE: "It cannot express or deliver what the request asks for.",
@@ -117,11 +126,11 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.BUDGET_SPENT: "Its quote's high exceeds what is left of the budget.",
     Reason.NO_CREDITS: "Its account holds less than the request costs.",
     Reason.COOLING_DOWN: "Its account failed a moment ago and is left alone for a while.",
-    Reason.BUSY_PASSED_OVER: "It is busy, and the route waits no longer for it.",
-    Reason.BUSY_TRIED_AGAIN: "It was busy, bought nothing, and is asked again after a wait.",
+    Reason.BUSY_PASSED_OVER: "It takes no job at the moment, and the route waits no longer for it.",
+    Reason.BUSY_TRIED_AGAIN: "It took no job, so nothing was bought; it is asked again later.",
     Reason.FELL_BACK_UNAVAILABLE: "It did not answer usably, and nothing was bought.",
     Reason.FELL_BACK_BUSY: "It was at its limit of running jobs, and nothing was bought.",
-    Reason.FELL_BACK_RATE_LIMITED: "It had too many calls, and nothing was bought.",
+    Reason.FELL_BACK_RATE_LIMITED: "It refused for too many calls, and nothing was bought.",
     Reason.FELL_BACK_CREDITS: "Its account cannot pay, and nothing was bought.",
     Reason.FELL_BACK_AUTHENTICATION: "It does not accept the key, and nothing was bought.",
     Reason.FELL_BACK_PERMISSION: "The account may not do this, and nothing was bought.",
@@ -136,7 +145,7 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.STOP_INVALID_EVERYWHERE: "No target of the route can take this request.",
     Reason.STOP_OVER_BUDGET: "Every target that could take the request costs more than is allowed.",
     Reason.STOP_NO_CREDITS: "No account of the route can pay for this request.",
-    Reason.STOP_ALL_BUSY: "Every target that could take the request is busy.",
+    Reason.STOP_ALL_BUSY: "No target that could take the request takes a job at the moment.",
     Reason.STOP_ONLY_TARGET: "The route's only target failed.",
     Reason.NO_TARGET_LEFT: "Every target of the route was tried or ruled out.",
 }
@@ -178,6 +187,7 @@ class Rules:
     choose: Choose = attrs.field(default=Choose.FIRST, converter=Choose)
     max_usd: Decimal | None = None
     wait_for_slot: float = 0.0
+    on_busy: OnBusy = attrs.field(default=OnBusy.WAIT, converter=OnBusy)
     fall_back_on: frozenset[str] = attrs.field(default=frozenset(CAUSES), converter=_words)
     paid_retries: int = 0
 
@@ -219,6 +229,7 @@ class Tried:
         billed: Whether it left a charge, as the error says.
         maybe_arrived: Whether its submit may have arrived and no job was found; this never lapses.
         retry_after: What the vendor asked for, in seconds.
+        passing: Whether the vendor refused it for a cause that passes, such as its own load.
         quote: What it was expected to cost.
     """
 
@@ -229,6 +240,7 @@ class Tried:
     billed: Billed = Billed.NO
     maybe_arrived: bool = False
     retry_after: float | None = None
+    passing: bool = False
     quote: Quote | None = None
 
 

@@ -11,8 +11,8 @@ import attrs
 from motionkit import retry
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.journal import Journal
-from motionkit.ledger import Entry
-from motionkit.model import Job, KeyState
+from motionkit.ledger import Alike, Entry
+from motionkit.model import Job, KeyState, State
 from motionkit.money import Cost, CostBasis, Unit
 from motionkit.provider import Finds, ShowsUsage
 from motionkit.submission import Submitter
@@ -53,18 +53,33 @@ class Jobs:
     def get(self, reference: str) -> Entry:
         """Return the purchase that a key, the beginning of one, or a job id names.
 
+        A key whose job failed and was paid for again names the job that was paid last.
+
         Raises:
             InvalidRequest: Nothing matches, or several do.
         """
-        return self._journal.find(reference)
+        entry = self._journal.find(reference)
+        by_id = any(one.job and one.job.id == reference for one in entry.attempts)
+        return entry if by_id else self._paid_last(entry)
 
-    def known(self, key: str | None, request: str, *, again: bool) -> Entry | None:
+    def _paid_last(self, entry: Entry) -> Entry:
+        """Return the newest paid retry of a purchase, where there is one that may have bought."""
+        if entry.state not in {State.FAILED, State.GONE}:
+            return entry
+        later = [
+            one
+            for one in self._journal.retries(entry.key)
+            if one.request == entry.request and one.state is not KeyState.REFUSED
+        ]
+        return later[-1] if later else entry
+
+    def known(self, key: str | None, alike: Alike, *, again: bool) -> Entry | None:
         """Return the purchase that a request continues, if any.
 
         Args:
             key: The caller's key.
-            request: The request's fingerprint.
-            again: Buy although an identical request is open.
+            alike: Which purchases the request would repeat.
+            again: Buy although one of them is there.
 
         Raises:
             InvalidRequest: The key names another request.
@@ -72,22 +87,22 @@ class Jobs:
         if key is not None:
             entry = self._journal.get(key)
             if entry is not None:
-                self.check(entry, request)
-                return entry
-        return None if again else self._journal.same(request)
+                self.check(entry, alike)
+                return self._paid_last(entry)
+        return None if again else self._journal.same(alike)
 
     @staticmethod
-    def check(entry: Entry, request: str) -> None:
+    def check(entry: Entry, alike: Alike) -> None:
         """Check that a purchase is the request's own.
 
         Args:
             entry: The purchase.
-            request: The request's fingerprint.
+            alike: The request's fingerprints.
 
         Raises:
             InvalidRequest: Its key names another request.
         """
-        if entry.request != request:
+        if entry.request not in alike.requests:
             raise InvalidRequest(
                 f"key {entry.key!r} names another request ({entry.description})",
                 field="key",

@@ -21,7 +21,7 @@ import attrs
 from motionkit import codec, process
 from motionkit.caches import Caches
 from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, MotionKitError
-from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
+from motionkit.ledger import Alike, Attempt, Entry, KeyTaken, Purchase, retried
 from motionkit.model import Job, KeyState, State, Status, Submission
 from motionkit.money import Cost, CostBasis, Quote
 from motionkit.process import Moment
@@ -71,9 +71,7 @@ class Journal:
         """
         now = time.time()
         with self._store.writing(AHEAD) as db:
-            same = None if purchase.again else self.same(purchase.request)
-            if same is not None:
-                raise KeyTaken(same)
+            self._need_new(purchase)
             if self.get(purchase.key) is not None:
                 raise KeyTaken(self.entry(purchase.key))
             self._reserve(db, purchase)
@@ -97,6 +95,16 @@ class Journal:
                 ),
             )
             return self._add_attempt(db, purchase.key, attempt_id, submission, fingerprint, now)
+
+    def _need_new(self, purchase: Purchase) -> None:
+        """Check that no other purchase stands for an identical request.
+
+        Raises:
+            KeyTaken: One does, and `again` is not set.
+        """
+        same = None if purchase.again else self.same(purchase.alike)
+        if same is not None and same.key != purchase.key:
+            raise KeyTaken(same)
 
     def _reserve(self, db: sqlite3.Connection, purchase: Purchase) -> None:
         """Hold the quote's high against every budget, in the transaction that writes it.
@@ -152,11 +160,13 @@ class Journal:
 
         Raises:
             BudgetExceeded: The route's budget does not hold it; nothing was written.
-            KeyTaken: The key stands elsewhere by now; nothing was written.
+            KeyTaken: The key stands elsewhere by now, or an identical request is open; nothing
+                was written.
             JournalError: Nothing may be sent.
         """
         now, key = time.time(), purchase.key
         with self._store.writing(AHEAD) as db:
+            self._need_new(purchase)  # it may have been bought while this one waited
             self._reserve(db, purchase)
             changed = db.execute(
                 "UPDATE purchases SET state=?, error=NULL, updated=?, quote=?, reserved=?,"
@@ -438,6 +448,16 @@ class Journal:
             key = _owner(db, job)
             return None if key is None else self.get(key)
 
+    def retries(self, key: str) -> list[Entry]:
+        """Return the purchases that were paid because that key's job failed, oldest first."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                "SELECT * FROM purchases WHERE key>=?1||'~0' AND key<?1||'~:'"
+                " ORDER BY created, key",
+                (key,),
+            ).fetchall()
+            return [self._entry(row) for row in rows if retried(row["key"]) == key]
+
     def entry(self, key: str) -> Entry:
         """Return one purchase.
 
@@ -459,10 +479,11 @@ class Journal:
             rows = db.execute(f"{query} ORDER BY created, key", values).fetchall()
             return [self._entry(row) for row in rows]
 
-    def same(self, request: str) -> Entry | None:
-        """Return the newest purchase of an identical request of which something is still owed."""
-        still_open = [entry for entry in self.entries(request=request) if entry.open]
-        return still_open[-1] if still_open else None
+    def same(self, alike: Alike) -> Entry | None:
+        """Return the purchase that an identical request goes on with: an open one, the newest."""
+        found = [entry for one in alike.requests for entry in self.entries(request=one)]
+        held = [entry for entry in found if alike.holds(entry)]
+        return max(held, key=lambda entry: (entry.open, entry.created), default=None)
 
     def find(self, reference: str) -> Entry:
         """Return the purchase that a key, an unambiguous beginning of one, or a job id names.
@@ -476,7 +497,9 @@ class Journal:
                 " WHERE p.key=?1 OR a.vendor_id=?1 OR substr(p.key,1,length(?1))=?1",
                 (reference,),
             ).fetchall()
-            exact = [row for row in rows if row["key"] == reference] or rows
+            keys = {row["key"] for row in rows}
+            exact = [row for row in rows if row["key"] == reference]
+            exact = exact or [row for row in rows if retried(row["key"]) not in keys]
             if len(exact) != 1:
                 what = "nothing" if not exact else f"{len(exact)} purchases"
                 raise InvalidRequest(

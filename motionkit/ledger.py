@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,20 @@ STALLED_AFTER = 1800.0
 """Seconds: no job is called stalled before."""
 STALLED_TIMES = 5
 """Times its usual duration."""
+
+
+_RETRY = re.compile(r"(.+?)(?:~[0-9]+)+", re.DOTALL)
+
+
+def retry_key(key: str, number: int) -> str:
+    """Return the key of a purchase that is paid because an earlier job of that key failed."""
+    return f"{retried(key) or key}~{number}"
+
+
+def retried(key: str) -> str | None:
+    """Return the key that a paid retry's key belongs to; None when it is none."""
+    found = _RETRY.fullmatch(key)
+    return None if found is None else found[1]
 
 
 @attrs.frozen
@@ -150,6 +165,34 @@ class Entry:
         return not self.state.terminal
 
 
+@attrs.frozen
+class Alike:
+    """Which earlier purchases an identical request goes on with instead of buying.
+
+    Attributes:
+        requests: The request's fingerprint, and those that earlier versions gave it.
+        sellers: Where it would be bought now: an account's fingerprint and a model, and an
+            account's name and a model. A finished purchase counts where one of them sold it.
+        since: Epoch seconds; what was delivered counts if it was made since then.
+    """
+
+    requests: tuple[str, ...]
+    sellers: frozenset[tuple[str, str]] = frozenset()
+    since: float = float("inf")
+
+    def holds(self, entry: Entry) -> bool:
+        """Tell whether a purchase of such a request stands for another one.
+
+        What is unfinished or uncertain does, wherever it was bought.
+        """
+        job = entry.job
+        if entry.state is not State.SUCCEEDED or job is None:
+            return entry.open
+        if (job.fingerprint, job.model) in self.sellers:
+            return entry.delivered is None or entry.created >= self.since
+        return entry.delivered is None and (job.account, job.model) in self.sellers
+
+
 @attrs.frozen(kw_only=True)
 class Purchase:
     """What `Journal.intend` writes ahead of the first paid call of a key.
@@ -161,9 +204,10 @@ class Purchase:
         description: The request for people, JSON-able.
         quote: What it is expected to cost.
         out: Where the user wants the file.
-        again: Buy although an identical request is still open.
+        again: Buy although an identical request is still open, or was bought not long ago.
         route: The route that buys, when it has budgets.
         budgets: Limits in US dollars, each with the epoch second since which it counts.
+        alike: Which purchases it would repeat.
     """
 
     key: str
@@ -175,6 +219,9 @@ class Purchase:
     again: bool = False
     route: str | None = None
     budgets: tuple[tuple[Decimal, float], ...] = ()
+    alike: Alike = attrs.field(
+        default=attrs.Factory(lambda self: Alike((self.request,)), takes_self=True)
+    )
 
 
 class KeyTaken(Exception):

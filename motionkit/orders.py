@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from math import inf
 from pathlib import Path
 
 import attrs
 
-from motionkit import compare, fitting, registry, routed
+from motionkit import cancellation, compare, fitting, registry, routed
 from motionkit import offers as offering
 from motionkit.config import Config
 from motionkit.decisions import Stop
 from motionkit.errors import (
+    Billed,
     BudgetExceeded,
     ConfigError,
     InvalidRequest,
@@ -22,14 +27,17 @@ from motionkit.errors import (
 )
 from motionkit.jobs import Jobs
 from motionkit.journal import Journal
-from motionkit.ledger import Entry, KeyTaken, Purchase
+from motionkit.ledger import Alike, Entry, KeyTaken, Purchase
 from motionkit.media import Facts, Generated
-from motionkit.model import Call, Job, KeyState
+from motionkit.model import Call, Job, KeyState, State
 from motionkit.money import Quote
 from motionkit.provider import Provider, Unlisted
 from motionkit.request import Request
 from motionkit.routes import DEFAULT_ROUTE, Route
+from motionkit.slots import Slots
 from motionkit.submission import Submitter
+
+log = logging.getLogger("motionkit")
 
 
 @attrs.frozen
@@ -60,7 +68,7 @@ class Wish:
     again: bool | None = None
     max_usd: Decimal | None = None
     out: Path | None = None
-    wait_for_slot: float = 0.0
+    wait_for_slot: float | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse a key that is blank: an unset variable would buy every time.
@@ -148,7 +156,9 @@ class Desk:
         jobs: The journal's face.
         account: Returns an account's adapter.
         submitter: Returns an account's submitter.
+        slots: Who knows how many jobs an account runs.
         sleep: How to wait.
+        clock: Monotonic seconds.
     """
 
     config: Config
@@ -156,7 +166,9 @@ class Desk:
     jobs: Jobs
     account: Callable[[str], Provider]
     submitter: Callable[[str], Submitter]
+    slots: Slots
     sleep: Callable[[float], None]
+    clock: Callable[[], float]
     _experience: compare.Experience = attrs.field(init=False, repr=False, eq=False)
 
     @_experience.default
@@ -292,14 +304,43 @@ class Desk:
 
     # Paying.
 
-    def known(self, request: Request, wish: Wish) -> tuple[Entry | None, str]:
-        """Return the purchase that a wish continues, if any, and the request's fingerprint.
+    def known(self, request: Request, wish: Wish) -> Entry | None:
+        """Return the purchase that a wish continues, if any.
 
         Raises:
             InvalidRequest: The key names another request, or a medium cannot be read.
         """
-        fingerprint = request.fingerprint(fitting.inspect(request), self.named(wish.via))
-        return self.jobs.known(wish.key, fingerprint, again=wish.buys_again), fingerprint
+        alike = self.alike(request, wish.via)
+        return self.jobs.known(wish.key, alike, again=wish.buys_again)
+
+    def alike(self, request: Request, via: str | None) -> Alike:
+        """Return which purchases a request would repeat, bought by the same word now.
+
+        Raises:
+            InvalidRequest: A medium cannot be read.
+            ConfigError: The word is neither a target nor a route.
+        """
+        route = self.route(via)
+        named = self.named(via)
+        facts = fitting.inspect(request)
+        words = dict.fromkeys([named, *self.config.routes, *self.config.accounts])
+        sellers: set[tuple[str, str]] = set()
+        for name in (named,) if route is None else route.targets:
+            try:
+                target = self.target(name)
+                offer = target.offer(request)
+            except MotionKitError:
+                continue  # it sells nothing of the kind, or its account cannot be used
+            words[f"{target.account}/{offer.model}"] = None
+            sellers |= {
+                (target.provider.fingerprint, offer.model),
+                (target.account, offer.model),
+            }
+        return Alike(
+            (request.fingerprint(facts), *(request.fingerprint(facts, word) for word in words)),
+            frozenset(sellers),
+            time.time() - self.config.defaults.remember if self.config.defaults.remember else inf,
+        )
 
     def order(self, request: Request, wish: Wish) -> Order:
         """Buy, or go on with what was bought before.
@@ -308,27 +349,84 @@ class Desk:
             SubmitUncertain: It may have arrived; nothing will be sent again by itself.
             MotionKitError: With ``billed=NO``: nothing was bought.
         """
+        alike = self.alike(request, wish.via)
+        known = self.jobs.known(wish.key, alike, again=wish.buys_again)
+        key = wish.key or str(uuid.uuid4())
+        deadline = self.clock() + self._patience(wish)
+        while True:
+            if known is not None and known.state is not KeyState.REFUSED:
+                job = self._bought(known)
+                if job is not None:
+                    self._say(known, wish)
+                    return Order(job)
+                key = known.key  # nothing of it had left: this buys under the same key
+            purchase = Purchase(
+                key=key,
+                request=alike.requests[0],
+                via=self.named(wish.via),
+                description=request.describe(),
+                out=None if wish.out is None else str(wish.out.absolute()),
+                again=wish.buys_again,
+                alike=alike,
+            )
+            try:
+                return self._order(request, wish, purchase, max(deadline - self.clock(), 0.0))
+            except KeyTaken as taken:  # another thread or process was faster
+                known = taken.entry
+                if known.key == key:
+                    self.jobs.check(known, alike)
+                cancellation.sleep(0.0, self.sleep)
+
+    def _patience(self, wish: Wish) -> float:
+        """Return the seconds that a submit waits for a slot."""
+        if wish.wait_for_slot is not None:
+            return wish.wait_for_slot
         route = self.route(wish.via)
-        known, fingerprint = self.known(request, wish)
-        if known is not None and known.state is not KeyState.REFUSED:
-            return Order(self.jobs.resume(known))
-        purchase = Purchase(
-            key=wish.key or str(uuid.uuid4()),
-            request=fingerprint,
-            via=self.named(wish.via),
-            description=request.describe(),
-            out=None if wish.out is None else str(wish.out.absolute()),
-            again=wish.buys_again,
-        )
-        facts = fitting.inspect(request)
+        said = None if route is None else route.wait_for_slot
+        return self.config.defaults.wait_for_slot if said is None else said
+
+    def _bought(self, entry: Entry) -> Job | None:
+        """Return the job of a purchase; None when it turns out that nothing of it was sent.
+
+        Raises:
+            SubmitUncertain: Nobody can tell whether it was bought.
+        """
         try:
-            if route is None:
-                return Order(self._direct(request, wish, facts, purchase, known))
-            buyer = self._buyer(route, request, wish, facts, purchase)
-            return Order(buyer.buy(), buyer)
-        except KeyTaken as taken:  # another thread or process was faster
-            self.jobs.check(taken.entry, fingerprint)
-            return Order(self.jobs.resume(taken.entry))
+            return self.jobs.resume(entry)
+        except MotionKitError as error:
+            settled = self.journal.entry(entry.key).state is KeyState.REFUSED
+            if error.billed is not Billed.NO or not settled:
+                raise
+            log.info("%s had not been sent, nothing was bought: submitting it", entry.key)
+            return None
+
+    @staticmethod
+    def _say(entry: Entry, wish: Wish) -> None:
+        """Log that an earlier purchase is returned where no key asked for it."""
+        if wish.key is not None or entry.job is None:
+            return
+        age = max(0.0, time.time() - entry.created)
+        finished = entry.state is State.SUCCEEDED
+        log.log(
+            logging.WARNING if finished else logging.INFO,
+            "the same request was bought %.0f s ago as job %s at %s/%s, key %s%s: returning that "
+            "job; again=True, or a key of its own, buys it again",
+            age,
+            entry.job.id,
+            entry.job.account,
+            entry.job.model,
+            entry.key,
+            f", file {entry.delivered}" if entry.delivered else "",
+        )
+
+    def _order(self, request: Request, wish: Wish, purchase: Purchase, patience: float) -> Order:
+        facts = fitting.inspect(request)
+        route = self.route(wish.via)
+        if route is None:
+            return Order(self._direct(request, wish, facts, purchase, patience))
+        buyer = self._buyer(route, request, wish, facts, purchase)
+        buyer.patience = patience
+        return Order(buyer.buy(), buyer)
 
     def _direct(
         self,
@@ -336,7 +434,7 @@ class Desk:
         wish: Wish,
         facts: Mapping[str, Facts],
         purchase: Purchase,
-        known: Entry | None,
+        patience: float,
     ) -> Job:
         target = self.target(self.named(wish.via))
         offer = target.offer(request)
@@ -345,11 +443,15 @@ class Desk:
             raise row.problem
         if wish.max_usd is not None:
             _within(row.quote, wish.max_usd)
-        return self.submitter(target.account).buy(
+        submitter = self.submitter(target.account)
+        prepared = routed.Prepared(functools.partial(target.provider.prepare, request, offer))
+        deadline = self.clock() + patience
+        self.slots.wait(submitter, patience, sleep=self.sleep, clock=self.clock)
+        return submitter.buy(
             attrs.evolve(purchase, quote=row.quote),
-            lambda: target.provider.prepare(request, offer),
-            earlier=known,
-            wait_for_slot=wish.wait_for_slot,
+            prepared.ready(),
+            earlier=self.journal.get(purchase.key),
+            wait_for_slot=max(deadline - self.clock(), 0.0),
         )
 
     def _buyer(
@@ -368,6 +470,8 @@ class Desk:
             request,
             attrs.evolve(made, route=route.name, budgets=routed.budgets(route)),
             self.journal,
+            self.slots,
+            self._patience(wish),
             self.sleep,
         )
 

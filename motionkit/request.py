@@ -87,12 +87,13 @@ class Request:
         labels = {name: value.label for name, value in self.media().items()}
         return {"operation": self.operation, **labels, **self.values()}
 
-    def fingerprint(self, facts: Mapping[str, Facts], via: str) -> str:
-        """Return what makes two requests identical: operation, values, media content, target.
+    def fingerprint(self, facts: Mapping[str, Facts], via: str | None = None) -> str:
+        """Return what makes two requests identical: operation, values, media content.
 
         Args:
             facts: What is known of each media argument.
-            via: The target or route as the user named it.
+            via: The target or route as the user named it: earlier versions of motionkit took it
+                for a part of the request, and journals hold what they made of it.
         """
         import hashlib  # noqa: PLC0415 - OpenSSL loads when there is something to digest
 
@@ -102,8 +103,9 @@ class Request:
             name: facts[name].sha256 or f"{type(value).__name__}:{_identity(value)}"
             for name, value in self.media().items()
         }
-        named = {"operation": self.operation, "via": via, "media": content, "extra": self.extra}
-        text = codec.dumps({**named, "values": self.values()})
+        named = {"operation": self.operation, "media": content, "extra": self.extra}
+        word = {} if via is None else {"via": via}
+        text = codec.dumps({**named, **word, "values": self.values()})
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -7,6 +7,7 @@ right before the paid one, so that an outage is met there, where nothing can hav
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,18 +16,20 @@ from typing import Any
 
 import attrs
 
-from motionkit import codec, compare, cooldown, decisions, routing
-from motionkit.decisions import Choose, Reason, Row, Stage, Stop, Tried, Try, Wait
+from motionkit import cancellation, codec, compare, cooldown, decisions, routing, slots
+from motionkit.decisions import Choose, OnBusy, Reason, Row, Stage, Stop, Tried, Try, Wait
 from motionkit.errors import (
     Billed,
     InvalidRequest,
     MotionKitError,
     NoTargetLeft,
+    ProviderUnavailable,
     SubmitUncertain,
 )
+from motionkit.http import NotSent
 from motionkit.journal import Journal
-from motionkit.ledger import Purchase
-from motionkit.model import Job
+from motionkit.ledger import Purchase, retry_key
+from motionkit.model import Job, Submission
 from motionkit.money import Balance
 from motionkit.offers import Offer
 from motionkit.request import Request
@@ -78,6 +81,31 @@ class Place:
         return self.target.partition("/")[0]
 
 
+class Prepared:
+    """A submission that is kept while a slot is waited for, its uploads with it.
+
+    Args:
+        make: Makes the submission; called again when its uploads have gone stale.
+    """
+
+    def __init__(self, make: Callable[[], Submission]) -> None:
+        self._make = make
+        self._submission = make()
+
+    def ready(self) -> Callable[[], Submission]:
+        """Return what `Submitter.buy` takes: it gives what is ready, and then makes it anew."""
+        given = False
+
+        def prepare() -> Submission:
+            nonlocal given
+            if given:
+                self._submission = self._make()
+            given = True
+            return self._submission
+
+        return prepare
+
+
 @attrs.define
 class Buyer:
     """One purchase through one route.
@@ -88,6 +116,8 @@ class Buyer:
         request: What is wanted.
         purchase: What to write ahead; its quote is the chosen target's.
         journal: Where everything is kept.
+        slots: Who knows how many jobs an account runs.
+        patience: Seconds to wait for a slot of each target.
         sleep: How to wait; tests give their own.
         now: Epoch seconds; tests give their own.
         tried: The attempts so far.
@@ -99,6 +129,8 @@ class Buyer:
     request: Request
     purchase: Purchase
     journal: Journal
+    slots: slots.Slots
+    patience: float = 0.0
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
     tried: list[Tried] = attrs.field(factory=list)
@@ -106,6 +138,8 @@ class Buyer:
     _errors: list[MotionKitError] = attrs.field(factory=list)
     _waited: dict[str, float] = attrs.field(factory=dict)
     _balances: dict[str, Balance] = attrs.field(factory=dict)
+    _prepared: dict[str, Prepared] = attrs.field(factory=dict)
+    """By target: what is ready to be sent, kept while its slot is waited for."""
 
     @property
     def rules(self) -> decisions.Rules:
@@ -114,7 +148,8 @@ class Buyer:
         return decisions.Rules(
             choose=Choose(route.choose),
             max_usd=route.max_usd,
-            wait_for_slot=route.wait_for_slot,
+            wait_for_slot=self.patience,
+            on_busy=OnBusy(route.on_busy),
             fall_back_on=route.fall_back_on,
             paid_retries=route.paid_retries,
         )
@@ -139,11 +174,15 @@ class Buyer:
             MotionKitError: What the route does not fall back on.
         """
         while True:
+            for place in self.places:
+                if place.submitter is not None:
+                    self.slots.notice(place.submitter)
             decision = self.preview()
             self.record = decisions.follow(self.record, decision)
             action = decision.action
             if isinstance(action, Wait):
-                self.sleep(action.seconds)
+                self._tell(action)
+                cancellation.sleep(action.seconds, self.sleep)
                 self._waited[action.target] = self._waited.get(action.target, 0.0) + action.seconds
             elif isinstance(action, Stop):
                 self._write()
@@ -167,7 +206,17 @@ class Buyer:
         if isinstance(decision.action, Stop):
             raise error
         self.purchase = attrs.evolve(
-            self.purchase, key=f"{self.purchase.key}~{len(self.tried) + 1}", again=True
+            self.purchase, key=retry_key(self.purchase.key, len(self.tried) + 1), again=True
+        )
+
+    def _tell(self, wait: Wait) -> None:
+        """Say once for each target that it is waited for, and for how long at most."""
+        if wait.target in self._waited:
+            return
+        log.info(
+            "%s takes no further job at the moment: waiting up to %.0f s for a slot",
+            wait.target,
+            self.patience,
         )
 
     def _try(self, action: Try) -> Job | None:
@@ -179,14 +228,17 @@ class Buyer:
         stage = Stage.PREPARE
         provider, submitter = place.submitter.provider, place.submitter
         try:
-            submission = provider.prepare(self.request, place.offer)
+            prepared = self._prepared.get(place.target)
+            if prepared is None:
+                make = functools.partial(provider.prepare, self.request, place.offer)
+                prepared = self._prepared[place.target] = Prepared(make)
             stage = Stage.CANARY
             if self._learn(place, provider.balance()):
                 return None  # it cannot pay: the router knows now
             stage = Stage.SUBMIT
             earlier = self.journal.get(self.purchase.key)
             purchase = attrs.evolve(self.purchase, quote=place.row.quote)
-            job = submitter.buy(purchase, lambda: submission, earlier=earlier)
+            job = submitter.buy(purchase, prepared.ready(), earlier=earlier)
         except MotionKitError as error:
             self._note(place, stage, error)
             return None
@@ -207,11 +259,15 @@ class Buyer:
     def _note(self, place: Place, stage: Stage, error: MotionKitError) -> None:
         self._errors.append(error)
         now = self.now()
+        refused = stage is Stage.SUBMIT and error.billed is Billed.NO
+        passing = isinstance(error, ProviderUnavailable) and not isinstance(error, NotSent)
+        passing = passing and refused  # the vendor answered the paid call, and said "later"
         self.tried.append(
             Tried(
                 target=place.target,
                 stage=stage,
                 at=now,
+                passing=passing,
                 error=type(error),
                 billed=error.billed,
                 maybe_arrived=isinstance(error, SubmitUncertain),
@@ -220,7 +276,7 @@ class Buyer:
             )
         )
         cause = cooldown.cause_of(type(error))
-        if cause is not None and error.billed is Billed.NO:
+        if cause is not None and error.billed is Billed.NO and not passing:
             known = self._breakers(place.account).get(cause)
             tripped = cooldown.trip(known, cause, now=now, retry_after=error.retry_after)
             self._keep(place.account, tripped)
@@ -249,17 +305,9 @@ class Buyer:
             expected_seconds=row.seconds,
             suffices=decisions.suffices(balance, row.quote),
             breakers=tuple(self._breakers(place.account).values()),
-            busy=self._full(place),
+            busy=place.submitter is not None and self.slots.full(place.submitter),
             waited=self._waited.get(place.target, 0.0),
         )
-
-    def _full(self, place: Place) -> bool:
-        """Tell whether the journal's running jobs take all slots that the account has."""
-        if place.submitter is None or place.submitter.slots is None:
-            return False
-        running = self.journal.running(place.submitter.provider.fingerprint)
-        now = self.now()
-        return sum(not entry.stalled(now) for entry in running) >= place.submitter.slots
 
     def _breakers(self, account: str) -> dict[str, cooldown.Breaker]:
         kept = self.journal.caches.cooldowns()

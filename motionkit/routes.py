@@ -21,6 +21,7 @@ DEFAULT_ROUTE = "default"
 
 Choose = Literal["first", "cheapest", "fastest"]
 Period = Literal["day", "week", "month", "total"]
+OnBusy = Literal["wait", "next"]
 FallBackOn = Literal[
     "unavailable", "busy", "rate_limited", "credits", "authentication", "permission"
 ]
@@ -39,7 +40,11 @@ class Route:
         max_usd: US dollars that one job's quote may reach at its high; an unknown price under a cap
             is refused.
         budget_usd: US dollars that the route may spend in a day, week, month, or in total.
-        wait_for_slot: Seconds to wait for a busy account before passing over it.
+        wait_for_slot: Seconds to wait for the slot of an account that is at its limit of running
+            jobs before falling back; what ``[defaults]`` says when None.
+        on_busy: With ``wait`` the chosen target's slot is waited for, then the next one tried: the
+            price stays as announced. With ``next`` the next target is tried at once, at its own
+            price, and a slot is waited for only when every target is busy.
         fall_back_on: The kinds of failure after which the next target is tried; only where nothing
             was billed.
         paid_retries: How often a job may be bought again although an earlier one may have been
@@ -51,7 +56,8 @@ class Route:
     choose: Choose = "first"
     max_usd: Decimal | None = None
     budget_usd: Mapping[Period, Decimal] = attrs.field(factory=dict)
-    wait_for_slot: float = 0.0
+    wait_for_slot: float | None = None
+    on_busy: OnBusy = "wait"
     fall_back_on: tuple[FallBackOn, ...] = get_args(FallBackOn)
     paid_retries: int = 0
 

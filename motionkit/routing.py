@@ -31,6 +31,7 @@ from motionkit.decisions import (
     Choose,
     Decision,
     Error,
+    OnBusy,
     Reason,
     Row,
     Rules,
@@ -136,7 +137,12 @@ def decide(
         now: Epoch seconds.
         budget_left: US dollars that the route may still spend; None without a budget.
     """
-    return _Case(rules, tuple(candidates), tuple(tried), now, budget_left).decide()
+    case = _Case(rules, tuple(candidates), tuple(tried), now, budget_left)
+    if rules.on_busy is OnBusy.NEXT:
+        hasty = attrs.evolve(case, rules=attrs.evolve(rules, wait_for_slot=0.0)).decide()
+        if not isinstance(hasty.action, Stop):
+            return hasty
+    return case.decide()
 
 
 def _lookup(table: Mapping[Error, T], error: Error) -> T | None:
@@ -202,7 +208,7 @@ class _Case:
         word = cause_of(error)
         if word is None:
             return _lookup(_RULED_OUT_LATE, error) or Reason.STOP_NOT_IN_FALL_BACK_ON
-        if CAUSES[word].waitable and self._may_ask_again(index):
+        if _busy_word(self.tried[index]) and self._may_ask_again(index):
             return Reason.BUSY_TRIED_AGAIN
         covered = word in self.rules.fall_back_on
         return _FELL_BACK[word] if covered else Reason.STOP_NOT_IN_FALL_BACK_ON
@@ -342,6 +348,6 @@ class _Case:
 
 
 def _busy_word(one: Tried) -> str:
-    """Return the cause of an attempt's refusal where waiting helps against it, else nothing."""
+    """Return the cause of a refusal where waiting helps against it, else nothing."""
     word = cause_of(one.error) if one.error else None
-    return word if word and CAUSES[word].waitable else ""
+    return word if word and (CAUSES[word].waitable or one.passing) else ""

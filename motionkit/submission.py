@@ -31,7 +31,7 @@ from typing import Any
 
 import attrs
 
-from motionkit import process, retry, schedule
+from motionkit import cancellation, process, retry, schedule
 from motionkit.connection import departing
 from motionkit.errors import (
     Billed,
@@ -251,6 +251,7 @@ class Submitter:
         while True:
             if self.pacer is not None:  # wait before the journal says that a call may leave now
                 self.pacer.wait()
+            cancellation.check()  # from the intention on it is never cancelled
             try:
                 return self._attempt(purchase, earlier, submission)
             except MotionKitError as error:
@@ -260,7 +261,7 @@ class Submitter:
                     if refusals >= EQUAL_REFUSALS or self.clock() + pause > deadline:
                         raise
                     log.info("%s; nothing was bought; asking again in %.0f s", error.message, pause)
-                    self.sleep(pause)
+                    cancellation.sleep(pause, self.sleep)
                 elif error.stale and not fresh:
                     fresh = True
                     sent = _references(submission.call.json)

@@ -27,8 +27,7 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
         if isinstance(options, masks.SelectingRun) and options.select:
             request, options = masks.select(screen, client, request, options)
         if options.no_wait:
-            job = spend.buy(screen, client, request, options, out=options.out)
-            _hand_over_job(screen, job)
+            _submit(screen, client, request, options, overwrite=options.overwrite)
         else:
             result, files = deliver(screen, client, request, options)
             delivery.hand_over(screen, result, files)
@@ -38,11 +37,17 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
 def deliver(
     screen: Screen, client: Client, request: Request, options: Running
 ) -> tuple[Result, tuple[Path, ...]]:
-    """Buy or go on with a request, wait for it, and fetch its files."""
+    """Buy or go on with a request, wait for it, and fetch its files.
+
+    What was delivered before changes nothing where its file is still there.
+    """
+    earlier = spend.continued(client, request, options)
+    if earlier is not None and spend.finished(earlier):
+        spend.tell_earlier(screen, earlier, options)
+        return delivery.again(screen, client, earlier, options.out, overwrite=options.overwrite)
     out = options.out or delivery.default_target(request.describe())
     check_target(out, overwrite=options.overwrite)
-    patience = client.config.defaults.wait_for_slot
-    job = spend.buy(screen, client, request, options, out=out, wait_for_slot=patience)
+    job = spend.buy(screen, client, request, options, out=out, earlier=earlier)
     result = delivery.wait(screen, client, job, timeout=options.timeout)
     if options.out is None:  # another command on the same media may have taken the name
         out = delivery.free(delivery.fitting(out, request.describe(), result))
@@ -59,10 +64,24 @@ def order(kind: type[Request], values: dict[str, Any], options: Ordering) -> int
             return 0
         if isinstance(options, masks.SelectingOrder) and options.select:
             request, options = masks.select(screen, client, request, options)
-        if options.out is not None:
-            check_target(options.out, overwrite=False)
-        _hand_over_job(screen, spend.buy(screen, client, request, options, out=options.out))
+        _submit(screen, client, request, options)
     return 0
+
+
+def _submit(
+    screen: Screen,
+    client: Client,
+    request: Request,
+    options: Ordering | Running,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Buy or go on with a request, and print its job."""
+    earlier = spend.continued(client, request, options)
+    if options.out is not None and not (earlier and spend.finished(earlier)):
+        check_target(options.out, overwrite=overwrite)
+    job = spend.buy(screen, client, request, options, out=options.out, earlier=earlier)
+    _hand_over_job(screen, job)
 
 
 def _dry_run(screen: Screen, client: Client, request: Request, options: Buying) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,7 +16,14 @@ from motionkit import codec
 from motionkit.cli.show import Screen
 from motionkit.cli.words import charged, media_of, short
 from motionkit.client import Client
-from motionkit.errors import Billed, DownloadFailed, WaitTimeout
+from motionkit.download import check_target
+from motionkit.errors import (
+    Billed,
+    DownloadFailed,
+    InvalidRequest,
+    MotionKitError,
+    WaitTimeout,
+)
 from motionkit.ledger import Entry
 from motionkit.model import Job, Output, Result, State
 
@@ -104,6 +115,75 @@ def fetch(
             ) from None
         fetched.append(target)
     return tuple(reversed(fetched))
+
+
+def again(
+    screen: Screen, client: Client, entry: Entry, out: Path | None, *, overwrite: bool
+) -> tuple[Result, tuple[Path, ...]]:
+    """Deliver a purchase that was delivered before; where its file is there, nothing changes.
+
+    Args:
+        screen: Where to say so.
+        client: The client.
+        entry: The purchase.
+        out: Where the file is wanted; where it was delivered when None.
+        overwrite: Replace another file.
+
+    Raises:
+        InvalidRequest: Another file is there.
+        MotionKitError: The file is missing, and the vendor does not give it again.
+    """
+    job, kept = entry.job, Path(entry.delivered or "")
+    if job is None:
+        raise InvalidRequest(f"{entry.key} has no job", field="key", value=entry.key)
+    whole = _is_delivered(kept, entry)
+    path = out or (kept if whole else free(kept))
+    recorded = Result(job, (Output(kept.as_uri()),), entry.cost, path=entry.path)
+    if _is_delivered(path, entry):
+        return recorded, (path,)
+    if not overwrite and os.path.lexists(path):
+        raise InvalidRequest(
+            f"out: {str(path)!r} exists and is not the file that {short(entry.key)} delivered; "
+            "name another file or allow overwriting",
+            field="out",
+            value=str(path),
+            limit="the delivered file, or one that does not exist",
+        )
+    check_target(path, overwrite=overwrite)
+    try:
+        result = client.result(job)
+        return result, fetch(screen, client, result, path, overwrite=overwrite)
+    except MotionKitError as error:
+        if not whole:
+            raise
+        screen.note(f"{error.message}: copying {kept} instead")
+        copy(kept, path)
+        return recorded, (path,)
+
+
+def _is_delivered(path: Path, entry: Entry) -> bool:
+    """Tell whether a file is the one that a purchase delivered."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+    except OSError:
+        return False
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file over what is there; the target is whole or not there.
+
+    Raises:
+        DownloadFailed: The disk does not take it.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}") as folder:
+            made = shutil.copyfile(source, Path(folder) / target.name)
+            made.replace(target)
+    except OSError as error:
+        raise DownloadFailed(
+            f"{target} cannot be written: {error.strerror}", billed=Billed.YES
+        ) from error
 
 
 def _beside(path: Path, number: int, result: Result, *, overwrite: bool) -> Path:

@@ -134,7 +134,7 @@ def select(
     planned = plan(client, request, options)
     if options.out is not None:
         check_target(options.out, overwrite=isinstance(options, Running) and options.overwrite)
-    key = _key(planned.selection, options)
+    key = _key(client, planned, options)
     bought = client.bought_before(planned.selection, via=options.via, key=key)
     if bought is None:
         _within(planned, options)
@@ -144,7 +144,8 @@ def select(
         options = attrs.evolve(options, yes=True)
     out = options.out or delivery.default_target(request.describe())
     own = attrs.evolve(options, key=key, new=False)
-    job = spend.buy(screen, client, planned.selection, own, out=_picture(out, "mask-0", ".png"))
+    picture = _picture(out, "mask-0", ".png")
+    job = spend.buy(screen, client, planned.selection, own, out=picture, earlier=bought)
     result = delivery.wait(screen, client, job, timeout=getattr(options, "timeout", None))
     pictures = [] if bought and bought.delivered else _save(screen, client, result, out)
     masks = [output for output in result.outputs if output.label != FRAME]
@@ -158,13 +159,23 @@ def _account(explanation: Explanation) -> str:
     return explanation.target.partition("/")[0]
 
 
-def _key(selection: Request, options: Selecting) -> str:
-    """Return the key of a selection: the same for the same clip, frame and target."""
+def _key(client: Client, planned: Plan, options: Selecting) -> str:
+    """Return the key of a selection: the same for the same clip, frame and target.
+
+    The target counts and not the word for it. Keys that earlier versions made hold the word; where
+    the journal has one, it stays.
+    """
     if options.key is not None:
         return f"{options.key}-masks"
     if options.new:
         return f"masks-{uuid.uuid4()}"
-    return f"masks-{selection.fingerprint(fitting.inspect(selection), options.via or '')[:16]}"
+    facts = fitting.inspect(planned.selection)
+    words = (options.via or "", planned.selecting.target)
+    keys = [f"masks-{planned.selection.fingerprint(facts, word)[:16]}" for word in words]
+    for key in keys:
+        if client.bought_before(planned.selection, via=options.via, key=key) is not None:
+            return key
+    return keys[-1]
 
 
 def _within(planned: Plan, options: Selecting) -> None:

@@ -99,7 +99,8 @@ class Buying(Common):
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Your name for this purchase; a name that exists is not bought again.",
+            help="Your name for this purchase; a name that exists is not bought again, and the file "
+            "that it delivered stays.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = None
@@ -107,7 +108,8 @@ class Buying(Common):
         bool,
         typer.Option(
             "--new",
-            help="Buy again although the same request is open.",
+            help="Buy again although the same request is unfinished or was bought not long ago "
+            "('remember' in the configuration, 7 days).",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = False
@@ -130,6 +132,17 @@ class Buying(Common):
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = False
+    wait_for_slot: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="Wait at most so long while the account runs as many jobs as it may, or its "
+            "vendor refuses for another passing cause; 0 refuses at once. Default: the configured "
+            "one, 600.",
+            rich_help_panel=_FILE_PANEL,
+        ),
+    ] = None
     dry_run: Annotated[
         bool,
         typer.Option(

@@ -23,11 +23,12 @@ from motionkit.cli.words import (
     request_line,
     short,
     standing,
+    target,
 )
 from motionkit.client import Client
-from motionkit.errors import InvalidRequest, SubmitUncertain
-from motionkit.ledger import Entry
-from motionkit.model import Job, KeyState, utcnow
+from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
+from motionkit.ledger import Entry, retried
+from motionkit.model import Job, KeyState, State, utcnow
 from motionkit.money import Quote, dollars, rests_on
 from motionkit.orders import Explanation
 from motionkit.redaction import redact, redact_data
@@ -90,7 +91,7 @@ def buy(
     options: Buying,
     *,
     out: Path | None,
-    wait_for_slot: float = 0.0,
+    earlier: Entry | None = None,
 ) -> Job:
     """Announce, ask if need be, and buy; or go on with what was bought before.
 
@@ -100,7 +101,7 @@ def buy(
         request: What is wanted.
         options: How to buy it.
         out: Where the file is wanted later.
-        wait_for_slot: Seconds to wait while the account is busy.
+        earlier: What `continued` returned.
 
     Raises:
         Abort: The user declined, or interrupted before anything was paid.
@@ -108,22 +109,18 @@ def buy(
         SubmitUncertain: It may have been bought.
         MotionKitError: As `Client.submit`.
     """
-    if options.new and options.key is not None:
-        raise InvalidRequest(
-            "--new buys under a key of its own; leave --key out, or give a key that is not taken",
-            field="new",
-        )
+    declined = False
+    if earlier is not None:
+        declined = _declined(screen, earlier, options)
+        job = None if declined else _resumed(screen, client, earlier)
+        if job is not None:
+            return job
     explanation = client.explain(request, via=options.via)
-    earlier = (
-        None if options.new else client.bought_before(request, via=options.via, key=options.key)
-    )
-    if earlier is not None and _goes_on(screen, earlier, options):
-        with settled_on_interrupt(client, earlier.key), screen.busy("settling"):
-            return client.jobs.resume(earlier)
     announce(screen, request, explanation)
     confirm(screen, explanation.quote, options)
-    key = options.key or str(uuid.uuid4())
-    again = options.new or options.key is not None or earlier is not None
+    unsent = None if earlier is None or declined else earlier.key
+    key = options.key or unsent or str(uuid.uuid4())
+    again = options.new or options.key is not None or declined or unsent is not None
     with settled_on_interrupt(client, key), screen.busy("uploading and submitting"):
         job = client.submit(
             request,
@@ -132,7 +129,7 @@ def buy(
             again=again,
             max_usd=options.max_usd,
             out=out,
-            wait_for_slot=wait_for_slot,
+            wait_for_slot=options.wait_for_slot,
         )
     screen.fact("bought", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
     if options.explain:
@@ -148,26 +145,70 @@ def explain(screen: Screen, decision: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _entry(client: Client, key: str) -> Entry | None:
-    """Return the purchase of exactly this key."""
+    """Return the purchase of exactly this key, or its paid retry."""
     try:
         entry = client.jobs.get(key)
     except InvalidRequest:
         return None
-    return entry if entry.key == key else None
+    return entry if key in {entry.key, retried(entry.key)} else None
 
 
-def _goes_on(screen: Screen, earlier: Entry, options: Buying) -> bool:
-    age = duration(max(0.0, utcnow().timestamp() - earlier.created))
-    screen.note(f"the same request was made {age} ago as {short(earlier.key)}: {standing(earlier)}")
-    if options.key is None and screen.asks:
-        answer = typer.prompt(
-            "resume it, or buy again", default="resume", err=True, show_choices=False
+def continued(client: Client, request: Request, options: Buying) -> Entry | None:
+    """Return the purchase that the command goes on with instead of buying, if any.
+
+    Raises:
+        InvalidRequest: Its key names another request, or both --new and --key are given.
+    """
+    if options.new and options.key is not None:
+        raise InvalidRequest(
+            "--new buys under a key of its own; leave --key out, or give a key that is not taken",
+            field="new",
         )
-        if plain(answer).casefold() in {"buy", "buy again", "again", "new"}:
-            return False
-    else:
-        screen.note("going on with it; --new would buy again")
-    return True
+    return None if options.new else client.bought_before(request, via=options.via, key=options.key)
+
+
+def tell_earlier(screen: Screen, earlier: Entry, options: Buying) -> None:
+    """Say what was bought before: how long ago, where, its file, and how to buy it again."""
+    age = duration(max(0.0, utcnow().timestamp() - earlier.created))
+    where = f" at {target(earlier)}" if earlier.job else ""
+    file = f", {earlier.delivered}" if earlier.delivered else ""
+    screen.note(
+        f"the same request was bought {age} ago as {short(earlier.key)}{where}: "
+        f"{standing(earlier)}{file}"
+        if earlier.job
+        else f"the same request was made {age} ago as {short(earlier.key)}: {standing(earlier)}"
+    )
+    if options.key is not None or not screen.asks or finished(earlier):
+        again = "--new" if options.key is None else "another --key"
+        screen.note(f"going on with it, nothing is bought; {again} would buy again")
+
+
+def finished(entry: Entry) -> bool:
+    """Tell whether a purchase has succeeded and its file was delivered."""
+    return entry.state is State.SUCCEEDED and entry.delivered is not None
+
+
+def _declined(screen: Screen, earlier: Entry, options: Buying) -> bool:
+    """Say what was bought before; tell whether the user wants to buy although it is open."""
+    tell_earlier(screen, earlier, options)
+    if options.key is not None or not screen.asks or finished(earlier):
+        return False
+    answer = typer.prompt("resume it, or buy again", default="resume", err=True, show_choices=False)
+    return plain(answer).casefold() in {"buy", "buy again", "again", "new"}
+
+
+def _resumed(screen: Screen, client: Client, earlier: Entry) -> Job | None:
+    """Return an earlier purchase's job; None when nothing of it had been sent."""
+    try:
+        with settled_on_interrupt(client, earlier.key), screen.busy("settling"):
+            return client.jobs.resume(earlier)
+    except MotionKitError as error:
+        entry = _entry(client, earlier.key)
+        settled = entry is not None and entry.state is KeyState.REFUSED
+        if error.billed is not Billed.NO or not settled:
+            raise
+        screen.note("nothing of it had been sent, so nothing was bought: buying it now")
+        return None
 
 
 def announce(screen: Screen, request: Request, explanation: Explanation) -> None:

@@ -147,16 +147,21 @@ def test_the_same_command_again_goes_on_and_buys_nothing(
     assert again.code == 0
     assert "ago as" in again.err
     assert first.out[:8] in again.err
-    assert "going on with it; --new would buy again" in again.err
+    assert "going on with it, nothing is bought; --new would buy again" in again.err
     assert account.bought == (1, 1, "40")
 
 
-def test_the_same_command_after_delivery_is_a_new_purchase(
+def test_the_same_command_after_delivery_buys_nothing_and_names_the_file(
     cli: Cli, account: Account, media: list[str]
 ) -> None:
     assert cli("mimic", *media).out == "hero-dance.mp4\n"
-    assert cli("mimic", *media).out == "hero-dance-2.mp4\n"
-    assert account.bought == (2, 2, "80")
+    again = cli("mimic", *media)
+    assert (again.code, again.out) == (0, f"{Path('hero-dance.mp4').absolute()}\n")
+    assert "the same request was bought" in again.err
+    assert str(Path("hero-dance.mp4").absolute()) in again.err
+    assert "going on with it, nothing is bought; --new would buy again" in again.err
+    assert account.bought == (1, 1, "40")
+    assert {path.name for path in Path().glob("*.mp4")} == {"dance.mp4", "hero-dance.mp4"}
 
 
 def test_a_key_that_exists_fetches_again_and_buys_nothing(
@@ -314,14 +319,19 @@ def test_a_vendors_no_ends_with_its_code_and_a_word_about_money(
     assert money is None or money in told.err
 
 
-def test_a_busy_account_is_waited_for_unless_the_command_only_submits(
+def test_a_busy_account_is_waited_for_by_every_verb_that_buys_unless_told_otherwise(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("motionkit.schedule.slot_delay", lambda *_, **__: 0.0)
-    account.sandbox.fault("refuse:submit:code=500044:times=2")
-    assert cli("submit", "mimic", *media, "--key", "order-17").code == 7
-    assert cli("mimic", *media, "--key", "order-17").code == 0
-    assert account.bought == (3, 1, "40")
+    account.sandbox.fault("refuse:submit:code=500044:times=3")
+    refused = cli("submit", "mimic", *media, "--key", "order-17", "--wait-for-slot", "0")
+    assert refused.code == 7
+    assert cli("submit", "mimic", *media, "--key", "order-17").code == 0
+    assert account.bought == (4, 1, "40")
+    account.sandbox.fault("refuse:submit:code=500044")
+    told = cli("mimic", *media, "--key", "order-18")
+    assert told.code == 0
+    assert "pixverse" in next(line for line in told.err.splitlines() if "busy" in line)
 
 
 def test_a_download_that_fails_keeps_the_paid_result(

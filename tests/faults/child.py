@@ -234,7 +234,7 @@ def _fork(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Serve commands until standard input ends."""
-    sample_request().fingerprint(inspect(sample_request()), ACCOUNT)  # what loads late, loads here
+    sample_request().fingerprint(inspect(sample_request()))  # what loads late, loads here
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_fork(json.loads(line))) + "\n")
         sys.stdout.flush()
