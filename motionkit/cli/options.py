@@ -99,7 +99,7 @@ class Buying(Common):
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Your name for this purchase; a name that exists is not bought again, and the file "
+            help="Your name for this purchase; one that exists is not bought again, and the file "
             "that it delivered stays.",
             rich_help_panel=_MONEY_PANEL,
         ),
