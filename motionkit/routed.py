@@ -23,10 +23,8 @@ from motionkit.errors import (
     InvalidRequest,
     MotionKitError,
     NoTargetLeft,
-    ProviderUnavailable,
     SubmitUncertain,
 )
-from motionkit.http import NotSent
 from motionkit.journal import Journal
 from motionkit.ledger import Purchase, retry_key
 from motionkit.model import Job, Submission
@@ -260,8 +258,7 @@ class Buyer:
         self._errors.append(error)
         now = self.now()
         refused = stage is Stage.SUBMIT and error.billed is Billed.NO
-        passing = isinstance(error, ProviderUnavailable) and not isinstance(error, NotSent)
-        passing = passing and refused  # the vendor answered the paid call, and said "later"
+        passing = error.passing and refused  # the vendor answered the paid call, and said "later"
         self.tried.append(
             Tried(
                 target=place.target,
@@ -276,7 +273,8 @@ class Buyer:
             )
         )
         cause = cooldown.cause_of(type(error))
-        if cause is not None and error.billed is Billed.NO and not passing:
+        waits = cause is not None and cooldown.CAUSES[cause].waitable
+        if cause is not None and error.billed is Billed.NO and (waits or not passing):
             known = self._breakers(place.account).get(cause)
             tripped = cooldown.trip(known, cause, now=now, retry_after=error.retry_after)
             self._keep(place.account, tripped)

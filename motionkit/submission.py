@@ -260,7 +260,14 @@ class Submitter:
                     pause = schedule.slot_delay(refusals, hint=error.retry_after)
                     if refusals >= EQUAL_REFUSALS or self.clock() + pause > deadline:
                         raise
-                    log.info("%s; nothing was bought; asking again in %.0f s", error.message, pause)
+                    log.info(
+                        "%s: %s; nothing was bought, waiting up to %.0f s for a slot, asking again "
+                        "in %.0f s",
+                        self.provider.account,
+                        error.message,
+                        deadline - self.clock(),
+                        pause,
+                    )
                     cancellation.sleep(pause, self.sleep)
                 elif error.stale and not fresh:
                     fresh = True

@@ -331,7 +331,9 @@ def test_a_busy_account_is_waited_for_by_every_verb_that_buys_unless_told_otherw
     account.sandbox.fault("refuse:submit:code=500044")
     told = cli("mimic", *media, "--key", "order-18")
     assert told.code == 0
-    assert "pixverse" in next(line for line in told.err.splitlines() if "busy" in line)
+    (line,) = [line for line in told.err.splitlines() if "waiting up to 600 s for a slot" in line]
+    assert line.startswith("pixverse: ")
+    assert "nothing was bought" in line
 
 
 def test_a_download_that_fails_keeps_the_paid_result(

@@ -29,7 +29,8 @@ KEYS = (
     "usd_per_credit, patience"
 )
 ROUTE_KEYS = (
-    "known are targets, choose, max_usd, budget_usd, wait_for_slot, fall_back_on, paid_retries"
+    "known are targets, choose, max_usd, budget_usd, wait_for_slot, on_busy, fall_back_on, "
+    "paid_retries"
 )
 AMOUNT = 'give an amount as text in quotes, such as "2.50"'
 FORMS = 'give text, { file = "..." } or { command = ["...", "..."] }'
@@ -316,7 +317,7 @@ def test_what_only_looks_like_a_variable_stays(home: Path) -> None:
          f" {KEYS}; did you mean 'api_key'?")),
         (ACCOUNT + "zzz = 1", f": accounts.fake.zzz is not a key that we know; {KEYS}"),
         ("[defaults]\ntimeuot = 1", (": defaults.timeuot is not a key that we know; known are"
-         " timeout, wait_for_slot, lateness, budget_usd; did you mean 'timeout'?")),
+         " timeout, wait_for_slot, remember, lateness, budget_usd; did you mean 'timeout'?")),
         (TO_FAKE + 'chose = "first"', (": routes.quick.chose is not a key that we know;"
          f" {ROUTE_KEYS}; did you mean 'choose'?")),
         (TO_FAKE + 'name = "x"',
@@ -731,7 +732,7 @@ def test_every_setting_of_a_route_is_read(home: Path) -> None:
 def test_a_route_is_careful_unless_it_says_otherwise(home: Path) -> None:
     route = load(ROUTE + 'targets = ["fake"]', home).routes["quick"]
     assert (route.choose, route.max_usd, route.budget_usd) == ("first", None, {})
-    assert (route.wait_for_slot, route.paid_retries) == (0.0, 0)
+    assert (route.wait_for_slot, route.on_busy, route.paid_retries) == (None, "wait", 0)
     assert route.fall_back_on == (
         "unavailable",
         "busy",
