@@ -33,7 +33,9 @@ class Adapters:
     sleep: Callable[[float], None] = time.sleep
     _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
     _pacers: dict[str, Pacer] = attrs.field(factory=dict, init=False)
-    _making: forks.Lock = attrs.field(factory=forks.Lock, init=False)
+    _locks: dict[str, forks.Lock] = attrs.field(factory=dict, init=False)
+    _lock: forks.Lock = attrs.field(factory=forks.Lock, init=False)
+    """Held for look-ups only; an account's own lock is held while its key is fetched."""
 
     def of(self, account: str) -> Provider:
         """Return an account's adapter.
@@ -41,23 +43,38 @@ class Adapters:
         Raises:
             ConfigError: There is no such account.
         """
-        with self._making:
+        made = self._made.get(account)
+        if made is not None:
+            return made
+        known = self.config.account(account)
+        with self._lock:
+            lock = self._locks.setdefault(account, forks.Lock())
+        with lock:
             if account not in self._made:
-                known = self.config.account(account)
                 kind = self.classes.get(known.provider) or registry.load(known.provider)
                 cache = transfer.CarefulUploads(self.caches)
-                with pacing.given(self.pacer(account)):
+                pacer = self.pacer(account)
+                pacing.remember(account, pacer)
+                with pacing.given(pacer):
                     self._made[account] = kind(account, known.settings, cache)
             return self._made[account]
 
     def pacer(self, account: str) -> Pacer | None:
         """Return what counts an account's calls a minute; None where no ``rpm`` is set."""
-        rpm = self.config.account(account).settings.rpm
+        found = self._pacers.get(account)
+        if found is not None:
+            return found
+        rpm = self.config.account(account).rpm
         if rpm is None:
             return None
-        return self._pacers.setdefault(account, Pacer(rpm, self.clock, self.sleep))
+        with self._lock:
+            if account not in self._pacers:
+                self._pacers[account] = Pacer(rpm, self.clock, self.sleep)
+            return self._pacers[account]
 
     def close(self) -> None:
         """Close the adapters' connections."""
+        for account, pacer in self._pacers.items():
+            pacing.forget(account, pacer)
         for adapter in self._made.values():
             adapter.close()

@@ -112,6 +112,11 @@ class Account:
         return attrs.evolve(self._settings, api_key=self.key.resolve())
 
     @property
+    def rpm(self) -> int | None:
+        """The provider's limit of requests per minute; the key is not asked for."""
+        return self._settings.rpm
+
+    @property
     def origins(self) -> Mapping[str, str]:
         """The addresses that are configured, by setting; the key is not asked for."""
         return _origins(self._settings)

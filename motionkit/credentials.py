@@ -51,8 +51,16 @@ def expand(text: str, spot: Spot) -> str:
 
 
 def documented(provider: str) -> tuple[str, str]:
-    """Return the environment names of a provider: that of its key and that of its origin."""
-    return f"{provider.upper()}_API_KEY", f"{provider.upper()}_BASE_URL"
+    """Return the environment names of a provider: that of its key and that of its origin.
+
+    What cannot be in a variable's name becomes ``_``: ``my-vendor`` has ``MY_VENDOR_API_KEY``.
+    """
+    return variable(provider, "api_key"), variable(provider, "base_url")
+
+
+def variable(provider: str, name: str) -> str:
+    """Return the documented environment variable of a provider's setting."""
+    return re.sub(r"[^A-Z0-9_]", "_", f"{provider}_{name}".upper())
 
 
 def no_key(provider: str) -> str:

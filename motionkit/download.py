@@ -30,12 +30,12 @@ import urllib3.exceptions
 from motionkit import media, retry
 from motionkit.connection import BLOCK, InternalAddressError, Transport, Watch, is_public, watching
 from motionkit.errors import DownloadFailed, InvalidRequest, MotionKitError, ProviderUnavailable
+from motionkit.hosts import is_loopback
 from motionkit.http import (
     CONNECT_TIMEOUT,
     USER_AGENT,
     broken,
     environment,
-    is_loopback,
     without_frames,
 )
 from motionkit.part import Part

@@ -15,7 +15,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-import ipaddress
 import json
 import os
 import sys
@@ -39,6 +38,7 @@ from motionkit.errors import (
     ProtocolError,
     ProviderUnavailable,
 )
+from motionkit.hosts import is_loopback
 from motionkit.model import Call
 from motionkit.redaction import Guarded, Secret, redact
 
@@ -76,16 +76,6 @@ class Body(Protocol):
         """Return up to `size` bytes; empty at the end."""
 
     def __iter__(self) -> Iterator[bytes]: ...
-
-
-def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def checked_origin(url: str, *, field: str) -> str:
@@ -133,7 +123,7 @@ class Session:
         self._signed = _by_name(self._auth)
         self._prefix = {name: urlsplit(url).path for name, url in self.origins.items()}
         self._environment = {name: environment(url) for name, url in self.origins.items()}
-        self._pacer = pacing.current()
+        self._pacer = pacing.of(account)
         self._open()
 
     def _open(self) -> None:

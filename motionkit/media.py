@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from motionkit.errors import InvalidRequest
+from motionkit.hosts import is_loopback
 from motionkit.redaction import Guarded, redact_urls
 
 if TYPE_CHECKING:  # making a request needs no model, and no record here is made from data
@@ -146,8 +147,7 @@ def _check_url(url: str, field: str) -> None:
         scheme, host = parts.scheme, parts.hostname
     except ValueError:  # brackets that hold no address
         scheme, host = "", None
-    loopback = host in {"127.0.0.1", "::1", "localhost"}
-    if not host or (scheme != "https" and not (scheme == "http" and loopback)):
+    if not host or (scheme != "https" and not (scheme == "http" and is_loopback(host))):
         raise InvalidRequest(
             f"{field}: {redact_urls(url)!r} is not https",
             field=field,
@@ -342,9 +342,6 @@ _MAGIC: tuple[tuple[int, bytes, Kind, str], ...] = (
     (8, b"AVI ", "video", "avi"),
     (0, b"\x1aE\xdf\xa3", "video", "webm"),
     (0, b"ID3", "audio", "mp3"),
-    (0, b"\xff\xfb", "audio", "mp3"),
-    (0, b"\xff\xf3", "audio", "mp3"),
-    (0, b"\xff\xf1", "audio", "aac"),
     (0, b"OggS", "audio", "ogg"),
     (0, b"fLaC", "audio", "flac"),
 )
@@ -359,6 +356,7 @@ _FTYP_BRANDS: Mapping[bytes, tuple[Kind, str]] = {
     b"mif1": ("image", "heic"),
     b"msf1": ("image", "heic"),
     b"avif": ("image", "avif"),
+    b"avis": ("image", "avif"),
 }
 """ISO base media brands that are not plain MP4."""
 
@@ -387,6 +385,24 @@ def sniff(head: bytes) -> tuple[Kind | None, str | None]:
     for offset, signature, kind, container in _MAGIC:
         if head[offset : offset + len(signature)] == signature:
             return kind, container
+    return _sniff_mpeg_audio(head)
+
+
+def _sniff_mpeg_audio(head: bytes) -> tuple[Kind | None, str | None]:
+    """Tell MP3 from AAC by the head of a frame: 11 set bits, then version and layer.
+
+    ISO/IEC 11172-3, 2.4.1.3 and 13818-3 (layer ``01`` is MP3, with or without a checksum, at any
+    sampling rate; version ``01`` is reserved); 13818-7, 6.2 and 14496-3, 1.A.2 (ADTS has 12 set
+    bits and layer ``00``, in MPEG-2 and MPEG-4).
+    """
+    if len(head) < 3 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None, None
+    version, layer = head[1] >> 3 & 0b11, head[1] >> 1 & 0b11
+    if layer == 0b01 and version != 0b01:
+        rate, sampling = head[2] >> 4, head[2] >> 2 & 0b11
+        return ("audio", "mp3") if rate != 0b1111 and sampling != 0b11 else (None, None)
+    if layer == 0b00 and head[1] & 0xF0 == 0xF0:
+        return ("audio", "aac") if head[2] >> 2 & 0b1111 < 13 else (None, None)
     return None, None
 
 

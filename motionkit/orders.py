@@ -16,6 +16,7 @@ import attrs
 from motionkit import cancellation, compare, fitting, registry, routed
 from motionkit import offers as offering
 from motionkit.config import Config
+from motionkit.credentials import documented
 from motionkit.decisions import Stop
 from motionkit.errors import (
     Billed,
@@ -186,7 +187,7 @@ class Desk:
         if via is not None:
             return self.config.route(via)
         if not self.config.accounts:
-            names = " or ".join(f"{name.upper()}_API_KEY" for name in registry.names())
+            names = " or ".join(documented(name)[0] for name in registry.names())
             raise ConfigError(f"no account is configured: set {names or 'a key'}")
         route = self.config.routes.get(DEFAULT_ROUTE)
         if route is not None and route == Route(name=DEFAULT_ROUTE, targets=route.targets[:1]):

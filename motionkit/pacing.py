@@ -1,7 +1,7 @@
 """Keep to the calls a minute that a vendor allows an account.
 
-Every HTTP call of the account counts: uploads, submits, looks, results. A session finds its pacer
-where the core makes the adapter, so that adapters need not know of it.
+Every HTTP call of the account counts: uploads, submits, polls, results. A session finds its pacer
+by its account, whenever the adapter makes it, so that adapters need not know of it.
 """
 
 from __future__ import annotations
@@ -9,24 +9,54 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from motionkit import forks
 
 WINDOW = 60.0
 """Seconds in which a vendor counts calls."""
 _SHORTEST = 1e-3
-_SAME = 1e-9
-"""Seconds: a wait's least length, and what sums of them are off by."""
+"""Seconds: a wait's least length, so that one that floats cut short is not repeated for ever."""
 
-_current: contextvars.ContextVar[Pacer | None] = contextvars.ContextVar("pacer", default=None)
+_OUTSIDE: Any = object()
+_current: contextvars.ContextVar[Pacer | None] = contextvars.ContextVar("pacer", default=_OUTSIDE)
+_known: dict[str, weakref.WeakSet[Pacer]] = {}
+_lock = forks.Lock()
 
 
-def current() -> Pacer | None:
-    """Return what every HTTP call of the adapter that is being made goes through, if anything."""
-    return _current.get()
+def of(account: str) -> Pacer | None:
+    """Return what every HTTP call of an account goes through, if anything; for its sessions.
+
+    In an adapter's constructor that is the adapter's own; at any later time the one that its
+    account was given. Clients of one process that set different limits for one account name share
+    the lowest for sessions that are made late.
+
+    Args:
+        account: The account's name.
+    """
+    pacer = _current.get()
+    if pacer is not _OUTSIDE:
+        remember(account, pacer)
+        return pacer
+    with _lock:
+        return min(_known.get(account, ()), key=lambda one: one.rpm, default=None)
+
+
+def remember(account: str, pacer: Pacer | None) -> None:
+    """Let the sessions that an account's adapter makes later find its pacer."""
+    if pacer is not None:
+        with _lock:
+            _known.setdefault(account, weakref.WeakSet()).add(pacer)
+
+
+def forget(account: str, pacer: Pacer) -> None:
+    """Give an account's pacer to no more sessions: its client is closed."""
+    with _lock:
+        _known.get(account, weakref.WeakSet()).discard(pacer)
 
 
 @contextmanager
@@ -86,7 +116,7 @@ class Pacer:
         calls = min(calls, self.rpm)
         with self._lock:
             now = self._clock()
-            while self._calls and self._calls[0] + WINDOW <= now + _SAME:
+            while self._calls and self._calls[0] + WINDOW <= now:
                 self._calls.popleft()
             short = len(self._calls) + calls - self.rpm
             if short > 0:
@@ -126,7 +156,7 @@ class Pacer:
             taken = self._taken.pop()
             with self._lock:
                 now = self._clock()
-                if taken + WINDOW > now:
+                if taken in self._calls:  # else its minute is over, by this clock or by another's
                     self._calls.remove(taken)
                     self._calls.append(now)
                     return now

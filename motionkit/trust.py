@@ -21,10 +21,11 @@ from urllib.parse import urlsplit
 import attrs
 
 from motionkit import registry
-from motionkit.credentials import documented, variables
+from motionkit.credentials import documented, variable, variables
 from motionkit.errors import ConfigError
 from motionkit.exact import bare
-from motionkit.http import checked_origin, is_loopback
+from motionkit.hosts import is_loopback
+from motionkit.http import checked_origin
 from motionkit.places import File, Origin, Spot, own_file, state_folder, without_password
 from motionkit.provider import AccountSettings
 from motionkit.redaction import MASK, redact_urls
@@ -159,7 +160,7 @@ def _account(
         elif name == "provider" or name not in hints:
             continue  # an unknown key is refused in reading
         elif name.endswith("_secret"):
-            if given != f"${{{provider.upper()}_{name.upper()}}}":
+            if given != f"${{{variable(provider, name)}}}":
                 yield Finding((spot / name).dotted, "decides whose messages are believed", MASK)
         elif isinstance(given, str):
             yield from _text(given, spot / name, (key_name, origin_name), hints[name])

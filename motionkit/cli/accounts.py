@@ -11,6 +11,7 @@ from motionkit import config, registry
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
+from motionkit.credentials import documented
 from motionkit.errors import ConfigError, MotionKitError
 
 
@@ -54,7 +55,7 @@ def providers(json: Json = False, config_file: ConfigFile = None) -> int:
     data = []
     for name in registry.names():
         own = [account.name for account in accounts if account.provider == name]
-        data.append({"provider": name, "accounts": own, "variable": f"{name.upper()}_API_KEY"})
+        data.append({"provider": name, "accounts": own, "variable": documented(name)[0]})
     screen.rows(
         data,
         ["PROVIDER", "ACCOUNTS", "KEY"],

@@ -20,6 +20,7 @@ from motionkit.cli.serve import sandbox_module
 from motionkit.cli.show import Screen
 from motionkit.cli.words import charged, duration, quoted
 from motionkit.client import Client
+from motionkit.credentials import documented
 from motionkit.errors import MotionKitError
 from motionkit.media import File
 from motionkit.model import Result
@@ -144,7 +145,7 @@ def _account(vendor: str, key: str, environment: Mapping[str, str]) -> list[str]
     return [
         f"[accounts.{vendor}]",
         f"api_key = {_quoted(key)}",
-        f"base_url = {_quoted(environment[f'{vendor.upper()}_BASE_URL'])}",
+        f"base_url = {_quoted(environment[documented(vendor)[1]])}",
     ]
 
 

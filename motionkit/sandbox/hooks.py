@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import attrs
 
+from motionkit.hosts import is_loopback
 from motionkit.sandbox.clock import Clock, stamp
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ORDERS = ("sorted", "given")
 _PATIENCE = 5.0  # wall seconds for a receiver to answer
 _SHOWN = 200  # characters of an answer that is kept
@@ -108,8 +108,8 @@ class HookBook:
         if not (hook.id and hook.secret):
             raise ValueError("a webhook needs an id and a secret")
         target = urlsplit(hook.url)
-        if target.scheme != "http" or target.hostname not in LOOPBACK:
-            raise ValueError(f"a webhook's url is http on loopback only ({', '.join(LOOPBACK)})")
+        if target.scheme != "http" or not is_loopback(target.hostname):
+            raise ValueError(f"a webhook's url is http on loopback only, not {hook.url!r}")
         if hook.order not in ORDERS:
             raise ValueError(f"unknown order {hook.order!r}; known: {', '.join(ORDERS)}")
         self._hooks[hook.id] = hook

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
+from motionkit.hosts import is_loopback
 from motionkit.sandbox.admin import Admin
 from motionkit.sandbox.app import AppFactory, SandboxApp, installed_apps
 from motionkit.sandbox.clock import Clock
@@ -22,7 +23,6 @@ from motionkit.sandbox.world import World
 
 T = TypeVar("T")
 _LARGEST_BODY = 256 * 2**20  # a clip of 100 MB as base64 inside JSON must still pass
-_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 class Sandbox:
@@ -56,8 +56,8 @@ class Sandbox:
         job_seconds: float | None = None,
         webhooks: Iterable[Mapping[str, Any]] = (),
     ) -> None:
-        if host not in _HOSTS:
-            raise ValueError(f"the sandbox listens on loopback only ({', '.join(_HOSTS)})")
+        if not is_loopback(host):
+            raise ValueError(f"the sandbox listens on loopback only, not on {host!r}")
         self._address = (host, port)
         self._base: str | None = None
         vendors: set[str] = set()

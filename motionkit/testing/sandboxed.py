@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from motionkit.config import from_environment
+from motionkit.credentials import documented
 from motionkit.errors import ConfigError
 from motionkit.provider import AccountSettings, Provider
 from motionkit.redaction import Secret
@@ -146,10 +147,9 @@ def sandbox_stage(
     provider_class: type[Any], faults: Mapping[Situation, Sequence[str]], sandbox: Sandbox
 ) -> SandboxStage:
     """Return a stage on a running sandbox."""
-    prefix = provider_class.name.upper()
+    key, origin = documented(provider_class.name)
     settings = provider_class.settings(
-        api_key=sandbox.environment[f"{prefix}_API_KEY"],
-        base_url=sandbox.environment[f"{prefix}_BASE_URL"],
+        api_key=sandbox.environment[key], base_url=sandbox.environment[origin]
     )
 
     def bought() -> int:

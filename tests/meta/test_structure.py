@@ -21,7 +21,7 @@ CORE = ROOT / "motionkit"
 PROVIDERS = ROOT / "providers"
 
 LAYERS = [
-    {"process", "redaction", "notebook", "forks"},
+    {"process", "redaction", "notebook", "forks", "hosts"},
     {"pacing"},
     {"errors"},
     {"codec", "money", "cancellation"},

@@ -481,6 +481,20 @@ def test_an_unknown_account_is_refused_with_what_there_is(home: Path) -> None:
     assert caught.value.message == "there is no account 'zzz'; configured are: fake"
 
 
+def test_a_providers_hyphen_is_an_underline_in_its_variables(
+    install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(("my-vendor.v2", "support:FakeProvider"))
+    assert credentials.documented("my-vendor.v2") == (
+        "MY_VENDOR_V2_API_KEY",
+        "MY_VENDOR_V2_BASE_URL",
+    )
+    monkeypatch.setenv("MY_VENDOR_V2_API_KEY", KEY)
+    monkeypatch.setenv("MY_VENDOR_V2_BASE_URL", "https://h.example")
+    found = config.from_environment().accounts["my-vendor.v2"].settings
+    assert (found.api_key == KEY, found.base_url) == (True, "https://h.example")
+
+
 def test_a_provider_without_a_key_says_which_variable_to_set() -> None:
     with pytest.raises(ConfigError) as caught:
         config.load().account("fake")

@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 from engine_support import PATIENCE
-from support import Clock, job
+from support import Clock, FakeProvider, FakeSettings, job
 
-from motionkit import forks
+from motionkit import forks, pacing
 from motionkit.adapters import Adapters
-from motionkit.config import Config, Defaults
+from motionkit.config import Account, Config, Defaults
 from motionkit.errors import JournalError
 from motionkit.journal import Journal
 from motionkit.pacing import Pacer
+from motionkit.redaction import Secret
 from motionkit.store import Store
 from motionkit.timing import Timing, kind_of
 
@@ -102,13 +103,17 @@ def test_beliefs_whose_lock_another_thread_held_are_there_in_the_child(tmp_path:
 
 def test_adapters_that_another_thread_was_making_are_made_in_the_child(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.db") as journal:
+        shop = Account("shop", "fake", FakeSettings(api_key=Secret("k" * 10), rpm=5))
         adapters = Adapters(
-            Config(accounts={}, defaults=Defaults(), journal=None), {}, journal.caches
+            Config(accounts={"shop": shop}, defaults=Defaults(), journal=None),
+            {"fake": FakeProvider},
+            journal.caches,
         )
-        adapters._made["shop"] = made = object()  # type: ignore[assignment]  # never asked anything
-        end = held_elsewhere(adapters._making)
-        child = forked(lambda: adapters.of("shop") is made)
-        end()
+        lock = adapters._locks["shop"] = forks.Lock()
+        ends = [held_elsewhere(one) for one in (adapters._lock, lock, pacing._lock)]
+        child = forked(lambda: isinstance(adapters.of("shop"), FakeProvider))
+        for end in ends:
+            end()
         assert good(child)
 
 

@@ -41,7 +41,21 @@ def riff(kind: bytes) -> bytes:
         (b"ID3\x04\x00", ("audio", "mp3")),
         (b"\xff\xfb\x90\x00", ("audio", "mp3")),
         (b"\xff\xf3\x90\x00", ("audio", "mp3")),
+        (b"\xff\xfa\x90\x00", ("audio", "mp3")),  # with a checksum
+        (b"\xff\xf2\x90\x00", ("audio", "mp3")),  # MPEG-2
+        (b"\xff\xe3\x40\xc4", ("audio", "mp3")),  # MPEG-2.5
+        (b"\xff\xe2\x40\xc4", ("audio", "mp3")),
         (b"\xff\xf1\x50\x80", ("audio", "aac")),
+        (b"\xff\xf0\x50\x80", ("audio", "aac")),
+        (b"\xff\xf8\x50\x80", ("audio", "aac")),
+        (b"\xff\xf9\x50\x80", ("audio", "aac")),  # MPEG-2
+        (b"\xff\xeb\x90\x00", (None, None)),  # a version that is reserved
+        (b"\xff\xfb\xf0\x00", (None, None)),  # a bit rate that there is not
+        (b"\xff\xfb\x9c\x00", (None, None)),  # a sampling rate that there is not
+        (b"\xff\xfd\x90\x00", (None, None)),  # layer II
+        (b"\xff\xfe\x00\x00", (None, None)),  # text in UTF-32
+        (b"\xff\xff\xff\xff", (None, None)),
+        (b"\xff\xf1\x74\x80", (None, None)),  # AAC at a sampling rate that there is not
         (b"OggS\x00\x02", ("audio", "ogg")),
         (b"fLaC\x00\x00", ("audio", "flac")),
         (ftyp(b"isom"), ("video", "mp4")),
@@ -55,6 +69,7 @@ def riff(kind: bytes) -> bytes:
         (ftyp(b"mif1"), ("image", "heic")),
         (ftyp(b"msf1"), ("image", "heic")),
         (ftyp(b"avif"), ("image", "avif")),
+        (ftyp(b"avis"), ("image", "avif")),
         (b"\x00\x00\x00\x08wide", ("video", "mov")),
         (b"\x00\x00\x0f\x00moov", ("video", "mov")),
         (b"\x00\x00\x0f\x00mdat", ("video", "mov")),

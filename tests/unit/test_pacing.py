@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from queue import SimpleQueue
 
@@ -56,6 +57,34 @@ def test_what_was_taken_too_long_ago_is_taken_anew(clock: Clock) -> None:
     with pacer.call():
         pass
     assert pacer.take() == pytest.approx(60.0)
+
+
+def test_what_was_taken_a_moment_less_than_a_minute_ago_is_still_this_threads(
+    clock: Clock,
+) -> None:
+    pacer = Pacer(1, clock, clock.sleep)
+    assert pacer.take() == 0.0
+    clock.sleep(60.0 - 5e-10)
+    others: list[float] = []
+    thread = threading.Thread(target=lambda: others.append(pacer.take()))
+    thread.start()
+    thread.join(PATIENCE)
+    with pacer.call():
+        pass
+    assert len(others) == 1
+    assert others[0] > 0.0
+
+
+def test_what_was_taken_a_minute_ago_may_be_another_threads_by_now(clock: Clock) -> None:
+    pacer = Pacer(1, clock, clock.sleep)
+    assert pacer.take() == 0.0
+    clock.sleep(60.0)
+    thread = threading.Thread(target=pacer.wait)
+    thread.start()
+    thread.join(PATIENCE)
+    began = clock()
+    with pacer.call():
+        assert clock() - began == pytest.approx(60.0)
 
 
 def test_a_calls_minute_begins_with_its_answer(clock: Clock) -> None:
