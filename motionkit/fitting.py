@@ -194,7 +194,7 @@ def _check_sizes(request: Request, offer: Offer, values: Mapping[str, Any]) -> N
     for name, (low, high) in offer.ranges.items():
         value = values.get(name)
         if value is not None and not (_is_number(value) and low <= value <= high):
-            raise refuse(offer.model, name, value, f"{low:,g} to {high:,.0f}")
+            raise refuse(offer.model, name, value, f"{_bound(low)} to {_bound(high)}")
     for name, most in offer.lengths.items():
         text = values.get(name)
         if isinstance(text, str) and len(text) > most:
@@ -203,6 +203,12 @@ def _check_sizes(request: Request, offer: Offer, values: Mapping[str, Any]) -> N
         count = len(getattr(request, name, ()))
         if not fewest <= count <= most:
             raise refuse(offer.model, name, f"{count} of them", f"{fewest} to {most}")
+
+
+def _bound(value: float) -> str:
+    """Return a limit as it is, never rounded: what a message names is what is taken."""
+    whole = isinstance(value, int) or value.is_integer()
+    return f"{value:,.0f}" if whole else f"{value:,}"
 
 
 def _check_combinations(offer: Offer, values: Mapping[str, Any]) -> None:

@@ -28,8 +28,9 @@ from motionkit.money import Cost
 from motionkit.redaction import LONGEST_SAID, printable, redact, redact_urls
 
 JOB_VERSION = 1
-_LONGEST_WORD = 100
 """The version that `Job.to_json` writes; older ones are read, newer ones refused."""
+_LONGEST_WORD = 100
+"""Characters of a vendor's status word that are kept."""
 
 
 class State(enum.Enum):

@@ -230,6 +230,24 @@ def test_a_value_that_the_target_does_not_take_is_refused_with_what_it_takes(
 
 
 @pytest.mark.parametrize(
+    ("bounds", "limit"),
+    [
+        ((0.1, 0.95), "0.1 to 0.95"),
+        ((0.0, 0.4), "0 to 0.4"),
+        ((1, 2_000_000), "1 to 2,000,000"),
+        ((1.0, 1234567.5), "1 to 1,234,567.5"),
+    ],
+)
+def test_a_range_is_named_with_its_bounds_as_they_are(
+    bounds: tuple[float, float], limit: str
+) -> None:
+    offer = attrs.evolve(SOLD, allowed={}, ranges={"seed": bounds})
+    with pytest.raises(InvalidRequest) as caught:
+        fitting.fit(wanted(seed=99_999_999), offer, FACTS)
+    assert caught.value.limit == limit
+
+
+@pytest.mark.parametrize(
     ("name", "change", "value", "limit"),
     [
         ("image", {"container": "heic"}, "heic", "png, jpeg"),
