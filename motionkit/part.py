@@ -37,10 +37,24 @@ class Part:
 
     def __enter__(self) -> Self:
         self.stream = self._opened()
-        while not self._here():  # another run published it between our opening and our locking
+        while not self._alone():
             self.stream.close()
             self.stream = self._opened()
         return self
+
+    def _alone(self) -> bool:
+        """Tell whether the file may be written: it has our name and no other.
+
+        Another run may have published it between our opening and our locking. One that was killed
+        while it published leaves its name beside the finished file's; it is taken away, as is any
+        hard link that somebody planted: the content under the other name is not touched.
+        """
+        if not self._here():
+            return False
+        if os.fstat(self.stream.fileno()).st_nlink > 1:
+            self._path.unlink(missing_ok=True)
+            return False
+        return True
 
     def __exit__(self, *_: object) -> None:
         if self._here():
@@ -97,7 +111,8 @@ class Part:
                     raise FileExistsError(errno.EEXIST, "the file exists", str(target)) from None
                 self._path.replace(target)
             else:
-                self._path.unlink()
+                if self._here():  # where nothing can be locked, another run may have taken it away
+                    self._path.unlink()
         with contextlib.suppress(OSError):  # it has its name; some file systems sync no folders
             folder = os.open(target.parent, os.O_RDONLY)
             try:

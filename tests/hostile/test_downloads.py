@@ -284,6 +284,29 @@ def test_a_part_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     assert precious.read_bytes() == b"mine"
 
 
+def test_a_part_that_is_a_hard_link_is_never_written(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    os.link(precious, tmp_path / "out.mp4.part")
+    with RawHost(Files(ONE)) as host:
+        download(host.url, tmp_path / "out.mp4")
+    assert left(tmp_path) == {"precious": b"precious", "out.mp4": ONE}
+
+
+def test_a_kill_between_link_and_unlink_costs_no_delivered_file(tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    with RawHost(Files(ONE)) as host:
+        download(host.url, target)
+    os.link(target, tmp_path / "out.mp4.part")  # as the kill leaves it
+    with RawHost(Files(TWO, *[1000] * 20)) as host, pytest.raises(DownloadFailed):
+        download(host.url, target, overwrite=True)
+    assert left(tmp_path) == {"out.mp4": ONE}
+    os.link(target, tmp_path / "out.mp4.part")
+    with RawHost(Files(TWO)) as host:
+        download(host.url, target, overwrite=True)
+    assert left(tmp_path) == {"out.mp4": TWO}
+
+
 def test_a_part_that_is_a_pipe_is_left_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "out.mp4.part")
     with RawHost(Files(ONE)) as host, pytest.raises(DownloadFailed, match="is no file"):
