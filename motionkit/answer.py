@@ -65,6 +65,11 @@ class Answer:
         )
 
     @property
+    def opens_object(self) -> bool:
+        """Whether the body begins as a JSON object does: unreadable, it may say anything."""
+        return self.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
+
+    @property
     def retry_after(self) -> float | None:
         """Seconds that the answer asks for: ``Retry-After`` as a number or date, or in the body."""
         value = self.headers.get("retry-after", "").strip()

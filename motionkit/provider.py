@@ -15,7 +15,7 @@ import attrs
 
 from motionkit.errors import Billed, ConfigError, MotionKitError
 from motionkit.fitting import Check, Fit
-from motionkit.model import Found, Job, NotSeen, Resend, Result, State, Status, Submission
+from motionkit.model import Call, Found, Job, NotSeen, Resend, Result, State, Status, Submission
 from motionkit.money import Balance, Rates
 from motionkit.offers import Offer
 from motionkit.redaction import LONGEST_SAID, Secret, printable
@@ -293,37 +293,43 @@ class Unlisted(Protocol):
         """Return a row made for a model, its price unknown; None when it cannot be reached."""
 
 
-def job_ids(
-    data: Any, names: Collection[str], *, apart_from: Collection[str] = ()
-) -> tuple[Any, ...]:
-    """Return what the answer to a paid call holds under a job id's names, at any depth.
+def references(value: Any) -> list[str]:
+    """Return what may refer to something in a call's body, as text: every number and text in it."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [found for one in value for found in references(one)]
+    return [str(value)] if isinstance(value, int | str) else []
+
+
+def job_ids(data: Any, names: Collection[str], call: Call) -> tuple[Any, ...]:
+    """Return what the answer to a paid call holds under the names of a job's id, at any depth.
 
     A vendor that names a job has made one, whatever code or HTTP status is beside it. What means
-    "no id" (null, 0, -1, empty text) is not an id.
+    "no id" (null, 0, -1, empty text) is not an id, and neither is what the call itself refers to:
+    an answer may repeat that.
 
     Args:
         data: The answer.
-        names: The vendor's names for a job's id, in lower case; underscores do not count.
-        apart_from: Ids that the call itself referred to, as text: an answer may repeat them.
+        names: The vendor's names for a job's id; neither case nor underscores matter.
+        call: The paid call.
     """
-    wanted = {name.replace("_", "") for name in names}
-    if isinstance(data, Mapping):
-        found = [
-            value
-            for name, value in data.items()
-            if str(name).replace("_", "").casefold() in wanted and _is_id(value, apart_from)
-        ]
-        rest = [value for value in data.values() if isinstance(value, Mapping | list)]
-    elif isinstance(data, list):
-        found, rest = [], data
-    else:
-        return ()
-    deeper = (one for value in rest for one in job_ids(value, names, apart_from=apart_from))
-    return (*found, *deeper)
+    wanted = {_folded(name) for name in names}
+    nothing = {"", "0", "-1", *references(call.json)}
+    found = []
+    left = [data]
+    while left:
+        value = left.pop()
+        if isinstance(value, Mapping):
+            found += [one for name, one in value.items() if _folded(name) in wanted and one]
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return tuple(one for one in found if str(one).strip() not in nothing)
 
 
-def _is_id(value: Any, apart_from: Collection[str]) -> bool:
-    return bool(value) and str(value).strip() not in {"", "0", "-1", *apart_from}
+def _folded(name: Any) -> str:
+    return str(name).replace("_", "").casefold()
 
 
 def vendor_error(

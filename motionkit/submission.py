@@ -25,9 +25,8 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import attrs
 
@@ -46,7 +45,7 @@ from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
 from motionkit.model import Found, Job, KeyState, SameId, Submission
 from motionkit.pacing import Pacer
 from motionkit.process import Moment
-from motionkit.provider import Finds, Provider
+from motionkit.provider import Finds, Provider, references
 
 log = logging.getLogger("motionkit")
 
@@ -103,15 +102,6 @@ def _not_free() -> Iterator[None]:
 def new_attempt_id() -> str:
     """Return a fresh attempt id; a UUID, as vendors' pages ask for."""
     return str(uuid.uuid4())
-
-
-def _references(value: Any) -> list[str]:
-    """Return what may stand for uploads in a submission's body, as text."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return [found for one in value for found in _references(one)]
-    return [str(value)] if isinstance(value, int | str) else []
 
 
 def resend_at(number: int, resend: SameId) -> float:
@@ -271,7 +261,7 @@ class Submitter:
                     cancellation.sleep(pause, self.sleep)
                 elif error.stale and not fresh:
                     fresh = True
-                    sent = _references(submission.call.json)
+                    sent = references(submission.call.json)
                     self.journal.caches.forget_uploads(self.provider.fingerprint, sent)
                     submission = prepare()
                 else:

@@ -112,6 +112,9 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
 )
 """HTTP status to error, for answers without an envelope. Met by clients, documented nowhere."""
 
+JOB_NAMES = frozenset({"video_id", "image_id", "mask_info"})
+"""Under which an answer to a paid call names what was bought; a refusal has none of them."""
+
 NOT_FOUND_MESSAGES = frozenset({"record not found"})
 """Messages that mean 500008 under other codes, lower-cased; seen right after a submit."""
 

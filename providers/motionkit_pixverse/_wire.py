@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +9,15 @@ import attrs
 
 from motionkit.answer import Answer
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.provider import ErrorRow, Phase, billed_after, vendor_error
-from motionkit_pixverse._tables import ERRORS, NOT_FOUND_CODE, NOT_FOUND_MESSAGES, STATUSES
+from motionkit.model import Call
+from motionkit.provider import ErrorRow, Phase, billed_after, job_ids, vendor_error
+from motionkit_pixverse._tables import (
+    ERRORS,
+    JOB_NAMES,
+    NOT_FOUND_CODE,
+    NOT_FOUND_MESSAGES,
+    STATUSES,
+)
 
 _BEYOND = 10**20
 """Ids have 18 digits; what has more than 20 is none, and no status or amount either."""
@@ -26,19 +32,22 @@ class Envelope:
     content: Any
 
 
-def unwrap(answer: Answer, phase: Phase, context: Mapping[str, Any]) -> Mapping[str, Any]:
+def unwrap(
+    answer: Answer, phase: Phase, context: Mapping[str, Any], call: Call
+) -> Mapping[str, Any]:
     """Return what a successful answer carries; the envelope rules, the HTTP status does not.
 
     Raises:
-        MotionKitError: What the vendor's code, or failing that the HTTP status, means.
-        ProtocolError: Success without content, or no envelope in a 2xx answer.
+        MotionKitError: What the vendor's code, or failing that the HTTP status, means. It may have
+            been billed where the answer to a paid call names a job all the same; see `taken`.
+        ProtocolError: Success without content, two codes, or no envelope in a 2xx answer.
     """
     try:
         envelope = _envelope(answer)
     except ProtocolError as error:
-        raise _without_envelope(answer, phase, context, error) from error
+        raise _without_envelope(answer, phase, context, error, call) from error
     if envelope.code != 0:
-        raise _refusal(envelope, answer, phase, context)
+        raise _refusal(envelope, answer, phase, context, call)
     if not isinstance(envelope.content, Mapping):
         raise ProtocolError(
             f"{context['account']}: success without content",
@@ -47,6 +56,25 @@ def unwrap(answer: Answer, phase: Phase, context: Mapping[str, Any]) -> Mapping[
             **context,
         )
     return envelope.content
+
+
+def taken(answer: Answer, name: str, call: Call) -> int | None:
+    """Return the id of the one job that the answer to a paid call names, wherever it stands in it.
+
+    Args:
+        answer: What came, of any status and code.
+        name: What the answer to this call names the id.
+        call: The paid call.
+
+    Returns:
+        None where there is no id, one that cannot be read, or several.
+    """
+    try:
+        data = answer.json()
+    except ProtocolError:
+        return None
+    found = {number(value) for value in job_ids(data, {name}, call)}
+    return found.pop() if len(found) == 1 else None
 
 
 def number(value: Any) -> int | None:
@@ -78,16 +106,29 @@ def need_number(content: Mapping[str, Any], *names: str, phase: Phase, **context
 def _envelope(answer: Answer) -> Envelope:
     data = answer.json()
     if isinstance(data, Mapping):
-        folded = {str(name).replace("_", "").casefold(): value for name, value in data.items()}
-        code = number(folded.get("errcode"))
-        if code is not None:
+        folded: dict[str, Any] = {}
+        codes = set()
+        for name, value in data.items():
+            plain = str(name).replace("_", "").casefold()
+            if plain == "errcode":
+                codes.add(number(value))
+            if value or plain not in folded:
+                folded[plain] = value
+        codes.discard(None)
+        if len(codes) > 1:
+            both = " and ".join(sorted(str(code) for code in codes))
+            raise ProtocolError(
+                f"the answer has two codes, {both}", http_status=answer.status, raw=data
+            )
+        if codes:
+            code = codes.pop() or 0
             said = folded.get("errmsg") or ""
             return Envelope(code, said if isinstance(said, str) else str(said), folded.get("resp"))
     raise ProtocolError("the answer has no ErrCode", http_status=answer.status, raw=data)
 
 
 def _refusal(
-    envelope: Envelope, answer: Answer, phase: Phase, context: Mapping[str, Any]
+    envelope: Envelope, answer: Answer, phase: Phase, context: Mapping[str, Any], call: Call
 ) -> MotionKitError:
     code = envelope.code
     not_found = envelope.message.strip().casefold() in NOT_FOUND_MESSAGES
@@ -101,6 +142,7 @@ def _refusal(
         phase,
         message=envelope.message,
         context=context,
+        contradicted=_names_a_job(answer, phase, call),
         code=str(envelope.code),
         http_status=answer.status,
         retry_after=answer.retry_after,
@@ -108,21 +150,36 @@ def _refusal(
     )
 
 
+def _names_a_job(answer: Answer, phase: Phase, call: Call) -> bool:
+    """Tell whether the answer to a paid call names a job, in spite of what else it says."""
+    if phase is not Phase.SUBMIT:
+        return False
+    try:
+        return bool(job_ids(answer.json(), JOB_NAMES, call))
+    except ProtocolError:
+        return False
+
+
 def _is_unread(answer: Answer, error: ProtocolError) -> bool:
     """Tell whether there is an object that cannot be read: it may say that the job was taken."""
-    return error.raw is None and answer.body.removeprefix(BOM_UTF8).lstrip().startswith(b"{")
+    return error.raw is None and answer.opens_object
 
 
 def _without_envelope(
-    answer: Answer, phase: Phase, context: Mapping[str, Any], error: ProtocolError
+    answer: Answer, phase: Phase, context: Mapping[str, Any], error: ProtocolError, call: Call
 ) -> MotionKitError:
     row = STATUSES.get(answer.status)
-    if row is not None and not (phase is Phase.SUBMIT and _is_unread(answer, error)):
+    has_codes = isinstance(error.raw, Mapping) and any(
+        str(name).replace("_", "").casefold() == "errcode" for name in error.raw
+    )
+    doubted = _is_unread(answer, error) or has_codes
+    if row is not None and not (phase is Phase.SUBMIT and doubted):
         return vendor_error(
             row,
             phase,
             message=None,
             context=context,
+            contradicted=_names_a_job(answer, phase, call),
             http_status=answer.status,
             retry_after=answer.retry_after,
         )

@@ -5,6 +5,7 @@ Vendor documentation: https://docs.platform.pixverse.ai
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -14,7 +15,13 @@ import attrs
 
 from motionkit import media, transfer
 from motionkit.assembly import Upload, assemble
-from motionkit.errors import InvalidRequest, JobGone, JobNotFound, ProtocolError
+from motionkit.errors import (
+    InvalidRequest,
+    JobGone,
+    JobNotFound,
+    MotionKitError,
+    ProtocolError,
+)
 from motionkit.fitting import Fit, whole_number
 from motionkit.http import Session
 from motionkit.model import (
@@ -36,8 +43,10 @@ from motionkit.redaction import Secret
 from motionkit.request import Request
 from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._tables import HINTS
-from motionkit_pixverse._wire import need_number, number, unwrap
+from motionkit_pixverse._wire import need_number, number, taken, unwrap
 from motionkit_pixverse.lists import Library
+
+log = logging.getLogger("motionkit")
 
 HOSTS: Mapping[str, str] = {
     "international": "https://app-api.pixverse.ai",
@@ -139,18 +148,24 @@ class PixVerse:
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
         """Send the paid call once; the attempt id is the trace id that PixVerse deduplicates."""
+        call, data = submission.call, {}
+        answer = self._http.send(call, headers={_TRACE: attempt_id})
+        name = results.place_of(submission.operation).id_name
         try:
-            content = self._send(submission.call, Phase.SUBMIT, trace_id=attempt_id)
-        except InvalidRequest as error:
-            hints = (HINTS.get((error.code, field)) for field in submission.call.json or ())
-            error.fill(hint=next(filter(None, hints), None))
-            raise
-        if submission.operation in results.ANSWERED_AT_ONCE:
-            job_id, data = f"{submission.operation}-{attempt_id}", {"answer": dict(content)}
-        else:
-            name = results.place_of(submission.operation).id_name
-            found = need_number(content, name, phase=Phase.SUBMIT, **self._context)
-            job_id, data = str(found), {}
+            content = unwrap(answer, Phase.SUBMIT, self._context, call)
+            if submission.operation in results.ANSWERED_AT_ONCE:
+                job_id, data = f"{submission.operation}-{attempt_id}", {"answer": dict(content)}
+            else:
+                job_id = str(need_number(content, name, phase=Phase.SUBMIT, **self._context))
+        except MotionKitError as error:
+            if isinstance(error, InvalidRequest):
+                hints = (HINTS.get((error.code, field)) for field in call.json or ())
+                error.fill(hint=next(filter(None, hints), None))
+            found = taken(answer, name, call)
+            if found is None or submission.operation in results.ANSWERED_AT_ONCE:
+                raise
+            log.warning("%s: the answer names job %s all the same", error.message, found)
+            job_id, content = str(found), {}
         return submission.job(
             job_id,
             fingerprint=self.fingerprint,
@@ -207,7 +222,7 @@ class PixVerse:
     ) -> Mapping[str, Any]:
         headers = {_TRACE: trace_id or str(uuid.uuid4())}
         answer = self._http.send(call, headers=headers | options.pop("headers", {}), **options)
-        return unwrap(answer, phase, self._context)
+        return unwrap(answer, phase, self._context, call)
 
     def _pool(self, content: Mapping[str, Any], name: str) -> Decimal:
         """Return how many credits are in a pool; both are always told."""

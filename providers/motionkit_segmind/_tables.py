@@ -37,6 +37,9 @@ STATES: Mapping[str, tuple[State, Billed]] = MappingProxyType(
 )
 """The vendor's word to our state and what a job in it has cost. Any other word: UNKNOWN."""
 
+JOB_NAMES = frozenset({"request_id", "status_url", "response_url"})
+"""Under which an answer to a paid call names what was bought; a refusal has none of them."""
+
 HISTORY_STATES: Mapping[str, State] = MappingProxyType(
     {
         "PENDING": State.RUNNING,

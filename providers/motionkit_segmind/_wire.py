@@ -11,22 +11,29 @@ from typing import Any
 
 from motionkit.answer import Answer
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.model import Output, utcnow
+from motionkit.model import Call, Output, State, utcnow
 from motionkit.money import Cost, CostBasis, Unit
-from motionkit.provider import ErrorRow, Phase, vendor_error
-from motionkit_segmind._tables import MODERATION_WORDS, NOT_ACCEPTABLE, STATUSES
+from motionkit.provider import ErrorRow, Phase, job_ids, vendor_error
+from motionkit_segmind._tables import (
+    JOB_NAMES,
+    MODERATION_WORDS,
+    NOT_ACCEPTABLE,
+    STATES,
+    STATUSES,
+)
 
 ID = re.compile(r"(?!\.+$)[\w.:=+-]{1,200}", re.ASCII)
 """What can be a request's id: it becomes a step of a path."""
 _RESET = "x-rate-limit-reset-at-utc"
 _STATED = (200, 422)
 """HTTP statuses under which a request's own state is told."""
+_NO_STATE = (None, None)
 _UNDOCUMENTED = ErrorRow(ProtocolError, "a status that the vendor does not document", refuses=False)
 _SERVER_ERROR = ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False)
 
 
 def unwrap(
-    answer: Answer, phase: Phase, context: Mapping[str, Any], *, stated: bool = False
+    answer: Answer, phase: Phase, context: Mapping[str, Any], call: Call, *, stated: bool = False
 ) -> Mapping[str, Any]:
     """Return a successful answer's object.
 
@@ -34,10 +41,12 @@ def unwrap(
         answer: What came.
         phase: What the call was for.
         context: Provider and account.
+        call: What was sent.
         stated: Whether HTTP 422 with a status word is an answer too: a failed request's.
 
     Raises:
-        MotionKitError: What the HTTP status means.
+        MotionKitError: What the HTTP status means. It may have been billed where the answer to a
+            paid call names a job all the same; see `taken`.
         ProtocolError: No JSON object where one must be.
     """
     try:
@@ -51,12 +60,27 @@ def unwrap(
                 context=context,
                 http_status=answer.status,
             ) from error
-        raise refusal(answer, phase, context, {}) from error
+        unread = phase is Phase.SUBMIT and answer.opens_object
+        raise refusal(answer, phase, context, {}, call, unread=unread) from error
     if 200 <= answer.status < 300:
         return data
     if stated and answer.status in _STATED and isinstance(data.get("status"), str):
         return data
-    raise refusal(answer, phase, context, data)
+    raise refusal(answer, phase, context, data, call)
+
+
+def taken(answer: Answer, call: Call) -> str | None:
+    """Return the id of the one request that the answer to a paid call names, whatever its status.
+
+    Returns:
+        None where there is no id, one that cannot be read, or several.
+    """
+    try:
+        found = set(map(repr, ids := job_ids(answer.json(), {"request_id"}, call)))
+    except ProtocolError:
+        return None
+    whole = len(found) == 1 and isinstance(ids[0], str) and ID.fullmatch(ids[0])
+    return ids[0] if whole else None
 
 
 def _object(answer: Answer) -> Mapping[str, Any]:
@@ -67,9 +91,24 @@ def _object(answer: Answer) -> Mapping[str, Any]:
 
 
 def refusal(
-    answer: Answer, phase: Phase, context: Mapping[str, Any], data: Mapping[str, Any]
+    answer: Answer,
+    phase: Phase,
+    context: Mapping[str, Any],
+    data: Mapping[str, Any],
+    call: Call,
+    *,
+    unread: bool = False,
 ) -> MotionKitError:
-    """Return the error that an answer's HTTP status and text mean."""
+    """Return the error that an answer's HTTP status and text mean.
+
+    Args:
+        answer: What came.
+        phase: What the call was for.
+        context: Provider and account.
+        data: The object in the answer.
+        call: What was sent.
+        unread: Whether there is an object that cannot be read: it may name a request.
+    """
     text = error_text(data)
     fallback = _SERVER_ERROR if answer.status >= 500 else _UNDOCUMENTED
     row = STATUSES.get(answer.status, fallback)
@@ -81,11 +120,20 @@ def refusal(
         phase,
         message=text,
         context=context,
+        contradicted=unread or (phase is Phase.SUBMIT and _says_taken(data, call)),
         code=str(answer.status),
         http_status=answer.status,
         retry_after=answer.retry_after or seconds_until(answer.headers.get(_RESET)),
         raw=dict(data) or None,
     )
+
+
+def _says_taken(data: Mapping[str, Any], call: Call) -> bool:
+    """Tell whether an answer names a request, or a state that only a request can be in."""
+    word = data.get("status")
+    state, _ = STATES.get(word, _NO_STATE) if isinstance(word, str) else _NO_STATE
+    works = state is not None and state is not State.FAILED
+    return works or bool(job_ids(data, JOB_NAMES, call))
 
 
 def error_text(data: Mapping[str, Any]) -> str | None:

@@ -6,6 +6,7 @@ Vendor documentation: https://docs.segmind.com/docs/serverless-api/async-inferen
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -15,7 +16,7 @@ import attrs
 
 from motionkit import media, transfer
 from motionkit.assembly import Upload, assemble
-from motionkit.errors import Billed, JobNotFound, ProtocolError
+from motionkit.errors import Billed, JobNotFound, MotionKitError, ProtocolError
 from motionkit.fitting import Fit
 from motionkit.http import Session
 from motionkit.model import (
@@ -37,9 +38,11 @@ from motionkit.offers import Offer, Slot, load_offers
 from motionkit.operations import OPERATIONS, Request
 from motionkit.provider import AccountSettings, Phase, Uploads, billed_after
 from motionkit_segmind._tables import STATES
-from motionkit_segmind._wire import ID, cost_of, error_text, moderated, outputs_of, unwrap
+from motionkit_segmind._wire import ID, cost_of, error_text, moderated, outputs_of, taken, unwrap
 from motionkit_segmind.history import History
 from motionkit_segmind.sync import V1, V2, Blocking, is_spooled, is_sync, observe, was_sync
+
+log = logging.getLogger("motionkit")
 
 HOSTS: Mapping[str, str] = {
     "api": "https://api.segmind.com",
@@ -145,15 +148,23 @@ class Segmind:
         """Send the paid call once; the vendor knows no attempt ids."""
         if is_sync(submission):
             return self._blocking.buy(submission, attempt_id)
-        content = self._send(submission.call, Phase.SUBMIT)
-        request_id = content.get("request_id")
-        if not isinstance(request_id, str) or not ID.fullmatch(request_id):
-            raise ProtocolError(
-                f"{self.account}: the answer has no request_id",
-                billed=billed_after(Phase.SUBMIT, refused=False),
-                raw=dict(content),
-                **self._context,
-            )
+        call = submission.call
+        answer = self._http.send(call)
+        try:
+            content = unwrap(answer, Phase.SUBMIT, self._context, call)
+            request_id = content.get("request_id")
+            if not isinstance(request_id, str) or not ID.fullmatch(request_id):
+                raise ProtocolError(
+                    f"{self.account}: the answer has no request_id",
+                    billed=billed_after(Phase.SUBMIT, refused=False),
+                    raw=dict(content),
+                    **self._context,
+                )
+        except MotionKitError as error:
+            request_id = taken(answer, call)
+            if request_id is None:
+                raise
+            log.warning("%s: the answer names request %s all the same", error.message, request_id)
         return submission.job(request_id, fingerprint=self.fingerprint, attempt_id=attempt_id)
 
     def poll(self, job: Job) -> Status:
@@ -229,7 +240,8 @@ class Segmind:
     def _send(
         self, call: Call, phase: Phase, *, stated: bool = False, **options: Any
     ) -> Mapping[str, Any]:
-        return unwrap(self._http.send(call, **options), phase, self._context, stated=stated)
+        answer = self._http.send(call, **options)
+        return unwrap(answer, phase, self._context, call, stated=stated)
 
     def _upload(
         self,

@@ -9,6 +9,7 @@ unknown. Vendor documentation: https://docs.segmind.com/docs/serverless-api
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Mapping
 from typing import IO, Any
@@ -21,7 +22,9 @@ from motionkit.errors import Billed, MotionKitError, ProtocolError
 from motionkit.http import JSON_LIMIT, Session
 from motionkit.model import Doubt, Job, Output, Result, State, Status, Submission, utcnow
 from motionkit.provider import Phase, billed_after
-from motionkit_segmind._wire import ID, amount_of, cost_of, outputs_of, unwrap
+from motionkit_segmind._wire import ID, amount_of, cost_of, outputs_of, taken, unwrap
+
+log = logging.getLogger("motionkit")
 
 V1, V2 = "/v1/", "/v2/"
 _SPOOL = "spool"
@@ -83,7 +86,7 @@ class Blocking:
                 sink=kept,
             )
             if not 200 <= answer.status < 300:
-                unwrap(answer, Phase.SUBMIT, self.context)  # raises: it is no 2xx
+                return self._refused(submission, attempt_id, answer)
             spool.settle(kept, attempt_id)
             self._need_result(answer, kept)
         except MotionKitError as error:
@@ -92,6 +95,24 @@ class Blocking:
             with contextlib.suppress(OSError):  # what a full disk did not take is told above
                 kept.close()
         return self._job(submission, attempt_id, answer)
+
+    def _refused(self, submission: Submission, attempt_id: str, answer: Answer) -> Job:
+        """Return the job that an answer names in spite of its status.
+
+        Raises:
+            MotionKitError: It names none.
+        """
+        try:
+            unwrap(answer, Phase.SUBMIT, self.context, submission.call)
+        except MotionKitError as error:
+            found = taken(answer, submission.call)
+            if found is None:
+                raise
+            log.warning("%s: the answer names request %s all the same", error.message, found)
+            return submission.job(
+                found, fingerprint=self.fingerprint, attempt_id=attempt_id, data=note(submission)
+            )
+        raise AssertionError("no 2xx is unwrapped")  # pragma: no cover
 
     def _need_result(self, answer: Answer, kept: IO[bytes]) -> None:
         """Refuse what is neither a whole film nor names one.

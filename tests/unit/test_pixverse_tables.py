@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
+from motionkit import retry
 from motionkit.errors import (
     AuthenticationError,
     Billed,
@@ -172,7 +173,7 @@ def test_every_code_means_the_same_in_an_upload_and_bought_nothing(
 ) -> None:
     body = {"err_code": code, "err_msg": "told", "resp": ""}
     with pytest.raises(MotionKitError) as caught:
-        unwrap(answer(body, http_status), Phase.UPLOAD, CONTEXT)
+        unwrap(answer(body, http_status), Phase.UPLOAD, CONTEXT, SUBMISSION.call)
     assert type(caught.value) is CODES[code][0]
     assert caught.value.billed is NO
 
@@ -188,7 +189,7 @@ def test_every_code_means_the_same_in_an_upload_and_bought_nothing(
 )
 def test_the_envelope_is_read_in_all_its_spellings(body: Any) -> None:
     with pytest.raises(ContentBlocked) as caught:
-        unwrap(answer(body, 500), Phase.UPLOAD, CONTEXT)
+        unwrap(answer(body, 500), Phase.UPLOAD, CONTEXT, SUBMISSION.call)
     assert caught.value.code == "500052"
     assert caught.value.billed is NO
 
@@ -250,6 +251,97 @@ def test_a_submit_without_a_readable_id_may_have_bought(
     with pytest.raises(kind) as caught:
         adapter(monkeypatch, answer(body, http_status)).submit(SUBMISSION, "t")
     assert caught.value.billed is UNKNOWN
+
+
+ID = 627410861853514292
+CONTRADICTIONS: tuple[tuple[Any, int], ...] = (
+    ({"ErrCode": 400017, "ErrMsg": "invalid param", "Resp": {"video_id": ID}}, 400),
+    ({"ErrCode": 500044, "ErrMsg": "busy", "Resp": {"video_id": str(ID), "credits": 20}}, 200),
+    ({"ErrCode": 500069, "ErrMsg": "high load", "Resp": [{"video_id": ID}]}, 500),
+    ({"ErrCode": 10001, "ErrMsg": "key", "Resp": None, "video_id": ID}, 401),
+    ({"ErrCode": 0, "err_code": 400017, "Resp": {"video_id": ID}}, 200),
+    ({"ErrCode": 0, "ErrMsg": "success", "Resp": {}, "data": {"videoId": ID}}, 200),
+    ({"video_id": ID}, 429),
+    ({"error": "too many calls", "data": {"VideoID": ID}}, 429),
+    ({"ErrCode": 0, "ErrMsg": "success", "Resp": {"video_id": ID}}, 429),
+)
+"""Answers that refuse, or seem to, and name the job all the same."""
+
+
+@pytest.mark.parametrize(("body", "http_status"), CONTRADICTIONS)
+def test_a_job_that_a_refusal_names_is_taken(
+    monkeypatch: pytest.MonkeyPatch, body: Any, http_status: int
+) -> None:
+    made = adapter(monkeypatch, answer(body, http_status)).submit(SUBMISSION, "an-attempt")
+    assert (made.id, made.attempt_id) == (str(ID), "an-attempt")
+
+
+@pytest.mark.parametrize(
+    ("body", "http_status"),
+    [
+        ({"ErrCode": 400017, "ErrMsg": "invalid param", "Resp": {"video_id": "a-b"}}, 400),
+        ({"ErrCode": 400017, "ErrMsg": "invalid param", "Resp": {"video_id": [1]}}, 400),
+        ({"ErrCode": 500044, "ErrMsg": "busy", "Resp": [{"video_id": 7}, {"video_id": 8}]}, 200),
+        ({"ErrCode": 500044, "ErrMsg": "busy", "Resp": {"image_id": ID}}, 200),
+        ({"ErrCode": 0, "err_code": 400017, "ErrMsg": "invalid param"}, 400),
+        ({"ErrCode": 500044, "err_code": 500069, "ErrMsg": "busy"}, 200),
+        ({"ErrCode": 0, "errcode": 10001, "Resp": None}, 401),
+        ({"video_id": "a-b"}, 429),
+    ],
+)
+def test_an_answer_that_contradicts_itself_refuses_nothing(
+    monkeypatch: pytest.MonkeyPatch, body: Any, http_status: int
+) -> None:
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer(body, http_status)).submit(SUBMISSION, "an-attempt")
+    assert caught.value.billed is UNKNOWN
+    assert not caught.value.stale
+
+
+@pytest.mark.parametrize("none", [None, 0, -1, "", "0", " ", [], {}])
+def test_a_refusal_with_an_id_that_is_none_refuses(
+    monkeypatch: pytest.MonkeyPatch, none: Any
+) -> None:
+    body = {"ErrCode": 400017, "ErrMsg": "invalid param", "Resp": {"video_id": none, "credits": 0}}
+    with pytest.raises(InvalidRequest) as caught:
+        adapter(monkeypatch, answer(body, 400)).submit(SUBMISSION, "an-attempt")
+    assert caught.value.billed is NO
+
+
+def test_a_refusal_that_repeats_an_id_of_the_request_names_no_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    extending = attrs.evolve(
+        SUBMISSION, call=attrs.evolve(SUBMISSION.call, json={"source_video_id": ID})
+    )
+    body = {"ErrCode": 500008, "ErrMsg": "not found", "Resp": {"video_id": ID}}
+    with pytest.raises(InvalidRequest) as caught:
+        adapter(monkeypatch, answer(body, 400)).submit(extending, "an-attempt")
+    assert caught.value.billed is NO
+
+
+def test_masks_beside_a_refusal_may_have_been_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    selecting = attrs.evolve(SUBMISSION, operation="mask_selection")
+    body = {"ErrCode": 500069, "ErrMsg": "?", "Resp": {"mask_info": [{"mask_id": "1"}]}}
+    with pytest.raises(ProviderUnavailable) as caught:
+        adapter(monkeypatch, answer(body, 500)).submit(selecting, "an-attempt")
+    assert caught.value.billed is UNKNOWN
+
+
+def test_two_codes_in_the_answer_to_a_read_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = adapter(monkeypatch, answer({"ErrCode": 0, "err_code": 400017, "Resp": {"status": 1}}))
+    with pytest.raises(ProtocolError) as caught:
+        made.poll(job(made))
+    assert isinstance(caught.value, retry.TRANSIENT)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_high_load_is_the_one_refusal_that_passes_beside_busy(
+    monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer({"ErrCode": code, "ErrMsg": "?"})).submit(SUBMISSION, "t")
+    assert (caught.value.passing and caught.value.billed is NO) == (code in {500044, 500069})
 
 
 @pytest.mark.parametrize("number", STATES)

@@ -178,6 +178,65 @@ def test_a_submit_without_a_readable_id_may_have_bought(
     assert caught.value.billed is UNKNOWN
 
 
+REQUEST = "0f9a5f0e-1f7a-4a76-9a63-1f0b1a6b7d11"
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "too many calls", "request_id": REQUEST},
+        {"status": "FAILED", "error": "?", "request_id": REQUEST},
+        {"detail": {"request_id": REQUEST}},
+        {"data": [{"requestId": REQUEST}]},
+    ],
+)
+def test_a_request_that_a_refusal_names_is_taken(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: Any
+) -> None:
+    made = adapter(monkeypatch, answer(body, status)).submit(SUBMISSION, "an-attempt")
+    assert (made.id, made.attempt_id) == (REQUEST, "an-attempt")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "?", "request_id": "../x"},
+        {"error": "?", "request_id": 5},
+        {"error": "?", "a": {"request_id": "r-1"}, "b": {"request_id": "r-2"}},
+        {"error": "?", "status_url": "https://api.segmind.com/v2/requests/r-1/status"},
+        {"error": "?", "status": "QUEUED"},
+        b'{"request_id": "r-',
+    ],
+)
+def test_a_refusal_that_contradicts_itself_refuses_nothing(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: Any
+) -> None:
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer(body, status)).submit(SUBMISSION, "an-attempt")
+    assert caught.value.billed is UNKNOWN
+
+
+@pytest.mark.parametrize("body", [{"status": "FAILED", "error": "?"}, {"request_id": None}])
+def test_a_refusal_that_names_no_request_refuses(
+    monkeypatch: pytest.MonkeyPatch, body: Any
+) -> None:
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer(body, 422)).submit(SUBMISSION, "an-attempt")
+    assert caught.value.billed is NO
+
+
+def test_only_too_many_calls_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    passing = set()
+    for status in STATUSES:
+        with pytest.raises(MotionKitError) as caught:
+            adapter(monkeypatch, answer({"error": "?"}, status)).submit(SUBMISSION, "t")
+        if caught.value.passing and caught.value.billed is NO:
+            passing.add(status)
+    assert passing == {429}
+
+
 def test_an_id_is_opaque_and_the_only_thing_read_of_a_submit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
