@@ -37,6 +37,14 @@ _WORDS: Mapping[Any, str] = {
 }
 
 
+LIMITS: Mapping[Any, int] = {int: 1_000_000, float: 100_000_000, Decimal: 1_000_000}
+"""The largest number of each type; of seconds, that is three years."""
+PLACES = 12
+"""Digits after an amount's decimal point."""
+_LONGEST_COMPARED = 80
+"""Characters of a word for which a similar one is looked for; it takes quadratic time."""
+
+
 def words(hint: Any) -> str:
     """Return what to write for a type, as the user would say it."""
     if get_origin(hint) is Literal:
@@ -198,6 +206,9 @@ def need_name(name: str, spot: Spot, what: str) -> None:
 
 def nearest(word: str, among: Iterable[str]) -> str:
     """Return a half-sentence with the nearest of some words; empty when none is near."""
+    if len(word) > _LONGEST_COMPARED:
+        return ""
+    among = (one for one in among if len(one) <= _LONGEST_COMPARED)
     close = difflib.get_close_matches(word, list(among), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -232,9 +243,18 @@ def _plain(kind: type[Any], given: Any, spot: Spot) -> Any:
         made = kind(given)
     except OverflowError:  # a whole number beyond every float
         raise _wrong(spot, given, kind) from None
-    if kind in {int, float} and not 0 <= made < math.inf:
-        raise _wrong(spot, given, kind)
+    if kind in {int, float}:
+        if not 0 <= made < math.inf:
+            raise _wrong(spot, given, kind)
+        _need_within(made, given, kind, spot)
     return made
+
+
+def _need_within(made: Any, given: Any, kind: type[Any], spot: Spot) -> None:
+    if made > LIMITS[kind]:
+        raise ConfigError(
+            f"{spot} is {_shown(given)}, above the limit of {LIMITS[kind]:,}; give {words(kind)}"
+        )
 
 
 def _amount(given: Any, spot: Spot) -> Decimal:
@@ -246,13 +266,24 @@ def _amount(given: Any, spot: Spot) -> Decimal:
         amount = Decimal("nan")
     if not amount.is_finite() or amount < 0:
         raise ConfigError(f"{spot} is not an amount; give {_WORDS[Decimal]}")
+    if amount > LIMITS[Decimal]:
+        raise ConfigError(
+            f"{spot} is above the limit of {LIMITS[Decimal]:,}; give {_WORDS[Decimal]}"
+        )
+    exponent = amount.as_tuple().exponent
+    if not (isinstance(exponent, int) and abs(exponent) <= PLACES):
+        raise ConfigError(
+            f"{spot} has more than {PLACES} digits after its decimal point, which is the limit; "
+            f"give {_WORDS[Decimal]}"
+        )
     return amount
 
 
 def _choice(choices: tuple[Any, ...], given: Any, spot: Spot, *, quiet: bool) -> Any:
     if any(type(given) is type(one) and given == one for one in choices):
         return given
-    shown = repr(given) if type(given) is str and not quiet else _shown(given)
+    literal = type(given) is str and not quiet and len(given) <= _LONGEST_COMPARED
+    shown = repr(given) if literal else _shown(given)
     near = "" if quiet else nearest(str(given), [str(one) for one in choices])
     listed = ", ".join(repr(one) for one in choices)
     raise ConfigError(f"{spot} is {shown}; give one of {listed}{near}")
@@ -266,6 +297,8 @@ def _shown(given: Any) -> str:
     """Say what was given; text not literally, for somebody may have put a key there."""
     if isinstance(given, bool):
         return str(given).lower()
+    if isinstance(given, int) and given.bit_length() > 64:
+        return "a whole number of more than 64 bits"
     if isinstance(given, int | float):
         return str(given)
     if isinstance(given, Mapping):

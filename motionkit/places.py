@@ -6,11 +6,10 @@ A file is the user's ``own``, ``named`` by the user (an option, `FILE_VARIABLE`)
 
 from __future__ import annotations
 
+import contextlib
 import enum
-import hashlib
 import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -18,12 +17,16 @@ from typing import Any, Self
 import attrs
 
 from motionkit.errors import ConfigError
-from motionkit.redaction import MASK, Sealed
+from motionkit.redaction import MASK, Sealed, printable
+from motionkit.toml import read_toml, unreadable
 
 FILE_NAME = "motionkit.toml"
 FILE_VARIABLE = "MOTIONKIT_CONFIG"
 ADDRESS = r"^\s*[A-Za-z][A-Za-z0-9+.-]*://"
 """The beginning of an address, which is no path: ``scheme://``."""
+
+LONGEST_KEY = 80
+"""Characters of a key that an error repeats."""
 
 
 class Origin(enum.Enum):
@@ -46,6 +49,7 @@ class File:
         origin: How it came to be used.
         sha256: Of the very bytes that `data` was read from.
         mode: Its permission bits.
+        owner: The user id that it belongs to.
     """
 
     path: Path
@@ -53,6 +57,7 @@ class File:
     _data: Sealed[Mapping[str, Any]] = attrs.field(eq=False)
     sha256: str
     mode: int
+    owner: int
 
     def data(self) -> Mapping[str, Any]:
         """What it says."""
@@ -92,8 +97,8 @@ class Spot:
 
     @property
     def dotted(self) -> str:
-        """The keys, joined by dots."""
-        return ".".join(self.path)
+        """The keys, joined by dots; long ones cut, and nothing that steers a terminal."""
+        return ".".join(printable(key, LONGEST_KEY) for key in self.path)
 
     @property
     def file(self) -> File:
@@ -161,6 +166,16 @@ def own_file() -> Path:
     return expanded(base, "XDG_CONFIG_HOME") / "motionkit" / FILE_NAME
 
 
+def is_own(path: Path) -> bool:
+    """Tell whether a file is the user's own configuration.
+
+    Raises:
+        ConfigError: The way to the user's own is closed.
+    """
+    own = own_file()
+    return _exists(own) and own.samefile(path)
+
+
 def find_file(start: Path | None = None) -> Path | None:
     """Return the configuration file: named by the environment, found upwards, or the user's own.
 
@@ -183,7 +198,7 @@ def files(named: Path | None = None) -> list[File]:
     Raises:
         ConfigError: One of them is missing or is not TOML.
     """
-    first = (named.expanduser(), Origin.NAMED) if named else _located(None)
+    first = (expanded(str(named), "the path"), Origin.NAMED) if named else _located(None)
     if first is None:
         return []
     top = read(*first)
@@ -198,7 +213,7 @@ def beneath(file: File) -> File | None:
         ConfigError: It cannot be read or is not TOML.
     """
     own = own_file()
-    if not own.is_file() or own.resolve() == file.path.resolve():
+    if not _exists(own) or is_own(file.path):
         return None
     return read(own, Origin.OWN)
 
@@ -207,29 +222,49 @@ def read(path: Path, origin: Origin) -> File:
     """Read one configuration file.
 
     Raises:
-        ConfigError: It cannot be read or is not TOML; names the file and the line.
+        ConfigError: It cannot be read, is too large or too deep, or is not TOML; names the file,
+            the limit and the line.
     """
-    try:
-        content = path.read_bytes()
-        mode = path.stat().st_mode & 0o777
-        data = tomllib.loads(content.decode("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        # No cause: the error of undecodable text holds the whole file, keys included.
-        raise ConfigError(f"{path}: {error}") from None
-    return File(path.absolute(), origin, Sealed(data), hashlib.sha256(content).hexdigest(), mode)
+    made = read_toml(path)
+    return File(path.absolute(), origin, made.data, made.sha256, made.mode, made.owner)
 
 
 def _located(start: Path | None) -> tuple[Path, Origin] | None:
     variable = os.environ.get(FILE_VARIABLE)
     if variable:
         path = expanded(variable, FILE_VARIABLE)
-        if not path.is_file():
+        if not _exists(path) or path.is_dir():
             raise ConfigError(f"{FILE_VARIABLE} names {variable!r}, which is not a file")
         return path, Origin.NAMED
     own = own_file()
-    folder = (start or Path.cwd()).resolve()
-    for candidate in (place / FILE_NAME for place in (folder, *folder.parents)):
-        if candidate.is_file():
-            same = own.is_file() and candidate.samefile(own)
-            return candidate, Origin.OWN if same else Origin.FOUND
-    return (own, Origin.OWN) if own.is_file() else None
+    have_own = _exists(own)
+    for candidate in (place / FILE_NAME for place in _upwards(start)):
+        # A folder that cannot be looked into has nothing for this user.
+        with contextlib.suppress(PermissionError):
+            if candidate.exists():
+                same = have_own and candidate.samefile(own)
+                return candidate, Origin.OWN if same else Origin.FOUND
+    return (own, Origin.OWN) if have_own else None
+
+
+def _upwards(start: Path | None) -> tuple[Path, ...]:
+    try:
+        folder = (start or Path.cwd()).resolve()
+    except (OSError, RuntimeError) as error:  # it was removed, or is a loop of links
+        raise ConfigError(f"the working directory cannot be read: {error}") from None
+    return folder, *folder.parents
+
+
+def _exists(path: Path) -> bool:
+    """Tell whether one of the user's own paths is there.
+
+    Raises:
+        ConfigError: Nobody can tell, because the way to it is closed.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    return True

@@ -36,6 +36,11 @@ def api_key(value: str | Secret) -> Secret:
     return Secret(stripped)
 
 
+def _at_least_one(_: object, field: attrs.Attribute[Any], value: int | None) -> None:
+    if value is not None and value < 1:
+        raise ConfigError(f"{field.name} is {value}; give at least 1")
+
+
 @attrs.frozen(kw_only=True)
 class AccountSettings:
     """What every account's configuration may hold; a provider's own class adds to it.
@@ -51,8 +56,8 @@ class AccountSettings:
 
     api_key: Secret = attrs.field(converter=api_key)
     base_url: str | None = None
-    max_concurrent: int | None = None
-    rpm: int | None = None
+    max_concurrent: int | None = attrs.field(default=None, validator=_at_least_one)
+    rpm: int | None = attrs.field(default=None, validator=_at_least_one)
     reconcile_window: float = 60.0
 
 

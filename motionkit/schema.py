@@ -17,7 +17,7 @@ import attrs
 from motionkit import registry
 from motionkit.config import DEFAULT_ROUTE, FILE_NAME, Defaults
 from motionkit.credentials import documented
-from motionkit.exact import bare, is_list, is_table, is_union
+from motionkit.exact import LIMITS, bare, is_list, is_table, is_union
 from motionkit.places import ADDRESS
 from motionkit.redaction import Secret
 from motionkit.routes import Route
@@ -30,8 +30,8 @@ _JOURNAL = (
 )
 _SIMPLE: Mapping[Any, Schema] = {
     bool: {"type": "boolean"},
-    int: {"type": "integer", "minimum": 0},
-    float: {"type": "number", "minimum": 0},
+    int: {"type": "integer", "minimum": 0, "maximum": LIMITS[int]},
+    float: {"type": "number", "minimum": 0, "maximum": LIMITS[float]},
     str: {"type": "string"},
     Decimal: {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
 }

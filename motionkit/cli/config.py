@@ -113,9 +113,7 @@ def print_schema() -> int:
 def _to_trust(file: Path | None) -> File:
     if file is not None:
         given = places.read(file, Origin.FOUND)
-        own = places.own_file()
-        same = own.is_file() and own.samefile(given.path)
-        return places.read(file, Origin.OWN) if same else given
+        return places.read(file, Origin.OWN) if places.is_own(given.path) else given
     found = places.files()
     if not found:
         raise ConfigError(

@@ -24,7 +24,7 @@ LAYERS = [
     {"process", "redaction", "notebook", "forks", "hosts"},
     {"pacing"},
     {"errors"},
-    {"codec", "money", "cancellation"},
+    {"codec", "money", "cancellation", "toml"},
     {"model"},
     {"media"},
     {"request"},

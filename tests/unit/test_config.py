@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,7 +15,7 @@ import attrs
 import pytest
 from support import FakeSettings
 
-from motionkit import config, credentials, schema
+from motionkit import config, credentials, places, schema
 from motionkit.config import Config, Defaults, Route
 from motionkit.errors import Billed, ConfigError
 from motionkit.testing.memory import Memory
@@ -359,7 +361,27 @@ def test_an_unknown_key_is_refused_with_the_nearest(text: str, said: str, home: 
         (ACCOUNT + "usd_per_credit = 0.01", f"accounts.fake.usd_per_credit is 0.01; {AMOUNT}"),
         (ACCOUNT + "usd_per_credit = 1", f"accounts.fake.usd_per_credit is 1; {AMOUNT}"),
         (ACCOUNT + f"patience = 1{'0' * 400}",
-         f"accounts.fake.patience is 1{'0' * 400}; give a number, 0 or more"),
+         "accounts.fake.patience is a whole number of more than 64 bits; give a number, 0 or more"),
+        (ACCOUNT + "patience = 100000001", ("accounts.fake.patience is 100000001, above the limit"
+         " of 100,000,000; give a number, 0 or more")),
+        (ACCOUNT + "patience = 1e99", ("accounts.fake.patience is 1e+99, above the limit"
+         " of 100,000,000; give a number, 0 or more")),
+        (ACCOUNT + "rpm = 1000001", ("accounts.fake.rpm is 1000001, above the limit of 1,000,000;"
+         " give a whole number, 0 or more")),
+        (ACCOUNT + f"rpm = 1{'0' * 4000}", ("accounts.fake.rpm is a whole number of more than"
+         " 64 bits, above the limit of 1,000,000; give a whole number, 0 or more")),
+        (ACCOUNT + f"rpm = 0x{'f' * 9000}", ("accounts.fake.rpm is a whole number of more than"
+         " 64 bits, above the limit of 1,000,000; give a whole number, 0 or more")),
+        (ACCOUNT + "rpm = 0", "accounts.fake: rpm is 0; give at least 1"),
+        (ACCOUNT + "max_concurrent = 0", "accounts.fake: max_concurrent is 0; give at least 1"),
+        (ACCOUNT + 'usd_per_credit = "1e999999"',
+         f"accounts.fake.usd_per_credit is above the limit of 1,000,000; {AMOUNT}"),
+        (ACCOUNT + 'usd_per_credit = "1e-999999"', ("accounts.fake.usd_per_credit has more than 12"
+         f" digits after its decimal point, which is the limit; {AMOUNT}")),
+        (TO_FAKE + 'max_usd = "1e7"',
+         f"routes.quick.max_usd is above the limit of 1,000,000; {AMOUNT}"),
+        ('[defaults]\nbudget_usd = { day = "1000001" }',
+         f"defaults.budget_usd.day is above the limit of 1,000,000; {AMOUNT}"),
         ("[defaults]\ntimeout = true", "defaults.timeout is true; give a number, 0 or more"),
         ('[defaults]\ntimeout = "60"', "defaults.timeout is text; give a number, 0 or more"),
         ('[defaults]\ntimeout = "1"\nlateness = []', ("defaults.timeout is text; give a number,"
@@ -458,6 +480,136 @@ def test_a_misspelt_provider_comes_with_the_nearest(home: Path) -> None:
 
 def test_toml_that_cannot_be_read_is_named_with_its_line(home: Path) -> None:
     assert "line 2" in complaint("[defaults]\ntimeout = = 7", home)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (".".join("a" * 20_000) + " = 1", (": a dotted key has too many parts (at line 1);"
+         " at most 16 are read")),
+        ("\n[" + ".".join("a" * 20_000) + "]", (": a dotted key has too many parts (at line 2);"
+         " at most 16 are read")),
+        (" . ".join(["'a.b'", '"c"'] * 9) + "=1", (": a dotted key has too many parts (at line 1);"
+         " at most 16 are read")),
+        ("a = " + "[" * 20_000, (": arrays and tables are nested too deeply (at line 1);"
+         " at most 16 are read")),
+        ("\n\na = " + "{ a = " * 5_000, (": arrays and tables are nested too deeply (at line 3);"
+         " at most 16 are read")),
+        ("x = '''\n'''\na = " + "[\n" * 17, (": arrays and tables are nested too deeply"
+         " (at line 19); at most 16 are read")),
+        ("#" * (256 * 1024 + 1), " has more than 262,144 bytes, which is the limit"),
+        ("[accounts.fake]\nrpm = 1" + "0" * 5000, ": a whole number has too many digits"),
+        (f"{'k' * 900} = 1", (f": {'k' * 80}... is not a key that we know; known are journal,"
+         " accounts, defaults, routes")),
+        (f"[accounts.fake]\napi_key = '{KEY}'\nregion = '{'r' * 9000}'",
+         ": accounts.fake.region is text; give one of 'international', 'cn'"),
+        ('"\\u001b[2J\\u202e" = 1', (":  is not a key that we know; known are journal,"
+         " accounts, defaults, routes")),
+    ],
+)  # fmt: skip
+def test_a_file_that_would_take_for_ever_is_refused(text: str, said: str, home: Path) -> None:
+    assert complaint(text, home) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'journal = "' + "." * 99 + '"',
+        "journal = '''" + "[{" * 99 + "'''",
+        'journal = """a\\"""' + "[" * 99 + '"""',
+        "# " + "[a." * 99 + "\n" + 'journal = "x" # ' + "{" * 99,
+    ],
+)
+def test_what_stands_in_text_or_comments_is_not_counted(text: str, home: Path) -> None:
+    load(text, home)
+
+
+@pytest.mark.parametrize("way", ["found", "own", "argument", "variable", "trust"])
+def test_a_named_pipe_in_a_files_place_is_refused_and_not_waited_for(
+    way: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = own_path(home) if way == "own" else home / "motionkit.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(path)
+    if way == "variable":
+        monkeypatch.setenv("MOTIONKIT_CONFIG", str(path))
+    named = path if way == "argument" else None
+    with pytest.raises(ConfigError) as caught:
+        _ = places.read(path, places.Origin.FOUND) if way == "trust" else config.load(named)
+    assert caught.value.message == f"{path} is not a regular file"
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/tty", "/proc/self/mem"])
+def test_a_device_is_no_configuration(device: str, home: Path) -> None:
+    (home / "motionkit.toml").symlink_to(device)
+    with pytest.raises(ConfigError, match=r"motionkit\.toml(:| is not a regular file)"):
+        config.load()
+
+
+@pytest.fixture
+def closed(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Another user's folder, as `stat` and `open` see it; root could look into a real one."""
+    folder = home / "another"
+    folder.mkdir()
+    real_stat, real_open = os.stat, os.open
+
+    def refuse(path: Any) -> None:
+        if isinstance(path, str | Path) and folder in Path(path).parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    def stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        refuse(path)
+        return real_stat(path, *args, **kwargs)
+
+    def opening(path: Any, *args: Any, **kwargs: Any) -> int:
+        refuse(path)
+        return real_open(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", stat)
+    monkeypatch.setattr(os, "open", opening)
+    return folder
+
+
+@pytest.mark.parametrize("variable", ["HOME", "XDG_CONFIG_HOME", "MOTIONKIT_CONFIG"])
+def test_another_users_configuration_is_an_error_of_ours(
+    variable: str, closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = closed / "motionkit.toml"
+    monkeypatch.setenv(variable, str(path if variable == "MOTIONKIT_CONFIG" else closed))
+    with pytest.raises(ConfigError) as caught:
+        config.load()
+    assert caught.value.message.startswith(str(closed))
+    assert caught.value.message.endswith("motionkit.toml: Permission denied")
+    assert "HOME" in str(caught.value.hint)
+
+
+def test_a_named_file_of_another_user_is_an_error_of_ours(closed: Path) -> None:
+    with pytest.raises(ConfigError, match="Permission denied"):
+        config.load(closed / "motionkit.toml")
+
+
+def test_a_found_file_that_cannot_be_read_is_not_passed_over(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "motionkit.toml").write_text("journal = false")
+
+    def refuse(path: Any, *_: Any, **__: Any) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(ConfigError, match=r"motionkit\.toml: Permission denied"):
+        config.load()
+
+
+def test_a_working_directory_that_is_gone_is_an_error_of_ours(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = home / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigError, match="the working directory cannot be read"):
+        config.load()
 
 
 def test_a_file_that_is_no_text_is_named(home: Path) -> None:
