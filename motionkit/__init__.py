@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from motionkit import errors as errors
     from motionkit.aio import AsyncClient as AsyncClient
+    from motionkit.budgets import BudgetStatus as BudgetStatus
     from motionkit.client import Client as Client
     from motionkit.errors import Billed as Billed
     from motionkit.errors import MotionKitError as MotionKitError
@@ -42,6 +43,7 @@ _HOME = {
     "AsyncClient": "aio",
     "Balance": "money",
     "Billed": "errors",
+    "BudgetStatus": "budgets",
     "Client": "client",
     "Cost": "money",
     "Explanation": "orders",

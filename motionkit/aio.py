@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
 from motionkit import cancellation
+from motionkit.budgets import BudgetStatus
 from motionkit.client import Client
 from motionkit.compare import Row
 from motionkit.config import Config
@@ -95,6 +96,10 @@ class AsyncClient:
     async def balance(self, name: str) -> Balance:
         """Return what an account holds."""
         return await self._read(self._client.balance, name)
+
+    async def budget(self) -> list[BudgetStatus]:
+        """Return how much of every configured budget is spent, held and left."""
+        return await self._read(self._client.budget)
 
     # Paying, and after.
 

@@ -19,6 +19,7 @@ from motionkit import borders, cancellation, lists, retry, spool, webhooks
 from motionkit import config as configuration
 from motionkit import download as fetching
 from motionkit.adapters import Adapters
+from motionkit.budgets import BudgetStatus
 from motionkit.compare import Row, ordered, with_balances
 from motionkit.engine import Engine
 from motionkit.errors import Billed, DownloadFailed, MotionKitError
@@ -360,6 +361,13 @@ class Client:
         """Return what an account holds."""
         provider = self.account(name)
         return retry.read(provider.balance)
+
+    def budget(self) -> list[BudgetStatus]:
+        """Return how much of every configured budget is spent, held and left.
+
+        The budgets of ``[defaults]`` come first, then each route's. Nothing is sent.
+        """
+        return [self._journal.budget(one) for one in self.config.budgets()]
 
     def look_up(self, name: str, wanted: str, **options: Any) -> Sequence[Any]:
         """Return the records of one of an account's lists; free.

@@ -14,11 +14,12 @@ import os
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from motionkit import exact, registry, trust
+from motionkit.budgets import Budget
 from motionkit.credentials import Key, documented, expand, no_key, variables
 from motionkit.errors import ConfigError
 from motionkit.http import checked_origin
@@ -76,6 +77,8 @@ class Defaults:
         lateness: Wished mean seconds between a job's end and our noticing.
         budget_usd: US dollars that everything together may spend in a day, week, month, or in
             total, whatever the target or the route.
+        route_budgets: Whether a route's budget holds for the ``route`` alone, or ``always``: also
+            for what is bought directly at one of its accounts.
     """
 
     timeout: float = 1800.0
@@ -83,6 +86,7 @@ class Defaults:
     remember: float = 604800.0
     lateness: float = 2.0
     budget_usd: Mapping[Period, Decimal] = attrs.field(factory=dict, hash=False)
+    route_budgets: Literal["route", "always"] = "route"
 
 
 @attrs.frozen
@@ -161,6 +165,35 @@ class Config:
             f"there is no account {name!r}; configured are: {known}"
             f"{exact.nearest(name, self.accounts)}"
         )
+
+    def budgets(self, route: Route | None = None, account: str | None = None) -> tuple[Budget, ...]:
+        """Return the budgets that a purchase counts against; all of them without arguments.
+
+        Args:
+            route: The route that buys.
+            account: The account that buys directly.
+        """
+        everything = route is None and account is None
+        always = self.defaults.route_budgets == "always"
+        made = [
+            Budget(name="defaults.budget_usd", period=period, limit=limit)
+            for period, limit in self.defaults.budget_usd.items()
+        ]
+        for one in self.routes.values():
+            accounts = tuple(dict.fromkeys(name.partition("/")[0] for name in one.targets))
+            own = route is not None and one.name == route.name
+            if everything or own or (always and account in accounts):
+                made += [
+                    Budget(
+                        name=f"routes.{one.name}.budget_usd",
+                        period=period,
+                        limit=limit,
+                        route=one.name,
+                        accounts=accounts if always else (),
+                    )
+                    for period, limit in one.budget_usd.items()
+                ]
+        return tuple(made)
 
     def route(self, via: str) -> Route | None:
         """Return the route of that name; None when it names a target.

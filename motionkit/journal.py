@@ -19,6 +19,7 @@ from typing import Any, Self
 import attrs
 
 from motionkit import codec, process
+from motionkit.budgets import Budget, BudgetStatus
 from motionkit.caches import Caches
 from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, MotionKitError
 from motionkit.ledger import Alike, Attempt, Entry, KeyTaken, Purchase, retried
@@ -29,6 +30,19 @@ from motionkit.redaction import redact_data, telling
 from motionkit.store import AHEAD, Store
 
 ACCEPTED = "accepted"
+_TERMINAL = frozenset(state.value for state in State if state.terminal)
+
+_OF_ALL = (
+    "SELECT cost, reserved, state FROM purchases"
+    " WHERE reserved_at>=:since AND state<>:refused AND key<>:key"
+)
+_OF_ROUTE = (
+    "SELECT cost, reserved, state FROM purchases p"
+    " WHERE reserved_at>=:since AND state<>:refused AND key<>:key AND (route=:route"
+    " OR (route IS NULL AND EXISTS (SELECT 1 FROM attempts a WHERE a.key=p.key"
+    " AND a.account IN (SELECT value FROM json_each(:accounts)))))"
+)
+"""Everything, or one route's purchases and those bought directly at its accounts."""
 
 
 class Journal:
@@ -107,7 +121,7 @@ class Journal:
             raise KeyTaken(same)
 
     def _reserve(self, db: sqlite3.Connection, purchase: Purchase) -> None:
-        """Hold the quote's high against every budget, in the transaction that writes it.
+        """Check the quote's high against every budget, in the transaction that writes it.
 
         What was refused holds nothing; what has a reported cost holds that; anything else holds
         what it reserved.
@@ -116,32 +130,47 @@ class Journal:
             return
         wanted = None if purchase.quote is None else purchase.quote.usd_high
         if wanted is None:
+            names = ", ".join(dict.fromkeys(budget.name for budget in purchase.budgets))
             raise BudgetExceeded(
-                f"the price is unknown, and route {purchase.route!r} has a budget",
+                f"the price is unknown, and {names} limits what may be spent",
                 hint="take the budget away, or name a target with a known price",
             )
-        for limit, since in purchase.budgets:
-            held = self._sum_held(db, purchase.route, since, apart_from=purchase.key)
-            if held + wanted > limit:
-                raise BudgetExceeded(
-                    f"route {purchase.route!r} has spent or holds {held} of {limit} USD; "
-                    f"this may cost {wanted} USD"
-                )
+        for budget in purchase.budgets:
+            self._budget(db, budget, apart_from=purchase.key).require(wanted)
 
-    def held(self, route: str, since: float) -> Decimal:
-        """Return the US dollars that a route has spent or holds since then (epoch seconds)."""
+    def check_budgets(self, purchase: Purchase) -> None:
+        """Refuse what no budget holds, before anything is uploaded; nothing is reserved.
+
+        Raises:
+            BudgetExceeded: A budget does not hold the quote's high, or it is unknown.
+        """
         with self._store.reading() as db:
-            return self._sum_held(db, route, since)
+            self._reserve(db, purchase)
 
-    def _sum_held(
-        self, db: sqlite3.Connection, route: str | None, since: float, *, apart_from: str = ""
-    ) -> Decimal:
+    def budget(self, budget: Budget) -> BudgetStatus:
+        """Return how much of a budget is used now."""
+        with self._store.reading() as db:
+            return self._budget(db, budget)
+
+    def _budget(
+        self, db: sqlite3.Connection, budget: Budget, *, apart_from: str = ""
+    ) -> BudgetStatus:
+        now = time.time()
         rows = db.execute(
-            "SELECT cost, reserved FROM purchases"
-            " WHERE route=? AND reserved_at>=? AND state<>? AND key<>?",
-            (route, since, KeyState.REFUSED.value, apart_from),
+            _OF_ALL if budget.route is None else _OF_ROUTE,
+            {
+                "since": budget.since(now),
+                "refused": KeyState.REFUSED.value,
+                "key": apart_from,
+                "route": budget.route,
+                "accounts": codec.dumps(list(budget.accounts)),
+            },
         )
-        return sum((_held(row) for row in rows), Decimal(0))
+        spent = held = Decimal(0)
+        for row in rows:
+            amount, final = _counted(row)
+            spent, held = (spent + amount, held) if final else (spent, held + amount)
+        return budget.status(now, spent, held)
 
     def running(self, fingerprint: str) -> list[Entry]:
         """Return the purchases of an account whose jobs are under way, as far as we know."""
@@ -578,12 +607,12 @@ def _reservation(purchase: Purchase) -> str | None:
     return None if quote is None or quote.usd_high is None else str(quote.usd_high)
 
 
-def _held(row: sqlite3.Row) -> Decimal:
-    """Return the US dollars that a purchase holds of its route's budget."""
+def _counted(row: sqlite3.Row) -> tuple[Decimal, bool]:
+    """Return the US dollars of a purchase that count against budgets, and whether that is final."""
     cost = _unpacked(row["cost"], Cost)
     if cost is not None and cost.usd is not None and cost.basis is not CostBasis.ASSUMED:
-        return Decimal(cost.usd)
-    return Decimal(row["reserved"] or 0)
+        return Decimal(cost.usd), True
+    return Decimal(row["reserved"] or 0), row["state"] in _TERMINAL
 
 
 def _masked(data: Any) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import attrs
 
 from motionkit import codec
+from motionkit.budgets import Budget
 from motionkit.model import Job, KeyState, State, Submission
 from motionkit.money import Cost, Quote
 from motionkit.process import Moment
@@ -205,8 +205,8 @@ class Purchase:
         quote: What it is expected to cost.
         out: Where the user wants the file.
         again: Buy although an identical request is still open, or was bought not long ago.
-        route: The route that buys, when it has budgets.
-        budgets: Limits in US dollars, each with the epoch second since which it counts.
+        route: The route that buys; None for a direct target.
+        budgets: The limits that it counts against; its quote must fit into each.
         alike: Which purchases it would repeat.
     """
 
@@ -218,7 +218,7 @@ class Purchase:
     out: str | None = None
     again: bool = False
     route: str | None = None
-    budgets: tuple[tuple[Decimal, float], ...] = ()
+    budgets: tuple[Budget, ...] = ()
     alike: Alike = attrs.field(
         default=attrs.Factory(lambda self: Alike((self.request,)), takes_self=True)
     )

@@ -444,12 +444,16 @@ class Desk:
             raise row.problem
         if wish.max_usd is not None:
             _within(row.quote, wish.max_usd)
+        purchase = attrs.evolve(
+            purchase, quote=row.quote, budgets=self.config.budgets(None, target.account)
+        )
+        self.journal.check_budgets(purchase)
         submitter = self.submitter(target.account)
         prepared = routed.Prepared(functools.partial(target.provider.prepare, request, offer))
         deadline = self.clock() + patience
         self.slots.wait(submitter, patience, sleep=self.sleep, clock=self.clock)
         return submitter.buy(
-            attrs.evolve(purchase, quote=row.quote),
+            purchase,
             prepared.ready(),
             earlier=self.journal.get(purchase.key),
             wait_for_slot=max(deadline - self.clock(), 0.0),
@@ -469,7 +473,7 @@ class Desk:
             attrs.evolve(route, max_usd=min(caps) if caps else None),
             self._places(route.targets, request, facts),
             request,
-            attrs.evolve(made, route=route.name, budgets=routed.budgets(route)),
+            attrs.evolve(made, route=route.name, budgets=self.config.budgets(route)),
             self.journal,
             self.slots,
             self._patience(wish),

@@ -6,7 +6,6 @@ right before the paid one, so that an outage is met there, where nothing can hav
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import logging
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import attrs
 
 from motionkit import cancellation, codec, compare, cooldown, decisions, routing, slots
+from motionkit.budgets import BudgetStatus
 from motionkit.decisions import Choose, OnBusy, Reason, Row, Stage, Stop, Tried, Try, Wait
 from motionkit.errors import (
     Billed,
@@ -28,33 +28,13 @@ from motionkit.errors import (
 from motionkit.journal import Journal
 from motionkit.ledger import Purchase, retry_key
 from motionkit.model import Job, Submission
-from motionkit.money import Balance
+from motionkit.money import Balance, dollars
 from motionkit.offers import Offer
 from motionkit.request import Request
 from motionkit.routes import Route
 from motionkit.submission import Submitter
 
 log = logging.getLogger("motionkit")
-
-PERIODS: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
-    "day": lambda now: now.replace(hour=0, minute=0, second=0, microsecond=0),
-    "week": lambda now: _midnight(now) - dt.timedelta(days=now.weekday()),
-    "month": lambda now: _midnight(now).replace(day=1),
-    "total": lambda _: dt.datetime.fromtimestamp(0, dt.UTC),
-}
-"""Since when a budget's period counts, in UTC."""
-
-
-def _midnight(now: dt.datetime) -> dt.datetime:
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def budgets(route: Route) -> tuple[tuple[Decimal, float], ...]:
-    """Return a route's budgets: US dollars, and the epoch second since which they count."""
-    now = dt.datetime.now(dt.UTC)
-    return tuple(
-        (limit, PERIODS[period](now).timestamp()) for period, limit in route.budget_usd.items()
-    )
 
 
 @attrs.frozen
@@ -319,13 +299,14 @@ class Buyer:
         state: Mapping[str, Any] = codec.unstructure(breaker)
         self.journal.caches.put_cooldown(account, breaker.cause, state)
 
+    def _tightest(self) -> BudgetStatus | None:
+        """Return the budget of which the least is left; None without any."""
+        found = [self.journal.budget(one) for one in self.purchase.budgets]
+        return min(found, key=lambda one: one.left, default=None)
+
     def _budget_left(self) -> Decimal | None:
-        if not self.purchase.budgets:
-            return None
-        return min(
-            limit - self.journal.held(self.route.name, since)
-            for limit, since in self.purchase.budgets
-        )
+        tightest = self._tightest()
+        return None if tightest is None else tightest.left
 
     def _place_of(self, job: Job) -> Place:
         where = f"{job.account}/{job.model}"
@@ -360,6 +341,8 @@ class Buyer:
         quote, cap = row.quote, self.route.max_usd
         if row.reason is Reason.PRICE_ABOVE_MAX and quote is not None:
             return f"the quote's high of {quote.usd_high} USD exceeds max_usd of {cap} USD"
+        if row.reason is Reason.BUDGET_SPENT and quote is not None and quote.usd_high is not None:
+            return f"{self._tightest()}; this may cost {dollars(quote.usd_high)}"
         if row.reason is Reason.PRICE_UNKNOWN_UNDER_CAP:
             notes = "; ".join(quote.notes) if quote else "no price is known"
             return f"the price is unknown ({notes}), and there is a cap to keep"

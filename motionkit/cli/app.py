@@ -14,6 +14,7 @@ import typer
 from motionkit import registry
 from motionkit.cli import (
     accounts,
+    budget,
     buy,
     compare,
     config,
@@ -145,7 +146,12 @@ _going_on: tuple[Callable[..., int], ...] = (
     reconcile.reconcile,
     webhook.webhook,
 )
-_looking: tuple[Callable[..., int], ...] = (accounts.balance, accounts.providers, offers.offers)
+_looking: tuple[Callable[..., int], ...] = (
+    accounts.balance,
+    budget.budget,
+    accounts.providers,
+    offers.offers,
+)
 _trying: tuple[Callable[..., int], ...] = (serve.sandbox, demo.demo)
 for _verb in _going_on:
     app.command(rich_help_panel=_GO_ON)(_verb)

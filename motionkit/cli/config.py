@@ -10,6 +10,7 @@ import typer
 
 import motionkit as mk
 from motionkit import codec, config, places, schema, trust
+from motionkit.budgets import period_words
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
@@ -214,7 +215,7 @@ def _ask(client: mk.Client, row: dict[str, Any]) -> tuple[int, str]:
 
 
 def _route_row(route: Route) -> list[Any]:
-    budget = [f"{dollars(usd)} {_period(period)}" for period, usd in route.budget_usd.items()]
+    budget = [f"{dollars(usd)} {period_words(period)}" for period, usd in route.budget_usd.items()]
     return [
         route.name,
         list(route.targets),
@@ -223,7 +224,3 @@ def _route_row(route: Route) -> list[Any]:
         budget or "no limit",
         ", ".join(route.fall_back_on) or "nothing",
     ]
-
-
-def _period(period: str) -> str:
-    return "in total" if period == "total" else f"a {period}"

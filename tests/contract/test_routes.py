@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import motionkit as mk
-from motionkit import config, http, routed, submission
+from motionkit import budgets, config, http, submission
 from motionkit.client import Client
 from motionkit.errors import (
     BudgetExceeded,
@@ -325,7 +325,7 @@ def test_a_request_that_a_target_cannot_express_says_why(client: Client) -> None
 
 def test_budget_periods_begin_in_utc() -> None:
     now = dt.datetime(2026, 11, 19, 13, 5, tzinfo=dt.UTC)  # a Thursday
-    begins: dict[str, Any] = {name: begin(now) for name, begin in routed.PERIODS.items()}
+    begins: dict[str, Any] = {name: begin(now) for name, begin in budgets.PERIODS.items()}
     assert begins["day"] == dt.datetime(2026, 11, 19, tzinfo=dt.UTC)
     assert begins["week"] == dt.datetime(2026, 11, 16, tzinfo=dt.UTC)
     assert begins["month"] == dt.datetime(2026, 11, 1, tzinfo=dt.UTC)

@@ -36,6 +36,7 @@ LAYERS = [
     {"answer", "connection", "part", "signed"},
     {"http", "provider", "retry"},
     {"transfer", "download", "assembly", "lists"},
+    {"budgets"},
     {"store", "ledger"},
     {"cooldown", "stats"},
     {"decisions"},

@@ -21,6 +21,7 @@ from support import NOON, PAID, job, submission
 
 from motionkit import caches, codec, process, store
 from motionkit import journal as module
+from motionkit.budgets import Budget
 from motionkit.errors import (
     Billed,
     BudgetExceeded,
@@ -712,14 +713,14 @@ def test_what_an_older_journal_reserved_counts_since_it_was_written(path: Path) 
         )
     old.close()
     with Journal(path) as journal:
-        assert journal.held("day", 100) == Decimal("0.4")
-        assert journal.held("day", 101) == 0
+        assert used(journal, budget("1")) == Decimal("0.4")
+        (at,) = journal._store.db.execute("SELECT reserved_at FROM purchases").fetchone()
         plan = journal._store.db.execute(
-            "EXPLAIN QUERY PLAN SELECT cost, reserved FROM purchases"
-            " WHERE route=? AND reserved_at>=? AND state<>? AND key<>?",
-            ("day", 0, "x", "y"),
+            f"EXPLAIN QUERY PLAN {module._OF_ROUTE}",
+            {"since": 1, "refused": "refused", "key": "", "route": "day", "accounts": "[]"},
         ).fetchall()
-    assert "purchases_reserved" in plan[0]["detail"]
+    assert at == 100
+    assert "purchases_reserved" in " ".join(row["detail"] for row in plan)
 
 
 # Where the file lies.
@@ -765,15 +766,27 @@ def priced(usd: str) -> Quote:
     return attrs.evolve(QUOTE, usd_low=amount, usd_likely=amount, usd_high=amount)
 
 
+def budget(usd: str, period: str = "total", route: str | None = "day") -> Budget:
+    return Budget(name="limit", period=period, limit=Decimal(usd), route=route)
+
+
+def used(journal: Journal, one: Budget) -> Decimal:
+    status = journal.budget(one)
+    return status.spent + status.held
+
+
 def test_a_budget_holds_reservations_and_then_what_things_did_cost(journal: Journal) -> None:
-    limits = ((Decimal("1.00"), 0.0),)
+    limits = (budget("1.00"),)
 
     def buy(key: str, usd: str) -> Attempt:
         wanted = purchase(key, quote=priced(usd), route="day", budgets=limits)
         return journal.intend(wanted, f"a-{key}", submission(), "f" * 16)
 
     first = buy("k1", "0.60")
-    with pytest.raises(BudgetExceeded, match=r"holds 0.60 of 1.00 USD; this may cost 0.60"):
+    with pytest.raises(
+        BudgetExceeded,
+        match=r"0\.40 USD of 1\.00 USD in total left \(0",
+    ):
         buy("k2", "0.60")
     second = buy("k3", "0.40")
     journal.refused(second, Busy("full", billed=Billed.NO))
@@ -786,7 +799,7 @@ def test_a_budget_holds_reservations_and_then_what_things_did_cost(journal: Jour
 
 
 def test_an_unknown_price_is_refused_under_a_budget(journal: Journal) -> None:
-    wanted = purchase("k1", route="day", budgets=((Decimal(100), 0.0),))
+    wanted = purchase("k1", route="day", budgets=(budget("100"),))
     with pytest.raises(BudgetExceeded, match="the price is unknown"):
         journal.intend(wanted, "a1", submission(), "f" * 16)
     assert journal.entries() == []
@@ -796,24 +809,27 @@ def test_a_key_counts_in_the_period_in_which_its_price_was_reserved_last(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A day's budget of 0.50 holds one job of 0.40, whenever its key was first refused."""
-    now, midnight = [1000.0], 2000.0
+    now, midnight = [1000.0], 86400.0
     monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda: now[0]))
 
-    def wanted(key: str, since: float) -> Purchase:
-        limits = ((Decimal("0.50"), since),)
-        return purchase(key, quote=priced("0.40"), route="day", budgets=limits)
+    limit = budget("0.50", "day")
+
+    def wanted(key: str) -> Purchase:
+        return purchase(key, quote=priced("0.40"), route="day", budgets=(limit,))
 
     for key in ("k1", "k2", "k3"):
-        made = journal.intend(wanted(key, 0.0), f"a-{key}", submission(), "f" * 16)
+        made = journal.intend(wanted(key), f"a-{key}", submission(), "f" * 16)
         journal.refused(made, Busy("full", billed=Billed.NO))
     now[0] = midnight + 1
-    made = journal.intend_again(wanted("k1", midnight), "b-k1", submission(), "f" * 16)
-    assert journal.held("day", midnight) == Decimal("0.40")
+    made = journal.intend_again(wanted("k1"), "b-k1", submission(), "f" * 16)
+    assert used(journal, limit) == Decimal("0.40")
     for key in ("k2", "k3"):
-        with pytest.raises(BudgetExceeded, match=r"holds 0\.40 of 0\.50 USD"):
-            journal.intend_again(wanted(key, midnight), f"b-{key}", submission(), "f" * 16)
+        with pytest.raises(
+            BudgetExceeded, match=r"0\.10 USD of 0\.50 .* until 1970-01-03 00:00 UTC"
+        ):
+            journal.intend_again(wanted(key), f"b-{key}", submission(), "f" * 16)
     assert journal.accepted(made, job("42", key="k1", cost=COST))
-    assert journal.held("day", midnight) == Decimal("1.00")
+    assert used(journal, limit) == Decimal("1.00")
     assert journal.entry("k1").created == 1000.0
 
 
@@ -822,13 +838,15 @@ def test_a_key_counts_against_the_route_that_submitted_it_last(journal: Journal)
     journal.refused(made, Busy("full", billed=Billed.NO))
     again = purchase(quote=priced("0.40"), route="second")
     journal.intend_again(again, "a2", submission(), "f" * 16)
-    assert (journal.held("first", 0.0), journal.held("second", 0.0)) == (0, Decimal("0.40"))
+    counted = [used(journal, budget("1", route=name)) for name in ("first", "second")]
+    assert counted == [0, Decimal("0.40")]
 
 
 SPENDER = """
 import sys
 from decimal import Decimal
 from pathlib import Path
+from motionkit.budgets import Budget
 from motionkit.errors import BudgetExceeded
 from motionkit.journal import Journal
 from motionkit.ledger import Purchase
@@ -842,7 +860,7 @@ with Journal(Path(sys.argv[1])) as journal:
     sys.stdin.readline()
     wanted = Purchase(
         key=sys.argv[2], request=sys.argv[2], via="day", description={}, quote=quote,
-        route="day", budgets=((Decimal(5), 0.0),),
+        route="day", budgets=(Budget(name="five", period="total", limit=Decimal(5), route="day"),),
     )
     try:
         paid = Call("POST", "/paid", paid=True)

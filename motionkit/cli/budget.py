@@ -1,0 +1,51 @@
+"""The verb on budgets: what is spent, held and left."""
+
+from __future__ import annotations
+
+from motionkit.budgets import BudgetStatus, period_words
+from motionkit.cli import exit_codes
+from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.show import Screen
+from motionkit.client import Client
+from motionkit.money import dollars
+
+
+def budget(json: Json = False, config: ConfigFile = None) -> int:
+    """Show every budget: its limit, and what is spent, held and left in the current period.
+
+    Held is what unfinished purchases may cost at most. Periods begin and end in UTC.
+    """
+    screen = Screen(json=json)
+    with Client(config) as client:
+        found = client.budget()
+    if not found:
+        screen.note("no budget is configured; budget_usd of [defaults] or of a route sets one")
+        return exit_codes.DONE
+    screen.rows(
+        [_data(one) for one in found],
+        ["BUDGET", "LIMIT", "SPENT", "HELD", "LEFT", "UNTIL (UTC)"],
+        [_cells(one) for one in found],
+    )
+    return exit_codes.DONE
+
+
+def _data(one: BudgetStatus) -> dict[str, object]:
+    return {
+        "budget": one.name,
+        "period": one.period,
+        "limit_usd": one.limit,
+        "spent_usd": one.spent,
+        "held_usd": one.held,
+        "left_usd": one.left,
+        "since": None if one.since is None else one.since.isoformat(),
+        "until": None if one.until is None else one.until.isoformat(),
+    }
+
+
+def _cells(one: BudgetStatus) -> list[str]:
+    return [
+        one.name,
+        f"{dollars(one.limit)} {period_words(one.period)}",
+        *(dollars(amount) for amount in (one.spent, one.held, one.left)),
+        "no end" if one.until is None else f"{one.until:%Y-%m-%d %H:%M}",
+    ]
