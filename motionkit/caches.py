@@ -102,6 +102,13 @@ class Caches:
                 (fingerprint, vendor_id, state, codec.dumps(content), over),
             )
 
+    def forget_notice(self, fingerprint: str, vendor_id: str) -> None:
+        """Forget how a job ended, as its vendor said: it says otherwise by now."""
+        with self._store.writing() as db:
+            db.execute(
+                "DELETE FROM notices WHERE fingerprint=? AND vendor_id=?", (fingerprint, vendor_id)
+            )
+
     def get_notice(self, fingerprint: str, vendor_id: str) -> tuple[str, Mapping[str, Any]] | None:
         """Return how a job ended, as state and the vendor's words; None when it has not called."""
         with self._store.reading() as db:

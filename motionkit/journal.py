@@ -362,8 +362,8 @@ class Journal:
     ) -> bool:
         """Write an observation, if it says anything new.
 
-        What is terminal is never taken back, but for a result that turns up after all: a history
-        may answer later than the vendor forgot.
+        A terminal state is never taken back, but for a result that turns up after all: a history
+        may answer later than the vendor forgot, and a vendor may deliver what it called failed.
 
         Args:
             job: The job.
@@ -382,7 +382,7 @@ class Journal:
             changed = db.execute(
                 "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
                 " finished=COALESCE(finished,MAX(?,created))"
-                " WHERE key=? AND state NOT IN (?,?,?) AND (state<>? OR ?)",
+                " WHERE key=? AND state<>? AND (state<>? OR ?) AND (state NOT IN (?,?) OR ?)",
                 (
                     status.state.value,
                     status.word,
@@ -394,10 +394,11 @@ class Journal:
                     now - unseen / 2 if ended else None,
                     _owner(db, job),
                     State.SUCCEEDED.value,
-                    State.FAILED.value,
-                    State.BLOCKED.value,
                     State.GONE.value,
                     status.state is State.SUCCEEDED,
+                    State.FAILED.value,
+                    State.BLOCKED.value,
+                    status.state is State.SUCCEEDED and status.result is not None,
                 ),
             ).rowcount
         return ended and changed > 0

@@ -76,8 +76,13 @@ def receive(
 
 
 def _keep(journal: Journal, fingerprint: str, notice: Notice) -> None:
-    """Keep how a job ended; a signed link may not lie in the file, so that one is asked for."""
-    if notice.state.terminal and redact_data(notice.content) == notice.content:
+    """Keep how a job ended; a signed link may not lie in the file, so that one is asked for.
+
+    A success goes over a failure that was told before.
+    """
+    if not notice.state.terminal:
+        return
+    if redact_data(notice.content) == notice.content:
         journal.caches.put_notice(
             fingerprint,
             notice.job_id,
@@ -85,6 +90,8 @@ def _keep(journal: Journal, fingerprint: str, notice: Notice) -> None:
             notice.content,
             over=notice.state is State.SUCCEEDED,
         )
+    elif notice.state is State.SUCCEEDED:
+        journal.caches.forget_notice(fingerprint, notice.job_id)
 
 
 def noticed(provider: Provider, journal: Journal, job: Job) -> Status | None:
@@ -95,5 +102,9 @@ def noticed(provider: Provider, journal: Journal, job: Job) -> Status | None:
     if kept is None:
         return None
     word, content = kept
+    if State(word) is not State.SUCCEEDED:
+        entry = journal.bought(job)
+        if entry is not None and entry.state is State.SUCCEEDED:
+            return None  # a poll has seen its result since
     status = provider.noticed(job, Notice(job.id, State(word), content))
     return status if status.state.terminal else None

@@ -33,7 +33,7 @@ from motionkit.errors import (
 )
 from motionkit.journal import Journal
 from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
-from motionkit.model import KeyState, State, Status, Submission
+from motionkit.model import KeyState, Output, Result, State, Status, Submission
 from motionkit.money import Basis, Cost, CostBasis, Quote, Unit
 from motionkit.operations import Mimic
 from motionkit.redaction import Secret
@@ -319,6 +319,18 @@ def test_a_terminal_state_is_never_taken_back(journal: Journal, last: State, lat
         return
     assert (entry.state, entry.word, entry.cost) == (last, "last", COST)
     assert entry.open is (last is State.SUCCEEDED)
+
+
+@pytest.mark.parametrize("last", [State.FAILED, State.BLOCKED, State.GONE])
+def test_a_result_that_turns_up_wins_over_any_other_end(journal: Journal, last: State) -> None:
+    bought(journal, "k1", "a1", "42")
+    it = job("42", key="k1")
+    journal.observed(it, seen(last, "last"))
+    came = attrs.evolve(seen(State.SUCCEEDED, "1"), result=Result(it, (Output("https://h/v"),)))
+    assert journal.observed(it, came, COST)
+    entry = journal.entry("k1")
+    assert (entry.state, entry.word, entry.cost, entry.error) == (State.SUCCEEDED, "1", COST, None)
+    assert entry.open
 
 
 def test_observations_follow_one_another_and_keep_the_cost(journal: Journal) -> None:

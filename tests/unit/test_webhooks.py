@@ -169,6 +169,56 @@ def rows(path: Path) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in db.execute("SELECT * FROM notices").fetchall()]
 
 
+@pytest.mark.parametrize("first", [7, 8])
+def test_a_success_that_follows_a_failure_wins(client: Client, first: int) -> None:
+    job = buy(client)
+    client.parse_webhook("pixverse", *signed(news(job, status=first, url="")))
+    assert client.jobs.get("order-17").state.value in {"blocked", "failed"}
+
+    told = client.parse_webhook("pixverse", *signed(news(job)))
+
+    entry = client.jobs.get("order-17")
+    assert (told.state, told.repeated) == (mk.State.SUCCEEDED, False)
+    assert (entry.state, entry.word, entry.error) == (mk.State.SUCCEEDED, "1", None)
+    assert client.wait(job).url == URL
+    assert client.result(job).url == URL
+    assert client.jobs.list(open_only=True) == [entry]
+
+
+def test_a_success_with_a_signed_link_wins_and_its_address_is_asked_for(
+    vendor: Sandbox, client: Client
+) -> None:
+    job = buy(client)
+    client.parse_webhook("pixverse", *signed(news(job, status=8, url="")))
+    client.parse_webhook("pixverse", *signed(news(job, url=f"{URL}?Signature=abc")))
+    vendor.advance(3600)
+
+    assert client.jobs.get("order-17").state is mk.State.SUCCEEDED
+    assert client.wait(job).url.startswith(vendor.url)
+
+
+def test_a_poll_that_sees_the_result_after_a_failure_by_webhook_wins(
+    vendor: Sandbox, client: Client
+) -> None:
+    job = buy(client)
+    client.parse_webhook("pixverse", *signed(news(job, status=8, url="")))
+    vendor.advance(3600)
+    url = client.poll(job).need_result(job).url
+
+    assert client.jobs.get("order-17").state is mk.State.SUCCEEDED
+    assert client.result(job).url == url
+    assert client.wait(job).url == url
+
+
+def test_a_success_without_an_address_takes_no_failure_back(
+    vendor: Sandbox, client: Client
+) -> None:
+    job = buy(client)
+    client.parse_webhook("pixverse", *signed(news(job, status=8, url="")))
+    client.parse_webhook("pixverse", *signed(news(job, url="")))
+    assert client.jobs.get("order-17").state is mk.State.FAILED
+
+
 def test_an_older_delivery_that_comes_late_does_not_reopen_a_job(client: Client) -> None:
     job = buy(client)
     client.parse_webhook("pixverse", *signed(news(job)))
