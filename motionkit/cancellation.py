@@ -7,6 +7,7 @@ there. Afterwards it is never cancelled: the paid call may have left, and the jo
 from __future__ import annotations
 
 import contextvars
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -69,30 +70,37 @@ class Cancellation:
 
 
 class Cancellations:
-    """The calls of one client that have not submitted yet."""
+    """The calls of one client that may submit."""
 
     def __init__(self) -> None:
-        self._open: set[Cancellation] = set()
+        self._open: dict[threading.Event, tuple[Cancellation, int, int]] = {}
+        """By what tells their end: their cancellation, process and thread."""
         self._closed: str | None = None
 
     @contextmanager
     def call(self) -> Iterator[None]:
         """Give a call its cancellation, or the one that its thread was given."""
-        one = _current.get() or Cancellation()
-        self._open.add(one)
+        one, ended = _current.get() or Cancellation(), threading.Event()
+        self._open[ended] = one, os.getpid(), threading.get_ident()
         if self._closed is not None:
             one.end_wait(self._closed)
         try:
             with using(one):
                 yield
         finally:
-            self._open.discard(one)
+            self._open.pop(ended, None)
+            ended.set()
 
     def close(self, reason: str) -> None:
-        """End every wait for a slot, and all that would begin later."""
+        """End every wait for a slot, and let what is being submitted come to its end."""
         self._closed = reason
-        for one in list(self._open):
+        calls = list(self._open.items())
+        for _, (one, _, _) in calls:
             one.end_wait(reason)
+        for ended, (_, process, thread) in calls:
+            # a forked child has none of its parent's threads, and nobody waits for itself
+            if process == os.getpid() and thread != threading.get_ident():
+                ended.wait()
 
 
 _current: contextvars.ContextVar[Cancellation | None] = contextvars.ContextVar(

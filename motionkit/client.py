@@ -84,7 +84,7 @@ class Client:
             self.jobs,
             self.account,
             self._submitter,
-            Slots(self._journal, self._glance, self._looks.gap, self._looks.age),
+            Slots(self._journal, self._glance, self._looks.gap, self._looks.age, sleep, clock),
             sleep,
             clock,
         )
@@ -387,7 +387,8 @@ class Client:
         """End every wait with `WaitTimeout`, and close connections and the journal.
 
         The jobs still run; the journal has them, and another client goes on with them. A submit
-        that waits for a slot ends with a `MotionKitError`: nothing was bought.
+        of another thread that waits for a slot ends with a `MotionKitError`: nothing was bought.
+        One that does not wait comes to its end first.
         """
         self.cancellations.close("the client was closed")
         self.engine.close()

@@ -451,7 +451,7 @@ class Desk:
         submitter = self.submitter(target.account)
         prepared = routed.Prepared(functools.partial(target.provider.prepare, request, offer))
         deadline = self.clock() + patience
-        self.slots.wait(submitter, patience, sleep=self.sleep, clock=self.clock)
+        self.slots.wait(submitter, patience)
         return submitter.buy(
             purchase,
             prepared.ready(),
@@ -478,7 +478,13 @@ class Desk:
             self.slots,
             self._patience(wish),
             self.sleep,
+            self._steady(),
         )
+
+    def _steady(self) -> Callable[[], float]:
+        """Return epoch seconds that go on from here as the monotonic clock does."""
+        wall, began = time.time(), self.clock()
+        return lambda: wall + self.clock() - began
 
 
 def _within(quote: Quote | None, max_usd: Decimal) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from math import inf
 
 import attrs
 
@@ -35,6 +36,8 @@ class Slots:
         gap: Returns the seconds until the next poll of a running job, from its age and from how
             many run beside it.
         age: Returns the seconds since a job was accepted.
+        sleep: How to wait.
+        clock: Monotonic seconds.
         now: Epoch seconds; tests give their own.
     """
 
@@ -42,6 +45,8 @@ class Slots:
     poll: Callable[[Job], Status]
     gap: Callable[[Job, float, int], float]
     age: Callable[[Job], float]
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
     _due: dict[str, float] = attrs.field(factory=dict, init=False, repr=False, eq=False)
     """When each running job is polled next, by its key."""
@@ -65,7 +70,7 @@ class Slots:
         running = sorted(self._running(submitter), key=lambda entry: entry.created)
         for entry in running:
             job = entry.job
-            if job is None or self._due.get(entry.key, 0.0) > self.now():
+            if job is None or self._due.get(entry.key, -inf) > self.clock():
                 continue
             gap = STEP
             try:
@@ -75,32 +80,23 @@ class Slots:
                 gap = max(self.gap(job, self.age(job), len(running)), STEP)
             except MotionKitError as error:  # the account stays full until a poll tells otherwise
                 log.info("job %s at %s could not be polled: %s", job.id, job.account, error.message)
-            self._due[entry.key] = self.now() + gap
+            self._due[entry.key] = self.clock() + gap
 
-    def wait(
-        self,
-        submitter: Submitter,
-        patience: float,
-        *,
-        sleep: Callable[[float], None],
-        clock: Callable[[], float],
-    ) -> None:
+    def wait(self, submitter: Submitter, patience: float) -> None:
         """Wait until the journal counts a free slot; afterwards the vendor has the last word.
 
         Args:
             submitter: Of the account.
             patience: Seconds to wait at most.
-            sleep: How to wait.
-            clock: Monotonic seconds.
 
         Raises:
             MotionKitError: The caller gave up meanwhile; nothing was bought.
         """
-        deadline = clock() + patience
+        deadline = self.clock() + patience
         told = False
         while True:
             self.notice(submitter)
-            left = deadline - clock()
+            left = deadline - self.clock()
             if left <= 0 or not self.full(submitter):
                 return
             if not told:
@@ -112,4 +108,4 @@ class Slots:
                     left,
                 )
                 told = True
-            cancellation.sleep(min(STEP, left), sleep)
+            cancellation.sleep(min(STEP, left), self.sleep)
