@@ -177,6 +177,104 @@ def test_a_key_that_exists_is_taken_and_nothing_is_written(journal: Journal) -> 
     assert [a.id for a in journal.entry("k1").attempts] == ["a1"]
 
 
+def test_an_identical_request_under_another_key_is_found_and_nothing_is_written(
+    journal: Journal,
+) -> None:
+    intended(journal, "k1", again=False)
+    with pytest.raises(KeyTaken) as caught:
+        intended(journal, "k2", "a2", again=False)
+    assert caught.value.entry.key == "k1"
+    assert [entry.key for entry in journal.entries()] == ["k1"]
+    intended(journal, "k3", "a3", again=True)
+    intended(journal, "k4", "a4", again=False, request="r2")
+
+
+def test_an_identical_request_is_looked_for_when_nobody_else_can_write_any_more(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process writes the request after this one began to write, and before it may."""
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    begin, waits = journal._store.file._begin, threading.Event()
+
+    def announced(patience: float) -> None:
+        waits.set()
+        begin(patience)
+
+    monkeypatch.setattr(journal._store.file, "_begin", announced)
+    outcome: list[object] = []
+
+    def submit() -> None:
+        try:
+            outcome.append(intended(journal, "ours", again=False))
+        except KeyTaken as taken:
+            outcome.append(taken.entry.key)
+
+    thread = threading.Thread(target=submit)
+    thread.start()
+    assert waits.wait(120)
+    other.execute(
+        "INSERT INTO purchases (key, request, via, description, state, created, updated)"
+        " VALUES ('theirs', 'r1', 'shop', '{}', 'queued', 1, 1)"
+    )
+    other.execute("COMMIT")
+    other.close()
+    thread.join()
+    assert outcome == ["theirs"]
+
+
+def test_an_identical_request_of_eight_processes_is_written_once(journal: Journal) -> None:
+    ready, go = os.pipe(), os.pipe()
+    children = []
+    for number in range(8):
+        child = os.fork()
+        if child == 0:
+            code = 2
+            try:
+                os.write(ready[1], b".")
+                os.read(go[0], 1)
+                intended(journal, f"k{number}", f"a{number}", again=False)
+                code = 0
+            except KeyTaken:
+                code = 1
+            finally:
+                os._exit(code)
+        children.append(child)
+    for _ in children:
+        os.read(ready[0], 1)
+    os.write(go[1], b"." * len(children))
+    ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    for end in (*ready, *go):
+        os.close(end)
+    assert sorted(ended) == [0] + [1] * 7
+    assert len(journal.entries()) == 1
+
+
+def _written_off(journal: Journal, attempt: Attempt) -> None:
+    journal.refused(attempt, ProviderUnavailable("interrupted before anything left"))
+
+
+def _assumed_lost(journal: Journal, attempt: Attempt) -> None:
+    journal.uncertain(attempt, ProviderUnavailable("reset"))
+    journal.assumed(journal.entry("k1"), SubmitUncertain("lost", key="k1"), None)
+
+
+def _job_found(journal: Journal, attempt: Attempt) -> None:
+    journal.accepted(attempt, job("42", key="k1"))
+
+
+@pytest.mark.parametrize("settle", [_written_off, _assumed_lost, _job_found])
+def test_an_attempt_that_another_process_settled_meanwhile_is_not_sent(
+    journal: Journal, settle: Any
+) -> None:
+    """It slept, with a suspended lid say, between writing the attempt ahead and sending it."""
+    sleeper = intended(journal)
+    settle(journal, sleeper)
+    with pytest.raises(KeyTaken):
+        journal.sending(sleeper)
+    assert journal.entry("k1").attempts[0].sends == 0
+
+
 def test_an_attempt_id_is_never_used_twice(journal: Journal) -> None:
     intended(journal, "k1", "a1")
     with pytest.raises(JournalError) as caught:
@@ -249,6 +347,14 @@ def test_a_further_attempt_needs_a_refusal_without_any_doubt(journal: Journal, l
     assert journal.entry("k1") == before
 
 
+def test_a_doubt_forbids_a_further_attempt_whatever_the_state_says(journal: Journal) -> None:
+    journal.refused(intended(journal), Busy("full"))
+    journal._store.db.execute("UPDATE purchases SET ambiguous=1")
+    with pytest.raises(KeyTaken):
+        journal.intend_again(purchase(), "a2", submission(), "f" * 16)
+    assert [a.id for a in journal.entry("k1").attempts] == ["a1"]
+
+
 def test_what_may_have_arrived_stays_uncertain_after_a_later_refusal(journal: Journal) -> None:
     attempt = intended(journal)
     journal.uncertain(attempt, ProviderUnavailable("reset"))
@@ -303,6 +409,15 @@ def test_accepting_the_same_job_twice_is_no_harm(journal: Journal) -> None:
     assert journal.entry("k1").state is State.QUEUED
 
 
+def test_an_attempt_keeps_its_first_job(journal: Journal) -> None:
+    attempt = bought(journal, "k1", "a1", "42")
+    assert journal.accepted(attempt, job("43", key="k1")) is False
+    entry = journal.entry("k1")
+    assert entry.job is not None
+    assert entry.job.id == "42"
+    assert not journal.owns("f" * 16, "43")
+
+
 TERMINAL = [State.SUCCEEDED, State.FAILED, State.BLOCKED, State.GONE]
 
 
@@ -331,6 +446,28 @@ def test_a_result_that_turns_up_wins_over_any_other_end(journal: Journal, last: 
     entry = journal.entry("k1")
     assert (entry.state, entry.word, entry.cost, entry.error) == (State.SUCCEEDED, "1", COST, None)
     assert entry.open
+
+
+def test_an_observation_without_a_cost_leaves_the_cost_that_is_known(journal: Journal) -> None:
+    bought(journal, "k1", "a1", "42")
+    journal.observed(job("42", key="k1"), seen(State.RUNNING, "5"), COST)
+    for state in (State.UNKNOWN, State.GONE, State.SUCCEEDED):
+        journal.observed(job("42", key="k1"), seen(state, state.name))
+        entry = journal.entry("k1")
+        assert (entry.state, entry.cost) == (state, COST)
+
+
+def test_a_job_ended_when_it_was_first_seen_to_end(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda: now[0]))
+    bought(journal, "k1", "a1", "42")
+    for state, at in ((State.RUNNING, 1010.0), (State.GONE, 1020.0), (State.SUCCEEDED, 1030.0)):
+        now[0] = at
+        journal.observed(job("42", key="k1"), seen(state, state.name))
+    entry = journal.entry("k1")
+    assert (entry.state, entry.finished, entry.updated) == (State.SUCCEEDED, 1020.0, 1030.0)
 
 
 def test_observations_follow_one_another_and_keep_the_cost(journal: Journal) -> None:
@@ -808,6 +945,34 @@ def test_a_budget_holds_reservations_and_then_what_things_did_cost(journal: Jour
     buy("k5", "0.50")
     with pytest.raises(BudgetExceeded):
         buy("k6", "0.01")
+
+
+def test_an_assumed_cost_lifts_no_reservation(journal: Journal) -> None:
+    """Nobody but the vendor knows what it charged; until it says so, the quote's high is held."""
+    made = intended(journal, quote=priced("0.60"), route="day")
+    assumed = attrs.evolve(COST, usd=Decimal("0.10"), basis=CostBasis.ASSUMED)
+    assert journal.accepted(made, job("42", key="k1", cost=assumed))
+    assert journal.held("day", 0.0) == Decimal("0.60")
+    journal.observed(job("42", key="k1"), seen(State.SUCCEEDED), assumed)
+    assert journal.held("day", 0.0) == Decimal("0.60")
+    told = attrs.evolve(assumed, basis=CostBasis.REPORTED)
+    late = intended(journal, "k2", "a2", quote=priced("0.60"), route="day")
+    assert journal.accepted(late, job("43", key="k2", cost=told))
+    assert journal.held("day", 0.0) == Decimal("0.70")
+
+
+def test_a_further_attempt_reserves_its_price_again(journal: Journal) -> None:
+    limits = ((Decimal("1.00"), 0.0),)
+    wanted = purchase("k1", quote=priced("0.60"), route="day", budgets=limits)
+    made = journal.intend(wanted, "a1", submission(), "f" * 16)
+    journal.refused(made, Busy("full", billed=Billed.NO))
+    intended(journal, "k2", "a2", quote=priced("0.60"), route="day")
+    with pytest.raises(BudgetExceeded, match=r"holds 0\.60 of 1\.00 USD; this may cost 0\.60"):
+        journal.intend_again(wanted, "a3", submission(), "f" * 16)
+    assert journal.entry("k1").state is KeyState.REFUSED
+    dearer = attrs.evolve(wanted, quote=priced("0.40"))
+    journal.intend_again(dearer, "a3", submission(), "f" * 16)
+    assert journal.held("day", 0.0) == Decimal("1.00")
 
 
 def test_an_unknown_price_is_refused_under_a_budget(journal: Journal) -> None:
