@@ -952,27 +952,27 @@ def test_an_assumed_cost_lifts_no_reservation(journal: Journal) -> None:
     made = intended(journal, quote=priced("0.60"), route="day")
     assumed = attrs.evolve(COST, usd=Decimal("0.10"), basis=CostBasis.ASSUMED)
     assert journal.accepted(made, job("42", key="k1", cost=assumed))
-    assert journal.held("day", 0.0) == Decimal("0.60")
+    assert used(journal, budget("9")) == Decimal("0.60")
     journal.observed(job("42", key="k1"), seen(State.SUCCEEDED), assumed)
-    assert journal.held("day", 0.0) == Decimal("0.60")
+    assert used(journal, budget("9")) == Decimal("0.60")
     told = attrs.evolve(assumed, basis=CostBasis.REPORTED)
     late = intended(journal, "k2", "a2", quote=priced("0.60"), route="day")
     assert journal.accepted(late, job("43", key="k2", cost=told))
-    assert journal.held("day", 0.0) == Decimal("0.70")
+    assert used(journal, budget("9")) == Decimal("0.70")
 
 
 def test_a_further_attempt_reserves_its_price_again(journal: Journal) -> None:
-    limits = ((Decimal("1.00"), 0.0),)
+    limits = (budget("1.00"),)
     wanted = purchase("k1", quote=priced("0.60"), route="day", budgets=limits)
     made = journal.intend(wanted, "a1", submission(), "f" * 16)
     journal.refused(made, Busy("full", billed=Billed.NO))
     intended(journal, "k2", "a2", quote=priced("0.60"), route="day")
-    with pytest.raises(BudgetExceeded, match=r"holds 0\.60 of 1\.00 USD; this may cost 0\.60"):
+    with pytest.raises(BudgetExceeded, match=r"0\.40 USD of 1\.00 USD"):
         journal.intend_again(wanted, "a3", submission(), "f" * 16)
     assert journal.entry("k1").state is KeyState.REFUSED
     dearer = attrs.evolve(wanted, quote=priced("0.40"))
     journal.intend_again(dearer, "a3", submission(), "f" * 16)
-    assert journal.held("day", 0.0) == Decimal("1.00")
+    assert used(journal, budget("9")) == Decimal("1.00")
 
 
 def test_an_unknown_price_is_refused_under_a_budget(journal: Journal) -> None:
