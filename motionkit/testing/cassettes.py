@@ -2,7 +2,8 @@
 
 vcrpy does the recording. What is ours: bodies are part of the match (multipart by fields and file
 digests, since boundaries are random), secrets are scrubbed on the way in, every file says in its
-head where, when and with which version it was recorded, and replaying opens no socket.
+head where, when and with which version it was recorded, and replaying opens no socket. The clock
+of a replay shows the time of the recording, because requests hold dates.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 from unittest import mock
 
+import time_machine
 import vcr
 import vcr.request
 import vcr.stubs
@@ -93,6 +95,16 @@ def head(path: Path) -> dict[str, str]:
     return cast("dict[str, str]", recorded)
 
 
+def recorded_at(path: Path) -> dt.datetime:
+    """Return when the recording of a cassette began; noon UTC where only the day is known.
+
+    Raises:
+        ConfigError: There is no such cassette, or it does not say.
+    """
+    when = dt.datetime.fromisoformat(head(path)["when"])
+    return when if when.tzinfo else when.replace(hour=12, tzinfo=dt.UTC)
+
+
 class _Headed:
     """vcrpy's YAML with our head on top."""
 
@@ -100,7 +112,7 @@ class _Headed:
         self._recorded = {
             "where": where,
             "origin": origin,
-            "when": dt.datetime.now(dt.UTC).date().isoformat(),
+            "when": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "motionkit": version("motionkit"),
         }
 
@@ -117,12 +129,18 @@ class _Headed:
 
 @contextmanager
 def replaying(path: Path) -> Iterator[None]:
-    """Answer every call from a cassette; what is left unplayed fails.
+    """Answer every call from a cassette, at the time of its recording.
 
     Raises:
         AssertionError: An interaction was recorded and not played.
+        ConfigError: There is no such cassette, or it does not say when it was recorded.
     """
-    with no_sockets(), _recorder("none", _Headed("", "")).use_cassette(str(path)) as cassette:
+    recorder = _recorder("none", _Headed("", ""))
+    with (
+        time_machine.travel(recorded_at(path)),
+        no_sockets(),
+        recorder.use_cassette(str(path)) as cassette,
+    ):
         yield
     left = [f"{r.method} {r.path}" for r, _ in _unplayed(cassette)]
     assert not left, f"recorded and not played: {left}"
