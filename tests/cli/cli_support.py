@@ -6,19 +6,16 @@ import json
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
 import pytest
+from patience import PATIENCE
 
 from motionkit.cli import main
 from motionkit.sandbox import Sandbox
-
-PATIENCE = 20.0
-"""Seconds after which a test that waits for something gives up."""
 
 
 @attrs.frozen
@@ -106,14 +103,6 @@ def read_until(running: subprocess.Popen[str], text: str) -> str:
         if text in line:
             return read
     pytest.fail(f"{text!r} did not come; there was {read!r}")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Look again and again until something is so."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.02)
 
 
 def ended(running: subprocess.Popen[str]) -> Ended:

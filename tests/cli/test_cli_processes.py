@@ -6,7 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from cli_support import Account, Cli, ended, process, read_until, until
+from cli_support import Account, Cli, ended, process, read_until
+from patience import until
 
 
 def test_a_job_of_one_process_is_finished_by_another(

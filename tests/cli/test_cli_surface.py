@@ -11,6 +11,7 @@ from typing import get_args
 import av
 import pytest
 from cli_support import Account, Cli
+from patience import PATIENCE
 
 import motionkit.cli
 from motionkit import registry
@@ -105,7 +106,11 @@ def run_without(module: str, *argv: str) -> subprocess.CompletedProcess[str]:
         f"sys.exit(main({list(argv)!r}))"
     )
     return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
 
 

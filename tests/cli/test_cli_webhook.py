@@ -17,7 +17,8 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 import requests
-from cli_support import Account, Cli, ended, process, read_until, until
+from cli_support import Account, Cli, ended, process, read_until
+from patience import PATIENCE, until
 
 SECRET = "the-secret-of-the-console"
 
@@ -121,10 +122,10 @@ def test_what_is_not_the_vendors_is_refused_with_401_and_told(configured: Accoun
         "Webhook-Signature": "c2lnbmF0dXJl",
     }
     with receiver(configured) as (running, url):
-        without = requests.post(url, data=body, timeout=5)
-        wrong = requests.post(f"{url}/any/path", data=body, headers=forged, timeout=5)
-        large = requests.post(url, data=b"x" * 70_000, headers=forged, timeout=5)
-        read = requests.get(url, timeout=5)
+        without = requests.post(url, data=body, timeout=PATIENCE)
+        wrong = requests.post(f"{url}/any/path", data=body, headers=forged, timeout=PATIENCE)
+        large = requests.post(url, data=b"x" * 70_000, headers=forged, timeout=PATIENCE)
+        read = requests.get(url, timeout=PATIENCE)
         running.send_signal(signal.SIGINT)
         last = ended(running)
 
@@ -149,7 +150,7 @@ def test_a_header_that_stands_twice_proves_nothing(configured: Account) -> None:
 def posted(url: str, fields: dict[str, str], headers: list[tuple[str, str]]) -> int:
     """Deliver with these headers, each of them as often as it stands there."""
     body = json.dumps(fields).encode()
-    with closing(HTTPConnection(urlsplit(url).netloc, timeout=5)) as connection:
+    with closing(HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)) as connection:
         connection.putrequest("POST", "/")
         for name, value in [*headers, ("Content-Length", str(len(body)))]:
             connection.putheader(name, value)

@@ -149,7 +149,7 @@ class Program:
         self.seam.paused = True
         body = json.dumps({"advance": seconds}).encode()
         with urllib.request.urlopen(  # noqa: S310 - loopback
-            f"{self.told['url']}/_sandbox/clock", body, timeout=10
+            f"{self.told['url']}/_sandbox/clock", body, timeout=300
         ):
             pass
         self.seam.paused = False

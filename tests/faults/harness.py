@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import attrs
 import pytest
 from matrix import PIXVERSE, SEGMIND, Case, End
+from patience import PATIENCE
 from requests.structures import CaseInsensitiveDict
 from summary import Tally
 from urllib3.connectionpool import HTTPConnectionPool
@@ -52,7 +53,7 @@ REMOTE_PRICES = {PIXVERSE: Decimal(50), SEGMIND: Decimal("2.03")}
 JOB_SECONDS = 5.0
 SYNC_SPEED = 100.0
 """Vendor seconds in one of ours while a blocking call waits for a job."""
-CALL_SECONDS = 20.0
+CALL_SECONDS = PATIENCE
 """Wall seconds that a whole call may take."""
 IMPATIENT_CALL_SECONDS = 0.3
 """The same where a fault hangs: what such a case costs."""

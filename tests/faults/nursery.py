@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from patience import PATIENCE
 
 _SCRIPT = Path(__file__).with_name("child.py")
 
@@ -57,4 +58,4 @@ def nursery() -> Iterator[Nursery]:
         yield Nursery(process)
         assert process.stdin is not None
         process.stdin.close()
-        process.wait(timeout=30)
+        process.wait(PATIENCE)

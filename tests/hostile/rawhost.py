@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
+from patience import PATIENCE
+
 Pieces = Iterable[bytes]
 Answering = Callable[[bytes], Pieces]
 
@@ -82,7 +84,7 @@ class RawHost:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE)
 
 
 def http(

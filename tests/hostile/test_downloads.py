@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import stamina
+from patience import PATIENCE
 from rawhost import Pieces, RawHost
 from rawhost import http as answer
 
@@ -238,18 +239,18 @@ def test_two_downloads_to_one_file_do_not_mix(tmp_path: Path) -> None:
         yield answer(length=len(ONE))
         yield ONE[:100]
         arrived.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
         yield ONE[100:]
 
     target = tmp_path / "out.mp4"
     with RawHost(slow) as first, RawHost(lambda _: [answer(TWO)]) as second:
         thread = threading.Thread(target=download, args=(first.url, target))
         thread.start()
-        assert arrived.wait(10)
+        assert arrived.wait(PATIENCE)
         with pytest.raises(DownloadFailed, match="another run is fetching it"):
             download(second.url, target)
         go_on.set()
-        thread.join(10)
+        thread.join(PATIENCE)
     assert left(tmp_path) == {"out.mp4": ONE}
 
 
@@ -270,7 +271,7 @@ def test_many_downloads_to_one_file_leave_one_whole_file(tmp_path: Path) -> None
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(PATIENCE)
     (content,) = left(tmp_path).values()
     assert content in clips
 

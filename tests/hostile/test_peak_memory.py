@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from rawhost import Pieces, RawHost, chunked, http
 
 from motionkit.sandbox import sample_clip
@@ -26,7 +27,9 @@ def rise(kind: str, answering: Callable[[bytes], Pieces], size: int, folder: Pat
     """Return how much peak memory rose, in bytes."""
     with RawHost(answering) as host:
         command = [sys.executable, str(WEIGH), kind, host.url, str(size), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 

@@ -26,6 +26,7 @@ from typing import Any
 
 import attrs
 import pytest
+from patience import PATIENCE
 from rawhost import RawHost
 from rawhost import http as raw
 from rich.console import Console
@@ -185,7 +186,7 @@ def forged_headers() -> dict[str, str]:
 def buying(client: Client, vendor: str, folder: Path, number: int) -> None:
     request = mk.Mimic(image=folder / "hero.png", video=folder / "dance.mp4", quality="540p")
     job = client.submit(request, via=vendor, key=f"run-{number}")
-    result = client.wait(job, timeout=30)
+    result = client.wait(job, timeout=PATIENCE)
     assert SIGNATURE in result.url
     client.download(result, folder / f"out-{number}.mp4")
 
@@ -349,7 +350,7 @@ def test_media_given_by_address_are_passed_on_and_not_fetched(
     ):
         request = mk.Mimic(image=f"{host.url}/a.png", video=f"{host.url}/a.mp4", quality="540p")
         job = client.submit(request, via=vendor)
-        assert client.wait(job, timeout=30).url
+        assert client.wait(job, timeout=PATIENCE).url
         assert host.heads == []
 
 
@@ -411,7 +412,7 @@ def test_the_command_line_prints_no_secret(
             capture_output=True,
             cwd=tmp_path,
             env=environment,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         left.add(" ".join(command), done.stdout + done.stderr)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from patience import PATIENCE
+
 from motionkit.sandbox import Sandbox
 from motionkit.testing import cassettes
 
@@ -25,7 +27,7 @@ def contract(folder: Path, *options: str, **environment: str) -> subprocess.Comp
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -13,14 +13,12 @@ from types import ModuleType
 from typing import Any
 
 import attrs
+from patience import PATIENCE
 from support import job
 
 from motionkit.engine import Engine
 from motionkit.model import Job, Output, Result, State, Status, utcnow
 from motionkit.pursuit import Waiter
-
-PATIENCE = 20.0
-"""Seconds after which a test that waits for a thread gives up."""
 
 
 @attrs.define

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import requests
+from patience import PATIENCE
 
 from motionkit.sandbox import Sandbox
 
@@ -28,10 +29,10 @@ class Client:
         self.http.headers["x-api-key"] = key
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return self.http.get(self.base + path, timeout=5, **options)
+        return self.http.get(self.base + path, timeout=PATIENCE, **options)
 
     def post(self, path: str, **options: Any) -> requests.Response:
-        return self.http.post(self.base + path, timeout=5, **options)
+        return self.http.post(self.base + path, timeout=PATIENCE, **options)
 
     def submit(self, **fields: Any) -> requests.Response:
         return self.post(f"/v2/{SLUG}", json={**BODY, **fields})

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import io
-import time
 import uuid
 import wave
-from collections.abc import Callable
 from typing import Any, Self
 
 import requests
+from patience import PATIENCE
 
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 from motionkit_pixverse.sandbox import PixVerseSandbox
 
 CLIP = sample_clip(1.5, height=120)
 PICTURE = sample_picture()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Ask again until something is so; fail after five seconds."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
 
 
 class Client:
@@ -44,11 +36,11 @@ class Client:
         return {"API-KEY": self.key, "Ai-trace-id": trace or str(uuid.uuid4())}
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        options = {"headers": self.headers(), "timeout": 5, **options}
+        options = {"headers": self.headers(), "timeout": PATIENCE, **options}
         return self.http.get(self.base + path, **options)
 
     def post(self, path: str, trace: str | None = None, **options: Any) -> requests.Response:
-        options = {"headers": self.headers(trace), "timeout": 5, **options}
+        options = {"headers": self.headers(trace), "timeout": PATIENCE, **options}
         return self.http.post(self.base + path, **options)
 
     def upload(self, name: str, content: bytes, filename: str = "x") -> requests.Response:

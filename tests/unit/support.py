@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import attrs
 import av
+from patience import PATIENCE
 from PIL import Image
 
 from motionkit.model import (
@@ -42,9 +43,12 @@ from motionkit.request import Request
 class Peer:
     """One accepted connection."""
 
-    def __init__(self, sock: socket.socket, stopped: threading.Event) -> None:
+    def __init__(
+        self, sock: socket.socket, stopped: threading.Event, holds: threading.Event
+    ) -> None:
         self.sock = sock
         self.stopped = stopped
+        self.holds = holds
         self._stream = sock.makefile("rb")
 
     def request(self) -> bytes | None:
@@ -62,11 +66,20 @@ class Peer:
         self.sock.sendall(data)
 
     def drip(self, data: bytes, pause: float = 0.02) -> None:
-        """Send byte after byte until the other side has had enough."""
+        """Send byte after byte until the test ends."""
+        self.holds.set()
         for byte in data:
             if self.stopped.wait(pause):
                 return
-            self.sock.sendall(bytes([byte]))
+            with contextlib.suppress(OSError):  # the other side has had enough
+                self.sock.sendall(bytes([byte]))
+        self.holds.clear()
+
+    def hold(self) -> None:
+        """Keep the connection open and silent until the test ends."""
+        self.holds.set()
+        self.stopped.wait(PATIENCE)
+        self.holds.clear()
 
     def reset(self) -> None:
         """Break the connection off with RST."""
@@ -86,6 +99,7 @@ class Server:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._stopped = threading.Event()
+        self._holds = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
@@ -97,6 +111,11 @@ class Server:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def holding(self) -> bool:
+        """Whether a peer has begun to drip or to keep silent, and goes on with it."""
+        return self._holds.wait(PATIENCE)
 
     def _accept(self) -> None:
         while True:
@@ -111,7 +130,7 @@ class Server:
             thread.start()
 
     def _serve(self, sock: socket.socket) -> None:
-        peer = Peer(sock, self._stopped)
+        peer = Peer(sock, self._stopped, self._holds)
         try:
             with contextlib.suppress(OSError, ValueError):
                 self._handler(peer)
@@ -126,12 +145,12 @@ class Server:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._accepting.join(5)
+        self._accepting.join(PATIENCE)
         for sock in self._socks:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE)
 
 
 class Scripted(Server):

@@ -10,7 +10,8 @@ from typing import Any
 
 import attrs
 import pytest
-from engine_support import PATIENCE, Vendor, numbered, together
+from engine_support import Vendor, numbered, together
+from patience import PATIENCE
 from support import Clock
 
 from motionkit.engine import Engine

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 
 import pytest
-from engine_support import PATIENCE, Vendor, numbered, together
+from engine_support import Vendor, numbered, together
+from patience import PATIENCE
 from support import Clock, job
 
 from motionkit import engine as engines

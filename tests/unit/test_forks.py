@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_support import PATIENCE
+from patience import PATIENCE
 from support import Clock, FakeProvider, FakeSettings, job
 
 from motionkit import forks, pacing

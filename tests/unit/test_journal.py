@@ -17,6 +17,7 @@ from typing import Any
 
 import attrs
 import pytest
+from patience import PATIENCE
 from support import NOON, PAID, job, submission
 
 from motionkit import caches, codec, process, store
@@ -766,7 +767,7 @@ def test_processes_share_one_file_and_one_wins_each_key(path: Path) -> None:
         assert worker.stdin is not None
         worker.stdin.write("go\n")
         worker.stdin.flush()
-    won = [int(worker.communicate(timeout=20)[0]) for worker in workers]
+    won = [int(worker.communicate(timeout=PATIENCE)[0]) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     assert sum(won) == 25
     with Journal(path) as journal:

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
-from engine_support import PATIENCE
+from patience import PATIENCE
 
 from motionkit import aio
 from motionkit.aio import AsyncClient

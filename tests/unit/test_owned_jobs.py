@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 
 from motionkit import jobs
 from motionkit.client import Client
@@ -115,7 +116,7 @@ def test_a_blank_key_is_refused_before_anything_is_paid(
 def test_of_two_requests_that_take_one_key_at_once_one_is_refused(
     client: Client, stage: MemoryStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=PATIENCE)
     real = jobs.Jobs.known
 
     def known(*args: Any, **options: Any) -> Entry | None:
@@ -137,7 +138,7 @@ def test_of_two_requests_that_take_one_key_at_once_one_is_refused(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
 
     job = entry(client).job
     assert job is not None

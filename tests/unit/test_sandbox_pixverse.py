@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from patience import PATIENCE
 from sandbox_support import CLIP, PICTURE, Client
 
 from motionkit.sandbox import Sandbox, sample_clip
@@ -67,7 +68,7 @@ def test_the_whole_way_from_uploads_to_a_playable_file(sandbox: Sandbox, client:
     done = client.result(number)
     assert (done["status"], done["outputWidth"], done["outputHeight"]) == (1, 720, 1280)
     assert done["url"].startswith(f"{sandbox.url}/media/openapi%2F")
-    film = requests.get(done["url"], timeout=5).content
+    film = requests.get(done["url"], timeout=PATIENCE).content
     told = probe(io.BytesIO(film))
     assert told is not None
     assert (told.width, told.height, len(film)) == (720, 1280, done["size"])
@@ -456,7 +457,7 @@ def test_a_sound_is_media_but_no_motion(client: Client) -> None:
 
 def test_uploads_are_served_back(client: Client) -> None:
     told = client.upload("image", PICTURE).json()["Resp"]
-    assert requests.get(told["img_url"], timeout=5).content == PICTURE
+    assert requests.get(told["img_url"], timeout=PATIENCE).content == PICTURE
 
 
 # Usage

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 from sandbox_support import Stage
 
 
@@ -54,7 +55,7 @@ def test_the_new_list_holds_the_account_s_own_voices_too(stage: Stage) -> None:
 
 def delete(stage: Stage, speaker: str) -> int:
     url = f"{stage.base}/video/tts_speaker/{speaker}"
-    code = stage.http.delete(url, headers=stage.headers(), timeout=5).json()["ErrCode"]
+    code = stage.http.delete(url, headers=stage.headers(), timeout=PATIENCE).json()["ErrCode"]
     assert isinstance(code, int)
     return code
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+from patience import PATIENCE
 from sandbox_bodies import EXTEND, PATHS, SPEAK, TEXT
 from sandbox_support import Stage
 
@@ -269,7 +270,7 @@ def test_the_file_follows_the_request(  # noqa: PLR0917 - one argument a column
     told = stage.result(number)
     assert (told["status"], told["has_audio"]) == (1, sounds)
     assert told["prompt"] == {**body, **change}.get("prompt", "")
-    film = requests.get(told["url"], timeout=5).content
+    film = requests.get(told["url"], timeout=PATIENCE).content
     clip = probe(io.BytesIO(film))
     assert clip is not None
     assert (clip.width, clip.height) == (told["outputWidth"], told["outputHeight"]) == size
@@ -287,7 +288,7 @@ def test_masks_come_at_once_with_their_price_and_as_pictures(stage: Stage) -> No
     job = stage.account()["jobs"][-1]
     assert (job["model"], job["charge"], job["state"]) == ("swap_mask", "2", "succeeded")
     for url in (told["keyframe_url"], *(mask["mask_url"] for mask in told["mask_info"])):
-        answer = requests.get(url, timeout=5)
+        answer = requests.get(url, timeout=PATIENCE)
         clip = probe(io.BytesIO(answer.content))
         assert clip is not None
         assert (answer.headers["Content-Type"], clip.mime) == ("image/png", "image/png")
@@ -311,7 +312,7 @@ def test_a_picture_has_a_result_path_of_its_own(stage: Stage) -> None:
     told = stage.get(path).json()["Resp"]
     assert {"image_id", "url", "status", "template_id", "credits", "customer_paths"} <= set(told)
     assert (told["image_id"], told["status"], told["credits"]) == (number, 1, 10)
-    clip = probe(io.BytesIO(requests.get(told["url"], timeout=5).content))
+    clip = probe(io.BytesIO(requests.get(told["url"], timeout=PATIENCE).content))
     assert clip is not None
     assert clip.mime == "image/png"
     assert (clip.width, clip.height) == (told["outputWidth"], told["outputHeight"])

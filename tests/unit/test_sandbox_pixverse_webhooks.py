@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 import requests
+from patience import PATIENCE, until
 from sandbox_bodies import PATHS
-from sandbox_support import Client, Stage, until
+from sandbox_support import Client, Stage
 
 from motionkit.sandbox import Sandbox
 from motionkit_pixverse.sandbox import PixVerseSandbox
@@ -108,7 +109,7 @@ def test_the_end_of_a_job_is_told_when_it_comes(
     assert (news["id"], news["status"], news["url"]) == (str(number), 1, told["url"])
     assert (news["has_audio"], news["credits"]) == (False, 18)
     assert isinstance(news["size"], float)
-    assert requests.get(news["url"], timeout=5).content[4:8] == b"ftyp"
+    assert requests.get(news["url"], timeout=PATIENCE).content[4:8] == b"ftyp"
     assert sandbox.webhooks()["deliveries"][0]["state"] == "delivered"
     sandbox.advance(100_000)
     assert len(receiver.got) == 1
@@ -188,7 +189,9 @@ def test_a_leap_of_the_clock_makes_every_attempt_within_it(
 ) -> None:
     receiver.answers = [(200, b"no")] * 8
     start(client)
-    told = requests.post(f"{sandbox.url}/_sandbox/clock", json={"advance": 30_000}, timeout=5)
+    told = requests.post(
+        f"{sandbox.url}/_sandbox/clock", json={"advance": 30_000}, timeout=PATIENCE
+    )
     (delivery,) = told.json()["webhooks"]["deliveries"]
     assert (len(receiver.got), delivery["state"]) == (9, "delivered")
 
@@ -268,9 +271,9 @@ def test_the_operations_on_the_vendor_s_list_take_a_webhook(receiver: Receiver) 
 def test_webhooks_are_registered_over_http_and_show_no_secret(sandbox: Sandbox) -> None:
     url = f"{sandbox.url}/_sandbox/webhooks"
     hook = {"id": "new", "url": "http://localhost:1/x", "secret": SECRET, "order": "given"}
-    told = requests.post(url, json=hook, timeout=5)
+    told = requests.post(url, json=hook, timeout=PATIENCE)
     assert told.json()["registered"][-1] == {key: hook[key] for key in ("id", "url", "order")}
-    assert SECRET not in told.text + requests.get(url, timeout=5).text
+    assert SECRET not in told.text + requests.get(url, timeout=PATIENCE).text
 
 
 @pytest.mark.parametrize(
@@ -289,7 +292,7 @@ def test_a_webhook_that_makes_no_sense_is_not_registered(
     sandbox: Sandbox, change: dict[str, Any], word: str
 ) -> None:
     hook = {"id": "new", "url": "http://127.0.0.1:1/x", "secret": SECRET, **change}
-    answer = requests.post(f"{sandbox.url}/_sandbox/webhooks", json=hook, timeout=5)
+    answer = requests.post(f"{sandbox.url}/_sandbox/webhooks", json=hook, timeout=PATIENCE)
     assert answer.status_code == 400
     assert word in answer.json()["error"]
     assert [one["id"] for one in sandbox.webhooks()["registered"]] == ["7"]
@@ -305,7 +308,11 @@ def test_a_registered_webhook_hides_its_secret(sandbox: Sandbox) -> None:
 def test_the_command_line_says_what_its_webhook_is_called(receiver: Receiver) -> None:
     command = [sys.executable, "-m", "motionkit", "sandbox", "--port", "0", "--webhook"]
     refused = subprocess.run(
-        [*command, "http://example.org/x"], capture_output=True, text=True, check=False, timeout=60
+        [*command, "http://example.org/x"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert refused.returncode == 2
     assert "loopback" in refused.stderr

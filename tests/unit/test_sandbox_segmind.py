@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 import requests
+from patience import PATIENCE, until
 from sandbox_segmind_support import BODY, KEY, SLUG, Client, account, talking
-from sandbox_support import CLIP, PICTURE, until
+from sandbox_support import CLIP, PICTURE
 
 from motionkit.sandbox import Sandbox
 from motionkit.sandbox.media import probe
@@ -84,7 +85,7 @@ def test_a_run_goes_from_queued_over_processing_to_a_playable_film(
     assert client.get(f"/v1/requests/{name}").json() == result
     assert result["error"] is None
     assert result["video"]["url"] == result["output"]
-    film = requests.get(result["output"], timeout=5).content
+    film = requests.get(result["output"], timeout=PATIENCE).content
     clip = probe(io.BytesIO(film))
     assert clip is not None
     assert (clip.codec, clip.width) == ("h264", 540)
@@ -102,7 +103,7 @@ def test_an_uploaded_clip_costs_its_started_seconds(
     sandbox.advance(200)
     told = client.result(name).json()
     assert told["metrics"]["cost"] == cost
-    film = probe(io.BytesIO(requests.get(told["output"], timeout=5).content))
+    film = probe(io.BytesIO(requests.get(told["output"], timeout=PATIENCE).content))
     assert film is not None
     assert film.seconds == pytest.approx(1.5, abs=0.05)
 
@@ -163,15 +164,15 @@ def test_refusals_come_in_the_order_of_the_gateway(
     sandbox: Sandbox, client: Client, other: Callable[..., Client]
 ) -> None:
     path, bare = f"{sandbox.url}/v2/{SLUG}", requests
-    wrong_verb = bare.get(path, timeout=5)
+    wrong_verb = bare.get(path, timeout=PATIENCE)
     assert wrong_verb.status_code == 405
     assert wrong_verb.headers["Content-Type"].startswith("text/html")
-    no_key = bare.post(path, data="x", timeout=5)
+    no_key = bare.post(path, data="x", timeout=PATIENCE)
     assert no_key.status_code == 401
     assert no_key.json() == {"error": "Missing Authorization or x-api-key in header"}
-    bearer = bare.post(path, headers={"Authorization": f"Bearer {KEY}"}, timeout=5)
+    bearer = bare.post(path, headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE)
     assert bearer.status_code == 401
-    bad_key = bare.post(path, headers={"x-api-key": "SG_wrong"}, data="x", timeout=5)
+    bad_key = bare.post(path, headers={"x-api-key": "SG_wrong"}, data="x", timeout=PATIENCE)
     assert (bad_key.status_code, "invalid or may have expired" in bad_key.text) == (401, True)
     typeless = client.post("/v2/no-such-model", data="x")
     assert (typeless.status_code, typeless.json()["error"]) == (406, "Invalid content type")
@@ -246,9 +247,9 @@ def test_a_run_is_forgotten_an_hour_after_its_submit_but_not_by_the_history(
         assert (answer.status_code, answer.json()) == (404, {"error": f"Request {name} not found"})
     kept = client.get(f"/inference-request/request-history/{name}").json()
     assert (kept["model_status"], kept["generation_url"]) == ("COMPLETED", film)
-    assert requests.get(film, timeout=5).status_code == 200
+    assert requests.get(film, timeout=PATIENCE).status_code == 200
     sandbox.advance(8 * 86400)
-    assert requests.get(film, timeout=5).status_code == 404
+    assert requests.get(film, timeout=PATIENCE).status_code == 404
 
 
 def test_another_account_s_run_is_not_found(client: Client, other: Callable[..., Client]) -> None:
@@ -356,7 +357,7 @@ def test_a_waiting_sync_call_sees_the_clock_move_and_the_sandbox_stop() -> None:
         until(lambda: account(sandbox)["jobs"])
         sandbox.advance(200)
         until(lambda: len(account(sandbox)["jobs"]) == 2)
-    buying.join(timeout=5)
+    buying.join(PATIENCE)
     assert answers == [200, 504]
 
 
@@ -370,7 +371,7 @@ def test_an_upload_s_urls_come_under_the_key_of_the_switch(key: Any) -> None:
         for client in talking(sandbox):
             data_url = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
             told = client.post("/upload-asset", json={"data_urls": [data_url]}).json()
-            assert requests.get(told["urls"][0], timeout=5).content == PICTURE
+            assert requests.get(told["urls"][0], timeout=PATIENCE).content == PICTURE
             assert ("file_urls" in told) is (key == "both")
 
 
@@ -467,13 +468,13 @@ def sdk(fast: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_the_sdk_runs_a_model_to_its_end(sdk: Any) -> None:
     told = sdk.run(SLUG, **BODY)
     assert told["status"] == "COMPLETED"
-    assert requests.get(told["output"], timeout=5).content[4:8] == b"ftyp"
+    assert requests.get(told["output"], timeout=PATIENCE).content[4:8] == b"ftyp"
 
 
 def test_the_sdk_submits_and_waits(fast: Sandbox, sdk: Any) -> None:
     job = sdk.submit_async(SLUG, **BODY)
     assert job.status()["status"] in {"QUEUED", "PROCESSING"}
-    told = job.wait(timeout=5, interval=0.02)
+    told = job.wait(timeout=PATIENCE, interval=0.02)
     assert told["request_id"] == job.request_id
     assert told["metrics"]["cost"] == 2.03
     assert account(fast)["charged"] == "2.03"
@@ -482,7 +483,7 @@ def test_the_sdk_submits_and_waits(fast: Sandbox, sdk: Any) -> None:
 def test_the_sdk_sees_a_failure_as_a_failure(fast: Sandbox, sdk: Any) -> None:
     fast.fault("fail:submit:message=no person in the clip")
     with pytest.raises(segmind.InferenceFailed) as failed:
-        sdk.submit_async(SLUG, **BODY).wait(timeout=5, interval=0.02)
+        sdk.submit_async(SLUG, **BODY).wait(timeout=PATIENCE, interval=0.02)
     assert failed.value.detail == "no person in the clip"
     assert account(fast)["charged"] == "0"
 
@@ -526,7 +527,7 @@ def test_the_sdk_meets_a_value_that_is_refused(sdk: Any) -> None:
 def test_the_sdk_times_out_on_a_stuck_run(fast: Sandbox, sdk: Any) -> None:
     fast.fault("stuck:submit")
     with pytest.raises(segmind.InferenceTimeout):
-        sdk.submit_async(SLUG, **BODY).wait(timeout=0.05, interval=0.02)
+        sdk.submit_async(SLUG, **BODY).wait(timeout=0.05, interval=0.02)  # meant to expire
 
 
 def test_the_sdk_gets_the_film_from_a_sync_run(sdk: Any) -> None:
@@ -541,7 +542,7 @@ def test_the_sdk_uploads_and_runs_what_it_uploaded(fast: Sandbox, sdk: Any, tmp_
     paths = [tmp_path / "hero.png", tmp_path / "dance.mp4"]
     picture, clip = sdk.files.upload(paths)["file_urls"]
     job = sdk.submit_async(SLUG, video_url=clip, image_url=picture, quality="720p")
-    assert job.wait(timeout=5, interval=0.02)["metrics"]["cost"] == 0.3
+    assert job.wait(timeout=PATIENCE, interval=0.02)["metrics"]["cost"] == 0.3
 
 
 def test_the_sdk_reads_the_history(sdk: Any) -> None:

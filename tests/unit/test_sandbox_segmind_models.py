@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import requests
+from patience import PATIENCE
 from sandbox_segmind_support import Client, account, talking
 from sandbox_support import CLIP, PICTURE
 
@@ -189,7 +190,7 @@ def buy(client: Client, slug: str, body: Mapping[str, Any]) -> str:
 
 def film(client: Client, name: str) -> Clip:
     url = client.result(name).json()["output"]
-    clip = probe(io.BytesIO(requests.get(url, timeout=5).content))
+    clip = probe(io.BytesIO(requests.get(url, timeout=PATIENCE).content))
     assert clip is not None
     assert clip.codec == "h264"
     return clip
@@ -371,9 +372,9 @@ def test_a_film_is_kept_for_seven_days_from_its_end(sandbox: Sandbox, client: Cl
     week = 7 * 86400
     sandbox.advance(week - 10)
     assert client.status(name).status_code == 404
-    assert requests.get(url, timeout=5).status_code == 200
+    assert requests.get(url, timeout=PATIENCE).status_code == 200
     sandbox.advance(20)
-    assert requests.get(url, timeout=5).status_code == 404
+    assert requests.get(url, timeout=PATIENCE).status_code == 404
     kept = client.get(f"/inference-request/request-history/{name}").json()
     assert (kept["model_status"], kept["generation_url"]) == ("COMPLETED", url)
 
@@ -388,7 +389,7 @@ def test_the_sdk_runs_further_models(slug: str, monkeypatch: pytest.MonkeyPatch)
             api_key=sandbox.environment["SEGMIND_API_KEY"], base_url=f"{sandbox.url}/v1"
         )
         least, further, cost, _ = MODELS[slug]
-        told = sdk.submit_async(slug, **least, **further).wait(timeout=5, interval=0.02)
+        told = sdk.submit_async(slug, **least, **further).wait(timeout=PATIENCE, interval=0.02)
         assert (told["status"], told["metrics"]["cost"]) == ("COMPLETED", cost)
         with pytest.raises(segmind.SegmindError) as refused:
             sdk.submit_async(slug, **least, colour="red")

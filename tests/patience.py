@@ -1,0 +1,23 @@
+"""How long tests wait for other processes and threads.
+
+A loaded machine delays a process by many seconds, so the bound only ends a test that would hang.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+PATIENCE = 300.0
+"""Seconds after which a test gives up waiting."""
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Ask again until the condition holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"the condition did not hold within {PATIENCE:.0f} s")
+        time.sleep(0.01)
