@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from motionkit import errors as errors
     from motionkit.aio import AsyncClient as AsyncClient
     from motionkit.budgets import BudgetStatus as BudgetStatus
+    from motionkit.circuits import Circuit as Circuit
     from motionkit.client import Client as Client
     from motionkit.errors import Billed as Billed
     from motionkit.errors import MotionKitError as MotionKitError
@@ -44,6 +45,7 @@ _HOME = {
     "Balance": "money",
     "Billed": "errors",
     "BudgetStatus": "budgets",
+    "Circuit": "circuits",
     "Client": "client",
     "Cost": "money",
     "Explanation": "orders",

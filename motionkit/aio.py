@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from motionkit import cancellation
 from motionkit.budgets import BudgetStatus
+from motionkit.circuits import Circuit
 from motionkit.client import Client
 from motionkit.compare import Row
 from motionkit.config import Config
@@ -96,6 +97,14 @@ class AsyncClient:
     async def balance(self, name: str) -> Balance:
         """Return what an account holds."""
         return await self._read(self._client.balance, name)
+
+    async def circuits(self) -> list[Circuit]:
+        """Return the accounts that routes skip for a while, and why."""
+        return await self._read(self._client.circuits)
+
+    async def reset_circuits(self, account: str) -> int:
+        """Let routes try an account again at once, and return how many circuits were closed."""
+        return await self._read(self._client.reset_circuits, account)
 
     async def budget(self) -> list[BudgetStatus]:
         """Return how much of every configured budget is spent, held and left."""

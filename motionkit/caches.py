@@ -24,33 +24,56 @@ class Caches:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def cooldowns(self) -> dict[tuple[str, str], Mapping[str, Any]]:
-        """Return what is known of accounts that had trouble, by account and cause."""
+    def cooldowns(
+        self, account: str | None = None, fingerprint: str | None = None
+    ) -> list[tuple[str, str, str, Mapping[str, Any]]]:
+        """Return account, fingerprint, cause and state of accounts that had trouble."""
         with self._store.reading() as db:
-            rows = db.execute("SELECT account, cause, state FROM cooldowns").fetchall()
-        return {(row["account"], row["cause"]): json.loads(row["state"]) for row in rows}
+            rows = db.execute(
+                "SELECT account, fingerprint, cause, state FROM cooldowns"
+                " WHERE (?1 IS NULL OR account=?1) AND (?2 IS NULL OR fingerprint=?2)"
+                " ORDER BY account, cause",
+                (account, fingerprint),
+            ).fetchall()
+        return [(*tuple(row)[:3], json.loads(row["state"])) for row in rows]
 
     def swap_cooldown(
-        self, account: str, cause: str, known: Mapping[str, Any], state: Mapping[str, Any]
+        self,
+        account: str,
+        fingerprint: str,
+        cause: str,
+        known: Mapping[str, Any],
+        state: Mapping[str, Any],
     ) -> bool:
         """Replace an account's trouble if it is still as known; tell whether it was."""
         with self._store.writing() as db:
             changed = db.execute(
-                "UPDATE cooldowns SET state=? WHERE account=? AND cause=? AND state=?",
-                (codec.dumps(state), account, cause, codec.dumps(known)),
+                "UPDATE cooldowns SET state=?"
+                " WHERE account=? AND fingerprint=? AND cause=? AND state=?",
+                (codec.dumps(state), account, fingerprint, cause, codec.dumps(known)),
             ).rowcount
         return bool(changed)
 
-    def put_cooldown(self, account: str, cause: str, state: Mapping[str, Any] | None) -> None:
+    def put_cooldown(
+        self, account: str, fingerprint: str, cause: str, state: Mapping[str, Any] | None
+    ) -> None:
         """Remember an account's trouble; None forgets it."""
         with self._store.writing() as db:
             if state is None:
-                db.execute("DELETE FROM cooldowns WHERE account=? AND cause=?", (account, cause))
+                db.execute(
+                    "DELETE FROM cooldowns WHERE account=? AND fingerprint=? AND cause=?",
+                    (account, fingerprint, cause),
+                )
             else:
                 db.execute(
-                    "INSERT OR REPLACE INTO cooldowns VALUES (?,?,?)",
-                    (account, cause, codec.dumps(state)),
+                    "INSERT OR REPLACE INTO cooldowns VALUES (?,?,?,?)",
+                    (account, fingerprint, cause, codec.dumps(state)),
                 )
+
+    def drop_cooldowns(self, account: str) -> int:
+        """Forget an account's troubles, and return how many there were."""
+        with self._store.writing() as db:
+            return db.execute("DELETE FROM cooldowns WHERE account=?", (account,)).rowcount
 
     def get_upload(self, fingerprint: str, slot: str, sha256: str) -> str | None:
         """Return what the vendor holds of that content, None when unknown or too old."""

@@ -20,6 +20,7 @@ from motionkit import config as configuration
 from motionkit import download as fetching
 from motionkit.adapters import Adapters
 from motionkit.budgets import BudgetStatus
+from motionkit.circuits import Circuit, Circuits
 from motionkit.compare import Row, ordered, with_balances
 from motionkit.engine import Engine
 from motionkit.errors import Billed, DownloadFailed, MotionKitError
@@ -70,6 +71,7 @@ class Client:
         self._sleep = sleep
         self._clock = clock
         self._journal = Journal(config.journal)
+        self._circuits = Circuits(self._journal.caches)
         if config.journal is None:
             log.warning("the journal is off: a crash can lose a paid job")
         self._adapters = Adapters(
@@ -358,9 +360,36 @@ class Client:
         return self._adapters.of(name)
 
     def balance(self, name: str) -> Balance:
-        """Return what an account holds."""
+        """Return what an account holds. An answer closes the circuits that it disproves."""
         provider = self.account(name)
-        return retry.read(provider.balance)
+        held = retry.read(provider.balance)
+        self._circuits.answered(name, provider.fingerprint, pays=held.amount > 0)
+        return held
+
+    def circuits(self) -> list[Circuit]:
+        """Return the open circuits: accounts that routes skip for a while, and why.
+
+        Nothing is sent. A route skips an account only for a cause that it falls back on.
+
+        Circuits of a key that an account no longer has are left out, where the key is known
+        without asking a file or a command for it.
+        """
+        return [one for one in self._circuits.all() if self._concerns(one)]
+
+    def _concerns(self, circuit: Circuit) -> bool:
+        account = self.config.accounts.get(circuit.account)
+        if account is None:
+            return False
+        unread = account.key is not None and account.key.ready is None
+        return unread or self.account(account.name).fingerprint == circuit.fingerprint
+
+    def reset_circuits(self, account: str) -> int:
+        """Let routes try an account again at once, and return how many circuits were closed.
+
+        Raises:
+            ConfigError: There is no such account.
+        """
+        return self._circuits.reset(self.config.account(account).name)
 
     def budget(self) -> list[BudgetStatus]:
         """Return how much of every configured budget is spent, held and left.

@@ -38,12 +38,16 @@ class Cause:
         pause: Seconds for which an account is left alone after the first one.
         longest: Seconds to which that doubles with every consecutive one.
         waitable: Whether waiting helps, so that ``wait_for_slot`` applies.
+        answer_closes: Whether an answer to a free call shows that it is over.
+        money: Whether a balance above zero shows that it is over.
     """
 
     errors: tuple[Error, ...]
     pause: float
     longest: float
     waitable: bool = False
+    answer_closes: bool = False
+    money: bool = False
 
 
 CAUSES: Mapping[str, Cause] = {
@@ -52,11 +56,12 @@ CAUSES: Mapping[str, Cause] = {
         (e.ProviderUnavailable, e.ProtocolError),
         30.0,
         600.0,
+        answer_closes=True,
     ),
     "busy": Cause((e.Busy,), 5.0, 60.0, waitable=True),
-    "rate_limited": Cause((e.RateLimited,), 15.0, 300.0, waitable=True),
-    "credits": Cause((e.InsufficientCredits,), 300.0, 3600.0),
-    "authentication": Cause((e.AuthenticationError,), 300.0, 3600.0),
+    "rate_limited": Cause((e.RateLimited,), 15.0, 300.0, waitable=True, answer_closes=True),
+    "credits": Cause((e.InsufficientCredits,), 300.0, 3600.0, money=True),
+    "authentication": Cause((e.AuthenticationError,), 300.0, 3600.0, answer_closes=True),
     "permission": Cause((e.PermissionDenied,), 300.0, 3600.0),
 }
 """Every other error is about the request or about us: it would be the same elsewhere."""
@@ -86,12 +91,16 @@ class Breaker:
         failures: How many in a row.
         until: When the rest ends, epoch seconds.
         probe_until: When the last claimed probe runs out, epoch seconds.
+        at: When the last failure came, epoch seconds.
+        reason: Its message.
     """
 
     cause: str
     failures: int
     until: float
     probe_until: float = 0.0
+    at: float = attrs.field(default=0.0, eq=False)
+    reason: str = attrs.field(default="", eq=False)
 
     def gate(self, now: float) -> Gate:
         """Say where it stands at a moment, in epoch seconds."""
@@ -143,7 +152,7 @@ def trip(
     until = now + pause
     if breaker is not None and where is Gate.OPEN:
         until = max(until, breaker.until)
-    return Breaker(cause, failures, until)
+    return Breaker(cause, failures, until, at=now)
 
 
 def claim(breaker: Breaker, *, now: float) -> Breaker | None:

@@ -15,6 +15,7 @@ import attrs
 
 from motionkit import cancellation, compare, fitting, registry, routed
 from motionkit import offers as offering
+from motionkit.circuits import Circuits
 from motionkit.config import Config
 from motionkit.credentials import documented
 from motionkit.decisions import Stop
@@ -452,12 +453,14 @@ class Desk:
         prepared = routed.Prepared(functools.partial(target.provider.prepare, request, offer))
         deadline = self.clock() + patience
         self.slots.wait(submitter, patience)
-        return submitter.buy(
+        job = submitter.buy(
             purchase,
             prepared.ready(),
             earlier=self.journal.get(purchase.key),
             wait_for_slot=max(deadline - self.clock(), 0.0),
         )
+        Circuits(self.journal.caches).submitted(target.account, target.provider.fingerprint)
+        return job
 
     def _buyer(
         self,

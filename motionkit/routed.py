@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from motionkit import cancellation, codec, compare, cooldown, decisions, routing, slots
+from motionkit import cancellation, circuits, codec, compare, cooldown, decisions, routing, slots
 from motionkit.budgets import BudgetStatus
 from motionkit.decisions import Choose, OnBusy, Reason, Row, Stage, Stop, Tried, Try, Wait
 from motionkit.errors import (
@@ -57,6 +57,11 @@ class Place:
     def account(self) -> str:
         """The account's name."""
         return self.target.partition("/")[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the account's key and origin; empty when it cannot be used."""
+        return "" if self.submitter is None else self.submitter.provider.fingerprint
 
 
 class Prepared:
@@ -118,6 +123,10 @@ class Buyer:
     _balances: dict[str, Balance] = attrs.field(factory=dict)
     _prepared: dict[str, Prepared] = attrs.field(factory=dict)
     """By target: what is ready to be sent, kept while its slot is waited for."""
+
+    @property
+    def _circuits(self) -> circuits.Circuits:
+        return circuits.Circuits(self.journal.caches, self.now)
 
     @property
     def rules(self) -> decisions.Rules:
@@ -199,8 +208,10 @@ class Buyer:
 
     def _try(self, action: Try) -> Job | None:
         place = next(place for place in self.places if place.target == action.target)
-        if place.submitter is None or place.offer is None or not self._claim(place, action):
+        if place.submitter is None or place.offer is None:
             return None
+        if not self._circuits.claim(place.account, place.fingerprint, action.probes):
+            return None  # another process was faster
         if self.tried:
             log.info("nothing was bought at %s; trying %s", self.tried[-1].target, place.target)
         stage = Stage.PREPARE
@@ -223,8 +234,7 @@ class Buyer:
         self.tried.append(
             Tried(target=place.target, stage=stage, at=self.now(), quote=place.row.quote)
         )
-        for cause in cooldown.CAUSES:
-            self.journal.caches.put_cooldown(place.account, cause, None)
+        self._circuits.submitted(place.account, place.fingerprint)
         self._write()
         return job
 
@@ -255,22 +265,7 @@ class Buyer:
         cause = cooldown.cause_of(type(error))
         waits = cause is not None and cooldown.CAUSES[cause].waitable
         if cause is not None and error.billed is Billed.NO and (waits or not passing):
-            known = self._breakers(place.account).get(cause)
-            tripped = cooldown.trip(known, cause, now=now, retry_after=error.retry_after)
-            self._keep(place.account, tripped)
-
-    def _claim(self, place: Place, action: Try) -> bool:
-        """Claim the probes that this try makes; False when another process was faster."""
-        for cause in action.probes:
-            known = self._breakers(place.account).get(cause)
-            claimed = None if known is None else cooldown.claim(known, now=self.now())
-            if known is None or claimed is None:
-                return False
-            if not self.journal.caches.swap_cooldown(
-                place.account, cause, codec.unstructure(known), codec.unstructure(claimed)
-            ):
-                return False
-        return True
+            self._circuits.failed(place.account, place.fingerprint, error)
 
     def _candidate(self, place: Place) -> decisions.Candidate:
         row = place.row
@@ -282,22 +277,15 @@ class Buyer:
             quote=row.quote,
             expected_seconds=row.seconds,
             suffices=decisions.suffices(balance, row.quote),
-            breakers=tuple(self._breakers(place.account).values()),
+            breakers=self._breakers(place),
             busy=place.submitter is not None and self.slots.full(place.submitter),
             waited=self._waited.get(place.target, 0.0),
         )
 
-    def _breakers(self, account: str) -> dict[str, cooldown.Breaker]:
-        kept = self.journal.caches.cooldowns()
-        return {
-            cause: codec.structure(dict(state), cooldown.Breaker)
-            for (name, cause), state in kept.items()
-            if name == account
-        }
-
-    def _keep(self, account: str, breaker: cooldown.Breaker) -> None:
-        state: Mapping[str, Any] = codec.unstructure(breaker)
-        self.journal.caches.put_cooldown(account, breaker.cause, state)
+    def _breakers(self, place: Place) -> tuple[cooldown.Breaker, ...]:
+        if place.submitter is None:
+            return ()
+        return tuple(self._circuits.of(place.account, place.fingerprint).values())
 
     def _tightest(self) -> BudgetStatus | None:
         """Return the budget of which the least is left; None without any."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import attrs
 
@@ -25,6 +25,9 @@ OnBusy = Literal["wait", "next"]
 FallBackOn = Literal[
     "unavailable", "busy", "rate_limited", "credits", "authentication", "permission"
 ]
+
+FALL_BACK_ON: tuple[FallBackOn, ...] = ("unavailable", "busy", "rate_limited", "credits")
+"""The default. A wrong key or a missing right is a mistake to be told, not a passing failure."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +49,8 @@ class Route:
             price stays as announced. With ``next`` the next target is tried at once, at its own
             price, and a slot is waited for only when every target is busy.
         fall_back_on: The kinds of failure after which the next target is tried; only where nothing
-            was billed.
+            was billed. By default a wrong key (``authentication``) or a missing right
+            (``permission``) stops the route and is told.
         paid_retries: How often a job may be bought again although an earlier one may have been
             billed.
     """
@@ -58,7 +62,7 @@ class Route:
     budget_usd: Mapping[Period, Decimal] = attrs.field(factory=dict)
     wait_for_slot: float | None = None
     on_busy: OnBusy = "wait"
-    fall_back_on: tuple[FallBackOn, ...] = get_args(FallBackOn)
+    fall_back_on: tuple[FallBackOn, ...] = FALL_BACK_ON
     paid_retries: int = 0
 
 

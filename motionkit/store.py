@@ -111,6 +111,13 @@ ALTER TABLE attempts ADD COLUMN boot TEXT;
 -- whether something in the submission was masked on its way in
 ALTER TABLE attempts ADD COLUMN masked INTEGER;
 """,
+    """
+DROP TABLE cooldowns;
+CREATE TABLE cooldowns (      -- a cache
+  account TEXT NOT NULL, fingerprint TEXT NOT NULL, cause TEXT NOT NULL, state TEXT NOT NULL,
+  PRIMARY KEY (account, fingerprint, cause)
+);
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(_MIGRATIONS)

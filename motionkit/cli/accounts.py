@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import motionkit as mk
 from motionkit import config, registry
+from motionkit.circuits import Circuit
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
@@ -48,14 +49,37 @@ def balance(
     return max(codes)
 
 
-def providers(json: Json = False, config_file: ConfigFile = None) -> int:
-    """List the installed providers and the accounts that are configured; never a key."""
+def providers(
+    reset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ACCOUNT",
+            help="Close the account's open circuits: routes try it again at once.",
+        ),
+    ] = None,
+    json: Json = False,
+    config_file: ConfigFile = None,
+) -> int:
+    """List the installed providers and the accounts that are configured; never a key.
+
+    Open circuits, for which routes skip an account for a while, are listed with reason and time.
+    """
     screen = Screen(json=json)
-    accounts = config.load(config_file).accounts.values()
-    data = []
+    found = config.load(config_file)
+    if reset is not None:
+        return _reset(screen, found, reset)
+    skipped = _circuits(found)
+    data: list[dict[str, Any]] = []
     for name in registry.names():
-        own = [account.name for account in accounts if account.provider == name]
-        data.append({"provider": name, "accounts": own, "variable": documented(name)[0]})
+        own = [account.name for account in found.accounts.values() if account.provider == name]
+        data.append(
+            {
+                "provider": name,
+                "accounts": own,
+                "variable": documented(name)[0],
+                "circuits": [_data(one) for one in skipped if one.account in own],
+            }
+        )
     screen.rows(
         data,
         ["PROVIDER", "ACCOUNTS", "KEY"],
@@ -67,5 +91,53 @@ def providers(json: Json = False, config_file: ConfigFile = None) -> int:
             ]
             for row in data
         ],
+    )
+    if skipped and not json:
+        screen.rows(
+            [],
+            ["CIRCUIT OPEN", "CAUSE", "SINCE (UTC)", "UNTIL (UTC)", "REASON"],
+            [
+                [
+                    one.account,
+                    one.cause.replace("_", " "),
+                    f"{one.since:%Y-%m-%d %H:%M:%S}",
+                    f"{one.until:%Y-%m-%d %H:%M:%S}" if one.open else "the next submit tries it",
+                    one.reason,
+                ]
+                for one in skipped
+            ],
+        )
+        screen.note(
+            "'motionkit providers --reset ACCOUNT' lets routes try an account again at once"
+        )
+    return exit_codes.DONE
+
+
+def _circuits(found: config.Config) -> list[Circuit]:
+    """Return what the journal knows; a journal that is not there knows nothing."""
+    if found.journal is None or not found.journal.exists():
+        return []
+    with mk.Client(found) as client:
+        return client.circuits()
+
+
+def _data(one: Circuit) -> dict[str, Any]:
+    return {
+        "account": one.account,
+        "cause": one.cause,
+        "reason": one.reason,
+        "failures": one.failures,
+        "open": one.open,
+        "since": one.since.isoformat(),
+        "until": one.until.isoformat(),
+    }
+
+
+def _reset(screen: Screen, found: config.Config, account: str) -> int:
+    with mk.Client(found) as client:
+        closed = client.reset_circuits(account)
+    plural = "" if closed == 1 else "s"
+    screen.answer(
+        {"account": account, "closed": closed}, f"{account}: {closed} circuit{plural} closed"
     )
     return exit_codes.DONE

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 import motionkit as mk
 from motionkit import budgets, config, http, submission
 from motionkit.client import Client
 from motionkit.errors import (
+    AuthenticationError,
     BudgetExceeded,
+    ConfigError,
     InvalidRequest,
     JobFailed,
     MotionKitError,
@@ -58,10 +61,16 @@ base_url = "{sandbox.url}"
     return Client(config.load(path), sleep=time.sleep, clock=time)
 
 
-BOTH = """
+EVERY_CAUSE = (
+    'fall_back_on = ["unavailable", "busy", "rate_limited", "credits", "authentication",'
+    ' "permission"]\n'
+)
+BOTH = f"""
+[routes.typical]
+targets = ["pixverse", "segmind/pixverse-mimic"]
 [routes.both]
 targets = ["pixverse", "segmind/pixverse-mimic"]
-"""
+{EVERY_CAUSE}"""
 
 
 @pytest.fixture
@@ -254,6 +263,82 @@ def test_an_account_that_failed_is_left_alone_for_a_while(sandbox: Sandbox, clie
     reasons = {row["target"]: row["reason"] for row in client.jobs.get("k2").decision}
     assert reasons["pixverse"] == "cooling_down"
     assert bought(sandbox)["pixverse:default"][0] == 1
+
+
+WRONG_KEY = [f"refuse:{phase}:vendor=pixverse:code=400012:times=0" for phase in (*FREE, "submit")]
+
+
+def test_a_wrong_key_stops_a_route_and_is_told(sandbox: Sandbox, client: Client) -> None:
+    for fault in WRONG_KEY:
+        sandbox.fault(fault)
+    for key in ("k1", "k2"):
+        with pytest.raises(AuthenticationError) as caught:
+            client.run(sample_request(), via="typical", key=key)
+        assert caught.value.account == "pixverse"
+    assert bought(sandbox) == {}
+
+
+def rejected(sandbox: Sandbox, client: Client) -> None:
+    """Open the circuit of the account pixverse for a wrong key, and correct the vendor."""
+    for fault in WRONG_KEY:
+        sandbox.fault(fault)
+    client.run(sample_request(), via="both", key="k1")
+    sandbox.clear_faults()
+    (circuit,) = client.circuits()
+    assert (circuit.account, circuit.cause, circuit.open) == ("pixverse", "authentication", True)
+    assert circuit.reason
+    assert circuit.until - circuit.since == dt.timedelta(seconds=300)
+
+
+CLOSERS: dict[str, Callable[[Client], object]] = {
+    "a balance": lambda client: client.balance("pixverse"),
+    "a comparison": lambda client: client.compare(sample_request(), via="pixverse"),
+    "a direct purchase": lambda client: client.submit(sample_request(), via="pixverse", key="k2"),
+    "a reset": lambda client: client.reset_circuits("pixverse"),
+}
+
+
+@pytest.mark.parametrize("way", CLOSERS)
+def test_a_success_by_any_way_closes_an_accounts_circuit(
+    sandbox: Sandbox, client: Client, way: str
+) -> None:
+    rejected(sandbox, client)
+    CLOSERS[way](client)
+    assert client.circuits() == []
+    assert client.run(sample_request(), via="both", key="k3").path == ("pixverse",)
+
+
+def test_a_corrected_key_is_used_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    with configured(sandbox, tmp_path, BOTH) as client:
+        rejected(sandbox, client)
+    text = (tmp_path / "motionkit.toml").read_text()
+    other = text.replace(sandbox.accounts["pixverse"]["default"], SECOND_KEY)
+    (tmp_path / "motionkit.toml").write_text(other)
+    time = Time(sandbox.advance)
+    path = tmp_path / "motionkit.toml"
+    with Client(config.load(path), sleep=time.sleep, clock=time) as client:
+        assert client.circuits() == []
+        assert client.run(sample_request(), via="both", key="k2").path == ("pixverse",)
+
+
+def test_a_balance_of_nothing_keeps_the_circuit_of_an_account_without_credits(
+    sandbox: Sandbox, client: Client
+) -> None:
+    sandbox.fault("refuse:submit:vendor=pixverse:code=500090")
+    client.run(sample_request(), via="both", key="k1")
+    provider: Any = client.account("pixverse")
+    full = provider.balance
+    provider.balance = lambda: attrs.evolve(full(), amount=Decimal(0), usd=Decimal(0))
+    client.balance("pixverse")
+    assert [one.cause for one in client.circuits()] == ["credits"]
+    provider.balance = full
+    client.balance("pixverse")
+    assert client.circuits() == []
+
+
+def test_circuits_of_an_account_that_is_not_configured_cannot_be_reset(client: Client) -> None:
+    with pytest.raises(ConfigError, match="no account 'pixvers'"):
+        client.reset_circuits("pixvers")
 
 
 # Comparing.

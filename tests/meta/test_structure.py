@@ -41,6 +41,7 @@ LAYERS = [
     {"cooldown", "stats"},
     {"decisions"},
     {"caches"},
+    {"circuits"},
     {"journal"},
     {"schedule"},
     {"submission", "timing", "pursuit", "webhooks"},

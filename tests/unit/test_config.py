@@ -906,8 +906,6 @@ def test_a_route_is_careful_unless_it_says_otherwise(home: Path) -> None:
         "busy",
         "rate_limited",
         "credits",
-        "authentication",
-        "permission",
     )
 
 

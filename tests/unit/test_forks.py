@@ -25,7 +25,7 @@ from motionkit.redaction import Secret
 from motionkit.store import Store
 from motionkit.timing import Timing, kind_of
 
-ROW = "INSERT INTO cooldowns (account, cause, state) VALUES (?, '', '')"
+ROW = "INSERT INTO cooldowns VALUES (?, '', '', '')"
 
 
 def forked(work: Callable[[], bool]) -> int:
