@@ -70,18 +70,20 @@ class Answer:
         return self.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
 
     @property
+    def date(self) -> dt.datetime | None:
+        """When it was made, by the server's own clock; None where it does not say."""
+        return _date(self.headers.get("date", "").strip())
+
+    @property
     def retry_after(self) -> float | None:
         """Seconds that the answer asks for: ``Retry-After`` as a number or date, or in the body."""
         value = self.headers.get("retry-after", "").strip()
         if value.isdecimal():
             return min(float(value[:_MAX_SECONDS_DIGITS]), MAX_RETRY_AFTER)
-        try:
-            when = email.utils.parsedate_to_datetime(value)
-        except (ValueError, TypeError, OverflowError):
+        when = _date(value)
+        if when is None:
             return self._retry_after_in_body()
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=dt.UTC)
-        left = (when - dt.datetime.now(dt.UTC)).total_seconds()
+        left = (when - (self.date or dt.datetime.now(dt.UTC))).total_seconds()
         return min(max(0.0, left), MAX_RETRY_AFTER)
 
     def _retry_after_in_body(self) -> float | None:
@@ -95,6 +97,15 @@ class Answer:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             return None
         return float(value) if 0 <= value < MAX_RETRY_AFTER else None
+
+
+def _date(value: str) -> dt.datetime | None:
+    """Return an HTTP date; None when it is none."""
+    try:
+        when = email.utils.parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=dt.UTC)
 
 
 def _parsed(body: bytes) -> Any:

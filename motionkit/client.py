@@ -79,7 +79,9 @@ class Client:
         )
         self.jobs = Jobs(self._journal, self._submitter)
         self.timing = Timing(self._journal, config.defaults.lateness)
-        self._looks = Looks(self.account, self._adapters.pacer, self._journal, self.timing)
+        self._looks = Looks(
+            self.account, self._adapters.pacer, self._journal, self.timing, clock=clock
+        )
         self.desk = Desk(
             config,
             self._journal,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -37,17 +38,21 @@ class Looks:
         pacer: Returns what counts an account's calls; None where nobody set a limit.
         journal: Where observations are written.
         timing: What is believed of durations.
+        clock: Monotonic seconds; a job's age runs on it.
     """
 
     account: Callable[[str], Provider]
     pacer: Callable[[str], Pacer | None]
     journal: Journal
     timing: Timing
+    clock: Callable[[], float] = time.monotonic
     _warned: set[str] = attrs.field(factory=set)
     _old: set[tuple[str, str]] = attrs.field(factory=set)
     _told: dict[str, bool] = attrs.field(factory=dict)
     _running: dict[tuple[str, str], float] = attrs.field(factory=dict)
     """The age at which a caller last saw a job running."""
+    _ages: dict[tuple[str, str], tuple[float, float]] = attrs.field(factory=dict)
+    """A job's age when it was first asked for, and when that was by the clock."""
 
     def provider_of(self, job: Job) -> Provider:
         """Return the adapter of the account that paid for a job.
@@ -99,6 +104,8 @@ class Looks:
         ended = self.journal.observed(job, status, cost, unseen=unseen)
         if ended and status.result is not None:
             self.timing.learn(job, self.age(job) - unseen / 2)
+        if status.state.terminal:
+            self._ages.pop((job.fingerprint, job.id), None)
         return status
 
     def _unseen(self, job: Job, status: Status) -> float:
@@ -166,10 +173,16 @@ class Looks:
         plan = self.timing.plan(kind_of(job), job.expected_seconds, floor=floor, share=share)
         return plan.after(age) - age
 
-    @staticmethod
-    def age(job: Job) -> float:
-        """Return the seconds since a job was accepted, by the wall clock."""
-        return max(0.0, (utcnow() - job.submitted_at).total_seconds())
+    def age(self, job: Job) -> float:
+        """Return the seconds since a job was accepted.
+
+        The wall clock is read once for a job; from then on its age runs on a clock that nobody
+        sets, so that a correction neither ages a job nor teaches a duration that never was.
+        """
+        now = self.clock()
+        first = max(0.0, (utcnow() - job.submitted_at).total_seconds())
+        age, since = self._ages.setdefault((job.fingerprint, job.id), (first, now))
+        return age + now - since
 
     def turn(self, job: Job) -> float:
         """Take what a look needs of the calls a minute; else the seconds after which to ask."""

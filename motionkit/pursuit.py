@@ -53,7 +53,7 @@ class Eyes(Protocol):
         """
 
     def age(self, job: Job) -> float:
-        """Return the seconds since a job was accepted, by the wall clock."""
+        """Return the seconds since a job was accepted."""
 
 
 @attrs.define(eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -11,12 +12,21 @@ from urllib.parse import urlsplit
 import aiohttp
 import attrs
 
-from motionkit.hosts import is_loopback
 from motionkit.sandbox.clock import Clock, stamp
 
 ORDERS = ("sorted", "given")
 _PATIENCE = 5.0  # wall seconds for a receiver to answer
 _SHOWN = 200  # characters of an answer that is kept
+
+
+def is_loopback(host: str | None) -> bool:
+    """Tell whether a host name is this machine."""
+    if host is None or host.lower() in {"localhost", "localhost."}:
+        return host is not None
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @attrs.frozen

@@ -7,16 +7,17 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from email.utils import formatdate
 from functools import partial
 from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
-from motionkit.hosts import is_loopback
 from motionkit.sandbox.admin import Admin
 from motionkit.sandbox.app import AppFactory, SandboxApp, installed_apps
 from motionkit.sandbox.clock import Clock
 from motionkit.sandbox.faults import Fault, FaultBook, Spec
+from motionkit.sandbox.hooks import is_loopback
 from motionkit.sandbox.ledger import ledger
 from motionkit.sandbox.wire import endpoint
 from motionkit.sandbox.world import World
@@ -213,6 +214,7 @@ class Sandbox:
     async def _serve(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         application = web.Application(client_max_size=_LARGEST_BODY)
         application.add_routes(self._admin.routes())
+        application.on_response_prepare.append(self._date)
         for app in self._apps:
             for route in app.routes():
                 handler = endpoint(self._world, app, route)
@@ -231,6 +233,10 @@ class Sandbox:
                 self._world.stop()
                 self._base = None
                 await runner.cleanup()
+
+    async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Date an answer by the vendors' clock, as a server's own clock would."""
+        response.headers["Date"] = formatdate(self._world.clock.now(), usegmt=True)
 
     def _call(self, action: Callable[[], T]) -> T:
         """Do something where the world lives; on our own thread while nothing runs."""

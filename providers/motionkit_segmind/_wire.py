@@ -123,7 +123,7 @@ def refusal(
         contradicted=unread or (phase is Phase.SUBMIT and _says_taken(data, call)),
         code=str(answer.status),
         http_status=answer.status,
-        retry_after=answer.retry_after or seconds_until(answer.headers.get(_RESET)),
+        retry_after=answer.retry_after or seconds_until(answer.headers.get(_RESET), answer.date),
         raw=dict(data) or None,
     )
 
@@ -153,12 +153,17 @@ def moderated(message: str | None) -> bool:
     return any(word in folded for word in MODERATION_WORDS)
 
 
-def seconds_until(moment: str | None) -> float | None:
-    """Return the seconds until a UTC moment (ISO text or epoch seconds), None when unreadable."""
+def seconds_until(moment: str | None, now: dt.datetime | None = None) -> float | None:
+    """Return the seconds until a UTC moment (ISO text or epoch seconds), None when unreadable.
+
+    Args:
+        moment: By the vendor's clock.
+        now: The present by the vendor's clock; this machine's when None.
+    """
     if not moment:
         return None
     when = parse_moment(moment)
-    return None if when is None else max(0.0, (when - utcnow()).total_seconds())
+    return None if when is None else max(0.0, (when - (now or utcnow())).total_seconds())
 
 
 def parse_moment(value: Any) -> dt.datetime | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import re
+import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
@@ -38,7 +39,16 @@ from motionkit.offers import Offer, Slot, load_offers
 from motionkit.operations import OPERATIONS, Request
 from motionkit.provider import AccountSettings, Phase, Uploads, billed_after
 from motionkit_segmind._tables import STATES
-from motionkit_segmind._wire import ID, cost_of, error_text, moderated, outputs_of, taken, unwrap
+from motionkit_segmind._wire import (
+    ID,
+    cost_of,
+    error_text,
+    moderated,
+    outputs_of,
+    parse_moment,
+    taken,
+    unwrap,
+)
 from motionkit_segmind.history import History
 from motionkit_segmind.sync import V1, V2, Blocking, is_spooled, is_sync, observe, was_sync
 
@@ -60,6 +70,8 @@ _STORED: Mapping[media.Kind, tuple[str, ...]] = {
     "audio": ("mp3",),
 }
 """What the storage takes: https://docs.segmind.com/api-reference/segmind-storage"""
+_ACCEPTED = "accepted"
+"""In a job's data: when it was accepted, by the ``Date`` of the vendor's answer."""
 _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
 
 
@@ -123,6 +135,7 @@ class Segmind:
             },
             auth={"x-api-key": settings.api_key},
         )
+        self._missed: dict[str, float] = {}
         self._history = History(self._send, self.fingerprint)
         self._blocking = Blocking(
             self._http, self._context, self.fingerprint, settings.sync_timeout
@@ -165,18 +178,26 @@ class Segmind:
             if request_id is None:
                 raise
             log.warning("%s: the answer names request %s all the same", error.message, request_id)
-        return submission.job(request_id, fingerprint=self.fingerprint, attempt_id=attempt_id)
+        data = None if answer.date is None else {_ACCEPTED: answer.date.isoformat()}
+        return submission.job(
+            request_id, fingerprint=self.fingerprint, attempt_id=attempt_id, data=data
+        )
 
     def poll(self, job: Job) -> Status:
         """Observe a job; a finished one's status carries its result."""
         if is_spooled(job):
             return observe(job)
+        call = _reading(job, "/status")
+        answer = self._http.send(call)
         try:
-            content = self._send(_reading(job, "/status"), Phase.POLL, stated=True)
+            content = unwrap(answer, Phase.POLL, self._context, call, stated=True)
             if content.get("status") == "COMPLETED":  # the result has the last word
-                content = self._send(_reading(job), Phase.RESULT, stated=True)
+                call = _reading(job)
+                answer = self._http.send(call)
+                content = unwrap(answer, Phase.RESULT, self._context, call, stated=True)
         except JobNotFound as error:
-            return self._forgotten(job, error)
+            return self._forgotten(job, error, answer.date)
+        self._missed.pop(job.id, None)
         return self._status(job, content)
 
     def result(self, job: Job) -> Result:
@@ -301,18 +322,35 @@ class Segmind:
             raw=content,
         )
 
-    def _forgotten(self, job: Job, error: JobNotFound) -> Status:
-        """Tell a job that is not visible from one that the vendor keeps in its history only."""
+    def _forgotten(self, job: Job, error: JobNotFound, date: dt.datetime | None) -> Status:
+        """Tell a job that is not visible from one that the vendor keeps in its history only.
+
+        This machine's clock decides only whether to ask the history. A job is gone when the history
+        does not know it either and its hour is over by the vendor's own clock, or has passed here
+        since it was first not found, where the vendor told no time.
+        """
         now = utcnow()
         word = error.code or "404"
-        old = now - job.submitted_at >= self.retention
+        missing = time.monotonic() - self._missed.setdefault(job.id, time.monotonic())
+        age = _age(job, date)
+        over = (dt.timedelta(seconds=missing) if age is None else age) >= self.retention
+        old = over or now - job.submitted_at >= self.retention
         asks = self._asks_history and (old or was_sync(job))
         told = self._history.look_up(job) if asks else None
         if told is not None:
             return told
-        if old:
+        if asks and over:
             return Status(State.GONE, word, now, message=error.message)
         return Status(State.UNKNOWN, word, now, doubt=Doubt.NOT_FOUND, message=error.message)
+
+
+def _age(job: Job, now: dt.datetime | None) -> dt.timedelta | None:
+    """Return a job's age by the vendor's clock; None where it told no time then or now."""
+    accepted = job.data.get(_ACCEPTED)
+    if now is None or not isinstance(accepted, str):
+        return None
+    then = parse_moment(accepted)
+    return None if then is None else now - then
 
 
 def _reading(job: Job, suffix: str = "") -> Call:

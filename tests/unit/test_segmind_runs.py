@@ -14,7 +14,7 @@ import pytest
 
 import motionkit as mk
 from motionkit.config import Account, Config, Defaults
-from motionkit.errors import Billed, BudgetExceeded, JobGone, Unsupported
+from motionkit.errors import Billed, BudgetExceeded, JobGone, JobNotFound, Unsupported
 from motionkit.model import Job, State, utcnow
 from motionkit.money import Basis
 from motionkit.offers import Offer, parse_offers
@@ -180,18 +180,32 @@ def test_a_job_older_than_the_hour_is_found_in_the_history_with_its_cost_and_fil
         assert client.download(result, tmp_path / "out.mp4").stat().st_size > 0
 
 
-def test_without_the_history_such_a_job_is_gone_and_may_have_been_billed(
+@pytest.mark.parametrize("history", [True, False])
+def test_such_a_job_is_gone_only_where_the_history_does_not_know_it(
+    sandbox: Sandbox, tmp_path: Path, history: bool
+) -> None:
+    with client_of(sandbox, tmp_path / "journal.db", history=history) as client:
+        job = expired(client, sandbox, "wan-animate")
+        sandbox.fault("refuse:history:status=404:times=0")
+        with pytest.raises(JobGone if history else JobNotFound) as caught:
+            client.wait(job, timeout=600)
+        assert caught.value.billed is Billed.UNKNOWN
+        assert client.jobs.get(job.key).state is (State.GONE if history else State.UNKNOWN)
+
+
+def test_a_submit_while_the_clock_was_two_hours_behind_is_waited_for_all_the_same(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    with client_of(sandbox, tmp_path / "journal.db", history=False) as client:
-        job = expired(client, sandbox, "wan-animate")
-        with pytest.raises(JobGone) as caught:
-            client.wait(job, timeout=60)
-        assert caught.value.billed is Billed.UNKNOWN
-        assert client.jobs.get(job.key).state is State.GONE
+    with client_of(sandbox, tmp_path / "journal.db") as client:
+        job = aged(client.submit(local(), via="segmind/wan-animate"), 120)
+        sandbox.fault("not_found:poll:times=2")
+        sandbox.fault("refuse:history:status=404:times=0")
+        result = client.wait(job, timeout=600)
+        assert result.outputs
+        assert client.jobs.get(job.key).state is State.SUCCEEDED
 
 
-@pytest.mark.parametrize(("minutes", "warned"), [(44, 0), (45.1, 1)])
+@pytest.mark.parametrize(("minutes", "warned"), [(40, 0), (45.1, 1)])
 def test_a_wait_warns_once_when_three_quarters_of_the_hour_are_over(
     sandbox: Sandbox,
     tmp_path: Path,

@@ -27,6 +27,7 @@ from motionkit.errors import (
 from motionkit.http import Answer
 from motionkit.model import Call, Doubt, Found, Job, NotSeen, State, Submission, utcnow
 from motionkit_segmind import _tables
+from motionkit_segmind import adapter as segmind_adapter
 from motionkit_segmind._wire import seconds_until
 from motionkit_segmind.adapter import Segmind, Settings
 
@@ -387,14 +388,93 @@ def test_after_the_hour_the_history_is_asked(monkeypatch: pytest.MonkeyPatch, wo
         assert status.result.cost.usd == Decimal("0.75")
 
 
-@pytest.mark.parametrize("history", [True, False])
-def test_what_the_history_does_not_know_is_gone(
-    monkeypatch: pytest.MonkeyPatch, history: bool
+SUBMITTED = "Fri, 27 Nov 2026 10:00:00 GMT"
+WITHIN = "Fri, 27 Nov 2026 10:59:59 GMT"
+AFTER = "Fri, 27 Nov 2026 11:00:00 GMT"
+
+
+def accepted(monkeypatch: pytest.MonkeyPatch, *answers: Answer, **settings: Any) -> Any:
+    """Return an adapter that has just submitted, and the job, both as the vendor's clock has it."""
+    bought = answer({"request_id": "r-1"}, date=SUBMITTED)
+    made = adapter(monkeypatch, bought, *answers, **settings)
+    return made, attrs.evolve(made.submit(SUBMISSION, "a"), key="k")
+
+
+def unknown(date: str | None) -> Answer:
+    headers = {} if date is None else {"date": date}
+    return answer({"error": "not found"}, 404, **headers)
+
+
+@pytest.mark.parametrize("behind", [0, 7200, -7200])
+@pytest.mark.parametrize(
+    ("date", "history", "state"),
+    [
+        (WITHIN, True, State.UNKNOWN),
+        (AFTER, True, State.GONE),
+        (AFTER, False, State.UNKNOWN),  # gone takes two to say it
+    ],
+)
+def test_a_job_is_gone_by_the_vendors_clock_whatever_this_machines_says(
+    monkeypatch: pytest.MonkeyPatch,
+    behind: float,
+    date: str,
+    history: bool,
+    state: State,
 ) -> None:
-    unknown = answer({"error": "not found"}, 404)
-    made = adapter(monkeypatch, unknown, unknown, history=history)
-    status = made.poll(job(made, age=3700))
-    assert (status.state, status.billed) == (State.GONE, UNKNOWN)
+    left = [unknown(date), unknown(date)]
+    made, bought = accepted(monkeypatch, *left, history=history)
+    early = attrs.evolve(bought, submitted_at=utcnow() - dt.timedelta(seconds=behind))
+    status = made.poll(early)
+    assert (status.state, status.billed) == (state, UNKNOWN)
+    assert status.doubt is (None if state is State.GONE else Doubt.NOT_FOUND)
+
+
+@pytest.mark.parametrize("dates", [(None, AFTER), (SUBMITTED, None), ("soon", "later")])
+def test_without_the_vendors_time_a_job_is_gone_an_hour_after_it_was_first_not_found(
+    monkeypatch: pytest.MonkeyPatch, dates: tuple[str | None, str | None]
+) -> None:
+    now = 500.0
+    monkeypatch.setattr(segmind_adapter.time, "monotonic", lambda: now)
+    first = answer({"request_id": "r-1"}, **({"date": dates[0]} if dates[0] else {}))
+    made = adapter(monkeypatch, first, *[unknown(dates[1])] * 6)
+    bought = attrs.evolve(
+        made.submit(SUBMISSION, "a"), key="k", submitted_at=utcnow() - dt.timedelta(hours=2)
+    )
+    assert made.poll(bought).doubt is Doubt.NOT_FOUND
+    now += 3599.0
+    assert made.poll(bought).doubt is Doubt.NOT_FOUND
+    now += 1.0
+    assert made.poll(bought).state is State.GONE
+
+
+def test_a_job_that_is_seen_again_is_not_found_from_then_on_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 500.0
+    monkeypatch.setattr(segmind_adapter.time, "monotonic", lambda: now)
+    seen = answer({"status": "PROCESSING"})
+    made = adapter(monkeypatch, unknown(None), unknown(None), seen, *[unknown(None)] * 4)
+    bought = job(made, age=7200)
+    assert made.poll(bought).doubt is Doubt.NOT_FOUND
+    now += 3000.0
+    assert made.poll(bought).state is State.RUNNING
+    now += 3000.0
+    assert made.poll(bought).doubt is Doubt.NOT_FOUND
+    now += 3000.0
+    assert made.poll(bought).doubt is Doubt.NOT_FOUND
+
+
+def test_a_limit_that_is_over_at_a_moment_is_waited_for_by_the_vendors_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for headers in (
+        {"retry_after": "Fri, 27 Nov 2026 10:00:20 GMT"},
+        {"x_rate_limit_reset_at_utc": "2026-11-27T10:00:20Z"},
+    ):
+        refused = answer({"error": "slow down"}, 429, date=SUBMITTED, **headers)
+        with pytest.raises(RateLimited) as caught:
+            adapter(monkeypatch, refused).balance()
+        assert caught.value.retry_after == 20.0
 
 
 def row(name: str, **others: Any) -> dict[str, Any]:

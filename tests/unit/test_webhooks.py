@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from webhook_signer import SECRET, signed
 
 import motionkit as mk
+from motionkit import looking
 from motionkit.client import Client
 from motionkit.errors import ConfigError, ContentBlocked, JobFailed, SignatureError
 from motionkit.journal import Journal
@@ -122,6 +124,16 @@ def test_a_webhook_that_comes_during_a_wait_ends_it(vendor: Sandbox, tmp_path: P
 
         assert waiting.wait(buy(waiting), watch=deliver).url == URL
         assert polls(vendor) == 1
+
+
+def test_a_clock_that_is_set_during_a_wait_teaches_no_duration(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = buy(client)
+    before = client._looks.age(job)
+    later = job.submitted_at + dt.timedelta(hours=5)
+    monkeypatch.setattr(looking, "utcnow", lambda: later)
+    assert client._looks.age(job) - before < 3600
 
 
 def test_a_job_whose_webhook_never_comes_is_polled_as_usual(
