@@ -24,7 +24,7 @@ import urllib3
 from patience import PATIENCE
 from support import Peer, Scripted, Server, answer, header, refused_port
 
-from motionkit.connection import watching
+from motionkit.connection import departing, watching
 from motionkit.errors import Billed, ConfigError, ProtocolError, ProviderUnavailable
 from motionkit.http import (
     JSON_LIMIT,
@@ -187,6 +187,37 @@ def test_the_flag_is_set_by_the_first_byte_and_not_by_connecting() -> None:
 
 LONG = 15_000
 """Bytes of a drip, which takes as long as a test waits at most."""
+
+
+@pytest.mark.parametrize("call", [BUY, Call("GET", "/look")])
+def test_a_request_that_may_not_leave_any_more_sends_no_byte_of_itself(call: Call) -> None:
+    connected: list[int] = []
+
+    with Scripted(answer()) as server:
+
+        def check() -> None:
+            connected.append(server.connections)
+            raise TimeoutError("the window is over")
+
+        with departing(check):
+            error, _ = attempt(server.url, call)
+        assert type(error) is NotSent
+        assert error.billed is Billed.NO
+        assert "the window is over" in error.message
+        assert len(connected) == 1, "asked once, right before the first byte"
+        assert server.requests == []
+
+
+def test_a_request_that_may_leave_is_asked_about_once() -> None:
+    asked: list[bool] = []
+    with Scripted(answer(b'{"a": 1}')) as server:
+        opened = session(server.url)
+        try:
+            with departing(lambda: asked.append(True)):
+                assert opened.send(BUY).status == 200
+        finally:
+            opened.close()
+    assert asked == [True]
 
 
 def _drip_headers(peer: Peer) -> None:

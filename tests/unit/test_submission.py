@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from support import (
 
 from motionkit import journal as ledger
 from motionkit import process
+from motionkit import submission as submission_module
 from motionkit.errors import (
     Billed,
     Busy,
@@ -29,6 +31,7 @@ from motionkit.errors import (
     MotionKitError,
     ProtocolError,
     ProviderUnavailable,
+    RateLimited,
     SubmitUncertain,
 )
 from motionkit.http import NotSent
@@ -37,7 +40,7 @@ from motionkit.ledger import Entry, KeyTaken, Purchase
 from motionkit.model import Found, Job, KeyState, Never, NotSeen, SameId, State
 from motionkit.pacing import Pacer
 from motionkit.process import Moment
-from motionkit.submission import OTHER_PAUSE, Submitter
+from motionkit.submission import OTHER_PAUSE, PATIENCE, Submitter
 
 BOUGHT = Purchase(
     key="order-17", request="r1", via="shop", description={"operation": "mimic"}, again=True
@@ -205,6 +208,69 @@ def test_a_job_is_not_bought_again_by_a_stale_entry(bench: Bench) -> None:
     with pytest.raises(KeyTaken):
         bench.submitter(provider).buy(BOUGHT, submission, earlier=stale)
     assert len(provider.sent) == 2
+
+
+# Refused for a cause that passes.
+
+
+def too_many() -> RateLimited:
+    return RateLimited("too many calls", billed=Billed.NO, retry_after=7.0)
+
+
+def overload() -> ProviderUnavailable:
+    return ProviderUnavailable("high load", code="500069", billed=Billed.NO, passing=True)
+
+
+@pytest.mark.parametrize("passing", [refusal, too_many, overload])
+def test_a_refusal_for_a_passing_cause_is_waited_out_with_a_new_attempt(
+    bench: Bench, passing: Any
+) -> None:
+    provider = scripted(passing(), passing(), job("42"))
+    got = bench.submitter(provider).buy(BOUGHT, submission, wait_for_slot=600.0)
+    assert got.id == "42"
+    assert [a.id for a in bench.entry.attempts] == provider.sent
+    assert len(set(provider.sent)) == 3
+    assert [a.state for a in bench.entry.attempts] == ["refused", "refused", "accepted"]
+    assert bench.clock.slept == ([7.0, 7.0] if passing is too_many else [5.0, 10.0])
+
+
+@pytest.mark.parametrize("passing", [refusal, too_many, overload])
+def test_a_refusal_for_a_passing_cause_is_waited_for_no_longer_than_was_allowed(
+    bench: Bench, passing: Any
+) -> None:
+    errors = [passing() for _ in range(20)]
+    provider = scripted(*errors)
+    with pytest.raises(MotionKitError) as caught:
+        bench.submitter(provider).buy(BOUGHT, submission, wait_for_slot=30.0)
+    assert caught.value is errors[len(provider.sent) - 1]
+    assert caught.value.billed is Billed.NO
+    assert 15.0 <= bench.clock.now - START <= 30.0
+    assert bench.entry.state is KeyState.REFUSED
+
+
+@pytest.mark.parametrize(
+    "final",
+    [
+        InsufficientCredits("none left"),
+        ProviderUnavailable("an upload failed", billed=Billed.NO),
+        unsent(),
+    ],
+)
+def test_a_refusal_that_does_not_pass_is_not_waited_for(bench: Bench, final: Any) -> None:
+    provider = scripted(final)
+    with pytest.raises(type(final)):
+        bench.submitter(provider).buy(BOUGHT, submission, wait_for_slot=600.0)
+    assert bench.clock.slept == []
+
+
+def test_what_may_have_arrived_is_never_bought_anew_because_its_cause_passes(
+    bench: Bench,
+) -> None:
+    doubtful = RateLimited("429 with a job in it", billed=Billed.UNKNOWN)
+    provider = scripted(*[doubtful] * 3)
+    with pytest.raises(SubmitUncertain):
+        bench.submitter(provider).buy(BOUGHT, submission, wait_for_slot=600.0)
+    assert len(set(provider.sent)) == 1
 
 
 # It may have arrived: the same id again.
@@ -631,6 +697,15 @@ def test_a_found_job_that_another_purchase_owns_is_not_adopted(bench: Bench) -> 
     assert_uncertain(bench, error)
 
 
+def test_a_job_that_another_purchase_owns_is_no_candidate(bench: Bench) -> None:
+    bench.own_elsewhere("42")
+    twins = NotSeen((job("42"), job("43")))
+    provider = FindingProvider(lost(), history=[twins])
+    assert bench.buy(provider).id == "43"
+    provider.history = [twins]
+    assert bench.submitter(provider).candidates(provider, submission(), START) == ()
+
+
 def test_a_history_that_cannot_be_read_is_looked_at_again(bench: Bench) -> None:
     history = [NotSent("no network"), ProviderUnavailable("503"), Found(job("42"))]
     assert bench.buy(FindingProvider(lost(), history=history)).id == "42"
@@ -691,6 +766,153 @@ def test_another_process_is_left_alone_for_as_long_as_its_call_may_take(
         bench.submitter(FindingProvider()).settle(bench.entry)
     first_look = next(n for n, pause in enumerate(bench.clock.slept) if pause != OTHER_PAUSE)
     assert sum(bench.clock.slept[:first_look]) == pytest.approx(waits, abs=2 * OTHER_PAUSE)
+
+
+@pytest.mark.parametrize("sends", [0, 1])
+def test_a_clock_that_was_set_back_makes_nobody_wait_longer_for_another_process(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    sends: int,
+) -> None:
+    monkeypatch.setattr(process, "alive", lambda _: True)
+    wall = [START]
+    monkeypatch.setattr(bench, "time", lambda: wall[0])
+    provider = FindingProvider(history=[Found(job("42"))])
+    made = bench.journal.intend(BOUGHT, "a1", submission(), "f" * 16)
+    if sends:
+        bench.journal.sending(made, Moment(START, START, "given"))
+    wall[0] -= 7200.0
+    submitter = attrs.evolve(bench.submitter(provider), now=lambda: wall[0])
+    with caplog.at_level("INFO", "motionkit"):
+        if sends:
+            assert submitter.settle(bench.entry).id == "42"
+        else:
+            with pytest.raises(NotSent):
+                submitter.settle(bench.entry)
+    assert bench.clock.now - START <= PATIENCE + 2 * OTHER_PAUSE
+    told = [record.message for record in caplog.records if "another process" in record.message]
+    assert told == [
+        "another process may be in the middle of submitting order-17; waiting for it, 65 s at most"
+    ]
+
+
+def test_an_attempt_that_was_never_handed_over_bought_nothing_and_may_be_bought_now(
+    bench: Bench,
+) -> None:
+    bench.journal.intend(BOUGHT, "a1", submission(), "f" * 16)
+    provider = scripted(job("42"))
+    with pytest.raises(NotSent) as caught:
+        bench.submitter(provider).settle(bench.entry)
+    assert caught.value.billed is Billed.NO
+    assert provider.sent == []
+    assert (bench.entry.state, bench.entry.ambiguous) == (KeyState.REFUSED, False)
+    got = bench.submitter(provider).buy(BOUGHT, submission, earlier=bench.entry)
+    assert (got.id, got.key) == ("42", "order-17")
+    assert provider.sent != ["a1"]
+
+
+@attrs.define
+class Second:
+    """Another thread that asks for the same key while the first is in the middle of it.
+
+    Attributes:
+        submitter: The second thread's.
+        waiting: Set when it waits, or is done.
+        got: What it came to.
+    """
+
+    submitter: Submitter
+    waiting: threading.Event = attrs.field(factory=threading.Event)
+    go_on: threading.Event = attrs.field(factory=threading.Event)
+    got: list[Any] = attrs.field(factory=list)
+
+    def settle(self, bench: Bench) -> None:
+        def sleep(_: float) -> None:
+            self.waiting.set()
+            self.go_on.wait(PATIENCE_OF_TESTS)
+
+        waiter = attrs.evolve(self.submitter, sleep=sleep)
+        try:
+            self.got.append(waiter.settle(bench.entry))
+        except MotionKitError as error:
+            self.got.append(error)
+        finally:
+            self.waiting.set()
+
+
+PATIENCE_OF_TESTS = 120.0
+
+
+@pytest.mark.parametrize("moment", ["between intention and call", "in the call"])
+def test_a_thread_waits_for_the_thread_that_is_in_the_middle_of_the_same_key(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    provider = scripted(job("42"))
+    second = Second(bench.submitter(provider))
+    thread = threading.Thread(target=second.settle, args=(bench,))
+
+    def meet(*_: Any) -> None:
+        thread.start()
+        assert second.waiting.wait(PATIENCE_OF_TESTS)
+
+    if moment == "in the call":
+        provider.before = meet
+    else:
+        intend = bench.journal.intend
+
+        def preempted(*args: Any) -> Any:
+            made = intend(*args)
+            meet()
+            return made
+
+        monkeypatch.setattr(bench.journal, "intend", preempted)
+    try:
+        bought = bench.buy(provider)
+    finally:
+        second.go_on.set()
+        thread.join(PATIENCE_OF_TESTS)
+    assert second.got == [bought]
+    assert len(provider.sent) == 1
+    assert not submission_module._IN_FLIGHT
+
+
+def test_a_thread_waits_for_the_thread_that_sends_the_same_id_again(bench: Bench) -> None:
+    provider = scripted(lost(), job("42"))
+    second = Second(bench.submitter(provider))
+    thread = threading.Thread(target=second.settle, args=(bench,))
+
+    def sleep(_: float) -> None:
+        thread.start()
+        assert second.waiting.wait(PATIENCE_OF_TESTS)
+
+    try:
+        bought = attrs.evolve(bench.submitter(provider), sleep=sleep).buy(BOUGHT, submission)
+    finally:
+        second.go_on.set()
+        thread.join(PATIENCE_OF_TESTS)
+    assert second.got == [bought]
+    assert len(provider.sent) == 2
+
+
+def test_two_processes_that_resume_at_once_make_no_more_resends_than_one(bench: Bench) -> None:
+    provider = scripted(lost(), *[lost() for _ in range(10)])
+    other = bench.submitter(provider)
+    met: list[Any] = []
+
+    def sleep(seconds: float) -> None:
+        if not met:
+            met.append("the other one")
+            attempt = attrs.evolve(bench.entry.attempts[-1], masked=False)
+            with pytest.raises(SubmitUncertain):
+                other._clear_up(attempt, lost())
+        else:
+            bench.clock.sleep(seconds)
+
+    with pytest.raises(SubmitUncertain):
+        attrs.evolve(bench.submitter(provider), sleep=sleep).buy(BOUGHT, submission)
+    assert len(provider.sent) == 3
+    assert bench.entry.attempts[0].sends == 3
 
 
 def test_an_uncertain_purchase_may_be_settled_again_and_again(bench: Bench) -> None:
