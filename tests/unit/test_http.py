@@ -200,7 +200,7 @@ def test_a_request_that_may_not_leave_any_more_sends_no_byte_of_itself(call: Cal
             raise TimeoutError("the window is over")
 
         with departing(check):
-            error, _ = attempt(server.url, call)
+            error = attempt(server.url, call)
         assert type(error) is NotSent
         assert error.billed is Billed.NO
         assert "the window is over" in error.message
