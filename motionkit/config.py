@@ -11,16 +11,16 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
 from motionkit import exact, registry, trust
 from motionkit.budgets import Budget
 from motionkit.credentials import Key, documented, expand, no_key, variables
+from motionkit.defaults import Defaults
 from motionkit.errors import ConfigError
 from motionkit.http import checked_origin
 from motionkit.places import (
@@ -35,9 +35,9 @@ from motionkit.places import (
     state_folder,
     without_password,
 )
-from motionkit.provider import AccountSettings
+from motionkit.provider import AccountSettings, is_origin
 from motionkit.redaction import redact_urls
-from motionkit.routes import DEFAULT_ROUTE, Period, Route, read_routes
+from motionkit.routes import DEFAULT_ROUTE, Route, read_routes
 
 __all__ = [
     "DEFAULT_ROUTE",
@@ -62,31 +62,6 @@ TOP_LEVEL = ("journal", "accounts", "defaults", "routes")
 
 _PLACEHOLDER = "-"
 """Stands for a key that is not fetched yet; never leaves `Account`."""
-
-
-@attrs.frozen(kw_only=True)
-class Defaults:
-    """What `wait` and `run` take when the call does not say.
-
-    Attributes:
-        timeout: Seconds that a wait takes at most.
-        wait_for_slot: Seconds that a submit waits for a slot while the account is at its limit of
-            running jobs, or refuses for another passing cause; 0 refuses at once.
-        remember: Seconds for which an identical request that was bought and delivered returns its
-            job instead of buying again; 0 buys again.
-        lateness: Wished mean seconds between a job's end and our noticing.
-        budget_usd: US dollars that everything together may spend in a day, week, month, or in
-            total, whatever the target or the route.
-        route_budgets: Whether a route's budget holds for the ``route`` alone, or ``always``: also
-            for what is bought directly at one of its accounts.
-    """
-
-    timeout: float = 1800.0
-    wait_for_slot: float = 600.0
-    remember: float = 604800.0
-    lateness: float = 2.0
-    budget_usd: Mapping[Period, Decimal] = attrs.field(factory=dict, hash=False)
-    route_budgets: Literal["route", "always"] = "route"
 
 
 @attrs.frozen
@@ -235,7 +210,8 @@ def load(path: Path | None = None) -> Config:
     top = Spot(read)
     for file in read:
         exact.known_keys(file.data(), TOP_LEVEL, Spot([file]))
-    said = _merged(read, "accounts")
+    # What a project adds comes after the user's own: that is the order of the route `default`.
+    said = _merged(read, "accounts", last=not trust.is_trusted(read[0]))
     accounts = {
         name: _account(name, table, top / "accounts" / name) for name, table in said.items()
     }
@@ -280,9 +256,17 @@ def _from_keys() -> dict[str, Account]:
     return made
 
 
-def _merged(read: Iterable[File], section: str) -> dict[str, dict[str, Any]]:
-    """Return a section's tables, by name and then by key; the first file wins and orders."""
+def _merged(read: Sequence[File], section: str, *, last: bool = False) -> dict[str, dict[str, Any]]:
+    """Return a section's tables, by name and then by key; the first file wins.
+
+    Args:
+        read: The files.
+        section: The section's name.
+        last: Whether what only the first file has comes last instead of first.
+    """
     made: dict[str, dict[str, Any]] = {}
+    for file in reversed(read if last else ()):
+        made |= {name: {} for name in exact.table(file.data(), section, Spot([file]))}
     for file in read:
         spot = Spot([file])
         said = exact.table(file.data(), section, spot)
@@ -399,16 +383,12 @@ def _sent_elsewhere(settings: AccountSettings, provider: str, spot: Spot) -> Acc
 
 def _origins(settings: AccountSettings) -> dict[str, str]:
     """Return the addresses in an account's settings, by setting."""
-    named = attrs.asdict(settings, filter=lambda field, _: _is_origin(field.name))
+    named = attrs.asdict(settings, filter=lambda field, _: is_origin(field.name))
     return {name: address for name, address in named.items() if address is not None}
 
 
 def _providers(accounts: Mapping[str, Account]) -> Mapping[str, str]:
     return {name: account.provider for name, account in accounts.items()}
-
-
-def _is_origin(field: str) -> bool:
-    return field == "url" or field.endswith("_url")
 
 
 def _warn_of_readers(accounts: Iterable[Account]) -> None:

@@ -36,6 +36,31 @@ def api_key(value: str | Secret) -> Secret:
     return Secret(stripped)
 
 
+class Untrusted(enum.Enum):
+    """What a configuration file that was merely found in a project folder may do with a setting.
+
+    Without its word (see `untrusted`) a provider's setting is `NOTHING`.
+    """
+
+    ANY = "any value"
+    LOWER = "only lower"
+    HIGHER = "only higher"
+    FEWER = "only fewer"
+    PART = "only a part of yours, in your order"
+    ADDED = "only in what it adds"
+    NOTHING = "nothing"
+
+
+def untrusted(rule: Untrusted) -> dict[str, Any]:
+    """Return the metadata of a settings field that say what an untrusted file may do with it."""
+    return {"untrusted": rule}
+
+
+def is_origin(field: str) -> bool:
+    """Tell whether a setting of that name holds an address."""
+    return field == "url" or field.endswith("_url")
+
+
 def _at_least_one(_: object, field: attrs.Attribute[Any], value: int | None) -> None:
     if value is not None and value < 1:
         raise ConfigError(f"{field.name} is {value}; give at least 1")
@@ -44,6 +69,9 @@ def _at_least_one(_: object, field: attrs.Attribute[Any], value: int | None) -> 
 @attrs.frozen(kw_only=True)
 class AccountSettings:
     """What every account's configuration may hold; a provider's own class adds to it.
+
+    A number above a limit of `motionkit.exact` is refused. `untrusted` marks what a project's file
+    may do with a setting; a provider's unmarked ones are the user's alone.
 
     Attributes:
         api_key: The vendor's key.
@@ -56,9 +84,13 @@ class AccountSettings:
 
     api_key: Secret = attrs.field(converter=api_key)
     base_url: str | None = None
-    max_concurrent: int | None = attrs.field(default=None, validator=_at_least_one)
-    rpm: int | None = attrs.field(default=None, validator=_at_least_one)
-    reconcile_window: float = 60.0
+    max_concurrent: int | None = attrs.field(
+        default=None, validator=_at_least_one, metadata=untrusted(Untrusted.LOWER)
+    )
+    rpm: int | None = attrs.field(
+        default=None, validator=_at_least_one, metadata=untrusted(Untrusted.LOWER)
+    )
+    reconcile_window: float = attrs.field(default=60.0, metadata=untrusted(Untrusted.HIGHER))
 
 
 class Phase(enum.Enum):

@@ -1,39 +1,73 @@
-"""What a configuration file may do that merely lay in a project folder.
+"""What a configuration file may do that merely lay in a project folder: tighten, and no more.
 
-Whoever clones a project takes its ``motionkit.toml`` along. Such a file may hold routes, limits and
-choices, a literal key of its own, and each provider's documented environment names. It may not run
-commands, read files or other variables, send keys to other hosts, or move the ledger, unless the
-user has read it and said so: the store remembers the file's path and the SHA-256 of its content.
+Whoever clones a project takes its ``motionkit.toml`` along. Such a file may add routes over the
+user's accounts, lower caps and budgets, and name a provider's own documented variables where the
+user has no account there. It may not loosen a limit, change a price, a key, an account or the
+journal, run commands, read files or other variables, or send keys to other hosts, unless the user
+has read it and said so: the store remembers the file's path and the SHA-256 of its content.
+
+`RULES` says it for each key of `[defaults]` and of a route, `motionkit.provider.untrusted` for the
+settings of an account, and the code below for keys, addresses, providers and the journal. What has
+no rule needs trust. SECURITY.md has the table.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import attrs
 
 from motionkit import registry
-from motionkit.credentials import documented, variable, variables
+from motionkit.credentials import documented, variables
+from motionkit.defaults import Defaults
 from motionkit.errors import ConfigError
-from motionkit.exact import bare
+from motionkit.exact import bare, value
 from motionkit.hosts import is_loopback
 from motionkit.http import checked_origin
 from motionkit.places import File, Origin, Spot, own_file, state_folder, without_password
-from motionkit.provider import AccountSettings
-from motionkit.redaction import MASK, redact_urls
+from motionkit.provider import Untrusted, is_origin
+from motionkit.redaction import LONGEST_SAID, MASK, Secret, printable, redact_urls
+from motionkit.routes import Route
 
 log = logging.getLogger("motionkit")
 
-_HARMLESS = frozenset({int, float, bool, Decimal})
-"""Types of settings that hold no address: limits, switches, prices."""
+RULES: Mapping[type[Any], Mapping[str, Untrusted]] = {
+    Route: {
+        "targets": Untrusted.PART,
+        "choose": Untrusted.ADDED,
+        "max_usd": Untrusted.LOWER,
+        "budget_usd": Untrusted.LOWER,
+        "wait_for_slot": Untrusted.HIGHER,
+        "on_busy": Untrusted.NOTHING,
+        "fall_back_on": Untrusted.FEWER,
+        "paid_retries": Untrusted.LOWER,
+    },
+    Defaults: {
+        "timeout": Untrusted.ANY,
+        "wait_for_slot": Untrusted.HIGHER,
+        "remember": Untrusted.HIGHER,
+        "lateness": Untrusted.LOWER,
+        "budget_usd": Untrusted.LOWER,
+        "route_budgets": Untrusted.NOTHING,
+    },
+}
+"""What an untrusted file may do with each key of a route and of ``[defaults]``."""
+_Table = Mapping[str, Any]
+_PLAIN = (int, float, Decimal, str, tuple)
+"""Types of defaults; other fields start from nothing."""
+_MOST_NAMED = 20
+"""Settings that one error names."""
+LONGEST_SHOWN = 120
+"""Characters of a setting that are shown."""
 
 
 @attrs.frozen
@@ -66,9 +100,11 @@ def require(file: File, below: File | None) -> None:
     asked = findings(file, below)
     if not asked or is_trusted(file):
         return
+    more = len(asked) - _MOST_NAMED
     changed = str(file.path.resolve()) in _recorded()
     raise ConfigError(
-        "; ".join(f"{file.path}: {one.dotted} {one.does}" for one in asked)
+        "; ".join(f"{file.path}: {one.dotted} {one.does}" for one in asked[:_MOST_NAMED])
+        + (f"; and {more} more" if more > 0 else "")
         + "; a file that was merely found in a project folder may not do that",
         hint=("it has changed since it was trusted: " if changed else "")
         + f"read it, then run 'motionkit config trust {file.path}'; or name it with --config or "
@@ -83,21 +119,26 @@ def findings(file: File, below: File | None) -> list[Finding]:
         file: The file.
         below: The user's own file, over which it goes.
     """
-    found = list(_journal(file))
-    lower_accounts = _tables(below.data() if below else {}, "accounts")
+    own = {} if below is None else below.data()
+    accounts = _tables(own, "accounts")
+    found = list(_journal(file, below))
     for name, said in _tables(file.data(), "accounts").items():
-        lower = lower_accounts.get(name, {})
-        spot = Spot([file], ("accounts", name))
-        inherited = lower.get("provider", name)
-        provider = said.get("provider", inherited)
-        if lower and provider != inherited:
-            does = f"would send the key of your own account {name!r} to another vendor"
-            found.append(Finding((spot / "provider").dotted, does, str(provider)))
-        try:
-            settings = registry.load(provider).settings
-        except ConfigError:
-            continue  # reading the accounts refuses it, with the place
-        found += _account(said, spot, str(provider), settings)
+        found += _account(said, Spot([file], ("accounts", name)), accounts)
+    defaults = _values(Defaults, _table(own, "defaults"))
+    spot = Spot([file], ("defaults",))
+    found += _loosened(Defaults, RULES[Defaults], _table(file.data(), "defaults"), defaults, spot)
+    routes = _tables(own, "routes")
+    for name, said in _tables(file.data(), "routes").items():
+        held = _values(Route, routes.get(name, {}))
+        if held["targets"] is None:
+            held["targets"] = tuple(accounts or _keyed())
+        if held["wait_for_slot"] is None:
+            held["wait_for_slot"] = defaults["wait_for_slot"]
+        rules = dict(RULES[Route])
+        if defaults["route_budgets"] == "always" and name in routes:
+            rules["targets"] = Untrusted.NOTHING  # its budget would no longer hold for the others
+        spot = Spot([file], ("routes", name))
+        found += _loosened(Route, rules, said, held, spot, added=name not in routes)
     return found
 
 
@@ -131,62 +172,94 @@ def record(file: File) -> Path:
     return store
 
 
+def _table(data: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+    """Return a section; whatever else stands there is refused in reading."""
+    said = data.get(section)
+    return said if isinstance(said, Mapping) else {}
+
+
 def _tables(data: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any]]:
     """Return a section's tables; whatever else stands there is refused in reading."""
-    said = data.get(section)
-    entries = said.items() if isinstance(said, Mapping) else ()
-    return {name: one for name, one in entries if isinstance(one, Mapping)}
+    said = _table(data, section)
+    return {name: one for name, one in said.items() if isinstance(one, Mapping)}
 
 
-def _journal(file: File) -> Iterator[Finding]:
+def _keyed() -> list[str]:
+    """Return the accounts that the environment's keys make where no file has any."""
+    return [name for name in registry.names() if os.environ.get(documented(name)[0])]
+
+
+def _journal(file: File, below: File | None) -> Iterator[Finding]:
     said = file.data().get("journal")
     if said is False:
-        yield Finding("journal", "switches the ledger off, so that open purchases hide", "false")
+        yield Finding("journal", "switches the journal off, so that unfinished jobs hide", "false")
     elif isinstance(said, str) and said:
-        place = file.resolve(said).resolve()
-        if variables(said) or not place.is_relative_to(state_folder().resolve()):
-            does = "puts the ledger outside your state folder, so that open purchases hide"
+        does = "moves the journal, so that unfinished jobs hide and may be bought again"
+        if below is None or below.data().get("journal") != said or not Path(said).is_absolute():
             yield Finding("journal", does, without_password(said))
 
 
-def _account(
-    said: Mapping[str, Any], spot: Spot, provider: str, settings: type[AccountSettings]
-) -> Iterator[Finding]:
-    hints = get_type_hints(settings)
+def _account(said: _Table, spot: Spot, theirs: Mapping[str, _Table]) -> Iterator[Finding]:
+    """Tell what one account of the file may not do.
+
+    Args:
+        said: What the file says of it.
+        spot: Where.
+        theirs: The user's own accounts.
+    """
+    own = theirs.get(spot.path[-1])
+    inherited = (own or {}).get("provider", spot.path[-1])
+    provider = str(said.get("provider", inherited))
+    yield from _provider(provider, spot, inherited, own)
+    try:
+        settings = registry.load(provider).settings
+    except ConfigError:
+        return  # reading the accounts refuses it, with the place
+    fields = attrs.fields_dict(settings)
+    providers = {str(one.get("provider", name)) for name, one in theirs.items()}
     key_name, origin_name = documented(provider)
+    plain: dict[str, Any] = {}
     for name, given in said.items():
+        inside = spot / name
         if name == "api_key":
-            yield from _key(given, spot / name, (key_name, origin_name))
-        elif name == "provider" or name not in hints:
-            continue  # an unknown key is refused in reading
-        elif name.endswith("_secret"):
-            if given != f"${{{variable(provider, name)}}}":
-                yield Finding((spot / name).dotted, "decides whose messages are believed", MASK)
-        elif isinstance(given, str):
-            yield from _text(given, spot / name, (key_name, origin_name), hints[name])
-        elif not _holds_no_address(hints[name]):
-            does = "is more than a limit or a choice"
-            yield Finding((spot / name).dotted, does, _as_json(given))
+            yield from _key(given, inside, key_name, own, has_another=provider in providers)
+        elif name.endswith("_secret") and name in fields:
+            yield from _secret(given, inside, f"{provider.upper()}_{name.upper()}", own)
+        elif is_origin(name) and name in fields:
+            yield from _address(given, inside, origin_name, own)
+        elif isinstance(given, str) and variables(given) and name in fields:
+            yield Finding(inside.dotted, _reads(variables(given), "none"), given)
+        else:
+            plain[name] = given
+    rules = {name: field.metadata.get("untrusted") for name, field in fields.items()}
+    held = _values(settings, own or {})
+    yield from _loosened(settings, rules, plain, held, spot, added=own is None)
 
 
-def _text(given: str, spot: Spot, names: tuple[str, str], hint: Any) -> Iterator[Finding]:
-    origin_name = names[1]
-    if _holds_no_address(hint):
-        foreign = [one for one in variables(given) if one not in names]
-        if foreign:
-            yield Finding(spot.dotted, _reads(foreign, names), given)
-    elif given != f"${{{origin_name}}}" and not _on_this_machine(given):
-        foreign = [one for one in variables(given) if one != origin_name]
-        does = (
-            "sends the account's key and media to an address that is not this machine"
-            if spot.dotted.endswith("url")
-            else "is more than a limit or a choice"
-        )
-        does = _reads(foreign, (origin_name,)) if foreign else does
-        yield Finding(spot.dotted, does, redact_urls(given))
+def _provider(provider: str, spot: Spot, inherited: str, own: _Table | None) -> Iterator[Finding]:
+    does = None
+    if own is not None and provider != inherited:
+        does = f"would send the key of your own account {spot.path[-1]!r} to another vendor"
+    elif own is None and provider != spot.path[-1] and spot.path[-1] in registry.names():
+        does = f"calls an account at {provider!r} by another provider's name"
+    if does:
+        yield Finding((spot / "provider").dotted, does, provider)
 
 
-def _key(given: Any, spot: Spot, names: tuple[str, str]) -> Iterator[Finding]:
+def _secret(given: Any, spot: Spot, variable: str, own: _Table | None) -> Iterator[Finding]:
+    held = (own or {}).get(spot.path[-1])
+    if given != (held or f"${{{variable}}}"):
+        yield Finding(spot.dotted, "decides whose messages are believed", MASK)
+
+
+def _key(
+    given: Any,
+    spot: Spot,
+    documented_name: str,
+    own: Mapping[str, Any] | None,
+    *,
+    has_another: bool,
+) -> Iterator[Finding]:
     if isinstance(given, Mapping):
         for form, said in given.items():
             argv = said if isinstance(said, list) else []
@@ -195,26 +268,144 @@ def _key(given: Any, spot: Spot, names: tuple[str, str]) -> Iterator[Finding]:
                 "file": "reads a file of yours as a key",
             }.get(form, "is not text")
             yield Finding((spot / form).dotted, does, _as_json(said))
-    elif isinstance(given, str):
-        foreign = [name for name in variables(given) if name not in names]
-        if foreign:
-            masked = " ".join(f"${{{name}}}" for name in variables(given))
-            yield Finding(spot.dotted, _reads(foreign, names[:1]), f"{MASK} with {masked}")
+        return
+    if not isinstance(given, str) or (own is not None and own.get("api_key") == given):
+        return
+    named = variables(given)
+    masked = " ".join([MASK, *(["with"] if named else []), *(f"${{{name}}}" for name in named)])
+    foreign = [name for name in named if name != documented_name]
+    if foreign:
+        yield Finding(spot.dotted, _reads(foreign, f"only {documented_name}"), masked)
+    elif own is not None:
+        does = "replaces the key of your own account, which would get your media and your jobs"
+        yield Finding(spot.dotted, does, masked)
+    elif given != f"${{{documented_name}}}":
+        does = "is a key of somebody's own, whose account would get your media and your jobs"
+        yield Finding(spot.dotted, does, masked)
+    elif has_another:
+        does = "adds a second account at a provider where you have one, past that one's limits"
+        yield Finding(spot.dotted, does, masked)
 
 
-def _reads(foreign: list[str], names: tuple[str, ...]) -> str:
+def _address(given: Any, spot: Spot, documented_name: str, own: _Table | None) -> Iterator[Finding]:
+    if not isinstance(given, str) or given == f"${{{documented_name}}}":
+        return
+    held = {name: one for name, one in (own or {}).items() if is_origin(name)}
+    if held.get(spot.path[-1]) == given:
+        return
+    foreign = [name for name in variables(given) if name != documented_name]
+    does = None
+    if foreign:
+        does = _reads(foreign, f"only {documented_name}")
+    elif not _on_this_machine(given):
+        does = "sends the account's key and media to an address that is not this machine"
+    elif held:
+        does = "sends the key and media of your own account to another address than yours"
+    elif not _is_users(spot.file):
+        does = "is in another user's file, who may be listening there for the account's key"
+    if does:
+        yield Finding(spot.dotted, does, redact_urls(given))
+
+
+def _reads(foreign: list[str], allowed: str) -> str:
     """Say which variables a setting reads and which one it may read."""
-    return (
-        f"reads the environment variable {', '.join(foreign)} (only the provider's documented "
-        f"{' and '.join(names)} may stand there)"
-    )
+    named = ", ".join(foreign)
+    return f"reads the environment variable {named} ({allowed} may be read here)"
 
 
-def _holds_no_address(hint: Any) -> bool:
-    kind = bare(hint)
-    if get_origin(kind) is Literal:
-        return True
-    return kind in _HARMLESS or (bool(get_args(kind)) and set(get_args(kind)) <= _HARMLESS)
+def _is_users(file: File) -> bool:
+    user = getattr(os, "geteuid", lambda: file.owner)()
+    return file.owner in {user, 0}
+
+
+def _values(kind: type[Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what holds for each key of a record: what the user's own file says, or the default."""
+    hints = get_type_hints(kind)
+    held = {}
+    for name, field in attrs.fields_dict(kind).items():
+        default = field.default
+        if not isinstance(default, _PLAIN):
+            default = None  # a factory of an empty table, or nothing
+        held[name] = default
+        if name in said and bare(hints[name]) is not Secret:
+            with contextlib.suppress(ConfigError):  # reading refuses it, with the place
+                held[name] = value(hints[name], said[name], Spot((), (name,)))
+    return held
+
+
+def _loosened(
+    kind: type[Any],
+    rules: Mapping[str, Untrusted | None],
+    said: Mapping[str, Any],
+    held: Mapping[str, Any],
+    spot: Spot,
+    *,
+    added: bool = False,
+) -> Iterator[Finding]:
+    """Tell which settings of a table are more than their rule lets an untrusted file say.
+
+    Args:
+        kind: The record that the table makes.
+        rules: By key; a key without one is the user's alone.
+        said: What the file says.
+        held: What holds without the file.
+        spot: Where the table is.
+        added: Whether the file adds the table, instead of changing the user's own.
+    """
+    hints = get_type_hints(kind)
+    for name, raw in said.items():
+        if name not in held:
+            continue  # an unknown key is refused in reading
+        try:
+            given = value(hints[name], raw, spot / name)
+        except ConfigError:
+            continue  # reading refuses it, with the place
+        rule = rules.get(name) or Untrusted.NOTHING
+        pairs = [(spot / name, given, held[name])]
+        if isinstance(given, Mapping):
+            before = held[name] or {}
+            pairs = [(spot / name / one, given[one], before.get(one)) for one in given]
+        for place, new, old in pairs:
+            if new != old and not _ALLOWS[rule](new, old, added):
+                choice = get_origin(bare(hints[name])) is Literal
+                does = f"{_BREAKS[rule]} {_shown(old, choice)} to {_shown(new, choice)}"
+                yield Finding(place.dotted, does, _as_json(raw))
+
+
+def _is_part(new: Any, old: Any) -> bool:
+    """Tell whether a list has only members of another one, in its order."""
+    rest = iter(old or ())
+    return all(one in rest for one in new)
+
+
+_ALLOWS: Mapping[Untrusted, Callable[[Any, Any, bool], bool]] = {
+    Untrusted.ANY: lambda _new, _old, _added: True,
+    Untrusted.LOWER: lambda new, old, _: old is None or new <= old,
+    Untrusted.HIGHER: lambda new, old, _: old is not None and new >= old,
+    Untrusted.FEWER: lambda new, old, _: set(new) <= set(old or ()),
+    Untrusted.PART: lambda new, old, added: added or _is_part(new, old),
+    Untrusted.ADDED: lambda _new, _old, added: added,
+    Untrusted.NOTHING: lambda _new, _old, _added: False,
+}
+_BREAKS: Mapping[Untrusted, str] = {
+    Untrusted.LOWER: "may only be lowered, and goes from",
+    Untrusted.HIGHER: "may only be raised, and goes from",
+    Untrusted.FEWER: "may only be shortened, and goes from",
+    Untrusted.PART: "may only be a part of yours in your order, and goes from",
+    Untrusted.ADDED: "may not change what is yours, and goes from",
+    Untrusted.NOTHING: "is yours alone, and goes from",
+}
+
+
+def _shown(one: Any, choice: bool) -> str:
+    """Say what a setting is; free text not literally, for somebody may have put a key there."""
+    if one is None:
+        return "nothing"
+    if isinstance(one, str) and not choice:
+        return "other text"
+    if isinstance(one, tuple):
+        return ", ".join(str(item) for item in one) or "nothing"
+    return str(one).lower() if isinstance(one, bool) else printable(str(one), LONGEST_SHOWN)
 
 
 def _on_this_machine(given: str) -> bool:
@@ -227,7 +418,7 @@ def _on_this_machine(given: str) -> bool:
 
 
 def _as_json(given: Any) -> str:
-    return json.dumps(given, default=str, ensure_ascii=False)
+    return printable(json.dumps(given, default=str, ensure_ascii=False), LONGEST_SAID)
 
 
 def _store() -> Path:

@@ -72,7 +72,7 @@ def trust_file(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
 ) -> int:
-    """Let a project's file run commands, read files and variables, and name other hosts.
+    """Let a project's file set keys, prices, caps and hosts, run commands and read files.
 
     Shows what in it needs that, and asks. It holds until the file changes.
     """

@@ -38,7 +38,7 @@ from motionkit.model import (
 )
 from motionkit.money import Balance, Rates, Unit
 from motionkit.offers import Offer, Slot, load_offers
-from motionkit.provider import AccountSettings, Notice, Phase, Uploads
+from motionkit.provider import AccountSettings, Notice, Phase, Untrusted, Uploads, untrusted
 from motionkit.redaction import Secret
 from motionkit.request import Request
 from motionkit_pixverse import bodies, results, rules, webhook
@@ -82,11 +82,15 @@ class Settings(AccountSettings):
         webhook_window: Seconds that a delivery may be old; the last retry comes after 5.4 hours.
     """
 
-    region: Literal["international", "cn"] = "international"
+    region: Literal["international", "cn"] = attrs.field(
+        default="international", metadata=untrusted(Untrusted.ADDED)
+    )
     usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=Decimal)
     webhook_secret: Secret | None = attrs.field(default=None, converter=webhook.secret)
     webhook_id: str | None = None
-    webhook_window: float = webhook.REPLAY_WINDOW
+    webhook_window: float = attrs.field(
+        default=webhook.REPLAY_WINDOW, metadata=untrusted(Untrusted.LOWER)
+    )
 
 
 class PixVerse:

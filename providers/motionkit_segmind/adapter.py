@@ -37,7 +37,14 @@ from motionkit.model import (
 from motionkit.money import Balance, Rates, Unit
 from motionkit.offers import Offer, Slot, load_offers
 from motionkit.operations import OPERATIONS, Request
-from motionkit.provider import AccountSettings, Phase, Uploads, billed_after
+from motionkit.provider import (
+    AccountSettings,
+    Phase,
+    Untrusted,
+    Uploads,
+    billed_after,
+    untrusted,
+)
 from motionkit_segmind._tables import STATES
 from motionkit_segmind._wire import (
     ID,
@@ -94,9 +101,9 @@ class Settings(AccountSettings):
 
     upload_url: str | None = None
     history_url: str | None = None
-    history: bool = True
+    history: bool = attrs.field(default=True, metadata=untrusted(Untrusted.HIGHER))
     mode: Literal["async", "sync"] = "async"
-    sync_timeout: float = 600.0
+    sync_timeout: float = attrs.field(default=600.0, metadata=untrusted(Untrusted.HIGHER))
 
 
 class Segmind:

@@ -91,6 +91,7 @@ def test_a_key_that_is_not_found_is_a_line_and_the_exit_code(cli: Cli, file: Pat
         '[accounts.one]\nprovider = "pixverse"\napi_key = "sk-written-here"\n'
         '[accounts.two]\nprovider = "segmind"\napi_key = "${SEGMIND_API_KEY}"\n'
     )
+    assert cli("config", "trust", "--yes").code == 0
     told = cli("config", "check")
     assert told.code == 2
     assert "no: needs the environment variable SEGMIND_API_KEY, which is not set" in told.out
@@ -109,6 +110,7 @@ def test_online_asks_each_account_and_a_dead_one_is_a_line(
         '[accounts.bad]\nprovider = "pixverse"\napi_key = "sk-of-nobody"\n'
         f'base_url = "{account.sandbox.url}"\n'
     )
+    assert cli("config", "trust", "--yes").code == 0
     told = cli("config", "check", "--online", "--json")
     assert told.code == 3
     good, bad = of_kind(told, "account")

@@ -34,7 +34,7 @@ from motionkit.model import (
 )
 from motionkit.money import Balance, Rates
 from motionkit.offers import Offer
-from motionkit.provider import AccountSettings
+from motionkit.provider import AccountSettings, Untrusted, untrusted
 from motionkit.request import Request
 
 # A server whose every byte the test decides.
@@ -264,9 +264,11 @@ class Interrupted(BaseException):
 
 @attrs.frozen(kw_only=True)
 class FakeSettings(AccountSettings):
-    region: Literal["international", "cn"] = "international"
+    region: Literal["international", "cn"] = attrs.field(
+        default="international", metadata=untrusted(Untrusted.ADDED)
+    )
     usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=Decimal)
-    patience: float = 60.0
+    patience: float = attrs.field(default=60.0, metadata=untrusted(Untrusted.LOWER))
 
 
 class FakeProvider:

@@ -15,7 +15,7 @@ import attrs
 import pytest
 from support import FakeSettings
 
-from motionkit import config, credentials, places, schema
+from motionkit import config, credentials, places, schema, trust
 from motionkit.config import Config, Defaults, Route
 from motionkit.errors import Billed, ConfigError
 from motionkit.testing.memory import Memory
@@ -73,6 +73,11 @@ def settings(found: Config, name: str = "fake") -> FakeSettings:
 def keyed(path: Path, name: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'[accounts.{name}]\nprovider = "fake"\napi_key = "{KEY}"\n')
+    return trusted(path)
+
+
+def trusted(path: Path) -> Path:
+    trust.record(places.read(path, places.Origin.FOUND))
     return path
 
 
@@ -788,6 +793,7 @@ def test_another_file_goes_over_the_users_own_by_name_and_by_key(
         "[defaults]\ntimeout = 30\n[accounts.fake]\nrpm = 70\n"
         "[routes.night]\nmax_usd = '3.00'\n[routes.day]\ntargets = ['team']\n"
     )
+    trusted(named)
     if way == "variable":
         monkeypatch.setenv("MOTIONKIT_CONFIG", str(named))
     found = config.load(named if way == "argument" else None)
@@ -829,10 +835,26 @@ def test_budgets_of_two_files_merge_by_period(home: Path) -> None:
     assert found.routes["night"].budget_usd == {"day": 5, "total": 70}
 
 
+def test_accounts_that_an_untrusted_project_adds_come_after_the_users_own(
+    install: Callable[..., None], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(("fake", "support:FakeProvider"), ("other", "support:FakeProvider"))
+    own(home)
+    monkeypatch.setenv("OTHER_API_KEY", KEY)
+    (home / "motionkit.toml").write_text(
+        '[accounts.other]\napi_key = "${OTHER_API_KEY}"\n[accounts.fake]\nrpm = 3\n'
+    )
+    found = config.load()
+    assert list(found.accounts) == ["team", "fake", "other"]
+    assert found.routes["default"].targets == ("team", "fake", "other")
+    trusted(home / "motionkit.toml")
+    assert list(config.load().accounts) == ["other", "fake", "team"]
+
+
 def test_an_error_names_the_file_that_says_it(home: Path) -> None:
     mine = own(home, OWN.replace("rpm = 7", "rpm = true"))
     theirs = home / "motionkit.toml"
-    theirs.write_text('[accounts.fake]\nmax_concurrent = 3\n[accounts.new]\nprovider = "fake"\n')
+    theirs.write_text('[accounts.fake]\nmax_concurrent = 1\n[accounts.new]\nprovider = "fake"\n')
     with pytest.raises(ConfigError) as caught:
         config.load()
     assert caught.value.message.startswith(f"{mine}: accounts.fake.rpm is true")

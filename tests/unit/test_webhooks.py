@@ -344,7 +344,7 @@ def test_the_secret_shows_nowhere(vendor: Sandbox, client: Client) -> None:
     [
         ('webhook_secret = "chosen-by-the-project"', "decides whose messages are believed"),
         ('webhook_secret = "${HOME}"', "decides whose messages are believed"),
-        ('webhook_id = "hook-1"', "is more than a limit or a choice"),
+        ('webhook_id = "hook-1"', "is yours alone, and goes from nothing to other text"),
         ('webhook_secret = "${PIXVERSE_WEBHOOK_SECRET}"', None),
         ("webhook_window = 60", None),
     ],
