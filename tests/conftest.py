@@ -1,3 +1,58 @@
-"""Shared by all tests."""
+"""Shared by all tests; at the end of a run that played them, the fault tests' summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+from summary import Killed, Summary, Tally
 
 pytest_plugins = ["motionkit.testing.plugin"]
+
+SUMMARY = pytest.StashKey[Summary]()
+
+
+def _summary(config: pytest.Config) -> Summary:
+    return config.stash.setdefault(SUMMARY, Summary())
+
+
+@pytest.fixture(scope="session")
+def tally(pytestconfig: pytest.Config) -> Tally:
+    """Return where the cases of the matrix are counted."""
+    return _summary(pytestconfig).matrix
+
+
+@pytest.fixture(scope="session")
+def killed(pytestconfig: pytest.Config) -> Killed:
+    """Return where the kills are counted."""
+    return _summary(pytestconfig).kills
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what the cases came to."""
+    lines = _summary(config).lines()
+    if lines:
+        terminalreporter.section("faults")
+    for line in lines:
+        terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which a job was bought twice or lost, whatever its tests say."""
+    summary = _summary(session.config)
+    if hasattr(session.config, "workeroutput"):  # of pytest-xdist: the first process sums up
+        session.config.workeroutput["faults"] = attrs.asdict(summary)
+    elif summary.failed:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a process of pytest-xdist has counted."""
+    told = getattr(node, "workeroutput", {}).get("faults")
+    if told is not None:
+        _summary(node.config).add(told)

@@ -22,6 +22,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--cassettes", metavar="DIR", help="the cassettes' folder (./cassettes)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to record in several processes: they would share one port and one account.
+
+    Raises:
+        UsageError: Both were asked for.
+    """
+    if config.getoption("--record") and config.getoption("numprocesses", default=None):
+        raise pytest.UsageError("--record takes one process: leave -n away, or give -n 0")
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """Say where the answers come from."""
     mode = config.getoption("--record")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
 
 
@@ -74,6 +78,18 @@ class Summary:
         """Return what is to be printed."""
         told = [self.matrix.line()] if self.matrix.cases else []
         return told + ([self.kills.line()] if self.kills.tried else [])
+
+    def add(self, told: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add what another process has counted; `attrs.asdict` of its summary."""
+        for mine, theirs in ((self.matrix, told["matrix"]), (self.kills, told["kills"])):
+            for name, value in theirs.items():
+                counted = getattr(mine, name)
+                if name == "events":  # of one run, measured by each
+                    counted |= value
+                elif isinstance(value, Mapping):
+                    setattr(mine, name, dict(Counter(counted) + Counter(value)))
+                else:
+                    setattr(mine, name, counted + value)
 
     @property
     def failed(self) -> bool:
