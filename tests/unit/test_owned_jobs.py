@@ -15,7 +15,7 @@ from motionkit.client import Client
 from motionkit.errors import InvalidRequest
 from motionkit.ledger import Entry
 from motionkit.model import Job, State
-from motionkit.submission import _references
+from motionkit.provider import references
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import ACCOUNT, JOB_SECONDS, client_for, sample_request
 
@@ -154,4 +154,4 @@ def test_uploads_are_found_wherever_they_stand_in_a_body() -> None:
         "seed": None,
         "rate": 1.5,
     }
-    assert _references(body) == ["7", "8", "9", "hero", "10"]
+    assert references(body) == ["7", "8", "9", "hero", "10"]
