@@ -9,25 +9,30 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
 import attrs
 
-from motionkit import codec, process
+from motionkit import codec, pending, process
 from motionkit.budgets import Budget, BudgetStatus
 from motionkit.caches import Caches
 from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, MotionKitError
 from motionkit.ledger import Alike, Attempt, Entry, KeyTaken, Purchase, retried
 from motionkit.model import Job, KeyState, State, Status, Submission
 from motionkit.money import Cost, CostBasis, Quote
+from motionkit.pending import Pending
 from motionkit.process import Moment
 from motionkit.redaction import redact_data, telling
 from motionkit.store import AHEAD, Store
+
+log = logging.getLogger("motionkit")
 
 ACCEPTED = "accepted"
 _TERMINAL = frozenset(state.value for state in State if state.terminal)
@@ -60,6 +65,8 @@ class Journal:
         self.path = path
         self._store = Store(path)
         self.caches = Caches(self._store)
+        self._pending = Pending.of(self._store.path)
+        self._adopt(0.0)
 
     def close(self) -> None:
         """Close the file."""
@@ -70,6 +77,58 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        self._adopt(0.0)
+        with self._store.reading() as db:
+            yield db
+
+    @contextmanager
+    def _writing(
+        self, doing: str = "write to", *, patience: float | None = None
+    ) -> Iterator[sqlite3.Connection]:
+        self._adopt(patience)
+        with self._store.writing(doing, patience=patience) as db:
+            yield db
+
+    def _adopt(self, patience: float | None) -> None:
+        """Write what a process had to keep beside the journal, once the journal can take it.
+
+        Nothing is lost where it cannot yet: the files stay.
+
+        Args:
+            patience: Seconds to wait for others who write.
+        """
+        kept = self._pending
+        if kept is None or not kept.paths() or self._store.in_transaction:
+            return
+        written = []
+        try:
+            with self._store.writing(patience=patience) as db:
+                for path, record in kept.records():  # what is left after who was faster
+                    if _take(db, kept, path, record):
+                        written.append(path)
+        except JournalError as error:
+            log.info("%s: %d records wait beside it", error.message, len(kept.paths()))
+            return
+        for path in written:
+            log.info("%s is in the journal now", path)
+            kept.remove(path)
+
+    def _persist(self, kind: str, about: str, **content: Any) -> bool:
+        """Write what followed a payment; it is kept beside a journal that cannot take it.
+
+        Raises:
+            JournalError: Neither was possible, for minutes.
+        """
+        record = {"kind": kind, "about": about, "at": time.time(), **content}
+
+        def write(patience: float | None) -> bool:
+            with self._writing(patience=patience) as db:
+                return _APPLY[kind](db, record)
+
+        return pending.persist(write, self._pending, record)
 
     # What a submission writes, in the order of its life.
 
@@ -84,7 +143,7 @@ class Journal:
             JournalError: Nothing may be sent.
         """
         now = time.time()
-        with self._store.writing(AHEAD) as db:
+        with self._writing(AHEAD) as db:
             self._need_new(purchase)
             if self.get(purchase.key) is not None:
                 raise KeyTaken(self.entry(purchase.key))
@@ -144,12 +203,12 @@ class Journal:
         Raises:
             BudgetExceeded: A budget does not hold the quote's high, or it is unknown.
         """
-        with self._store.reading() as db:
+        with self._reading() as db:
             self._reserve(db, purchase)
 
     def budget(self, budget: Budget) -> BudgetStatus:
         """Return how much of a budget is used now."""
-        with self._store.reading() as db:
+        with self._reading() as db:
             return self._budget(db, budget)
 
     def _budget(
@@ -174,7 +233,7 @@ class Journal:
 
     def running(self, fingerprint: str) -> list[Entry]:
         """Return the purchases of an account whose jobs are under way, as far as we know."""
-        with self._store.reading() as db:
+        with self._reading() as db:
             rows = db.execute(
                 "SELECT DISTINCT p.* FROM purchases p JOIN attempts a ON a.key=p.key"
                 " WHERE a.fingerprint=? AND a.vendor_id IS NOT NULL AND p.state IN (?,?,?)",
@@ -194,7 +253,7 @@ class Journal:
             JournalError: Nothing may be sent.
         """
         now, key = time.time(), purchase.key
-        with self._store.writing(AHEAD) as db:
+        with self._writing(AHEAD) as db:
             self._need_new(purchase)  # it may have been bought while this one waited
             self._reserve(db, purchase)
             changed = db.execute(
@@ -259,7 +318,7 @@ class Journal:
         """
         at = at or process.moment()
         first = attempt.sends == 0
-        with self._store.writing(AHEAD) as db:
+        with self._writing(AHEAD) as db:
             allowed = db.execute(
                 "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,?),"
                 " uptime=CASE WHEN first_sent IS NULL THEN ? ELSE uptime END,"
@@ -282,12 +341,20 @@ class Journal:
         return attrs.evolve(attempt, sends=attempt.sends + 1)
 
     def not_sent(self, attempt: Attempt) -> Attempt:
-        """Write that nothing of the last send left after all: it does not count."""
-        with self._store.writing() as db:
-            db.execute(
-                "UPDATE attempts SET sends=sends-1 WHERE id=? AND sends>1 AND vendor_id IS NULL",
-                (attempt.id,),
-            )
+        """Write that nothing of the last send left after all: it does not count.
+
+        Where the journal cannot be written now, it counts: one re-send less, and no harm.
+        """
+        try:
+            with self._writing() as db:
+                db.execute(
+                    "UPDATE attempts SET sends=sends-1"
+                    " WHERE id=? AND sends>1 AND vendor_id IS NULL",
+                    (attempt.id,),
+                )
+        except JournalError as error:
+            log.warning("%s; a send of %s that did not leave counts", error.message, attempt.key)
+            return attempt
         return attrs.evolve(attempt, sends=attempt.sends - 1)
 
     def refused(self, attempt: Attempt, error: MotionKitError) -> None:
@@ -303,26 +370,13 @@ class Journal:
 
         A job that another process has written meanwhile stays, and so does an ambiguity.
         """
-        told = codec.dumps(error.to_dict())
-        unsure = int(state is KeyState.UNCERTAIN)
-        with self._store.writing() as db:
-            db.execute(
-                "UPDATE attempts SET state=?, error=? WHERE id=? AND vendor_id IS NULL",
-                (state.value, told, attempt.id),
-            )
-            db.execute(
-                "UPDATE purchases SET state=CASE WHEN ambiguous THEN ? ELSE ? END,"
-                " ambiguous=MAX(ambiguous,?), error=?, updated=? WHERE key=? AND state IN (?,?,?)",
-                (
-                    KeyState.UNCERTAIN.value,
-                    state.value,
-                    unsure,
-                    told,
-                    time.time(),
-                    attempt.key,
-                    *(state.value for state in KeyState),
-                ),
-            )
+        self._persist(
+            state.value,
+            f"the attempt {attempt.id} of {attempt.key}",
+            attempt=attempt.id,
+            key=attempt.key,
+            error=codec.dumps(error.to_dict()),
+        )
 
     def accepted(self, attempt: Attempt, job: Job) -> bool:
         """Write the job that an attempt bought.
@@ -331,29 +385,32 @@ class Journal:
             False when another purchase owns that vendor id already, or this attempt another job;
             nothing was written then.
         """
-        with self._store.writing() as db:
-            try:
-                owned = db.execute(
-                    "UPDATE attempts SET state=?1, vendor_id=?2, job=?3, error=NULL"
-                    " WHERE id=?4 AND (vendor_id IS NULL OR vendor_id=?2)",
-                    (ACCEPTED, job.id, job.to_json(), attempt.id),
-                ).rowcount
-            except sqlite3.IntegrityError:
-                return False
-            if not owned:
-                return False
-            db.execute(
-                "UPDATE purchases SET state=?, ambiguous=0, cost=?, error=NULL, updated=?"
-                " WHERE key=? AND state IN (?,?,?)",
-                (
-                    State.QUEUED.value,
-                    _packed(job.cost),
-                    time.time(),
-                    attempt.key,
-                    *(state.value for state in KeyState),
-                ),
-            )
-        return True
+        return self._persist(
+            ACCEPTED,
+            f"job {job.id} of {attempt.key}",
+            attempt=attempt.id,
+            key=attempt.key,
+            job=job.to_json(),
+            rows=self._rows(attempt),
+        )
+
+    def _rows(self, attempt: Attempt) -> Mapping[str, Any]:
+        """Return what the journal has of an attempt, should its file be lost; read as it is.
+
+        Nothing is waited for, and a deleted file is read too: this process still has it open.
+        """
+        if self._pending is None:
+            return {}
+        try:
+            with self._store.file.lock:
+                db = self._store.db
+                bought = db.execute("SELECT * FROM purchases WHERE key=?", (attempt.key,))
+                sent = db.execute("SELECT * FROM attempts WHERE id=?", (attempt.id,))
+                rows = {"purchases": bought.fetchone(), "attempts": sent.fetchone()}
+                return {table: dict(row) for table, row in rows.items() if row is not None}
+        except (sqlite3.Error, JournalError) as error:
+            log.info("the journal cannot be read: %s", error)
+            return {}
 
     # What is learnt of a job.
 
@@ -375,40 +432,34 @@ class Journal:
             Whether the job was seen to end, and had not been before.
         """
         ended, now = status.state.terminal, time.time()
-        if not ended and cost is None and self._known(job, status):
-            return False
-        with self._store.writing() as db:
+        failed = ended and status.state is not State.SUCCEEDED
+        record = {
+            "fingerprint": job.fingerprint,
+            "job": job.id,
+            "state": status.state.value,
+            "word": status.word,
+            "cost": _packed(cost),
+            "error": codec.dumps(status.error(job).to_dict()) if failed else None,
+            "ended": now - unseen / 2 if ended else None,
+            "result": status.result is not None,
+        }
+        if ended or cost is not None:
             self._store.file.endings += ended
-            changed = db.execute(
-                "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
-                " finished=COALESCE(finished,MAX(?,created))"
-                " WHERE key=? AND state<>? AND (state<>? OR ?) AND (state NOT IN (?,?) OR ?)",
-                (
-                    status.state.value,
-                    status.word,
-                    _packed(cost),
-                    codec.dumps(status.error(job).to_dict())
-                    if ended and status.state is not State.SUCCEEDED
-                    else None,
-                    now,
-                    now - unseen / 2 if ended else None,
-                    _owner(db, job),
-                    State.SUCCEEDED.value,
-                    State.GONE.value,
-                    status.state is State.SUCCEEDED,
-                    State.FAILED.value,
-                    State.BLOCKED.value,
-                    status.state is State.SUCCEEDED and status.result is not None,
-                ),
-            ).rowcount
-        return ended and changed > 0
+            return self._persist("observed", f"the end of job {job.id}", **record) and ended
+        try:
+            if not self._known(job, status):
+                with self._writing(patience=pending.FIRST_TRY) as db:
+                    _observed(db, {**record, "at": now})
+        except JournalError as error:  # the next observation says it again; a wait goes on
+            log.warning("%s; job %s is %s", error.message, job.id, status.state.value)
+        return False
 
     def _known(self, job: Job, status: Status) -> bool:
         """Tell whether the last observation was the same; to read is cheap, to write is not."""
-        with self._store.reading() as db:
+        with self._reading() as db:
             row = db.execute(
                 "SELECT 1 FROM purchases WHERE key=? AND state=? AND word=? AND error IS NULL",
-                (_owner(db, job), status.state.value, status.word),
+                (_owner(db, job.fingerprint, job.id), status.state.value, status.word),
             ).fetchone()
         return row is not None
 
@@ -419,7 +470,7 @@ class Journal:
             Fingerprint, operation and model; seconds from the submit to the end; the end in epoch
             seconds.
         """
-        with self._store.reading() as db:
+        with self._reading() as db:
             rows = db.execute(
                 "SELECT p.finished, a.job FROM purchases p JOIN attempts a ON a.key=p.key"
                 " WHERE p.state=? AND p.finished IS NOT NULL AND a.job IS NOT NULL"
@@ -437,7 +488,7 @@ class Journal:
             cost: What was charged; None when nothing was.
         """
         state = KeyState.REFUSED.value if cost is None else State.GONE.value
-        with self._store.writing() as db:
+        with self._writing() as db:
             db.execute(
                 "UPDATE purchases SET state=?, ambiguous=0, cost=?, error=?, updated=?"
                 " WHERE key=? AND state IN (?,?)",
@@ -458,29 +509,32 @@ class Journal:
 
     def delivered(self, job: Job, path: Path, sha256: str) -> None:
         """Write that a job's file is on disk."""
-        with self._store.writing() as db:
-            db.execute(
-                "UPDATE purchases SET delivered=?, sha256=?, updated=? WHERE key=?",
-                (str(path), sha256, time.time(), _owner(db, job)),
-            )
+        self._persist(
+            "delivered",
+            f"the file of job {job.id}",
+            fingerprint=job.fingerprint,
+            job=job.id,
+            path=str(path),
+            sha256=sha256,
+        )
 
     # What is asked of it.
 
     def get(self, key: str) -> Entry | None:
         """Return one purchase, None when there is no such key."""
-        with self._store.reading() as db:
+        with self._reading() as db:
             row = db.execute("SELECT * FROM purchases WHERE key=?", (key,)).fetchone()
             return None if row is None else self._entry(row)
 
     def bought(self, job: Job) -> Entry | None:
         """Return the purchase that bought a job, None when this journal has none."""
-        with self._store.reading() as db:
-            key = _owner(db, job)
+        with self._reading() as db:
+            key = _owner(db, job.fingerprint, job.id)
             return None if key is None else self.get(key)
 
     def retries(self, key: str) -> list[Entry]:
         """Return the purchases that were paid because that key's job failed, oldest first."""
-        with self._store.reading() as db:
+        with self._reading() as db:
             rows = db.execute(
                 "SELECT * FROM purchases WHERE key>=?1||'~0' AND key<?1||'~:'"
                 " ORDER BY created, key",
@@ -505,7 +559,7 @@ class Journal:
         values: tuple[str, ...] = ()
         if request is not None:
             query, values = f"{query} WHERE request=?", (request,)
-        with self._store.reading() as db:
+        with self._reading() as db:
             rows = db.execute(f"{query} ORDER BY created, key", values).fetchall()
             return [self._entry(row) for row in rows]
 
@@ -521,7 +575,7 @@ class Journal:
         Raises:
             InvalidRequest: Nothing matches, or several do.
         """
-        with self._store.reading() as db:
+        with self._reading() as db:
             rows = db.execute(
                 "SELECT DISTINCT p.* FROM purchases p LEFT JOIN attempts a ON a.key=p.key"
                 " WHERE p.key=?1 OR a.vendor_id=?1 OR substr(p.key,1,length(?1))=?1",
@@ -552,12 +606,12 @@ class Journal:
     @property
     def learnt(self) -> tuple[int, int]:
         """What differs when jobs may have ended, here or in another process, since it was read."""
-        with self._store.reading() as db:  # the version counts what others commit
+        with self._reading() as db:  # the version counts what others commit
             return db.execute("PRAGMA data_version").fetchone()[0], self._store.file.endings
 
     def succeeded(self, limit: int) -> list[tuple[str, float]]:
         """Return key and last change of the newest purchases that gave a result."""
-        with self._store.reading() as db:
+        with self._reading() as db:
             rows = db.execute(
                 "SELECT key, updated FROM purchases WHERE state=? AND finished IS NOT NULL"
                 " ORDER BY finished DESC LIMIT ?",
@@ -566,12 +620,14 @@ class Journal:
         return [(row["key"], row["updated"]) for row in rows]
 
     def decided(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write why which target was taken."""
-        with self._store.writing() as db:
-            db.execute(
-                "UPDATE purchases SET decision=? WHERE key=?",
-                (_masked(list(rows)), key),
-            )
+        """Write why which target was taken; nothing depends on it."""
+        try:
+            with self._writing() as db:
+                db.execute(
+                    "UPDATE purchases SET decision=? WHERE key=?", (_masked(list(rows)), key)
+                )
+        except JournalError as error:  # it comes after a payment, and must not end like a failure
+            log.warning("%s; why the target of %s was taken is not kept", error.message, key)
 
     def owns(self, fingerprint: str, vendor_id: str) -> bool:
         """Tell whether a purchase here owns that vendor's job."""
@@ -579,7 +635,7 @@ class Journal:
 
     def job(self, fingerprint: str, vendor_id: str) -> Job | None:
         """Return the job that an account's vendor calls by that id, None when it is not ours."""
-        with self._store.reading() as db:
+        with self._reading() as db:
             row = db.execute(
                 "SELECT job FROM attempts WHERE fingerprint=? AND vendor_id=?",
                 (fingerprint, vendor_id),
@@ -587,15 +643,159 @@ class Journal:
         return None if row is None else Job.from_json(row["job"])
 
 
-def _owner(db: sqlite3.Connection, job: Job) -> str | None:
+def _owner(db: sqlite3.Connection, fingerprint: str, vendor_id: str) -> str | None:
     """Return the key of the purchase that bought a job.
 
     The job's own key does not tell: it may come from another journal, where it names another one.
     """
     row = db.execute(
-        "SELECT key FROM attempts WHERE fingerprint=? AND vendor_id=?", (job.fingerprint, job.id)
+        "SELECT key FROM attempts WHERE fingerprint=? AND vendor_id=?", (fingerprint, vendor_id)
     ).fetchone()
     return None if row is None else row["key"]
+
+
+# What follows a payment, as records: each may be written later, by another process, and twice.
+
+
+def _settled(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
+    """Write what became of an attempt without a job.
+
+    A job that another process has written meanwhile stays, and so does an ambiguity. Once a key has
+    a further attempt, a record that comes late says nothing of the purchase.
+    """
+    state = KeyState(record["kind"])
+    db.execute(
+        "UPDATE attempts SET state=?, error=? WHERE id=? AND vendor_id IS NULL",
+        (state.value, record["error"], record["attempt"]),
+    )
+    db.execute(
+        "UPDATE purchases SET state=CASE WHEN ambiguous THEN ? ELSE ? END,"
+        " ambiguous=MAX(ambiguous,?), error=?, updated=? WHERE key=? AND state IN (?,?,?)"
+        " AND ?=(SELECT id FROM attempts WHERE key=purchases.key ORDER BY rowid DESC LIMIT 1)",
+        (
+            KeyState.UNCERTAIN.value,
+            state.value,
+            int(state is KeyState.UNCERTAIN),
+            record["error"],
+            record["at"],
+            record["key"],
+            *(state.value for state in KeyState),
+            record["attempt"],
+        ),
+    )
+    return True
+
+
+def _accepted(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
+    """Write the job that an attempt bought; False when it or the attempt is another's already."""
+    job = Job.from_json(record["job"])
+    try:
+        owned = db.execute(
+            "UPDATE attempts SET state=?1, vendor_id=?2, job=?3, error=NULL"
+            " WHERE id=?4 AND (vendor_id IS NULL OR vendor_id=?2)",
+            (ACCEPTED, job.id, record["job"], record["attempt"]),
+        ).rowcount
+    except sqlite3.IntegrityError:
+        return False
+    if not owned:
+        return False
+    db.execute(
+        "UPDATE purchases SET state=?, ambiguous=0, cost=?, error=NULL, updated=?"
+        " WHERE key=? AND state IN (?,?,?)",
+        (
+            State.QUEUED.value,
+            _packed(job.cost),
+            record["at"],
+            record["key"],
+            *(state.value for state in KeyState),
+        ),
+    )
+    return True
+
+
+def _observed(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
+    """Write what was seen of a job; tell whether that changed anything."""
+    succeeded = record["state"] == State.SUCCEEDED.value
+    changed = db.execute(
+        "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
+        " finished=COALESCE(finished,MAX(?,created))"
+        " WHERE key=? AND state<>? AND (state<>? OR ?) AND (state NOT IN (?,?) OR ?)",
+        (
+            record["state"],
+            record["word"],
+            record["cost"],
+            record["error"],
+            record["at"],
+            record["ended"],
+            _owner(db, record["fingerprint"], record["job"]),
+            State.SUCCEEDED.value,
+            State.GONE.value,
+            succeeded,
+            State.FAILED.value,
+            State.BLOCKED.value,
+            succeeded and record["result"],
+        ),
+    ).rowcount
+    return changed > 0
+
+
+def _delivered(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
+    """Write that a job's file is on disk."""
+    db.execute(
+        "UPDATE purchases SET delivered=?, sha256=?, updated=? WHERE key=?",
+        (
+            record["path"],
+            record["sha256"],
+            record["at"],
+            _owner(db, record["fingerprint"], record["job"]),
+        ),
+    )
+    return True
+
+
+_APPLY: Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any]], bool]] = {
+    KeyState.REFUSED.value: _settled,
+    KeyState.UNCERTAIN.value: _settled,
+    ACCEPTED: _accepted,
+    "observed": _observed,
+    "delivered": _delivered,
+}
+
+
+def _take(db: sqlite3.Connection, folder: Pending, path: Path, record: Mapping[str, Any]) -> bool:
+    """Apply a record that was kept beside the journal; tell whether its file is needed no more.
+
+    The record of a job brings its purchase along, should this be another journal than that
+    which it was meant for.
+    """
+    why = "the job or the attempt belongs to another one already"
+    db.execute("SAVEPOINT record")
+    try:
+        _bring(db, record.get("rows", {}))
+        good = _APPLY[record["kind"]](db, record) or record["kind"] != ACCEPTED
+    except (LookupError, TypeError, ValueError, AttributeError, InvalidRequest) as error:
+        good, why = False, f"it makes no sense ({error})"
+    except sqlite3.IntegrityError as error:
+        good, why = False, f"it contradicts the journal ({error})"
+    if not good:
+        db.execute("ROLLBACK TO record")
+        folder.set_aside(path, why)
+    db.execute("RELEASE record")
+    return good
+
+
+def _bring(db: sqlite3.Connection, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the rows of a purchase and an attempt that this journal does not have."""
+    for table in ("purchases", "attempts"):
+        row = rows.get(table) or {}
+        known = [column["name"] for column in db.execute(f"PRAGMA table_info({table})")]
+        columns = [name for name in known if name in row]
+        if columns:
+            db.execute(
+                f"INSERT OR IGNORE INTO {table} ({','.join(columns)})"  # noqa: S608 - its own names
+                f" VALUES ({','.join('?' * len(columns))})",
+                [row[name] for name in columns],
+            )
 
 
 def _duration(job: Mapping[str, Any], ended: float) -> tuple[tuple[str, str, str], float, float]:

@@ -204,6 +204,12 @@ class Store:
                 yield db
             self.file.check()  # a file deleted meanwhile took what was written with it
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is inside a `writing` block."""
+        with self.file.lock:
+            return self.file.connection is not None and self.file.connection.in_transaction
+
     def close(self) -> None:
         """Let go of the file; the last store on it closes it."""
         self._let_go()
@@ -344,7 +350,9 @@ class SharedFile:
         deadline = time.monotonic() + patience
         while True:
             if not self.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                raise sqlite3.OperationalError("database is locked by another thread")
+                busy = sqlite3.OperationalError("database is locked by another thread")
+                busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+                raise busy
             try:
                 left = max(0.0, deadline - time.monotonic())
                 db = self.db
@@ -525,6 +533,11 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
+
+
+def is_locked(error: JournalError) -> bool:
+    """Tell whether another thread or process held the file for longer than it was waited for."""
+    return error.__cause__ is not None and _is_busy(error.__cause__)
 
 
 def _is_busy(error: BaseException) -> bool:

@@ -40,7 +40,7 @@ LAYERS = [
     {"store", "ledger"},
     {"cooldown", "stats"},
     {"decisions"},
-    {"caches"},
+    {"caches", "pending"},
     {"circuits"},
     {"journal"},
     {"schedule"},

@@ -1,0 +1,397 @@
+"""What follows a payment outlives a journal that cannot take it at that moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import stat
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import NOON, job, submission
+
+from motionkit import pending, store
+from motionkit.client import Client
+from motionkit.errors import Billed, Busy, JournalError, ProviderUnavailable
+from motionkit.journal import Journal
+from motionkit.ledger import Attempt, KeyTaken, Purchase
+from motionkit.model import Job, KeyState, State, Status
+from motionkit.pending import Pending
+from motionkit.redaction import Secret
+from motionkit.testing.memory import Memory, MemoryStage
+from motionkit.testing.stage import ACCOUNT, client_for, sample_request
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pending, "FIRST_TRY", 0.01)
+    monkeypatch.setattr(pending, "KEPT_TRY", 0.02)
+    monkeypatch.setattr(pending, "LAST_TRY", 0.05)
+    monkeypatch.setattr(pending, "PAUSE", 0.01)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    with Journal(path) as opened:
+        yield opened
+
+
+class Lock:
+    """Another process that writes to the journal without end."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def release(self) -> None:
+        self._db.close()
+
+
+def sent(journal: Journal, key: str = "k1", attempt: str = "a1") -> Attempt:
+    wanted = Purchase(key=key, request="r1", via="shop", description={"prompt": "x"}, again=True)
+    return journal.sending(journal.intend(wanted, attempt, submission(), "f" * 16))
+
+
+def files(path: Path, suffix: str = ".json") -> list[Path]:
+    return sorted(path.with_name("journal.db-pending").glob(f"*{suffix}"))
+
+
+# A job.
+
+
+def locked_after_payment(
+    monkeypatch: pytest.MonkeyPatch, harm: Callable[[], None]
+) -> Callable[[], None]:
+    """Let something happen to the journal between the vendor's yes and our writing it down."""
+    real = Memory.submit
+
+    def submit(self: Memory, *args: Any) -> Job:
+        made = real(self, *args)
+        harm()
+        return made
+
+    monkeypatch.setattr(Memory, "submit", submit)
+    return lambda: monkeypatch.setattr(Memory, "submit", real)
+
+
+@pytest.fixture
+def stage() -> MemoryStage:
+    return MemoryStage()
+
+
+@pytest.fixture
+def client(stage: MemoryStage, tmp_path: Path) -> Iterator[Client]:
+    with client_for(stage, tmp_path) as made:
+        yield made
+
+
+def test_a_job_that_a_locked_journal_cannot_take_is_kept_beside_it_and_goes_in_later(
+    client: Client, stage: MemoryStage, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks: list[Lock] = []
+    locked_after_payment(monkeypatch, lambda: locks.append(Lock(path)))
+    made = client.submit(sample_request(), via=ACCOUNT, key="hero")
+    (kept,) = files(path)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+    assert Job.from_json(json.loads(kept.read_bytes())["job"]) == made
+    assert client.jobs.get("hero").job is None  # not yet; and reading is not hindered
+    locks[0].release()
+    entry = client.jobs.get("hero")
+    assert (entry.state, entry.job) == (State.QUEUED, made)
+    assert not kept.parent.exists()
+    assert client.submit(sample_request(), via=ACCOUNT, key="hero") == made
+    assert stage.bought() == 1
+
+
+def test_a_job_is_written_as_soon_as_the_lock_ends(
+    client: Client, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks: list[Lock] = []
+    seen: list[int] = []
+
+    def released(_: float) -> None:
+        seen.append(len(files(path)))
+        locks[0].release()
+
+    monkeypatch.setattr(
+        pending,
+        "time",
+        types.SimpleNamespace(monotonic=lambda: 0.0, time_ns=lambda: 1, sleep=released),
+    )
+    locked_after_payment(monkeypatch, lambda: locks.append(Lock(path)))
+    made = client.submit(sample_request(), via=ACCOUNT, key="hero")
+    assert seen == [1]  # kept, while it is tried again
+    assert not files(path)
+    with sqlite3.connect(path) as outside:
+        rows = outside.execute("SELECT state, vendor_id FROM attempts").fetchall()
+    outside.close()
+    assert rows == [("accepted", made.id)]
+
+
+def test_a_job_outlives_the_kill_of_its_process_while_the_journal_is_locked(path: Path) -> None:
+    Journal(path).close()
+    ready, go = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            journal = Journal(path)
+            attempt = sent(journal)
+            os.write(ready[1], b".")
+            os.read(go[0], 1)
+            journal.accepted(attempt, job("42", key="k1"))
+            os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    assert os.read(ready[0], 1)
+    lock = Lock(path)
+    os.write(go[1], b".")
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    for end in (*ready, *go):
+        os.close(end)
+    lock.release()
+    with Journal(path) as journal:
+        entry = journal.entry("k1")
+    assert entry.job == job("42", key="k1")
+    assert entry.state is State.QUEUED
+    assert not files(path)
+
+
+def test_a_job_whose_journal_was_deleted_comes_into_the_next_one_with_its_purchase(
+    stage: MemoryStage, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with client_for(stage, tmp_path) as client:
+        over = locked_after_payment(monkeypatch, path.unlink)
+        made = client.submit(sample_request(), via=ACCOUNT, key="hero")
+        over()
+        with pytest.raises(JournalError, match="was deleted"):
+            client.submit(sample_request(), via=ACCOUNT, key="another")
+    assert not path.exists()
+    for part in ("-wal", "-shm"):  # as the error of an orphaned log says
+        path.with_name(path.name + part).unlink(missing_ok=True)
+    with client_for(stage, tmp_path) as client:
+        entry = client.jobs.get("hero")
+        assert (entry.state, entry.job) == (State.QUEUED, made)
+        assert entry.quote is not None
+        assert client.submit(sample_request(), via=ACCOUNT, key="hero") == made
+    assert stage.bought() == 1
+
+
+def test_a_job_that_can_be_kept_nowhere_is_in_the_error(
+    client: Client, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Pending, "put", full)
+    locks: list[Lock] = []
+    locked_after_payment(monkeypatch, lambda: locks.append(Lock(path)))
+    with pytest.raises(JournalError, match="database is locked") as caught:
+        client.submit(sample_request(), via=ACCOUNT, key="hero")
+    assert caught.value.billed is Billed.YES
+    assert caught.value.job is not None
+    assert caught.value.job.id in (caught.value.hint or "")
+    assert "Do not end this process" in caplog.text
+    assert caught.value.job.id in caplog.text
+    locks[0].release()
+
+
+def test_no_secret_and_no_signed_query_is_in_a_record(path: Path, journal: Journal) -> None:
+    echo = "sk-planted-0123456789"
+    Secret(echo)
+    signed = "https://h.example/x?Signature=c2lnbmVk"
+    wanted = Purchase(key="k1", request="r1", via="shop", description={"video": signed, "e": echo})
+    ready = submission(warnings=(signed, echo))
+    attempt = journal.sending(journal.intend(wanted, "a1", ready, "f" * 16))
+    lock = Lock(path)
+    told = ProviderUnavailable(f"{signed} {echo}", raw={"e": echo})
+    journal.uncertain(attempt, told)
+    journal.accepted(attempt, job("42", key="k1"))
+    content = b"".join(file.read_bytes() for file in files(path))
+    lock.release()
+    assert b"https://h.example/x?***" in content
+    assert b"c2lnbmVk" not in content
+    assert b"planted" not in content
+
+
+# What else follows a payment.
+
+
+def test_a_refusal_that_a_locked_journal_cannot_take_is_no_doubt_later(
+    journal: Journal, path: Path
+) -> None:
+    attempt = sent(journal)
+    lock = Lock(path)
+    journal.refused(attempt, Busy("full", billed=Billed.NO))
+    assert journal.entry("k1").state is KeyState.INTENDED
+    lock.release()
+    entry = journal.entry("k1")
+    assert (entry.state, entry.ambiguous) == (KeyState.REFUSED, False)
+
+
+def test_the_end_and_the_file_of_a_job_are_kept_too(
+    journal: Journal, path: Path, tmp_path: Path
+) -> None:
+    thing = job("42", key="k1")
+    assert journal.accepted(sent(journal), thing)
+    lock = Lock(path)
+    assert journal.observed(thing, Status(State.SUCCEEDED, "1", NOON))
+    journal.delivered(thing, tmp_path / "out.mp4", "ab" * 32)
+    assert len(files(path)) == 2
+    lock.release()
+    entry = journal.entry("k1")
+    assert (entry.state, entry.delivered) == (State.SUCCEEDED, str(tmp_path / "out.mp4"))
+
+
+def test_everything_of_one_purchase_goes_in_in_its_order(journal: Journal, path: Path) -> None:
+    thing = job("42", key="k1")
+    attempt = sent(journal)
+    lock = Lock(path)
+    journal.uncertain(attempt, ProviderUnavailable("reset"))
+    journal.accepted(attempt, thing)
+    journal.observed(thing, Status(State.FAILED, "8", NOON))
+    assert len(files(path)) == 3
+    lock.release()
+    entry = journal.entry("k1")
+    assert (entry.state, entry.job, entry.ambiguous) == (State.FAILED, thing, False)
+
+
+def test_a_job_that_still_runs_is_observed_while_the_journal_is_locked(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(store, "BUSY_TIMEOUT", 0.01)
+    thing = job("42", key="k1")
+    assert journal.accepted(sent(journal), thing)
+    lock = Lock(path)
+    assert journal.observed(thing, Status(State.RUNNING, "5", NOON)) is False
+    assert "database is locked; job 42 is running" in caplog.text
+    assert not files(path)
+    lock.release()
+
+
+@pytest.mark.parametrize("word", ["decided", "not_sent"])
+def test_what_nothing_depends_on_ends_no_purchase(
+    word: str, journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_TIMEOUT", 0.01)
+    attempt = sent(journal)
+    lock = Lock(path)
+    if word == "decided":
+        journal.decided("k1", [])
+    else:
+        assert journal.not_sent(attempt) == attempt  # it counts
+    lock.release()
+
+
+# Records that come late, or make no sense.
+
+
+def test_a_record_that_comes_late_says_nothing_of_a_further_attempt(
+    journal: Journal, path: Path
+) -> None:
+    """A crash between the commit and the removal of the file leaves a record that was applied."""
+    attempt = sent(journal)
+    lock = Lock(path)
+    journal.refused(attempt, Busy("full"))
+    (kept,) = files(path)
+    content = kept.read_bytes()
+    lock.release()
+    assert journal.entry("k1").state is KeyState.REFUSED
+    wanted = Purchase(key="k1", request="r1", via="shop", description={}, again=True)
+    journal.intend_again(wanted, "a2", submission(), "f" * 16)
+    kept.parent.mkdir()
+    kept.write_bytes(content)
+    assert journal.entry("k1").state is KeyState.INTENDED
+    assert not files(path)
+    with pytest.raises(KeyTaken):
+        journal.intend_again(wanted, "a3", submission(), "f" * 16)
+
+
+def test_a_job_is_adopted_twice_without_harm(journal: Journal, path: Path) -> None:
+    attempt = sent(journal)
+    lock = Lock(path)
+    journal.accepted(attempt, job("42", key="k1"))
+    (kept,) = files(path)
+    content = kept.read_bytes()
+    lock.release()
+    before = journal.entry("k1")
+    kept.parent.mkdir()
+    kept.write_bytes(content)
+    assert journal.entry("k1") == before
+    assert not files(path)
+
+
+def test_a_job_that_belongs_to_another_purchase_is_said_and_kept(
+    journal: Journal, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempt = sent(journal)
+    lock = Lock(path)
+    journal.accepted(attempt, job("42", key="k1"))
+    (kept,) = files(path)
+    content = kept.read_bytes()
+    kept.unlink()
+    lock.release()
+    journal.accepted(sent(journal, "k2", "a2"), job("42", key="k2"))
+    kept.write_bytes(content)
+    assert journal.entry("k1").job is None
+    assert journal.entry("k2").job is not None
+    assert "belongs to another one already; it is kept as" in caplog.text
+    assert len(files(path, ".kept")) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{", b"[]", b"7", b"\xff", b"{}", b'{"version": 1}',
+        b'{"version": 1, "kind": "nothing", "about": "x"}',
+        b'{"version": 1, "kind": "accepted", "about": "x", "job": "{}", "rows": {}}',
+        b'{"version": 1, "kind": "accepted", "about": "x", "rows": [7]}',
+        b'{"version": 1, "kind": "accepted", "about": "x", "rows": {"purchases": {"key": null}}}',
+    ],
+)  # fmt: skip
+def test_a_record_that_makes_no_sense_is_set_aside_and_hinders_nothing(
+    content: bytes, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = path.with_name("journal.db-pending")
+    folder.mkdir()
+    (folder / "1.json").write_bytes(content)
+    with Journal(path) as journal:
+        sent(journal)
+        assert [entry.key for entry in journal.entries()] == ["k1"]
+    assert "does not go into the journal" in caplog.text
+    assert [file.name for file in folder.iterdir()] == ["1.kept"]
+
+
+def test_a_record_of_a_newer_motionkit_is_left_to_it(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = path.with_name("journal.db-pending")
+    folder.mkdir()
+    (folder / "1.json").write_text('{"version": 2}')
+    with Journal(path) as journal:
+        assert journal.entries() == []
+    assert "a newer motionkit reads it" in caplog.text
+    assert len(files(path)) == 1
+
+
+def test_records_that_cannot_be_read_are_an_error_of_the_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: Path) -> Iterator[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(
+        JournalError, match=r"journal\.db-pending cannot be read: Permission denied"
+    ):
+        Journal(path)
