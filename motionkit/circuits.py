@@ -7,8 +7,10 @@ afresh. `motionkit.cooldown` says when one opens, and for how long.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -16,8 +18,10 @@ import attrs
 from motionkit import codec, cooldown
 from motionkit.caches import Caches
 from motionkit.cooldown import Breaker, Cause
-from motionkit.errors import MotionKitError
+from motionkit.errors import JournalError, MotionKitError
 from motionkit.redaction import printable, redact
+
+log = logging.getLogger("motionkit")
 
 _SHOWN = 200
 """Characters of a vendor's message that are kept."""
@@ -75,10 +79,11 @@ class Circuits:
         cause = cooldown.cause_of(type(error))
         if cause is None:
             return
-        known = self.of(account, fingerprint).get(cause)
-        made = cooldown.trip(known, cause, now=self.now(), retry_after=error.retry_after)
-        made = attrs.evolve(made, reason=printable(redact(error.message), _SHOWN))
-        self.caches.put_cooldown(account, fingerprint, cause, codec.unstructure(made))
+        with _unwritten(account):
+            known = self.of(account, fingerprint).get(cause)
+            made = cooldown.trip(known, cause, now=self.now(), retry_after=error.retry_after)
+            made = attrs.evolve(made, reason=printable(redact(error.message), _SHOWN))
+            self.caches.put_cooldown(account, fingerprint, cause, codec.unstructure(made))
 
     def claim(self, account: str, fingerprint: str, causes: Iterable[str]) -> bool:
         """Claim the probes of half-open circuits; False when another process was faster."""
@@ -107,9 +112,10 @@ class Circuits:
         self._close(account, fingerprint, lambda one: one.answer_closes or (pays and one.money))
 
     def _close(self, account: str, fingerprint: str, which: Callable[[Cause], bool]) -> None:
-        for _, _, cause, _ in self.caches.cooldowns(account, fingerprint):
-            if which(cooldown.CAUSES[cause]):
-                self.caches.put_cooldown(account, fingerprint, cause, None)
+        with _unwritten(account):
+            for _, _, cause, _ in self.caches.cooldowns(account, fingerprint):
+                if which(cooldown.CAUSES[cause]):
+                    self.caches.put_cooldown(account, fingerprint, cause, None)
 
     def all(self) -> list[Circuit]:
         """Return every circuit that is not closed, by account."""
@@ -121,6 +127,15 @@ class Circuits:
     def reset(self, account: str) -> int:
         """Close all circuits of an account, of every key, and return how many there were."""
         return self.caches.drop_cooldowns(account)
+
+
+@contextmanager
+def _unwritten(account: str) -> Iterator[None]:
+    """Keep a journal that cannot be written from hiding a job, or why a submit failed."""
+    try:
+        yield
+    except JournalError as error:
+        log.warning("%s; the circuits of account %s stay as they were", error.message, account)
 
 
 def _circuit(account: str, fingerprint: str, breaker: Breaker) -> Circuit:

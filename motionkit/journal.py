@@ -50,6 +50,19 @@ _OF_ROUTE = (
 """Everything, or one route's purchases and those bought directly at its accounts."""
 
 
+@contextmanager
+def optional(purpose: str) -> Iterator[None]:
+    """Keep a journal that cannot be read from ending the wait for a job that is paid.
+
+    Args:
+        purpose: What the block reads it for.
+    """
+    try:
+        yield
+    except JournalError as error:
+        log.info("%s; it is not asked for %s", error.message, purpose)
+
+
 class Journal:
     """The ledger in one SQLite file, safe to share between threads and processes.
 

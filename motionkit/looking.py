@@ -12,7 +12,7 @@ import attrs
 
 from motionkit import schedule, webhooks
 from motionkit.errors import Billed, ConfigError, MotionKitError
-from motionkit.journal import Journal
+from motionkit.journal import Journal, optional
 from motionkit.model import STATE_ERRORS, Job, Result, Status, utcnow
 from motionkit.money import Cost, CostBasis
 from motionkit.pacing import Pacer
@@ -125,7 +125,9 @@ class Looks:
 
         Where the vendor does not say the cost, the quote stands in and is marked as assumed.
         """
-        entry = self.journal.bought(result.job)
+        entry = None
+        with optional("the quote and the path of a result"):
+            entry = self.journal.bought(result.job)
         if entry is None:
             return result
         result = attrs.evolve(result, path=entry.path)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from motionkit import forks, schedule, stats
-from motionkit.journal import Journal
+from motionkit.journal import Journal, optional
 from motionkit.model import Job
 from motionkit.schedule import Belief, Plan
 
@@ -87,7 +87,10 @@ class Timing:
         """Return seconds and end of past jobs by kind, oldest first; the journal is read once."""
         if self._seen is None:
             self._seen = {}
-            for kind, seconds, ended in self._journal.durations(_MOST):
+            past: list[tuple[Kind, float, float]] = []
+            with optional("how long jobs take"):
+                past = self._journal.durations(_MOST)
+            for kind, seconds, ended in past:
                 self._counts[kind] += 1
                 self._seen.setdefault(kind, []).append((seconds, ended))
         return self._seen

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import attrs
 
 from motionkit.errors import ConfigError
-from motionkit.journal import Journal
+from motionkit.journal import Journal, optional
 from motionkit.model import Job, State, Status
 from motionkit.provider import Notice, Provider, Webhooks
 from motionkit.redaction import redact_data
@@ -98,13 +98,15 @@ def noticed(provider: Provider, journal: Journal, job: Job) -> Status | None:
     """Return how a job ended as far as its vendor said so of its own accord."""
     if not isinstance(provider, Webhooks):
         return None
-    kept = journal.caches.get_notice(provider.fingerprint, job.id)
+    kept = entry = None
+    with optional("what a webhook said"):
+        kept = journal.caches.get_notice(provider.fingerprint, job.id)
+        entry = None if kept is None else journal.bought(job)
     if kept is None:
         return None
     word, content = kept
-    if State(word) is not State.SUCCEEDED:
-        entry = journal.bought(job)
-        if entry is not None and entry.state is State.SUCCEEDED:
-            return None  # a poll has seen its result since
-    status = provider.noticed(job, Notice(job.id, State(word), content))
+    told = State(word)
+    if told is not State.SUCCEEDED and entry is not None and entry.state is State.SUCCEEDED:
+        return None  # a poll has seen its result since
+    status = provider.noticed(job, Notice(job.id, told, content))
     return status if status.state.terminal else None

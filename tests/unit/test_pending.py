@@ -24,7 +24,7 @@ from motionkit.model import Job, KeyState, State, Status
 from motionkit.pending import Pending
 from motionkit.redaction import Secret
 from motionkit.testing.memory import Memory, MemoryStage
-from motionkit.testing.stage import ACCOUNT, client_for, sample_request
+from motionkit.testing.stage import ACCOUNT, JOB_SECONDS, client_for, sample_request
 
 
 @pytest.fixture(autouse=True)
@@ -395,3 +395,20 @@ def test_records_that_cannot_be_read_are_an_error_of_the_journal(
         JournalError, match=r"journal\.db-pending cannot be read: Permission denied"
     ):
         Journal(path)
+
+
+def test_a_paid_job_is_delivered_although_its_journal_was_deleted(
+    stage: MemoryStage, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with client_for(stage, tmp_path) as client:
+        over = locked_after_payment(monkeypatch, path.unlink)
+        made = client.submit(sample_request(), via=ACCOUNT, key="hero")
+        over()
+        stage.pass_time(JOB_SECONDS + 1)
+        assert client.poll(made).state is State.SUCCEEDED
+        assert client.wait(made).job.id == made.id
+        assert client.result(made).job.id == made.id
+    for part in ("-wal", "-shm"):
+        path.with_name(path.name + part).unlink(missing_ok=True)
+    with client_for(stage, tmp_path) as client:
+        assert client.jobs.get("hero").state is State.SUCCEEDED
