@@ -374,6 +374,20 @@ class Journal:
         """Write that nothing was bought."""
         self._settle(attempt, KeyState.REFUSED, error)
 
+    def unsent(self, attempt: Attempt, error: MotionKitError) -> bool:
+        """Write that nothing was bought, if the attempt was never handed to the network.
+
+        Returns:
+            False when it has been handed over or settled meanwhile; nothing was written then.
+        """
+        with self._writing() as db:
+            unsent = db.execute(
+                "SELECT 1 FROM attempts WHERE id=? AND state=? AND sends=0",
+                (attempt.id, KeyState.INTENDED.value),
+            ).fetchone()
+            record = {"kind": KeyState.REFUSED.value, "at": time.time(), **_outcome(attempt, error)}
+            return unsent is not None and _settled(db, record)
+
     def uncertain(self, attempt: Attempt, error: MotionKitError) -> None:
         """Write that it may have arrived; only a job clears that."""
         self._settle(attempt, KeyState.UNCERTAIN, error)
@@ -383,13 +397,8 @@ class Journal:
 
         A job that another process has written meanwhile stays, and so does an ambiguity.
         """
-        self._persist(
-            state.value,
-            f"the attempt {attempt.id} of {attempt.key}",
-            attempt=attempt.id,
-            key=attempt.key,
-            error=codec.dumps(error.to_dict()),
-        )
+        about = f"the attempt {attempt.id} of {attempt.key}"
+        self._persist(state.value, about, **_outcome(attempt, error))
 
     def accepted(self, attempt: Attempt, job: Job) -> bool:
         """Write the job that an attempt bought.
@@ -668,6 +677,12 @@ def _owner(db: sqlite3.Connection, fingerprint: str, vendor_id: str) -> str | No
 
 
 # What follows a payment, as records: each may be written later, by another process, and twice.
+
+
+def _outcome(attempt: Attempt, error: MotionKitError) -> dict[str, Any]:
+    """Return what is written of an attempt without a job."""
+    told = codec.dumps(error.to_dict())
+    return {"attempt": attempt.id, "key": attempt.key, "error": told}
 
 
 def _settled(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:

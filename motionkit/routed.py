@@ -200,9 +200,12 @@ class Buyer:
         """Say once for each target that it is waited for, and for how long at most."""
         if wait.target in self._waited:
             return
+        refusals = zip(self.tried, self._errors, strict=False)
+        said = [error.message for one, error in refusals if one.target == wait.target]
         log.info(
-            "%s takes no further job at the moment: waiting up to %.0f s for a slot",
+            "%s: %s; nothing was bought, waiting up to %.0f s for a slot",
             wait.target,
+            said[-1] if said else "it runs as many jobs as it may",
             self.patience,
         )
 

@@ -302,8 +302,9 @@ class Submitter:
                 provider=self.provider.name,
                 account=attempt.account,
             )
-            self.journal.refused(attempt, unsent)  # `sending` refuses to go on from there
-            raise unsent
+            if self.journal.unsent(attempt, unsent):  # `sending` refuses to go on from there
+                raise unsent
+            return self.settle(self.journal.entry(entry.key))  # its process was only slow
         cause = SubmitUncertain(f"the submit of {entry.key} was interrupted", key=entry.key)
         with _in_flight(attempt.id), _not_free():
             self.journal.uncertain(attempt, cause)

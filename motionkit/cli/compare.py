@@ -84,17 +84,8 @@ def _delivers(row: Row) -> str:
     return " ".join(word for word in (row.quality, clip) if word)
 
 
-def _lacks(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Return what each target lacks and another one has; what all of them lack tells nothing."""
-    lacked = [set(row.lacks) for row in rows if row.error is None]
-    common = set.intersection(*lacked) if lacked else set()
-    return {row.target: [name for name in row.lacks if name not in common] for row in rows}
-
-
-def _notes(row: Row, lacks: Sequence[str] = ()) -> list[str]:
+def _notes(row: Row) -> list[str]:
     told = [plain(warning) for warning in row.warnings]
-    if lacks and row.problem is None:
-        told.append(f"lacks {', '.join(lacks)}")
     if row.problem is not None:
         told.append(plain(row.problem.message))
     if row.error is not None:
@@ -106,8 +97,7 @@ def _notes(row: Row, lacks: Sequence[str] = ()) -> list[str]:
 
 def _print_notes(screen: Screen, rows: Sequence[Row]) -> None:
     """Print what does not fit into a column."""
-    lacks = _lacks(rows)
-    told = [(row.target, notes) for row in rows if (notes := _notes(row, lacks[row.target]))]
+    told = [(row.target, notes) for row in rows if (notes := _notes(row))]
     if told and not screen.json:
         screen.rows([], ["TARGET", "NOTES"], told)
 

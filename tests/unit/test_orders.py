@@ -668,5 +668,5 @@ def test_an_error_that_may_have_been_billed_opens_no_circuit(shop: Shop) -> None
     with shop.client(BOTH) as client:
         with pytest.raises(MotionKitError):
             client.submit(sample_request(), via="both")
-        assert client._journal.caches.cooldowns() == {}
+        assert not client._journal.caches.cooldowns()
     assert shop.bought() == (0, 0)

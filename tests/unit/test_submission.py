@@ -1019,3 +1019,27 @@ def test_settling_without_a_ledger_sends_nothing_and_is_not_called_free(
         bench.submitter(provider).settle(entry)
     assert caught.value.billed is Billed.UNKNOWN
     assert len(provider.sent) == 1
+
+
+def test_an_attempt_that_leaves_while_it_is_settled_is_not_called_unsent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = scripted()
+    submitter = bench.submitter(provider)
+    attempt = bench.journal.intend(BOUGHT, "first", submission(), provider.fingerprint)
+    seen = bench.entry
+    monkeypatch.setattr(process, "alive", lambda _: False)
+    read = iter([seen])  # its process is slow, and sends right after it was looked at
+
+    def await_other(self: Submitter, key: str) -> Entry:
+        stale = next(read, None)
+        if stale is None:
+            return self.journal.entry(key)
+        self.journal.sending(attempt)
+        return stale
+
+    monkeypatch.setattr(Submitter, "_await_other_process", await_other)
+    with pytest.raises(SubmitUncertain):
+        submitter.settle(seen)
+    assert bench.entry.ambiguous
+    assert provider.sent == []
