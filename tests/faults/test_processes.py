@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,8 +14,10 @@ from harness import APPS
 from matrix import BOTH, PIXVERSE
 from nursery import Nursery, nursery
 
+from motionkit.client import Client
 from motionkit.journal import Journal
-from motionkit.sandbox import Sandbox
+from motionkit.operations import Mimic
+from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
 API_KEY = "two-processes-key-0123456789"
 
@@ -106,3 +110,43 @@ def _check_once(
     said = Counter((key, o["job"]) for one in told for key, o in one.items() if "job" in o)
     assert set(said) <= set(known.items())
     assert all(any("job" in one[key] for one in told) for key in keys)
+
+
+THIRD = """
+import sys
+import motionkit as mk
+
+with mk.Client() as client:
+    request = mk.Mimic(image=sys.argv[1], video=sys.argv[2], quality="540p")
+    print(client.submit(request, via="pixverse", key="order-17").id)
+"""
+
+
+def test_one_key_of_two_clients_and_another_process_buys_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`motionkit jobs` opens and closes the journal in between, while both clients have it open."""
+    picture, clip = tmp_path / "hero.png", tmp_path / "dance.mp4"
+    picture.write_bytes(sample_picture())
+    clip.write_bytes(sample_clip())
+    monkeypatch.setenv("MOTIONKIT_JOURNAL", str(tmp_path / "journal.db"))
+    monkeypatch.chdir(tmp_path)
+    with Sandbox(apps=APPS) as sandbox:
+        sandbox.add_account(PIXVERSE, API_KEY, label="both", balance="100000")
+        monkeypatch.setenv("PIXVERSE_API_KEY", API_KEY)
+        monkeypatch.setenv("PIXVERSE_BASE_URL", f"{sandbox.url}")
+        with Client() as first, Client() as second:
+            assert first.jobs.list() == second.jobs.list() == []
+            outside = [sys.executable, "-m", "motionkit", "jobs"]
+            subprocess.run(outside, check=True, capture_output=True)
+            request = Mimic(image=str(picture), video=str(clip), quality="540p")
+            made = first.submit(request, via=PIXVERSE, key="order-17")
+            third = subprocess.run(
+                [sys.executable, "-c", THIRD, str(picture), str(clip)],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            assert third.stdout.strip() == made.id
+            assert second.submit(request, via=PIXVERSE, key="order-17") == made
+        assert _made(sandbox, PIXVERSE) == [made.id]

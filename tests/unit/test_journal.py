@@ -348,6 +348,16 @@ def test_a_further_attempt_needs_a_refusal_without_any_doubt(journal: Journal, l
     assert journal.entry("k1") == before
 
 
+def test_a_further_attempt_looks_for_an_identical_request_too(journal: Journal) -> None:
+    """It was submitted under another key while this one waited for a slot."""
+    journal.refused(intended(journal, again=False), Busy("full"))
+    intended(journal, "k2", "a2", again=False)
+    with pytest.raises(KeyTaken) as caught:
+        journal.intend_again(purchase(again=False), "a3", submission(), "f" * 16)
+    assert caught.value.entry.key == "k2"
+    assert [a.id for a in journal.entry("k1").attempts] == ["a1"]
+
+
 def test_a_doubt_forbids_a_further_attempt_whatever_the_state_says(journal: Journal) -> None:
     journal.refused(intended(journal), Busy("full"))
     journal._store.db.execute("UPDATE purchases SET ambiguous=1")
