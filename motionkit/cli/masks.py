@@ -6,6 +6,7 @@ command does not pay for it again.
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -22,7 +23,7 @@ from motionkit.cli.words import quoted
 from motionkit.client import Client
 from motionkit.download import check_target
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
-from motionkit.model import Output, Result
+from motionkit.model import Output, Result, State
 from motionkit.orders import Explanation, Wish
 from motionkit.request import Request
 
@@ -132,11 +133,11 @@ def select(
         MotionKitError: As `spend.buy`.
     """
     planned = plan(client, request, options)
-    if options.out is not None:
-        check_target(options.out, overwrite=isinstance(options, Running) and options.overwrite)
     key = _key(client, planned, options)
     bought = client.bought_before(planned.selection, via=options.via, key=key)
     if bought is None:
+        if options.out is not None:  # else what the masks are for may have been delivered there
+            check_target(options.out, overwrite=isinstance(options, Running) and options.overwrite)
         _within(planned, options)
         spend.confirm(screen, planned.explained.quote, options)
         screen.fact("first", "the masks are selected, which is paid for apart")
@@ -170,12 +171,23 @@ def _key(client: Client, planned: Plan, options: Selecting) -> str:
     if options.new:
         return f"masks-{uuid.uuid4()}"
     facts = fitting.inspect(planned.selection)
-    words = (options.via or "", planned.selecting.target)
-    keys = [f"masks-{planned.selection.fingerprint(facts, word)[:16]}" for word in words]
-    for key in keys:
-        if client.bought_before(planned.selection, via=options.via, key=key) is not None:
-            return key
-    return keys[-1]
+    earlier, key = (
+        f"masks-{planned.selection.fingerprint(facts, word)[:16]}"
+        for word in (options.via or "", planned.selecting.target)
+    )
+    if _held(client, planned, options, earlier):
+        return earlier
+    numbered = itertools.chain([key], (f"{key}-{number}" for number in itertools.count(2)))
+    return next(one for one in numbered if _held(client, planned, options, one) is not False)
+
+
+def _held(client: Client, planned: Plan, options: Selecting, key: str) -> bool | None:
+    """Tell whether a key has a selection that gave something or may still; None without one."""
+    entry = client.bought_before(planned.selection, via=options.via, key=key)
+    if entry is None:
+        return None
+    ended = isinstance(entry.state, State) and entry.state.terminal
+    return not ended or entry.state is State.SUCCEEDED
 
 
 def _within(planned: Plan, options: Selecting) -> None:

@@ -61,6 +61,31 @@ def test_a_repeated_command_pays_for_neither_again(
     assert slow_account.bought == (2, 2, "42")
 
 
+def test_a_delivered_modification_is_run_again_and_changes_nothing(
+    cli: Cli, account: Account, clip: list[object]
+) -> None:
+    line = [*clip, "--select", 0, "--key", "order-17", "--out", "done.mp4"]
+    cli(*line)
+    before = Path("done.mp4").stat().st_ino
+
+    again = cli(*line)
+
+    assert (again.code, again.out) == (0, "done.mp4\n")
+    assert Path("done.mp4").stat().st_ino == before
+    assert account.bought == (2, 2, "42")
+
+
+def test_a_selection_that_failed_is_bought_again(
+    cli: Cli, account: Account, clip: list[object]
+) -> None:
+    account.sandbox.fault("fail:submit")
+    assert cli(*clip, "--select", 0, "--out", "done.mp4").code == 6
+    assert cli(*clip, "--select", 0, "--out", "done.mp4").code == 0
+    assert len(account.ledger["jobs"]) == 3
+    assert cli(*clip, "--select", 0, "--out", "done.mp4").code == 0
+    assert len(account.ledger["jobs"]) == 3
+
+
 def test_another_mask_of_the_same_clip_needs_no_second_selection(
     cli: Cli, account: Account, clip: list[object]
 ) -> None:

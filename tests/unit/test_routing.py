@@ -19,6 +19,7 @@ from motionkit.decisions import (
     Candidate,
     Choose,
     Decision,
+    OnBusy,
     Reason,
     Row,
     Rules,
@@ -325,6 +326,55 @@ SITUATIONS: dict[str, tuple[dict[str, Any], Iterable[Candidate], list[Tried], st
         [],
         "wait a 2",
         "a:busy_waited_for b:stands_by",
+    ),
+    "on_busy next does not wait while another one can": (
+        {"wait_for_slot": 60.0, "on_busy": "next"},
+        (can("a", busy=True), can("b")),
+        [],
+        "try b",
+        "a:busy_passed_over b:chosen_first",
+    ),
+    "on_busy next waits when all are busy": (
+        {"wait_for_slot": 60.0, "on_busy": "next"},
+        (can("a", busy=True), can("b", busy=True)),
+        [],
+        "wait a 5",
+        "a:busy_waited_for b:stands_by",
+    ),
+    "on_busy next leaves a target that said it was busy": (
+        {"wait_for_slot": 60.0, "on_busy": "next"},
+        AB,
+        [had("a", "submit", "Busy")],
+        "try b",
+        "a:fell_back_busy b:chosen_first",
+    ),
+    "on_busy next asks the first one again when all have said so": (
+        {"wait_for_slot": 60.0, "on_busy": "next"},
+        AB,
+        [had("a", "submit", "Busy", at=NOW - 9), had("b", "submit", "Busy")],
+        "try a",
+        "a:busy_tried_again b:busy_tried_again a:chosen_first",
+    ),
+    "an overload that passes is waited for": (
+        {"wait_for_slot": 60.0},
+        AB,
+        [had("a", "submit", "ProviderUnavailable", passing=True)],
+        "wait a 5",
+        "a:busy_tried_again a:busy_waited_for b:stands_by",
+    ),
+    "an overload that lasts falls back": (
+        {"wait_for_slot": 4.0},
+        AB,
+        [had("a", "submit", "ProviderUnavailable", passing=True)],
+        "try b",
+        "a:fell_back_unavailable b:chosen_first",
+    ),
+    "an outage is not waited for": (
+        {"wait_for_slot": 60.0},
+        AB,
+        [had("a", "submit", "ProviderUnavailable")],
+        "try b",
+        "a:fell_back_unavailable b:chosen_first",
     ),
     "waited long enough": (
         {"wait_for_slot": 60.0},
@@ -1069,12 +1119,14 @@ attempts = st.builds(
     billed=st.sampled_from(list(Billed)),
     maybe_arrived=st.booleans(),
     retry_after=st.none() | st.floats(0, 100),
+    passing=st.booleans(),
 )
 rules = st.builds(
     Rules,
     choose=st.sampled_from(list(Choose)),
     max_usd=st.none() | st.just(Decimal(1)),
     wait_for_slot=st.sampled_from([0.0, 30.0, 600.0]),
+    on_busy=st.sampled_from(list(OnBusy)),
     fall_back_on=st.sets(st.sampled_from(list(CAUSES))),
     paid_retries=st.integers(0, 2),
 )
@@ -1167,6 +1219,7 @@ def test_every_run_ends_and_pays_no_more_than_allowed(
                     ("canary", "ProviderUnavailable", NO),
                     ("submit", "Busy", NO),
                     ("submit", "RateLimited", NO),
+                    ("submit", "ProviderUnavailable", NO),
                     ("submit", "InsufficientCredits", NO),
                     ("submit", "ProviderUnavailable", UNKNOWN),
                     ("wait", "JobFailed", NO),
@@ -1177,7 +1230,8 @@ def test_every_run_ends_and_pays_no_more_than_allowed(
             )
         )
         paid += stage == "wait" or billed is UNKNOWN
-        tried.append(had(action.target, stage, error, billed, at=now))
+        passing = error == "ProviderUnavailable" and stage == "submit" and data.draw(st.booleans())
+        tried.append(had(action.target, stage, error, billed, at=now, passing=passing))
     else:
         pytest.fail("it never ended")
     assert paid <= 1 + rules.paid_retries
