@@ -115,7 +115,9 @@ def test_the_journal_is_written_only_when_something_changed(
     writes: list[Any] = []
     real = client._journal._store.writing
     monkeypatch.setattr(
-        client._journal._store, "writing", lambda *args: writes.append(args) or real(*args)
+        client._journal._store,
+        "writing",
+        lambda *args, **named: writes.append(args) or real(*args, **named),
     )
     for _ in range(5):
         assert client.poll(one).state is State.RUNNING
