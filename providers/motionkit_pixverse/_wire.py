@@ -74,7 +74,8 @@ def taken(answer: Answer, name: str, call: Call) -> int | None:
     except ProtocolError:
         return None
     found = {number(value) for value in job_ids(data, {name}, call)}
-    return found.pop() if len(found) == 1 else None
+    only = found.pop() if len(found) == 1 else None
+    return only if only is not None and only > 0 else None
 
 
 def number(value: Any) -> int | None:

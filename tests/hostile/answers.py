@@ -33,6 +33,7 @@ class Row:
         submit: What comes of it as the answer to a paid call.
         poll: What comes of it as the answer to a look at a job.
         refused: Vendors whose documentation calls it a refusal of the paid call.
+        adopted: Vendors where the paid call takes the job 7 that the answer names.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Row:
     submit: str
     poll: str
     refused: tuple[str, ...] = ()
+    adopted: tuple[str, ...] = ()
 
     def pieces(self) -> Pieces:
         return (self.answer,) if isinstance(self.answer, bytes) else self.answer()
@@ -291,20 +293,28 @@ TEXT = [
         envelope({"video_id": 7}, 0.5),
         UNREADABLE,
         "ProtocolError / UNKNOWN",
+        adopted=("pixverse",),
     ),
-    Row("a code of true", envelope({"video_id": 7}, True), UNREADABLE, "ProtocolError / UNKNOWN"),
+    Row(
+        "a code of true",
+        envelope({"video_id": 7}, True),
+        UNREADABLE,
+        "ProtocolError / UNKNOWN",
+        adopted=("pixverse",),
+    ),
     Row(
         "a code that nobody knows",
         envelope({"video_id": 7}, 123456),
         UNREADABLE,
         "ProtocolError / UNKNOWN",
+        adopted=("pixverse",),
     ),
     Row(
         "a refusal's code under 200, and an id",
         envelope({"video_id": 7}, 500044),
         "Busy / ProtocolError",
         "Busy / UNKNOWN",
-        refused=("pixverse",),
+        adopted=("pixverse",),
     ),
     Row(
         "terminal codes in a message",

@@ -93,6 +93,9 @@ def bounded() -> Iterator[None]:
 @pytest.mark.parametrize("row", [*WIRE, *TEXT, *IDS], ids=lambda row: row.name)
 def test_a_paid_call_that_is_answered_with_it_may_have_been_billed(row: Row, vendor: str) -> None:
     with RawHost(lambda _: row.pieces()) as host, vendor_at(vendor, host.url) as provider:
+        if vendor in row.adopted:
+            assert provider.submit(order(provider), "a-1").id == "7"
+            return
         with bounded(), pytest.raises(MotionKitError) as caught:
             provider.submit(order(provider), "a-1")
         assert len(host.heads) == 1
