@@ -242,7 +242,7 @@ class AsyncClient:
         and where it is not about a job that is bought already, its ``billed`` is `Billed.NO`.
         """
         self._closed = True
-        self._client.cancellations.close("the client was closed")
+        self._client.cancellations.end_waits("the client was closed")
         await asyncio.to_thread(self._client.engine.close)
         for pool in (self._buying, self._reading):
             await asyncio.to_thread(pool.shutdown)

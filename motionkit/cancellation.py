@@ -91,13 +91,15 @@ class Cancellations:
             self._open.pop(ended, None)
             ended.set()
 
-    def close(self, reason: str) -> None:
-        """End every wait for a slot, and let what is being submitted come to its end."""
+    def end_waits(self, reason: str) -> None:
+        """End every wait for a slot, and all that would begin later."""
         self._closed = reason
-        calls = list(self._open.items())
-        for _, (one, _, _) in calls:
+        for one, _, _ in list(self._open.values()):
             one.end_wait(reason)
-        for ended, (_, process, thread) in calls:
+
+    def join(self) -> None:
+        """Wait until what other threads submit has come to its end."""
+        for ended, (_, process, thread) in list(self._open.items()):
             # a forked child has none of its parent's threads, and nobody waits for itself
             if process == os.getpid() and thread != threading.get_ident():
                 ended.wait()

@@ -421,7 +421,8 @@ class Client:
         of another thread that waits for a slot ends with a `MotionKitError`: nothing was bought.
         One that does not wait comes to its end first.
         """
-        self.cancellations.close("the client was closed")
+        self.cancellations.end_waits("the client was closed")
+        self.cancellations.join()
         self.engine.close()
         self._adapters.close()
         self._journal.close()

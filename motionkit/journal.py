@@ -587,8 +587,13 @@ class Journal:
 
     def same(self, alike: Alike) -> Entry | None:
         """Return the purchase that an identical request goes on with: an open one, the newest."""
-        found = [entry for one in alike.requests for entry in self.entries(request=one)]
-        held = [entry for entry in found if alike.holds(entry)]
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT * FROM purchases WHERE request IN (SELECT value FROM json_each(?))"
+                " ORDER BY created, key",
+                (json.dumps(alike.requests),),
+            ).fetchall()
+            held = [entry for entry in map(self._entry, rows) if alike.holds(entry)]
         return max(held, key=lambda entry: (entry.open, entry.created), default=None)
 
     def find(self, reference: str) -> Entry:

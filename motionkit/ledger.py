@@ -136,6 +136,12 @@ class Entry:
         return next((a.job for a in reversed(self.attempts) if a.job), None)
 
     @property
+    def submitted(self) -> float:
+        """When its last attempt was first sent, or else when it was written; epoch seconds."""
+        sent = self.attempts[-1].first_sent if self.attempts else None
+        return self.created if sent is None else sent
+
+    @property
     def path(self) -> tuple[str, ...]:
         """The targets that were tried, in order; the last one took it."""
         tried = [row["target"] for row in self.decision if row["verdict"] in {"failed", "chosen"}]
@@ -173,7 +179,7 @@ class Alike:
         requests: The request's fingerprint, and those that earlier versions gave it.
         sellers: Where it would be bought now: an account's fingerprint and a model, and an
             account's name and a model. A finished purchase counts where one of them sold it.
-        since: Epoch seconds; what was delivered counts if it was made since then.
+        since: Epoch seconds; what was delivered counts if it was submitted since then.
     """
 
     requests: tuple[str, ...]
@@ -189,7 +195,7 @@ class Alike:
         if entry.state is not State.SUCCEEDED or job is None:
             return entry.open
         if (job.fingerprint, job.model) in self.sellers:
-            return entry.delivered is None or entry.created >= self.since
+            return entry.delivered is None or entry.submitted >= self.since
         return entry.delivered is None and (job.account, job.model) in self.sellers
 
 

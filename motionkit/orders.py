@@ -407,7 +407,7 @@ class Desk:
         """Log that an earlier purchase is returned where no key asked for it."""
         if wish.key is not None or entry.job is None:
             return
-        age = max(0.0, time.time() - entry.created)
+        age = max(0.0, time.time() - entry.submitted)
         finished = entry.state is State.SUCCEEDED
         log.log(
             logging.WARNING if finished else logging.INFO,

@@ -169,7 +169,7 @@ def continued(client: Client, request: Request, options: Buying) -> Entry | None
 
 def tell_earlier(screen: Screen, earlier: Entry, options: Buying) -> None:
     """Say what was bought before: how long ago, where, its file, and how to buy it again."""
-    age = duration(max(0.0, utcnow().timestamp() - earlier.created))
+    age = duration(max(0.0, utcnow().timestamp() - earlier.submitted))
     where = f" at {target(earlier)}" if earlier.job else ""
     file = f", {earlier.delivered}" if earlier.delivered else ""
     screen.note(

@@ -107,7 +107,7 @@ def test_without_a_key_the_same_command_is_a_finished_purchase_for_a_week(
     assert account.bought == ONCE
 
     with sqlite3.connect(tmp_path / "state" / "journal.db") as db:
-        db.execute("UPDATE purchases SET created=created-604801")
+        db.execute("UPDATE attempts SET first_sent=first_sent-604801")
     db.close()
     assert cli("mimic", *media, "--out", "later.mp4").code == 0
     assert account.bought == (2, 2, "80")

@@ -280,9 +280,9 @@ def test_nothing_that_was_delivered_is_remembered_with_0(shop: Shop) -> None:
 def test_what_was_delivered_is_remembered_for_so_long_and_no_longer(shop: Shop) -> None:
     with shop.client(defaults=Defaults(remember=3600.0)) as client:
         job = delivered(client, shop.folder)
-        shop.change("UPDATE purchases SET created=created-3590")
+        shop.change("UPDATE attempts SET first_sent=first_sent-3590")
         assert client.submit(sample_request(), via=ACCOUNT) == job
-        shop.change("UPDATE purchases SET created=created-20")
+        shop.change("UPDATE attempts SET first_sent=first_sent-20")
         assert client.submit(sample_request(), via=ACCOUNT) != job
 
 
@@ -636,6 +636,43 @@ def test_ctrl_c_while_a_slot_is_waited_for_buys_nothing(shop: Shop, word: str) -
             client.submit(sample_request(), via=word, key="k")
         assert client.jobs.get("k").state is KeyState.REFUSED
     assert shop.bought() == (0, 0)
+
+
+def test_closing_the_coroutines_client_ends_a_wait_for_a_slot_and_lets_a_paid_call_end(
+    shop: Shop,
+) -> None:
+    told = waiting_shop(shop)
+    sending, go_on = threading.Event(), threading.Event()
+    refuse = shop.kind.submit
+
+    def submit(self: Crowded, submission: Submission, attempt_id: str) -> Job:
+        if self.account == ACCOUNT:
+            return refuse(self, submission, attempt_id)
+        sending.set()
+        assert go_on.wait(PATIENCE)
+        return Memory.submit(self, submission, attempt_id)
+
+    shop.kind.submit = submit  # type: ignore[method-assign]
+
+    async def main() -> list[Job | BaseException]:
+        client = AsyncClient(**real(shop))
+        tasks = [
+            asyncio.create_task(client.submit(sample_request(), via=name, key=name))
+            for name in (ACCOUNT, OTHER)
+        ]
+        for event in (told, sending):
+            assert await asyncio.to_thread(event.wait, PATIENCE)
+        closing = asyncio.create_task(client.close())
+        (waited,) = await asyncio.gather(tasks[0], return_exceptions=True)
+        assert isinstance(waited, MotionKitError)  # and the other still sends
+        assert "the client was closed" in waited.message
+        go_on.set()
+        await closing
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    _, paid = asyncio.run(main())
+    assert isinstance(paid, Job)
+    assert shop.bought() == (0, 1)
 
 
 # What a routed purchase does right before and after the paid call.
