@@ -89,6 +89,11 @@ class Case:
         idle: Seconds between the submit and the wait, on every clock.
         aged: Seconds that pass between a failed submit and the same command again.
         sync: Buy with one blocking call, at a vendor that has one.
+        slot: Seconds that a submit waits while the vendor refuses for a cause that passes.
+        outage: Seconds from the first paid call in which no further one gets through.
+        gateway: The HTTP status that is met meanwhile; 0 where nothing can connect.
+        event: What befalls the clocks after the first paid call.
+        journal: What befalls the journal, and when.
         soak: Leave it out of a default run.
         broken_promise: The vendor breaks its own documented word here; what it makes beyond the
             one job cannot be prevented and is counted apart.
@@ -108,6 +113,11 @@ class Case:
     idle: float = 0.0
     aged: float = 0.0
     sync: bool = False
+    slot: float = 0.0
+    outage: float = 0.0
+    gateway: int = 0
+    event: str = ""
+    journal: str = ""
     soak: bool = False
     broken_promise: bool = False
 
