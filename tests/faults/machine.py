@@ -14,7 +14,7 @@ import pytest
 from matrix import Case
 from urllib3.connectionpool import HTTPConnectionPool
 
-from motionkit import process, store
+from motionkit import pending, process, store
 from motionkit.process import Moment
 from motionkit.sandbox import Sandbox
 
@@ -22,7 +22,7 @@ CLOSED_PORT = ("127.0.0.1", 9)
 LOCKED_SECONDS = 0.3
 """Wall seconds for which another process holds the journal for a while."""
 SHORT_PATIENCE = 0.2
-"""Wall seconds that the program waits for a journal that stays locked."""
+"""Wall seconds that the program waits, at each step, for a journal that stays locked."""
 
 
 @attrs.define
@@ -54,8 +54,10 @@ class Machine:
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Let the program read this machine's clocks."""
         patch.setattr(process, "moment", self.moment)
-        if self.case.journal == "locked for good":
+        if self._locked_for_good:
             patch.setattr(store, "BUSY_TIMEOUT", SHORT_PATIENCE)
+            for name in ("FIRST_TRY", "KEPT_TRY", "LAST_TRY", "PAUSE"):
+                patch.setattr(pending, name, SHORT_PATIENCE)
 
     def moment(self) -> Moment:
         """Return the present on both clocks."""
@@ -100,7 +102,7 @@ class Machine:
                 return call()
             finally:
                 self.take_journal()
-        self.lock_journal(LOCKED_SECONDS)
+        self.lock_journal(None if self._locked_for_good else LOCKED_SECONDS)
         return call()
 
     def before_submit(self) -> None:
@@ -133,8 +135,12 @@ class Machine:
             away = path.with_name(f"away-{path.name}")
             if away.exists():
                 away.rename(path)
-        if self._lock is not None and self.case.journal == "locked for good":
+        if self._lock is not None and self._locked_for_good:
             self._unlock(self._lock)
+
+    @property
+    def _locked_for_good(self) -> bool:
+        return self.case.journal.startswith("locked for good")
 
     @staticmethod
     def _unlock(other: sqlite3.Connection) -> None:

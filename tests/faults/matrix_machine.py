@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import attrs
 from matrix import BOTH, PIXVERSE, SEGMIND, Case, End, Expected, delivered, refused, uncertain
 
-from motionkit.errors import Billed, Busy, JournalError, ProviderUnavailable, RateLimited
+from motionkit.errors import Busy, JournalError, ProviderUnavailable, RateLimited
 
 LOST = "accept_then_reset:submit"
 CUTS = (1.0, 10.0, 30.0, 60.0, 90.0, 110.0)
@@ -106,15 +106,13 @@ def _journals() -> Iterator[Case]:
         nothing = refused(JournalError, 0)
         for journal in ("deleted before", "locked for good"):
             yield _case(provider, f"journal {journal}", nothing, journal=journal)
-        for journal in ("locked a while", "locked in the call"):
+        for journal in (
+            "locked a while",
+            "locked in the call",
+            "locked for good in the call",
+            "deleted in the call",
+        ):
             yield _case(provider, f"journal {journal}", delivered(), journal=journal)
-        yield _case(
-            provider,
-            "journal deleted in the call",
-            Expected(end=End.OPEN, error=JournalError, billed=Billed.YES),
-            journal="deleted in the call",
-            again=End.DELIVERED,
-        )
 
 
 def _passing() -> Iterator[Case]:
