@@ -172,7 +172,7 @@ def test_the_concurrency_limit_is_busy_and_buys_nothing(
     with client_for(stage, tmp_path, one) as client:
         client.submit(sample_request(quality="360p"), via=ACCOUNT)
         with pytest.raises(Busy):
-            client.submit(sample_request(quality="540p"), via=ACCOUNT)
+            client.submit(sample_request(quality="540p"), via=ACCOUNT, wait_for_slot=0)
     assert len(ledger(sandbox, "one")["jobs"]) == 1
 
 
