@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from motionkit.operations import Upscale as Upscale
     from motionkit.orders import Explanation as Explanation
     from motionkit.request import Request as Request
+    from motionkit.routed import Announcement as Announcement
 
 _HOME = {
+    "Announcement": "routed",
     "AsyncClient": "aio",
     "Balance": "money",
     "Billed": "errors",

@@ -74,9 +74,18 @@ class AsyncClient:
 
     # Before paying; see `Client`.
 
-    async def explain(self, request: Request, *, via: str | None = None) -> Explanation:
+    async def explain(
+        self,
+        request: Request,
+        *,
+        via: str | None = None,
+        max_usd: Decimal | str | None = None,
+        besides: Decimal | str | None = None,
+    ) -> Explanation:
         """Return the exact HTTP requests of a submit, and the quote. Nothing is sent."""
-        return await self._read(self._client.explain, request, via=via)
+        return await self._read(
+            self._client.explain, request, via=via, max_usd=max_usd, besides=besides
+        )
 
     async def quote(self, request: Request, *, via: str | None = None) -> Quote | None:
         """Return what a request is expected to cost; None when no price is known."""

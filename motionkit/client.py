@@ -34,6 +34,7 @@ from motionkit.orders import Desk, Explanation, Order, Wish
 from motionkit.provider import Provider
 from motionkit.pursuit import Seconds, Watcher
 from motionkit.request import Request
+from motionkit.routed import Announce
 from motionkit.slots import Slots
 from motionkit.submission import Submitter
 from motionkit.timing import Timing
@@ -104,13 +105,31 @@ class Client:
 
     # Before paying.
 
-    def explain(self, request: Request, *, via: str | None = None) -> Explanation:
+    def explain(
+        self,
+        request: Request,
+        *,
+        via: str | None = None,
+        max_usd: Decimal | str | None = None,
+        besides: Decimal | str | None = None,
+    ) -> Explanation:
         """Return the exact HTTP requests of a submit, and the quote. Nothing is sent.
+
+        Args:
+            request: What is wanted.
+            via: As `submit` takes it.
+            max_usd: As `submit` takes it. What it or a budget would refuse is
+                `Explanation.refused`.
+            besides: US dollars that are going to be spent on another purchase before this one;
+                budgets must hold both.
 
         Raises:
             InvalidRequest: The request does not fit the target.
+            MotionKitError: No target of the route can take it, or each costs too much.
         """
-        found = self.desk.explain(request, via)
+        wish = Wish(via=via, max_usd=borders.dollars("max_usd", max_usd))
+        more = borders.dollars("besides", besides) or Decimal(0)
+        found = self.desk.explain(request, wish, besides=more)
         scarce = self._looks.scarce(found.target.partition("/")[0])
         return attrs.evolve(found, warnings=(*found.warnings, *scarce))
 
@@ -161,6 +180,7 @@ class Client:
         max_usd: Decimal | str | None = None,
         out: Path | str | None = None,
         wait_for_slot: Seconds | None = None,
+        announce: Announce | None = None,
     ) -> Job:
         """Upload, pay, and return the job. The same request or key never buys twice.
 
@@ -180,6 +200,9 @@ class Client:
             out: Where the file is wanted later, for `motionkit resume`.
             wait_for_slot: Seconds to wait for a slot; 0 refuses at once. The route's, or that of
                 ``[defaults]``, when None.
+            announce: Called with target and price before each submit; what it raises ends the
+                purchase, with nothing bought. A fallback may cost more than the first target:
+                `max_usd`, the route's ``max_usd`` and budgets alone bound it.
 
         Raises:
             SubmitUncertain: It may have arrived; nothing will be sent again by itself.
@@ -194,6 +217,7 @@ class Client:
             wait_for_slot=(
                 None if wait_for_slot is None else borders.span("wait_for_slot", wait_for_slot)
             ),
+            announce=announce,
         )
         with self.cancellations.call():
             return self.desk.order(request, wish).job

@@ -150,6 +150,25 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.NO_TARGET_LEFT: "Every target of the route was tried or ruled out.",
 }
 
+SHORT: Mapping[Reason, str] = {
+    Reason.NOT_CAPABLE: "cannot take the request",
+    Reason.PRICE_ABOVE_MAX: "costs more than max_usd",
+    Reason.PRICE_UNKNOWN_UNDER_CAP: "unknown price under a cap",
+    Reason.BUDGET_SPENT: "over budget",
+    Reason.NO_CREDITS: "too few credits",
+    Reason.COOLING_DOWN: "failed a short while ago",
+    Reason.BUSY_PASSED_OVER: "busy",
+    Reason.BUSY_TRIED_AGAIN: "busy",
+    Reason.FELL_BACK_UNAVAILABLE: "no usable answer",
+    Reason.FELL_BACK_BUSY: "busy",
+    Reason.FELL_BACK_RATE_LIMITED: "rate limited",
+    Reason.FELL_BACK_CREDITS: "too few credits",
+    Reason.FELL_BACK_AUTHENTICATION: "wrong key",
+    Reason.FELL_BACK_PERMISSION: "not permitted",
+    Reason.FAILED_PAID: "its job failed",
+}
+"""Why a target fell out of a route, in a few words."""
+
 VERDICTS: Mapping[Reason, Verdict] = {
     **dict.fromkeys(
         (

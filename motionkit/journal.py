@@ -192,7 +192,9 @@ class Journal:
         if same is not None and same.key != purchase.key:
             raise KeyTaken(same)
 
-    def _reserve(self, db: sqlite3.Connection, purchase: Purchase) -> None:
+    def _reserve(
+        self, db: sqlite3.Connection, purchase: Purchase, besides: Decimal = Decimal(0)
+    ) -> None:
         """Check the quote's high against every budget, in the transaction that writes it.
 
         What was refused holds nothing; what has a reported cost holds that; anything else holds
@@ -208,16 +210,20 @@ class Journal:
                 hint="take the budget away, or name a target with a known price",
             )
         for budget in purchase.budgets:
-            self._budget(db, budget, apart_from=purchase.key).require(wanted)
+            self._budget(db, budget, apart_from=purchase.key).require(wanted + besides)
 
-    def check_budgets(self, purchase: Purchase) -> None:
+    def check_budgets(self, purchase: Purchase, besides: Decimal = Decimal(0)) -> None:
         """Refuse what no budget holds, before anything is uploaded; nothing is reserved.
+
+        Args:
+            purchase: With its quote and its budgets.
+            besides: US dollars that the same command is going to spend elsewhere.
 
         Raises:
             BudgetExceeded: A budget does not hold the quote's high, or it is unknown.
         """
         with self._reading() as db:
-            self._reserve(db, purchase)
+            self._reserve(db, purchase, besides)
 
     def budget(self, budget: Budget) -> BudgetStatus:
         """Return how much of a budget is used now."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -52,6 +53,8 @@ class Explanation:
         urls: The whole URL of each call.
         quote: What it is expected to cost; None when no price is known.
         warnings: What the user should know before paying.
+        decision: Why which target of a route is taken, row by row; empty for a direct target.
+        refused: What a submit would be refused with now, by a cap or a budget; None otherwise.
     """
 
     target: str
@@ -59,6 +62,8 @@ class Explanation:
     urls: tuple[str, ...]
     quote: Quote | None
     warnings: tuple[str, ...]
+    decision: tuple[Mapping[str, Any], ...] = ()
+    refused: BudgetExceeded | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +76,7 @@ class Wish:
     max_usd: Decimal | None = None
     out: Path | None = None
     wait_for_slot: float | None = None
+    announce: routed.Announce | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse a key that is blank: an unset variable would buy every time.
@@ -149,6 +155,16 @@ class Target:
 
 
 @attrs.frozen
+class Chosen:
+    """What would be tried first: its target and offer, the route, and why, row by row."""
+
+    target: Target
+    offer: offering.Offer
+    route: Route | None = None
+    decision: tuple[Mapping[str, Any], ...] = ()
+
+
+@attrs.frozen
 class Desk:
     """Where purchases are made.
 
@@ -211,41 +227,63 @@ class Desk:
         account, _, model = via.partition("/")
         return Target(account, model or None, self.account(account))
 
-    def chosen(self, request: Request, via: str | None) -> tuple[Target, offering.Offer]:
+    def chosen(self, request: Request, wish: Wish) -> Chosen:
         """Return what would be tried first now; nothing is asked of any vendor.
 
         Raises:
             MotionKitError: No target can take the request.
         """
-        route = self.route(via)
+        route = self.route(wish.via)
         if route is None:
-            target = self.target(self.named(via))
-            return target, target.offer(request)
-        buyer = self._buyer(route, request, Wish(via=via), fitting.inspect(request))
-        action = buyer.preview().action
-        if isinstance(action, Stop):
-            raise buyer.refused(action)
-        target = self.target(action.target)
-        return target, target.offer(request)
+            target = self.target(self.named(wish.via))
+            return Chosen(target, target.offer(request))
+        buyer = self._buyer(route, request, wish, fitting.inspect(request))
+        decision = buyer.preview()
+        buyer.record = decision.rows
+        if isinstance(decision.action, Stop):
+            raise buyer.refused(decision.action)
+        target = self.target(decision.action.target)
+        return Chosen(target, target.offer(request), route, tuple(buyer.told()))
 
     # Before paying.
 
-    def explain(self, request: Request, via: str | None) -> Explanation:
-        """Return the exact HTTP requests of a submit, and the quote."""
-        target, offer = self.chosen(request, via)
-        submission = target.provider.prepare(request, offer, dry=True)
+    def explain(
+        self, request: Request, wish: Wish, *, besides: Decimal = Decimal(0)
+    ) -> Explanation:
+        """Return the exact HTTP requests of a submit, the quote, and what would refuse it.
+
+        Args:
+            request: What is wanted.
+            wish: How it is to be bought.
+            besides: US dollars that the same command is going to spend on another purchase.
+        """
+        chosen = self.chosen(request, wish)
+        target = chosen.target
+        submission = target.provider.prepare(request, chosen.offer, dry=True)
+        quote = self._assessed(target, chosen.offer, request, fitting.inspect(request)).quote
+        budgets = self.config.budgets(chosen.route, None if chosen.route else target.account)
+        made = Purchase(key="", request="", via="", description={}, quote=quote, budgets=budgets)
+        refused = None
+        try:
+            if wish.max_usd is not None:
+                _within(quote, wish.max_usd)
+            self.journal.check_budgets(made, besides)
+        except BudgetExceeded as error:
+            refused = error
         return Explanation(
-            f"{target.account}/{offer.model}",
+            f"{target.account}/{chosen.offer.model}",
             submission.calls,
             tuple(target.provider.url(call) for call in submission.calls),
-            self._assessed(target, offer, request, fitting.inspect(request)).quote,
+            quote,
             submission.warnings,
+            chosen.decision,
+            refused,
         )
 
     def quote(self, request: Request, via: str | None) -> Quote | None:
         """Return what a request is expected to cost; None when no price is known."""
-        target, offer = self.chosen(request, via)
-        row = self._assessed(target, offer, request, fitting.inspect(request))
+        chosen = self.chosen(request, Wish(via=via))
+        row = self._assessed(chosen.target, chosen.offer, request, fitting.inspect(request))
         if row.problem is not None:
             raise row.problem
         return row.quote
@@ -449,6 +487,10 @@ class Desk:
             purchase, quote=row.quote, budgets=self.config.budgets(None, target.account)
         )
         self.journal.check_budgets(purchase)
+        if wish.announce is not None:
+            wish.announce(
+                routed.Announcement(target=row.target, quote=row.quote, max_usd=wish.max_usd)
+            )
         submitter = self.submitter(target.account)
         prepared = routed.Prepared(functools.partial(target.provider.prepare, request, offer))
         deadline = self.clock() + patience
@@ -482,6 +524,7 @@ class Desk:
             self._patience(wish),
             self.sleep,
             self._steady(),
+            wish.announce,
         )
 
     def _steady(self) -> Callable[[], float]:

@@ -15,7 +15,17 @@ from typing import Any
 
 import attrs
 
-from motionkit import cancellation, circuits, codec, compare, cooldown, decisions, routing, slots
+from motionkit import (
+    cancellation,
+    circuits,
+    codec,
+    compare,
+    cooldown,
+    decisions,
+    money,
+    routing,
+    slots,
+)
 from motionkit.budgets import BudgetStatus
 from motionkit.decisions import Choose, OnBusy, Reason, Row, Stage, Stop, Tried, Try, Wait
 from motionkit.errors import (
@@ -28,7 +38,7 @@ from motionkit.errors import (
 from motionkit.journal import Journal
 from motionkit.ledger import Purchase, retry_key
 from motionkit.model import Job, Submission
-from motionkit.money import Balance, dollars
+from motionkit.money import Balance, Quote, dollars
 from motionkit.offers import Offer
 from motionkit.request import Request
 from motionkit.routes import Route
@@ -62,6 +72,28 @@ class Place:
     def fingerprint(self) -> str:
         """Of the account's key and origin; empty when it cannot be used."""
         return "" if self.submitter is None else self.submitter.provider.fingerprint
+
+
+@attrs.frozen(kw_only=True)
+class Announcement:
+    """One submit right before it is made: where, and for how much.
+
+    Attributes:
+        target: Account and model.
+        quote: What it is expected to cost; None when no price is known.
+        after: The route's targets that fell out so far, each with the reason in a few words, such
+            as ``wrong key`` or ``busy``. Nothing was bought at any of them.
+        max_usd: The cap that the price keeps: the caller's or the route's; None without one.
+    """
+
+    target: str
+    quote: Quote | None
+    after: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+    max_usd: Decimal | None = None
+
+
+Announce = Callable[[Announcement], object]
+"""Called before each submit; what it raises ends the purchase, and nothing is bought."""
 
 
 class Prepared:
@@ -103,6 +135,7 @@ class Buyer:
         patience: Seconds to wait for a slot of each target.
         sleep: How to wait; tests give their own.
         now: Epoch seconds; tests give their own.
+        announce: Told of each target before anything is bought there.
         tried: The attempts so far.
         record: Why which target was taken, row by row.
     """
@@ -116,6 +149,7 @@ class Buyer:
     patience: float = 0.0
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
+    announce: Announce | None = None
     tried: list[Tried] = attrs.field(factory=list)
     record: tuple[Row, ...] = ()
     _errors: list[MotionKitError] = attrs.field(factory=list)
@@ -175,9 +209,45 @@ class Buyer:
                 self._write()
                 raise self.refused(action)
             else:
+                self._announce(action, decision)
                 job = self._try(action)
                 if job is not None:
                     return job
+
+    def _announce(self, action: Try, decision: decisions.Decision) -> None:
+        """Say where the next submit goes, for how much, and why not elsewhere."""
+        place = self._place(action.target)
+        names = {one.target: one.row.target for one in self.places}
+        after = {
+            names[row.target]: decisions.SHORT[row.reason]
+            for row in decision.rows
+            if row.reason in decisions.SHORT and row.target != action.target
+        }
+        quote = place.row.quote
+        if self.tried:
+            told = "an unknown price" if quote is None else money.amounts(quote)
+            log.info(
+                "nothing was bought at %s; trying %s for %s",
+                self.tried[-1].target,
+                place.target,
+                told,
+            )
+        if self.announce is None:
+            return
+        try:
+            self.announce(
+                Announcement(
+                    target=place.row.target, quote=quote, after=after, max_usd=self.route.max_usd
+                )
+            )
+        except BaseException as error:
+            self._write()
+            if isinstance(error, MotionKitError):
+                error.decision = tuple(self.told())
+            raise
+
+    def _place(self, target: str) -> Place:
+        return next(place for place in self.places if place.target == target)
 
     def ended(self, job: Job, error: MotionKitError) -> None:
         """Take note of how a job that was bought here went wrong.
@@ -210,13 +280,11 @@ class Buyer:
         )
 
     def _try(self, action: Try) -> Job | None:
-        place = next(place for place in self.places if place.target == action.target)
+        place = self._place(action.target)
         if place.submitter is None or place.offer is None:
             return None
         if not self._circuits.claim(place.account, place.fingerprint, action.probes):
             return None  # another process was faster
-        if self.tried:
-            log.info("nothing was bought at %s; trying %s", self.tried[-1].target, place.target)
         stage = Stage.PREPARE
         provider, submitter = place.submitter.provider, place.submitter
         try:

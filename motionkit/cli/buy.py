@@ -7,7 +7,7 @@ from typing import Any
 
 import motionkit as mk
 from motionkit.cli import delivery, masks, spend
-from motionkit.cli.options import Buying, Ordering, Running
+from motionkit.cli.options import Ordering, Running
 from motionkit.cli.show import Screen
 from motionkit.cli.words import short
 from motionkit.client import Client
@@ -22,7 +22,9 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
     with mk.Client(options.config) as client:
         request = spend.make(kind, values, options, client)
         if options.dry_run:
-            _dry_run(screen, client, request, options)
+            named = options.out or delivery.default_target(request.describe())
+            out = options.out if options.no_wait else named
+            _dry_run(screen, client, request, options, out)
             return 0
         if isinstance(options, masks.SelectingRun) and options.select:
             request, options = masks.select(screen, client, request, options)
@@ -60,7 +62,7 @@ def order(kind: type[Request], values: dict[str, Any], options: Ordering) -> int
     with mk.Client(options.config) as client:
         request = spend.make(kind, values, options, client)
         if options.dry_run:
-            _dry_run(screen, client, request, options)
+            _dry_run(screen, client, request, options, options.out)
             return 0
         if isinstance(options, masks.SelectingOrder) and options.select:
             request, options = masks.select(screen, client, request, options)
@@ -84,11 +86,38 @@ def _submit(
     _hand_over_job(screen, job)
 
 
-def _dry_run(screen: Screen, client: Client, request: Request, options: Buying) -> None:
+def _dry_run(
+    screen: Screen, client: Client, request: Request, options: Ordering | Running, out: Path | None
+) -> None:
+    """Print what would be sent, and raise what the real run would raise before it sends anything.
+
+    Args:
+        screen: Where to print.
+        client: The client.
+        request: What is wanted.
+        options: How to buy it.
+        out: Where the file would go; None where nothing is fetched and no file was named.
+    """
+    overwrite = isinstance(options, Running) and options.overwrite
     if isinstance(options, masks.Selecting) and options.select:
-        masks.dry_run(screen, masks.plan(client, request, options))
-    else:
-        spend.dry_run(screen, request, client.explain(request, via=options.via))
+        masks.dry_run(screen, client, request, options, out)
+        return
+    earlier = spend.continued(client, request, options)
+    if earlier is not None:
+        spend.tell_earlier(screen, earlier, options)
+        if spend.finished(earlier):
+            delivery.again_target(earlier, options.out, overwrite=overwrite)
+        elif out is not None:
+            check_target(out, overwrite=overwrite)
+        spend.dry_resume(screen, request, earlier)
+        return
+    if out is not None:
+        check_target(out, overwrite=overwrite)
+    explanation = client.explain(request, via=options.via, max_usd=options.max_usd)
+    spend.dry_run(screen, request, explanation, options)
+    if explanation.refused is not None:
+        raise explanation.refused
+    spend.confirm(screen, [explanation.quote], options)
 
 
 def _hand_over_job(screen: Screen, job: Job) -> None:

@@ -137,19 +137,10 @@ def again(
     if job is None:
         raise InvalidRequest(f"{entry.key} has no job", field="key", value=entry.key)
     whole = _is_delivered(kept, entry)
-    path = out or (kept if whole else free(kept))
+    path = again_target(entry, out, overwrite=overwrite)
     recorded = Result(job, (Output(kept.as_uri()),), entry.cost, path=entry.path)
     if _is_delivered(path, entry):
         return recorded, (path,)
-    if not overwrite and os.path.lexists(path):
-        raise InvalidRequest(
-            f"out: {str(path)!r} exists and is not the file that {short(entry.key)} delivered; "
-            "name another file or allow overwriting",
-            field="out",
-            value=str(path),
-            limit="the delivered file, or one that does not exist",
-        )
-    check_target(path, overwrite=overwrite)
     try:
         result = client.result(job)
         return result, fetch(screen, client, result, path, overwrite=overwrite)
@@ -159,6 +150,28 @@ def again(
         screen.note(f"{error.message}: copying {kept} instead")
         copy(kept, path)
         return recorded, (path,)
+
+
+def again_target(entry: Entry, out: Path | None, *, overwrite: bool) -> Path:
+    """Return where `again` delivers a purchase.
+
+    Raises:
+        InvalidRequest: Another file is there.
+    """
+    kept = Path(entry.delivered or "")
+    path = out or (kept if _is_delivered(kept, entry) else free(kept))
+    if _is_delivered(path, entry):
+        return path
+    if not overwrite and os.path.lexists(path):
+        raise InvalidRequest(
+            f"out: {str(path)!r} exists and is not the file that {short(entry.key)} delivered; "
+            "name another file or allow overwriting",
+            field="out",
+            value=str(path),
+            limit="the delivered file, or one that does not exist",
+        )
+    check_target(path, overwrite=overwrite)
+    return path
 
 
 def _is_delivered(path: Path, entry: Entry) -> bool:

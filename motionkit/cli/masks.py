@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -19,11 +20,13 @@ from motionkit.cli import delivery, spend
 from motionkit.cli.delivery import FRAME
 from motionkit.cli.options import REQUEST_PANEL, Ordering, Running
 from motionkit.cli.show import Screen
-from motionkit.cli.words import quoted
+from motionkit.cli.words import quoted, short
 from motionkit.client import Client
 from motionkit.download import check_target
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
+from motionkit.ledger import Entry
 from motionkit.model import Output, Result, State
+from motionkit.money import dollars
 from motionkit.orders import Explanation, Wish
 from motionkit.request import Request
 
@@ -75,12 +78,23 @@ class Plan:
         explained: What that would do.
         selection: The selection of the masks.
         selecting: What that would do.
+        key: Of the selection.
+        bought: The selection, where it was bought before.
     """
 
     wanted: Request
     explained: Explanation
     selection: Request
     selecting: Explanation
+    key: str
+    bought: Entry | None = None
+
+    @property
+    def first(self) -> Decimal | None:
+        """US dollars that the selection did cost or may cost; None when nobody knows."""
+        if self.bought is not None:
+            return _spent(self.bought)
+        return None if self.selecting.quote is None else self.selecting.quote.usd_high
 
 
 def plan(client: Client, request: Any, options: Selecting) -> Plan:
@@ -95,14 +109,15 @@ def plan(client: Client, request: Any, options: Selecting) -> Plan:
         raise InvalidRequest("give either --select or --mask", field="select")
     stand_ins = tuple(f"<mask {number}>" for number in options.select or ())
     wanted = attrs.evolve(request, masks=stand_ins)
-    explained = client.explain(wanted, via=options.via)
+    cap = options.max_usd
+    explained = client.explain(wanted, via=options.via, max_usd=cap)
     kinds = [kind for kind in registry.operations() if kind.operation == OPERATION]
     if not kinds:
         raise Unsupported("no installed provider selects masks", field="select")
     made: Any = kinds[0]
     selection: Request = made(video=request.video, keyframe=request.keyframe)
     try:
-        selecting = client.explain(selection, via=options.via)
+        selecting = client.explain(selection, via=options.via, max_usd=cap)
     except Unsupported as error:
         error.hint = "select the masks elsewhere and give them with --mask"
         raise
@@ -114,13 +129,45 @@ def plan(client: Client, request: Any, options: Selecting) -> Plan:
             field="via",
             hint="name one account with --via",
         )
-    return Plan(wanted, explained, selection, selecting)
+    key = _key(client, selection, selecting, options)
+    bought = client.bought_before(selection, via=options.via, key=key)
+    planned = Plan(wanted, explained, selection, selecting, key, bought)
+    if bought is None and planned.first is not None:  # a budget has to hold both
+        both = client.explain(wanted, via=options.via, max_usd=cap, besides=planned.first)
+        planned = attrs.evolve(planned, explained=both)
+    return planned
 
 
-def dry_run(screen: Screen, planned: Plan) -> None:
-    """Print both requests; keys and signatures are left out."""
-    spend.dry_run(screen, planned.selection, planned.selecting)
-    spend.dry_run(screen, planned.wanted, planned.explained)
+def _check(screen: Screen, planned: Plan, options: Selecting) -> None:
+    """Refuse what the caps, the budgets or the user do not allow, before anything is paid."""
+    _within(planned, options)
+    if planned.bought is None:
+        quotes = [planned.selecting.quote, planned.explained.quote]
+        refused = planned.selecting.refused or planned.explained.refused
+    else:
+        quotes, refused = [planned.explained.quote], planned.explained.refused
+    if refused is not None:
+        raise refused
+    spend.confirm(screen, quotes, options)
+
+
+def dry_run(
+    screen: Screen, client: Client, request: Any, options: Selecting, out: Path | None
+) -> None:
+    """Print both requests, and raise what the real run would raise before it pays.
+
+    Keys and signatures are left out.
+    """
+    planned = plan(client, request, options)
+    if out is not None and planned.bought is None:
+        check_target(out, overwrite=isinstance(options, Running) and options.overwrite)
+    if planned.bought is None:
+        spend.dry_run(screen, planned.selection, planned.selecting, options)
+    else:
+        screen.note(f"the masks were selected before, as {short(planned.key)}")
+        spend.dry_resume(screen, planned.selection, planned.bought)
+    spend.dry_run(screen, planned.wanted, planned.explained, options)
+    _check(screen, planned, options)
 
 
 def select(
@@ -128,18 +175,19 @@ def select(
 ) -> tuple[Request, Options]:
     """Buy the selection, or go on with it; show and save the masks; return what to buy with them.
 
+    Returns:
+        The request with its masks, and the options with what the selection leaves of --max-usd.
+
     Raises:
         InvalidRequest: There is no mask of that number.
         MotionKitError: As `spend.buy`.
     """
     planned = plan(client, request, options)
-    key = _key(client, planned, options)
-    bought = client.bought_before(planned.selection, via=options.via, key=key)
+    key, bought = planned.key, planned.bought
     if bought is None:
         if options.out is not None:  # else what the masks are for may have been delivered there
             check_target(options.out, overwrite=isinstance(options, Running) and options.overwrite)
-        _within(planned, options)
-        spend.confirm(screen, planned.explained.quote, options)
+        _check(screen, planned, options)
         screen.fact("first", "the masks are selected, which is paid for apart")
         screen.fact("then", f"{request.operation}: {quoted(planned.explained.quote)}")
         options = attrs.evolve(options, yes=True)
@@ -153,14 +201,39 @@ def select(
     _show(screen, result, masks, pictures, options)
     chosen = [_chosen(masks, number) for number in options.select or ()]
     found = attrs.evolve(request, masks=tuple(chosen), keyframe=_frame(result, request.keyframe))
-    return found, options
+    return found, _left(screen, client.jobs.get(job.key), options)
+
+
+def _left(screen: Screen, selection: Entry, options: Options) -> Options:
+    """Return the options with what the selection leaves of --max-usd.
+
+    Raises:
+        BudgetExceeded: Nobody knows what the selection cost.
+    """
+    if options.max_usd is None:
+        return options
+    spent = _spent(selection)
+    if spent is None:
+        raise BudgetExceeded(
+            f"what selecting the masks cost is unknown, and max_usd is {dollars(options.max_usd)}"
+        )
+    left = max(options.max_usd - spent, Decimal(0))
+    screen.fact("left", f"{dollars(left)} of --max-usd, after the selection's {dollars(spent)}")
+    return attrs.evolve(options, max_usd=left)
+
+
+def _spent(entry: Entry) -> Decimal | None:
+    """Return the US dollars that a purchase did cost, or else may have cost at most."""
+    if entry.cost is not None and entry.cost.usd is not None:
+        return entry.cost.usd
+    return None if entry.quote is None else entry.quote.usd_high
 
 
 def _account(explanation: Explanation) -> str:
     return explanation.target.partition("/")[0]
 
 
-def _key(client: Client, planned: Plan, options: Selecting) -> str:
+def _key(client: Client, selection: Request, selecting: Explanation, options: Selecting) -> str:
     """Return the key of a selection: the same for the same clip, frame and target.
 
     The target counts and not the word for it. Keys that earlier versions made hold the word; where
@@ -170,20 +243,20 @@ def _key(client: Client, planned: Plan, options: Selecting) -> str:
         return f"{options.key}-masks"
     if options.new:
         return f"masks-{uuid.uuid4()}"
-    facts = fitting.inspect(planned.selection)
+    facts = fitting.inspect(selection)
     earlier, key = (
-        f"masks-{planned.selection.fingerprint(facts, word)[:16]}"
-        for word in (options.via or "", planned.selecting.target)
+        f"masks-{selection.fingerprint(facts, word)[:16]}"
+        for word in (options.via or "", selecting.target)
     )
-    if _held(client, planned, options, earlier):
+    if _held(client, selection, options, earlier):
         return earlier
     numbered = itertools.chain([key], (f"{key}-{number}" for number in itertools.count(2)))
-    return next(one for one in numbered if _held(client, planned, options, one) is not False)
+    return next(one for one in numbered if _held(client, selection, options, one) is not False)
 
 
-def _held(client: Client, planned: Plan, options: Selecting, key: str) -> bool | None:
+def _held(client: Client, selection: Request, options: Selecting, key: str) -> bool | None:
     """Tell whether a key has a selection that gave something or may still; None without one."""
-    entry = client.bought_before(planned.selection, via=options.via, key=key)
+    entry = client.bought_before(selection, via=options.via, key=key)
     if entry is None:
         return None
     ended = isinstance(entry.state, State) and entry.state.terminal
@@ -194,16 +267,14 @@ def _within(planned: Plan, options: Selecting) -> None:
     """Refuse what both together could cost too much, before either is paid."""
     if options.max_usd is None:
         return
-    highs = [
-        None if one.quote is None else one.quote.usd_high
-        for one in (planned.selecting, planned.explained)
-    ]
-    known = [high for high in highs if high is not None]
-    if len(known) < len(highs) or sum(known) > options.max_usd:
-        shown = f"{sum(known)} USD" if len(known) == len(highs) else "an unknown price"
+    quote, first = planned.explained.quote, planned.first
+    high = None if quote is None else quote.usd_high
+    total = None if high is None or first is None else first + high
+    if total is None or total > options.max_usd:
+        shown = "an unknown price" if total is None else dollars(total)
         raise BudgetExceeded(
             f"selecting the masks and {planned.wanted.operation} together cost up to {shown}; "
-            f"max_usd is {options.max_usd} USD"
+            f"max_usd is {dollars(options.max_usd)}"
         )
 
 

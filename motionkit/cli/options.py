@@ -127,8 +127,9 @@ class Buying(Common):
         typer.Option(
             "--yes",
             "-y",
-            help="Do not ask. Otherwise a terminal asks above 5 USD or when the price is unknown; "
-            "without a terminal, above 5 USD is refused and an unknown price is announced.",
+            help="Do not ask. Otherwise a terminal asks above 5 USD, when the price is unknown, "
+            "and before a fallback costs more than was announced; without a terminal all three are "
+            "refused. A dearer fallback without asking takes --max-usd.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = False
@@ -147,7 +148,8 @@ class Buying(Common):
         bool,
         typer.Option(
             "--dry-run",
-            help="Show the HTTP requests and the quote; send nothing.",
+            help="Show the HTTP requests and the quote; send nothing. Caps, budgets and the file's "
+            "name are checked: the exit code is that of a real run that is refused for them.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = False

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import attrs
+import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -29,6 +30,9 @@ _WHOLE = frozenset({"TARGET"})
 
 _ERR = Console(stderr=True, highlight=False)
 """One console, so that lines go above a live line and not into it."""
+
+_LIVE: list[Progress] = []
+"""The live lines that are shown now."""
 
 _BILLED: Mapping[Billed, str] = {
     Billed.YES: "this was billed, or will be",
@@ -127,7 +131,25 @@ class Screen:
         )
         with Progress(*columns, console=_ERR, transient=True) as progress:
             task = progress.add_task(plain(text), total=None)
-            yield lambda now: progress.update(task, description=plain(now))
+            _LIVE.append(progress)
+            try:
+                yield lambda now: progress.update(task, description=plain(now))
+            finally:
+                _LIVE.remove(progress)
+
+    def confirm(self, question: str) -> None:
+        """Ask a yes-or-no question; live lines pause meanwhile.
+
+        Raises:
+            Abort: The answer is no.
+        """
+        for live in _LIVE:
+            live.stop()
+        try:
+            typer.confirm(question, abort=True, err=True)
+        finally:
+            for live in _LIVE:
+                live.start()
 
     @contextmanager
     def following(self, job: Job) -> Iterator[Callable[[Job, Status], None]]:

@@ -26,13 +26,14 @@ from motionkit.cli.words import (
     target,
 )
 from motionkit.client import Client
-from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
+from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.ledger import Entry, retried
 from motionkit.model import Job, KeyState, State, utcnow
 from motionkit.money import Quote, dollars, rests_on
 from motionkit.orders import Explanation
 from motionkit.redaction import redact, redact_data
 from motionkit.request import Request
+from motionkit.routed import Announcement
 
 ASK_ABOVE = Decimal(5)
 """US dollars; above it a spend is confirmed."""
@@ -115,9 +116,10 @@ def buy(
         job = None if declined else _resumed(screen, client, earlier)
         if job is not None:
             return job
-    explanation = client.explain(request, via=options.via)
+    explanation = client.explain(request, via=options.via, max_usd=options.max_usd)
     announce(screen, request, explanation)
-    confirm(screen, explanation.quote, options)
+    confirm(screen, [explanation.quote], options)
+    spending = Spending(screen, options, explanation.target, explanation.quote)
     unsent = None if earlier is None or declined else earlier.key
     key = options.key or unsent or str(uuid.uuid4())
     again = options.new or options.key is not None or declined or unsent is not None
@@ -130,6 +132,7 @@ def buy(
             max_usd=options.max_usd,
             out=out,
             wait_for_slot=options.wait_for_slot,
+            announce=spending,
         )
     screen.fact("bought", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
     if options.explain:
@@ -230,22 +233,37 @@ def _announcement(request: Request, explanation: Explanation) -> list[tuple[str,
     return told + [("warning", warning) for warning in explanation.warnings]
 
 
-def confirm(screen: Screen, quote: Quote | None, options: Buying) -> None:
+def confirm(screen: Screen, quotes: Sequence[Quote | None], options: Buying) -> None:
     """Ask where it costs much or nobody knows what it costs.
+
+    Args:
+        screen: Where to ask.
+        quotes: Of all that the command buys.
+        options: How to buy it.
 
     Raises:
         Abort: The user declined.
         InvalidRequest: Nobody is there to be asked.
     """
-    high = None if quote is None else quote.usd_high
+    high = _together(quotes)
     if options.max_usd is not None and (high is None or high > options.max_usd):
         return  # the client refuses it; there is nothing to ask
     if options.yes or (high is not None and high <= ASK_ABOVE):
         return
-    much = f"up to {dollars(high)}" if high is not None else _unbounded(quote)
+    much = f"up to {dollars(high)}" if high is not None else _unbounded(quotes)
     if screen.asks:
-        typer.confirm(f"buy this for {much}?", abort=True, err=True)
-    elif high is not None:
+        if options.dry_run:
+            screen.note(f"a real run would ask: buy this for {much}?")
+            return
+        screen.confirm(f"buy this for {much}?")
+    elif high is None:
+        raise InvalidRequest(
+            f"this costs {much}, and nobody is there to confirm it",
+            field="yes",
+            limit="a known price without --yes",
+            hint="say --yes to buy at any price, or name a target whose price is known",
+        )
+    else:
         raise InvalidRequest(
             f"this costs {much}, above {ASK_ABOVE} USD, and nobody is there to confirm it",
             field="yes",
@@ -254,10 +272,80 @@ def confirm(screen: Screen, quote: Quote | None, options: Buying) -> None:
         )
 
 
-def _unbounded(quote: Quote | None) -> str:
-    if quote is None or quote.likely is None:
+def _together(quotes: Sequence[Quote | None]) -> Decimal | None:
+    """Return what all may cost together in US dollars; None when nobody knows."""
+    highs = [None if quote is None else quote.usd_high for quote in quotes]
+    known = [high for high in highs if high is not None]
+    return sum(known, Decimal(0)) if len(known) == len(highs) else None
+
+
+def _unbounded(quotes: Sequence[Quote | None]) -> str:
+    told = [quoted(quote) for quote in quotes if quote is not None and quote.likely is not None]
+    if len(told) < len(quotes):
         return "an unknown price"
-    return f"{quoted(quote)}, with no bound that is known"
+    return f"{' and '.join(told)}, with no bound that is known"
+
+
+class Spending:
+    """What was announced and accepted: a further target may not cost more unless it is allowed.
+
+    Args:
+        screen: Where to say and ask.
+        options: How the user wants to buy.
+        target: The target that was announced.
+        quote: What it may cost.
+    """
+
+    def __init__(self, screen: Screen, options: Buying, target: str, quote: Quote | None) -> None:
+        self._screen = screen
+        self._options = options
+        self._target = target
+        self._ceiling = None if quote is None else quote.usd_high
+
+    def __call__(self, submit: Announcement) -> None:
+        """Announce a further target, and ask or refuse where it may cost more.
+
+        Raises:
+            Abort: The user declined.
+            BudgetExceeded: It may cost more than was announced, and nobody is there to be asked.
+        """
+        high = None if submit.quote is None else submit.quote.usd_high
+        accepted = self._ceiling is None or (high is not None and high <= self._ceiling)
+        if submit.target == self._target and accepted:
+            return
+        self._say(submit)
+        if self._ceiling is None:  # any price was accepted; what asks is as for a first target
+            confirm(self._screen, [submit.quote], self._options)
+        elif not accepted:
+            self._accept(submit, high, self._ceiling)
+        self._target = submit.target
+        self._ceiling = high if self._ceiling is None or high is None else max(high, self._ceiling)
+
+    def _say(self, submit: Announcement) -> None:
+        why = submit.after.get(self._target)
+        if submit.target != self._target:
+            told = f"{self._target}: {why}" if why else f"{self._target} is not taken"
+            self._screen.fact("fallback", f"{told}; nothing was bought there")
+            self._screen.fact("at", submit.target)
+        self._screen.fact("quote", quoted(submit.quote), style="bold")
+        for note in () if submit.quote is None else submit.quote.notes:
+            self._screen.fact("note", note)
+
+    def _accept(self, submit: Announcement, high: Decimal | None, ceiling: Decimal) -> None:
+        if high is not None and submit.max_usd is not None and high <= submit.max_usd:
+            confirm(self._screen, [submit.quote], self._options)
+            return
+        much = f"up to {dollars(high)}" if high is not None else _unbounded([submit.quote])
+        if self._screen.asks and not self._options.yes:
+            self._screen.confirm(
+                f"{dollars(ceiling)} was announced; buy at {submit.target} for {much}?"
+            )
+            return
+        allow = f"--max-usd {high}" if high is not None else f"--via {submit.target} --yes"
+        raise BudgetExceeded(
+            f"{submit.target} costs {much}, and {dollars(ceiling)} was announced",
+            hint=f"nothing was bought; {allow} allows it",
+        )
 
 
 @contextmanager
@@ -283,7 +371,7 @@ def settled_on_interrupt(client: Client, key: str) -> Iterator[None]:
         ) from None
 
 
-def dry_run(screen: Screen, request: Request, explanation: Explanation) -> None:
+def dry_run(screen: Screen, request: Request, explanation: Explanation, options: Buying) -> None:
     """Print the HTTP requests in order, and the quote; keys and signatures are left out."""
     calls = [
         {
@@ -301,6 +389,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation) -> None:
         "calls": calls,
         "quote": codec.unstructure(explanation.quote) if explanation.quote else None,
         "warnings": explanation.warnings,
+        "decision": explanation.decision,
     }
     lines = []
     for call in calls:
@@ -311,4 +400,18 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation) -> None:
             lines += [f"  {line}" for line in body.splitlines()]
     lines += [f"{name:<9} {text}" for name, text in _announcement(request, explanation)]
     screen.answer(data, "\n".join(plain(line) for line in lines))
+    if options.explain:
+        explain(screen, explanation.decision)
+    screen.note("nothing was sent")
+
+
+def dry_resume(screen: Screen, request: Request, earlier: Entry) -> None:
+    """Print that an earlier purchase is gone on with: no request buys anything."""
+    data: dict[str, Any] = {
+        "request": request.describe(),
+        "key": earlier.key,
+        "calls": [],
+        "quote": None,
+    }
+    screen.answer(data, plain(earlier.key))
     screen.note("nothing was sent")

@@ -253,7 +253,7 @@ def test_above_five_dollars_without_a_terminal_says_the_words_to_use(
     assert cli("submit", "mimic", *media, "--yes").code == 0
 
 
-def test_an_unknown_price_is_announced_and_refused_under_a_cap(
+def test_an_unknown_price_is_refused_under_a_cap_and_without_a_terminal_unless_yes_is_said(
     cli: Cli, account: Account, media: list[str]
 ) -> None:
     remote = [*media[:3], "https://example.com/dance.mp4?signature=abc"]
@@ -264,8 +264,14 @@ def test_an_unknown_price_is_announced_and_refused_under_a_cap(
     assert account.ledger["calls"] == {}
 
     told = cli("submit", "mimic", *remote)
-    assert told.code == 0
+    assert told.code == 2
     assert "quote     unknown" in told.err
+    assert "this costs an unknown price, and nobody is there to confirm it" in told.err
+    assert "--yes" in told.err
+    assert account.ledger["calls"] == {}
+
+    assert cli("submit", "mimic", *remote, "--yes").code == 0
+    assert len(account.ledger["jobs"]) == 1
     assert "signature=abc" not in told.err
 
 

@@ -46,7 +46,7 @@ def account(quick: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
 def test_the_same_command_line_works_with_every_model(
     cli: Cli, account: Account, media: list[str], name: str
 ) -> None:
-    told = cli("mimic", *media, "--via", f"segmind/{name}", "--out", "out.mp4", "--json")
+    told = cli("mimic", *media, "--via", f"segmind/{name}", "--out", "out.mp4", "--json", "--yes")
 
     assert told.code == 0
     assert Path("out.mp4").stat().st_size > 0
@@ -64,7 +64,7 @@ def test_an_unlisted_model_says_that_its_price_is_unknown_and_a_cap_refuses_it(
     assert (capped.code, capped.one["error"]) == (4, "BudgetExceeded")
     assert account.bought[0] == 0
 
-    told = cli(*line, "--out", "out.mp4")
+    told = cli(*line, "--yes", "--out", "out.mp4")
     assert told.code == 0
     assert "quote     unknown" in told.err
     assert "the names of mock-inference's fields are inferred" in told.err
@@ -129,7 +129,7 @@ def test_a_quality_asked_for_is_unsupported_where_there_is_none(
 def test_a_file_that_is_not_fetched_says_until_when_it_is_kept(
     cli: Cli, account: Account, media: list[str]
 ) -> None:
-    key = cli("mimic", *media, "--via", "segmind/scail", "--no-wait").out.strip()
+    key = cli("mimic", *media, "--via", "segmind/scail", "--no-wait", "--yes").out.strip()
     assert cli("jobs", "--json").one["file_kept_until"] is None  # nothing to fetch yet
     assert "~1.93 USD" in cli("jobs").out
     assert cli("poll", key).out == "succeeded\n"
@@ -147,7 +147,7 @@ def test_a_file_that_is_not_fetched_says_until_when_it_is_kept(
 def test_a_wait_for_a_job_that_the_vendor_soon_forgets_says_so(
     cli: Cli, account: Account, media: list[str]
 ) -> None:
-    sent = cli("submit", "mimic", *media, "--via", "segmind/scail", "--json")
+    sent = cli("submit", "mimic", *media, "--via", "segmind/scail", "--yes", "--json")
     job = model.Job.from_json(sent.out)
     old = attrs.evolve(job, submitted_at=job.submitted_at - dt.timedelta(minutes=50))
 
@@ -178,7 +178,7 @@ def test_a_blocking_call_is_delivered_from_disk(
     )
     line = ["mimic", *media, "--via", "segmind/scail", "--config", "sync.toml"]
 
-    told = cli(*line, "--out", "out.mp4")
+    told = cli(*line, "--yes", "--out", "out.mp4")
 
     assert told.code == 0
     assert account.bought == (1, 1, "1.93")
