@@ -205,6 +205,10 @@ def load(path: Path | None = None) -> Config:
     read = files(path)
     if not read:
         return from_environment()
+    for file in read:
+        for section in ("accounts", "routes"):
+            spot = Spot([file])
+            exact.need_few(exact.table(file.data(), section, spot), spot / section)
     for file, below in zip(read, [*read[1:], None], strict=True):
         trust.require(file, below)
     top = Spot(read)

@@ -41,6 +41,8 @@ LIMITS: Mapping[Any, int] = {int: 1_000_000, float: 100_000_000, Decimal: 1_000_
 """The largest number of each type; of seconds, that is three years."""
 PLACES = 12
 """Digits after an amount's decimal point."""
+ENTRIES = 100
+"""Accounts, routes, and entries of a list: each is looked up among what is installed."""
 _LONGEST_COMPARED = 80
 """Characters of a word for which a similar one is looked for; it takes quadratic time."""
 
@@ -187,6 +189,16 @@ def known_keys(data: Mapping[str, Any], known: Iterable[str], spot: Spot) -> Non
             )
 
 
+def need_few(entries: Collection[Any], spot: Spot) -> None:
+    """Refuse more entries than are read.
+
+    Raises:
+        ConfigError: Naming place and limit.
+    """
+    if len(entries) > ENTRIES:
+        raise ConfigError(f"{spot} has {len(entries):,} entries; the limit is {ENTRIES}")
+
+
 def need_name(name: str, spot: Spot, what: str) -> None:
     """Refuse a name that could not be told from a target, or not be read.
 
@@ -222,6 +234,7 @@ def _composed(kind: Any, given: Any, spot: Spot, *, quiet: bool) -> Any:
     if is_list(kind):
         if type(given) is not list:
             raise _wrong(spot, given, kind)
+        need_few(given, spot)
         item = get_args(kind)[0]
         *lead, last = spot.path
         places = (attrs.evolve(spot, path=(*lead, f"{last}[{n}]")) for n in range(len(given)))

@@ -18,7 +18,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_origin, get_type_hints
@@ -30,11 +30,11 @@ from motionkit import registry
 from motionkit.credentials import documented, variables
 from motionkit.defaults import Defaults
 from motionkit.errors import ConfigError
-from motionkit.exact import bare, value
+from motionkit.exact import ENTRIES, bare, value
 from motionkit.hosts import is_loopback
 from motionkit.http import checked_origin
 from motionkit.places import File, Origin, Spot, own_file, state_folder, without_password
-from motionkit.provider import Untrusted, is_origin
+from motionkit.provider import AccountSettings, Untrusted, is_origin
 from motionkit.redaction import LONGEST_SAID, MASK, Secret, printable, redact_urls
 from motionkit.routes import Route
 
@@ -122,8 +122,9 @@ def findings(file: File, below: File | None) -> list[Finding]:
     own = {} if below is None else below.data()
     accounts = _tables(own, "accounts")
     found = list(_journal(file, below))
+    installed = _Installed()
     for name, said in _tables(file.data(), "accounts").items():
-        found += _account(said, Spot([file], ("accounts", name)), accounts)
+        found += _account(said, Spot([file], ("accounts", name)), accounts, installed)
     defaults = _values(Defaults, _table(own, "defaults"))
     spot = Spot([file], ("defaults",))
     found += _loosened(Defaults, RULES[Defaults], _table(file.data(), "defaults"), defaults, spot)
@@ -179,9 +180,9 @@ def _table(data: Mapping[str, Any], section: str) -> Mapping[str, Any]:
 
 
 def _tables(data: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any]]:
-    """Return a section's tables; whatever else stands there is refused in reading."""
-    said = _table(data, section)
-    return {name: one for name, one in said.items() if isinstance(one, Mapping)}
+    """Return a section's tables; what else is there, or too many, is refused in reading."""
+    said = list(_table(data, section).items())[:ENTRIES]
+    return {name: one for name, one in said if isinstance(one, Mapping)}
 
 
 def _keyed() -> list[str]:
@@ -199,22 +200,40 @@ def _journal(file: File, below: File | None) -> Iterator[Finding]:
             yield Finding("journal", does, without_password(said))
 
 
-def _account(said: _Table, spot: Spot, theirs: Mapping[str, _Table]) -> Iterator[Finding]:
+class _Installed:
+    """The providers, each looked up once: a look-up reads the environment's packages."""
+
+    def __init__(self) -> None:
+        self.names = frozenset(registry.names())
+        self._settings: dict[str, type[AccountSettings] | None] = {}
+
+    def settings(self, provider: str) -> type[AccountSettings] | None:
+        """Return a provider's settings; None where reading the accounts refuses it."""
+        if provider not in self._settings:
+            self._settings[provider] = None
+            with contextlib.suppress(ConfigError):
+                self._settings[provider] = registry.load(provider).settings
+        return self._settings[provider]
+
+
+def _account(
+    said: _Table, spot: Spot, theirs: Mapping[str, _Table], installed: _Installed
+) -> Iterator[Finding]:
     """Tell what one account of the file may not do.
 
     Args:
         said: What the file says of it.
         spot: Where.
         theirs: The user's own accounts.
+        installed: The providers.
     """
     own = theirs.get(spot.path[-1])
     inherited = (own or {}).get("provider", spot.path[-1])
     provider = str(said.get("provider", inherited))
-    yield from _provider(provider, spot, inherited, own)
-    try:
-        settings = registry.load(provider).settings
-    except ConfigError:
-        return  # reading the accounts refuses it, with the place
+    yield from _provider(provider, spot, inherited, own, installed.names)
+    settings = installed.settings(provider)
+    if settings is None:
+        return
     fields = attrs.fields_dict(settings)
     providers = {str(one.get("provider", name)) for name, one in theirs.items()}
     key_name, origin_name = documented(provider)
@@ -236,11 +255,13 @@ def _account(said: _Table, spot: Spot, theirs: Mapping[str, _Table]) -> Iterator
     yield from _loosened(settings, rules, plain, held, spot, added=own is None)
 
 
-def _provider(provider: str, spot: Spot, inherited: str, own: _Table | None) -> Iterator[Finding]:
+def _provider(
+    provider: str, spot: Spot, inherited: str, own: _Table | None, names: Collection[str]
+) -> Iterator[Finding]:
     does = None
     if own is not None and provider != inherited:
         does = f"would send the key of your own account {spot.path[-1]!r} to another vendor"
-    elif own is None and provider != spot.path[-1] and spot.path[-1] in registry.names():
+    elif own is None and provider != spot.path[-1] and spot.path[-1] in names:
         does = f"calls an account at {provider!r} by another provider's name"
     if does:
         yield Finding((spot / "provider").dotted, does, provider)
@@ -404,7 +425,7 @@ def _shown(one: Any, choice: bool) -> str:
     if isinstance(one, str) and not choice:
         return "other text"
     if isinstance(one, tuple):
-        return ", ".join(str(item) for item in one) or "nothing"
+        one = ", ".join(str(item) for item in one) or "nothing"
     return str(one).lower() if isinstance(one, bool) else printable(str(one), LONGEST_SHOWN)
 
 
