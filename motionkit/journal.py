@@ -404,7 +404,7 @@ class Journal:
         A job that another process has written meanwhile stays, and so does an ambiguity.
         """
         about = f"the attempt {attempt.id} of {attempt.key}"
-        self._persist(state.value, about, **_outcome(attempt, error))
+        self._persist(state.value, about, **_outcome(attempt, error), rows=self._rows(attempt))
 
     def accepted(self, attempt: Attempt, job: Job) -> bool:
         """Write the job that an attempt bought.
@@ -804,8 +804,8 @@ _APPLY: Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any]], bool]] = 
 def _take(db: sqlite3.Connection, folder: Pending, path: Path, record: Mapping[str, Any]) -> bool:
     """Apply a record that was kept beside the journal; tell whether its file is needed no more.
 
-    The record of a job brings its purchase along, should this be another journal than that
-    which it was meant for.
+    A record brings its purchase along, should this be another journal than that which it was meant
+    for: without the doubt about an attempt, its key would be submitted again there.
     """
     why = "the job or the attempt belongs to another one already"
     db.execute("SAVEPOINT record")
