@@ -70,6 +70,10 @@ LONGEST_SHOWN = 120
 """Characters of a setting that are shown."""
 
 
+def _brief(text: str) -> str:
+    return printable(text, LONGEST_SAID)
+
+
 @attrs.frozen
 class Finding:
     """A setting that needs the user's trust.
@@ -81,8 +85,8 @@ class Finding:
     """
 
     dotted: str
-    does: str
-    shown: str
+    does: str = attrs.field(converter=_brief)
+    shown: str = attrs.field(converter=printable)
 
 
 def require(file: File, below: File | None) -> None:
@@ -439,7 +443,7 @@ def _on_this_machine(given: str) -> bool:
 
 
 def _as_json(given: Any) -> str:
-    return printable(json.dumps(given, default=str, ensure_ascii=False), LONGEST_SAID)
+    return json.dumps(given, default=str, ensure_ascii=False)
 
 
 def _store() -> Path:

@@ -579,5 +579,18 @@ def test_what_is_asked_for_is_shown_with_keys_masked(project: Path) -> None:
     ]
 
 
+def test_what_is_asked_for_steers_no_terminal_and_is_whole(project: Path) -> None:
+    long = "x" * 5_000
+    project.write_text(
+        f'{ACCOUNT}base_url = "https://\\u001b[2J\\u202ehost"\n'
+        f'api_key = {{ command = ["{long}", "\\u001b[31m"] }}\n'
+    )
+    address, command = trust.findings(config_file(project), None)
+    assert address.shown == "https://host"
+    assert long in command.shown
+    assert "\x1b" not in command.shown
+    assert len(command.does) < 400
+
+
 def config_file(path: Path) -> places.File:
     return places.read(path, Origin.FOUND)
