@@ -453,7 +453,7 @@ SUBMIT_SHAPES = {
         "no_credit": 1,
         "null_resp": 2,
         "no_resp": 2,
-        "list": 2,
+        "list": 1,
     },
     SEGMIND: {"id_only": 1, "no_urls": 1},
 }
