@@ -157,7 +157,7 @@ class Store:
         with _guarded("open", self.path):
             self.file = _acquire(self.path)
         # A client that is dropped without `close`, as in a notebook, lets go of the file too.
-        self._let_go = weakref.finalize(self, _release, self.file)
+        self._let_go = weakref.finalize(self, _release, self.file, wait=False)
         self._let_go.atexit = False
 
     @property
@@ -212,7 +212,8 @@ class Store:
 
     def close(self) -> None:
         """Let go of the file; the last store on it closes it."""
-        self._let_go()
+        if self._let_go.detach() is not None:
+            _release(self.file)
 
     def __enter__(self) -> Self:
         return self
@@ -369,12 +370,21 @@ class SharedFile:
                 return
             time.sleep(0.002)  # so that whoever waits for the lock gets it
 
-    def close(self) -> None:
-        """Close the connection; the file's last user calls it."""
-        with self.lock:
+    def close(self, *, wait: bool = True) -> None:
+        """Close the connection; the file's last user calls it.
+
+        Args:
+            wait: Wait for a thread that uses it. The collector must not: it may run in a thread
+                that holds another file's lock, while a fork holds this one's and waits for that.
+        """
+        if not self.lock.acquire(blocking=wait):
+            return  # nobody but a fork can hold it then, which closes the connection itself
+        try:
             if self.connection is not None and not self._left_behind:
                 self.connection.close()
                 self.connection = None
+        finally:
+            self.lock.release()
 
     def before_fork(self) -> None:
         """Let a transaction end, and close the connection."""
@@ -429,7 +439,7 @@ def _acquire(path: Path | None) -> SharedFile:
     return file
 
 
-def _release(file: SharedFile) -> None:
+def _release(file: SharedFile, *, wait: bool = True) -> None:
     with _SHARING:
         file.users -= 1
         if file.users > 0 or file.closed:
@@ -437,7 +447,7 @@ def _release(file: SharedFile) -> None:
         file.closed = True
         for inode in [inode for inode, other in _OPEN.items() if other is file]:
             del _OPEN[inode]
-    file.close()
+    file.close(wait=wait)
 
 
 def _make(path: Path) -> _Inode:

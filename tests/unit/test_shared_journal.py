@@ -517,3 +517,28 @@ def test_a_mount_whose_name_is_no_utf8_stops_nothing(
     monkeypatch.setattr(store, "MOUNTS", listed)
     Journal(tmp_path / "state" / "journal.db").close()
     assert "network file system" in caplog.text
+
+
+def test_the_collector_waits_for_no_fork(path: Path) -> None:
+    """It may run in a thread that holds what the fork waits for."""
+    journal = Journal(path)
+    intend(journal)
+    file, forking, forked = journal._store.file, threading.Event(), threading.Event()
+
+    def fork() -> None:
+        file.before_fork()
+        forking.set()
+        forked.wait(120)
+        file.after_fork(child=False)
+
+    thread = threading.Thread(target=fork)
+    thread.start()
+    assert forking.wait(120)
+    del journal
+    gc.collect()
+    assert file.closed
+    assert [p.name for p in path.parent.iterdir()] == ["journal.db"]
+    forked.set()
+    thread.join()
+    with Journal(path) as again:
+        assert [entry.key for entry in again.entries()] == ["order-17"]
