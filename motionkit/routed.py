@@ -42,7 +42,7 @@ from motionkit.money import Balance, Quote, dollars
 from motionkit.offers import Offer
 from motionkit.request import Request
 from motionkit.routes import Route
-from motionkit.submission import Submitter
+from motionkit.submission import Submitter, about
 
 log = logging.getLogger("motionkit")
 
@@ -224,11 +224,15 @@ class Buyer:
             if row.reason in decisions.SHORT and row.target != action.target
         }
         quote = place.row.quote
-        if self.tried:
+        last = self.tried[-1] if self.tried else None
+        failed = last is not None and last.stage is Stage.WAIT
+        if last is not None and (failed or last.target != place.target):
             told = "an unknown price" if quote is None else money.amounts(quote)
             log.info(
-                "nothing was bought at %s; trying %s for %s",
-                self.tried[-1].target,
+                "the job at %s failed; paying for another try at %s for %s"
+                if failed
+                else "nothing was bought at %s; trying %s for %s",
+                last.target,
                 place.target,
                 told,
             )
@@ -273,9 +277,8 @@ class Buyer:
         refusals = zip(self.tried, self._errors, strict=False)
         said = [error.message for one, error in refusals if one.target == wait.target]
         log.info(
-            "%s: %s; nothing was bought, waiting up to %.0f s for a slot",
-            wait.target,
-            said[-1] if said else "it runs as many jobs as it may",
+            "%s; nothing was bought, waiting up to %.0f s for a slot",
+            about(wait.target, said[-1] if said else "it runs as many jobs as it may"),
             self.patience,
         )
 

@@ -120,6 +120,11 @@ def resend_at(number: int, resend: SameId) -> float:
     return float(resend.window * FIRST_RESEND * step ** (number - 1))
 
 
+def about(account: str, text: str) -> str:
+    """Return what is said of an account, with its name in front once."""
+    return text if text.startswith(f"{account}:") else f"{account}: {text}"
+
+
 @attrs.define
 class _Window:
     """The time in which a vendor takes an attempt id that it has had before for the same submit.
@@ -251,10 +256,9 @@ class Submitter:
                     if refusals >= EQUAL_REFUSALS or self.clock() + pause > deadline:
                         raise
                     log.info(
-                        "%s: %s; nothing was bought, waiting up to %.0f s for a slot, asking again "
-                        "in %.0f s",
-                        self.provider.account,
-                        error.message,
+                        "%s; nothing was bought, waiting up to %.0f s for a slot, asking again in "
+                        "%.0f s",
+                        about(self.provider.account, error.message),
                         deadline - self.clock(),
                         pause,
                     )

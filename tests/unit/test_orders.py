@@ -165,7 +165,9 @@ def delivered(client: Client, folder: Path, **how: Any) -> Job:
 # A key after a paid retry.
 
 
-def test_after_a_paid_retry_the_key_names_the_job_that_was_paid_last(shop: Shop) -> None:
+def test_after_a_paid_retry_the_key_names_the_job_that_was_paid_last(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
     paying = attrs.evolve(ROUTE, paid_retries=1)
     vendor = shop.vendors[ACCOUNT]
     with shop.client(paying) as client:
@@ -174,7 +176,10 @@ def test_after_a_paid_retry_the_key_names_the_job_that_was_paid_last(shop: Shop)
         vendor.pending.clear()
         with pytest.raises(JobFailed) as failed:
             client.wait(order.job)
-        paid = client.order_again(order, order.job, failed.value)
+        with caplog.at_level(logging.INFO, "motionkit"):
+            paid = client.order_again(order, order.job, failed.value)
+        assert f"the job at {ACCOUNT} failed; paying for another try" in caplog.text
+        assert "nothing was bought" not in caplog.text
         assert client.wait(paid).job == paid
 
         assert client.run(sample_request(), via="r", key="order-17").job == paid
@@ -371,7 +376,9 @@ def test_a_refusal_that_passes_is_waited_for_by_default(
         job = client.submit(sample_request(), via=word)
     assert job.account == ACCOUNT
     assert shop.kind.asked == [ACCOUNT] * 3
+    assert f"{ACCOUNT}: {PASSING[refusal]().message}; nothing was bought" in caplog.text
     assert "waiting up to 600 s for a slot" in caplog.text
+    assert "; trying" not in caplog.text
     assert shop.kind.made == 1  # what was uploaded survives the wait
 
 
