@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,11 +59,17 @@ def interrupted(job: Job, *, kept: bool) -> WaitTimeout:
         account=job.account,
         billed=Billed.UNKNOWN,
         job=job,
-        hint=_go_on(job, kept=kept),
+        hint=go_on(job, kept=kept),
     )
 
 
-def _go_on(job: Job, *, kept: bool) -> str:
+def go_on(job: Job, *, kept: bool) -> str:
+    """Return how to go on with a job.
+
+    Args:
+        job: The job.
+        kept: Whether the journal here has it.
+    """
     if not kept:
         return "give 'motionkit wait' the same job again"
     name = short(job.key)
@@ -83,7 +89,7 @@ def wait(
         with screen.following(job) as watch:
             result = client.wait(job, timeout=timeout, watch=watch)
     except WaitTimeout as error:
-        error.hint = _go_on(job, kept=kept)
+        error.hint = go_on(job, kept=kept)
         raise
     except KeyboardInterrupt:
         raise interrupted(job, kept=kept) from None
@@ -281,15 +287,21 @@ def _stem(label: str) -> str:
     return _UNFIT.sub("_", PurePosixPath(name).stem).strip("._")[:_LONGEST_STEM]
 
 
-def owed_target(entry: Entry, result: Result) -> Path:
-    """Return where a purchase's file goes: where it was wanted, or a name like it that is free."""
+def owed_target(entry: Entry, result: Result, *, taken: Collection[Path] = ()) -> Path:
+    """Return where a result belongs: its purchase's own file or a free one like it.
+
+    Args:
+        entry: The purchase.
+        result: What came.
+        taken: Files that others are being written to.
+    """
     path = Path(entry.out) if entry.out else default_target(entry.description)
-    return free(fitting(path, entry.description, result))
+    return free(fitting(path, entry.description, result), taken)
 
 
-def free(path: Path) -> Path:
+def free(path: Path, taken: Collection[Path] = ()) -> Path:
     """Return the path, or the first of ``name-2``, ``name-3``, ... that does not exist."""
-    return next(candidate for candidate in _numbered(path) if not candidate.exists())
+    return next(one for one in _numbered(path) if not (one.exists() or one in taken))
 
 
 def _numbered(path: Path) -> Iterator[Path]:

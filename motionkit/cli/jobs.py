@@ -12,6 +12,7 @@ import typer
 import motionkit as mk
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.options import ConfigFile, Json, Out, Overwrite, Reference, Timeout
+from motionkit.cli.resuming import Resuming
 from motionkit.cli.show import Screen
 from motionkit.cli.spend import settled_on_interrupt
 from motionkit.cli.words import charged, request_line, short, standing
@@ -19,7 +20,7 @@ from motionkit.client import Client
 from motionkit.download import check_target
 from motionkit.errors import InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.ledger import Entry
-from motionkit.model import Job, KeyState, State
+from motionkit.model import Job, KeyState
 
 
 @attrs.frozen
@@ -158,50 +159,32 @@ def wait(
 
 
 def resume(
-    ref: Annotated[
-        str | None, typer.Argument(metavar="[REF]", help="One purchase; all open ones otherwise.")
+    refs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[REF]...", help="These purchases; all open ones otherwise."),
     ] = None,
     *,
     timeout: Timeout = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Go on with every open purchase: settle, wait, fetch. Buys nothing new.
+    """Resume all unfinished purchases at once: resolve, wait, download. Never submits new ones.
 
-    A file goes where its purchase wanted it, or under a free name like it. What is finished comes
-    first; one that fails does not stop the others. The exit code is the highest of all.
+    A file goes where its purchase wanted it, or under a free name like it, as soon as its job ends.
+    One that fails or hangs does not stop the others. The exit code is the highest of all.
     """
     screen = Screen(json=json)
-    codes = [exit_codes.DONE]
     with mk.Client(config) as client:
-        owed = [client.jobs.get(ref)] if ref else client.jobs.list(open_only=True)
+        named = [client.jobs.get(ref) for ref in refs or ()]
+        owed = list({one.key: one for one in named or client.jobs.list(open_only=True)}.values())
         if not owed:
             screen.note("nothing is open")
-        waiting = _deliver_finished(screen, client, owed, codes) if len(owed) > 1 else owed
-        for entry in waiting:
+        if len(owed) > 1:
+            return Resuming(screen, client, timeout).run(owed)
+        codes = [exit_codes.DONE]
+        for entry in owed:
             _attempt(screen, client, entry, timeout, codes)
     return max(codes)
-
-
-def _deliver_finished(
-    screen: Screen, client: Client, owed: list[Entry], codes: list[int]
-) -> list[Entry]:
-    """Deliver what has ended meanwhile, so that nothing waits behind a job that still runs."""
-    waiting = []
-    for entry in owed:
-        if entry.job is None:
-            waiting.append(entry)
-            continue
-        known = isinstance(entry.state, State) and entry.state.terminal
-        try:
-            ended = known or client.poll(entry.job).state.terminal
-        except MotionKitError:
-            ended = False  # the wait that follows repeats it and reports
-        if ended:
-            _attempt(screen, client, entry, 0, codes)
-        else:
-            waiting.append(entry)
-    return waiting
 
 
 def _attempt(

@@ -46,9 +46,11 @@ class Screen:
 
     Attributes:
         json: Whether the answer is one JSON object a line.
+        quiet: Whether no live line is shown: another one is, already.
     """
 
     json: bool = False
+    quiet: bool = False
 
     @property
     def asks(self) -> bool:
@@ -121,7 +123,7 @@ class Screen:
         Yields:
             A function that changes the line's text.
         """
-        if not _ERR.is_terminal:
+        if self.quiet or not _ERR.is_terminal:
             yield lambda _: None
             return
         columns = (

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cli_support import Account, Cli
+from patience import PATIENCE
 
 from motionkit.cli.delivery import default_target
 from motionkit.cli.words import brief
+from motionkit.jobs import Jobs
 from motionkit.journal import Journal
-from motionkit.model import State
+from motionkit.ledger import Entry
+from motionkit.model import Job, State
 
 
 @pytest.fixture
@@ -145,8 +149,10 @@ def test_what_is_finished_does_not_wait_behind_what_runs(
     told = cli("resume", "--timeout", "0", "--json")
 
     assert told.code == 9
-    assert [row["key"] for row in told.data] == ["done", "stuck"]
-    assert Path(told.data[0]["file"]).is_file()
+    by_key = {row["key"]: row for row in told.data}
+    assert set(by_key) == {"done", "stuck"}
+    assert Path(by_key["done"]["file"]).is_file()
+    assert by_key["stuck"]["error"] == "WaitTimeout"
 
 
 def test_resume_of_what_was_delivered_names_the_file(
@@ -208,11 +214,62 @@ def test_ctrl_c_ends_a_resume_with_the_job_it_waited_for(
     cli("submit", "mimic", *media, "--key", "b")
     monkeypatch.setattr("motionkit.client.Client.wait", interrupt)
 
-    told = cli("resume", "--json")
+    told = cli("resume", "a", "--json")
 
     assert told.code == 9
     assert told.one["key"] == "a"
     assert "'motionkit resume a'" in told.err
+
+
+def test_ctrl_c_ends_a_resume_of_many_and_says_of_each_that_it_still_runs(
+    cli: Cli, slow_account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    cli("submit", "mimic", *media, "--key", "a")
+    cli("submit", "mimic", *media, "--key", "b", "--quality", "720p")
+    monkeypatch.setattr("motionkit.cli.resuming.Resuming._take", interrupt)
+
+    told = cli("resume", "--json")
+
+    assert told.code == 9
+    assert {row["key"]: row["error"] for row in told.data} == {
+        "a": "WaitTimeout",
+        "b": "WaitTimeout",
+    }
+    assert "'motionkit resume a'" in told.err
+    assert "'motionkit resume b'" in told.err
+    assert [job["key"] for job in cli("jobs", "--open", "--json").data] == ["a", "b"]
+
+
+def test_interrupted_submits_of_a_resume_are_resolved_beside_each_other(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("motionkit_pixverse.adapter.PixVerse.submit", interrupt)
+        cli("mimic", *media, "--key", "a", "--out", "same.mp4")
+        cli("mimic", *media, "--key", "b", "--quality", "720p", "--out", "same.mp4")
+    both = threading.Barrier(2, timeout=PATIENCE)
+    resolve = Jobs.resume
+
+    def together(jobs: Jobs, entry: Entry) -> Job:
+        both.wait()  # each waits for the other: one after the other, neither would go on
+        return resolve(jobs, entry)
+
+    monkeypatch.setattr(Jobs, "resume", together)
+    monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit.submission.resend_at", lambda *_: 0.0)
+
+    told = cli("resume", "a", "b", "--json")
+
+    assert told.code == 0
+    assert sorted(row["key"] for row in told.data) == ["a", "b"]
+    assert sorted(Path(row["file"]).name for row in told.data) == ["same-2.mp4", "same.mp4"]
+    assert account.bought[:2] == (2, 2)
 
 
 def test_ctrl_c_while_fetching_keeps_the_paid_result(
