@@ -175,6 +175,28 @@ def test_ctrl_c_while_a_slot_is_waited_for_buys_nothing(
     assert account.ledger["jobs"] == []
 
 
+def test_after_a_paid_retry_every_verb_takes_the_key_for_the_job_that_was_paid_last(
+    cli: Cli, account: Account, media: list[str], own_place: Path
+) -> None:
+    own = own_place / "own.toml"
+    own.write_text('[routes.r]\ntargets = ["pixverse"]\npaid_retries = 1\n')
+    account.sandbox.fault("fail:submit")
+    with mk.Client(own) as client:
+        request = mk.Mimic(image="hero.png", video="dance.mp4")
+        paid = client.run(request, via="r", key="order-17").job
+    assert len(account.ledger["jobs"]) == 2
+
+    more = ["--config", own]
+    assert cli("result", "order-17", "--json", *more).one["job"] == paid.id
+    assert cli("poll", "order-17", "--json", *more).one["job"] == paid.id
+    assert cli("jobs", "show", "order-17", "--json", *more).one["job"] == paid.id
+    assert cli("submit", "mimic", *media, "--via", "r", "--key", "order-17", *more).code == 0
+    assert order(cli, media, "--via", "r", *map(str, more)).out == "out.mp4\n"
+    assert cli("wait", "order-17", "--out", "waited.mp4", *more).code == 0
+    assert cli("resume", "order-17", *more).code == 0
+    assert len(account.ledger["jobs"]) == 2
+
+
 # Many pictures, few slots.
 
 
