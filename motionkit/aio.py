@@ -31,6 +31,7 @@ from motionkit.orders import Explanation
 from motionkit.provider import Provider
 from motionkit.pursuit import Seconds, Waiter, Watcher, told
 from motionkit.request import Request
+from motionkit.routed import Announce
 from motionkit.webhooks import Delivery
 
 P = ParamSpec("P")
@@ -131,11 +132,12 @@ class AsyncClient:
         max_usd: Decimal | str | None = None,
         out: Path | str | None = None,
         wait_for_slot: Seconds | None = None,
+        announce: Announce | None = None,
     ) -> Job:
         """Upload, pay, and return the job. The same request or key never buys twice.
 
         To cancel it buys nothing, unless the submit has been written ahead already; then the
-        journal has its job.
+        journal has its job. `announce` is called in the thread that submits.
         """
         return await self._buy(
             self._client.submit,
@@ -146,6 +148,7 @@ class AsyncClient:
             max_usd=max_usd,
             out=out,
             wait_for_slot=wait_for_slot,
+            announce=announce,
         )
 
     async def poll(self, job: Job) -> Status:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from motionkit import config
 from motionkit.client import Client
 from motionkit.errors import BudgetExceeded, Busy, MotionKitError
 from motionkit.sandbox import Sandbox
+from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
 
 PRICE = Decimal("0.20")
@@ -193,3 +196,64 @@ def test_twenty_threads_with_a_client_each_share_the_budget_of_everything(
         thread.join()
     assert sum(charged(sandbox).values()) == 40
     assert sorted(outcomes) == ["BudgetExceeded"] * 18 + ["bought"] * 2
+
+
+WITH_FALLBACK = """
+[defaults]
+wait_for_slot = 0
+budget_usd = { day = "1.10" }
+[routes.r]
+targets = ["pixverse", "segmind/pixverse-mimic"]
+budget_usd = { day = "0.50" }
+"""
+WORDS = ("pixverse", "team", "r")
+
+
+def commands(folder: Path, keys: Sequence[str], cap: str) -> list[int]:
+    """Submit these keys at once, each in a process of its own, and return the exit codes."""
+    (folder / "hero.png").write_bytes(samples.PICTURE)
+    (folder / "dance.mp4").write_bytes(samples.CLIP)
+    line = [sys.executable, "-m", "motionkit", "submit", "mimic", "--quality", "540p"]
+    line += ["--image", "hero.png", "--video", "dance.mp4", "--config", "motionkit.toml"]
+    running = [
+        subprocess.Popen(
+            [*line, "--max-usd", cap, "--key", key, "--via", WORDS[number % len(WORDS)]],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for number, key in enumerate(keys)
+    ]
+    return [one.wait(timeout=600) for one in running]
+
+
+@pytest.mark.soak
+def test_thirty_processes_at_once_pass_neither_caps_nor_budgets(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """1.10 USD hold five jobs of 0.20 USD, two of them through the route; no fallback fits."""
+    configured(sandbox, tmp_path, WITH_FALLBACK).close()
+    keys = [f"k{number}" for number in range(30)]
+    sandbox.fault("refuse:submit:vendor=pixverse:code=500044:times=4")
+    sandbox.fault("refuse:submit:vendor=pixverse:code=500090:times=4")
+
+    first = commands(tmp_path, keys, "0.25")
+    assert set(first) <= {0, 4, 7, 8}, "bought, over a cap or a budget, busy, or no target left"
+    assert sum(charged(sandbox).values()) == 20 * first.count(0) <= 100
+    sandbox.clear_faults()
+    second = commands(tmp_path, keys, "0.25")  # the refused keys again, and the bought ones
+
+    assert set(second) <= {0, 4, 8}
+    assert second.count(0) == 5, "the bought keys return their jobs, and no budget holds a sixth"
+    assert all(code == 0 for code, before in zip(second, first, strict=True) if before == 0)
+    assert charged(sandbox).keys() <= {"pixverse:default", "pixverse:second"}
+    assert sum(charged(sandbox).values()) == 100
+    with Client(tmp_path / "motionkit.toml") as client:
+        everything, route = client.budget()
+    assert (everything.spent, everything.held, everything.left) == (
+        Decimal("1.00"),
+        Decimal(0),
+        Decimal("0.10"),
+    )
+    assert route.spent + route.held <= Decimal("0.40")
+    assert set(commands(tmp_path, ["n1", "n2", "n3"], "0.19")) == {4}

@@ -336,6 +336,45 @@ def test_a_balance_of_nothing_keeps_the_circuit_of_an_account_without_credits(
     assert client.circuits() == []
 
 
+def test_each_submit_is_announced_with_its_price_and_why_the_one_before_fell_out(
+    sandbox: Sandbox, client: Client
+) -> None:
+    sandbox.fault("refuse:submit:vendor=pixverse:code=500044")
+    heard: list[mk.Announcement] = []
+
+    client.submit(sample_request(), via="both", key="k1", wait_for_slot=0, announce=heard.append)
+    client.submit(sample_request(), via="team", key="k2", max_usd="9", announce=heard.append)
+
+    first, fallback, direct = heard
+    assert (first.target, dict(first.after), first.max_usd) == ("pixverse/mimic", {}, None)
+    assert fallback.target == "segmind/pixverse-mimic"
+    assert fallback.after == {"pixverse/mimic": "busy"}
+    assert fallback.quote is not None
+    assert first.quote is not None
+    assert fallback.quote.usd_high > first.quote.usd_high
+    assert (direct.target, direct.max_usd) == ("team/mimic", Decimal(9))
+
+
+def test_what_an_announcement_raises_ends_the_purchase_with_nothing_bought(
+    sandbox: Sandbox, client: Client
+) -> None:
+    sandbox.fault("refuse:submit:vendor=pixverse:code=500090")
+
+    def cheap_only(submit: mk.Announcement) -> None:
+        if submit.quote is None or submit.quote.usd_high != Decimal("0.20"):
+            raise BudgetExceeded(f"{submit.target} is too dear")
+
+    with pytest.raises(BudgetExceeded, match="segmind/pixverse-mimic is too dear") as caught:
+        client.submit(sample_request(), via="both", key="k1", announce=cheap_only)
+    assert ("pixverse", "failed") in {
+        (row["target"], row["verdict"]) for row in caught.value.decision
+    }
+    assert bought(sandbox) == {"pixverse:default": (1, 0, "0")}
+    assert client.jobs.get("k1").decision == caught.value.decision
+    client.submit(sample_request(), via="both", key="k1", announce=print)
+    assert sum(jobs for _, jobs, _ in bought(sandbox).values()) == 1
+
+
 def test_circuits_of_an_account_that_is_not_configured_cannot_be_reset(client: Client) -> None:
     with pytest.raises(ConfigError, match="no account 'pixvers'"):
         client.reset_circuits("pixvers")

@@ -29,6 +29,20 @@ assert_type(result.url, str)
 client.download(result, "out.mp4")
 assert_type(client.run(request, timeout=60.0), mk.Result)
 assert_type(client.balance("account").amount, Decimal)
+for budget in client.budget():
+    assert_type(budget, mk.BudgetStatus)
+    assert_type(budget.left, Decimal)
+for circuit in client.circuits():
+    assert_type(circuit, mk.Circuit)
+    assert_type(client.reset_circuits(circuit.account), int)
+
+
+def announce(submit: mk.Announcement) -> None:
+    """Take what is announced before each submit."""
+    assert_type(submit.quote, mk.Quote | None)
+
+
+client.submit(request, max_usd="1.50", announce=announce)
 
 found = client.wait_all([job], timeout=900)
 assert_type(found, list[mk.Result | mk.MotionKitError])
