@@ -128,6 +128,7 @@ def test_fields_are_empty_and_nothing_is_billed_unless_said() -> None:
         "job": None,
         "raw": None,
         "stale": False,
+        "passing": False,
         "decision": (),
     }
 
