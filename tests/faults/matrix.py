@@ -676,11 +676,12 @@ def _refusals() -> Iterator[Case]:
 def _pairs() -> Iterator[Case]:
     """Maybe arrived, then each refusal: sticky, whatever the vendor says next."""
     for code in REFUSALS[PIXVERSE]:
+        soak = code not in ONE_OF_EACH_CLASS
         lost = uncertain(jobs=0, submits=2, most=3)
-        yield _case(PIXVERSE, ("reset:submit", f"refuse:submit:code={code}:times=0"), lost)
+        refusal = f"refuse:submit:code={code}:times=0"
+        yield _case(PIXVERSE, ("reset:submit", refusal), lost, soak=soak)
         kept = uncertain(jobs=1, submits=2, most=3)
         answer = f"dedupe:submit:mode=error:code={code}"
-        soak = code not in ONE_OF_EACH_CLASS
         yield _case(PIXVERSE, ("accept_then_reset:submit", answer), kept, soak=soak)
     for status in (401, 403, 429):
         for first, jobs in (("reset:submit", 0), ("accept_then_http:submit:status=500", 1)):
@@ -701,8 +702,8 @@ def _pairs() -> Iterator[Case]:
     for code in REFUSALS[SEGMIND]:
         # A second paid call would be a second purchase: the refusal must never even be asked for.
         later = f"refuse:submit:code={code}:after=1:times=0"
-        yield _case(SEGMIND, ("reset:submit", later), uncertain(jobs=0))
         soak = code != 429
+        yield _case(SEGMIND, ("reset:submit", later), uncertain(jobs=0), soak=soak)
         yield _case(SEGMIND, ("accept_then_reset:submit", later), delivered(), soak=soak)
 
 

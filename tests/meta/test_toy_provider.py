@@ -37,7 +37,8 @@ class Environment:
         names = {"base": str(self.prefix), "platbase": str(self.prefix)}
         self.packages = Path(sysconfig.get_path("purelib", "venv", names))
         self.python = Path(sysconfig.get_path("scripts", "venv", names)) / "python"
-        subprocess.run([sys.executable, "-m", "venv", self.prefix], check=True)
+        bare = [sys.executable, "-m", "venv", "--without-pip", self.prefix]
+        subprocess.run(bare, check=True)
         lines = [f"import site; site.addsitedir({path!r})\n" for path in site.getsitepackages()]
         (self.packages / "running.pth").write_text("".join(lines), "utf-8")
 
