@@ -428,7 +428,8 @@ def test_the_command_line_prints_no_secret(
         sandbox.fault(fault + (KEYS["pixverse"] if fault.endswith("=") else ""))
     media = ["--image", "hero.png", "--video", "dance.mp4"]
     commands = [
-        [*command, *media] if "mimic" in command else command for command in COMMANDS[: len(ends)]
+        [*command, *media, "--max-usd", "3"] if "mimic" in command else command
+        for command in COMMANDS[: len(ends)]
     ]
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", ONE_AFTER_THE_OTHER, json.dumps(commands)],
