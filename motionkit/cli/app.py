@@ -30,7 +30,7 @@ from motionkit.cli import (
     webhook,
 )
 from motionkit.cli.options import Ordering, Running, command, example, summary
-from motionkit.cli.show import Screen, reporting
+from motionkit.cli.show import Screen, replace_unwritable, reporting
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.operations import OPERATIONS
 from motionkit.redaction import redact
@@ -175,6 +175,7 @@ def run(argv: Sequence[str]) -> int:
     # Errors are JSON too, those included that come before the verb has read its options.
     screen = Screen(json="--json" in argv)
     settings = Settings()
+    replace_unwritable()
     try:
         with reporting(screen):
             code: Any = app(list(argv), prog_name="motionkit", standalone_mode=False, obj=settings)

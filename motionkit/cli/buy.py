@@ -123,7 +123,7 @@ def _dry_run(
 def _hand_over_job(screen: Screen, job: Job) -> None:
     """Print the job: with ``--json`` as `motionkit wait -` takes it, else its key."""
     if screen.json:
-        print(job.to_json(), flush=True)  # noqa: T201 - standard output
+        screen.write(job.to_json())
     else:
         screen.answer({}, job.key)
         screen.note(f"'motionkit wait {short(job.key)} --out FILE' fetches the result")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +29,16 @@ PIPE_WIDTH = 240
 _WHOLE = frozenset({"TARGET"})
 """Columns that are not folded: their words are copied into the next command."""
 
-_ERR = Console(stderr=True, highlight=False)
+
+class _Progress(Console):
+    """A console whose closed pipe ends nothing: what was bought ends as it ended."""
+
+    def on_broken_pipe(self) -> None:
+        """Write nothing more."""
+        self.quiet = True
+
+
+_ERR = _Progress(stderr=True, highlight=False)
 """One console, so that lines go above a live line and not into it."""
 
 _LIVE: list[Progress] = []
@@ -68,7 +78,19 @@ class Screen:
 
     def answer(self, data: Mapping[str, Any], text: str) -> None:
         """Write an answer: the data with ``--json``, else the text."""
-        print(codec.dumps(data) if self.json else text, flush=True)  # noqa: T201 - standard output
+        self.write(codec.dumps(data) if self.json else text)
+
+    def write(self, text: str) -> None:
+        """Write a line to standard output.
+
+        Where that is closed or full the exit code stays that of the verb: it may have paid.
+        """
+        try:
+            print(text, flush=True)  # noqa: T201 - standard output
+        except OSError as error:
+            sys.stdout = io.StringIO()  # what follows goes nowhere
+            if not isinstance(error, BrokenPipeError):
+                self.note(f"standard output cannot be written: {error.strerror or error}")
 
     def rows(
         self, data: Sequence[Mapping[str, Any]], columns: Sequence[str], cells: Sequence[Any]
@@ -174,6 +196,12 @@ class Screen:
                 self.fact(f"{state[0]}", f"after {duration(age)} (vendor says {status.word!r})")
 
             yield watch
+
+
+def replace_unwritable() -> None:
+    """Let standard output replace characters that its encoding lacks, instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def told(error: MotionKitError) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import threading
 from pathlib import Path
@@ -153,6 +154,34 @@ def test_what_is_finished_does_not_wait_behind_what_runs(
     assert set(by_key) == {"done", "stuck"}
     assert Path(by_key["done"]["file"]).is_file()
     assert by_key["stuck"]["error"] == "WaitTimeout"
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC])
+def test_a_standard_output_that_cannot_be_written_changes_no_exit_code(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    class Broken(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(number, "cannot be written")
+
+    monkeypatch.setattr("sys.stdout", Broken())
+    told = cli("mimic", *media, "--key", "order-17", "--out", "out.mp4")
+    assert told.code == 0
+    assert Path("out.mp4").is_file()
+    assert account.bought[:2] == (1, 1)
+    assert ("standard output" in told.err) is (number == errno.ENOSPC)
+
+
+def test_a_console_that_lacks_a_files_letters_is_written_with_replacement(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", console)
+    told = cli("mimic", *media, "--key", "order-17", "--out", "tänzer.mp4")
+    assert told.code == 0
+    assert Path("tänzer.mp4").is_file()
+    console.seek(0)
+    assert console.read() == "t?nzer.mp4\n"
 
 
 def test_resume_of_what_was_delivered_names_the_file(
