@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 import attrs
 
 from motionkit import fitting, pricing, stats
-from motionkit.errors import InvalidRequest, MotionKitError
+from motionkit.decisions import suffices
+from motionkit.errors import InvalidRequest, JournalError, MotionKitError
 from motionkit.journal import Journal
 from motionkit.ledger import Entry
 from motionkit.media import Facts
@@ -22,6 +25,8 @@ from motionkit.request import Request
 OLD_AFTER = dt.timedelta(days=90)
 """A price that was read longer ago is flagged."""
 _WORKERS = 16
+
+log = logging.getLogger("motionkit")
 
 
 @attrs.frozen
@@ -42,7 +47,8 @@ class Row:
         problem: Why the target cannot do it; None when it can.
         warnings: What the user should know before paying.
         balance: What the account holds; None when it was not or could not be asked.
-        suffices: Whether that covers the quote's high; None when it cannot be told.
+        suffices: Whether that covers the quote's high; False only when it is below its low, None
+            in between and when either is unknown.
         error: Why the account did not answer.
         old: Whether the price was read more than 90 days ago.
     """
@@ -94,12 +100,23 @@ class Experience:
         if learnt != known:
             seen = self._seen
             self._seen = {
-                one: seen[one] if one in seen else _observation(self._journal.entry(one[0]))
+                one: seen[one] if one in seen else self._observation(one[0])
                 for one in self._journal.succeeded(self._limit)
             }
             past = stats.summarise(filter(None, self._seen.values()))
             self._told = learnt, past
         return past
+
+    def _observation(self, key: str) -> stats.Observation | None:
+        """Return what one purchase tells; nothing where its row cannot be read."""
+        try:
+            entry = self._journal.entry(key)
+        except JournalError as error:
+            if isinstance(error.__cause__, sqlite3.Error | OSError):
+                raise
+            log.warning("%s: it does not count in statistics", error.message)
+            return None
+        return _observation(entry)
 
 
 def _observation(entry: Entry) -> stats.Observation | None:
@@ -108,13 +125,15 @@ def _observation(entry: Entry) -> stats.Observation | None:
     if attempt is None or attempt.job is None or entry.finished is None:
         return None
     job, sent = attempt.job, attempt.submission
+    # A quote without amounts was for something that the offer does not price, such as an extra.
+    unpriced = entry.quote is not None and entry.quote.likely is None
     return stats.Observation(
-        offer=stats.OfferKey(job.provider, job.operation, job.model, sent.quality),
+        offer=stats.OfferKey(job.fingerprint, job.operation, job.model, sent.quality),
         ended=entry.finished,
         succeeded=True,
         clip_seconds=sent.clip_seconds,
-        cost=entry.cost,
-        seconds=entry.finished - job.submitted_at.timestamp(),
+        cost=None if unpriced else entry.cost,
+        seconds=entry.finished - job.submitted_at.timestamp() if entry.timed else None,
     )
 
 
@@ -140,7 +159,7 @@ def assess(
     except InvalidRequest as error:
         return Row(target, problem=error, lacks=_lacks(request, offer))
     listed = pricing.quote(fitted, provider.rates)
-    key = stats.OfferKey(provider.name, offer.operation, offer.model, fitted.quality)
+    key = stats.OfferKey(provider.fingerprint, offer.operation, offer.model, fitted.quality)
     seen = past.get(key)
     by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)
     # What goes by the second of an unknown clip stays unknown: other clips tell nothing of it.
@@ -202,9 +221,7 @@ def with_balances(rows: Sequence[Row], ask: Callable[[str], Balance]) -> list[Ro
 def _with_balance(row: Row, answer: Balance | MotionKitError) -> Row:
     if isinstance(answer, MotionKitError):
         return attrs.evolve(row, error=answer)
-    high = None if row.quote is None else row.quote.usd_high
-    suffices = None if high is None or answer.usd is None else answer.usd >= high
-    return attrs.evolve(row, balance=answer, suffices=suffices)
+    return attrs.evolve(row, balance=answer, suffices=suffices(answer, row.quote))
 
 
 def ordered(rows: Sequence[Row]) -> list[Row]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from motionkit.caches import Caches
 from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, MotionKitError
 from motionkit.ledger import Alike, Attempt, Entry, KeyTaken, Purchase, retried
 from motionkit.model import Job, KeyState, State, Status, Submission
-from motionkit.money import Cost, CostBasis, Quote
+from motionkit.money import Cost, CostBasis, Quote, possible
 from motionkit.pending import Pending
 from motionkit.process import Moment
 from motionkit.redaction import redact_data, telling
@@ -469,6 +470,7 @@ class Journal:
             "cost": _packed(cost),
             "error": codec.dumps(status.error(job).to_dict()) if failed else None,
             "ended": now - unseen / 2 if ended else None,
+            "timed": timed(job, now - job.submitted_at.timestamp(), unseen) if ended else None,
             "result": status.result is not None,
         }
         if ended or cost is not None:
@@ -502,10 +504,11 @@ class Journal:
             rows = db.execute(
                 "SELECT p.finished, a.job FROM purchases p JOIN attempts a ON a.key=p.key"
                 " WHERE p.state=? AND p.finished IS NOT NULL AND a.job IS NOT NULL"
-                " ORDER BY p.finished DESC LIMIT ?",
+                " AND COALESCE(p.timed,1) ORDER BY p.finished DESC LIMIT ?",
                 (State.SUCCEEDED.value, limit),
             ).fetchall()
-        return [_duration(json.loads(row["job"]), row["finished"]) for row in reversed(rows)]
+        found = (_duration(row["job"], row["finished"]) for row in reversed(rows))
+        return [duration for duration in found if duration is not None]
 
     def assumed(self, entry: Entry, error: MotionKitError, cost: Cost | None) -> None:
         """Write the user's word on a purchase that nobody could settle.
@@ -757,7 +760,7 @@ def _observed(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
     succeeded = record["state"] == State.SUCCEEDED.value
     changed = db.execute(
         "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
-        " finished=COALESCE(finished,MAX(?,created))"
+        " finished=COALESCE(finished,MAX(?,created)), timed=COALESCE(timed,?)"
         " WHERE key=? AND state<>? AND (state<>? OR ?) AND (state NOT IN (?,?) OR ?)",
         (
             record["state"],
@@ -766,6 +769,7 @@ def _observed(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
             record["error"],
             record["at"],
             record["ended"],
+            record.get("timed"),
             _owner(db, record["fingerprint"], record["job"]),
             State.SUCCEEDED.value,
             State.GONE.value,
@@ -837,9 +841,35 @@ def _bring(db: sqlite3.Connection, rows: Mapping[str, Mapping[str, Any]]) -> Non
             )
 
 
-def _duration(job: Mapping[str, Any], ended: float) -> tuple[tuple[str, str, str], float, float]:
-    kind = (job["fingerprint"], job["operation"], job["model"])
-    return kind, ended - dt.datetime.fromisoformat(job["submitted_at"]).timestamp(), ended
+def _duration(text: str, ended: float) -> tuple[tuple[str, str, str], float, float] | None:
+    """Return kind, seconds and end of a job; None where its row cannot be read."""
+    try:
+        job = json.loads(text)
+        kind = (str(job["fingerprint"]), str(job["operation"]), str(job["model"]))
+        seconds = float(ended) - dt.datetime.fromisoformat(job["submitted_at"]).timestamp()
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+    return (kind, seconds, ended) if math.isfinite(seconds) and seconds >= 0 else None
+
+
+UNSEEN_SHARE = 0.5
+"""Of a job's duration: unobserved for longer, its end is too uncertain to count."""
+
+
+def timed(job: Job, age: float, unseen: float) -> bool:
+    """Tell whether a job's duration counts in statistics: it was observed around its end.
+
+    Args:
+        job: The job.
+        age: Seconds from its submit to the observation that saw it ended.
+        unseen: Seconds before that observation for which nobody had looked.
+    """
+    usual = max(age - unseen / 2, job.expected_seconds or UNTOLD_SECONDS)
+    return unseen <= UNSEEN_SHARE * usual
+
+
+UNTOLD_SECONDS = 120.0
+"""The usual duration of a job where its offer gives none."""
 
 
 def _reservation(purchase: Purchase) -> str | None:
@@ -849,8 +879,16 @@ def _reservation(purchase: Purchase) -> str | None:
 
 def _counted(row: sqlite3.Row) -> tuple[Decimal, bool]:
     """Return the US dollars of a purchase that count against budgets, and whether that is final."""
-    cost = _unpacked(row["cost"], Cost)
-    if cost is not None and cost.usd is not None and cost.basis is not CostBasis.ASSUMED:
+    try:
+        cost = _unpacked(row["cost"], Cost)
+    except (ValueError, TypeError, ArithmeticError, InvalidRequest):
+        cost = None  # an unreadable cost holds the reservation
+    if (
+        cost is not None
+        and cost.usd is not None
+        and cost.basis is not CostBasis.ASSUMED
+        and possible(cost)
+    ):
         return Decimal(cost.usd), True
     return Decimal(row["reserved"] or 0), row["state"] in _TERMINAL
 
@@ -893,6 +931,7 @@ def _entry(row: sqlite3.Row, attempts: list[sqlite3.Row]) -> Entry:
         updated=row["updated"],
         attempts=tuple(_attempt(attempt) for attempt in attempts),
         finished=row["finished"],
+        timed=row["timed"] != 0,
         decision=tuple(json.loads(row["decision"] or "[]")),
     )
 

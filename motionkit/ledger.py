@@ -108,6 +108,7 @@ class Entry:
         updated: Epoch seconds.
         attempts: In the order made.
         finished: When we saw it end, epoch seconds.
+        timed: Whether it was observed around its end, so that its duration counts.
         decision: Why which target was taken, row by row.
     """
 
@@ -128,6 +129,7 @@ class Entry:
     updated: float
     attempts: tuple[Attempt, ...]
     finished: float | None = None
+    timed: bool = True
     decision: tuple[Mapping[str, Any], ...] = ()
 
     @property

@@ -7,14 +7,16 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 import attrs
 
 from motionkit import schedule, webhooks
 from motionkit.errors import Billed, ConfigError, MotionKitError
-from motionkit.journal import Journal, optional
+from motionkit.journal import Journal, optional, timed
+from motionkit.ledger import Entry
 from motionkit.model import STATE_ERRORS, Job, Result, Status, utcnow
-from motionkit.money import Cost, CostBasis
+from motionkit.money import Cost, CostBasis, Unit, doubt
 from motionkit.pacing import Pacer
 from motionkit.provider import Provider, Webhooks
 from motionkit.timing import Timing, kind_of
@@ -100,9 +102,16 @@ class Looks:
             status: What it is.
             unseen: Seconds for which nobody had looked; 0 when the vendor told at once.
         """
-        cost = self.priced(status.result).cost if status.result else None
+        entry: Entry | None = None
+        if status.state.terminal:
+            with optional("the quote of a job that ended"):
+                entry = self.journal.bought(job)
+        cost = self.priced(status.result).cost if status.result else _refund(job, status, entry)
         ended = self.journal.observed(job, status, cost, unseen=unseen)
-        if ended and status.result is not None:
+        told = None if cost is None or not ended else doubt(cost, entry.quote if entry else None)
+        if told is not None:
+            log.warning("job %s at %s: %s", job.id, job.account, told)
+        if ended and status.result is not None and timed(job, self.age(job), unseen):
             self.timing.learn(job, self.age(job) - unseen / 2)
         if status.state.terminal:
             self._ages.pop((job.fingerprint, job.id), None)
@@ -236,6 +245,16 @@ class Looks:
                 among,
                 share,
             )
+
+
+def _refund(job: Job, status: Status, entry: Entry | None) -> Cost | None:
+    """Return a cost of 0 for a job that ended in a state documented or seen as not charged."""
+    if status.state not in STATE_ERRORS or status.billed is not Billed.NO:
+        return None
+    charged = job.cost or (entry.cost if entry else None)
+    quote = entry.quote if entry else None
+    unit = charged.unit if charged else quote.unit if quote else Unit.USD
+    return Cost(Decimal(0), unit, Decimal(0), CostBasis.REFUNDED)
 
 
 def _calls(provider: Provider) -> int:

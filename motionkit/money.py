@@ -165,6 +165,40 @@ class Cost:
         return f"{both(self.amount, self.unit, self.usd)} ({self.basis.value})"
 
 
+MOST_USD = Decimal(1_000_000)
+"""US dollars; a single job's cost above it is an error of the vendor's."""
+MOST_UNITS = Decimal(1_000_000_000)
+"""The same for an amount in a unit that nobody valued."""
+FAR = 10
+"""Times the quote's high from which a charge is warned about."""
+
+
+def possible(cost: Cost) -> bool:
+    """Tell whether a job can have cost that: finite, not negative, and not absurdly much."""
+    return all(
+        told is None or (told.is_finite() and 0 <= told <= most)
+        for told, most in ((cost.amount, MOST_UNITS), (cost.usd, MOST_USD))
+    )
+
+
+def doubt(cost: Cost, quote: Quote | None) -> str | None:
+    """Return what is doubtful about a cost that a vendor reported; None when nothing is.
+
+    Args:
+        cost: As the vendor reported it.
+        quote: What was expected.
+    """
+    if not possible(cost):
+        return f"a cost of {cost.amount} {cost.unit.value} is impossible; budgets count the quote"
+    if quote is None:
+        return None
+    same = quote.unit is cost.unit
+    charged, high = (cost.amount, quote.high) if same else (cost.usd, quote.usd_high)
+    if charged is None or high is None or not high.is_finite() or charged <= FAR * high:
+        return None
+    return f"the charge of {cost} is far above the quote: {amounts(quote)}"
+
+
 @attrs.frozen
 class Balance:
     """What an account holds: the total in `unit`, in US dollars, and the vendor's own pools."""

@@ -5,7 +5,8 @@ Which jobs count, and for what:
 - Only a job that succeeded counts: a failed or refunded one is no price of zero, and it ended early
   or late for its own reasons.
 - For the price, only a cost that the vendor reported counts. One that we assumed is our own quote
-  come back.
+  come back. A cost of 0 was paid with free credits: it is counted apart and is no price.
+- Costs, durations and moments that cannot be (negative, not finite, absurdly large) do not count.
 - For a price by the second, only a job whose reference clip's seconds are known counts; they are
   rounded up to whole seconds, on the way in and on the way out, as in a listed quote.
 
@@ -24,7 +25,7 @@ from typing import TypeVar
 
 import attrs
 
-from motionkit.money import Basis, Cost, CostBasis, Quote, Rates, Unit
+from motionkit.money import Basis, Cost, CostBasis, Quote, Rates, Unit, possible
 
 HALF_LIFE = 30.0
 """Days after which a job weighs half as much."""
@@ -45,9 +46,13 @@ Number = TypeVar("Number", Decimal, float)
 
 @attrs.frozen
 class OfferKey:
-    """What was bought: jobs with the same key are compared with each other."""
+    """What was bought: jobs with the same key are compared with each other.
 
-    provider: str
+    The account's fingerprint is part of it: another key or origin may have other prices, and jobs
+    of a local sandbox say nothing of a vendor.
+    """
+
+    fingerprint: str
     operation: str
     model: str
     quality: str | None = None
@@ -113,6 +118,7 @@ class Stats:
         per_run: Paid by the job, whatever its length.
         durations: From submit to the end.
         last_seen: When the newest job that counts ended, epoch seconds.
+        free: How many jobs cost nothing; they are left out of the prices.
     """
 
     offer: OfferKey
@@ -121,6 +127,7 @@ class Stats:
     per_run: Prices | None
     durations: Durations | None
     last_seen: float
+    free: int = 0
 
 
 @attrs.frozen
@@ -140,7 +147,7 @@ def summarise(observations: Iterable[Observation]) -> dict[OfferKey, Stats]:
     """
     groups: dict[OfferKey, list[Observation]] = {}
     for seen in observations:
-        if seen.succeeded:
+        if seen.succeeded and math.isfinite(seen.ended):
             groups.setdefault(seen.offer, []).append(seen)
     return {offer: _stats(offer, group) for offer, group in groups.items()}
 
@@ -155,10 +162,11 @@ def observed_quote(
 ) -> Quote | None:
     """Return what a request should cost by what such jobs did cost.
 
-    With fewer than `ENOUGH` jobs, low and high reach at least as far as the quote's own, and are
-    unknown where those are: a handful of jobs bounds nothing. Where the price goes by the second
-    and the clip's length is unknown, low and high are unknown too: a cap must not pass what it
-    cannot know.
+    The high is never below the quote's own: past jobs may have been shorter, or paid with free
+    credits, and caps compare with it. With fewer than `ENOUGH` jobs, low reaches as far as the
+    quote's own, and both are unknown where those are: a handful of jobs bounds nothing. Where the
+    price goes by the second and the clip's length is unknown, low and high are unknown too: a cap
+    must not pass what it cannot know.
 
     Args:
         quote: The offer's own quote.
@@ -175,6 +183,7 @@ def observed_quote(
     if stats is None or stats.unit is None or prices is None:
         return quote
     times = _whole(seconds) if by_second and seconds is not None else Decimal(1)
+    rate = rates.usd(stats.unit)
     likely = _round(prices.mean * times)
     low: Decimal | None = None
     high: Decimal | None = None
@@ -184,12 +193,18 @@ def observed_quote(
     else:
         low = min(_round(prices.low * times), likely)
         high = max(_round(prices.high * times), likely)
+        floor = _high_in(quote, stats.unit, rate)
+        if quote is not None and quote.high is not None and floor is None:
+            return quote  # nobody says how the two units compare
+        high = high if floor is None else max(high, floor)
         if prices.n < ENOUGH and (quote is None or quote.unit is stats.unit):
             low = None if quote is None or quote.low is None else min(low, quote.low)
-            high = None if quote is None or quote.high is None else max(high, quote.high)
+            high = None if quote is None or quote.high is None else high
             basis = "unknown" if quote is None else quote.basis.value
             notes.append(f"under {ENOUGH} jobs, low and high keep the {basis} bounds")
-    rate = rates.usd(stats.unit)
+    if stats.free:
+        jobs = "1 job" if stats.free == 1 else f"{stats.free} jobs"
+        notes.append(f"without {jobs} that cost nothing")
     return Quote(
         low=low,
         likely=likely,
@@ -204,6 +219,15 @@ def observed_quote(
         n=prices.n,
         notes=tuple(notes),
     )
+
+
+def _high_in(quote: Quote | None, unit: Unit, rate: Decimal | None) -> Decimal | None:
+    """Return a quote's high in a unit, None where it is unknown or cannot be converted."""
+    if quote is None:
+        return None
+    if quote.unit is unit:
+        return quote.high
+    return quote.usd_high / rate if quote.usd_high is not None and rate else None
 
 
 def expected_seconds(offered: float | None, stats: Stats | None) -> float | None:
@@ -247,23 +271,35 @@ def _stats(offer: OfferKey, group: Sequence[Observation]) -> Stats:
     priced = [
         (seen, seen.cost)
         for seen in group
-        if seen.cost is not None and seen.cost.basis is CostBasis.REPORTED
+        if seen.cost is not None
+        and seen.cost.basis is CostBasis.REPORTED
+        and possible(seen.cost)
+        and seen.cost.amount > 0
     ]
     unit = max(priced, key=lambda row: row[0].ended)[1].unit if priced else None
     paid = [(seen, cost.amount) for seen, cost in priced if cost.unit is unit]
-    timed = [(seen.seconds, seen.ended) for seen in group if seen.seconds is not None]
+    timed = [
+        (seen.seconds, seen.ended)
+        for seen in group
+        if seen.seconds is not None and math.isfinite(seen.seconds) and seen.seconds >= 0
+    ]
     return Stats(
         offer=offer,
         unit=unit,
         per_second=_prices(
             _Paid(amount, _whole(seen.clip_seconds), seen.ended)
             for seen, amount in paid
-            if seen.clip_seconds
+            if seen.clip_seconds and math.isfinite(seen.clip_seconds) and seen.clip_seconds > 0
         ),
         per_run=_prices(_Paid(amount, Decimal(1), seen.ended) for seen, amount in paid),
         durations=_durations(timed),
+        free=sum(_is_free(seen.cost) for seen in group),
         last_seen=max(seen.ended for seen in group),
     )
+
+
+def _is_free(cost: Cost | None) -> bool:
+    return cost is not None and cost.basis is CostBasis.REPORTED and cost.amount.is_zero()
 
 
 def _prices(paid: Iterable[_Paid]) -> Prices | None:

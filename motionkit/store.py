@@ -118,6 +118,10 @@ CREATE TABLE cooldowns (      -- a cache
   PRIMARY KEY (account, fingerprint, cause)
 );
 """,
+    """
+-- 0 when nobody observed the job around its end: `finished` tells no duration
+ALTER TABLE purchases ADD COLUMN timed INTEGER;
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(_MIGRATIONS)

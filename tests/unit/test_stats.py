@@ -172,8 +172,22 @@ def test_what_is_no_price_does_not_count_as_one(odd: Observation) -> None:
     assert per_run(job("40"), odd, job("60")) == (40, 50, 60, 2)
 
 
-def test_a_reported_price_of_nothing_counts() -> None:
-    assert per_run(job("0"), job("60")) == (0, 30, 60, 2)
+def test_jobs_that_cost_nothing_are_counted_apart_and_are_no_price() -> None:
+    assert per_run(job("0"), job("60")) == (60, 60, 60, 1)
+    assert stats(job("0"), job("60"), job("0")).free == 2
+    assert stats(job("0")).per_run is None
+
+
+@pytest.mark.parametrize("amount", ["-40", "1e22", "1e999", "NaN", "Infinity", "-Infinity", "sNaN"])
+def test_impossible_costs_are_no_price(amount: str) -> None:
+    assert per_run(job(amount), job("60")) == (60, 60, 60, 1)
+
+
+def test_durations_and_moments_that_cannot_be_do_not_count() -> None:
+    told = stats(job(seconds=float("nan")), job(seconds=-3.0), job(seconds=60.0), job("1"))
+    assert told.durations == Durations(60.0, 60.0, 1)
+    nowhen = attrs.evolve(job("900"), ended=float("inf"))
+    assert per_run(job("60"), nowhen) == (60, 60, 60, 1)
 
 
 def test_the_newest_jobs_unit_is_the_units_of_all() -> None:
@@ -240,11 +254,11 @@ def test_five_jobs_make_an_observed_quote() -> None:
     assert by_second(*jobs) == Quote(
         low=Decimal(81),
         likely=Decimal(85),
-        high=Decimal(91),
+        high=Decimal(120),  # the listed one: an observed high is never below it
         unit=Unit.CREDIT,
         usd_low=Decimal("0.81"),
         usd_likely=Decimal("0.85"),
-        usd_high=Decimal("0.91"),
+        usd_high=Decimal("1.20"),
         basis=Basis.OBSERVED,
         source="this journal",
         as_of=dt.date(2026, 3, 1),
@@ -297,7 +311,7 @@ def test_a_price_by_the_run_ignores_the_length() -> None:
     jobs = [job("40", clip_seconds=3.0), job("60", clip_seconds=30.0)] * 3
     found = observed_quote(LISTED, stats(*jobs), per_second=False, seconds=99.0, rates=RATES)
     assert found is not None
-    assert (found.low, found.likely, found.high, found.n) == (40, 50, 60, 6)
+    assert (found.low, found.likely, found.high, found.n) == (40, 50, 120, 6)
 
 
 def test_a_unit_of_unknown_worth_has_no_dollars() -> None:

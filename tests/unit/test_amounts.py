@@ -1,0 +1,235 @@
+"""Refunds, doubtful amounts and unobserved durations, as journal, budgets and quotes see them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import sqlite3
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import attrs
+import pytest
+from support import NOON, job, submission
+
+from motionkit import compare, decisions, money
+from motionkit.client import Client
+from motionkit.compare import Experience
+from motionkit.errors import Billed, MotionKitError
+from motionkit.journal import Journal, timed
+from motionkit.ledger import Budget, Purchase
+from motionkit.model import State, Status
+from motionkit.money import Balance, Basis, Cost, CostBasis, Quote, Unit
+from motionkit.testing.memory import MemoryStage
+from motionkit.testing.stage import ACCOUNT, Situation, options_for, sample_request
+
+DAY = Budget(name="a budget", limit=Decimal("0.50"), period="total", route=None)
+
+
+def usd_quote(amount: str) -> Quote:
+    usd = Decimal(amount)
+    return Quote(usd, usd, usd, Unit.USD, usd, usd, usd, Basis.LISTED, "a page", None)
+
+
+def cost_of(amount: str, basis: CostBasis = CostBasis.REPORTED) -> Cost:
+    return Cost(Decimal(amount), Unit.USD, Decimal(amount), basis)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "journal.db") as opened:
+        yield opened
+
+
+def buy(journal: Journal, key: str, quoted: str = "0.40", cost: Cost | None = None) -> None:
+    wanted = Purchase(key=key, request=key, via="shop", description={}, quote=usd_quote(quoted))
+    attempt = journal.sending(journal.intend(wanted, f"a-{key}", submission(), "f" * 16))
+    journal.accepted(attempt, attrs.evolve(job(key, key=key), cost=cost))
+
+
+def used(journal: Journal) -> Decimal:
+    status = journal.budget(DAY)
+    return status.spent + status.held
+
+
+@pytest.mark.parametrize("situation", [Situation.JOB_FAILS, Situation.JOB_BLOCKED])
+def test_a_job_that_is_not_charged_costs_nothing_and_frees_its_budget(
+    tmp_path: Path, situation: Situation
+) -> None:
+    stage = MemoryStage()
+    with Client(**options_for(stage, tmp_path)) as client:
+        stage.arrange(situation)
+        bought = client.submit(sample_request(), via=ACCOUNT, key="k")
+        assert used(client._journal) > 0
+        with pytest.raises(MotionKitError) as caught:
+            client.wait(bought)
+        entry = client.jobs.get("k")
+        assert caught.value.billed is Billed.NO
+        assert entry.cost == cost_of("0", CostBasis.REFUNDED)
+        assert used(client._journal) == 0
+
+
+def test_a_failure_that_may_be_charged_holds_what_it_reserved(journal: Journal) -> None:
+    buy(journal, "k")
+    journal.observed(job("k", key="k"), Status(State.FAILED, "8", NOON))
+    assert used(journal) == Decimal("0.40")
+
+
+@pytest.mark.parametrize("amount", ["-40", "1e22"])
+def test_impossible_costs_are_kept_as_told_and_count_as_the_reservation(
+    journal: Journal, amount: str
+) -> None:
+    buy(journal, "k", cost=cost_of(amount))
+    kept = journal.entry("k").cost
+    assert kept is not None
+    assert str(kept.amount) == str(Decimal(amount))
+    assert used(journal) == Decimal("0.40")
+
+
+def test_a_charge_far_above_the_quote_counts_whole(journal: Journal) -> None:
+    buy(journal, "k", cost=cost_of("40"))
+    assert used(journal) == 40
+
+
+@pytest.mark.parametrize(
+    ("cost", "told"),
+    [
+        ("0.40", None),
+        ("4.00", None),
+        ("40", "far above the quote"),
+        ("-40", "impossible"),
+        ("1e22", "impossible"),
+        ("NaN", "impossible"),
+    ],
+)
+def test_a_doubtful_cost_is_said_to_be(cost: str, told: str | None) -> None:
+    found = money.doubt(cost_of(cost), usd_quote("0.40"))
+    assert found is None if told is None else told in str(found)
+
+
+@pytest.mark.parametrize("amount", ["40", "-40"])
+def test_a_doubtful_cost_is_warned_of(
+    tmp_path: Path, amount: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = MemoryStage()
+    with Client(**options_for(stage, tmp_path)) as client:
+        bought = client.submit(sample_request(), via=ACCOUNT, key="k")
+        real = type(client._looks).priced
+        dear = lambda looks, result: attrs.evolve(real(looks, result), cost=cost_of(amount))  # noqa: E731
+        monkeypatch.setattr(type(client._looks), "priced", dear)
+        with caplog.at_level(logging.WARNING, "motionkit"):
+            client.wait(bought)
+    assert any("far above" in text or "impossible" in text for text in caplog.messages)
+
+
+HUGE = '{"amount":"1e22","unit":"usd","usd":"1e22","basis":"reported"}'
+GARBAGE = (
+    f"UPDATE purchases SET cost='{HUGE}' WHERE key='bad'",  # noqa: S608 - a literal
+    "UPDATE purchases SET cost='nonsense' WHERE key='bad'",
+    "UPDATE purchases SET cost='[]' WHERE key='bad'",
+    "UPDATE purchases SET cost='{\"amount\":\"x\"}' WHERE key='bad'",
+    "UPDATE purchases SET quote='{' WHERE key='bad'",
+    "UPDATE purchases SET finished=9e999 WHERE key='bad'",
+    "UPDATE attempts SET job='{}' WHERE key='bad'",
+    "UPDATE attempts SET job='nonsense' WHERE key='bad'",
+)
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_no_stored_row_stops_a_quote(tmp_path: Path, garbage: str) -> None:
+    stage = MemoryStage()
+    with Client(**options_for(stage, tmp_path)) as client:
+        for key in ("bad", "good"):
+            client.wait(client.submit(sample_request(), via=ACCOUNT, key=key))
+    with sqlite3.connect(tmp_path / "journal.db") as db:
+        db.execute(garbage)
+    db.close()
+    with Client(**options_for(stage, tmp_path)) as client:
+        (row,) = client.compare(sample_request(), via=ACCOUNT)
+        assert row.quote is not None
+        assert row.quote.usd_high is not None
+        assert row.quote.usd_high < 10
+        assert client._journal.budget(DAY).spent < 10
+        client.wait(client.submit(sample_request(), via=ACCOUNT, key="next"))
+
+
+def test_free_jobs_make_no_price_of_nothing(tmp_path: Path) -> None:
+    stage = MemoryStage()
+    with Client(**options_for(stage, tmp_path)) as client:
+        listed = client.quote(sample_request(), via=ACCOUNT)
+        for number in range(5):
+            client.wait(client.submit(sample_request(), via=ACCOUNT, key=f"k{number}"))
+    free = json.dumps({"amount": "0", "unit": "usd", "usd": "0", "basis": "reported"})
+    with sqlite3.connect(tmp_path / "journal.db") as db:
+        db.execute("UPDATE purchases SET cost=?", (free,))
+    db.close()
+    with Client(**options_for(stage, tmp_path)) as client:
+        found = client.quote(sample_request(), via=ACCOUNT)
+        assert listed is not None
+        assert found is not None
+        assert found.usd_high == listed.usd_high
+        with pytest.raises(MotionKitError, match="max_usd"):
+            client.submit(sample_request(), via=ACCOUNT, key="capped", max_usd="0.05")
+
+
+def test_accounts_of_other_keys_or_origins_share_no_statistic(journal: Journal) -> None:
+    buy(journal, "k", cost=cost_of("0.30"))
+    journal.observed(job("k", key="k"), Status(State.SUCCEEDED, "1", NOON))
+    (key,) = Experience(journal).past()
+    assert key.fingerprint == job("k", key="k").fingerprint
+
+
+@pytest.mark.parametrize(
+    ("age", "unseen", "expected", "counts"),
+    [
+        (120.0, 5.0, 120.0, True),
+        (120.0, 50.0, 120.0, True),
+        (30.0, 30.0, 120.0, True),  # the first look at a job that is faster than usual
+        (86_400.0, 86_400.0, 120.0, False),
+        (86_400.0, 86_400.0, None, False),
+        (86_400.0, 86_000.0, 120.0, False),
+        (86_400.0, 60.0, 120.0, True),
+    ],
+)
+def test_a_duration_counts_when_the_job_was_observed_around_its_end(
+    age: float, unseen: float, expected: float | None, counts: bool
+) -> None:
+    one = attrs.evolve(job("k", key="k"), expected_seconds=expected)
+    assert timed(one, age, unseen) is counts
+
+
+def test_a_job_first_seen_a_day_later_teaches_no_duration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = MemoryStage()
+    with Client(**options_for(stage, tmp_path)) as client:
+        (before,) = client.compare(sample_request(), via=ACCOUNT)
+        bought = client.submit(sample_request(), via=ACCOUNT, key="k")
+        stage.pass_time(86_400)
+        later = bought.submitted_at + dt.timedelta(days=1)
+        monkeypatch.setattr("motionkit.looking.utcnow", lambda: later)
+        monkeypatch.setattr("motionkit.journal.time.time", later.timestamp)
+        client.wait(bought)
+        (after,) = client.compare(sample_request(), via=ACCOUNT)
+        assert (after.seconds, after.p90) == (before.seconds, None)
+        assert client._journal.durations(10) == []
+        assert client.timing._seen in (None, {})
+
+
+@pytest.mark.parametrize(
+    ("held", "answer"), [("50", True), ("40", True), ("30", None), ("10", None), ("5", False)]
+)
+@pytest.mark.parametrize("unit", [Unit.CREDIT, Unit.USD])
+def test_compare_and_the_router_agree_on_whether_a_balance_suffices(
+    held: str, answer: bool | None, unit: Unit
+) -> None:
+    amounts = [Decimal(10), Decimal(20), Decimal(40)]
+    usd = amounts if unit is Unit.USD else [None, None, None]
+    quote = Quote(*amounts, unit, *usd, Basis.LISTED, "a page", None)  # type: ignore[arg-type]
+    balance = Balance(Decimal(held), unit, Decimal(held) if unit is Unit.USD else None)
+    assert decisions.suffices(balance, quote) is answer
+    row = compare.Row("a/m", quote=quote)
+    (told,) = compare.with_balances([row], lambda _: balance)
+    assert told.suffices is answer
