@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as json_text
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -66,7 +68,10 @@ def demo(
             video=File(_write(folder / "clip.mp4", module.sample_clip())),
             quality="540p",
         )
-        with mk.Client(_configuration(folder, served)) as client:
+        with (
+            _without_addresses(served.accounts),
+            mk.Client(_configuration(folder, served)) as client,
+        ):
             for account in client.config.accounts:
                 screen.note("")
                 try:
@@ -122,6 +127,17 @@ def _write(path: Path, content: bytes) -> Path:
 
 LATENESS = 0.1
 """Seconds: the sandbox's jobs end far earlier than the vendors', and its calls cost nothing."""
+
+
+@contextlib.contextmanager
+def _without_addresses(vendors: Iterable[str]) -> Iterator[None]:
+    """Hide the addresses that the environment names: they contradict the sandbox's."""
+    names = {documented(vendor)[1] for vendor in vendors}
+    hidden = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def _configuration(folder: Path, served: Sandbox) -> Path:
