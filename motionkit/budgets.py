@@ -126,4 +126,7 @@ class BudgetStatus:
             BudgetExceeded: It is more than is left.
         """
         if wanted > self.left:
-            raise BudgetExceeded(f"{self}; this may cost {dollars(wanted)}")
+            raise BudgetExceeded(
+                f"{self}; this may cost {dollars(wanted)}",
+                hint="'motionkit budget' shows what every budget holds",
+            )

@@ -416,6 +416,10 @@ class Desk:
                 if known.key == key:
                     self.jobs.check(known, alike)
                 cancellation.sleep(0.0, self.sleep)
+            except BudgetExceeded:  # what spent the budget may be this very request
+                known = self.jobs.known(wish.key, alike, again=wish.buys_again)
+                if known is None or known.state is KeyState.REFUSED:
+                    raise
 
     def _patience(self, wish: Wish) -> float:
         """Return the seconds that a submit waits for a slot."""

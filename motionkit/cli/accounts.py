@@ -107,9 +107,8 @@ def providers(
                 for one in skipped
             ],
         )
-        screen.note(
-            "'motionkit providers --reset ACCOUNT' lets routes try an account again at once"
-        )
+        screen.note("a route that falls back on the cause skips the account until then")
+        screen.note("'motionkit providers --reset ACCOUNT' lets it try the account again at once")
     return exit_codes.DONE
 
 

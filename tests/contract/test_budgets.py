@@ -16,6 +16,7 @@ import motionkit as mk
 from motionkit import config
 from motionkit.client import Client
 from motionkit.errors import BudgetExceeded, Busy, MotionKitError
+from motionkit.orders import Desk, Wish
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
@@ -151,6 +152,28 @@ def test_a_key_refused_and_then_bought_does_not_pass_a_budget(
                 client.submit(sample_request(), via="pixverse", key=f"k{number}", wait_for_slot=0)
         outcomes = [outcome(client, "pixverse", f"k{number % 4}") for number in range(8)]
     assert outcomes == ["bought", *["BudgetExceeded"] * 3] * 2  # the key k0 returns its job
+    assert charged(sandbox) == {"pixverse:default": 20}
+
+
+@pytest.mark.parametrize("word", ["pixverse", "r"])
+def test_a_budget_spent_by_the_same_request_meanwhile_returns_its_job(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """Two processes submit one request at once, and the budget holds it once."""
+    rules = EVERYTHING.replace("0.50", "0.25") + ROUTE
+    with (
+        configured(sandbox, tmp_path, rules) as client,
+        Client(tmp_path / "motionkit.toml") as other,
+    ):
+        patience, faster = Desk._patience, []
+
+        def late(desk: Desk, wish: Wish) -> float:
+            if desk is client.desk and not faster:  # after the look for an identical request
+                faster.append(other.submit(sample_request(), via=word))
+            return patience(desk, wish)
+
+        monkeypatch.setattr(Desk, "_patience", late)
+        assert client.submit(sample_request(), via=word).id == faster[0].id
     assert charged(sandbox) == {"pixverse:default": 20}
 
 

@@ -16,6 +16,8 @@ from motionkit import codec, errors, http, schedule
 from motionkit.cooldown import CAUSES, Breaker, Gate, cause_of, claim, cooldown, gate, trip
 from motionkit.decisions import (
     SENTENCES,
+    SHORT,
+    VERDICTS,
     Candidate,
     Choose,
     Decision,
@@ -34,7 +36,7 @@ from motionkit.decisions import (
 )
 from motionkit.errors import Billed
 from motionkit.money import Balance, Basis, Quote, Unit
-from motionkit.routing import decide
+from motionkit.routing import _RULED_OUT_ERRORS, decide
 
 NOW = 1000.0
 NO, YES, UNKNOWN = Billed.NO, Billed.YES, Billed.UNKNOWN
@@ -932,6 +934,14 @@ def test_every_reason_has_one_sentence() -> None:
     assert list(SENTENCES) == list(Reason)
     assert all(reason.sentence.endswith(".") for reason in Reason)
     assert len({reason.sentence for reason in Reason}) == len(Reason)
+
+
+def test_every_way_to_fall_out_of_a_route_has_a_few_words() -> None:
+    fell = {reason for reason in Reason if reason.name.startswith("FELL_BACK_")}
+    passed = {reason for reason, one in VERDICTS.items() if one is Verdict.PASSED_OVER}
+    fell |= passed - {Reason.STANDS_BY, Reason.NOT_REACHED} | set(_RULED_OUT_ERRORS)
+    assert fell <= set(SHORT)
+    assert all(words == words.strip() and not words.endswith(".") for words in SHORT.values())
 
 
 def test_rows_and_breakers_survive_json() -> None:
