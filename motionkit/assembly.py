@@ -14,7 +14,7 @@ from motionkit import media
 from motionkit.fitting import Fit, fit, inspect, whole_number
 from motionkit.model import Call, Submission
 from motionkit.offers import Offer, Slot
-from motionkit.provider import Provider, Uploads, rules_of
+from motionkit.provider import Provider, Uploads, rules_of, unpriced_of
 from motionkit.request import Request, argument
 
 
@@ -65,7 +65,15 @@ def assemble(
         InvalidRequest: The request does not fit; nothing was uploaded.
         MotionKitError: An upload failed, with ``billed=NO``.
     """
-    fitted = fit(request, offer, inspect(request), rules_of(provider))
+    extra = request.extra.get(provider.name, {})
+    fitted = fit(
+        request,
+        offer,
+        inspect(request),
+        rules_of(provider),
+        extra=extra,
+        unpriced=unpriced_of(provider),
+    )
     body = dict(fitted.body)
     calls: list[Call] = []
     token: str | None = None
@@ -95,7 +103,7 @@ def assemble(
         body[field] = [*body.get(field, ()), value] if slot.many else value
     if shape is not None:
         body = shape(fitted, body)
-    body |= request.extra.get(provider.name, {})
+    body |= extra
     paid = Call("POST", offer.path, json=body, paid=True)
     return Submission(
         provider=provider.name,

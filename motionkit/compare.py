@@ -19,7 +19,7 @@ from motionkit.ledger import Entry
 from motionkit.media import Facts
 from motionkit.money import Balance, Quote
 from motionkit.offers import Offer
-from motionkit.provider import Provider, rules_of
+from motionkit.provider import Provider, rules_of, unpriced_of
 from motionkit.request import Request
 
 OLD_AFTER = dt.timedelta(days=90)
@@ -155,7 +155,14 @@ def assess(
     """
     target = f"{provider.account}/{offer.model}"
     try:
-        fitted = fitting.fit(request, offer, facts, rules_of(provider))
+        fitted = fitting.fit(
+            request,
+            offer,
+            facts,
+            rules_of(provider),
+            extra=request.extra.get(provider.name, {}),
+            unpriced=unpriced_of(provider),
+        )
     except InvalidRequest as error:
         return Row(target, problem=error, lacks=_lacks(request, offer))
     listed = pricing.quote(fitted, provider.rates)
@@ -163,7 +170,8 @@ def assess(
     seen = past.get(key)
     by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)
     # What goes by the second of an unknown clip stays unknown: other clips tell nothing of it.
-    knowable = listed is None or listed.likely is not None
+    # The same holds for extra options that the offer does not price.
+    knowable = not fitted.unpriced and (listed is None or listed.likely is not None)
     quote = stats.observed_quote(
         listed,
         seen if knowable else None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeGuard
 
 import attrs
@@ -24,6 +25,8 @@ class Fit:
         body: Vendor fields without media.
         facts: What is known of each media argument.
         warnings: What the user should know before paying.
+        replaced: Neutral values that an extra option replaces and that the price knows.
+        unpriced: Extra options of which the price is unknown.
     """
 
     request: Request
@@ -32,17 +35,24 @@ class Fit:
     body: Mapping[str, Any]
     facts: Mapping[str, media.Facts]
     warnings: tuple[str, ...] = ()
+    replaced: Mapping[str, Any] = attrs.field(factory=dict)
+    unpriced: tuple[str, ...] = ()
+
+    @property
+    def priced(self) -> Mapping[str, Any]:
+        """The neutral values that the price is computed from, extra options included."""
+        return {**self.values, **self.replaced}
 
     @property
     def quality(self) -> str | None:
         """The quality that will be delivered, where the offer has one."""
-        value = self.values.get("quality")
+        value = self.priced.get("quality")
         return None if value is None else str(value)
 
     @property
     def seconds(self) -> float | None:
         """The length of the new clip, where it can be told."""
-        told = self.values.get("duration")
+        told = self.priced.get("duration")
         if _is_number(told):
             return float(told)
         facts = self.facts.get(self.request.length_of or "")
@@ -56,7 +66,7 @@ class Fit:
             return None
         if price.seconds_of in self.facts:
             return self.facts[price.seconds_of].seconds
-        return self.values.get(price.seconds_of)
+        return self.priced.get(price.seconds_of)
 
 
 def inspect(request: Request) -> dict[str, media.Facts]:
@@ -77,6 +87,9 @@ def fit(
     offer: Offer,
     facts: Mapping[str, media.Facts],
     check: Check | None = None,
+    *,
+    extra: Mapping[str, Any] = MappingProxyType({}),
+    unpriced: Collection[str] = (),
 ) -> Fit:
     """Check a request against an offer, without any I/O.
 
@@ -85,6 +98,8 @@ def fit(
         offer: The row.
         facts: What `inspect` told.
         check: The adapter's own rules.
+        extra: The request's options for this vendor, by vendor field.
+        unpriced: Vendor fields that never change a price.
 
     Raises:
         Unsupported: A field that this target cannot express.
@@ -122,10 +137,66 @@ def fit(
         for name, value in values.items()
         if offer.fields[name]  # what has no name of its own is the adapter's to express
     }
-    fitted = Fit(request, offer, values, {**offer.fixed, **body}, facts, tuple(warnings))
+    replaced, unknown = _extras(offer, extra, unpriced)
+    fitted = Fit(
+        request,
+        offer,
+        values,
+        {**offer.fixed, **body},
+        facts,
+        tuple(warnings),
+        replaced,
+        unknown,
+    )
     if check is None:
         return fitted
     return attrs.evolve(fitted, warnings=(*warnings, *check(fitted)))
+
+
+def _extras(
+    offer: Offer, extra: Mapping[str, Any], unpriced: Collection[str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the neutral values that extra options replace, and those without a known price.
+
+    What the offer cannot price makes the price unknown: a cap must not pass what it cannot know.
+    """
+    names = {field: name for name, field in offer.fields.items() if field}
+    read = _price_reads(offer)
+    replaced: dict[str, Any] = {}
+    unknown = []
+    for field, value in extra.items():
+        name = names.get(field)
+        if name in read and _has_price(offer, name, value):
+            replaced[name] = value
+        elif name in read or field not in unpriced:
+            unknown.append(field)
+    return replaced, tuple(unknown)
+
+
+def _price_reads(offer: Offer) -> set[str]:
+    """Return the neutral values that an offer's price depends on."""
+    price = offer.price
+    if price is None:
+        return set()
+    found = {name for cell in price.cells for name in (*cell.when, cell.adds) if name}
+    return found | {name for name in (price.seconds_of, price.text_of) if name}
+
+
+def _has_price(offer: Offer, name: str, value: Any) -> bool:
+    """Tell whether the price is certain to know a value that nobody checked."""
+    price = offer.price
+    if price is None:
+        return False
+    if name in offer.allowed:
+        return _among(value, offer.allowed[name])
+    if name == price.seconds_of:
+        low, high = offer.ranges.get(name, (0, 0))
+        return _is_number(value) and value > 0 and low <= value <= high
+    known = [cell.when[name] for cell in price.cells if name in cell.when]
+    if all(isinstance(one, bool) for one in known):  # a switch, or text that comes on top
+        added = isinstance(value, str) and not known and len(value) <= offer.lengths.get(name, 0)
+        return isinstance(value, bool) or added
+    return _among(value, known)
 
 
 def refuse(model: str, name: str, value: Any, limit: str) -> InvalidRequest:

@@ -25,7 +25,7 @@ def quote(fitted: Fit, rates: Rates) -> Quote | None:
     if price is None:
         return None
     seconds, notes = _billed_seconds(fitted, price)
-    added = [cell for cell in price.cells if cell.adds and fitted.values.get(cell.adds)]
+    added = [cell for cell in price.cells if cell.adds and fitted.priced.get(cell.adds)]
     cells = {
         bound: [cell, *added] if (cell := _cell(fitted, price, bound)) else []
         for bound in ("low", "likely", "high")
@@ -40,6 +40,10 @@ def quote(fitted: Fit, rates: Rates) -> Quote | None:
     usd_low, usd_likely, usd_high = (
         None if amount is None or rate is None else amount * rate for amount in (low, likely, high)
     )
+    if fitted.unpriced:
+        low = likely = high = usd_low = usd_likely = usd_high = None
+        told = ", ".join(fitted.unpriced)
+        notes.append(f"extra {told}: the price with it is unknown")
     return Quote(
         low=low,
         likely=likely,
@@ -65,7 +69,7 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[Decimal | None, list[str
         rates = "; ".join(
             f"{cell.amount} {price.unit.value}s per {cell.per}"
             for cell in price.cells
-            if cell.per == "second" and _matches(cell, fitted.values)
+            if cell.per == "second" and _matches(cell, fitted.priced)
         )
         why = facts.missing or f"{facts.label} does not say"
         return None, [f"the seconds of {name} are unknown ({why}); {rates}"]
@@ -77,7 +81,7 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[Decimal | None, list[str
 
 
 def _is_given(fitted: Fit, name: str) -> bool:
-    return name in fitted.facts or name in fitted.values
+    return name in fitted.facts or name in fitted.priced
 
 
 def _ordered(
@@ -101,7 +105,7 @@ def _cell(fitted: Fit, price: Price, bound: str) -> Cell | None:
         counted = cell.per == "run" or (measure is not None and _is_given(fitted, measure))
         if cell.adds is not None:
             continue
-        if counted and cell.bound in {None, bound} and _matches(cell, fitted.values):
+        if counted and cell.bound in {None, bound} and _matches(cell, fitted.priced):
             return cell
     return None
 
@@ -130,7 +134,7 @@ def _amount(
         return cell.amount
     count = seconds
     if cell.per == "byte":
-        count = Decimal(len(str(fitted.values[price.text_of or ""]).encode()))
+        count = Decimal(len(str(fitted.priced[price.text_of or ""]).encode()))
     if count is None:
         return None
     exact = cell.per == "second" and cell.step == 1 and bound == "low"

@@ -322,6 +322,12 @@ def rules_of(provider: Provider) -> Check | None:
     return provider.check if isinstance(provider, Checks) else None
 
 
+def unpriced_of(provider: Provider) -> Collection[str]:
+    """Return the vendor fields that a provider declares never to change a price (`unpriced`)."""
+    found: Collection[str] = getattr(provider, "unpriced", ())
+    return found
+
+
 @runtime_checkable
 class Unlisted(Protocol):
     """A provider that can reach models which its offers do not list."""

@@ -129,3 +129,11 @@ HINTS: Mapping[tuple[str | None, str], str] = MappingProxyType(
 
 NOT_FOUND_CODE = 500008
 GONE_CODE = 500064
+
+UNPRICED = frozenset(
+    {
+        *("webhook_id", "water_mark", "prompt", "negative_prompt", "seed", "style"),
+        *("camera_movement", "aspect_ratio"),
+    }
+)
+"""Fields that the pricing page does not name (2026-08-13): an extra of these changes no price."""

@@ -42,7 +42,7 @@ from motionkit.provider import AccountSettings, Notice, Phase, Untrusted, Upload
 from motionkit.redaction import Secret
 from motionkit.request import Request
 from motionkit_pixverse import bodies, results, rules, webhook
-from motionkit_pixverse._tables import HINTS
+from motionkit_pixverse._tables import HINTS, UNPRICED
 from motionkit_pixverse._wire import need_number, number, taken, unwrap
 from motionkit_pixverse.lists import Library
 
@@ -109,6 +109,7 @@ class PixVerse:
     """A used trace id makes no new video: https://docs.platform.pixverse.ai/quick-start-796052m0.
     For how long, no page says. Ids used over and over are said to leave jobs at "generating", so
     there are only two re-sends: 15 s and 115 s after the first send."""
+    unpriced: ClassVar[frozenset[str]] = UNPRICED
     acknowledgement: ClassVar[bytes] = webhook.ACKNOWLEDGEMENT
 
     def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:

@@ -119,6 +119,7 @@ class Segmind:
     settings: ClassVar[type[AccountSettings]] = Settings
     offers: ClassVar[Sequence[Offer]] = load_offers(__package__ or "motionkit_segmind")
     resend: ClassVar[Resend] = Never()
+    unpriced: ClassVar[frozenset[str]] = frozenset({"prompt", "negative_prompt", "seed", "base64"})
     retention: ClassVar[dt.timedelta] = dt.timedelta(hours=1)
     """From the submit: https://docs.segmind.com/docs/serverless-api/async-inference"""
     keeps_files: ClassVar[dt.timedelta] = dt.timedelta(days=7)
