@@ -69,7 +69,7 @@ class Attempt:
     owner: str | None = None
     uptime: float | None = None
     boot: str | None = None
-    masked: bool | None = None
+    masked: bool | None = False
 
     @property
     def whole(self) -> bool:
