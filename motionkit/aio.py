@@ -82,10 +82,16 @@ class AsyncClient:
         via: str | None = None,
         max_usd: Decimal | str | None = None,
         besides: Decimal | str | None = None,
+        limited: bool = True,
     ) -> Explanation:
         """Return the exact HTTP requests of a submit, and the quote. Nothing is sent."""
         return await self._read(
-            self._client.explain, request, via=via, max_usd=max_usd, besides=besides
+            self._client.explain,
+            request,
+            via=via,
+            max_usd=max_usd,
+            besides=besides,
+            limited=limited,
         )
 
     async def quote(self, request: Request, *, via: str | None = None) -> Quote | None:

@@ -112,6 +112,7 @@ class Client:
         via: str | None = None,
         max_usd: Decimal | str | None = None,
         besides: Decimal | str | None = None,
+        limited: bool = True,
     ) -> Explanation:
         """Return the exact HTTP requests of a submit, and the quote. Nothing is sent.
 
@@ -122,12 +123,13 @@ class Client:
                 `Explanation.refused`.
             besides: US dollars that are going to be spent on another purchase before this one;
                 budgets must hold both.
+            limited: Whether caps and budgets count in the choice of a route's target.
 
         Raises:
             InvalidRequest: The request does not fit the target.
             MotionKitError: No target of the route can take it, or each costs too much.
         """
-        wish = Wish(via=via, max_usd=borders.dollars("max_usd", max_usd))
+        wish = Wish(via=via, max_usd=borders.dollars("max_usd", max_usd), limited=limited)
         more = borders.dollars("besides", besides) or Decimal(0)
         found = self.desk.explain(request, wish, besides=more)
         scarce = self._looks.scarce(found.target.partition("/")[0])

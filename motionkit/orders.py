@@ -77,6 +77,8 @@ class Wish:
     out: Path | None = None
     wait_for_slot: float | None = None
     announce: routed.Announce | None = None
+    limited: bool = True
+    """Whether caps and budgets count; not where nothing may have to be bought."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse a key that is blank: an unset variable would buy every time.
@@ -267,7 +269,8 @@ class Desk:
         try:
             if wish.max_usd is not None:
                 _within(quote, wish.max_usd)
-            self.journal.check_budgets(made, besides)
+            if wish.limited:
+                self.journal.check_budgets(made, besides)
         except BudgetExceeded as error:
             refused = error
         return Explanation(
@@ -516,13 +519,14 @@ class Desk:
         facts: Mapping[str, Facts],
         purchase: Purchase | None = None,
     ) -> routed.Buyer:
-        caps = [cap for cap in (route.max_usd, wish.max_usd) if cap is not None]
+        caps = [cap for cap in (route.max_usd, wish.max_usd) if cap is not None and wish.limited]
+        budgets = self.config.budgets(route) if wish.limited else ()
         made = purchase or Purchase(key="", request="", via=route.name, description={})
         return routed.Buyer(
             attrs.evolve(route, max_usd=min(caps) if caps else None),
             self._places(route.targets, request, facts),
             request,
-            attrs.evolve(made, route=route.name, budgets=self.config.budgets(route)),
+            attrs.evolve(made, route=route.name, budgets=budgets),
             self.journal,
             self.slots,
             self._patience(wish),

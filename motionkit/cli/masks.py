@@ -109,33 +109,46 @@ def plan(client: Client, request: Any, options: Selecting) -> Plan:
         raise InvalidRequest("give either --select or --mask", field="select")
     stand_ins = tuple(f"<mask {number}>" for number in options.select or ())
     wanted = attrs.evolve(request, masks=stand_ins)
-    cap = options.max_usd
-    explained = client.explain(wanted, via=options.via, max_usd=cap)
+    explained = client.explain(wanted, via=options.via, limited=False)
     kinds = [kind for kind in registry.operations() if kind.operation == OPERATION]
     if not kinds:
         raise Unsupported("no installed provider selects masks", field="select")
     made: Any = kinds[0]
     selection: Request = made(video=request.video, keyframe=request.keyframe)
     try:
-        selecting = client.explain(selection, via=options.via, max_usd=cap)
+        selecting = client.explain(selection, via=options.via, limited=False)
     except Unsupported as error:
         error.hint = "select the masks elsewhere and give them with --mask"
         raise
-    accounts = {_account(explained), _account(selecting)}
-    if len(accounts) > 1:
-        raise InvalidRequest(
-            f"the masks would be selected at {_account(selecting)} and used at "
-            f"{_account(explained)}, which does not know them",
-            field="via",
-            hint="name one account with --via",
-        )
     key = _key(client, selection, selecting, options)
     bought = client.bought_before(selection, via=options.via, key=key)
     planned = Plan(wanted, explained, selection, selecting, key, bought)
-    if bought is None and planned.first is not None:  # a budget has to hold both
-        both = client.explain(wanted, via=options.via, max_usd=cap, besides=planned.first)
-        planned = attrs.evolve(planned, explained=both)
+    # Where the masks are there, what they are for may be, too: then no limit refuses it.
+    planned = planned if bought else limited(client, planned, options)
+    accounts = {_account(planned.explained), _account(planned.selecting)}
+    if len(accounts) > 1:
+        raise InvalidRequest(
+            f"the masks would be selected at {_account(planned.selecting)} and used at "
+            f"{_account(planned.explained)}, which does not know them",
+            field="via",
+            hint="name one account with --via",
+        )
     return planned
+
+
+def limited(client: Client, planned: Plan, options: Selecting) -> Plan:
+    """Return a plan with the targets that caps and budgets leave; the budgets have to hold both.
+
+    Raises:
+        BudgetExceeded: They leave none.
+    """
+    via, cap, selecting = options.via, options.max_usd, planned.selecting
+    if planned.bought is None:
+        selecting = client.explain(planned.selection, via=via, max_usd=cap)
+    planned = attrs.evolve(planned, selecting=selecting)
+    besides = planned.first if planned.bought is None else None
+    explained = client.explain(planned.wanted, via=via, max_usd=cap, besides=besides)
+    return attrs.evolve(planned, explained=explained)
 
 
 def _check(screen: Screen, planned: Plan, options: Selecting) -> None:
@@ -161,11 +174,13 @@ def dry_run(
     planned = plan(client, request, options)
     if out is not None and planned.bought is None:
         check_target(out, overwrite=isinstance(options, Running) and options.overwrite)
-    if planned.bought is None:
+    bought = planned.bought
+    if bought is None:
         spend.dry_run(screen, planned.selection, planned.selecting, options)
     else:
+        planned = limited(client, planned, options)
         screen.note(f"the masks were selected before, as {short(planned.key)}")
-        spend.dry_resume(screen, planned.selection, planned.bought)
+        spend.dry_resume(screen, planned.selection, bought)
     spend.dry_run(screen, planned.wanted, planned.explained, options)
     _check(screen, planned, options)
 

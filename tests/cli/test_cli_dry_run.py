@@ -222,3 +222,16 @@ def test_piece_by_piece_one_cap_counts_the_masks_that_were_selected_before(
     assert account.ledger["charged"] == "2"
     assert cli(*edit, "--max-usd", "0.42", "--out", "a.mp4").code == 0
     assert account.ledger["charged"] == "42"
+
+
+@pytest.mark.parametrize("via", ["first", "r"])
+def test_a_delivered_modification_run_again_is_refused_by_no_exhausted_budget(
+    cli: Cli, configure: Any, edit: list[str], via: str
+) -> None:
+    account = configure(
+        '[defaults]\nbudget_usd = { day = "0.42" }\n[routes.r]\ntargets = ["first"]\n'
+    )
+    line = [*edit[:-1], via, "--out", "done.mp4", "--max-usd", "0.42"]
+
+    assert [cli(*line).code, cli(*line).code] == [0, 0]
+    assert account.ledger["charged"] == "42"
