@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import shlex
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from motionkit import registry
 from motionkit.cli import exit_codes
 from motionkit.cli.options import Json
 from motionkit.cli.show import Screen
+from motionkit.config import JOURNAL_VARIABLE
+from motionkit.credentials import documented
 from motionkit.errors import ConfigError, InvalidRequest
 
 if TYPE_CHECKING:
     from motionkit.sandbox import Sandbox
 
+_PORT = 8787
 _EXTRA = frozenset({"aiohttp", "av"})
 _WEBHOOK_ID, _WEBHOOK_SECRET = "sandbox-webhook", "sandbox-webhook-secret"
 
@@ -37,10 +45,41 @@ def sandbox_module() -> Any:
         ) from error
 
 
+def _run(made: Sandbox, command: list[str], folder: Path) -> int:
+    """Run a command with the sandbox's environment alone, and return its exit code."""
+    with made as served:
+        variables = {name for vendor in registry.names() for name in documented(vendor)}
+        plain = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in variables and not name.startswith("MOTIONKIT_")
+        }
+        config = folder / "motionkit.toml"
+        config.touch(0o600)  # an empty file: no project's file is looked for
+        own = {
+            JOURNAL_VARIABLE: str(folder / "journal.db"),
+            "MOTIONKIT_CONFIG": str(config),
+            "XDG_CONFIG_HOME": str(folder),
+        }
+        try:
+            code = subprocess.call(command, env={**plain, **served.environment, **own})  # noqa: S603 - the user's own command
+        except FileNotFoundError as error:
+            raise InvalidRequest(
+                f"command: {command[0]!r} is not found", field="command", value=command[0]
+            ) from error
+    return code if code >= 0 else 128 - code
+
+
 def sandbox(
     *,
     host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8787,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- COMMAND ...]", help="Run this in the sandbox; it ends with the command."
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = _PORT,
     speed: Annotated[
         float,
         typer.Option(min=0.001, help="Vendor seconds in one second here; 1 is as slow as life."),
@@ -60,17 +99,18 @@ def sandbox(
 ) -> int:
     """Serve the vendors' contracts on this machine until Ctrl-C: no network, no money.
 
-    Standard output has the environment to use, so that a shell can take it over.
+    Standard output has the environment to use, so that a shell can take it over; its journal is
+    the sandbox's own and ends with it. With ``-- COMMAND ...`` that command runs in the sandbox,
+    with none of your keys, and its exit code is returned.
     GET /_sandbox/ledger tells submits, jobs and charges.
     """
     screen = Screen(json=json)
     module = sandbox_module()
 
     def ready(served: Sandbox) -> None:
-        lines = [
-            f"export {name}={shlex.quote(value)}" for name, value in served.environment.items()
-        ]
-        screen.answer(served.environment, "\n".join(lines))
+        told = {**served.environment, JOURNAL_VARIABLE: str(Path(folder) / "journal.db")}
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in told.items()]
+        screen.answer(told, "\n".join(lines))
         screen.note(
             f"the sandbox serves {served.url} at {speed:g} times real speed; Ctrl-C ends it"
         )
@@ -82,7 +122,11 @@ def sandbox(
 
     try:
         made: Sandbox = module.Sandbox(
-            host=host, port=port, speed=speed, faults=fault or (), seed=None
+            host=host,
+            port=0 if command and port == _PORT else port,
+            speed=speed,
+            faults=fault or (),
+            seed=None,
         )
     except ValueError as error:
         name = "fault" if isinstance(error, module.FaultError) else "host"
@@ -93,7 +137,10 @@ def sandbox(
         except ValueError as error:
             raise InvalidRequest(f"webhook: {error}", field="webhook", value=webhook) from error
     try:
-        made.serve_forever(ready)
+        with TemporaryDirectory(prefix="motionkit-sandbox-") as folder:
+            if command:
+                return _run(made, command, Path(folder))
+            made.serve_forever(ready)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
