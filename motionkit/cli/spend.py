@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import typer
 
@@ -27,6 +28,7 @@ from motionkit.cli.words import (
 )
 from motionkit.client import Client
 from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
+from motionkit.hosts import is_loopback
 from motionkit.ledger import Entry, retried
 from motionkit.model import Job, KeyState, State, utcnow
 from motionkit.money import Quote, dollars, rests_on
@@ -224,13 +226,19 @@ def _announcement(request: Request, explanation: Explanation) -> list[tuple[str,
     quote = explanation.quote
     told = [
         ("request", request_line(request.describe())),
-        ("at", explanation.target),
+        ("at", explanation.target + _sandbox(explanation)),
         ("quote", quoted(quote)),
     ]
     if quote is not None:
         told.append(("basis", rests_on(quote)))
         told += [("note", note) for note in quote.notes]
     return told + [("warning", warning) for warning in explanation.warnings]
+
+
+def _sandbox(explanation: Explanation) -> str:
+    """Return a word for an account whose addresses are on this machine."""
+    hosts = {urlsplit(url).hostname for url in explanation.urls}
+    return " (SANDBOX, loopback)" if hosts and all(map(is_loopback, hosts)) else ""
 
 
 def confirm(screen: Screen, quotes: Sequence[Quote | None], options: Buying) -> None:

@@ -55,7 +55,7 @@ def test_one_command_makes_a_video_and_announces_the_price(
     assert account.bought == (1, 1, "40")
     progress = told.err.splitlines()
     assert "quote     40 credits = 0.40 USD" in progress
-    assert "at        pixverse/mimic" in progress
+    assert "at        pixverse/mimic (SANDBOX, loopback)" in progress
     assert any(line.startswith("basis     listed, read 20") for line in progress)
     assert progress.index("quote     40 credits = 0.40 USD") < next(
         number for number, line in enumerate(progress) if line.startswith("bought")
@@ -105,6 +105,7 @@ def test_a_dry_run_shows_the_requests_and_the_quote_and_sends_nothing(
 
     assert f"POST {account.sandbox.url}/openapi/v2/video/mimic/generate" in shown.out
     assert "quote     40 credits = 0.40 USD" in shown.out
+    assert "pixverse/mimic (SANDBOX, loopback)" in shown.out
     assert account.key not in shown.out + shown.err + json.dumps(told)
     assert [call["paid"] for call in told["calls"]] == [False, False, True]
     assert told["calls"][2]["json"]["quality"] == "540p"
