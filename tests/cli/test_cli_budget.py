@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import time
+import types
 from pathlib import Path
 
 import pytest
 from cli_support import Account, Cli
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No midnight comes between two purchases, nor the end of a month."""
+    stopped = dt.datetime(2026, 11, 18, 12, tzinfo=dt.UTC).timestamp()
+    frozen = types.SimpleNamespace(**vars(time))
+    frozen.time = lambda: stopped
+    monkeypatch.setattr("motionkit.journal.time", frozen)
 
 
 @pytest.fixture
@@ -50,7 +62,10 @@ def test_every_budget_is_shown_with_what_is_spent_held_and_left(
     }
     day = used["defaults.budget_usd day"]
     assert (day["limit_usd"], day["spent_usd"], day["held_usd"]) == ("0.90", "0.80", "0")
-    assert day["until"].endswith("T00:00:00+00:00")
+    assert (day["since"], day["until"]) == (
+        "2026-11-18T00:00:00+00:00",
+        "2026-11-19T00:00:00+00:00",
+    )
     assert used["defaults.budget_usd total"]["until"] is None
 
 
@@ -63,8 +78,10 @@ def test_a_purchase_beyond_a_budget_says_how_much_of_which_is_left_until_when(
     told = cli("submit", "mimic", *media, "--via", "pixverse", "--key", "k3")
 
     assert told.code == 4
-    assert "defaults.budget_usd: 0.10 USD of 0.90 USD a day left until 2" in told.err
-    assert "00:00 UTC" in told.err
+    assert (
+        "defaults.budget_usd: 0.10 USD of 0.90 USD a day left until 2026-11-19 00:00 UTC"
+        in told.err
+    )
     assert limited.bought == (2, 2, "80")
 
 

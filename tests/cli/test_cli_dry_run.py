@@ -17,13 +17,13 @@ LIMITS = {
     "a cap": ("", ("--max-usd", "0.39"), 4),
     "a route's cap": ('[routes.r]\ntargets = ["first"]\nmax_usd = "0.39"\n', ("--via", "r"), 4),
     "a route's budget": (
-        '[routes.r]\ntargets = ["first"]\nbudget_usd = { day = "0.39" }\n',
+        '[routes.r]\ntargets = ["first"]\nbudget_usd = { total = "0.39" }\n',
         ("--via", "r"),
         4,
     ),
-    "the budget of everything": ('[defaults]\nbudget_usd = { day = "0.39" }\n', (), 4),
+    "the budget of everything": ('[defaults]\nbudget_usd = { total = "0.39" }\n', (), 4),
     "the budget of everything behind a route": (
-        '[defaults]\nbudget_usd = { day = "0.39" }\n[routes.r]\ntargets = ["first", "dear"]\n',
+        '[defaults]\nbudget_usd = { total = "0.39" }\n[routes.r]\ntargets = ["first", "dear"]\n',
         ("--via", "r"),
         4,
     ),
@@ -106,7 +106,7 @@ def test_a_dry_run_shows_the_requests_and_then_what_refuses_them(
     shown, refused = without_network(cli, monkeypatch, *line, "--json").data
 
     assert "(this one buys)" in told.out
-    assert "defaults.budget_usd: 0.39 USD of 0.39 USD a day left" in told.err
+    assert "defaults.budget_usd: 0.39 USD of 0.39 USD in total left" in told.err
     assert shown["quote"]["usd_high"] == "0.40"
     assert (refused["error"], refused["exit_code"]) == ("BudgetExceeded", 4)
 
@@ -187,7 +187,7 @@ def edit(own_place: Path) -> list[str]:
     ("rules", "options"),
     [
         ("", ("--max-usd", "0.41")),
-        ('[defaults]\nbudget_usd = { day = "0.41" }\n', ()),
+        ('[defaults]\nbudget_usd = { total = "0.41" }\n', ()),
     ],
 )
 def test_masks_and_what_they_are_for_are_refused_together_before_either_is_paid(  # noqa: PLR0917 - fixtures
@@ -229,7 +229,7 @@ def test_a_delivered_modification_run_again_is_refused_by_no_exhausted_budget(
     cli: Cli, configure: Any, edit: list[str], via: str
 ) -> None:
     account = configure(
-        '[defaults]\nbudget_usd = { day = "0.42" }\n[routes.r]\ntargets = ["first"]\n'
+        '[defaults]\nbudget_usd = { total = "0.42" }\n[routes.r]\ntargets = ["first"]\n'
     )
     line = [*edit[:-1], via, "--out", "done.mp4", "--max-usd", "0.42"]
 

@@ -81,8 +81,8 @@ def uploads(sandbox: Sandbox) -> int:
     )
 
 
-EVERYTHING = '[defaults]\nwait_for_slot = 0\nbudget_usd = { day = "0.50" }\n'
-ROUTE = '[routes.r]\ntargets = ["pixverse"]\nbudget_usd = { day = "0.50" }\n'
+EVERYTHING = '[defaults]\nwait_for_slot = 0\nbudget_usd = { total = "0.50" }\n'
+ROUTE = '[routes.r]\ntargets = ["pixverse"]\nbudget_usd = { total = "0.50" }\n'
 
 
 @pytest.mark.parametrize("words", [("pixverse",), ("pixverse", "team", "pixverse/mimic")])
@@ -98,8 +98,8 @@ def test_the_budget_of_everything_holds_whatever_via_says(
         with pytest.raises(BudgetExceeded, match="unknown"):
             client.submit(sample_request(), via="segmind/wan-animate", key="average")
     assert sum(charged(sandbox).values()) == 40
-    assert "0.10 USD of 0.50 USD a day left until 2" in refused
-    assert "00:00 UTC (0.40 USD spent, 0.00 USD held); this may cost 0.20 USD" in refused
+    assert "0.10 USD of 0.50 USD in total left (0.40 USD spent" in refused
+    assert "this may cost 0.20 USD" in refused
 
 
 def test_nothing_is_uploaded_for_what_no_budget_holds(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_budget_spent_by_the_same_request_meanwhile_returns_its_job(
 def test_a_fallback_passes_neither_cap_nor_budget(sandbox: Sandbox, tmp_path: Path) -> None:
     rules = """
 [defaults]
-budget_usd = { day = "0.35" }
+budget_usd = { total = "0.35" }
 [routes.both]
 targets = ["pixverse", "segmind/pixverse-mimic"]
 max_usd = "0.25"
@@ -224,10 +224,10 @@ def test_twenty_threads_with_a_client_each_share_the_budget_of_everything(
 WITH_FALLBACK = """
 [defaults]
 wait_for_slot = 0
-budget_usd = { day = "1.10" }
+budget_usd = { total = "1.10" }
 [routes.r]
 targets = ["pixverse", "segmind/pixverse-mimic"]
-budget_usd = { day = "0.50" }
+budget_usd = { total = "0.50" }
 """
 WORDS = ("pixverse", "team", "r")
 

@@ -246,7 +246,7 @@ def test_a_cap_rules_out_what_may_cost_more(sandbox: Sandbox, tmp_path: Path) ->
 
 
 def test_a_budget_is_spent_once(sandbox: Sandbox, tmp_path: Path) -> None:
-    routes = '[routes.r]\ntargets = ["pixverse"]\nbudget_usd = { day = "0.45" }\n'
+    routes = '[routes.r]\ntargets = ["pixverse"]\nbudget_usd = { total = "0.45" }\n'
     with configured(sandbox, tmp_path, routes) as client:
         for number in range(2):
             client.run(sample_request(), via="r", key=f"k{number}")
