@@ -94,6 +94,7 @@ class Wire:
         def urlopen(pool: HTTPConnectionPool, method: str, url: str, **options: Any) -> Any:
             paid = self._note(f"{pool.scheme}://{pool.host}:{pool.port}", method, url, options)
             if not paid:
+                pool = closed(pool) if self.machine.is_cut else pool
                 return real(pool, method, url, **options)
             cut = self.machine.before_paid()
             if cut or len(self.paid) in self.case.unreachable:

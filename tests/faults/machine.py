@@ -83,15 +83,23 @@ class Machine:
 
     def before_paid(self) -> bool:
         """Strike right before a paid call; return whether the network is cut."""
-        first = self._first is None
-        if first:
+        if self._first is None:
             self._first = self.clock()
-        passed = self.clock() - (self._first or 0.0)
-        if self.over or first or passed >= self.case.outage:
             return False
-        if self.case.gateway:
+        if self.case.gateway and self._is_out:
             self.sandbox.fault(f"http:submit:status={self.case.gateway}")
-        return not self.case.gateway
+        return self.is_cut
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether nothing can connect now."""
+        return self._is_out and not self.case.gateway
+
+    @property
+    def _is_out(self) -> bool:
+        if self.over or self._first is None:
+            return False
+        return self.clock() - self._first < self.case.outage
 
     def around_paid(self, call: Callable[[], Any]) -> Any:
         """Make a paid call, and strike the journal while the vendor works on it."""

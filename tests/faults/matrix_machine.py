@@ -78,8 +78,16 @@ def _outages() -> Iterator[Case]:
                     soak=soak or status != 502,
                 )
     for seconds in QUICK_CUTS:
-        # What was lost is looked for with another call; nothing is ever paid for again.
-        yield _case(SEGMIND, f"network cut for {seconds:g} s", delivered(), LOST, outage=seconds)
+        # The history is asked for 60 s; what it could not be asked for is found the next time.
+        beyond = seconds > 60.0
+        yield _case(
+            SEGMIND,
+            f"network cut for {seconds:g} s",
+            uncertain(1) if beyond else delivered(),
+            LOST,
+            outage=seconds,
+            again=End.DELIVERED if beyond else None,
+        )
 
 
 def _clocks() -> Iterator[Case]:
