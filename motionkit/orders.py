@@ -402,7 +402,7 @@ class Desk:
                 if job is not None:
                     self._say(known, wish)
                     return Order(job)
-                key = known.key  # nothing of it had left: this buys under the same key
+                key = known.key  # nothing was bought under it: this one does
             purchase = Purchase(
                 key=key,
                 request=alike.requests[0],
@@ -433,7 +433,7 @@ class Desk:
         return self.config.defaults.wait_for_slot if said is None else said
 
     def _bought(self, entry: Entry) -> Job | None:
-        """Return the job of a purchase; None when it turns out that nothing of it was sent.
+        """Return the job of a purchase; None when it turns out that nothing was bought.
 
         Raises:
             SubmitUncertain: Nobody can tell whether it was bought.
@@ -444,7 +444,7 @@ class Desk:
             settled = self.journal.entry(entry.key).state is KeyState.REFUSED
             if error.billed is not Billed.NO or not settled:
                 raise
-            log.info("%s had not been sent, nothing was bought: submitting it", entry.key)
+            log.info("nothing was bought under %s: submitting it", entry.key)
             return None
 
     @staticmethod

@@ -203,7 +203,7 @@ def _declined(screen: Screen, earlier: Entry, options: Buying) -> bool:
 
 
 def _resumed(screen: Screen, client: Client, earlier: Entry) -> Job | None:
-    """Return an earlier purchase's job; None when nothing of it had been sent."""
+    """Return an earlier purchase's job; None when nothing was bought under it."""
     try:
         with settled_on_interrupt(client, earlier.key), screen.busy("settling"):
             return client.jobs.resume(earlier)
@@ -212,7 +212,7 @@ def _resumed(screen: Screen, client: Client, earlier: Entry) -> Job | None:
         settled = entry is not None and entry.state is KeyState.REFUSED
         if error.billed is not Billed.NO or not settled:
             raise
-        screen.note("nothing of it had been sent, so nothing was bought: buying it now")
+        screen.note("its submit never left or was refused, so nothing was bought: buying it now")
         return None
 
 

@@ -714,3 +714,30 @@ def test_an_error_that_may_have_been_billed_opens_no_circuit(shop: Shop) -> None
             client.submit(sample_request(), via="both")
         assert not client._journal.caches.cooldowns()
     assert shop.bought() == (0, 0)
+
+
+def test_two_that_wait_for_a_slot_for_one_request_buy_it_once(shop: Shop) -> None:
+    """One finds the other in the middle of a submit that is then refused, and waits as well."""
+    told = waiting_shop(shop)
+    pauses = threading.Event()
+
+    def sleep(_: float) -> None:
+        assert pauses.wait(PATIENCE)
+
+    jobs: list[Job] = []
+    with Client(**real(shop), sleep=sleep) as one, Client(**real(shop), sleep=sleep) as two:
+
+        def run(client: Client) -> None:
+            jobs.append(client.submit(sample_request(), via=ACCOUNT))
+
+        threads = [threading.Thread(target=run, args=(client,)) for client in (one, two)]
+        for thread in threads:
+            thread.start()
+        assert told.wait(PATIENCE)
+        shop.kind.limit = None
+        pauses.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+    assert len(jobs) == 2
+    assert jobs[0] == jobs[1]
+    assert shop.bought() == (1, 0)
