@@ -433,7 +433,6 @@ def test_what_was_paid_before_is_shown_as_observed(sandbox: Sandbox, client: Cli
     assert row.quote.usd_likely == Decimal("0.25")
     assert row.listed is not None
     assert row.listed.basis.value == "estimated"
-    assert row.p90 is not None
 
 
 def test_a_request_that_a_target_cannot_express_says_why(client: Client) -> None:
