@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import attrs
@@ -9,6 +10,12 @@ import pytest
 from summary import Killed, Summary, Tally
 
 pytest_plugins = ["motionkit.testing.plugin"]
+
+if "FAKETIME" in os.environ:
+    # libfaketime looks into the C environment in every timed wait of every thread, and adding a
+    # variable moves that environment: a crash. What tests set is for Python alone, then; the
+    # programs that they start are given `os.environ`.
+    os.putenv = os.unsetenv = lambda *_: None  # type: ignore[assignment]
 
 SUMMARY = pytest.StashKey[Summary]()
 
