@@ -10,6 +10,8 @@ import threading
 import time
 from typing import Self
 
+from patience import PATIENCE
+
 PAID = b"POST /openapi/v2/video/mimic/generate"
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _PIECE = 64 * 1024
@@ -104,5 +106,5 @@ class Cutter:
     def __exit__(self, *_: object) -> None:
         self._ended = True
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE)
         self._listener.close()
