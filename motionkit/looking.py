@@ -111,8 +111,10 @@ class Looks:
         told = None if cost is None or not ended else doubt(cost, entry.quote if entry else None)
         if told is not None:
             log.warning("job %s at %s: %s", job.id, job.account, told)
-        if ended and status.result is not None and timed(job, self.age(job), unseen):
-            self.timing.learn(job, self.age(job) - unseen / 2)
+        if ended and status.result is not None:
+            age = self.age(job)
+            if timed(job, age, unseen):
+                self.timing.learn(job, age - unseen / 2)
         if status.state.terminal:
             self._ages.pop((job.fingerprint, job.id), None)
         return status
