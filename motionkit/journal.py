@@ -27,7 +27,7 @@ from motionkit.caches import Caches
 from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, MotionKitError
 from motionkit.ledger import Alike, Attempt, Entry, KeyTaken, Purchase, retried
 from motionkit.model import Job, KeyState, State, Status, Submission
-from motionkit.money import Cost, CostBasis, Quote, possible
+from motionkit.money import Cost, CostBasis, Quote, possible, recorded
 from motionkit.pending import Pending
 from motionkit.process import Moment
 from motionkit.redaction import redact_data, telling
@@ -467,7 +467,7 @@ class Journal:
             "job": job.id,
             "state": status.state.value,
             "word": status.word,
-            "cost": _packed(cost),
+            "cost": _packed(recorded(cost)),
             "error": codec.dumps(status.error(job).to_dict()) if failed else None,
             "ended": now - unseen / 2 if ended else None,
             "timed": timed(job, now - job.submitted_at.timestamp(), unseen) if ended else None,

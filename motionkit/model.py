@@ -24,7 +24,7 @@ from motionkit.errors import (
     NotReady,
     ProtocolError,
 )
-from motionkit.money import Cost
+from motionkit.money import Cost, recorded
 from motionkit.redaction import LONGEST_SAID, printable, redact, redact_urls
 
 JOB_VERSION = 1
@@ -123,7 +123,7 @@ class Job:
     key: str
     attempt_id: str
     submitted_at: dt.datetime
-    cost: Cost | None = None
+    cost: Cost | None = attrs.field(default=None, converter=recorded)
     expected_seconds: float | None = None
     data: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
@@ -185,7 +185,7 @@ class Result:
 
     job: Job
     outputs: tuple[Output, ...]
-    cost: Cost | None = None
+    cost: Cost | None = attrs.field(default=None, converter=recorded)
     seconds: float | None = None
     path: tuple[str, ...] = ()
     raw: Any = attrs.field(default=None, repr=False, eq=False)

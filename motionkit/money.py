@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import logging
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import attrs
 
 from motionkit import notebook
+
+log = logging.getLogger("motionkit")
 
 
 class Unit(enum.Enum):
@@ -171,6 +174,29 @@ MOST_UNITS = Decimal(1_000_000_000)
 """The same for an amount in a unit that nobody valued."""
 FAR = 10
 """Times the quote's high from which a charge is warned about."""
+
+
+_DIGITS = 50
+"""Digits before or after the point; a longer number is no amount of money."""
+
+
+def recorded(cost: Cost | None) -> Cost | None:
+    """Return a cost as jobs, results and the journal hold it, whoever reported it.
+
+    What is no number of at most `_DIGITS` digits on each side of the point (NaN, Infinity, 1e999)
+    could neither be read back from the journal nor be shown: without an amount the cost is
+    unknown, without dollars only they are.
+    """
+    if cost is None or _is_amount(cost.amount):
+        good = cost is None or cost.usd is None or _is_amount(cost.usd)
+        return cost if cost is None or good else attrs.evolve(cost, usd=None)
+    log.warning("a reported cost is no amount (%.40s %s): unknown", cost.amount, cost.unit.value)
+    return None
+
+
+def _is_amount(amount: Decimal) -> bool:
+    exponent = amount.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -_DIGITS and amount.adjusted() <= _DIGITS
 
 
 def possible(cost: Cost) -> bool:

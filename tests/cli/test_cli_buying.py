@@ -397,3 +397,13 @@ def test_vendors_are_swapped_by_one_word(
         submits, jobs, charged = Account(quick, vendor, "swapped", key).bought
         assert (submits, jobs) == (1, 1)
         assert Decimal(charged) == Decimal(told.one["cost"]["amount"]) == CHARGES[vendor]
+
+
+def test_five_awaited_jobs_teach_how_long_the_next_will_take(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    for number in range(5):
+        told = cli("mimic", *media, "--key", f"k{number}", "--out", f"{number}.mp4")
+        assert told.code == 0, told.err
+    row = cli("compare", "mimic", *media, "--via", "pixverse", "--offline", "--json").one
+    assert row["p90"] is not None

@@ -437,6 +437,7 @@ def test_what_was_paid_before_is_shown_as_observed(tmp_path: Path) -> None:
     assert row.quote.usd_likely == Decimal("0.25")
     assert row.listed is not None
     assert row.listed.basis.value == "estimated"
+    assert row.p90 is not None, "five jobs that were waited for teach how long jobs take"
 
 
 def test_a_request_that_a_target_cannot_express_says_why(client: Client) -> None:

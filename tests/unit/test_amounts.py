@@ -9,9 +9,11 @@ import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
+import time_machine
 from support import NOON, job, submission
 
 from motionkit import compare, decisions, money
@@ -20,10 +22,17 @@ from motionkit.compare import Experience
 from motionkit.errors import Billed, MotionKitError
 from motionkit.journal import Journal, timed
 from motionkit.ledger import Budget, Purchase
-from motionkit.model import State, Status
+from motionkit.model import Job, State, Status
 from motionkit.money import Balance, Basis, Cost, CostBasis, Quote, Unit
-from motionkit.testing.memory import MemoryStage
-from motionkit.testing.stage import ACCOUNT, Situation, options_for, sample_request
+from motionkit.schedule import LONGEST_GAP
+from motionkit.testing.memory import Memory, MemoryStage
+from motionkit.testing.stage import (
+    ACCOUNT,
+    JOB_SECONDS,
+    Situation,
+    options_for,
+    sample_request,
+)
 
 DAY = Budget(name="a budget", limit=Decimal("0.50"), period="total", route=None)
 
@@ -124,6 +133,52 @@ def test_a_doubtful_cost_is_warned_of(
     assert any("far above" in text or "impossible" in text for text in caplog.messages)
 
 
+NO_AMOUNT = ["NaN", "sNaN", "Infinity", "-Infinity", "1e999", "1e-999", "9" * 4000]
+
+
+@pytest.mark.parametrize("amount", NO_AMOUNT, ids=lambda text: text[:9])
+@pytest.mark.parametrize("told", ["on acceptance", "with the result"])
+def test_a_reported_cost_that_is_no_amount_leaves_every_record_readable(
+    tmp_path: Path, told: str, amount: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The purchase is neither lost nor free: it costs what its quote says."""
+    stage, accepted, seen = MemoryStage(), Memory.submit, Memory.poll
+    cost = cost_of(amount)
+
+    def submit(self: Memory, *args: Any) -> Job:
+        return attrs.evolve(accepted(self, *args), cost=cost)
+
+    def poll(self: Memory, one: Job) -> Status:
+        found = seen(self, one)
+        if found.result is None:
+            return found
+        reported = cost if told == "with the result" else None
+        return attrs.evolve(found, result=attrs.evolve(found.result, cost=reported))
+
+    monkeypatch.setattr(Memory, "submit", submit)
+    monkeypatch.setattr(Memory, "poll", poll)
+    with Client(**options_for(stage, tmp_path)) as client:
+        bought = client.submit(sample_request(), via=ACCOUNT, key="k")
+        assert Job.from_json(bought.to_json()) == bought
+        assert used(client._journal) == Decimal("0.20")
+        result = client.wait(bought)
+        (entry,) = client.jobs.list()
+        assert entry.cost == result.cost == cost_of("0.20", CostBasis.ASSUMED)
+        assert client.jobs.get("k").job == bought
+        assert used(client._journal) == Decimal("0.20")
+
+
+@pytest.mark.parametrize("amount", NO_AMOUNT, ids=lambda text: text[:9])
+def test_dollars_that_are_no_amount_are_unknown_and_the_reported_credits_stay(
+    journal: Journal, amount: str
+) -> None:
+    cost = Cost(Decimal(7), Unit.CREDIT, Decimal(amount), CostBasis.REPORTED)
+    buy(journal, "k", cost=cost)
+    journal.observed(job("k", key="k"), Status(State.SUCCEEDED, "1", NOON), cost)
+    assert journal.entry("k").cost == attrs.evolve(cost, usd=None)
+    assert used(journal) == Decimal("0.40")
+
+
 HUGE = '{"amount":"1e22","unit":"usd","usd":"1e22","basis":"reported"}'
 GARBAGE = (
     f"UPDATE purchases SET cost='{HUGE}' WHERE key='bad'",  # noqa: S608 - a literal
@@ -216,6 +271,27 @@ def test_a_job_first_seen_a_day_later_teaches_no_duration(
         assert (after.seconds, after.p90) == (before.seconds, None)
         assert client._journal.durations(10) == []
         assert client.timing._seen in (None, {})
+
+
+def test_jobs_that_are_waited_for_teach_their_duration(tmp_path: Path) -> None:
+    """Polled at the usual pace, on clocks that move only while somebody sleeps."""
+    stage = MemoryStage()
+    options = options_for(stage, tmp_path)
+    with time_machine.travel(NOON, tick=False) as world:
+
+        def sleep(seconds: float, real: Any = options["sleep"]) -> None:
+            real(seconds)
+            world.shift(seconds)
+
+        options["sleep"] = sleep
+        with Client(**options) as client:
+            for number in range(5):
+                client.wait(client.submit(sample_request(), via=ACCOUNT, key=f"k{number}"))
+            (row,) = client.compare(sample_request(), via=ACCOUNT)
+            durations = [seconds for _, seconds, _ in client._journal.durations(10)]
+    assert len(durations) == 5
+    assert durations == pytest.approx([JOB_SECONDS] * 5, abs=LONGEST_GAP)
+    assert row.p90 == pytest.approx(JOB_SECONDS, abs=LONGEST_GAP)
 
 
 @pytest.mark.parametrize(
