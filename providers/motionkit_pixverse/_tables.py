@@ -7,6 +7,7 @@ https://docs.platform.pixverse.ai/how-to-use-mimic.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -130,10 +131,23 @@ HINTS: Mapping[tuple[str | None, str], str] = MappingProxyType(
 NOT_FOUND_CODE = 500008
 GONE_CODE = 500064
 
-UNPRICED = frozenset(
-    {
-        *("webhook_id", "water_mark", "prompt", "negative_prompt", "seed", "style"),
-        *("camera_movement", "aspect_ratio"),
-    }
+PRICES = "https://docs.platform.pixverse.ai/pricing-796039m0"
+UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
+    dict.fromkeys(
+        (
+            "prompt",
+            "negative_prompt",
+            "seed",
+            "style",
+            "camera_movement",
+            "aspect_ratio",
+            "water_mark",
+            "webhook_id",
+        ),
+        (PRICES, dt.date(2026, 8, 13)),
+    )
 )
-"""Fields that the pricing page does not name (2026-08-13): an extra of these changes no price."""
+"""Fields that change no price when they are sent as extras: the page and day that says what does.
+
+The page sells by model, quality, seconds, motion mode, sound and speech, and names none of these.
+"""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
@@ -109,7 +109,7 @@ class PixVerse:
     """A used trace id makes no new video: https://docs.platform.pixverse.ai/quick-start-796052m0.
     For how long, no page says. Ids used over and over are said to leave jobs at "generating", so
     there are only two re-sends: 15 s and 115 s after the first send."""
-    unpriced: ClassVar[frozenset[str]] = UNPRICED
+    unpriced: ClassVar[Collection[str]] = UNPRICED.keys()
     acknowledgement: ClassVar[bytes] = webhook.ACKNOWLEDGEMENT
 
     def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:

@@ -8,6 +8,7 @@ https://docs.segmind.com/api-reference/rate-limits.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -112,3 +113,13 @@ NOT_ACCEPTABLE: tuple[tuple[str, ErrorRow], ...] = (
     ("content type", ErrorRow(ProtocolError, "the content type was not accepted")),
 )
 """HTTP 406 has four causes, told apart by text; what fits none is a value that was refused."""
+
+AVERAGES = "https://www.segmind.com/llms.txt"
+UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
+    dict.fromkeys(("prompt", "negative_prompt", "seed", "base64"), (AVERAGES, dt.date(2026, 8, 22)))
+)
+"""Fields that change no price when they are sent as extras: the page and day that says what does.
+
+The page averages each model over all of its runs. No model's page prices a text or a seed, and
+``base64`` changes only the form of the answer. Every other field, known or not, may cost more.
+"""

@@ -9,7 +9,7 @@ import datetime as dt
 import logging
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
@@ -45,7 +45,7 @@ from motionkit.provider import (
     billed_after,
     untrusted,
 )
-from motionkit_segmind._tables import STATES
+from motionkit_segmind._tables import STATES, UNPRICED
 from motionkit_segmind._wire import (
     ID,
     cost_of,
@@ -119,7 +119,7 @@ class Segmind:
     settings: ClassVar[type[AccountSettings]] = Settings
     offers: ClassVar[Sequence[Offer]] = load_offers(__package__ or "motionkit_segmind")
     resend: ClassVar[Resend] = Never()
-    unpriced: ClassVar[frozenset[str]] = frozenset({"prompt", "negative_prompt", "seed", "base64"})
+    unpriced: ClassVar[Collection[str]] = UNPRICED.keys()
     retention: ClassVar[dt.timedelta] = dt.timedelta(hours=1)
     """From the submit: https://docs.segmind.com/docs/serverless-api/async-inference"""
     keeps_files: ClassVar[dt.timedelta] = dt.timedelta(days=7)

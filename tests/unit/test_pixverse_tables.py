@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -489,3 +490,10 @@ def test_regions_have_their_own_hosts() -> None:
         )
         == "https://app-api.pixverseai.cn/openapi/v2/account/balance"
     )
+
+
+def test_no_other_extra_leaves_the_price_as_it_is() -> None:
+    source = ("https://docs.platform.pixverse.ai/pricing-796039m0", dt.date(2026, 8, 13))
+    names = "prompt negative_prompt seed style camera_movement aspect_ratio water_mark webhook_id"
+    assert dict.fromkeys(names.split(), source) == _tables.UNPRICED
+    assert set(PixVerse.unpriced) == set(_tables.UNPRICED)

@@ -562,3 +562,10 @@ def test_every_origin_can_be_moved_and_base_url_stands_for_all() -> None:
     assert Segmind("a", moved, Once()).url(Call("GET", "/x", origin="upload")) == (
         "https://up.example/x"
     )
+
+
+def test_no_other_extra_leaves_the_price_as_it_is() -> None:
+    source = ("https://www.segmind.com/llms.txt", dt.date(2026, 8, 22))
+    names = "prompt negative_prompt seed base64"
+    assert dict.fromkeys(names.split(), source) == _tables.UNPRICED
+    assert set(segmind_adapter.Segmind.unpriced) == set(_tables.UNPRICED)
