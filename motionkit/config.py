@@ -22,6 +22,7 @@ from motionkit.budgets import Budget
 from motionkit.credentials import Key, documented, expand, no_key, variables
 from motionkit.defaults import Defaults
 from motionkit.errors import ConfigError
+from motionkit.hosts import at_loopback
 from motionkit.http import checked_origin
 from motionkit.places import (
     FILE_NAME,
@@ -99,6 +100,11 @@ class Account:
     def origins(self) -> Mapping[str, str]:
         """The addresses that are configured, by setting; the key is not asked for."""
         return _origins(self._settings)
+
+    @property
+    def in_sandbox(self) -> bool:
+        """Whether its address is this machine; the key is not asked for."""
+        return at_loopback(self.origins.get("base_url"))
 
 
 @attrs.frozen(kw_only=True)

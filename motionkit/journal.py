@@ -164,8 +164,8 @@ class Journal:
             self._reserve(db, purchase)
             db.execute(
                 "INSERT INTO purchases (key, request, via, description, state, quote, out,"
-                " created, updated, route, reserved, reserved_at)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+                " created, updated, route, reserved, reserved_at, sandbox)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     purchase.key,
                     purchase.request,
@@ -179,6 +179,7 @@ class Journal:
                     purchase.route,
                     _reservation(purchase),
                     now,
+                    purchase.sandbox,
                 ),
             )
             return self._add_attempt(db, purchase.key, attempt_id, submission, fingerprint, now)
@@ -278,7 +279,7 @@ class Journal:
             self._reserve(db, purchase)
             changed = db.execute(
                 "UPDATE purchases SET state=?, error=NULL, updated=?, quote=?, reserved=?,"
-                " reserved_at=?, route=? WHERE key=? AND state=? AND ambiguous=0",
+                " reserved_at=?, route=?, sandbox=? WHERE key=? AND state=? AND ambiguous=0",
                 (
                     KeyState.INTENDED.value,
                     now,
@@ -286,6 +287,7 @@ class Journal:
                     _reservation(purchase),
                     now,
                     purchase.route,
+                    purchase.sandbox,
                     key,
                     KeyState.REFUSED.value,
                 ),
@@ -933,6 +935,7 @@ def _entry(row: sqlite3.Row, attempts: list[sqlite3.Row]) -> Entry:
         finished=row["finished"],
         timed=row["timed"] != 0,
         decision=tuple(json.loads(row["decision"] or "[]")),
+        sandbox=None if row["sandbox"] is None else bool(row["sandbox"]),
     )
 
 

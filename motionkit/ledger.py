@@ -110,6 +110,8 @@ class Entry:
         finished: When we saw it end, epoch seconds.
         timed: Whether it was observed around its end, so that its duration counts.
         decision: Why which target was taken, row by row.
+        sandbox: Whether its last attempt went to a sandbox on this machine; None where an older
+            version wrote it.
     """
 
     key: str
@@ -131,6 +133,7 @@ class Entry:
     finished: float | None = None
     timed: bool = True
     decision: tuple[Mapping[str, Any], ...] = ()
+    sandbox: bool | None = None
 
     @property
     def job(self) -> Job | None:
@@ -216,6 +219,7 @@ class Purchase:
         route: The route that buys; None for a direct target.
         budgets: The limits that it counts against; its quote must fit into each.
         alike: Which purchases it would repeat.
+        sandbox: Whether it goes to a sandbox on this machine.
     """
 
     key: str
@@ -230,6 +234,7 @@ class Purchase:
     alike: Alike = attrs.field(
         default=attrs.Factory(lambda self: Alike((self.request,)), takes_self=True)
     )
+    sandbox: bool = False
 
 
 class KeyTaken(Exception):

@@ -34,7 +34,7 @@ from motionkit.ledger import Alike, Entry, KeyTaken, Purchase
 from motionkit.media import Facts, Generated
 from motionkit.model import Call, Job, KeyState, State
 from motionkit.money import Quote
-from motionkit.provider import Provider, Unlisted
+from motionkit.provider import Provider, Unlisted, in_sandbox
 from motionkit.request import Request
 from motionkit.routes import DEFAULT_ROUTE, Route
 from motionkit.slots import Slots
@@ -55,6 +55,7 @@ class Explanation:
         warnings: What the user should know before paying.
         decision: Why which target of a route is taken, row by row; empty for a direct target.
         refused: What a submit would be refused with now, by a cap or a budget; None otherwise.
+        sandbox: Whether the account is in a sandbox on this machine.
     """
 
     target: str
@@ -64,6 +65,7 @@ class Explanation:
     warnings: tuple[str, ...]
     decision: tuple[Mapping[str, Any], ...] = ()
     refused: BudgetExceeded | None = None
+    sandbox: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -264,7 +266,16 @@ class Desk:
         submission = target.provider.prepare(request, chosen.offer, dry=True)
         quote = self._assessed(target, chosen.offer, request, fitting.inspect(request)).quote
         budgets = self.config.budgets(chosen.route, None if chosen.route else target.account)
-        made = Purchase(key="", request="", via="", description={}, quote=quote, budgets=budgets)
+        sandbox = in_sandbox(target.provider)
+        made = Purchase(
+            key="",
+            request="",
+            via="",
+            description={},
+            quote=quote,
+            budgets=budgets,
+            sandbox=sandbox,
+        )
         refused = None
         try:
             if wish.max_usd is not None:
@@ -281,6 +292,7 @@ class Desk:
             submission.warnings,
             chosen.decision,
             refused,
+            sandbox,
         )
 
     def quote(self, request: Request, via: str | None) -> Quote | None:
@@ -491,12 +503,20 @@ class Desk:
         if wish.max_usd is not None:
             _within(row.quote, wish.max_usd)
         purchase = attrs.evolve(
-            purchase, quote=row.quote, budgets=self.config.budgets(None, target.account)
+            purchase,
+            quote=row.quote,
+            budgets=self.config.budgets(None, target.account),
+            sandbox=in_sandbox(target.provider),
         )
         self.journal.check_budgets(purchase)
         if wish.announce is not None:
             wish.announce(
-                routed.Announcement(target=row.target, quote=row.quote, max_usd=wish.max_usd)
+                routed.Announcement(
+                    target=row.target,
+                    quote=row.quote,
+                    max_usd=wish.max_usd,
+                    sandbox=purchase.sandbox,
+                )
             )
         submitter = self.submitter(target.account)
         prepared = routed.Prepared(functools.partial(target.provider.prepare, request, offer))

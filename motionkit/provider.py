@@ -15,6 +15,7 @@ import attrs
 
 from motionkit.errors import Billed, ConfigError, MotionKitError
 from motionkit.fitting import Check, Fit
+from motionkit.hosts import at_loopback
 from motionkit.model import Call, Found, Job, NotSeen, Resend, Result, State, Status, Submission
 from motionkit.money import Balance, Rates
 from motionkit.offers import Offer
@@ -334,6 +335,11 @@ class Unlisted(Protocol):
 
     def unlisted(self, operation: str, model: str) -> Offer | None:
         """Return a row made for a model, its price unknown; None when it cannot be reached."""
+
+
+def in_sandbox(provider: Provider) -> bool:
+    """Tell whether an account's paid calls go to this machine: to a sandbox, for no money."""
+    return at_loopback(provider.url(Call("POST", "/", paid=True)))
 
 
 def references(value: Any) -> list[str]:

@@ -40,6 +40,7 @@ from motionkit.ledger import Purchase, retry_key
 from motionkit.model import Job, Submission
 from motionkit.money import Balance, Quote, dollars
 from motionkit.offers import Offer
+from motionkit.provider import in_sandbox
 from motionkit.request import Request
 from motionkit.routes import Route
 from motionkit.submission import Submitter, about
@@ -73,6 +74,11 @@ class Place:
         """Of the account's key and origin; empty when it cannot be used."""
         return "" if self.submitter is None else self.submitter.provider.fingerprint
 
+    @property
+    def sandbox(self) -> bool:
+        """Whether its account is in a sandbox on this machine."""
+        return self.submitter is not None and in_sandbox(self.submitter.provider)
+
 
 @attrs.frozen(kw_only=True)
 class Announcement:
@@ -84,12 +90,14 @@ class Announcement:
         after: The route's targets that fell out so far, each with the reason in a few words, such
             as ``wrong key`` or ``busy``. Nothing was bought at any of them.
         max_usd: The cap that the price keeps: the caller's or the route's; None without one.
+        sandbox: Whether the account is in a sandbox on this machine.
     """
 
     target: str
     quote: Quote | None
     after: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     max_usd: Decimal | None = None
+    sandbox: bool = False
 
 
 Announce = Callable[[Announcement], object]
@@ -241,7 +249,11 @@ class Buyer:
         try:
             self.announce(
                 Announcement(
-                    target=place.row.target, quote=quote, after=after, max_usd=self.route.max_usd
+                    target=place.row.target,
+                    quote=quote,
+                    after=after,
+                    max_usd=self.route.max_usd,
+                    sandbox=place.sandbox,
                 )
             )
         except BaseException as error:
@@ -300,7 +312,7 @@ class Buyer:
                 return None  # it cannot pay: the router knows now
             stage = Stage.SUBMIT
             earlier = self.journal.get(self.purchase.key)
-            purchase = attrs.evolve(self.purchase, quote=place.row.quote)
+            purchase = attrs.evolve(self.purchase, quote=place.row.quote, sandbox=place.sandbox)
             job = submitter.buy(purchase, prepared.ready(), earlier=earlier)
         except MotionKitError as error:
             self._note(place, stage, error)

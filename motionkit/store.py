@@ -122,6 +122,10 @@ CREATE TABLE cooldowns (      -- a cache
 -- 0 when nobody observed the job around its end: `finished` tells no duration
 ALTER TABLE purchases ADD COLUMN timed INTEGER;
 """,
+    """
+-- whether the last attempt went to a sandbox on this machine; NULL where an older version wrote it
+ALTER TABLE purchases ADD COLUMN sandbox INTEGER;
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(_MIGRATIONS)

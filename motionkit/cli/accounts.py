@@ -12,6 +12,7 @@ from motionkit.circuits import Circuit
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
+from motionkit.cli.words import in_world
 from motionkit.credentials import documented
 from motionkit.errors import ConfigError, MotionKitError
 
@@ -71,11 +72,13 @@ def providers(
     skipped = _circuits(found)
     data: list[dict[str, Any]] = []
     for name in registry.names():
-        own = [account.name for account in found.accounts.values() if account.provider == name]
+        accounts = [account for account in found.accounts.values() if account.provider == name]
+        own = [account.name for account in accounts]
         data.append(
             {
                 "provider": name,
                 "accounts": own,
+                "sandbox": [account.name for account in accounts if account.in_sandbox],
                 "variable": documented(name)[0],
                 "circuits": [_data(one) for one in skipped if one.account in own],
             }
@@ -86,7 +89,8 @@ def providers(
         [
             [
                 row["provider"],
-                ", ".join(row["accounts"]) or "none",
+                ", ".join(in_world(one, one in row["sandbox"]) for one in row["accounts"])
+                or "none",
                 "configured" if row["accounts"] else f"set {row['variable']}",
             ]
             for row in data

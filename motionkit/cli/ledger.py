@@ -17,6 +17,7 @@ from motionkit.cli.words import (
     brief,
     charged,
     duration,
+    in_world,
     plain,
     quoted,
     request_line,
@@ -104,7 +105,7 @@ def _row(entry: Entry, keys: list[str]) -> list[Any]:
         _standing(entry),
         duration(max(0.0, time.time() - entry.created)),
         cost,
-        target(entry),
+        in_world(target(entry), entry.sandbox),
         brief(entry.description),
     ]
 
@@ -119,6 +120,7 @@ def _data(entry: Entry) -> dict[str, Any]:
         "job": entry.job.id if entry.job else None,
         "via": entry.via,
         "target": target(entry),
+        "sandbox": entry.sandbox,
         "request": entry.description,
         "quote": codec.unstructure(entry.quote) if entry.quote else None,
         "cost": codec.unstructure(entry.cost) if entry.cost else None,
@@ -151,7 +153,7 @@ def _story(entry: Entry) -> list[tuple[str, str]]:
         ("key", entry.key),
         ("state", standing(entry) + (f" (vendor says {entry.word!r})" if entry.word else "")),
         ("request", request_line(entry.description)),
-        ("at", target(entry)),
+        ("at", in_world(target(entry), entry.sandbox)),
         ("job", entry.job.id if entry.job else ""),
         ("quote", str(quote) if quote else "unknown"),
         ("cost", charged(entry.cost)),

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import typer
 
@@ -19,6 +18,7 @@ from motionkit.cli.options import Buying
 from motionkit.cli.show import Screen
 from motionkit.cli.words import (
     duration,
+    in_world,
     plain,
     quoted,
     request_line,
@@ -28,7 +28,6 @@ from motionkit.cli.words import (
 )
 from motionkit.client import Client
 from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
-from motionkit.hosts import is_loopback
 from motionkit.ledger import Entry, retried
 from motionkit.model import Job, KeyState, State, utcnow
 from motionkit.money import Quote, dollars, rests_on
@@ -175,7 +174,7 @@ def continued(client: Client, request: Request, options: Buying) -> Entry | None
 def tell_earlier(screen: Screen, earlier: Entry, options: Buying) -> None:
     """Say what was bought before: how long ago, where, its file, and how to buy it again."""
     age = duration(max(0.0, utcnow().timestamp() - earlier.submitted))
-    where = f" at {target(earlier)}" if earlier.job else ""
+    where = f" at {in_world(target(earlier), earlier.sandbox)}" if earlier.job else ""
     file = f", {earlier.delivered}" if earlier.delivered else ""
     screen.note(
         f"the same request was bought {age} ago as {short(earlier.key)}{where}: "
@@ -226,19 +225,13 @@ def _announcement(request: Request, explanation: Explanation) -> list[tuple[str,
     quote = explanation.quote
     told = [
         ("request", request_line(request.describe())),
-        ("at", explanation.target + _sandbox(explanation)),
+        ("at", in_world(explanation.target, explanation.sandbox)),
         ("quote", quoted(quote)),
     ]
     if quote is not None:
         told.append(("basis", rests_on(quote)))
         told += [("note", note) for note in quote.notes]
     return told + [("warning", warning) for warning in explanation.warnings]
-
-
-def _sandbox(explanation: Explanation) -> str:
-    """Return a word for an account whose addresses are on this machine."""
-    hosts = {urlsplit(url).hostname for url in explanation.urls}
-    return " (SANDBOX, loopback)" if hosts and all(map(is_loopback, hosts)) else ""
 
 
 def confirm(screen: Screen, quotes: Sequence[Quote | None], options: Buying) -> None:
@@ -334,7 +327,7 @@ class Spending:
         if submit.target != self._target:
             told = f"{self._target}: {why}" if why else f"{self._target} is not taken"
             self._screen.fact("fallback", f"{told}; nothing was bought there")
-            self._screen.fact("at", submit.target)
+            self._screen.fact("at", in_world(submit.target, submit.sandbox))
         self._screen.fact("quote", quoted(submit.quote), style="bold")
         for note in () if submit.quote is None else submit.quote.notes:
             self._screen.fact("note", note)
@@ -394,6 +387,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
     data = {
         "request": request.describe(),
         "target": explanation.target,
+        "sandbox": explanation.sandbox,
         "calls": calls,
         "quote": codec.unstructure(explanation.quote) if explanation.quote else None,
         "warnings": explanation.warnings,
@@ -418,6 +412,7 @@ def dry_resume(screen: Screen, request: Request, earlier: Entry) -> None:
     data: dict[str, Any] = {
         "request": request.describe(),
         "key": earlier.key,
+        "sandbox": earlier.sandbox,
         "calls": [],
         "quote": None,
     }

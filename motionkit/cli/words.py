@@ -107,6 +107,16 @@ def target(entry: Entry) -> str:
     return f"{entry.job.account}/{entry.job.model}" if entry.job else entry.via
 
 
+def in_world(name: str, sandbox: bool | None) -> str:
+    """Return a target's or an account's name; one in a sandbox on this machine says so.
+
+    Args:
+        name: Account and model, or the account.
+        sandbox: Whether it is in a sandbox; None where nobody knows.
+    """
+    return f"{name} (SANDBOX, loopback)" if sandbox else name
+
+
 def short(key: str, keys: Iterable[str] = ()) -> str:
     """Return a minted key's beginning when it names no other; a key of the user's own whole."""
     if not _MINTED.fullmatch(key):

@@ -112,7 +112,7 @@ def test_a_cap_allows_a_dearer_fallback_which_is_announced_before_it_is_bought(
 
     assert (told.code, both.jobs) == (0, (0, 1))
     lines = told.err.splitlines()
-    second = lines.index("at        segmind/pixverse-mimic")
+    second = lines.index("at        segmind/pixverse-mimic (SANDBOX, loopback)")
     assert lines.index("at        pixverse/mimic (SANDBOX, loopback)") < second
     assert any("2.03 USD" in line for line in lines[second:])
     assert second < next(n for n, line in enumerate(lines) if line.startswith("bought"))

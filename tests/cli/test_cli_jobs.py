@@ -431,7 +431,7 @@ def test_providers_tells_which_keys_are_there_and_never_the_key(
 ) -> None:
     told = cli("providers", "--json")
     own = {"provider": "pixverse", "accounts": ["pixverse"], "variable": "PIXVERSE_API_KEY"}
-    assert {**own, "circuits": []} in told.data
+    assert {**own, "circuits": [], "sandbox": ["pixverse"]} in told.data
     assert account.key not in told.out
     monkeypatch.delenv("PIXVERSE_API_KEY")
     assert "set PIXVERSE_API_KEY" in cli("providers").out
