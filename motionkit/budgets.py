@@ -65,7 +65,9 @@ class Budget:
     def _begin(self, now: float) -> dt.datetime:
         return PERIODS[self.period](dt.datetime.fromtimestamp(now, dt.UTC))
 
-    def status(self, now: float, spent: Decimal, held: Decimal) -> BudgetStatus:
+    def status(
+        self, now: float, spent: Decimal, held: Decimal, *, sandbox: bool = False
+    ) -> BudgetStatus:
         """Return how much of it is used at a moment, in epoch seconds."""
         begin = self._begin(now)
         end = _NEXT.get(self.period)
@@ -77,6 +79,7 @@ class Budget:
             held=held,
             since=None if end is None else begin,
             until=None if end is None else end(begin),
+            sandbox=sandbox,
         )
 
 
@@ -93,6 +96,7 @@ class BudgetStatus:
         held: What unfinished purchases reserve: the high of their quotes.
         since: When the period began, in UTC; None for a total.
         until: When it ends, in UTC; None for a total.
+        sandbox: Whether it counts purchases in sandboxes on this machine, not real ones.
     """
 
     name: str
@@ -102,6 +106,7 @@ class BudgetStatus:
     held: Decimal
     since: dt.datetime | None
     until: dt.datetime | None
+    sandbox: bool = False
 
     @property
     def left(self) -> Decimal:
@@ -113,7 +118,8 @@ class BudgetStatus:
         return (
             f"{self.name}: {dollars(self.left)} of {dollars(self.limit)} "
             f"{period_words(self.period)} left{until} "
-            f"({dollars(self.spent)} spent, {dollars(self.held)} held)"
+            f"({dollars(self.spent)} spent, {dollars(self.held)} held"
+            f"{' in the sandbox' * self.sandbox})"
         )
 
     def require(self, wanted: Decimal) -> None:

@@ -422,9 +422,16 @@ class Client:
     def budget(self) -> list[BudgetStatus]:
         """Return how much of every configured budget is spent, held and left.
 
-        The budgets of ``[defaults]`` come first, then each route's. Nothing is sent.
+        The budgets of ``[defaults]`` come first, then each route's. Nothing is sent. Purchases in
+        a sandbox on this machine are counted apart: where accounts of both kinds are configured,
+        each budget comes twice, for the real accounts first.
         """
-        return [self._journal.budget(one) for one in self.config.budgets()]
+        worlds = sorted({one.in_sandbox for one in self.config.accounts.values()}) or [False]
+        return [
+            self._journal.budget(one, sandbox=sandbox)
+            for one in self.config.budgets()
+            for sandbox in worlds
+        ]
 
     def look_up(self, name: str, wanted: str, **options: Any) -> Sequence[Any]:
         """Return the records of one of an account's lists; free.

@@ -224,6 +224,7 @@ class Candidate:
         breakers: The account's cooldowns.
         busy: Whether all slots of the account are known to be taken.
         waited: Seconds that were waited for this target in this run.
+        budget_left: US dollars that may still be spent here; None without a budget.
     """
 
     target: str
@@ -234,6 +235,7 @@ class Candidate:
     breakers: tuple[Breaker, ...] = ()
     busy: bool = False
     waited: float = 0.0
+    budget_left: Decimal | None = None
 
 
 @attrs.frozen(kw_only=True)

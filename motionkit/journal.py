@@ -41,14 +41,20 @@ _TERMINAL = frozenset(state.value for state in State if state.terminal)
 _OF_ALL = (
     "SELECT cost, reserved, state FROM purchases"
     " WHERE reserved_at>=:since AND state<>:refused AND key<>:key"
+    " AND COALESCE(sandbox,0)=:sandbox"
 )
 _OF_ROUTE = (
     "SELECT cost, reserved, state FROM purchases p"
-    " WHERE reserved_at>=:since AND state<>:refused AND key<>:key AND (route=:route"
+    " WHERE reserved_at>=:since AND state<>:refused AND key<>:key"
+    " AND COALESCE(sandbox,0)=:sandbox AND (route=:route"
     " OR (route IS NULL AND EXISTS (SELECT 1 FROM attempts a WHERE a.key=p.key"
     " AND a.account IN (SELECT value FROM json_each(:accounts)))))"
 )
-"""Everything, or one route's purchases and those bought directly at its accounts."""
+"""Everything, or one route's purchases and those bought directly at its accounts.
+
+A sandbox's purchases count against no real budget, nor the other way round. What an older version
+wrote does not say where it was bought: it counts as real.
+"""
 
 
 @contextmanager
@@ -212,7 +218,8 @@ class Journal:
                 hint="take the budget away, or name a target with a known price",
             )
         for budget in purchase.budgets:
-            self._budget(db, budget, apart_from=purchase.key).require(wanted + besides)
+            status = self._budget(db, budget, sandbox=purchase.sandbox, apart_from=purchase.key)
+            status.require(wanted + besides)
 
     def check_budgets(self, purchase: Purchase, besides: Decimal = Decimal(0)) -> None:
         """Refuse what no budget holds, before anything is uploaded; nothing is reserved.
@@ -227,13 +234,18 @@ class Journal:
         with self._reading() as db:
             self._reserve(db, purchase, besides)
 
-    def budget(self, budget: Budget) -> BudgetStatus:
-        """Return how much of a budget is used now."""
+    def budget(self, budget: Budget, *, sandbox: bool = False) -> BudgetStatus:
+        """Return how much of a budget is used now.
+
+        Args:
+            budget: The limit.
+            sandbox: Count the purchases in sandboxes on this machine; the real ones otherwise.
+        """
         with self._reading() as db:
-            return self._budget(db, budget)
+            return self._budget(db, budget, sandbox=sandbox)
 
     def _budget(
-        self, db: sqlite3.Connection, budget: Budget, *, apart_from: str = ""
+        self, db: sqlite3.Connection, budget: Budget, *, sandbox: bool, apart_from: str = ""
     ) -> BudgetStatus:
         now = time.time()
         rows = db.execute(
@@ -242,6 +254,7 @@ class Journal:
                 "since": budget.since(now),
                 "refused": KeyState.REFUSED.value,
                 "key": apart_from,
+                "sandbox": sandbox,
                 "route": budget.route,
                 "accounts": codec.dumps(list(budget.accounts)),
             },
@@ -250,7 +263,7 @@ class Journal:
         for row in rows:
             amount, final = _counted(row)
             spent, held = (spent + amount, held) if final else (spent, held + amount)
-        return budget.status(now, spent, held)
+        return budget.status(now, spent, held, sandbox=sandbox)
 
     def running(self, fingerprint: str) -> list[Entry]:
         """Return the purchases of an account whose jobs are under way, as far as we know."""

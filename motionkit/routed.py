@@ -190,7 +190,6 @@ class Buyer:
             [self._candidate(place) for place in self.places],
             self.tried,
             now=self.now(),
-            budget_left=self._budget_left(),
         )
 
     def buy(self) -> Job:
@@ -357,6 +356,7 @@ class Buyer:
         row = place.row
         problem = row.problem or row.error
         balance = self._balances.get(place.account)
+        tightest = self._tightest(place)
         return decisions.Candidate(
             target=place.target,
             problem=problem.message if problem else None,
@@ -366,6 +366,7 @@ class Buyer:
             breakers=self._breakers(place),
             busy=place.submitter is not None and self.slots.full(place.submitter),
             waited=self._waited.get(place.target, 0.0),
+            budget_left=tightest.left if tightest else None,
         )
 
     def _breakers(self, place: Place) -> tuple[cooldown.Breaker, ...]:
@@ -373,14 +374,11 @@ class Buyer:
             return ()
         return tuple(self._circuits.of(place.account, place.fingerprint).values())
 
-    def _tightest(self) -> BudgetStatus | None:
-        """Return the budget of which the least is left; None without any."""
-        found = [self.journal.budget(one) for one in self.purchase.budgets]
+    def _tightest(self, place: Place) -> BudgetStatus | None:
+        """Return the budget of which the least is left for a target; None without any."""
+        budgets = self.purchase.budgets
+        found = [self.journal.budget(one, sandbox=place.sandbox) for one in budgets]
         return min(found, key=lambda one: one.left, default=None)
-
-    def _budget_left(self) -> Decimal | None:
-        tightest = self._tightest()
-        return None if tightest is None else tightest.left
 
     def _place_of(self, job: Job) -> Place:
         where = f"{job.account}/{job.model}"
@@ -416,7 +414,8 @@ class Buyer:
         if row.reason is Reason.PRICE_ABOVE_MAX and quote is not None:
             return f"the quote's high of {quote.usd_high} USD exceeds max_usd of {cap} USD"
         if row.reason is Reason.BUDGET_SPENT and quote is not None and quote.usd_high is not None:
-            return f"{self._tightest()}; this may cost {dollars(quote.usd_high)}"
+            tightest = self._tightest(self._place(row.target))
+            return f"{tightest}; this may cost {dollars(quote.usd_high)}"
         if row.reason is Reason.PRICE_UNKNOWN_UNDER_CAP:
             notes = "; ".join(quote.notes) if quote else "no price is known"
             return f"the price is unknown ({notes}), and there is a cap to keep"

@@ -126,7 +126,6 @@ def decide(
     tried: Sequence[Tried] = (),
     *,
     now: float,
-    budget_left: Decimal | None = None,
 ) -> Decision:
     """Say what to do next for one purchase.
 
@@ -135,9 +134,8 @@ def decide(
         candidates: Every target, in the route's order, with fresh facts.
         tried: The attempts of this purchase so far, in order.
         now: Epoch seconds.
-        budget_left: US dollars that the route may still spend; None without a budget.
     """
-    case = _Case(rules, tuple(candidates), tuple(tried), now, budget_left)
+    case = _Case(rules, tuple(candidates), tuple(tried), now)
     if rules.on_busy is OnBusy.NEXT:
         hasty = attrs.evolve(case, rules=attrs.evolve(rules, wait_for_slot=0.0)).decide()
         if not isinstance(hasty.action, Stop):
@@ -165,7 +163,6 @@ class _Case:
     candidates: tuple[Candidate, ...]
     tried: tuple[Tried, ...]
     now: float
-    budget_left: Decimal | None
 
     def decide(self) -> Decision:
         past = self._history()
@@ -262,7 +259,7 @@ class _Case:
         high = one.quote.usd_high if one.quote else None
         for cap, reason in (
             (self.rules.max_usd, Reason.PRICE_ABOVE_MAX),
-            (self.budget_left, Reason.BUDGET_SPENT),
+            (one.budget_left, Reason.BUDGET_SPENT),
         ):
             if cap is not None and (high is None or high > cap):
                 return Reason.PRICE_UNKNOWN_UNDER_CAP if high is None else reason

@@ -6,6 +6,7 @@ from motionkit.budgets import BudgetStatus, period_words
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
+from motionkit.cli.words import in_world
 from motionkit.client import Client
 from motionkit.money import dollars
 
@@ -13,7 +14,8 @@ from motionkit.money import dollars
 def budget(json: Json = False, config: ConfigFile = None) -> int:
     """Show every budget: its limit, and what is spent, held and left in the current period.
 
-    Held is what unfinished purchases may cost at most. Periods begin and end in UTC.
+    Held is what unfinished purchases may cost at most. Periods begin and end in UTC. Purchases in
+    a sandbox on this machine count apart from real ones.
     """
     screen = Screen(json=json)
     with Client(config) as client:
@@ -32,6 +34,7 @@ def budget(json: Json = False, config: ConfigFile = None) -> int:
 def _data(one: BudgetStatus) -> dict[str, object]:
     return {
         "budget": one.name,
+        "sandbox": one.sandbox,
         "period": one.period,
         "limit_usd": one.limit,
         "spent_usd": one.spent,
@@ -44,7 +47,7 @@ def _data(one: BudgetStatus) -> dict[str, object]:
 
 def _cells(one: BudgetStatus) -> list[str]:
     return [
-        one.name,
+        in_world(one.name, one.sandbox),
         f"{dollars(one.limit)} {period_words(one.period)}",
         *(dollars(amount) for amount in (one.spent, one.held, one.left)),
         "no end" if one.until is None else f"{one.until:%Y-%m-%d %H:%M}",

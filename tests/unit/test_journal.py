@@ -877,7 +877,14 @@ def test_what_an_older_journal_reserved_counts_since_it_was_written(path: Path) 
         (at,) = journal._store.db.execute("SELECT reserved_at FROM purchases").fetchone()
         plan = journal._store.db.execute(
             f"EXPLAIN QUERY PLAN {module._OF_ROUTE}",
-            {"since": 1, "refused": "refused", "key": "", "route": "day", "accounts": "[]"},
+            {
+                "since": 1,
+                "refused": "refused",
+                "key": "",
+                "route": "day",
+                "accounts": "[]",
+                "sandbox": 0,
+            },
         ).fetchall()
     assert at == 100
     assert "purchases_reserved" in " ".join(row["detail"] for row in plan)

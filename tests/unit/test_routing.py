@@ -871,12 +871,17 @@ SITUATIONS: dict[str, tuple[dict[str, Any], Iterable[Candidate], list[Tried], st
 }
 
 
+def with_left(candidates: Iterable[Candidate], left: Decimal | None) -> tuple[Candidate, ...]:
+    """Return candidates whose budget has so much left."""
+    return tuple(attrs.evolve(one, budget_left=left) for one in candidates)
+
+
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_each_situation_has_its_decision(name: str) -> None:
     said, candidates, tried, action, rows = SITUATIONS[name]
     rules = {field: value for field, value in said.items() if field != "left"}
     left = Decimal(said["left"]) if "left" in said else None
-    decision = decide(Rules(**rules), tuple(candidates), tried, now=NOW, budget_left=left)
+    decision = decide(Rules(**rules), with_left(candidates, left), tried, now=NOW)
     assert told(decision) == (action, rows)
 
 
@@ -1181,8 +1186,9 @@ def test_every_target_and_attempt_is_in_the_record_and_the_same_facts_decide_the
     tried: list[Tried],
     budget: Decimal | None,
 ) -> None:
-    decision = decide(rules, candidates, tried, now=NOW, budget_left=budget)
-    assert decision == decide(rules, candidates, list(tried), now=NOW, budget_left=budget)
+    candidates = with_left(candidates, budget)
+    decision = decide(rules, candidates, tried, now=NOW)
+    assert decision == decide(rules, candidates, list(tried), now=NOW)
     targets = [row.target for row in decision.rows]
     assert targets[: len(tried)] == [one.target for one in tried]
     assert {one.target for one in candidates} <= set(targets)
@@ -1197,7 +1203,7 @@ def test_a_try_is_capable_and_within_every_cap(
     tried: list[Tried],
     budget: Decimal | None,
 ) -> None:
-    action = decide(rules, candidates, tried, now=NOW, budget_left=budget).action
+    action = decide(rules, with_left(candidates, budget), tried, now=NOW).action
     if isinstance(action, Wait):
         assert 0 < action.seconds <= 5
     if isinstance(action, Try):
