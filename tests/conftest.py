@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import Any
 
 import attrs
@@ -16,6 +17,12 @@ if "FAKETIME" in os.environ:
     # variable moves that environment: a crash. What tests set is for Python alone, then; the
     # programs that they start are given `os.environ`.
     os.putenv = os.unsetenv = lambda *_: None  # type: ignore[assignment]
+    _start = subprocess.Popen.__init__
+
+    def _start_with_environment(self: Any, *args: Any, env: Any = None, **kwargs: Any) -> None:
+        _start(self, *args, env=dict(os.environ) if env is None else env, **kwargs)
+
+    subprocess.Popen.__init__ = _start_with_environment  # type: ignore[method-assign]
 
 SUMMARY = pytest.StashKey[Summary]()
 

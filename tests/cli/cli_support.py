@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -84,7 +83,6 @@ def process(*argv: object) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=dict(os.environ),
     ) as running:
         watchdog = threading.Timer(PATIENCE, running.kill)
         watchdog.start()

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 from engine_support import Vendor, numbered, together
-from patience import PATIENCE
+from patience import PATIENCE, until
 from support import Clock
 
 from motionkit.engine import Engine
@@ -76,7 +76,7 @@ def test_an_interrupted_wait_leaves_nothing_behind(
         patch.setattr(engine, where, Interrupted(getattr(engine, where), call))
         with pytest.raises(KeyboardInterrupt):
             engine.wait(one, 900.0)
-    assert not engine._pursuits
+    until(lambda: not engine._pursuits)
     assert isinstance(engine.wait(one, 900.0), Result)
 
 
@@ -107,7 +107,7 @@ def test_jobs_that_break_off_while_they_are_followed_are_followed_by_nobody(
 
     with pytest.raises(KeyboardInterrupt):
         engine.follow_all(jobs(), 900.0, lambda _: None)
-    assert not engine._pursuits
+    until(lambda: not engine._pursuits)
 
 
 # No more threads.
@@ -136,7 +136,7 @@ def test_who_gets_no_thread_is_not_followed_and_may_try_again(
     ):
         with pytest.raises(RuntimeError, match=NO_THREAD):
             follow()
-    assert not engine._pursuits
+    until(lambda: not engine._pursuits)
     assert not engine._threads
     assert engine._agenda.first is None
     exhausted()
@@ -164,7 +164,7 @@ def test_a_wait_needs_no_thread_though_another_who_joined_it_got_none(engine: En
 
     assert isinstance(engine.wait(one, 900.0, join), Result)
     assert refused[:2] == [NO_THREAD] * 2
-    assert not engine._pursuits
+    until(lambda: not engine._pursuits)
 
 
 @pytest.mark.usefixtures("exhausted")
@@ -177,7 +177,7 @@ def test_who_joined_during_a_look_is_told_that_there_is_no_thread(
     with pytest.raises(RuntimeError, match=NO_THREAD):
         engine.wait(one, 900.0)
     assert [str(waiter.ending) for waiter in told] == [NO_THREAD]
-    assert not engine._pursuits
+    until(lambda: not engine._pursuits)
 
 
 def void(_: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
-from patience import PATIENCE
+from patience import PATIENCE, until
 
 from motionkit import aio
 from motionkit.aio import AsyncClient
@@ -103,7 +103,7 @@ def test_who_stops_listening_leaves_nothing_behind(client: Client, stage: Memory
     endings = client.as_completed(jobs)
     next(endings)
     endings.close()  # type: ignore[attr-defined]  # a generator's
-    assert not any(one.waiters for one in client.engine._pursuits.values())
+    until(lambda: not any(one.waiters for one in client.engine._pursuits.values()))
     assert all(entry.open for entry in client.jobs.list())
 
 
@@ -194,7 +194,7 @@ def test_a_cancelled_coroutine_loses_no_job(stage: MemoryStage, tmp_path: Path) 
                 waiting.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await waiting
-            assert not client._client.engine._pursuits
+            until(lambda: not client._client.engine._pursuits)
             assert client.jobs.get(job.key).open
             return await client.wait(job)
 
