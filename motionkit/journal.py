@@ -582,8 +582,7 @@ class Journal:
         """Return the purchases that were paid because that key's job failed, oldest first."""
         with self._reading() as db:
             rows = db.execute(
-                "SELECT * FROM purchases WHERE key>=?1||'~0' AND key<?1||'~:'"
-                " ORDER BY created, key",
+                "SELECT * FROM purchases WHERE key>=?1||'~0' AND key<?1||'~:' ORDER BY rowid",
                 (key,),
             ).fetchall()
             return [self._entry(row) for row in rows if retried(row["key"]) == key]
@@ -644,7 +643,8 @@ class Journal:
 
     def _entry(self, row: sqlite3.Row) -> Entry:
         attempts = self._store.db.execute(
-            "SELECT * FROM attempts WHERE key=? ORDER BY created, rowid", (row["key"],)
+            "SELECT * FROM attempts WHERE key=? ORDER BY rowid",
+            (row["key"],),  # no clock tells it
         ).fetchall()
         try:
             return _entry(row, attempts)
@@ -820,6 +820,10 @@ _APPLY: Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any]], bool]] = 
 }
 
 
+_SENSELESS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, InvalidRequest)
+"""What comes of a record with values that no version of this has written."""
+
+
 def _take(db: sqlite3.Connection, folder: Pending, path: Path, record: Mapping[str, Any]) -> bool:
     """Apply a record that was kept beside the journal; tell whether its file is needed no more.
 
@@ -831,7 +835,7 @@ def _take(db: sqlite3.Connection, folder: Pending, path: Path, record: Mapping[s
     try:
         _bring(db, record.get("rows", {}))
         good = _APPLY[record["kind"]](db, record) or record["kind"] != ACCEPTED
-    except (LookupError, TypeError, ValueError, AttributeError, InvalidRequest) as error:
+    except (*_SENSELESS, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
         good, why = False, f"it makes no sense ({error})"
     except sqlite3.IntegrityError as error:
         good, why = False, f"it contradicts the journal ({error})"

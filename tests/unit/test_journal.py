@@ -1087,3 +1087,12 @@ def test_twenty_processes_share_one_budget(path: Path) -> None:
         worker.stdin.flush()
     said = [worker.communicate()[0].strip() for worker in workers]
     assert sorted(said) == ["bought"] * 12 + ["refused"] * 8
+
+
+def test_paid_retries_come_in_the_order_in_which_they_were_bought_whatever_the_clock_said(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, now in {"k": 2000.0, "k~2": 3000.0, "k~3": 1000.0}.items():
+        monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda now=now: now))
+        intended(journal, key, f"attempt {key}")
+    assert [entry.key for entry in journal.retries("k")] == ["k~2", "k~3"]

@@ -412,3 +412,18 @@ def test_a_paid_job_is_delivered_although_its_journal_was_deleted(
         path.with_name(path.name + part).unlink(missing_ok=True)
     with client_for(stage, tmp_path) as client:
         assert client.jobs.get("hero").state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("at", [[1], {"s": 1}, 2**70], ids=["list", "object", "huge"])
+def test_a_record_with_a_value_that_fits_no_column_keeps_neither_the_journal_nor_another_record(
+    journal: Journal, path: Path, at: Any
+) -> None:
+    sent(journal)
+    good = {"kind": "accepted", "about": "job 42", "at": 1.0, "attempt": "a1", "key": "k1"}
+    good |= {"job": job("42", key="k1", attempt_id="a1").to_json()}
+    folder = Pending(path.with_name("journal.db-pending"))
+    bad = folder.put({**good, "at": at})
+    folder.put(good)
+    assert journal.entry("k1").state is State.QUEUED
+    assert files(path) == []
+    assert files(path, ".kept") == [bad.with_suffix(".kept")]

@@ -460,6 +460,20 @@ def test_an_outage_is_resumed_where_a_killed_process_stopped(
     assert len(outage.jobs) == 1
 
 
+@pytest.mark.parametrize("by", [1.0, 3600.0])
+def test_the_attempt_that_was_made_last_is_settled_although_the_clock_was_set_back(
+    bench: Bench, by: float
+) -> None:
+    first, second, resumed = scripted(refusal()), scripted(KeyboardInterrupt()), scripted(job("42"))
+    bench.fail(first)
+    bench.clock.now -= by
+    with pytest.raises(KeyboardInterrupt):
+        bench.submitter(second).buy(BOUGHT, submission, earlier=bench.entry)
+    assert bench.submitter(resumed).settle(bench.entry).id == "42"
+    assert resumed.sent == second.sent  # the refused one's id would buy a second job
+    assert [attempt.id for attempt in bench.entry.attempts] == first.sent + second.sent
+
+
 def test_a_vendor_that_asks_for_a_pause_is_given_it_within_the_window(bench: Bench) -> None:
     asks = ProviderUnavailable("503", billed=Billed.UNKNOWN, retry_after=40.0)
     provider = scripted(asks, job("42"))
