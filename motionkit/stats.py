@@ -187,7 +187,11 @@ def observed_quote(
     likely = _round(prices.mean * times)
     low: Decimal | None = None
     high: Decimal | None = None
-    notes = [f"mean of {prices.n} jobs, recent ones weigh more"]
+    notes = [
+        "the price of 1 job"
+        if prices.n == 1
+        else f"mean of {prices.n} jobs, recent ones weigh more"
+    ]
     if per_second and not by_second:
         notes.append("the clip's length is unknown: these jobs had clips of any length")
     else:

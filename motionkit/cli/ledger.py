@@ -12,7 +12,7 @@ import motionkit as mk
 from motionkit import codec, registry
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json, Reference
-from motionkit.cli.show import Screen
+from motionkit.cli.show import Screen, decided
 from motionkit.cli.words import (
     brief,
     charged,
@@ -164,9 +164,7 @@ def _story(entry: Entry) -> list[tuple[str, str]]:
         ("bought", _moment(entry.created)),
         ("updated", _moment(entry.updated)),
     ]
-    told += [
-        ("route", f"{row['target']} {row['verdict']}: {row['sentence']}") for row in entry.decision
-    ]
+    told += [("route", decided(row)) for row in entry.decision]
     for number, attempt in enumerate(entry.attempts, 1):
         text = f"{attempt.state} at {attempt.account}, sent {attempt.sends}x, id {attempt.id}"
         told.append((f"attempt {number}", text))

@@ -99,10 +99,12 @@ def sandbox(
 ) -> int:
     """Serve the vendors' contracts on this machine until Ctrl-C: no network, no money.
 
-    Standard output has the environment to use, so that a shell can take it over; its journal is
-    the sandbox's own and ends with it. With ``-- COMMAND ...`` that command runs in the sandbox,
-    with none of your keys, and its exit code is returned.
-    GET /_sandbox/ledger tells submits, jobs and charges.
+    Prints the environment variables to set; their journal is deleted with the sandbox.
+
+    With ``-- COMMAND ...``, runs the command in the sandbox, without your keys or configuration,
+    and returns its exit code.
+
+    GET /_sandbox/ledger reports submits, jobs and charges.
     """
     screen = Screen(json=json)
     module = sandbox_module()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ PIPE_WIDTH = 240
 
 _WHOLE = frozenset({"TARGET"})
 """Columns that are not folded: their words are copied into the next command."""
+
+
+_VERDICTS = {"passed_over": "not tried", "ruled_out": "ruled out"}
+"""What a decision's rows say to people, where it is not the word in the journal."""
 
 
 class _Progress(Console):
@@ -120,7 +125,7 @@ class Screen:
         if self.json:
             self.answer({**told(error), "exit_code": code}, "")
         for row in error.decision:
-            self.fact("route", f"{row['target']} {row['verdict']}: {row['sentence']}")
+            self.fact("route", decided(row))
         self.fact("error:", error.message, style="red")
         if error.hint:
             self.fact("hint:", error.hint)
@@ -212,6 +217,21 @@ def told(error: MotionKitError) -> dict[str, Any]:
     return data
 
 
+def decided(row: Mapping[str, Any]) -> str:
+    """Return one row of a route's decision as a sentence: "pixverse skipped: ...".
+
+    Args:
+        row: A row as in `Entry.decision`: target, verdict, sentence.
+    """
+    return f"{row['target']} {_VERDICTS.get(row['verdict'], row['verdict'])}: {row['sentence']}"
+
+
+def _plain(cause: str) -> str:
+    """Return the message of an error that stamina logged as ``repr``: its class is for programs."""
+    shown = re.fullmatch(r"""\w+\((['"])(.*)\1\)""", cause, re.DOTALL)
+    return shown[2] if shown else cause
+
+
 class Reports(logging.Handler):
     """Show what the library logs (a poll repeated, the journal switched off) as progress."""
 
@@ -226,7 +246,7 @@ class Reports(logging.Handler):
             self._screen.note(record.getMessage(), style="dim")
         else:
             pause = getattr(record, "stamina.wait_for", 0.0)
-            self._screen.note(f"trying again in {pause:.1f} s: {cause}", style="dim")
+            self._screen.note(f"trying again in {pause:.1f} s: {_plain(cause)}", style="dim")
 
 
 @contextmanager

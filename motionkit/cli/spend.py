@@ -15,7 +15,7 @@ import typer
 from motionkit import codec, registry
 from motionkit.cli.delivery import interrupted
 from motionkit.cli.options import Buying
-from motionkit.cli.show import Screen
+from motionkit.cli.show import Screen, decided
 from motionkit.cli.words import (
     duration,
     in_world,
@@ -145,7 +145,7 @@ def explain(screen: Screen, decision: Sequence[Mapping[str, Any]]) -> None:
     """Say why which target was taken, row by row."""
     for row in decision:
         note = f" ({row['note']})" if row["note"] else ""
-        screen.fact("route", f"{row['target']} {row['verdict']}: {row['sentence']}{note}")
+        screen.fact("route", f"{decided(row)}{note}")
 
 
 def _entry(client: Client, key: str) -> Entry | None:

@@ -122,7 +122,7 @@ def test_a_dry_run_explains_the_route(
 
     assert told.code == 0
     assert "at        first/mimic" in told.out
-    assert "route     dear ruled_out: Its quote's high exceeds max_usd." in told.err
+    assert "route     dear ruled out: Its quote's high exceeds max_usd." in told.err
     assert "route     first chosen" in told.err
     assert [row["target"] for row in data["decision"]] == ["dear", "first"]
 
