@@ -73,6 +73,38 @@ class Canvas:
         )
 
 
+_LETTERS = {
+    "S": ("01111", "10000", "10000", "01110", "00001", "00001", "11110"),
+    "A": ("01110", "10001", "10001", "11111", "10001", "10001", "10001"),
+    "N": ("10001", "11001", "10101", "10101", "10011", "10001", "10001"),
+    "D": ("11110", "10001", "10001", "10001", "10001", "10001", "11110"),
+    "B": ("11110", "10001", "10001", "11110", "10001", "10001", "11110"),
+    "O": ("01110", "10001", "10001", "10001", "10001", "10001", "01110"),
+    "X": ("10001", "10001", "01010", "00100", "01010", "10001", "10001"),
+}
+"""Rows of dots, from above."""
+MARK = "SANDBOX"
+_ACROSS, _DOWN, _EDGE = 6 * len(MARK) - 1, 7, 2
+
+
+def mark(width: int, height: int) -> Canvas:
+    """Return a sign that says SANDBOX, as large as suits a frame of that size.
+
+    It is at most two thirds of the frame wide and an eighth high, where that leaves a dot a pixel.
+    """
+    across, down = _ACROSS + 2 * _EDGE, _DOWN + 2 * _EDGE
+    dot = max(1, min(2 * width // (3 * across), height // (8 * down)))
+    # Both sides even: an odd one would blur at the edge, where two pixels share a colour.
+    sign = Canvas(2 * -(-dot * across // 2), 2 * -(-dot * down // 2), (16, 16, 16))
+    for place, letter in enumerate(MARK):
+        for row, dots in enumerate(_LETTERS[letter]):
+            for column, on in enumerate(dots):
+                if on == "1":
+                    x, y = _EDGE + 6 * place + column, _EDGE + row
+                    sign.box(dot * x, dot * y, dot, dot, (255, 255, 255))
+    return sign
+
+
 def character(canvas: Canvas, x: float, floor: float, tall: float, beat: float | None) -> None:
     """Draw a figure standing on `floor`; `beat` (radians) moves it, None lets it stand still.
 

@@ -16,7 +16,7 @@ import av
 import av.filter
 from av.video.stream import VideoStream
 
-from motionkit.sandbox.canvas import Canvas, character
+from motionkit.sandbox.canvas import Canvas, character, mark
 
 RESULT_FPS = 24
 _RATE = 16_000  # samples of a result's sound in one second
@@ -219,6 +219,30 @@ def _decoded(picture: bytes | None) -> av.VideoFrame:
     return _frame(_sample_canvas())
 
 
+class _Sign:
+    """The word SANDBOX, laid over whatever is linked to its node.
+
+    Args:
+        graph: Where it is used.
+        size: Width and height of the frames.
+    """
+
+    def __init__(self, graph: av.filter.Graph, size: tuple[int, int]) -> None:
+        self._frame = frame = _frame(mark(*size))
+        frame.pts, frame.time_base = 0, Fraction(1, 1)
+        self._source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+        )
+        x, y = _even((size[0] - frame.width) / 2), _even(size[1] - 1.25 * frame.height)
+        self.node = graph.add("overlay", f"x={x}:y={y}:eof_action=repeat")
+        self._source.link_to(self.node, 0, 1)
+
+    def push(self) -> None:
+        """Give it to the graph, once that is configured."""
+        self._source.push(self._frame)
+        self._source.push(None)
+
+
 def result_size(picture: Clip | None, lines: int) -> tuple[int, int]:
     """Return width and height of a result: framed like its picture, `lines` on the short side."""
     sample = _sample_canvas()
@@ -231,15 +255,33 @@ def result_size(picture: Clip | None, lines: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=16)
 def result_picture(picture: bytes | None, size: tuple[int, int]) -> bytes:
-    """Return a PNG of the picture, scaled to `size`; the sample stands in as in `result_video`."""
+    """Return a PNG of the picture, scaled to `size`; sample and sign are as in `result_video`."""
     frame = _decoded(picture).reformat(width=size[0], height=size[1], format="rgb24")
+    frame.pts, frame.time_base = 0, Fraction(1, 1)
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=size[0], height=size[1], format=frame.format, time_base=frame.time_base
+    )
+    sign = _Sign(graph, size)
+    pixels = graph.add("format", "rgb24")
+    sink = graph.add("buffersink")
+    source.link_to(sign.node, 0, 0)
+    sign.node.link_to(pixels)
+    pixels.link_to(sink)
+    graph.configure()
+    sign.push()
+    source.push(frame)
+    source.push(None)
+    signed = sink.pull()
+    if not isinstance(signed, av.VideoFrame):
+        raise TypeError(f"a picture's filter gave {type(signed).__name__}")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="image2pipe") as container:
         stream = container.add_stream("png", rate=1)
         stream.width, stream.height = size
         stream.pix_fmt = "rgb24"
-        frame.pts, frame.time_base = 0, Fraction(1, 1)
-        container.mux(stream.encode(frame))
+        signed.pts, signed.time_base = 0, Fraction(1, 1)
+        container.mux(stream.encode(signed))
         container.mux(stream.encode(None))
     return buffer.getvalue()
 
@@ -254,6 +296,8 @@ def result_video(
     sound: bool = False,
 ) -> bytes:
     """Return an MP4 in which the picture sways before a plain ground, with a running bar.
+
+    A sign below says SANDBOX: nobody takes the film for one that a vendor made.
 
     Args:
         picture: A picture or clip, whose first frame is shown; the sample stands in when there is
@@ -278,6 +322,7 @@ def result_video(
     )
     bar = graph.add("color", f"c=0xf2c14e:s={_even(width / 40)}x{height}:r={fps}:d={seconds}")
     barred = graph.add("overlay", r"x=mod(t*W/3\,W):y=0:shortest=1")
+    sign = _Sign(graph, size)
     pixels = graph.add("format", "yuv420p")
     sink = graph.add("buffersink")
     source.link_to(fitted)
@@ -285,11 +330,13 @@ def result_video(
     fitted.link_to(placed, 0, 1)
     placed.link_to(barred, 0, 0)
     bar.link_to(barred, 0, 1)
-    barred.link_to(pixels)
+    barred.link_to(sign.node, 0, 0)
+    sign.node.link_to(pixels)
     pixels.link_to(sink)
     graph.configure()
     source.push(frame)
     source.push(None)
+    sign.push()
     writer = _Writer(width, height, fps, sound=sound)
     while True:
         try:

@@ -25,7 +25,14 @@ from sandbox_support import CLIP, PICTURE, Client
 from motionkit.sandbox import FaultError, Sandbox, app
 from motionkit.sandbox.faults import KINDS, WIRE, FaultBook
 from motionkit.sandbox.ledger import money
-from motionkit.sandbox.media import probe, result_size, result_video, sample_clip, sample_picture
+from motionkit.sandbox.media import (
+    probe,
+    result_picture,
+    result_size,
+    result_video,
+    sample_clip,
+    sample_picture,
+)
 from motionkit_pixverse.sandbox import PixVerseSandbox
 
 
@@ -64,6 +71,44 @@ def test_a_result_is_h264_in_mp4_with_its_index_in_front_and_shows_motion() -> N
     assert film.index(b"moov") < film.index(b"mdat")
     first, *_, last = frames(film)
     assert first != last
+
+
+SIGN = (
+    " ####  ###  #   # ####  ####   ###  #   #",
+    "#     #   # ##  # #   # #   # #   # #   #",
+    "#     #   # # # # #   # #   # #   #  # # ",
+    " ###  ##### # # # #   # ####  #   #   #  ",
+    "    # #   # #  ## #   # #   # #   #  # # ",
+    "    # #   # #   # #   # #   # #   # #   #",
+    "####  #   # #   # ####  ####   ###  #   #",
+)
+
+
+@pytest.mark.parametrize("kind", ["film", "picture"])
+@pytest.mark.parametrize(
+    ("size", "dot", "left", "top"),
+    [
+        ((640, 360), 4, 230, 304),
+        ((540, 960), 8, 90, 850),
+        ((360, 640), 5, 68, 570),
+        ((90, 160), 1, 22, 144),
+        ((160, 90), 1, 56, 76),
+    ],
+)
+def test_every_frame_of_a_result_says_sandbox(
+    size: tuple[int, int], dot: int, left: int, top: int, kind: str
+) -> None:
+    make = {"film": result_video(PICTURE, 0.25, size), "picture": result_picture(PICTURE, size)}
+    shown = []
+    with av.open(io.BytesIO(make[kind]), "r") as container:
+        for frame in container.decode(video=0):
+            plane = frame.reformat(format="gray").planes[0]
+            grey, line = bytes(plane), plane.line_size
+            rows = [line * (top + dot * (2 + row) + dot // 2) for row in range(7)]
+            columns = [left + dot * (2 + column) + dot // 2 for column in range(41)]
+            shown.append(tuple("".join(" #"[grey[y + x] > 128] for x in columns) for y in rows))
+    assert set(shown) == {SIGN}
+    assert len(shown) == (6 if kind == "film" else 1)
 
 
 def test_an_unreadable_picture_is_replaced_by_the_sample() -> None:
