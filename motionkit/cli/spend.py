@@ -76,14 +76,35 @@ def _extras(given: Sequence[str], via: str | None, client: Client) -> dict[str, 
         if dot and provider in registry.names():
             name = rest
         else:
-            account = (via or next(iter(client.config.accounts), "")).partition("/")[0]
-            provider = client.config.account(account).provider
+            provider = _provider(name, via, client)
         try:
             value = json.loads(text)
         except json.JSONDecodeError:
             value = text
         found.setdefault(provider, {})[name] = value
     return found
+
+
+def _provider(name: str, via: str | None, client: Client) -> str:
+    """Return the provider that an extra option without one is for.
+
+    Raises:
+        InvalidRequest: The route has targets of several providers.
+        ConfigError: There is no such account or route.
+    """
+    config = client.config
+    route = None if via is None else config.route(via)
+    targets = [via or next(iter(config.accounts), "")] if route is None else route.targets
+    names = dict.fromkeys(config.account(one.partition("/")[0]).provider for one in targets)
+    if len(names) == 1:
+        return next(iter(names))
+    limit = " or ".join(f"{one}.{name}" for one in names)
+    raise InvalidRequest(
+        f"extra: {via!r} has targets of several providers; write {limit}, not {name!r}",
+        field="extra",
+        value=name,
+        limit=limit,
+    )
 
 
 def buy(

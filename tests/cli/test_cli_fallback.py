@@ -218,3 +218,18 @@ def test_above_five_dollars_a_capped_fallback_is_confirmed_as_a_first_target_wou
     both.first.sandbox.fault(refusal)
     assert cli("submit", "mimic", *options, "k2", "--yes").code == 0
     assert both.jobs == (1, 0)
+
+
+def test_an_extra_option_behind_a_route_goes_to_the_provider_of_its_targets(
+    cli: Cli, both: Vendors, media: list[str]
+) -> None:
+    line = ["mimic", *media, "--dry-run", "--json", "--extra"]
+
+    alone = cli(*line, "water_mark=true", "--via", "twins")
+    unclear = cli(*line, "water_mark=true", "--via", "capped")
+    clear = cli(*line, "pixverse.water_mark=true", "--via", "capped")
+
+    assert unclear.code == 2
+    assert "write pixverse.water_mark or segmind.water_mark, not 'water_mark'" in unclear.err
+    for told in (alone, clear):
+        assert told.one["calls"][2]["json"]["water_mark"] is True
