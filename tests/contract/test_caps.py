@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -302,4 +304,27 @@ def test_twelve_threads_at_once_pass_no_cap(spender: Spender, cap: str) -> None:
         thread.join()
     bought = 6 if cap == "max_usd" else 1
     assert spender.outcomes.count("bought") == bought
+    assert list(spender.jobs().values()) == [Decimal("0.35")] * bought
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("cap", CAPS)
+def test_thirty_processes_at_once_pass_no_cap(spender: Spender, cap: str) -> None:
+    """Every second one asks for more than the cap holds; by their own clocks, so in total."""
+    spender.caps = {name: text.replace("day", "total") for name, text in CAPS[cap].items()}
+    spender.configure()
+    line = [sys.executable, "-m", "motionkit", "submit", "generate", "--prompt", "a cat"]
+    line += ["--config", str(spender.config), "--duration", "5", "--via", spender.via("one")]
+    line += ["--max-usd", str(CAP)] if cap == "max_usd" else ["--yes"]
+    running = [
+        subprocess.Popen(
+            [*line, "--key", f"k{number}", "--quality", "1080p" if number % 2 else "540p"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for number in range(30)
+    ]
+    codes = [one.wait(timeout=600) for one in running]
+    bought = 15 if cap == "max_usd" else 1
+    assert sorted(codes) == [0] * bought + [4] * (30 - bought)
     assert list(spender.jobs().values()) == [Decimal("0.35")] * bought
