@@ -17,7 +17,6 @@ from motionkit import registry
 from motionkit.cli import exit_codes
 from motionkit.cli.options import Json
 from motionkit.cli.show import Screen
-from motionkit.config import JOURNAL_VARIABLE
 from motionkit.credentials import documented
 from motionkit.errors import ConfigError, InvalidRequest
 
@@ -56,11 +55,7 @@ def _run(made: Sandbox, command: list[str], folder: Path) -> int:
         }
         config = folder / "motionkit.toml"
         config.touch(0o600)  # an empty file: no project's file is looked for
-        own = {
-            JOURNAL_VARIABLE: str(folder / "journal.db"),
-            "MOTIONKIT_CONFIG": str(config),
-            "XDG_CONFIG_HOME": str(folder),
-        }
+        own = {"MOTIONKIT_CONFIG": str(config), "XDG_CONFIG_HOME": str(folder)}
         try:
             code = subprocess.call(command, env={**plain, **served.environment, **own})  # noqa: S603 - the user's own command
         except FileNotFoundError as error:
@@ -110,7 +105,7 @@ def sandbox(
     module = sandbox_module()
 
     def ready(served: Sandbox) -> None:
-        told = {**served.environment, JOURNAL_VARIABLE: str(Path(folder) / "journal.db")}
+        told = served.environment
         lines = [f"export {name}={shlex.quote(value)}" for name, value in told.items()]
         screen.answer(told, "\n".join(lines))
         screen.note(
@@ -139,10 +134,10 @@ def sandbox(
         except ValueError as error:
             raise InvalidRequest(f"webhook: {error}", field="webhook", value=webhook) from error
     try:
-        with TemporaryDirectory(prefix="motionkit-sandbox-") as folder:
-            if command:
+        if command:
+            with TemporaryDirectory(prefix="motionkit-sandbox-") as folder:
                 return _run(made, command, Path(folder))
-            made.serve_forever(ready)
+        made.serve_forever(ready)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -218,7 +218,7 @@ def told(error: MotionKitError) -> dict[str, Any]:
 
 
 def decided(row: Mapping[str, Any]) -> str:
-    """Return one row of a route's decision as a sentence: "pixverse skipped: ...".
+    """Return one row of a route's decision as a sentence: "ACCOUNT skipped: ...".
 
     Args:
         row: A row as in `Entry.decision`: target, verdict, sentence.

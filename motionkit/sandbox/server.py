@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeVar
 
 from aiohttp import web
@@ -23,6 +25,7 @@ from motionkit.sandbox.wire import endpoint
 from motionkit.sandbox.world import World
 
 T = TypeVar("T")
+_JOURNAL = "MOTIONKIT_JOURNAL"
 _LARGEST_BODY = 256 * 2**20  # a clip of 100 MB as base64 inside JSON must still pass
 
 
@@ -78,6 +81,8 @@ class Sandbox:
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
+        self._own: TemporaryDirectory[str] | None = None
+        self._making = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -88,11 +93,26 @@ class Sandbox:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment variables that point clients at this sandbox."""
-        told: dict[str, str] = {}
+        """Return the environment variables that point clients at this sandbox.
+
+        They name a journal of its own too, in a temporary folder that is removed with the sandbox:
+        what is bought here stays out of the user's.
+        """
+        told: dict[str, str] = {_JOURNAL: str(Path(self._folder().name) / "journal.db")}
         for app in self._apps:
             told.update(app.environment(self.url))
         return told
+
+    def _folder(self) -> TemporaryDirectory[str]:
+        """Return the folder of the sandbox's journal, made if need be."""
+        _ = self.url  # none is left behind by a sandbox that does not run
+        with self._making:
+            if self._own is None:
+                # A client may still write when it is removed: that folder is then left behind.
+                self._own = TemporaryDirectory(
+                    prefix="motionkit-sandbox-", ignore_cleanup_errors=True
+                )
+            return self._own
 
     @property
     def accounts(self) -> dict[str, dict[str, str]]:
@@ -232,6 +252,10 @@ class Sandbox:
             finally:
                 self._world.stop()
                 self._base = None
+                with self._making:
+                    if self._own is not None:
+                        self._own.cleanup()
+                        self._own = None
                 await runner.cleanup()
 
     async def _date(self, _: web.Request, response: web.StreamResponse) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
+from cli_support import Cli
 
 from motionkit.cli import serve
 from motionkit.errors import InvalidRequest
+from motionkit.sandbox import Sandbox
 
 TELL = "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1], 'w')); sys.exit(7)"
 
@@ -34,3 +37,35 @@ def test_a_command_runs_with_the_sandbox_alone_and_its_exit_code_is_returned(
 def test_a_command_that_is_not_there_is_an_invalid_request() -> None:
     with pytest.raises(InvalidRequest, match="command: 'no-such-program' is not found"):
         serve.sandbox(command=["no-such-program"])
+
+
+def test_the_environment_in_python_leaves_the_users_journal_alone_and_its_own_goes_with_it(
+    media: list[str], cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = Path(os.environ["MOTIONKIT_JOURNAL"])
+    with Sandbox(speed=1000, job_seconds=1) as served:
+        assert served.environment == served.environment
+        for name, value in served.environment.items():
+            monkeypatch.setenv(name, value)
+        own = Path(served.environment["MOTIONKIT_JOURNAL"])
+        assert cli("submit", "mimic", *media, "--via", "pixverse", "--key", "k1").code == 0
+        assert own.is_file()
+        assert "k1" in cli("jobs").out
+    assert not own.parent.exists()
+    assert not users.exists()
+
+
+def test_two_sandboxes_have_a_journal_each() -> None:
+    with Sandbox() as one, Sandbox() as other:
+        assert one.environment["MOTIONKIT_JOURNAL"] != other.environment["MOTIONKIT_JOURNAL"]
+
+
+def test_a_sandbox_that_does_not_run_has_no_environment_and_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Sandbox() as served:
+        assert Path(served.environment["MOTIONKIT_JOURNAL"]).parent.parent == tmp_path
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = served.environment
+    assert not list(tmp_path.glob("motionkit-sandbox-*"))
