@@ -14,7 +14,7 @@ import pytest
 
 from motionkit import config, submission
 from motionkit.client import Client
-from motionkit.errors import MotionKitError
+from motionkit.errors import Billed, JobFailed, MotionKitError
 from motionkit.ledger import Entry
 from motionkit.model import KeyState, State
 from motionkit.money import CostBasis
@@ -157,3 +157,24 @@ def test_the_journals_money_is_the_vendors_to_the_cent(
             assert entry.cost is not None
             assert entry.cost.amount == kept.pop(entry.job.id), entry.key
     assert kept == {}, "every job that the vendor made is a purchase here"
+
+
+def test_what_pixverse_gives_back_for_a_failed_job_counts_as_charged(tmp_path: Path) -> None:
+    """No page says that it does, and its answer does not: the journal tells what was reported."""
+    with Sandbox(job_seconds=JOB_SECONDS) as sandbox:
+        sandbox.fault("fail:submit:vendor=pixverse")
+        path = tmp_path / "motionkit.toml"
+        path.write_text(
+            f'journal = "{tmp_path / "journal.db"}"\n[accounts.pixverse]\n'
+            f'api_key = "{sandbox.accounts["pixverse"]["default"]}"\nbase_url = "{sandbox.url}"\n'
+        )
+        time = Time(sandbox.advance)
+        with Client(config.load(path), sleep=time.sleep, clock=time) as client:
+            with pytest.raises(JobFailed) as caught:
+                client.run(sample_request(), via="pixverse", key="k")
+            entry = client.jobs.get("k")
+        (job,) = sandbox.ledger()["vendors"]["pixverse"]["accounts"]["default"]["jobs"]
+    assert caught.value.billed is Billed.UNKNOWN
+    assert entry.cost is not None
+    assert (entry.cost.amount, entry.cost.basis) == (Decimal(job["charge"]), CostBasis.REPORTED)
+    assert job["refund"] == job["charge"]
