@@ -144,7 +144,7 @@ def buy(
     spending = Spending(screen, options, explanation.target, explanation.quote)
     unsent = None if earlier is None or declined else earlier.key
     key = options.key or unsent or str(uuid.uuid4())
-    again = options.new or options.key is not None or declined or unsent is not None
+    again = options.new or options.key is not None or declined
     with settled_on_interrupt(client, key), screen.busy("uploading and submitting"):
         job = client.submit(
             request,

@@ -13,6 +13,8 @@ from cli_support import ended as result_of
 
 import motionkit as mk
 from motionkit import process as processes
+from motionkit.cli import spend
+from motionkit.cli.show import Screen
 from motionkit.journal import Journal
 from motionkit.sandbox import Sandbox, sample_clip
 from motionkit.testing.stage import Time
@@ -131,6 +133,21 @@ def test_what_ended_without_a_film_is_bought_again_without_a_question(
     assert len(account.ledger["jobs"]) == 2
 
 
+class Killed(BaseException):
+    """The end of a process."""
+
+
+def killed_before_the_call(cli: Cli, monkeypatch: pytest.MonkeyPatch, *command: str) -> None:
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Journal, "sending", die)
+        with pytest.raises(Killed):
+            cli(*command)
+    monkeypatch.setattr(processes, "alive", lambda _: False)
+
+
 @pytest.mark.parametrize("more", [[], ["--key", "order-17"]], ids=["no key", "a key"])
 def test_after_a_crash_before_the_call_left_the_same_command_buys_at_once(
     cli: Cli,
@@ -139,23 +156,30 @@ def test_after_a_crash_before_the_call_left_the_same_command_buys_at_once(
     monkeypatch: pytest.MonkeyPatch,
     more: list[str],
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def die(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as dying:
-        dying.setattr(Journal, "sending", die)
-        with pytest.raises(Killed):
-            cli("mimic", *media, *more)
-    monkeypatch.setattr(processes, "alive", lambda _: False)
+    killed_before_the_call(cli, monkeypatch, "mimic", *media, *more)
 
     told = cli("mimic", *media, *more, "--out", "out.mp4")
 
     assert told.code == 0
     assert "nothing was bought: buying it now" in told.err
     assert "quote     40 credits = 0.40 USD" in told.err
+    assert account.bought == ONCE
+
+
+def test_after_such_a_crash_two_that_run_the_same_command_at_once_buy_one_job(
+    cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_before_the_call(cli, monkeypatch, "submit", "mimic", *media)
+    announce = spend.announce
+
+    def announced(screen: Screen, request: mk.Request, explanation: mk.Explanation) -> None:
+        with mk.Client() as other:  # it is faster, and finds nothing bought either
+            other.submit(request)
+        announce(screen, request, explanation)
+
+    monkeypatch.setattr(spend, "announce", announced)
+
+    assert cli("submit", "mimic", *media).code == 0
     assert account.bought == ONCE
 
 
