@@ -38,7 +38,7 @@ def test_a_finished_purchase_changes_nothing_where_its_file_is(
     again = order(cli, media)
 
     assert (again.code, again.out) == (0, "out.mp4\n")
-    assert "ago as order-17 at pixverse/mimic: succeeded" in again.err
+    assert "ago as order-17 at pixverse/mimic (SANDBOX, loopback): succeeded" in again.err
     assert "nothing is bought; another --key would buy again" in again.err
     after = Path("out.mp4").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
