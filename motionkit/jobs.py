@@ -103,8 +103,9 @@ class Jobs:
             InvalidRequest: Its key names another request.
         """
         if entry.request not in alike.requests:
+            told = " ".join(str(one) for one in entry.description.values())
             raise InvalidRequest(
-                f"key {entry.key!r} names another request ({entry.description})",
+                f"key {entry.key!r} names another request: {told}",
                 field="key",
                 value=entry.key,
                 limit="one key for one request",

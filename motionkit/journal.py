@@ -292,7 +292,8 @@ class Journal:
             self._reserve(db, purchase)
             changed = db.execute(
                 "UPDATE purchases SET state=?, error=NULL, updated=?, quote=?, reserved=?,"
-                " reserved_at=?, route=?, sandbox=? WHERE key=? AND state=? AND ambiguous=0",
+                " reserved_at=?, route=?, sandbox=?, out=COALESCE(?,out)"
+                " WHERE key=? AND state=? AND ambiguous=0",
                 (
                     KeyState.INTENDED.value,
                     now,
@@ -301,6 +302,7 @@ class Journal:
                     now,
                     purchase.route,
                     purchase.sandbox,
+                    purchase.out,
                     key,
                     KeyState.REFUSED.value,
                 ),

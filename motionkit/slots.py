@@ -14,7 +14,7 @@ from math import inf
 import attrs
 
 from motionkit import cancellation
-from motionkit.errors import MotionKitError
+from motionkit.errors import Billed, Busy, MotionKitError
 from motionkit.journal import Journal
 from motionkit.ledger import Entry
 from motionkit.model import Job, Status
@@ -50,6 +50,8 @@ class Slots:
     now: Callable[[], float] = time.time
     _due: dict[str, float] = attrs.field(factory=dict, init=False, repr=False, eq=False)
     """When each running job is polled next, by its key."""
+    _unknown: set[str] = attrs.field(factory=set, init=False, repr=False, eq=False)
+    """Keys of running jobs whose last poll failed: whether they still take a slot is not known."""
 
     def full(self, submitter: Submitter) -> bool:
         """Tell whether the journal's running jobs take all slots of an account."""
@@ -74,22 +76,28 @@ class Slots:
                 continue
             gap = STEP
             try:
-                if self.poll(job).state.terminal:
+                ended = self.poll(job).state.terminal
+                self._unknown.discard(entry.key)
+                if ended:
                     self._due.pop(entry.key, None)
                     return  # one slot is all that is asked for
                 gap = max(self.gap(job, self.age(job), len(running)), STEP)
             except MotionKitError as error:  # the account stays full until a poll tells otherwise
                 log.info("job %s at %s could not be polled: %s", job.id, job.account, error.message)
+                self._unknown.add(entry.key)
             self._due[entry.key] = self.clock() + gap
 
     def wait(self, submitter: Submitter, patience: float) -> None:
-        """Wait until the journal counts a free slot; afterwards the vendor has the last word.
+        """Wait until the journal counts a free slot.
+
+        Where the running jobs cannot be polled, the vendor has the last word after the wait.
 
         Args:
             submitter: Of the account.
-            patience: Seconds to wait at most.
+            patience: Seconds to wait at most; 0 refuses at once.
 
         Raises:
+            Busy: The account still runs as many jobs as ``max_concurrent`` allows; nothing was sent.
             MotionKitError: The caller gave up meanwhile; nothing was bought.
         """
         deadline = self.clock() + patience
@@ -97,15 +105,21 @@ class Slots:
         while True:
             self.notice(submitter)
             left = deadline - self.clock()
-            if left <= 0 or not self.full(submitter):
+            if not self.full(submitter):
                 return
-            if not told:
-                account = submitter.provider.account
-                log.info(
-                    "%s runs %d jobs, its limit: waiting up to %.0f s for a slot",
-                    account,
-                    submitter.slots,
-                    left,
+            provider = submitter.provider
+            limit = f"{provider.account} runs as many jobs as max_concurrent = {submitter.slots} allows"
+            if left <= 0:
+                if any(entry.key in self._unknown for entry in self._running(submitter)):
+                    return
+                raise Busy(
+                    f"{limit}; nothing was sent",
+                    provider=provider.name,
+                    account=provider.account,
+                    billed=Billed.NO,
+                    hint="wait until a job ends, or raise wait_for_slot",
                 )
+            if not told:
+                log.info("%s: waiting up to %.0f s for a slot", limit, left)
                 told = True
             cancellation.sleep(min(STEP, left), self.sleep)

@@ -993,6 +993,16 @@ def test_a_further_attempt_reserves_its_price_again(journal: Journal) -> None:
     assert used(journal, budget("9")) == Decimal("1.00")
 
 
+@pytest.mark.parametrize(("wanted", "kept"), [("/b.mp4", "/b.mp4"), (None, "/a.mp4")])
+def test_a_further_attempt_delivers_to_where_the_file_is_wanted_now(
+    journal: Journal, wanted: str | None, kept: str
+) -> None:
+    made = journal.intend(purchase("k1", out="/a.mp4"), "a1", submission(), "f" * 16)
+    journal.refused(made, Busy("full", billed=Billed.NO))
+    journal.intend_again(purchase("k1", out=wanted), "a2", submission(), "f" * 16)
+    assert journal.entry("k1").out == kept
+
+
 def test_an_unknown_price_is_refused_under_a_budget(journal: Journal) -> None:
     wanted = purchase("k1", route="day", budgets=(budget("100"),))
     with pytest.raises(BudgetExceeded, match="the price is unknown"):

@@ -478,6 +478,16 @@ def test_jobs_that_ended_are_noticed_before_an_account_counts_as_full(shop: Shop
         assert client.jobs.get("k-1").state is State.SUCCEEDED
 
 
+def test_an_account_at_its_max_concurrent_refuses_at_once_where_nobody_waits(shop: Shop) -> None:
+    with shop.client(slots=1) as client:
+        client.submit(sample_request(), via=ACCOUNT, key="k-1")
+        with pytest.raises(Busy, match="max_concurrent = 1") as caught:
+            client.submit(sample_request(), via=ACCOUNT, key="k-2", wait_for_slot=0)
+        assert caught.value.billed is Billed.NO
+        assert [entry.key for entry in client.jobs.list()] == ["k-1"]
+    assert shop.slept == []
+
+
 def test_an_account_that_cannot_be_polled_is_left_to_its_vendor_after_the_wait(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
