@@ -97,7 +97,7 @@ class Slots:
             patience: Seconds to wait at most; 0 refuses at once.
 
         Raises:
-            Busy: The account still runs as many jobs as ``max_concurrent`` allows; nothing was sent.
+            Busy: The account still runs ``max_concurrent`` jobs; nothing was sent.
             MotionKitError: The caller gave up meanwhile; nothing was bought.
         """
         deadline = self.clock() + patience
@@ -108,7 +108,7 @@ class Slots:
             if not self.full(submitter):
                 return
             provider = submitter.provider
-            limit = f"{provider.account} runs as many jobs as max_concurrent = {submitter.slots} allows"
+            limit = f"{provider.account} runs as many jobs as max_concurrent = {submitter.slots}"
             if left <= 0:
                 if any(entry.key in self._unknown for entry in self._running(submitter)):
                     return
