@@ -28,6 +28,7 @@ from motionkit.errors import (
     MotionKitError,
     Unsupported,
 )
+from motionkit.http import NotSent
 from motionkit.jobs import Jobs
 from motionkit.journal import Journal
 from motionkit.ledger import Alike, Entry, KeyTaken, Purchase
@@ -450,14 +451,19 @@ class Desk:
         Raises:
             SubmitUncertain: Nobody can tell whether it was bought.
         """
-        try:
-            return self.jobs.resume(entry)
-        except MotionKitError as error:
-            settled = self.journal.entry(entry.key).state is KeyState.REFUSED
-            if error.billed is not Billed.NO or not settled:
-                raise
-            log.info("nothing was bought under %s: submitting it", entry.key)
-            return None
+        while True:
+            try:
+                return self.jobs.resume(entry)
+            except MotionKitError as error:
+                if error.billed is not Billed.NO:
+                    raise
+                entry = self.journal.entry(entry.key)
+                if entry.state is KeyState.REFUSED:
+                    log.info("nothing was bought under %s: submitting it", entry.key)
+                    return None
+                if not isinstance(error, InvalidRequest | NotSent):
+                    raise
+                # It was refused, and another thread or process submits it again meanwhile.
 
     @staticmethod
     def _say(entry: Entry, wish: Wish) -> None:

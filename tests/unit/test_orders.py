@@ -30,7 +30,9 @@ from motionkit.errors import (
     RateLimited,
     SubmitUncertain,
 )
+from motionkit.jobs import Jobs
 from motionkit.journal import Journal
+from motionkit.ledger import Entry
 from motionkit.model import Job, KeyState, State, Submission
 from motionkit.offers import Offer
 from motionkit.redaction import Secret
@@ -724,6 +726,27 @@ def test_an_error_that_may_have_been_billed_opens_no_circuit(shop: Shop) -> None
             client.submit(sample_request(), via="both")
         assert not client._journal.caches.cooldowns()
     assert shop.bought() == (0, 0)
+
+
+def test_a_purchase_that_another_one_submits_again_after_its_refusal_is_waited_for(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look that finds it refused and the next one it is submitted again."""
+    with shop.client() as client:
+        shop.kind.refusals.append(Busy("5 jobs run"))
+        with pytest.raises(Busy):
+            client.submit(sample_request(), via=ACCOUNT, key="k", wait_for_slot=0)
+        refused = client.jobs.get("k")
+        bought = client.submit(sample_request(), via=ACCOUNT, key="k")
+        real, answers = Jobs.resume, [InvalidRequest("k was refused")]
+
+        def resume(self: Jobs, entry: Entry) -> Job:
+            if answers:
+                raise answers.pop()
+            return real(self, entry)
+
+        monkeypatch.setattr(Jobs, "resume", resume)
+        assert client.desk._bought(refused) == bought
 
 
 def test_two_that_wait_for_a_slot_for_one_request_buy_it_once(shop: Shop) -> None:
