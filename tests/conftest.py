@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from typing import Any
 
@@ -11,6 +12,10 @@ import pytest
 from summary import Killed, Summary, Tally
 
 pytest_plugins = ["motionkit.testing.plugin"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A script that runs the tests in the background ignores Ctrl-C; so would what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "FAKETIME" in os.environ:
     # libfaketime looks into the C environment in every timed wait of every thread, and adding a
