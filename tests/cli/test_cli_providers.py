@@ -25,10 +25,15 @@ def configure(file: Path, account: Account, *, key: str) -> None:
     )
 
 
+def typo(account: Account) -> str:
+    """Return a key that is wrong for one test alone: the sandbox is shared."""
+    return f"sk-with-a-typo-{account.label}"
+
+
 @pytest.fixture
 def opened(cli: Cli, account: Account, file: Path, media: list[str]) -> Account:
     """An account whose circuit is open for a wrong key."""
-    configure(file, account, key="sk-with-a-typo")
+    configure(file, account, key=typo(account))
     assert cli("submit", "mimic", *media, "--via", "both", "--key", "k1").code == 0
     return account
 
@@ -49,7 +54,7 @@ def test_open_circuits_are_listed_with_their_reason_and_time(cli: Cli, opened: A
     assert circuit["open"]
     assert circuit["reason"] in told.out
     assert circuit["since"] < circuit["until"]
-    assert "sk-with-a-typo" not in told.out + told.err
+    assert typo(opened) not in told.out + told.err
 
 
 def test_reset_closes_an_accounts_circuits(cli: Cli, opened: Account) -> None:
@@ -67,11 +72,11 @@ def test_a_corrected_key_has_no_circuit_and_online_checks_and_balances_close_one
     configure(file, opened, key=opened.key)
     assert "UNTIL" not in cli("providers").out
 
-    configure(file, opened, key="sk-with-a-typo")
+    configure(file, opened, key=typo(opened))
     assert "UNTIL" in cli("providers").out
     assert cli("balance", "first").code == 3
     assert "UNTIL" in cli("providers").out
-    opened.sandbox.add_account("pixverse", "sk-with-a-typo", label="typo", balance="100")
+    opened.sandbox.add_account("pixverse", typo(opened), label="typo", balance="100")
     assert cli("config", "check", "--online").code == 0
     assert "UNTIL" not in cli("providers").out
 
