@@ -489,6 +489,7 @@ class Journal:
             "ended": now - unseen / 2 if ended else None,
             "timed": timed(job, now - job.submitted_at.timestamp(), unseen) if ended else None,
             "result": status.result is not None,
+            "refunded": cost is not None and cost.basis is CostBasis.REFUNDED,
         }
         if ended or cost is not None:
             self._store.file.endings += ended
@@ -775,6 +776,7 @@ def _accepted(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
 def _observed(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
     """Write what was seen of a job; tell whether that changed anything."""
     succeeded = record["state"] == State.SUCCEEDED.value
+    key = _owner(db, record["fingerprint"], record["job"])
     changed = db.execute(
         "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
         " finished=COALESCE(finished,MAX(?,created)), timed=COALESCE(timed,?)"
@@ -787,7 +789,7 @@ def _observed(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
             record["at"],
             record["ended"],
             record.get("timed"),
-            _owner(db, record["fingerprint"], record["job"]),
+            key,
             State.SUCCEEDED.value,
             State.GONE.value,
             succeeded,
@@ -796,6 +798,18 @@ def _observed(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
             succeeded and record["result"],
         ),
     ).rowcount
+    if not changed and record.get("refunded"):  # a refund may be listed after the failure
+        db.execute(
+            "UPDATE purchases SET cost=?, error=?, updated=? WHERE key=? AND state=? AND state=?",
+            (
+                record["cost"],
+                record["error"],
+                record["at"],
+                key,
+                record["state"],
+                State.FAILED.value,
+            ),
+        )
     return changed > 0
 
 

@@ -15,10 +15,10 @@ from motionkit import schedule, webhooks
 from motionkit.errors import Billed, ConfigError, MotionKitError
 from motionkit.journal import Journal, optional, timed
 from motionkit.ledger import Entry
-from motionkit.model import STATE_ERRORS, Job, Result, Status, utcnow
+from motionkit.model import STATE_ERRORS, Job, Result, State, Status, utcnow
 from motionkit.money import Cost, CostBasis, Unit, doubt
 from motionkit.pacing import Pacer
-from motionkit.provider import Provider, Webhooks
+from motionkit.provider import Provider, ShowsRefunds, Webhooks
 from motionkit.timing import Timing, kind_of
 
 log = logging.getLogger("motionkit")
@@ -91,6 +91,7 @@ class Looks:
         provider = self.provider_of(job)
         with about(job):
             status = ask(provider)
+        status = _with_refund(provider, job, status)
         since = self._unseen(job, status) if unseen is None else unseen
         return self.seen(job, status, unseen=since)
 
@@ -257,6 +258,26 @@ def _refund(job: Job, status: Status, entry: Entry | None) -> Cost | None:
     quote = entry.quote if entry else None
     unit = charged.unit if charged else quote.unit if quote else Unit.USD
     return Cost(Decimal(0), unit, Decimal(0), CostBasis.REFUNDED)
+
+
+def _with_refund(provider: Provider, job: Job, status: Status) -> Status:
+    """Return the status of a failed job, not charged where its vendor lists the whole refund.
+
+    Only a listed refund changes anything: what cannot be read, or is not there yet, leaves the
+    charge that was reported.
+    """
+    if status.state is not State.FAILED or status.billed is not Billed.UNKNOWN or not job.cost:
+        return status
+    if not isinstance(provider, ShowsRefunds):
+        return status
+    try:
+        listed = provider.refunded(job)
+    except MotionKitError as error:
+        log.info("job %s at %s: refunds cannot be read: %s", job.id, job.account, error.message)
+        return status
+    if listed is None or listed < job.cost.amount:
+        return status
+    return attrs.evolve(status, billed=Billed.NO)
 
 
 def _calls(provider: Provider) -> int:

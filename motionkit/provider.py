@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import attrs
@@ -238,6 +239,17 @@ class ShowsUsage(Protocol):
         """Return the vendor's own charges since then (epoch seconds), as it words them.
 
         Evidence for people: it never settles a purchase by itself.
+        """
+
+
+@runtime_checkable
+class ShowsRefunds(Protocol):
+    """A provider whose vendor lists refunds by job, where a failure does not mention them."""
+
+    def refunded(self, job: Job) -> Decimal | None:
+        """Return how much the vendor lists as given back for a job, in the unit of its cost.
+
+        Free and repeatable. None where no refund of this job is listed: it may come later.
         """
 
 

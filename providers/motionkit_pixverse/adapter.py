@@ -5,6 +5,7 @@ Vendor documentation: https://docs.platform.pixverse.ai
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -217,6 +218,24 @@ class PixVerse:
     def usage(self, since: float) -> tuple[Mapping[str, Any], ...]:
         """Return what the account was charged since then, in the vendor's rows."""
         return tuple(charge.raw for charge in self.charges(since=since - _CLOCK_SKEW))
+
+    def refunded(self, job: Job) -> Decimal | None:
+        """Return the credits that the usage statement lists as given back for a job.
+
+        The statement's rows are not documented; one counts only where it names the job itself.
+        https://docs.platform.pixverse.ai/usage-deduction-query-41209884e0
+        """
+        name = results.place_of(job.operation).id_name
+        today = utcnow().replace(hour=0, minute=0, second=0, microsecond=0)
+        since = min(today, job.submitted_at) - dt.timedelta(days=1)  # whole days, for any clock
+        rows = self.charges(
+            since=since.replace(hour=0, minute=0, second=0).timestamp(),
+            until=(today + dt.timedelta(days=2)).timestamp(),
+            status="refund",
+        )
+        amounts = [number(row.credits) for row in rows if str(row.raw.get(name)) == job.id]
+        known = [Decimal(amount) for amount in amounts if amount is not None]
+        return sum(known, Decimal(0)) if known else None
 
     def close(self) -> None:
         """Let go of connections."""

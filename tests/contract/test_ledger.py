@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -19,11 +20,14 @@ from motionkit.ledger import Entry
 from motionkit.model import KeyState, State
 from motionkit.money import CostBasis
 from motionkit.sandbox import Sandbox
-from motionkit.sandbox.app import AppFactory, installed_apps
+from motionkit.sandbox.app import installed_apps
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
 
 QUICK, LONG = 40, 200
 """Purchases at each vendor, in one run."""
+
+
+Buy = Callable[..., tuple[Client, Sandbox]]
 
 
 @attrs.frozen
@@ -49,17 +53,21 @@ ACCEPTED = "accept_then_reset:submit"
 CASES: dict[str, dict[str, Case]] = {
     "pixverse": {
         "delivered": Case(State.SUCCEEDED),
-        "failed": Case(State.FAILED, ["fail:submit"]),
+        "failed": Case(State.FAILED, ["fail:submit"], costs=CostBasis.REFUNDED),
         "blocked": Case(State.BLOCKED, ["moderate:submit"], costs=CostBasis.REFUNDED),
         "gone": Case(State.GONE, ["expire:poll"]),
         "refused": Case(KeyState.REFUSED, ["refuse:submit:code=500090"], costs=None),
         "adopted": Case(State.SUCCEEDED, [ACCEPTED]),
-        "adopted and failed": Case(State.FAILED, [ACCEPTED, "fail:submit"]),
+        "adopted and failed": Case(
+            State.FAILED, [ACCEPTED, "fail:submit"], costs=CostBasis.REFUNDED
+        ),
         "adopted and blocked": Case(
             State.BLOCKED, [ACCEPTED, "moderate:submit"], costs=CostBasis.REFUNDED
         ),
         "never confirmed": Case(KeyState.UNCERTAIN, [LOST], costs=None),
-        "paid again": Case(State.FAILED, ["fail:submit"], "again-pixverse"),
+        "paid again": Case(
+            State.FAILED, ["fail:submit"], "again-pixverse", costs=CostBasis.REFUNDED
+        ),
     },
     "segmind": {
         "delivered": Case(State.SUCCEEDED),
@@ -82,17 +90,9 @@ CASES: dict[str, dict[str, Case]] = {
 }
 
 
-def keeping_failed() -> list[AppFactory]:
-    """Return the vendors, of which PixVerse gives nothing back for a job of status 8."""
-    return [
-        partial(app, refund_failed=False) if "pixverse" in app.__module__ else app  # type: ignore[call-arg]
-        for app in installed_apps()
-    ]
-
-
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(job_seconds=JOB_SECONDS, apps=keeping_failed()) as made:
+    with Sandbox(job_seconds=JOB_SECONDS) as made:
         yield made
 
 
@@ -159,22 +159,63 @@ def test_the_journals_money_is_the_vendors_to_the_cent(
     assert kept == {}, "every job that the vendor made is a purchase here"
 
 
-def test_what_pixverse_gives_back_for_a_failed_job_counts_as_charged(tmp_path: Path) -> None:
-    """No page says that it does, and its answer does not: the journal tells what was reported."""
-    with Sandbox(job_seconds=JOB_SECONDS) as sandbox:
-        sandbox.fault("fail:submit:vendor=pixverse")
-        path = tmp_path / "motionkit.toml"
-        path.write_text(
-            f'journal = "{tmp_path / "journal.db"}"\n[accounts.pixverse]\n'
-            f'api_key = "{sandbox.accounts["pixverse"]["default"]}"\nbase_url = "{sandbox.url}"\n'
-        )
-        time = Time(sandbox.advance)
-        with Client(config.load(path), sleep=time.sleep, clock=time) as client:
-            with pytest.raises(JobFailed) as caught:
-                client.run(sample_request(), via="pixverse", key="k")
-            entry = client.jobs.get("k")
-        (job,) = sandbox.ledger()["vendors"]["pixverse"]["accounts"]["default"]["jobs"]
-    assert caught.value.billed is Billed.UNKNOWN
-    assert entry.cost is not None
-    assert (entry.cost.amount, entry.cost.basis) == (Decimal(job["charge"]), CostBasis.REPORTED)
-    assert job["refund"] == job["charge"]
+@pytest.fixture
+def failed(tmp_path: Path) -> Iterator[Buy]:
+    """Buy a job at PixVerse that fails with status 8."""
+    with contextlib.ExitStack() as stack:
+
+        def buy(fault: str | None = None, **options: Any) -> tuple[Client, Sandbox]:
+            apps = [
+                partial(app, **options) for app in installed_apps() if "pixverse" in app.__module__
+            ]
+            sandbox = stack.enter_context(Sandbox(job_seconds=JOB_SECONDS, apps=apps))
+            sandbox.fault("fail:submit")
+            path = tmp_path / "motionkit.toml"
+            path.write_text(
+                f'journal = "{tmp_path / "journal.db"}"\n[accounts.pixverse]\n'
+                f'api_key = "{sandbox.accounts["pixverse"]["default"]}"\n'
+                f'base_url = "{sandbox.url}"\n'
+            )
+            time = Time(sandbox.advance)
+            client = stack.enter_context(Client(config.load(path), sleep=time.sleep, clock=time))
+            job = client.submit(sample_request(), via="pixverse", key="k")
+            if fault:
+                sandbox.fault(fault)
+            with pytest.raises(JobFailed):
+                client.wait(job)
+            return client, sandbox
+
+        yield buy
+
+
+def test_a_failed_job_costs_nothing_where_the_statement_lists_its_refund(failed: Buy) -> None:
+    client, _ = failed()
+    cost = client.jobs.get("k").cost
+    assert cost is not None
+    assert (cost.amount, cost.basis) == (Decimal(0), CostBasis.REFUNDED)
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [(None, {"refund_failed": False}), ("http:history:status=500:times=0", {})],
+    ids=["not listed", "statement unreadable"],
+)
+def test_a_failed_job_costs_what_was_reported_until_a_refund_is_seen(
+    failed: Buy, fault: str | None, options: Mapping[str, Any]
+) -> None:
+    client, sandbox = failed(fault, **options)
+    (job,) = sandbox.ledger()["vendors"]["pixverse"]["accounts"]["default"]["jobs"]
+    cost = client.jobs.get("k").cost
+    assert cost is not None
+    assert (cost.amount, cost.basis) == (Decimal(job["charge"]), CostBasis.REPORTED)
+
+
+def test_a_refund_that_is_listed_late_reaches_the_journal(failed: Buy) -> None:
+    client, sandbox = failed("http:history:status=500:times=0")
+    sandbox.clear_faults()
+    job = client.jobs.get("k").job
+    assert job is not None
+    assert client.poll(job).billed is Billed.NO
+    cost = client.jobs.get("k").cost
+    assert cost is not None
+    assert cost.basis is CostBasis.REFUNDED

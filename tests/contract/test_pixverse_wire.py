@@ -187,12 +187,21 @@ def test_a_moderated_upload_is_blocked_before_anything_is_bought(
     assert ledger(sandbox)["submits"] == 0
 
 
-def test_a_failed_job_says_that_its_bill_is_unknown(client: Client, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("fault", "billed"),
+    [("http:history:status=500:times=0", mk.Billed.UNKNOWN), (None, mk.Billed.NO)],
+    ids=["no statement", "refund listed"],
+)
+def test_a_failed_job_was_not_billed_only_where_its_refund_is_listed(
+    client: Client, sandbox: Sandbox, fault: str | None, billed: mk.Billed
+) -> None:
     sandbox.fault("fail:submit")
+    if fault:
+        sandbox.fault(fault)
     job = client.submit(sample_request(), via=ACCOUNT)
     with pytest.raises(JobFailed) as caught:
         client.wait(job)
-    assert caught.value.billed is mk.Billed.UNKNOWN
+    assert caught.value.billed is billed
     assert caught.value.code == "8"
     assert not client.jobs.get(job.key).open
 
