@@ -22,10 +22,10 @@ from motionkit.budgets import Budget
 from motionkit.credentials import Key, documented, expand, no_key, variables
 from motionkit.defaults import Defaults
 from motionkit.errors import ConfigError
+from motionkit.folders import FILE_NAME
 from motionkit.hosts import at_loopback
 from motionkit.http import checked_origin
 from motionkit.places import (
-    FILE_NAME,
     FILE_VARIABLE,
     File,
     Spot,

@@ -16,7 +16,8 @@ from typing import Any, Self
 import attrs
 
 from motionkit.errors import ConfigError
-from motionkit.places import FILE_NAME, Spot
+from motionkit.folders import FILE_NAME
+from motionkit.places import Spot
 from motionkit.provider import api_key
 from motionkit.redaction import Sealed, Secret
 

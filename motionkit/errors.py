@@ -34,12 +34,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from motionkit.redaction import printable, redact, redact_data
-
-if TYPE_CHECKING:
-    from motionkit.model import Job
 
 
 class Billed(enum.Enum):
@@ -65,7 +62,8 @@ class MotionKitError(Exception):
         hint: What to do next, one sentence.
         billed: Whether money was spent.
         retry_after: Seconds after which another try makes sense.
-        job: The job in question, when there is one.
+        job: The `motionkit.Job` in question, when there is one; values below the errors know no
+            class of theirs.
         raw: The vendor's raw answer, keys masked.
         stale: Whether a reference to an upload was refused: the vendor no longer keeps it.
         passing: Whether it is a refusal whose cause passes, so that the same call may be accepted
@@ -89,7 +87,7 @@ class MotionKitError(Exception):
         hint: str | None = None,
         billed: Billed = Billed.NO,
         retry_after: float | None = None,
-        job: Job | None = None,
+        job: Any = None,
         raw: Any = None,
         stale: bool = False,
         passing: bool | None = None,

@@ -10,17 +10,18 @@ import contextlib
 import enum
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import attrs
 
+from motionkit import folders
 from motionkit.errors import ConfigError
+from motionkit.folders import FILE_NAME
 from motionkit.redaction import MASK, Sealed, printable
 from motionkit.toml import read_toml, unreadable
 
-FILE_NAME = "motionkit.toml"
 FILE_VARIABLE = "MOTIONKIT_CONFIG"
 ADDRESS = r"^\s*[A-Za-z][A-Za-z0-9+.-]*://"
 """The beginning of an address, which is no path: ``scheme://``."""
@@ -131,19 +132,13 @@ def without_password(text: str) -> str:
 
 
 def expanded(text: str, name: str) -> Path:
-    """Return a path from the environment, ``~`` expanded.
-
-    Args:
-        text: The path.
-        name: The variable, for errors to name.
+    """Return a path with ``~`` expanded; `name` tells errors where it comes from.
 
     Raises:
         ConfigError: There is no such home folder.
     """
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise ConfigError(f"{name} is {text!r}: {error}") from None
+    with _no_home():
+        return folders.expanded(text, name)
 
 
 def state_folder() -> Path:
@@ -152,18 +147,26 @@ def state_folder() -> Path:
     Raises:
         ConfigError: The user has no home folder.
     """
-    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return expanded(base, "XDG_STATE_HOME") / "motionkit"
+    with _no_home():
+        return folders.state_folder()
 
 
 def own_file() -> Path:
-    """Return where the user's own configuration file is, or would be.
+    """Return the path of the user's own configuration file, whether or not it exists.
 
     Raises:
         ConfigError: The user has no home folder.
     """
-    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return expanded(base, "XDG_CONFIG_HOME") / "motionkit" / FILE_NAME
+    with _no_home():
+        return folders.own_file()
+
+
+@contextlib.contextmanager
+def _no_home() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def is_own(path: Path) -> bool:

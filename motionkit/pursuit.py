@@ -13,7 +13,7 @@ from typing import Protocol
 
 import attrs
 
-from motionkit import schedule
+from motionkit import backoff, schedule
 from motionkit.errors import Billed, MotionKitError, WaitTimeout
 from motionkit.model import DOUBT_ERRORS, Doubt, Job, Result, State, Status
 from motionkit.retry import TRANSIENT
@@ -145,7 +145,7 @@ class Pursuit:
         except TRANSIENT as error:
             log.info("look at %s failed and is repeated: %s", job.id, error)
             self._failures, self._cause = self._failures + 1, error
-            self.due = clock() + schedule.after_failure(
+            self.due = clock() + backoff.after_failure(
                 self._failures, hint=error.retry_after, spread=spread()
             )
             return None
@@ -159,7 +159,7 @@ class Pursuit:
         if self._doubt is not None and now - self._doubted > DOUBT_GRACE.get(self._doubt, now):
             return _doubtful(job, self._doubt, status)
         if status.hint is not None:
-            self.due = now + schedule.wished(status.hint)
+            self.due = now + backoff.wished(status.hint)
         else:
             gap = eyes.gap(job, self.age + now - self.began, among)
             apart = 2 * spread() - 1 if among > 1 else 0.0  # one alone has nobody to keep from

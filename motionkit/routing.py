@@ -21,8 +21,8 @@ from typing import TypeVar
 
 import attrs
 
+from motionkit import backoff
 from motionkit import errors as e
-from motionkit import schedule
 from motionkit.cooldown import CAUSES, Breaker, Gate, cause_of
 from motionkit.decisions import (
     VERDICTS,
@@ -223,7 +223,7 @@ class _Case:
         """Return the pause after each of a target's busy answers among the first attempts."""
         busy = [one for one in self.tried[:end] if one.target == target and _busy_word(one)]
         return [
-            max(schedule.slot_delay(number, hint=one.retry_after), SHORTEST_PAUSE)
+            max(backoff.slot_delay(number, hint=one.retry_after), SHORTEST_PAUSE)
             for number, one in enumerate(busy, 1)
         ]
 

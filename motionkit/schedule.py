@@ -20,12 +20,6 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-SHORTEST_DELAY = 0.1
-LONGEST_HINT = 120.0
-"""Seconds: a vendor that asks for more is asked again then all the same."""
-
-FIRST_PAUSE = 1.0
-"""Seconds after the first look that failed; each further one doubles them."""
 FLOOR = 1.0
 """Least seconds between two looks at one job; less only where less lateness is wished."""
 LONGEST_GAP = 15.0
@@ -255,33 +249,3 @@ def plan(belief: Belief, lateness: float, *, floor: float = 0.0, share: float = 
 def stepped(jobs: int) -> float:
     """Return a number of jobs, a large one rounded up, so that plans are made for a few only."""
     return float(jobs) if jobs < FEW else STEP ** math.ceil(math.log(jobs, STEP))
-
-
-def wished(hint: float) -> float:
-    """Return the seconds after which a vendor that named a time is asked, within reason."""
-    return min(max(hint, SHORTEST_DELAY), LONGEST_HINT)
-
-
-def after_failure(failures: int, *, hint: float | None = None, spread: float = 0.5) -> float:
-    """Return the seconds until a look that failed is repeated.
-
-    Args:
-        failures: How many failed in a row.
-        hint: What the vendor asked for, in seconds; it goes first.
-        spread: From 0 to 1, at random: machines that failed together do not come back together.
-    """
-    if hint is not None:
-        return wished(hint)
-    return float(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_GAP) * (0.5 + spread))
-
-
-def slot_delay(refusals: int, *, hint: float | None = None) -> float:
-    """Return the seconds until a busy account is asked again for a slot.
-
-    Args:
-        refusals: How often it was busy in a row.
-        hint: What the vendor asked for, in seconds; it goes first.
-    """
-    if hint is not None:
-        return wished(hint)
-    return float(min(5.0 * 2 ** min(refusals - 1, 10), 60.0))

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from motionkit.errors import Billed, DownloadFailed, JournalError
+from motionkit.errors import Billed, ConfigError, DownloadFailed, JournalError
+from motionkit.folders import state_folder
 from motionkit.model import Result
-from motionkit.places import state_folder
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", re.ASCII)
 """What an attempt id can be; it becomes a file's name."""
@@ -27,10 +27,14 @@ def path(name: str) -> Path:
 
     Raises:
         DownloadFailed: No attempt can have such a name.
+        ConfigError: The user has no home folder.
     """
     if not _NAME.fullmatch(name):
         raise DownloadFailed(f"{name!r} is no name of an answer that was kept")
-    return state_folder() / "spool" / name
+    try:
+        return state_folder() / "spool" / name
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def address(name: str) -> str:

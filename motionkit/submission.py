@@ -30,7 +30,7 @@ from contextlib import contextmanager
 
 import attrs
 
-from motionkit import cancellation, process, retry, schedule
+from motionkit import backoff, cancellation, process, retry
 from motionkit.connection import departing
 from motionkit.errors import (
     Billed,
@@ -252,7 +252,7 @@ class Submitter:
             except MotionKitError as error:
                 if error.billed is Billed.NO and error.passing:
                     refusals += 1
-                    pause = schedule.slot_delay(refusals, hint=error.retry_after)
+                    pause = backoff.slot_delay(refusals, hint=error.retry_after)
                     if refusals >= EQUAL_REFUSALS or self.clock() + pause > deadline:
                         raise
                     log.info(

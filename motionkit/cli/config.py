@@ -15,6 +15,7 @@ from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.show import Screen
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
+from motionkit.folders import FILE_NAME
 from motionkit.money import both, dollars
 from motionkit.places import File, Origin
 from motionkit.routes import Route
@@ -118,7 +119,7 @@ def _to_trust(file: Path | None) -> File:
     found = places.files()
     if not found:
         raise ConfigError(
-            f"there is no {places.FILE_NAME} in this folder or above it", hint="name the file"
+            f"there is no {FILE_NAME} in this folder or above it", hint="name the file"
         )
     return found[0]
 

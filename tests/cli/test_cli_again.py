@@ -190,7 +190,7 @@ def test_ctrl_c_while_a_slot_is_waited_for_buys_nothing(
         raise KeyboardInterrupt
 
     account.sandbox.fault("refuse:submit:code=500044:times=0")
-    monkeypatch.setattr("motionkit.schedule.slot_delay", press)
+    monkeypatch.setattr("motionkit.backoff.slot_delay", press)
 
     told = cli("submit", "mimic", *media)
 
@@ -282,7 +282,7 @@ def test_twelve_submits_that_nobody_waits_for_get_through_five_slots(
         crowded.sandbox.advance(JOB_SECONDS)
         return 0.0
 
-    monkeypatch.setattr("motionkit.schedule.slot_delay", wait)
+    monkeypatch.setattr("motionkit.backoff.slot_delay", wait)
     for _ in range(2):
         told = in_a_loop(cli, heroes, "submit", "mimic")
         assert [one.code for one in told] == [0] * PICTURES

@@ -329,7 +329,7 @@ def test_a_vendors_no_ends_with_its_code_and_a_word_about_money(
 def test_a_busy_account_is_waited_for_by_every_verb_that_buys_unless_told_otherwise(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.schedule.slot_delay", lambda *_, **__: 0.0)
+    monkeypatch.setattr("motionkit.backoff.slot_delay", lambda *_, **__: 0.0)
     account.sandbox.fault("refuse:submit:code=500044:times=3")
     refused = cli("submit", "mimic", *media, "--key", "order-17", "--wait-for-slot", "0")
     assert refused.code == 7

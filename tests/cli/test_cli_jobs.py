@@ -321,7 +321,7 @@ def test_ctrl_c_while_fetching_keeps_the_paid_result(
 def test_a_failing_poll_is_told_and_repeated(
     cli: Cli, account: Account, order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.schedule.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit.backoff.FIRST_PAUSE", 0.0)
     account.sandbox.fault("html:poll")
 
     told = cli("wait", "order-17", "--out", "out.mp4")

@@ -21,7 +21,7 @@ CORE = ROOT / "motionkit"
 PROVIDERS = ROOT / "providers"
 
 LAYERS = [
-    {"process", "redaction", "notebook", "forks", "hosts"},
+    {"process", "redaction", "notebook", "forks", "hosts", "folders", "backoff"},
     {"pacing"},
     {"errors"},
     {"codec", "money", "cancellation", "toml"},

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motionkit import codec, errors, http, schedule
+from motionkit import backoff, codec, errors, http
 from motionkit.cooldown import CAUSES, Breaker, Gate, cause_of, claim, cooldown, gate, trip
 from motionkit.decisions import (
     SENTENCES,
@@ -1267,5 +1267,5 @@ def test_a_wait_for_a_slot_ends_by_the_same_pauses_as_everywhere() -> None:
         else:
             tried.append(had("a", "submit", "Busy", at=now))
             pauses.append(0.0)
-    assert pauses == [schedule.slot_delay(1), schedule.slot_delay(2), 20.0, 40.0, 0.0]
+    assert pauses == [backoff.slot_delay(1), backoff.slot_delay(2), 20.0, 40.0, 0.0]
     assert action == Stop(Reason.STOP_NOT_IN_FALL_BACK_ON, errors.Busy, 4)

@@ -8,7 +8,7 @@ import random
 import pytest
 from engine_support import load
 
-from motionkit import schedule
+from motionkit import backoff, schedule
 from motionkit.schedule import Belief, believe, plan
 
 bench = load("polling")
@@ -142,17 +142,17 @@ def test_a_plan_is_made_once_for_all_jobs_of_a_belief() -> None:
 
 @pytest.mark.parametrize(("hint", "waited"), [(3.0, 3.0), (0.0, 0.1), (1e9, 120.0)])
 def test_a_vendors_hint_is_kept_within_reason(hint: float, waited: float) -> None:
-    assert schedule.wished(hint) == waited
-    assert schedule.after_failure(7, hint=hint) == waited
+    assert backoff.wished(hint) == waited
+    assert backoff.after_failure(7, hint=hint) == waited
 
 
 def test_failed_looks_are_repeated_later_and_later_and_apart() -> None:
-    pauses = [schedule.after_failure(n) for n in range(1, 9)]
+    pauses = [backoff.after_failure(n) for n in range(1, 9)]
     assert pauses[:4] == [1.0, 2.0, 4.0, 8.0]
     assert set(pauses[4:]) == {15.0}
-    assert schedule.after_failure(10_000) == 15.0
-    assert schedule.after_failure(1, spread=0.0) == 0.5
-    assert schedule.after_failure(1, spread=1.0) == 1.5
+    assert backoff.after_failure(10_000) == 15.0
+    assert backoff.after_failure(1, spread=0.0) == 0.5
+    assert backoff.after_failure(1, spread=1.0) == 1.5
 
 
 # Beliefs.
