@@ -10,68 +10,68 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from motionkit import errors as errors
-    from motionkit.aio import AsyncClient as AsyncClient
-    from motionkit.budgets import BudgetStatus as BudgetStatus
-    from motionkit.circuits import Circuit as Circuit
-    from motionkit.client import Client as Client
+    from motionkit.client.aio import AsyncClient as AsyncClient
+    from motionkit.client.client import Client as Client
     from motionkit.errors import Billed as Billed
     from motionkit.errors import MotionKitError as MotionKitError
-    from motionkit.media import Generated as Generated
-    from motionkit.media import Uploaded as Uploaded
-    from motionkit.model import Job as Job
-    from motionkit.model import KeyState as KeyState
-    from motionkit.model import Output as Output
-    from motionkit.model import Result as Result
-    from motionkit.model import State as State
-    from motionkit.model import Status as Status
-    from motionkit.money import Balance as Balance
-    from motionkit.money import Cost as Cost
-    from motionkit.money import Quote as Quote
-    from motionkit.motion import Mimic as Mimic
-    from motionkit.operations import Extend as Extend
-    from motionkit.operations import ImageToVideo as ImageToVideo
-    from motionkit.operations import LipSync as LipSync
-    from motionkit.operations import Modify as Modify
-    from motionkit.operations import Restyle as Restyle
-    from motionkit.operations import Swap as Swap
-    from motionkit.operations import TextToVideo as TextToVideo
-    from motionkit.operations import Transition as Transition
-    from motionkit.operations import Upscale as Upscale
-    from motionkit.orders import Explanation as Explanation
-    from motionkit.request import Request as Request
-    from motionkit.routed import Announcement as Announcement
+    from motionkit.model.budget import BudgetStatus as BudgetStatus
+    from motionkit.model.job import Job as Job
+    from motionkit.model.job import KeyState as KeyState
+    from motionkit.model.job import Output as Output
+    from motionkit.model.job import Result as Result
+    from motionkit.model.job import State as State
+    from motionkit.model.job import Status as Status
+    from motionkit.model.media import Generated as Generated
+    from motionkit.model.media import Uploaded as Uploaded
+    from motionkit.model.money import Balance as Balance
+    from motionkit.model.money import Cost as Cost
+    from motionkit.model.money import Quote as Quote
+    from motionkit.model.motion import Mimic as Mimic
+    from motionkit.model.operations import Extend as Extend
+    from motionkit.model.operations import ImageToVideo as ImageToVideo
+    from motionkit.model.operations import LipSync as LipSync
+    from motionkit.model.operations import Modify as Modify
+    from motionkit.model.operations import Restyle as Restyle
+    from motionkit.model.operations import Swap as Swap
+    from motionkit.model.operations import TextToVideo as TextToVideo
+    from motionkit.model.operations import Transition as Transition
+    from motionkit.model.operations import Upscale as Upscale
+    from motionkit.model.request import Request as Request
+    from motionkit.purchase.circuits import Circuit as Circuit
+    from motionkit.purchase.fallback import Announcement as Announcement
+    from motionkit.purchase.orders import Explanation as Explanation
 
 _HOME = {
-    "Announcement": "routed",
-    "AsyncClient": "aio",
-    "Balance": "money",
+    "Announcement": "purchase.fallback",
+    "AsyncClient": "client.aio",
+    "Balance": "model.money",
     "Billed": "errors",
-    "BudgetStatus": "budgets",
-    "Circuit": "circuits",
-    "Client": "client",
-    "Cost": "money",
-    "Explanation": "orders",
-    "Generated": "media",
-    "Job": "model",
-    "KeyState": "model",
-    "Mimic": "motion",
+    "BudgetStatus": "model.budget",
+    "Circuit": "purchase.circuits",
+    "Client": "client.client",
+    "Cost": "model.money",
+    "Explanation": "purchase.orders",
+    "Extend": "model.operations",
+    "Generated": "model.media",
+    "ImageToVideo": "model.operations",
+    "Job": "model.job",
+    "KeyState": "model.job",
+    "LipSync": "model.operations",
+    "Mimic": "model.motion",
+    "Modify": "model.operations",
     "MotionKitError": "errors",
-    "Output": "model",
-    "Quote": "money",
-    "Extend": "operations",
-    "ImageToVideo": "operations",
-    "LipSync": "operations",
-    "Modify": "operations",
-    "Restyle": "operations",
-    "Swap": "operations",
-    "TextToVideo": "operations",
-    "Transition": "operations",
-    "Upscale": "operations",
-    "Request": "request",
-    "Result": "model",
-    "State": "model",
-    "Status": "model",
-    "Uploaded": "media",
+    "Output": "model.job",
+    "Quote": "model.money",
+    "Request": "model.request",
+    "Restyle": "model.operations",
+    "Result": "model.job",
+    "State": "model.job",
+    "Status": "model.job",
+    "Swap": "model.operations",
+    "TextToVideo": "model.operations",
+    "Transition": "model.operations",
+    "Uploaded": "model.media",
+    "Upscale": "model.operations",
 }
 """Public name to the module that holds it (PEP 562)."""
 

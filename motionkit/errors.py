@@ -36,7 +36,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-from motionkit.redaction import printable, redact, redact_data
+from motionkit._support.redaction import printable, redact, redact_data
 
 
 class Billed(enum.Enum):

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 import typer
 
 import motionkit as mk
-from motionkit import config, registry
-from motionkit.circuits import Circuit
+from motionkit import config
 from motionkit.cli import exit_codes
+from motionkit.cli.format import in_world
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.show import Screen
-from motionkit.cli.words import in_world
-from motionkit.credentials import documented
+from motionkit.cli.screen import Screen
+from motionkit.config.credentials import documented
 from motionkit.errors import ConfigError, MotionKitError
+from motionkit.provider import registry
+from motionkit.purchase.circuits import Circuit
 
 
 def balance(

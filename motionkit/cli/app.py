@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 import attrs
 import typer
 
-from motionkit import registry
+from motionkit._support.redaction import redact
 from motionkit.cli import (
     accounts,
     budget,
@@ -20,20 +20,20 @@ from motionkit.cli import (
     config,
     demo,
     exit_codes,
-    jobs,
-    ledger,
+    journal,
     lists,
     masks,
     offers,
     reconcile,
-    serve,
+    sandbox,
+    wait,
     webhook,
 )
 from motionkit.cli.options import Ordering, Running, command, example, summary
-from motionkit.cli.show import Screen, replace_unwritable, reporting
+from motionkit.cli.screen import Screen, replace_unwritable, reporting
 from motionkit.errors import InvalidRequest, MotionKitError
-from motionkit.operations import OPERATIONS
-from motionkit.redaction import redact
+from motionkit.model.operations import OPERATIONS
+from motionkit.provider import registry
 
 UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
 """What typer raises for a command line that it cannot read; it exports only this subclass."""
@@ -139,10 +139,10 @@ for _kind in registry.operations():
 app.add_typer(_submit, name="submit", rich_help_panel=_BUY)
 app.add_typer(_compare, name="compare", rich_help_panel=_BUY)
 _going_on: tuple[Callable[..., int], ...] = (
-    jobs.poll,
-    jobs.result,
-    jobs.wait,
-    jobs.resume,
+    wait.poll,
+    wait.result,
+    wait.wait,
+    wait.resume,
     reconcile.reconcile,
     webhook.webhook,
 )
@@ -152,11 +152,11 @@ _looking: tuple[Callable[..., int], ...] = (
     accounts.providers,
     offers.offers,
 )
-_trying: tuple[Callable[..., int], ...] = (serve.sandbox, demo.demo)
+_trying: tuple[Callable[..., int], ...] = (sandbox.sandbox, demo.demo)
 for _verb in _going_on:
     app.command(rich_help_panel=_GO_ON)(_verb)
-_jobs.callback(invoke_without_command=True)(ledger.jobs)
-_jobs.command()(ledger.show)
+_jobs.callback(invoke_without_command=True)(journal.jobs)
+_jobs.command()(journal.show)
 app.add_typer(_jobs, name="jobs", rich_help_panel=_GO_ON)
 for _verb in _looking:
     app.command(rich_help_panel=_LOOK)(_verb)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from motionkit.budgets import BudgetStatus, period_words
 from motionkit.cli import exit_codes
+from motionkit.cli.format import in_world
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.show import Screen
-from motionkit.cli.words import in_world
-from motionkit.client import Client
-from motionkit.money import dollars
+from motionkit.cli.screen import Screen
+from motionkit.client.client import Client
+from motionkit.model.budget import BudgetStatus, period_words
+from motionkit.model.money import dollars
 
 
 def budget(json: Json = False, config: ConfigFile = None) -> int:

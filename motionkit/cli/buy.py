@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import motionkit as mk
-from motionkit.cli import delivery, masks, spend
+from motionkit.cli import checkout, delivery, masks
+from motionkit.cli.format import short
 from motionkit.cli.options import Ordering, Running
-from motionkit.cli.show import Screen
-from motionkit.cli.words import short
-from motionkit.client import Client
-from motionkit.download import check_target
-from motionkit.model import Job, Result
-from motionkit.request import Request
+from motionkit.cli.screen import Screen
+from motionkit.client.client import Client
+from motionkit.http.download import check_target
+from motionkit.model.job import Job, Result
+from motionkit.model.request import Request
 
 
 def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
     """Buy, wait, fetch."""
     screen = Screen(json=options.json)
     with mk.Client(options.config) as client:
-        request = spend.make(kind, values, options, client)
+        request = checkout.make(kind, values, options, client)
         if options.dry_run:
             named = options.out or delivery.default_target(request.describe())
             out = options.out if options.no_wait else named
@@ -43,13 +43,13 @@ def deliver(
 
     What was delivered before changes nothing where its file is still there.
     """
-    earlier = spend.continued(client, request, options)
-    if earlier is not None and spend.finished(earlier):
-        spend.tell_earlier(screen, earlier, options)
+    earlier = checkout.continued(client, request, options)
+    if earlier is not None and checkout.finished(earlier):
+        checkout.tell_earlier(screen, earlier, options)
         return delivery.again(screen, client, earlier, options.out, overwrite=options.overwrite)
     out = options.out or delivery.default_target(request.describe())
     check_target(out, overwrite=options.overwrite)
-    job = spend.buy(screen, client, request, options, out=out, earlier=earlier)
+    job = checkout.buy(screen, client, request, options, out=out, earlier=earlier)
     result = delivery.wait(screen, client, job, timeout=options.timeout)
     if options.out is None:  # another command on the same media may have taken the name
         out = delivery.free(delivery.fitting(out, request.describe(), result))
@@ -60,7 +60,7 @@ def order(kind: type[Request], values: dict[str, Any], options: Ordering) -> int
     """Buy and leave."""
     screen = Screen(json=options.json)
     with mk.Client(options.config) as client:
-        request = spend.make(kind, values, options, client)
+        request = checkout.make(kind, values, options, client)
         if options.dry_run:
             _dry_run(screen, client, request, options, options.out)
             return 0
@@ -79,10 +79,10 @@ def _submit(
     overwrite: bool = False,
 ) -> None:
     """Buy or go on with a request, and print its job."""
-    earlier = spend.continued(client, request, options)
-    if options.out is not None and not (earlier and spend.finished(earlier)):
+    earlier = checkout.continued(client, request, options)
+    if options.out is not None and not (earlier and checkout.finished(earlier)):
         check_target(options.out, overwrite=overwrite)
-    job = spend.buy(screen, client, request, options, out=options.out, earlier=earlier)
+    job = checkout.buy(screen, client, request, options, out=options.out, earlier=earlier)
     _hand_over_job(screen, job)
 
 
@@ -102,22 +102,22 @@ def _dry_run(
     if isinstance(options, masks.Selecting) and options.select:
         masks.dry_run(screen, client, request, options, out)
         return
-    earlier = spend.continued(client, request, options)
+    earlier = checkout.continued(client, request, options)
     if earlier is not None:
-        spend.tell_earlier(screen, earlier, options)
-        if spend.finished(earlier):
+        checkout.tell_earlier(screen, earlier, options)
+        if checkout.finished(earlier):
             delivery.again_target(earlier, options.out, overwrite=overwrite)
         elif out is not None:
             check_target(out, overwrite=overwrite)
-        spend.dry_resume(screen, request, earlier)
+        checkout.dry_resume(screen, request, earlier)
         return
     if out is not None:
         check_target(out, overwrite=overwrite)
     explanation = client.explain(request, via=options.via, max_usd=options.max_usd)
-    spend.dry_run(screen, request, explanation, options)
+    checkout.dry_run(screen, request, explanation, options)
     if explanation.refused is not None:
         raise explanation.refused
-    spend.confirm(screen, [explanation.quote], options)
+    checkout.confirm(screen, [explanation.quote], options)
 
 
 def _hand_over_job(screen: Screen, job: Job) -> None:

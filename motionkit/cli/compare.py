@@ -12,14 +12,14 @@ import attrs
 import typer
 
 import motionkit as mk
-from motionkit import codec
-from motionkit.cli import exit_codes, spend
+from motionkit.cli import checkout, exit_codes
+from motionkit.cli.format import duration, plain, quoted
 from motionkit.cli.options import Common
-from motionkit.cli.show import Screen
-from motionkit.cli.words import duration, plain, quoted
-from motionkit.compare import Row
-from motionkit.money import Basis, both
-from motionkit.request import Request
+from motionkit.cli.screen import Screen
+from motionkit.model import codec
+from motionkit.model.money import Basis, both
+from motionkit.model.request import Request
+from motionkit.purchase.compare import Row
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 
@@ -48,7 +48,7 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
     """Print a row per target."""
     screen = Screen(json=options.json)
     with mk.Client(options.config) as client:
-        request = spend.make(kind, values, options, client)
+        request = checkout.make(kind, values, options, client)
         with screen.busy("asking every account for its balance"):
             rows = client.compare(request, via=options.via, balances=not options.offline)
     if options.as_csv:

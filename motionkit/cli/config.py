@@ -9,16 +9,19 @@ from typing import Annotated, Any
 import typer
 
 import motionkit as mk
-from motionkit import codec, config, places, schema, trust
-from motionkit.budgets import period_words
+from motionkit import config
+from motionkit._support.folders import FILE_NAME
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.show import Screen
+from motionkit.cli.screen import Screen
+from motionkit.config import files as places
+from motionkit.config import schema, trust
+from motionkit.config.files import File, Origin
+from motionkit.config.routes import Route
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
-from motionkit.folders import FILE_NAME
-from motionkit.money import both, dollars
-from motionkit.places import File, Origin
-from motionkit.routes import Route
+from motionkit.model import codec
+from motionkit.model.budget import period_words
+from motionkit.model.money import both, dollars
 
 verbs = typer.Typer(help="Look at motionkit.toml: check it, trust it, teach it to an editor.")
 

@@ -12,11 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from motionkit import codec
-from motionkit.cli.show import Screen
-from motionkit.cli.words import charged, media_of, short
-from motionkit.client import Client
-from motionkit.download import check_target
+from motionkit.cli.format import charged, media_of, short
+from motionkit.cli.screen import Screen
+from motionkit.client.client import Client
 from motionkit.errors import (
     Billed,
     DownloadFailed,
@@ -24,8 +22,10 @@ from motionkit.errors import (
     MotionKitError,
     WaitTimeout,
 )
-from motionkit.ledger import Entry
-from motionkit.model import Job, Output, Result, State
+from motionkit.http.download import check_target
+from motionkit.journal.entries import Entry
+from motionkit.model import codec
+from motionkit.model.job import Job, Output, Result, State
 
 FRAME = "keyframe"
 """The label of the output that is no mask but the frame that masks were selected on."""

@@ -15,18 +15,18 @@ import attrs
 import typer
 
 import motionkit as mk
-from motionkit import codec
 from motionkit.cli import buy, delivery, exit_codes
+from motionkit.cli.format import charged, duration, quoted
 from motionkit.cli.options import Json, Running
-from motionkit.cli.serve import sandbox_module
-from motionkit.cli.show import Screen
-from motionkit.cli.words import charged, duration, quoted
-from motionkit.client import Client
-from motionkit.credentials import documented
+from motionkit.cli.sandbox import sandbox_module
+from motionkit.cli.screen import Screen
+from motionkit.client.client import Client
+from motionkit.config.credentials import documented
 from motionkit.errors import MotionKitError
-from motionkit.media import File
-from motionkit.model import Result
-from motionkit.money import Quote
+from motionkit.model import codec
+from motionkit.model.job import Result
+from motionkit.model.media import File
+from motionkit.model.money import Quote
 
 if TYPE_CHECKING:
     from motionkit.sandbox import Sandbox

@@ -10,13 +10,13 @@ import attrs
 import typer
 
 import motionkit as mk
-from motionkit import lists as listing
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.show import Screen
-from motionkit.client import Client
+from motionkit.cli.screen import Screen
+from motionkit.client.client import Client
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.model import utcnow
+from motionkit.model.job import utcnow
+from motionkit.provider import lookups as listing
 
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

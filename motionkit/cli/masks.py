@@ -15,20 +15,21 @@ from typing import Annotated, Any, TypeVar
 import attrs
 import typer
 
-from motionkit import codec, fitting, registry
-from motionkit.cli import delivery, spend
+from motionkit.cli import checkout, delivery
 from motionkit.cli.delivery import FRAME
+from motionkit.cli.format import quoted, short
 from motionkit.cli.options import REQUEST_PANEL, Ordering, Running
-from motionkit.cli.show import Screen
-from motionkit.cli.words import quoted, short
-from motionkit.client import Client
-from motionkit.download import check_target
+from motionkit.cli.screen import Screen
+from motionkit.client.client import Client
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
-from motionkit.ledger import Entry
-from motionkit.model import Output, Result, State
-from motionkit.money import dollars
-from motionkit.orders import Explanation, Wish
-from motionkit.request import Request
+from motionkit.http.download import check_target
+from motionkit.journal.entries import Entry
+from motionkit.model import codec
+from motionkit.model.job import Output, Result, State
+from motionkit.model.money import dollars
+from motionkit.model.request import Request
+from motionkit.provider import fit, registry
+from motionkit.purchase.orders import Explanation, Wish
 
 OPERATION = "mask_selection"
 
@@ -161,7 +162,7 @@ def _check(screen: Screen, planned: Plan, options: Selecting) -> None:
         quotes, refused = [planned.explained.quote], planned.explained.refused
     if refused is not None:
         raise refused
-    spend.confirm(screen, quotes, options)
+    checkout.confirm(screen, quotes, options)
 
 
 def dry_run(
@@ -176,12 +177,12 @@ def dry_run(
         check_target(out, overwrite=isinstance(options, Running) and options.overwrite)
     bought = planned.bought
     if bought is None:
-        spend.dry_run(screen, planned.selection, planned.selecting, options)
+        checkout.dry_run(screen, planned.selection, planned.selecting, options)
     else:
         planned = limited(client, planned, options)
         screen.note(f"the masks were selected before, as {short(planned.key)}")
-        spend.dry_resume(screen, planned.selection, bought)
-    spend.dry_run(screen, planned.wanted, planned.explained, options)
+        checkout.dry_resume(screen, planned.selection, bought)
+    checkout.dry_run(screen, planned.wanted, planned.explained, options)
     _check(screen, planned, options)
 
 
@@ -209,7 +210,7 @@ def select(
     out = options.out or delivery.default_target(request.describe())
     own = attrs.evolve(options, key=key, new=False)
     picture = _picture(out, "mask-0", ".png")
-    job = spend.buy(screen, client, planned.selection, own, out=picture, earlier=bought)
+    job = checkout.buy(screen, client, planned.selection, own, out=picture, earlier=bought)
     result = delivery.wait(screen, client, job, timeout=getattr(options, "timeout", None))
     pictures = [] if bought and bought.delivered else _save(screen, client, result, out)
     masks = [output for output in result.outputs if output.label != FRAME]
@@ -258,7 +259,7 @@ def _key(client: Client, selection: Request, selecting: Explanation, options: Se
         return f"{options.key}-masks"
     if options.new:
         return f"masks-{uuid.uuid4()}"
-    facts = fitting.inspect(selection)
+    facts = fit.inspect(selection)
     earlier, key = (
         f"masks-{selection.fingerprint(facts, word)[:16]}"
         for word in (options.via or "", selecting.target)

@@ -9,15 +9,17 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from motionkit import codec, config, registry
+from motionkit import config
 from motionkit.cli import exit_codes
+from motionkit.cli.format import plain
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.show import Screen
+from motionkit.cli.screen import Screen
 from motionkit.cli.timing import show as show_timing
-from motionkit.cli.words import plain
 from motionkit.errors import InvalidRequest
-from motionkit.money import shown
-from motionkit.offers import Cell, Offer, Price, Slot
+from motionkit.model import codec
+from motionkit.model.money import shown
+from motionkit.provider import registry
+from motionkit.provider.offers import Cell, Offer, Price, Slot
 
 _QUALITY, _SECONDS = "quality", "duration"
 _LEGEND = (

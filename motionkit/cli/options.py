@@ -16,8 +16,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import attrs
 import typer
 
-from motionkit.media import Ref
-from motionkit.request import Request
+from motionkit.model.media import Ref
+from motionkit.model.request import Request
 
 _MEDIA_HELP = "A file or an https:// address."
 REQUEST_PANEL, _MONEY_PANEL, _FILE_PANEL = "Request", "Where and for how much", "File and waiting"

@@ -9,15 +9,15 @@ from typing import Annotated, Any
 import typer
 
 import motionkit as mk
-from motionkit import codec
+from motionkit._support.redaction import redact_data
 from motionkit.cli import exit_codes
+from motionkit.cli.format import request_line, short, standing
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.show import Screen
-from motionkit.cli.words import request_line, short, standing
+from motionkit.cli.screen import Screen
 from motionkit.errors import InvalidRequest, MotionKitError
-from motionkit.jobs import Reconciled
-from motionkit.model import KeyState
-from motionkit.redaction import redact_data
+from motionkit.model import codec
+from motionkit.model.job import KeyState
+from motionkit.purchase.jobs import Reconciled
 
 
 class Assume(StrEnum):

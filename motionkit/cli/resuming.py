@@ -17,13 +17,13 @@ from queue import Empty, SimpleQueue
 import attrs
 
 from motionkit.cli import delivery, exit_codes
-from motionkit.cli.show import Screen
-from motionkit.cli.words import charged, request_line, short, standing
-from motionkit.client import Client
+from motionkit.cli.format import charged, request_line, short, standing
+from motionkit.cli.screen import Screen
+from motionkit.client.client import Client
 from motionkit.errors import Billed, DownloadFailed, MotionKitError, SubmitUncertain, WaitTimeout
-from motionkit.ledger import Entry
-from motionkit.model import Job, KeyState, Result, Status
-from motionkit.pursuit import Waiter
+from motionkit.journal.entries import Entry
+from motionkit.model.job import Job, KeyState, Result, Status
+from motionkit.polling.watch import Waiter
 
 MOST_RESOLVED = 8
 """Interrupted submits that are resolved at once; each may wait for minutes."""

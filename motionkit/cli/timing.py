@@ -9,12 +9,13 @@ from typing import Any
 import attrs
 
 import motionkit as mk
-from motionkit import registry, schedule
-from motionkit.cli.show import Screen
-from motionkit.cli.words import duration
+from motionkit.cli.format import duration
+from motionkit.cli.screen import Screen
 from motionkit.errors import ConfigError
-from motionkit.offers import Offer
-from motionkit.schedule import Plan
+from motionkit.polling import schedule
+from motionkit.polling.schedule import Plan
+from motionkit.provider import registry
+from motionkit.provider.offers import Offer
 
 _SHOWN = 6
 """Looks whose ages are shown."""

@@ -12,15 +12,15 @@ import attrs
 import typer
 
 import motionkit as mk
-from motionkit import registry
 from motionkit.cli import exit_codes
+from motionkit.cli.format import short
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.show import Screen
-from motionkit.cli.words import short
-from motionkit.client import Client
+from motionkit.cli.screen import Screen
+from motionkit.client.client import Client
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError, SignatureError
-from motionkit.signed import MAX_BODY
-from motionkit.webhooks import Delivery
+from motionkit.polling.webhooks import Delivery
+from motionkit.provider import registry
+from motionkit.provider.signatures import MAX_BODY
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -29,13 +29,13 @@ import vcr.stubs
 import vcr.stubs.urllib3_stubs
 from vcr.serializers import yamlserializer
 
-from motionkit.connection import (
+from motionkit.errors import ConfigError
+from motionkit.http.connection import (
     NotingHTTPConnection,
     NotingHTTPPool,
     NotingHTTPSConnection,
     NotingHTTPSPool,
 )
-from motionkit.errors import ConfigError
 
 REQUEST_HEADERS = frozenset({"content-type", "accept"})
 """What is kept of a request's headers."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import (
     Billed,
     ConfigError,
@@ -29,11 +29,11 @@ from motionkit.errors import (
     Unsupported,
     WaitTimeout,
 )
-from motionkit.model import Doubt, Job, State, Status, Submission
-from motionkit.money import Unit
-from motionkit.offers import pick
-from motionkit.provider import Provider
-from motionkit.request import Request
+from motionkit.model.job import Doubt, Job, State, Status, Submission
+from motionkit.model.money import Unit
+from motionkit.model.request import Request
+from motionkit.provider.contract import Provider
+from motionkit.provider.offers import pick
 from motionkit.testing.stage import (
     ACCOUNT,
     AMBIGUOUS,

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import attrs
 
-from motionkit import media
-from motionkit.assembly import Upload, assemble
+from motionkit._support.redaction import Secret
 from motionkit.errors import AuthenticationError, Billed, MotionKitError
-from motionkit.model import (
+from motionkit.model import media
+from motionkit.model.job import (
     Call,
     Doubt,
     Job,
@@ -25,11 +25,11 @@ from motionkit.model import (
     Submission,
     utcnow,
 )
-from motionkit.money import Balance, Cost, CostBasis, Rates, Unit
-from motionkit.offers import Offer, Slot, parse_offers
-from motionkit.provider import AccountSettings, Phase, Uploads, billed_after
-from motionkit.redaction import Secret
-from motionkit.request import Request
+from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
+from motionkit.model.request import Request
+from motionkit.provider.contract import AccountSettings, Phase, Uploads, billed_after
+from motionkit.provider.offers import Offer, Slot, parse_offers
+from motionkit.provider.prepare import Upload, assemble
 from motionkit.testing.stage import (
     AMBIGUOUS,
     HICCUPS,

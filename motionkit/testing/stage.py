@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.config import Account, Config, Defaults
 from motionkit.errors import (
     AuthenticationError,
@@ -24,8 +24,8 @@ from motionkit.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from motionkit.operations import Mimic, Request
-from motionkit.provider import AccountSettings, Provider
+from motionkit.model.operations import Mimic, Request
+from motionkit.provider.contract import AccountSettings, Provider
 from motionkit.testing import samples
 
 

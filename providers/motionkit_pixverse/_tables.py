@@ -25,8 +25,8 @@ from motionkit.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from motionkit.model import State
-from motionkit.provider import ErrorRow
+from motionkit.model.job import State
+from motionkit.provider.contract import ErrorRow
 
 STATES: Mapping[int, tuple[State, Billed]] = MappingProxyType(
     {

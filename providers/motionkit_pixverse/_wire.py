@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
-from motionkit.answer import Answer
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.model import Call
-from motionkit.provider import ErrorRow, Phase, billed_after, job_ids, vendor_error
+from motionkit.http.response import Answer
+from motionkit.model.job import Call
+from motionkit.provider.contract import ErrorRow, Phase, billed_after, job_ids, vendor_error
 from motionkit_pixverse._tables import (
     ERRORS,
     JOB_NAMES,

@@ -14,8 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from motionkit import media, transfer
-from motionkit.assembly import Upload, assemble
+from motionkit._support.redaction import Secret
 from motionkit.errors import (
     InvalidRequest,
     JobGone,
@@ -23,9 +22,9 @@ from motionkit.errors import (
     MotionKitError,
     ProtocolError,
 )
-from motionkit.fitting import Fit, whole_number
-from motionkit.http import Session
-from motionkit.model import (
+from motionkit.http.session import Session
+from motionkit.model import media
+from motionkit.model.job import (
     Call,
     Doubt,
     Job,
@@ -37,11 +36,20 @@ from motionkit.model import (
     Submission,
     utcnow,
 )
-from motionkit.money import Balance, Rates, Unit
-from motionkit.offers import Offer, Slot, load_offers
-from motionkit.provider import AccountSettings, Notice, Phase, Untrusted, Uploads, untrusted
-from motionkit.redaction import Secret
-from motionkit.request import Request
+from motionkit.model.money import Balance, Rates, Unit
+from motionkit.model.request import Request
+from motionkit.provider import uploads as transfer
+from motionkit.provider.contract import (
+    AccountSettings,
+    Notice,
+    Phase,
+    Untrusted,
+    Uploads,
+    untrusted,
+)
+from motionkit.provider.fit import Fit, whole_number
+from motionkit.provider.offers import Offer, Slot, load_offers
+from motionkit.provider.prepare import Upload, assemble
 from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._tables import HINTS, UNPRICED
 from motionkit_pixverse._wire import need_number, number, taken, unwrap

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from motionkit.fitting import Fit
+from motionkit.provider.fit import Fit
 
 Body = dict[str, Any]
 

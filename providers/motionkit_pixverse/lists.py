@@ -14,10 +14,10 @@ from typing import Any
 
 import attrs
 
-from motionkit import media
 from motionkit.errors import InvalidRequest, ProtocolError
-from motionkit.model import Call, utcnow
-from motionkit.provider import Phase
+from motionkit.model import media
+from motionkit.model.job import Call, utcnow
+from motionkit.provider.contract import Phase
 from motionkit_pixverse._wire import number
 
 PAGE = 100

@@ -1,4 +1,4 @@
-"""What only PixVerse sells: requests beside the neutral ones of `motionkit.operations`.
+"""What only PixVerse sells: requests beside the neutral ones of `motionkit.model.operations`.
 
 Where the vendor nests records in lists, a request has parallel tuples instead: the command line
 takes those as repeated options.
@@ -10,9 +10,9 @@ from typing import ClassVar
 
 import attrs
 
-from motionkit.media import Ref, ref, refs
-from motionkit.operations import Generation, words
-from motionkit.request import Request, takes
+from motionkit.model.media import Ref, ref, refs
+from motionkit.model.operations import Generation, words
+from motionkit.model.request import Request, takes
 
 
 def _whole(value: int | tuple[int, ...] | list[int]) -> tuple[int, ...]:

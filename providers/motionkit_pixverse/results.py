@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 
 from motionkit.errors import Billed
-from motionkit.model import Doubt, Job, Output, Result, State, Status
-from motionkit.money import Cost, CostBasis, Rates, Unit
+from motionkit.model.job import Doubt, Job, Output, Result, State, Status
+from motionkit.model.money import Cost, CostBasis, Rates, Unit
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import number
 

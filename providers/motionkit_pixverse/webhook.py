@@ -19,13 +19,13 @@ from urllib.parse import quote, quote_plus
 
 import attrs
 
-from motionkit import signed
-from motionkit.answer import Answer
+from motionkit._support.redaction import Secret
 from motionkit.errors import ConfigError, ProtocolError, SignatureError
-from motionkit.model import State
-from motionkit.provider import Notice
-from motionkit.redaction import Secret
-from motionkit.request import Request
+from motionkit.http.response import Answer
+from motionkit.model.job import State
+from motionkit.model.request import Request
+from motionkit.provider import signatures
+from motionkit.provider.contract import Notice
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import number
 
@@ -131,7 +131,7 @@ def read(
             **context,
         )
     try:
-        signed.check_size(body)
+        signatures.check_size(body)
         pairs = _verified(headers, body, key, window, now)
     except SignatureError as error:
         raise error.fill(**context) from None
@@ -163,7 +163,7 @@ def _verified(
     stamp, nonce, signature = (_header(headers, name) for name in (_STAMP, _NONCE, _SIGNATURE))
     pairs = _pairs(body)
     # Compared with every reading, so that the time taken tells nothing.
-    same = [signed.same(signature, one) for one in _signatures(pairs, stamp, nonce, key)]
+    same = [signatures.same(signature, one) for one in _signatures(pairs, stamp, nonce, key)]
     if not any(same):
         raise ValueError("the signature is not the vendor's")
     if len(stamp) > _STAMP_DIGITS or not stamp.isdecimal():

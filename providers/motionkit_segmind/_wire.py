@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from motionkit.answer import Answer
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.model import Call, Output, State, utcnow
-from motionkit.money import Cost, CostBasis, Unit
-from motionkit.provider import ErrorRow, Phase, job_ids, vendor_error
+from motionkit.http.response import Answer
+from motionkit.model.job import Call, Output, State, utcnow
+from motionkit.model.money import Cost, CostBasis, Unit
+from motionkit.provider.contract import ErrorRow, Phase, job_ids, vendor_error
 from motionkit_segmind._tables import (
     JOB_NAMES,
     MODERATION_WORDS,

@@ -15,12 +15,10 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from motionkit import media, transfer
-from motionkit.assembly import Upload, assemble
 from motionkit.errors import Billed, JobNotFound, MotionKitError, ProtocolError
-from motionkit.fitting import Fit
-from motionkit.http import Session
-from motionkit.model import (
+from motionkit.http.session import Session
+from motionkit.model import media
+from motionkit.model.job import (
     Call,
     Doubt,
     Found,
@@ -34,10 +32,10 @@ from motionkit.model import (
     Submission,
     utcnow,
 )
-from motionkit.money import Balance, Rates, Unit
-from motionkit.offers import Offer, Slot, load_offers
-from motionkit.operations import OPERATIONS, Request
-from motionkit.provider import (
+from motionkit.model.money import Balance, Rates, Unit
+from motionkit.model.operations import OPERATIONS, Request
+from motionkit.provider import uploads as transfer
+from motionkit.provider.contract import (
     AccountSettings,
     Phase,
     Untrusted,
@@ -45,6 +43,9 @@ from motionkit.provider import (
     billed_after,
     untrusted,
 )
+from motionkit.provider.fit import Fit
+from motionkit.provider.offers import Offer, Slot, load_offers
+from motionkit.provider.prepare import Upload, assemble
 from motionkit_segmind._tables import STATES, UNPRICED
 from motionkit_segmind._wire import (
     ID,

@@ -1,9 +1,9 @@
 """Segmind's v1 road: one blocking call whose answer is the film itself; for ``mode = "sync"``.
 
-The answer comes once. It goes to a file before anything of it is read (`motionkit.spool`), and the
-job says where it lies, so that every process on this machine finds it finished. What it cost stands
-in the headers. An answer that breaks off stays where it is, and whether the run was billed is
-unknown. Vendor documentation: https://docs.segmind.com/docs/serverless-api
+The answer comes once. It goes to a file before anything of it is read (`motionkit.provider.spool`),
+and the job says where it lies, so that every process on this machine finds it finished. What it
+cost stands in the headers. An answer that breaks off stays where it is, and whether the run was
+billed is unknown. Vendor documentation: https://docs.segmind.com/docs/serverless-api
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import IO, Any
 
 import attrs
 
-from motionkit import media, spool
-from motionkit.answer import Answer
 from motionkit.errors import Billed, MotionKitError, ProtocolError
-from motionkit.http import JSON_LIMIT, Session
-from motionkit.model import Doubt, Job, Output, Result, State, Status, Submission, utcnow
-from motionkit.provider import Phase, billed_after
+from motionkit.http.response import Answer
+from motionkit.http.session import JSON_LIMIT, Session
+from motionkit.model import media
+from motionkit.model.job import Doubt, Job, Output, Result, State, Status, Submission, utcnow
+from motionkit.provider import spool
+from motionkit.provider.contract import Phase, billed_after
 from motionkit_segmind._wire import ID, amount_of, cost_of, outputs_of, taken, unwrap
 
 log = logging.getLogger("motionkit")

@@ -26,8 +26,8 @@ import server
 from figures import Figure, compared, options, taking_turns, told
 
 import motionkit as mk
-from motionkit.http import Session
-from motionkit.model import Call
+from motionkit.http.session import Session
+from motionkit.model.job import Call
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from motionkit import schedule
-from motionkit.schedule import Belief
+from motionkit.polling import schedule
+from motionkit.polling.schedule import Belief
 
 MEDIAN, SIGMA = 132.0, 0.3
 LATENESS = 2.0

@@ -26,11 +26,12 @@ from pathlib import Path
 
 import requests
 
-from motionkit import media, transfer
-from motionkit.download import download
-from motionkit.http import Session
-from motionkit.model import Call
-from motionkit.redaction import Secret
+from motionkit._support.redaction import Secret
+from motionkit.http.download import download
+from motionkit.http.session import Session
+from motionkit.model import media
+from motionkit.model.job import Call
+from motionkit.provider import uploads
 from motionkit.sandbox import sample_clip
 
 MIB = 1 << 20
@@ -84,9 +85,9 @@ def served(content: Path) -> Iterator[str]:
 
 def ours_up(session: Session, path: Path, facts: media.Facts, *, encoded: bool) -> None:
     if encoded:
-        body, kind = transfer.data_urls(media.File(path), facts), "application/json"
+        body, kind = uploads.data_urls(media.File(path), facts), "application/json"
     else:
-        body, kind = transfer.multipart("file", media.File(path), facts)
+        body, kind = uploads.multipart("file", media.File(path), facts)
     session.send(Call("POST", "/up"), headers={"Content-Type": kind}, body=body, timeout=600)
 
 

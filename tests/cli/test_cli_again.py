@@ -12,10 +12,10 @@ from cli_support import Account, Cli, Ended, process
 from cli_support import ended as result_of
 
 import motionkit as mk
-from motionkit import process as processes
-from motionkit.cli import spend
-from motionkit.cli.show import Screen
-from motionkit.journal import Journal
+from motionkit._support import process as processes
+from motionkit.cli import checkout
+from motionkit.cli.screen import Screen
+from motionkit.journal.journal import Journal
 from motionkit.sandbox import Sandbox, sample_clip
 from motionkit.testing.stage import Time
 
@@ -81,7 +81,7 @@ def test_a_finished_purchase_is_not_put_over_another_file(
 def test_a_file_that_the_vendor_no_longer_gives_is_copied_from_where_it_was_delivered(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.retry.ATTEMPTS", 1)
+    monkeypatch.setattr("motionkit.http.retry.ATTEMPTS", 1)
     order(cli, media)
     account.sandbox.fault("http:poll:status=500:times=0")
 
@@ -170,14 +170,14 @@ def test_after_such_a_crash_two_that_run_the_same_command_at_once_buy_one_job(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed_before_the_call(cli, monkeypatch, "submit", "mimic", *media)
-    announce = spend.announce
+    announce = checkout.announce
 
     def announced(screen: Screen, request: mk.Request, explanation: mk.Explanation) -> None:
         with mk.Client() as other:  # it is faster, and finds nothing bought either
             other.submit(request)
         announce(screen, request, explanation)
 
-    monkeypatch.setattr(spend, "announce", announced)
+    monkeypatch.setattr(checkout, "announce", announced)
 
     assert cli("submit", "mimic", *media).code == 0
     assert account.bought == ONCE
@@ -190,7 +190,7 @@ def test_ctrl_c_while_a_slot_is_waited_for_buys_nothing(
         raise KeyboardInterrupt
 
     account.sandbox.fault("refuse:submit:code=500044:times=0")
-    monkeypatch.setattr("motionkit.backoff.slot_delay", press)
+    monkeypatch.setattr("motionkit._support.backoff.slot_delay", press)
 
     told = cli("submit", "mimic", *media)
 
@@ -282,7 +282,7 @@ def test_twelve_submits_that_nobody_waits_for_get_through_five_slots(
         crowded.sandbox.advance(JOB_SECONDS)
         return 0.0
 
-    monkeypatch.setattr("motionkit.backoff.slot_delay", wait)
+    monkeypatch.setattr("motionkit._support.backoff.slot_delay", wait)
     for _ in range(2):
         told = in_a_loop(cli, heroes, "submit", "mimic")
         assert [one.code for one in told] == [0] * PICTURES

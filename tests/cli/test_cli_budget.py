@@ -17,7 +17,7 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
     stopped = dt.datetime(2026, 11, 18, 12, tzinfo=dt.UTC).timestamp()
     frozen = types.SimpleNamespace(**vars(time))
     frozen.time = lambda: stopped
-    monkeypatch.setattr("motionkit.journal.time", frozen)
+    monkeypatch.setattr("motionkit.journal.journal.time", frozen)
 
 
 @pytest.fixture

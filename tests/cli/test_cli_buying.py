@@ -11,7 +11,7 @@ import av
 import pytest
 from cli_support import Account, Cli
 
-from motionkit.cli.show import Screen
+from motionkit.cli.screen import Screen
 from motionkit.sandbox import Sandbox
 
 CHARGES = {"pixverse": Decimal(40), "segmind": Decimal("0.5")}
@@ -279,8 +279,8 @@ def test_an_unknown_price_is_refused_under_a_cap_and_without_a_terminal_unless_y
 def test_a_submit_that_may_have_arrived_is_told_as_such(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
-    monkeypatch.setattr("motionkit.submission.resend_at", lambda *_: 0.0)
+    monkeypatch.setattr("motionkit.purchase.submit.RESEND_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit.purchase.submit.resend_at", lambda *_: 0.0)
     account.sandbox.fault("accept_then_reset:submit:times=0")
 
     told = cli("mimic", *media, "--json", "--key", "order-17")
@@ -307,17 +307,20 @@ def test_a_vendors_words_cannot_command_the_terminal(
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "money"),
+    ("faults", "code", "money"),
     [
-        ("refuse:submit:code=500090", 4, None),
-        ("moderate:submit", 5, None),
-        ("fail:submit", 6, "this may have been billed"),
+        (["refuse:submit:code=500090"], 4, None),
+        (["moderate:submit"], 5, None),
+        (["fail:submit"], 6, None),
+        (["fail:submit", "http:history:status=500:times=0"], 6, "this may have been billed"),
     ],
+    ids=["credits", "moderation", "failed, refund listed", "failed, no statement"],
 )
 def test_a_vendors_no_ends_with_its_code_and_a_word_about_money(
-    *, cli: Cli, account: Account, media: list[str], fault: str, code: int, money: str | None
+    *, cli: Cli, account: Account, media: list[str], faults: list[str], code: int, money: str | None
 ) -> None:
-    account.sandbox.fault(fault)
+    for fault in faults:
+        account.sandbox.fault(fault)
 
     told = cli("mimic", *media)
 
@@ -329,7 +332,7 @@ def test_a_vendors_no_ends_with_its_code_and_a_word_about_money(
 def test_a_busy_account_is_waited_for_by_every_verb_that_buys_unless_told_otherwise(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.backoff.slot_delay", lambda *_, **__: 0.0)
+    monkeypatch.setattr("motionkit._support.backoff.slot_delay", lambda *_, **__: 0.0)
     account.sandbox.fault("refuse:submit:code=500044:times=3")
     refused = cli("submit", "mimic", *media, "--key", "order-17", "--wait-for-slot", "0")
     assert refused.code == 7
@@ -346,7 +349,7 @@ def test_a_busy_account_is_waited_for_by_every_verb_that_buys_unless_told_otherw
 def test_a_download_that_fails_keeps_the_paid_result(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.retry.ATTEMPTS", 1)
+    monkeypatch.setattr("motionkit.http.retry.ATTEMPTS", 1)
     account.sandbox.fault("http:download:status=500:times=0")
     failed = cli("mimic", *media, "--out", "out.mp4")
     assert failed.code == 11
@@ -365,7 +368,7 @@ def test_what_nobody_foresaw_is_one_line_without_secrets(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(f"broken at https://example.com/?token=1 with {account.key}")
 
-    monkeypatch.setattr("motionkit.client.Client.explain", fail)
+    monkeypatch.setattr("motionkit.client.client.Client.explain", fail)
 
     told = cli("mimic", *media)
     traced = cli("--debug", "mimic", *media)

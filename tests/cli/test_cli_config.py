@@ -12,8 +12,8 @@ import attrs
 import pytest
 from cli_support import Account, Cli, Ended
 
-from motionkit import registry
-from motionkit.cli.show import Screen
+from motionkit.cli.screen import Screen
+from motionkit.provider import registry
 
 BOLD = """
 [accounts.bold]

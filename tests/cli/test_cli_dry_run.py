@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 from cli_support import Account, Cli, Ended
 
-from motionkit.cli.show import Screen
+from motionkit.cli.screen import Screen
 from motionkit.sandbox import sample_clip, sample_picture
 
 LIMITS = {

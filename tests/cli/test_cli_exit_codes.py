@@ -47,7 +47,7 @@ def subclasses(kind: type[MotionKitError]) -> Iterator[type[MotionKitError]]:
 
 
 def public_classes() -> set[type[MotionKitError]]:
-    for module in ("client", "http", "transfer", "download", "cli.app"):
+    for module in ("client.client", "http.session", "provider.uploads", "http.download", "cli.app"):
         importlib.import_module(f"motionkit.{module}")
     return {
         kind

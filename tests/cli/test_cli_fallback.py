@@ -10,7 +10,7 @@ import attrs
 import pytest
 from cli_support import Account, Cli
 
-from motionkit.cli.show import Screen
+from motionkit.cli.screen import Screen
 from motionkit.sandbox import Sandbox
 
 DEARER = "segmind/pixverse-mimic costs up to 2.03 USD, and 0.40 USD was announced"

@@ -13,11 +13,11 @@ from cli_support import Account, Cli
 from patience import PATIENCE
 
 from motionkit.cli.delivery import default_target
-from motionkit.cli.words import brief
-from motionkit.jobs import Jobs
-from motionkit.journal import Journal
-from motionkit.ledger import Entry
-from motionkit.model import Job, State
+from motionkit.cli.format import brief
+from motionkit.journal.entries import Entry
+from motionkit.journal.journal import Journal
+from motionkit.model.job import Job, State
+from motionkit.purchase.jobs import Jobs
 
 
 @pytest.fixture
@@ -210,8 +210,8 @@ def test_an_interrupted_submit_is_settled_by_resume_alone(
     assert polled.code == 10
     assert account.bought == (0, 0, "0")
 
-    monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
-    monkeypatch.setattr("motionkit.submission.resend_at", lambda *_: 0.0)
+    monkeypatch.setattr("motionkit.purchase.submit.RESEND_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit.purchase.submit.resend_at", lambda *_: 0.0)
     resumed = cli("resume")
 
     assert (resumed.code, Path(resumed.out.strip()).name) == (0, "out.mp4")
@@ -224,7 +224,7 @@ def test_an_interrupt_before_anything_was_paid_says_so(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("motionkit.transfer.CarefulUploads.put", interrupt)
+    monkeypatch.setattr("motionkit.provider.uploads.CarefulUploads.put", interrupt)
 
     told = cli("submit", "mimic", *media)
 
@@ -241,7 +241,7 @@ def test_ctrl_c_ends_a_resume_with_the_job_it_waited_for(
 
     cli("submit", "mimic", *media, "--key", "a")
     cli("submit", "mimic", *media, "--key", "b")
-    monkeypatch.setattr("motionkit.client.Client.wait", interrupt)
+    monkeypatch.setattr("motionkit.client.client.Client.wait", interrupt)
 
     told = cli("resume", "a", "--json")
 
@@ -290,8 +290,8 @@ def test_interrupted_submits_of_a_resume_are_resolved_beside_each_other(
         return resolve(jobs, entry)
 
     monkeypatch.setattr(Jobs, "resume", together)
-    monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
-    monkeypatch.setattr("motionkit.submission.resend_at", lambda *_: 0.0)
+    monkeypatch.setattr("motionkit.purchase.submit.RESEND_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit.purchase.submit.resend_at", lambda *_: 0.0)
 
     told = cli("resume", "a", "b", "--json")
 
@@ -308,7 +308,7 @@ def test_ctrl_c_while_fetching_keeps_the_paid_result(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("motionkit.download.download", interrupt)
+        patch.setattr("motionkit.http.download.download", interrupt)
         told = cli("mimic", *media, "--out", "out.mp4")
     assert told.code == 11
     assert "motionkit resume" in told.err
@@ -321,7 +321,7 @@ def test_ctrl_c_while_fetching_keeps_the_paid_result(
 def test_a_failing_poll_is_told_and_repeated(
     cli: Cli, account: Account, order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.backoff.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit._support.backoff.FIRST_PAUSE", 0.0)
     account.sandbox.fault("html:poll")
 
     told = cli("wait", "order-17", "--out", "out.mp4")
@@ -405,8 +405,8 @@ def test_a_journal_that_cannot_be_opened_is_local_storage(
 def test_an_uncertain_purchase_is_named_in_the_list(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
-    monkeypatch.setattr("motionkit.submission.resend_at", lambda *_: 0.0)
+    monkeypatch.setattr("motionkit.purchase.submit.RESEND_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit.purchase.submit.resend_at", lambda *_: 0.0)
     account.sandbox.fault("accept_then_reset:submit:times=0")
     cli("mimic", *media, "--key", "order-17")
 

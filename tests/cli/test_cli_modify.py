@@ -197,7 +197,7 @@ def test_what_cannot_end_well_is_refused_before_the_masks_are_paid(  # noqa: PLR
 def test_a_price_to_be_confirmed_is_asked_about_before_the_masks_are_paid(
     cli: Cli, account: Account, clip: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.cli.spend.ASK_ABOVE", 0)
+    monkeypatch.setattr("motionkit.cli.checkout.ASK_ABOVE", 0)
     told = cli(*clip, "--select", 0)
     assert (told.code, account.bought) == (2, (0, 0, "0"))
     assert "say --yes" in told.err

@@ -7,8 +7,8 @@ import re
 import pytest
 from cli_support import Cli
 
-from motionkit import registry
-from motionkit.cli.show import PIPE_WIDTH
+from motionkit.cli.screen import PIPE_WIDTH
+from motionkit.provider import registry
 
 
 def test_every_row_that_a_provider_sells_is_in_the_json(cli: Cli) -> None:
@@ -93,7 +93,7 @@ def test_rows_are_chosen_by_operation_verb_target_and_model(
 def test_the_table_of_a_terminal_of_80_columns_is_not_cut(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.cli.show.PIPE_WIDTH", 80)
+    monkeypatch.setattr("motionkit.cli.screen.PIPE_WIDTH", 80)
     assert PIPE_WIDTH > 80
     table = [line for line in cli("offers").out.splitlines() if not line.startswith("  ")]
     assert max(len(line.rstrip()) for line in table) <= 80

@@ -81,8 +81,8 @@ def test_ctrl_c_during_the_submit_is_settled_by_resume_without_a_second_purchase
     assert "'motionkit resume order-17' settles it" in told.err
     assert "this may have been billed" in told.err
 
-    monkeypatch.setattr("motionkit.submission.RESEND_PAUSE", 0.0)
-    monkeypatch.setattr("motionkit.submission.resend_at", lambda *_: 0.0)
+    monkeypatch.setattr("motionkit.purchase.submit.RESEND_PAUSE", 0.0)
+    monkeypatch.setattr("motionkit.purchase.submit.resend_at", lambda *_: 0.0)
     slow_account.finish_jobs()
     resumed = cli("resume")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from cli_support import Account, Cli
 
-from motionkit import submission
+from motionkit.purchase import submit
 
 MAYBE = ["--key", "order-17", "--quality", "360p", "--out", "out.mp4"]
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submission, "RESEND_PAUSE", 0.0)
-    monkeypatch.setattr(submission, "resend_at", lambda *_: 0.0)
+    monkeypatch.setattr(submit, "RESEND_PAUSE", 0.0)
+    monkeypatch.setattr(submit, "resend_at", lambda *_: 0.0)
 
 
 @pytest.fixture

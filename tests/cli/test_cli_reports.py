@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from motionkit.cli.show import Screen, decided, reporting
+from motionkit.cli.screen import Screen, decided, reporting
 from motionkit.errors import ProviderUnavailable
 
 

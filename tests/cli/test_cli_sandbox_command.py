@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_support import Cli
 
-from motionkit.cli import serve
+from motionkit.cli import sandbox
 from motionkit.errors import InvalidRequest
 from motionkit.sandbox import Sandbox
 
@@ -24,7 +24,7 @@ def test_a_command_runs_with_the_sandbox_alone_and_its_exit_code_is_returned(
     for name, value in {**mine, "MOTIONKIT_JOURNAL": "mine.db"}.items():
         monkeypatch.setenv(name, value)
     file = tmp_path / "environment.json"
-    code = serve.sandbox(command=[sys.executable, "-c", TELL, str(file)])
+    code = sandbox.sandbox(command=[sys.executable, "-c", TELL, str(file)])
     seen = json.loads(file.read_text())
     assert code == 7
     assert "my-own-key" not in seen.values()
@@ -36,7 +36,7 @@ def test_a_command_runs_with_the_sandbox_alone_and_its_exit_code_is_returned(
 
 def test_a_command_that_is_not_there_is_an_invalid_request() -> None:
     with pytest.raises(InvalidRequest, match="command: 'no-such-program' is not found"):
-        serve.sandbox(command=["no-such-program"])
+        sandbox.sandbox(command=["no-such-program"])
 
 
 def test_the_environment_in_python_leaves_the_users_journal_alone_and_its_own_goes_with_it(

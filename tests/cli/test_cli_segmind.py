@@ -15,8 +15,8 @@ import attrs
 import pytest
 from cli_support import Account, Cli
 
-from motionkit import model
-from motionkit.cli.show import Screen
+from motionkit.cli.screen import Screen
+from motionkit.model import job as model
 from motionkit.sandbox import Sandbox
 
 CHARGES = {
@@ -94,7 +94,7 @@ def test_compare_tells_delivery_and_lacks_as_table_json_and_csv(
 def test_at_80_columns_a_target_can_be_copied(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.cli.show.PIPE_WIDTH", 80)
+    monkeypatch.setattr("motionkit.cli.screen.PIPE_WIDTH", 80)
     for line in (["compare", "mimic", *media], ["offers", "--timing", "--operation", "mimic"]):
         table = cli(*line).out
         words = {word for row in table.splitlines() for word in row.split()}

@@ -14,12 +14,12 @@ from cli_support import Account, Cli
 from patience import PATIENCE
 
 import motionkit.cli
-from motionkit import registry
 from motionkit.cli.exit_codes import MEANINGS
+from motionkit.cli.format import duration, plain, short
 from motionkit.cli.options import Common, command, example
-from motionkit.cli.words import duration, plain, short
-from motionkit.money import dollars
-from motionkit.request import Request
+from motionkit.model.money import dollars
+from motionkit.model.request import Request
+from motionkit.provider import registry
 
 VERBS = [
     "mimic",

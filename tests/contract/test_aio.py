@@ -13,7 +13,7 @@ from test_pixverse import FAULTS as PIXVERSE_FAULTS
 from test_segmind import FAULTS as SEGMIND_FAULTS
 from test_segmind import XFAILS as SEGMIND_XFAILS
 
-from motionkit.aio import AsyncClient
+from motionkit.client.aio import AsyncClient
 from motionkit.testing.contract import ProviderContract
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.sandboxed import SandboxContract

@@ -14,9 +14,9 @@ import pytest
 
 import motionkit as mk
 from motionkit import config
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import BudgetExceeded, Busy, MotionKitError
-from motionkit.orders import Desk, Wish
+from motionkit.purchase.orders import Desk, Wish
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request

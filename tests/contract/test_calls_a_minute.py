@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 import pytest
 
-from motionkit.client import Client
-from motionkit.http import Session
-from motionkit.model import Result
-from motionkit.redaction import Secret
+from motionkit._support.redaction import Secret
+from motionkit.client.client import Client
+from motionkit.http.session import Session
+from motionkit.model.job import Result
 from motionkit.sandbox import Sandbox
 from motionkit.testing.sandboxed import SandboxStage, sandbox_stage
 from motionkit.testing.stage import ACCOUNT, Stage, client_for, sample_request

@@ -16,7 +16,7 @@ import pytest
 
 import motionkit as mk
 from motionkit.cli import main
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import MotionKitError
 from motionkit.sandbox import Sandbox
 

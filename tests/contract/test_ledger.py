@@ -13,12 +13,13 @@ from typing import Any
 import attrs
 import pytest
 
-from motionkit import config, submission
-from motionkit.client import Client
+from motionkit import config
+from motionkit.client.client import Client
 from motionkit.errors import Billed, JobFailed, MotionKitError
-from motionkit.ledger import Entry
-from motionkit.model import KeyState, State
-from motionkit.money import CostBasis
+from motionkit.journal.entries import Entry
+from motionkit.model.job import KeyState, State
+from motionkit.model.money import CostBasis
+from motionkit.purchase import submit
 from motionkit.sandbox import Sandbox
 from motionkit.sandbox.app import installed_apps
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
@@ -107,8 +108,8 @@ def client(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     path = tmp_path / "motionkit.toml"
     path.write_text("\n".join(lines))
     path.chmod(0o600)
-    monkeypatch.setattr(submission, "RESEND_PAUSE", 0.0)
-    monkeypatch.setattr(submission, "resend_at", lambda *_: 0.0)
+    monkeypatch.setattr(submit, "RESEND_PAUSE", 0.0)
+    monkeypatch.setattr(submit, "resend_at", lambda *_: 0.0)
     time = Time(sandbox.advance)
     with Client(config.load(path), sleep=time.sleep, clock=time) as made:
         yield made

@@ -14,10 +14,10 @@ import attrs
 import pytest
 
 import motionkit as mk
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import InvalidRequest
-from motionkit.model import Result, State
-from motionkit.operations import (
+from motionkit.model.job import Result, State
+from motionkit.model.operations import (
     Extend,
     ImageToVideo,
     LipSync,

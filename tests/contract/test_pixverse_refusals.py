@@ -16,9 +16,9 @@ import av
 import pytest
 
 import motionkit as mk
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import Billed, InvalidRequest
-from motionkit.operations import (
+from motionkit.model.operations import (
     Extend,
     ImageToVideo,
     LipSync,

@@ -11,9 +11,9 @@ import attrs
 import pytest
 
 import motionkit as mk
-from motionkit.client import Client
+from motionkit._support.redaction import Secret
+from motionkit.client.client import Client
 from motionkit.errors import Busy, ContentBlocked, InsufficientCredits, InvalidRequest, JobFailed
-from motionkit.redaction import Secret
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit.testing.sandboxed import SandboxStage, sandbox_stage

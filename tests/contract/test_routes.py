@@ -12,8 +12,8 @@ import attrs
 import pytest
 
 import motionkit as mk
-from motionkit import budgets, config, http, submission
-from motionkit.client import Client
+from motionkit import config
+from motionkit.client.client import Client
 from motionkit.errors import (
     AuthenticationError,
     BudgetExceeded,
@@ -24,6 +24,9 @@ from motionkit.errors import (
     NoTargetLeft,
     SubmitUncertain,
 )
+from motionkit.http import session
+from motionkit.model import budget
+from motionkit.purchase import submit as submission
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
@@ -161,7 +164,7 @@ def test_an_outage_falls_back_to_the_other_vendor(
 def test_what_may_have_been_bought_is_never_bought_elsewhere(
     sandbox: Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch, faults: list[str]
 ) -> None:
-    monkeypatch.setitem(http.Session.send.__kwdefaults__, "timeout", 0.5)
+    monkeypatch.setitem(session.Session.send.__kwdefaults__, "timeout", 0.5)
     monkeypatch.setattr(submission, "RESEND_PAUSE", 0.0)
     monkeypatch.setattr(submission, "resend_at", lambda *_: 0.0)
     for fault in faults:
@@ -453,7 +456,7 @@ def test_a_request_that_a_target_cannot_express_says_why(client: Client) -> None
 
 def test_budget_periods_begin_in_utc() -> None:
     now = dt.datetime(2026, 11, 19, 13, 5, tzinfo=dt.UTC)  # a Thursday
-    begins: dict[str, Any] = {name: begin(now) for name, begin in budgets.PERIODS.items()}
+    begins: dict[str, Any] = {name: begin(now) for name, begin in budget.PERIODS.items()}
     assert begins["day"] == dt.datetime(2026, 11, 19, tzinfo=dt.UTC)
     assert begins["week"] == dt.datetime(2026, 11, 16, tzinfo=dt.UTC)
     assert begins["month"] == dt.datetime(2026, 11, 1, tzinfo=dt.UTC)

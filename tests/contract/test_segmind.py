@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from motionkit.request import Request
+from motionkit.model.request import Request
 from motionkit.testing.sandboxed import CassetteContract, SandboxContract
 from motionkit.testing.stage import Situation, sample_request
 from motionkit_segmind.adapter import Segmind

@@ -23,11 +23,11 @@ from typing import Any
 import attrs
 import stamina
 
-from motionkit.client import Client
+from motionkit._support.redaction import Secret
+from motionkit.client.client import Client
 from motionkit.errors import MotionKitError
-from motionkit.fitting import inspect
-from motionkit.model import Job
-from motionkit.redaction import Secret
+from motionkit.model.job import Job
+from motionkit.provider.fit import inspect
 from motionkit.testing.sandboxed import SandboxStage
 from motionkit.testing.stage import ACCOUNT, client_for, sample_request
 from motionkit_pixverse.adapter import PixVerse

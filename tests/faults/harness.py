@@ -23,14 +23,15 @@ from requests.structures import CaseInsensitiveDict
 from summary import Tally
 from urllib3.connectionpool import HTTPConnectionPool
 
-from motionkit import download, http, transfer
-from motionkit.client import Client
+from motionkit._support.redaction import Secret
+from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError, SubmitUncertain
-from motionkit.journal import Journal
-from motionkit.ledger import Entry
-from motionkit.model import KeyState, State, utcnow
-from motionkit.operations import Mimic, Request
-from motionkit.redaction import Secret
+from motionkit.http import download, session
+from motionkit.journal.entries import Entry
+from motionkit.journal.journal import Journal
+from motionkit.model.job import KeyState, State, utcnow
+from motionkit.model.operations import Mimic, Request
+from motionkit.provider import uploads
 from motionkit.sandbox import Sandbox
 from motionkit.testing.sandboxed import sandbox_stage
 from motionkit.testing.stage import ACCOUNT, client_for, options_for, sample_request
@@ -266,11 +267,11 @@ def _call_seconds(case: Case) -> float:
 def shorten(patch: pytest.MonkeyPatch, case: Case) -> None:
     """Let a call that hangs fail soon."""
     seconds = _call_seconds(case)
-    patch.setattr(http, "CALL_TIMEOUT", seconds)
-    defaults = http.Session.send.__kwdefaults__ or {}
+    patch.setattr(session, "CALL_TIMEOUT", seconds)
+    defaults = session.Session.send.__kwdefaults__ or {}
     if "timeout" in defaults:
         patch.setitem(defaults, "timeout", seconds)
-    patch.setattr(transfer, "UPLOAD_TIMEOUT", seconds)
+    patch.setattr(uploads, "UPLOAD_TIMEOUT", seconds)
     patch.setattr(download, "DOWNLOAD_TIMEOUT", seconds)
 
 

@@ -14,8 +14,9 @@ import pytest
 from matrix import Case
 from urllib3.connectionpool import HTTPConnectionPool
 
-from motionkit import pending, process, store
-from motionkit.process import Moment
+from motionkit._support import process
+from motionkit._support.process import Moment
+from motionkit.journal import database, pending
 from motionkit.sandbox import Sandbox
 
 CLOSED_PORT = ("127.0.0.1", 9)
@@ -55,7 +56,7 @@ class Machine:
         """Let the program read this machine's clocks."""
         patch.setattr(process, "moment", self.moment)
         if self._locked_for_good:
-            patch.setattr(store, "BUSY_TIMEOUT", SHORT_PATIENCE)
+            patch.setattr(database, "BUSY_TIMEOUT", SHORT_PATIENCE)
             for name in ("FIRST_TRY", "KEPT_TRY", "LAST_TRY", "PAUSE"):
                 patch.setattr(pending, name, SHORT_PATIENCE)
 

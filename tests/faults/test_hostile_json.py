@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matrix import BOTH, PIXVERSE, REFUSALS, SEGMIND
 
-from motionkit.answer import Answer
 from motionkit.errors import Billed, JobFailed, JobGone, MotionKitError
-from motionkit.http import Session
-from motionkit.model import Call, Found, Job, NotSeen, Result, State, Status, Submission
-from motionkit.money import Balance
-from motionkit.provider import Finds, Provider
+from motionkit.http.response import Answer
+from motionkit.http.session import Session
+from motionkit.model.job import Call, Found, Job, NotSeen, Result, State, Status, Submission
+from motionkit.model.money import Balance
+from motionkit.provider.contract import Finds, Provider
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 

@@ -13,10 +13,11 @@ import pytest
 from harness import ADAPTERS, APPS, JOB_SECONDS, KEY, known
 from matrix import BOTH
 
-from motionkit import pending, store, submission
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import Billed, JournalError, MotionKitError, SubmitUncertain
-from motionkit.model import Job
+from motionkit.journal import database, pending
+from motionkit.model.job import Job
+from motionkit.purchase import submit as submission
 from motionkit.sandbox import Sandbox
 from motionkit.testing.sandboxed import sandbox_stage
 from motionkit.testing.stage import ACCOUNT, client_for, sample_request
@@ -61,7 +62,7 @@ class Harm:
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, seconds in (
-        (store, "BUSY_TIMEOUT", 0.05),
+        (database, "BUSY_TIMEOUT", 0.05),
         (pending, "FIRST_TRY", 0.02),
         (pending, "KEPT_TRY", 0.05),
         (pending, "PAUSE", 0.01),

@@ -13,7 +13,7 @@ from matrix import BOTH, PIXVERSE, SEGMIND
 from nursery import Nursery, nursery
 from summary import Killed
 
-from motionkit.model import KeyState
+from motionkit.model.job import KeyState
 from motionkit.sandbox import Sandbox
 
 STRIDE = 20

@@ -20,7 +20,7 @@ from cutter import Cutter
 from harness import APPS, KEY, find_entry
 from matrix import PIXVERSE
 
-from motionkit.model import KeyState, State
+from motionkit.model.job import KeyState, State
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
 SECONDS = (10.0, 60.0, 110.0, 130.0)

@@ -14,9 +14,9 @@ from harness import APPS
 from matrix import BOTH, PIXVERSE
 from nursery import Nursery, nursery
 
-from motionkit.client import Client
-from motionkit.journal import Journal
-from motionkit.operations import Mimic
+from motionkit.client.client import Client
+from motionkit.journal.journal import Journal
+from motionkit.model.operations import Mimic
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
 API_KEY = "two-processes-key-0123456789"

@@ -11,10 +11,10 @@ import pytest
 from harness import Act, Play, known, playing
 from matrix import BOTH, PIXVERSE, SEGMIND, Case, delivered
 
-from motionkit import submission
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError, SubmitUncertain
-from motionkit.model import Job, KeyState, Submission
+from motionkit.model.job import Job, KeyState, Submission
+from motionkit.purchase import submit as submission
 from motionkit.testing.stage import ACCOUNT, client_for
 
 BEFORE, AFTER = "before the vendor has it", "after the vendor took it"

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from motionkit import redaction
+from motionkit._support import redaction
 
 _OUTSIDE = ("PROXY", "proxy", "_API_KEY", "_BASE_URL", "CA_BUNDLE", "MOTIONKIT_", "NETRC")
 

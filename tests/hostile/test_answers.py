@@ -17,11 +17,11 @@ from patience import PATIENCE
 from rawhost import RawHost, http
 
 from motionkit import errors
-from motionkit.download import download
 from motionkit.errors import Billed, DownloadFailed, MotionKitError
-from motionkit.http import Session
-from motionkit.model import Call, Job, Submission
-from motionkit.provider import Provider
+from motionkit.http.download import download
+from motionkit.http.session import Session
+from motionkit.model.job import Call, Job, Submission
+from motionkit.provider.contract import Provider
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 

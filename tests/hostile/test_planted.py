@@ -33,13 +33,13 @@ from rawhost import http as raw
 from rich.traceback import Traceback
 
 import motionkit as mk
-from motionkit.answer import Answer
+from motionkit._support.redaction import Secret
 from motionkit.cli import main
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import MotionKitError, SignatureError
-from motionkit.http import Session
-from motionkit.model import Call
-from motionkit.redaction import Secret
+from motionkit.http.response import Answer
+from motionkit.http.session import Session
+from motionkit.model.job import Call
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 from motionkit_pixverse.adapter import PixVerse
 
@@ -277,7 +277,7 @@ def test_an_interrupt_in_the_middle_of_a_call_shows_no_secret(  # noqa: PLR0917 
     left: Left,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from motionkit import connection
+    from motionkit.http import connection
 
     def strike(*_: object, **__: object) -> None:
         raise kind("struck")
@@ -300,7 +300,7 @@ def test_an_interrupt_in_the_middle_of_a_call_shows_no_secret(  # noqa: PLR0917 
 def test_an_interrupted_download_shows_no_signed_link(
     sandbox: Sandbox, tmp_path: Path, left: Left, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from motionkit import connection
+    from motionkit.http import connection
 
     (tmp_path / "hero.png").write_bytes(sample_picture())
     (tmp_path / "dance.mp4").write_bytes(sample_clip(2.0, height=64))
@@ -389,7 +389,7 @@ def test_a_crash_of_the_command_line_prints_no_secret(  # noqa: PLR0917 - fixtur
 ONE_AFTER_THE_OTHER = """
 import json, sys
 from motionkit.cli import main
-from motionkit.model import SameId
+from motionkit.model.job import SameId
 from motionkit_pixverse.adapter import PixVerse
 PixVerse.resend = SameId(window=1.0, times=1)
 print(json.dumps([main(command) for command in json.loads(sys.argv[1])]))
@@ -450,8 +450,8 @@ SHOWING: list[Callable[[object], str]] = [repr, str, lambda value: repr(vars(val
 
 
 def test_what_a_call_leaves_in_memory_shows_no_secret(tmp_path: Path, left: Left) -> None:
-    from motionkit.answer import Answer
-    from motionkit.media import Remote
+    from motionkit.http.response import Answer
+    from motionkit.model.media import Remote
 
     link = f"https://h.example/v.mp4{QUERY}"
     body = f'{{"url": "{link}", "list": [["{link}"]], "note": "{HOOK}"}}'.encode()

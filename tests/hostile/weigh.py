@@ -13,13 +13,13 @@ import resource
 import sys
 from pathlib import Path
 
-from motionkit import transfer
-from motionkit.download import download
+from motionkit._support.redaction import Secret
 from motionkit.errors import MotionKitError
-from motionkit.http import Session
-from motionkit.media import Facts, File
-from motionkit.model import Call
-from motionkit.redaction import Secret
+from motionkit.http.download import download
+from motionkit.http.session import Session
+from motionkit.model.job import Call
+from motionkit.model.media import Facts, File
+from motionkit.provider import uploads
 
 _UNIT = 1024 if sys.platform != "darwin" else 1
 """What ru_maxrss counts in."""
@@ -44,9 +44,9 @@ def upload(session: Session, kind: str, path: Path) -> None:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     facts = Facts(path.name, "video", "mp4", size=path.stat().st_size, sha256=digest)
     if kind == "multipart":
-        body, content_type = transfer.multipart("file", File(path), facts)
+        body, content_type = uploads.multipart("file", File(path), facts)
     else:
-        body, content_type = transfer.data_urls(File(path), facts), "application/json"
+        body, content_type = uploads.data_urls(File(path), facts), "application/json"
     session.send(Call("POST", f"/{kind}"), headers={"Content-Type": content_type}, body=body)
 
 

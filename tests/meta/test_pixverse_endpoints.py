@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import motionkit as mk
-from motionkit import registry
-from motionkit.answer import Answer
-from motionkit.media import Remote
-from motionkit.model import Call, Job, utcnow
-from motionkit.operations import LipSync, Mimic, Request
+from motionkit.http.response import Answer
+from motionkit.model.job import Call, Job, utcnow
+from motionkit.model.media import Remote
+from motionkit.model.operations import LipSync, Mimic, Request
+from motionkit.provider import registry
 from motionkit.sandbox import Sandbox
 from motionkit_pixverse.adapter import PixVerse, Settings
 from motionkit_pixverse.operations import MusicVideo
@@ -135,7 +135,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         called.add(f"{call.method} {call.path.removeprefix(PREFIX)}")
         return Answer(200, {}, json.dumps({"ErrCode": 0, "Resp": ANSWER}).encode())
 
-    monkeypatch.setattr("motionkit.http.Session.send", send)
+    monkeypatch.setattr("motionkit.http.session.Session.send", send)
     return called
 
 

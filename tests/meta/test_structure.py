@@ -12,57 +12,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import rooms
+from rooms import CORE, ROOT
 
 import motionkit
-from motionkit import registry
+from motionkit.provider import registry
 
-ROOT = Path(__file__).parents[2]
-CORE = ROOT / "motionkit"
 PROVIDERS = ROOT / "providers"
-
-LAYERS = [
-    {"process", "redaction", "notebook", "forks", "hosts", "folders", "backoff"},
-    {"pacing"},
-    {"errors"},
-    {"codec", "money", "cancellation", "toml"},
-    {"model"},
-    {"media"},
-    {"request"},
-    {"motion"},
-    {"operations"},
-    {"offers"},
-    {"fitting"},
-    {"pricing"},
-    {"answer", "connection", "part", "signed"},
-    {"http", "provider", "retry"},
-    {"transfer", "download", "assembly", "lists"},
-    {"budgets"},
-    {"store", "ledger"},
-    {"cooldown", "stats"},
-    {"decisions"},
-    {"caches", "pending"},
-    {"circuits"},
-    {"journal"},
-    {"schedule"},
-    {"submission", "timing", "pursuit", "webhooks"},
-    {"looking", "agenda", "borders"},
-    {"engine"},
-    {"routing"},
-    {"registry", "places"},
-    {"exact", "credentials", "spool"},
-    {"routes"},
-    {"defaults"},
-    {"trust"},
-    {"config"},
-    {"schema"},
-    {"jobs", "compare", "adapters", "slots"},
-    {"routed"},
-    {"orders"},
-    {"client"},
-    {"aio"},
-    {"cli", "sandbox", "testing", "__main__"},
-]
-"""Lowest first: a module imports from its own layer and those above it in this list."""
 
 ADAPTER_FILES = ["__init__.py", "offers.toml", "_tables.py", "adapter.py"]
 OPTIONAL_FILES = [
@@ -78,11 +34,6 @@ def provider_names() -> list[str]:
 
 def modules(top: Path) -> Iterator[Path]:
     return (path for path in sorted(top.rglob("*.py")))
-
-
-def room(path: Path) -> str:
-    """Return the layer's name for a file of the core: its module, or its sub-package."""
-    return path.relative_to(CORE).parts[0].removesuffix(".py")
 
 
 def imports(path: Path, *, lazy: bool) -> set[str]:
@@ -101,43 +52,31 @@ def imports(path: Path, *, lazy: bool) -> set[str]:
     return found
 
 
-def test_the_layers_name_every_module() -> None:
-    rooms = {room(path) for path in modules(CORE)} - {"__init__"}
-    assert rooms == {name for layer in LAYERS for name in layer}
+def test_the_top_of_the_core_holds_rooms_alone() -> None:
+    entries = {path.name for path in CORE.iterdir()} - {"__pycache__", "py.typed"}
+    floors = {name for names in rooms.FLOORS for name in names} | rooms.APART
+    assert {name.removesuffix(".py") for name in entries} == floors
+    assert len(entries) <= 16
 
 
-def test_imports_run_downwards_only() -> None:
-    level = {name: number for number, layer in enumerate(LAYERS) for name in layer}
-    upward = [
-        f"{path.relative_to(ROOT)} imports {name}"
-        for path in modules(CORE)
-        if room(path) != "__init__"
-        for name in imports(path, lazy=False)
-        if name.startswith("motionkit.") and level[name.split(".")[1]] > level[room(path)]
-    ]
-    assert not upward
+def test_every_room_says_what_is_inside() -> None:
+    for path in CORE.glob("*/__init__.py"):
+        assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
 
 
-def test_there_is_no_import_circle() -> None:
-    graph = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): imports(
-            path, lazy=False
-        )
-        for path in modules(CORE)
+def test_imports_between_rooms_go_down_only() -> None:
+    assert not rooms.upward()
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert not rooms.circle()
+
+
+def test_the_sandbox_imports_nothing_of_the_core() -> None:
+    targets = {
+        t for name, found in rooms.graph().items() for t in found if rooms.room(name) == "sandbox"
     }
-    done: set[str] = set()
-
-    def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, f"circle: {' -> '.join((*trail, name))}"
-        if name in done or name not in graph:
-            return
-        for target in graph[name]:
-            if target != "motionkit":
-                visit(target, (*trail, name))
-        done.add(name)
-
-    for name in graph:
-        visit(name, ())
+    assert {rooms.room(target) for target in targets} <= {"sandbox"}
 
 
 def test_the_core_imports_no_provider() -> None:

@@ -85,7 +85,9 @@ def contract_tests() -> int:
 def test_a_provider_of_another_distribution_is_found_by_its_entry_point(
     environment: Environment,
 ) -> None:
-    program = "from motionkit import registry as r; print(*r.names(), r.load('toy').__module__)"
+    program = (
+        "from motionkit.provider import registry as r; print(*r.names(), r.load('toy').__module__)"
+    )
     *names, module = environment.run("-c", program).split()
     assert "toy" in names
     assert module == "motionkit_toy.adapter"
@@ -94,7 +96,7 @@ def test_a_provider_of_another_distribution_is_found_by_its_entry_point(
 
 
 def test_its_account_is_made_from_the_environment(environment: Environment) -> None:
-    program = "from motionkit.config import from_environment as f; print(f().account('toy'))"
+    program = "from motionkit import config; print(config.from_environment().account('toy'))"
     said = environment.run("-c", program)
     assert "provider='toy'" in said
     assert "toy-key" not in said

@@ -66,5 +66,5 @@ async def coroutines() -> None:
 try:
     client.result(job)
 except mk.errors.NotReady as error:
-    assert_type(error.job, mk.Job | None)
+    failed: mk.Job | None = error.job
     assert_type(error.billed, mk.Billed)

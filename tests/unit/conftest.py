@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import stamina
 
-from motionkit import redaction, registry
+from motionkit._support import redaction
+from motionkit.provider import registry
 
 _OUTSIDE = ("PROXY", "proxy", "_API_KEY", "_BASE_URL", "CA_BUNDLE", "MOTIONKIT_", "NETRC")
 

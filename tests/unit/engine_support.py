@@ -16,9 +16,9 @@ import attrs
 from patience import PATIENCE
 from support import job
 
-from motionkit.engine import Engine
-from motionkit.model import Job, Output, Result, State, Status, utcnow
-from motionkit.pursuit import Waiter
+from motionkit.model.job import Job, Output, Result, State, Status, utcnow
+from motionkit.polling.engine import Engine
+from motionkit.polling.watch import Waiter
 
 
 @attrs.define

@@ -20,7 +20,7 @@ import av
 from patience import PATIENCE
 from PIL import Image
 
-from motionkit.model import (
+from motionkit.model.job import (
     Call,
     Found,
     Job,
@@ -32,10 +32,10 @@ from motionkit.model import (
     Status,
     Submission,
 )
-from motionkit.money import Balance, Rates
-from motionkit.offers import Offer
-from motionkit.provider import AccountSettings, Untrusted, untrusted
-from motionkit.request import Request
+from motionkit.model.money import Balance, Rates
+from motionkit.model.request import Request
+from motionkit.provider.contract import AccountSettings, Untrusted, untrusted
+from motionkit.provider.offers import Offer
 
 # A server whose every byte the test decides.
 

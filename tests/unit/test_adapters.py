@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from engine_support import PATIENCE
 from support import Clock, FakeProvider, FakeSettings
 
-from motionkit import pacing
-from motionkit.adapters import Adapters
+from motionkit._support.redaction import Secret
+from motionkit.client.accounts import Adapters
 from motionkit.config import Account, Config, Defaults
-from motionkit.http import Session
-from motionkit.journal import Journal
-from motionkit.pacing import Pacer
-from motionkit.redaction import Secret
+from motionkit.http import rate_limit
+from motionkit.http.rate_limit import Pacer
+from motionkit.http.session import Session
+from motionkit.journal.journal import Journal
 
 
 class Slow(FakeProvider):
@@ -112,7 +112,7 @@ def test_a_rate_limit_is_made_once_whatever_asks_for_it(monkeypatch: Any) -> Non
         constructed.append(args)
         init(self, *args)
 
-    monkeypatch.setattr(pacing.Pacer, "__init__", counted)
+    monkeypatch.setattr(rate_limit.Pacer, "__init__", counted)
     first = made.pacer("shop")
     assert all(made.pacer("shop") is first for _ in range(100))
     made.of("shop")

@@ -16,15 +16,17 @@ import pytest
 import time_machine
 from support import NOON, job, submission
 
-from motionkit import compare, decisions, money
-from motionkit.client import Client
-from motionkit.compare import Experience
+from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError
-from motionkit.journal import Journal, timed
-from motionkit.ledger import Budget, Purchase
-from motionkit.model import Job, State, Status
-from motionkit.money import Balance, Basis, Cost, CostBasis, Quote, Unit
-from motionkit.schedule import LONGEST_GAP
+from motionkit.journal.entries import Budget, Purchase
+from motionkit.journal.journal import Journal, timed
+from motionkit.model import money
+from motionkit.model.job import Job, State, Status
+from motionkit.model.money import Balance, Basis, Cost, CostBasis, Quote, Unit
+from motionkit.polling.schedule import LONGEST_GAP
+from motionkit.purchase import compare
+from motionkit.purchase.compare import Experience
+from motionkit.routing import decision
 from motionkit.testing.memory import Memory, MemoryStage
 from motionkit.testing.stage import (
     ACCOUNT,
@@ -264,8 +266,8 @@ def test_a_job_first_seen_a_day_later_teaches_no_duration(
         bought = client.submit(sample_request(), via=ACCOUNT, key="k")
         stage.pass_time(86_400)
         later = bought.submitted_at + dt.timedelta(days=1)
-        monkeypatch.setattr("motionkit.looking.utcnow", lambda: later)
-        monkeypatch.setattr("motionkit.journal.time.time", later.timestamp)
+        monkeypatch.setattr("motionkit.polling.observe.utcnow", lambda: later)
+        monkeypatch.setattr("motionkit.journal.journal.time.time", later.timestamp)
         client.wait(bought)
         (after,) = client.compare(sample_request(), via=ACCOUNT)
         assert (after.seconds, after.p90) == (before.seconds, None)
@@ -305,7 +307,7 @@ def test_compare_and_the_router_agree_on_whether_a_balance_suffices(
     usd = amounts if unit is Unit.USD else [None, None, None]
     quote = Quote(*amounts, unit, *usd, Basis.LISTED, "a page", None)  # type: ignore[arg-type]
     balance = Balance(Decimal(held), unit, Decimal(held) if unit is Unit.USD else None)
-    assert decisions.suffices(balance, quote) is answer
+    assert decision.suffices(balance, quote) is answer
     row = compare.Row("a/m", quote=quote)
     (told,) = compare.with_balances([row], lambda _: balance)
     assert told.suffices is answer

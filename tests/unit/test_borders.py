@@ -13,7 +13,7 @@ import pytest
 from support import job
 
 import motionkit as mk
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import InvalidRequest
 from motionkit.sandbox import Sandbox
 from motionkit.testing.stage import sample_request

@@ -15,8 +15,8 @@ import attrs
 import pytest
 from support import FakeSettings
 
-from motionkit import config, credentials, places, schema, trust
-from motionkit.config import Config, Defaults, Route
+from motionkit import config
+from motionkit.config import Config, Defaults, Route, credentials, files, schema, trust
 from motionkit.errors import Billed, ConfigError
 from motionkit.testing.memory import Memory
 
@@ -77,7 +77,7 @@ def keyed(path: Path, name: str) -> Path:
 
 
 def trusted(path: Path) -> Path:
-    trust.record(places.read(path, places.Origin.FOUND))
+    trust.record(files.read(path, files.Origin.FOUND))
     return path
 
 
@@ -541,7 +541,7 @@ def test_a_named_pipe_in_a_files_place_is_refused_and_not_waited_for(
         monkeypatch.setenv("MOTIONKIT_CONFIG", str(path))
     named = path if way == "argument" else None
     with pytest.raises(ConfigError) as caught:
-        _ = places.read(path, places.Origin.FOUND) if way == "trust" else config.load(named)
+        _ = files.read(path, files.Origin.FOUND) if way == "trust" else config.load(named)
     assert caught.value.message == f"{path} is not a regular file"
 
 

@@ -14,8 +14,6 @@ from engine_support import Vendor, load, numbered, standing, together
 from patience import PATIENCE, until
 from support import Clock
 
-from motionkit import schedule
-from motionkit.engine import Engine
 from motionkit.errors import (
     AuthenticationError,
     JobFailed,
@@ -25,8 +23,10 @@ from motionkit.errors import (
     RateLimited,
     WaitTimeout,
 )
-from motionkit.model import Doubt, Job, Result, State, Status, utcnow
-from motionkit.pursuit import Waiter
+from motionkit.model.job import Doubt, Job, Result, State, Status, utcnow
+from motionkit.polling import schedule
+from motionkit.polling.engine import Engine
+from motionkit.polling.watch import Waiter
 
 
 @pytest.fixture

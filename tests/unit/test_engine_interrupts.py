@@ -14,9 +14,9 @@ from engine_support import Vendor, numbered, together
 from patience import PATIENCE, until
 from support import Clock
 
-from motionkit.engine import Engine
-from motionkit.model import Job, Result
-from motionkit.pursuit import Waiter
+from motionkit.model.job import Job, Result
+from motionkit.polling.engine import Engine
+from motionkit.polling.watch import Waiter
 
 NO_THREAD = "can't start new thread"
 

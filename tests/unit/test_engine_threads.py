@@ -14,12 +14,12 @@ from engine_support import Vendor, numbered, together
 from patience import PATIENCE
 from support import Clock, job
 
-from motionkit import engine as engines
-from motionkit.agenda import LEAST, MOST, Agenda, Line
-from motionkit.engine import Engine
 from motionkit.errors import WaitTimeout
-from motionkit.model import Job, Result
-from motionkit.pursuit import Pursuit, Waiter
+from motionkit.model.job import Job, Result
+from motionkit.polling import engine as engines
+from motionkit.polling.engine import Engine
+from motionkit.polling.queue import LEAST, MOST, Agenda, Line
+from motionkit.polling.watch import Pursuit, Waiter
 
 
 @pytest.fixture

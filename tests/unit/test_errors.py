@@ -11,8 +11,8 @@ import pytest
 from support import job
 
 from motionkit import errors
+from motionkit._support.redaction import Secret
 from motionkit.errors import Billed, MotionKitError
-from motionkit.redaction import Secret
 
 TREE = {
     "ConfigError": "MotionKitError",

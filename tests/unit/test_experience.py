@@ -9,10 +9,10 @@ import attrs
 import pytest
 from support import NOON, job, submission
 
-from motionkit.compare import Experience
-from motionkit.journal import Journal
-from motionkit.ledger import Purchase
-from motionkit.model import State, Status
+from motionkit.journal.entries import Purchase
+from motionkit.journal.journal import Journal
+from motionkit.model.job import State, Status
+from motionkit.purchase.compare import Experience
 
 
 @pytest.fixture

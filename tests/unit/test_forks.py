@@ -15,15 +15,16 @@ import pytest
 from patience import PATIENCE
 from support import Clock, FakeProvider, FakeSettings, job
 
-from motionkit import forks, pacing
-from motionkit.adapters import Adapters
+from motionkit._support import forks
+from motionkit._support.redaction import Secret
+from motionkit.client.accounts import Adapters
 from motionkit.config import Account, Config, Defaults
 from motionkit.errors import JournalError
-from motionkit.journal import Journal
-from motionkit.pacing import Pacer
-from motionkit.redaction import Secret
-from motionkit.store import Store
-from motionkit.timing import Timing, kind_of
+from motionkit.http import rate_limit
+from motionkit.http.rate_limit import Pacer
+from motionkit.journal.database import Store
+from motionkit.journal.journal import Journal
+from motionkit.polling.durations import Timing, kind_of
 
 ROW = "INSERT INTO cooldowns VALUES (?, '', '', '')"
 
@@ -110,7 +111,7 @@ def test_adapters_that_another_thread_was_making_are_made_in_the_child(tmp_path:
             journal.caches,
         )
         lock = adapters._locks["shop"] = forks.Lock()
-        ends = [held_elsewhere(one) for one in (adapters._lock, lock, pacing._lock)]
+        ends = [held_elsewhere(one) for one in (adapters._lock, lock, rate_limit._lock)]
         child = forked(lambda: isinstance(adapters.of("shop"), FakeProvider))
         for end in ends:
             end()

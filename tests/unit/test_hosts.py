@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from motionkit import media
-from motionkit.download import _admitted
+from motionkit._support.hosts import is_loopback
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.hosts import is_loopback
-from motionkit.http import checked_origin
+from motionkit.http.download import _admitted
+from motionkit.http.session import checked_origin
+from motionkit.model import media
 
 HERE = [
     "127.0.0.1",

@@ -24,9 +24,10 @@ import urllib3
 from patience import PATIENCE
 from support import Peer, Scripted, Server, answer, header, refused_port
 
-from motionkit.connection import departing, watching
+from motionkit._support.redaction import Secret, redact
 from motionkit.errors import Billed, ConfigError, ProtocolError, ProviderUnavailable
-from motionkit.http import (
+from motionkit.http.connection import departing, watching
+from motionkit.http.session import (
     JSON_LIMIT,
     Answer,
     NotSent,
@@ -35,8 +36,7 @@ from motionkit.http import (
     environment,
     is_loopback,
 )
-from motionkit.model import Call
-from motionkit.redaction import Secret, redact
+from motionkit.model.job import Call
 
 KEY = "sk-planted-wire-key"
 BUY = Call("POST", "/buy", json={"img_id": 7}, paid=True)

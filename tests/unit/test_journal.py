@@ -20,9 +20,8 @@ import pytest
 from patience import PATIENCE
 from support import NOON, PAID, job, submission
 
-from motionkit import caches, codec, process, store
-from motionkit import journal as module
-from motionkit.budgets import Budget
+from motionkit._support import process
+from motionkit._support.redaction import Secret
 from motionkit.errors import (
     Billed,
     BudgetExceeded,
@@ -32,12 +31,15 @@ from motionkit.errors import (
     ProviderUnavailable,
     SubmitUncertain,
 )
-from motionkit.journal import Journal
-from motionkit.ledger import Attempt, Entry, KeyTaken, Purchase
-from motionkit.model import KeyState, Output, Result, State, Status, Submission
-from motionkit.money import Basis, Cost, CostBasis, Quote, Unit
-from motionkit.operations import Mimic
-from motionkit.redaction import Secret
+from motionkit.journal import caches, database
+from motionkit.journal import journal as module
+from motionkit.journal.entries import Attempt, Entry, KeyTaken, Purchase
+from motionkit.journal.journal import Journal
+from motionkit.model import codec
+from motionkit.model.budget import Budget
+from motionkit.model.job import KeyState, Output, Result, State, Status, Submission
+from motionkit.model.money import Basis, Cost, CostBasis, Quote, Unit
+from motionkit.model.operations import Mimic
 
 QUOTE = Quote(
     Decimal(94), Decimal(100), Decimal(100), Unit.CREDIT,
@@ -147,7 +149,7 @@ def test_an_intention_is_visible_to_others_before_intend_returns(
             sys.executable,
             "-c",
             (
-                "import sys, pathlib; from motionkit.journal import Journal\n"
+                "import sys, pathlib; from motionkit.journal.journal import Journal\n"
                 "with Journal(pathlib.Path(sys.argv[1])) as j: e = j.entry('k1')\n"
                 "print(e.state.name, [a.id for a in e.attempts])"
             ),
@@ -653,7 +655,7 @@ def test_a_file_that_becomes_read_only_refuses_to_write_ahead(journal: Journal) 
 def test_a_lock_held_by_another_ends_as_an_error_and_heals(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
     with Journal(path) as journal:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -740,9 +742,9 @@ def test_threads_share_one_journal_and_one_wins_each_key(journal: Journal) -> No
 
 WORKER = """
 import pathlib, sys
-from motionkit.journal import (Journal)
-from motionkit.ledger import (KeyTaken, Purchase)
-from motionkit.model import (Call, Submission)
+from motionkit.journal.journal import (Journal)
+from motionkit.journal.entries import (KeyTaken, Purchase)
+from motionkit.model.job import (Call, Submission)
 paid = Call("POST", "/buy", paid=True)
 won = 0
 with Journal(pathlib.Path(sys.argv[1])) as journal:
@@ -837,7 +839,7 @@ def test_no_secret_and_no_signed_query_is_in_the_file(path: Path) -> None:
 def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None:
     path.parent.mkdir(parents=True)
     with sqlite3.connect(path) as old:
-        for statement in store._MIGRATIONS[0].split(";\n"):
+        for statement in database._MIGRATIONS[0].split(";\n"):
             old.execute(statement)
         old.execute("PRAGMA user_version=1")
         old.execute(
@@ -856,14 +858,14 @@ def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None
         assert entry.attempts[0].submission == submission()
         assert entry.attempts[0].owner is None
         version = journal._store.db.execute("PRAGMA user_version").fetchone()[0]
-        assert version == store.SCHEMA_VERSION == len(store._MIGRATIONS)
+        assert version == database.SCHEMA_VERSION == len(database._MIGRATIONS)
     Journal(path).close()
 
 
 def test_what_an_older_journal_reserved_counts_since_it_was_written(path: Path) -> None:
     path.parent.mkdir(parents=True)
     with sqlite3.connect(path) as old:
-        for step in store._MIGRATIONS[:4]:
+        for step in database._MIGRATIONS[:4]:
             for statement in step.split(";\n"):
                 old.execute(statement)
         old.execute("PRAGMA user_version=4")
@@ -913,7 +915,7 @@ def test_a_network_file_system_is_warned_about(
 ) -> None:
     listed = tmp_path / "mounts"
     listed.write_text(f"/dev/root / ext4 rw 0 0\n{mounts.format(parent=tmp_path / 'state')}")
-    monkeypatch.setattr(store, "MOUNTS", listed)
+    monkeypatch.setattr(database, "MOUNTS", listed)
     Journal(tmp_path / "state" / "journal.db").close()
     assert ("network file system" in caplog.text) is warned
 
@@ -1051,12 +1053,12 @@ SPENDER = """
 import sys
 from decimal import Decimal
 from pathlib import Path
-from motionkit.budgets import Budget
+from motionkit.model.budget import Budget
 from motionkit.errors import BudgetExceeded
-from motionkit.journal import Journal
-from motionkit.ledger import Purchase
-from motionkit.model import Call, Submission
-from motionkit.money import Basis, Quote, Unit
+from motionkit.journal.journal import Journal
+from motionkit.journal.entries import Purchase
+from motionkit.model.job import Call, Submission
+from motionkit.model.money import Basis, Quote, Unit
 
 usd = Decimal("0.40")
 quote = Quote(usd, usd, usd, Unit.USD, usd, usd, usd, Basis.LISTED, "page", None)

@@ -12,9 +12,9 @@ import attrs
 import pytest
 from patience import PATIENCE, until
 
-from motionkit import aio
-from motionkit.aio import AsyncClient
-from motionkit.client import Client
+from motionkit.client import aio
+from motionkit.client.aio import AsyncClient
+from motionkit.client.client import Client
 from motionkit.errors import (
     Billed,
     ConfigError,
@@ -23,7 +23,7 @@ from motionkit.errors import (
     MotionKitError,
     WaitTimeout,
 )
-from motionkit.model import Job, Result, State, Status
+from motionkit.model.job import Job, Result, State, Status
 from motionkit.testing.memory import MemoryStage, Vendor
 from motionkit.testing.stage import (
     ACCOUNT,
@@ -204,7 +204,7 @@ def test_a_cancelled_coroutine_loses_no_job(stage: MemoryStage, tmp_path: Path) 
 def test_closing_ends_waiting_coroutines(
     stage: MemoryStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("motionkit.engine.LAST_CALLS", 0.05)
+    monkeypatch.setattr("motionkit.polling.engine.LAST_CALLS", 0.05)
 
     async def main() -> None:
         client = AsyncClient(**options_for(stage, tmp_path))

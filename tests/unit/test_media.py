@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from support import clip, job, picture
 
-from motionkit import media
 from motionkit.errors import Billed, InvalidRequest
-from motionkit.media import Data, File, Generated, Remote, Uploaded, ref
+from motionkit.model import media
+from motionkit.model.media import Data, File, Generated, Remote, Uploaded, ref
 
 
 def ftyp(brand: bytes) -> bytes:

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import NOON, job
 
-from motionkit import codec
 from motionkit.errors import Billed, ContentBlocked, InvalidRequest, JobFailed, JobGone
-from motionkit.model import Job, KeyState, Output, Result, State, Status
-from motionkit.money import Cost, CostBasis, Rates, Unit
+from motionkit.model import codec
+from motionkit.model.job import Job, KeyState, Output, Result, State, Status
+from motionkit.model.money import Cost, CostBasis, Rates, Unit
 
 FULL = Job(
     id="900719925474099312",

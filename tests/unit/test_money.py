@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from motionkit.money import Balance, Basis, Cost, CostBasis, Quote, Unit
+from motionkit.model.money import Balance, Basis, Cost, CostBasis, Quote, Unit
 
 FORTY, WORTH = Decimal(40), Decimal("0.400")
 PAGE = "https://vendor.example/prices"

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import attrs
 
-from motionkit.decisions import Decision, Reason, Row, Stop, Verdict
-from motionkit.model import Job, Output, Result, utcnow
-from motionkit.money import Basis, Cost, CostBasis, Quote, Unit
+from motionkit.model.job import Job, Output, Result, utcnow
+from motionkit.model.money import Basis, Cost, CostBasis, Quote, Unit
+from motionkit.routing.decision import Decision, Reason, Row, Stop, Verdict
 
 QUOTE = Quote(
     Decimal(36), Decimal(40), None, Unit.CREDIT, Decimal("0.36"), Decimal("0.40"), None,

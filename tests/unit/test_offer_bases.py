@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from motionkit import fitting, offers, pricing
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.media import Generated, Uploaded
-from motionkit.money import Basis, Quote, Rates
-from motionkit.operations import Mimic, TextToVideo
+from motionkit.model.media import Generated, Uploaded
+from motionkit.model.money import Basis, Quote, Rates
+from motionkit.model.operations import Mimic, TextToVideo
+from motionkit.provider import fit, offers, quote
 
 TEXT = """
 [price.run]
@@ -96,7 +96,7 @@ def test_offers_are_read_from_several_files(
 
 def quoted(**values: object) -> Quote:
     request = TextToVideo("a fox", **values)  # type: ignore[arg-type]  # of any field
-    found = pricing.quote(fitting.fit(request, row(), {}), Rates())
+    found = quote.quote(fit.fit(request, row(), {}), Rates())
     assert found is not None
     return found
 
@@ -128,5 +128,5 @@ def test_an_id_that_is_no_number_is_refused_before_anything_is_uploaded(
     offer = offers.Offer("mimic", "m", "/m", "page", media={"video": slot, "image": image})
     request = Mimic(Uploaded("1"), held)
     with pytest.raises(InvalidRequest) as caught:
-        fitting.fit(request, offer, fitting.inspect(request))
+        fit.fit(request, offer, fit.inspect(request))
     assert (caught.value.field, caught.value.limit) == ("video", "a whole number")

@@ -11,12 +11,12 @@ import attrs
 import pytest
 from support import clip, picture
 
-from motionkit import fitting, offers, pricing
 from motionkit.errors import Billed, ConfigError, InvalidRequest, Unsupported
-from motionkit.media import Facts, Generated
-from motionkit.money import Basis, Quote, Rates, Unit
-from motionkit.offers import Cell, Offer, Price, Slot
-from motionkit.operations import LipSync, Mimic
+from motionkit.model.media import Facts, Generated
+from motionkit.model.money import Basis, Quote, Rates, Unit
+from motionkit.model.operations import LipSync, Mimic
+from motionkit.provider import fit, offers, quote
+from motionkit.provider.offers import Cell, Offer, Price, Slot
 from motionkit_pixverse.adapter import PixVerse
 
 TEXT = """
@@ -176,7 +176,7 @@ def test_what_is_not_sold_is_unsupported_and_says_what_is(
 
 
 def test_a_fit_fills_defaults_and_maps_to_the_vendors_fields() -> None:
-    fitted = fitting.fit(wanted(seed=2, prompt="dance"), SOLD, FACTS)
+    fitted = fit.fit(wanted(seed=2, prompt="dance"), SOLD, FACTS)
     assert fitted.values == {"quality": "540p", "seed": 2, "prompt": "dance"}
     assert fitted.body == {"mode": "std", "q": "540p", "seed": 2, "text": "dance"}
     assert fitted.offer is SOLD
@@ -185,7 +185,7 @@ def test_a_fit_fills_defaults_and_maps_to_the_vendors_fields() -> None:
 
 
 def test_a_request_overrides_a_default() -> None:
-    assert fitting.fit(wanted(quality="360p"), SOLD, FACTS).body["q"] == "360p"
+    assert fit.fit(wanted(quality="360p"), SOLD, FACTS).body["q"] == "360p"
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_field_that_the_target_cannot_express_is_unsupported(
     values: dict[str, Any], field: str, value: str
 ) -> None:
     with pytest.raises(Unsupported) as caught:
-        fitting.fit(wanted(**values), SOLD, FACTS)
+        fit.fit(wanted(**values), SOLD, FACTS)
     assert (caught.value.field, caught.value.value) == (field, value)
     assert caught.value.limit == "image, prompt, quality, seed, video"
     assert caught.value.billed is Billed.NO
@@ -209,7 +209,7 @@ def test_a_field_that_the_target_cannot_express_is_unsupported(
 def test_a_media_argument_that_the_target_does_not_take_is_unsupported() -> None:
     offer = attrs.evolve(SOLD, media={"image": SOLD.media["image"]})
     with pytest.raises(Unsupported, match="m1 takes no video") as caught:
-        fitting.fit(wanted(), offer, FACTS)
+        fit.fit(wanted(), offer, FACTS)
     assert caught.value.field == "video"
 
 
@@ -224,7 +224,7 @@ def test_a_value_that_the_target_does_not_take_is_refused_with_what_it_takes(
     values: dict[str, Any], field: str, value: str, limit: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        fitting.fit(wanted(**values), SOLD, FACTS)
+        fit.fit(wanted(**values), SOLD, FACTS)
     assert type(caught.value) is InvalidRequest
     assert (caught.value.field, caught.value.value, caught.value.limit) == (field, value, limit)
 
@@ -243,7 +243,7 @@ def test_a_range_is_named_with_its_bounds_as_they_are(
 ) -> None:
     offer = attrs.evolve(SOLD, allowed={}, ranges={"seed": bounds})
     with pytest.raises(InvalidRequest) as caught:
-        fitting.fit(wanted(seed=99_999_999), offer, FACTS)
+        fit.fit(wanted(seed=99_999_999), offer, FACTS)
     assert caught.value.limit == limit
 
 
@@ -267,7 +267,7 @@ def test_media_beyond_a_limit_are_refused_with_the_limit(
     )
     facts = FACTS | {name: attrs.evolve(FACTS[name], **change)}
     with pytest.raises(InvalidRequest) as caught:
-        fitting.fit(wanted(), offer, facts)
+        fit.fit(wanted(), offer, facts)
     assert (caught.value.field, caught.value.value, caught.value.limit) == (name, value, limit)
     assert facts[name].label in caught.value.message
 
@@ -284,7 +284,7 @@ def test_media_beyond_a_limit_are_refused_with_the_limit(
 )
 def test_media_at_a_limit_pass(name: str, change: dict[str, Any]) -> None:
     facts = FACTS | {name: attrs.evolve(FACTS[name], **change)}
-    assert fitting.fit(wanted(), SOLD, facts).facts[name] == facts[name]
+    assert fit.fit(wanted(), SOLD, facts).facts[name] == facts[name]
 
 
 @pytest.mark.parametrize(
@@ -298,14 +298,14 @@ def test_a_size_on_which_the_vendors_pages_disagree_is_warned_about(
     size: int, warnings: tuple[str, ...]
 ) -> None:
     facts = FACTS | {"image": attrs.evolve(IMAGE, size=size)}
-    assert fitting.fit(wanted(), SOLD, facts).warnings == warnings
+    assert fit.fit(wanted(), SOLD, facts).warnings == warnings
 
 
 def test_what_could_not_be_measured_is_warned_about_and_passes() -> None:
     unmeasured = attrs.evolve(
         VIDEO, seconds=None, width=None, height=None, missing="measuring it needs motionkit[media]"
     )
-    fitted = fitting.fit(wanted(), SOLD, FACTS | {"video": unmeasured})
+    fitted = fit.fit(wanted(), SOLD, FACTS | {"video": unmeasured})
     assert fitted.warnings == (
         "video: pixels and seconds are unchecked: measuring it needs motionkit[media]",
     )
@@ -313,26 +313,26 @@ def test_what_could_not_be_measured_is_warned_about_and_passes() -> None:
 
 def test_what_is_not_here_passes_unchecked() -> None:
     request = wanted()
-    assert fitting.fit(request, SOLD, fitting.inspect(request)).warnings == ()
+    assert fit.fit(request, SOLD, fit.inspect(request)).warnings == ()
 
 
 def test_a_generated_video_goes_only_where_the_vendor_takes_one() -> None:
     request = wanted(video=Generated("42"))
-    assert fitting.fit(request, SOLD, fitting.inspect(request)).body["q"] == "540p"
+    assert fit.fit(request, SOLD, fit.inspect(request)).body["q"] == "540p"
     request = wanted(image=Generated("42"))
     with pytest.raises(Unsupported) as caught:
-        fitting.fit(request, SOLD, fitting.inspect(request))
+        fit.fit(request, SOLD, fit.inspect(request))
     assert (caught.value.field, caught.value.value) == ("image", "job 42")
 
 
 def test_inspect_looks_at_every_media_argument_and_names_the_field() -> None:
-    facts = fitting.inspect(Mimic(image=picture(), video=clip(1.0)))
+    facts = fit.inspect(Mimic(image=picture(), video=clip(1.0)))
     assert {name: (f.kind, f.seconds) for name, f in facts.items()} == {
         "image": ("image", None),
         "video": ("video", 1.0),
     }
     with pytest.raises(InvalidRequest) as caught:
-        fitting.inspect(Mimic(image=picture(), video=b"text"))
+        fit.inspect(Mimic(image=picture(), video=b"text"))
     assert caught.value.field == "video"
 
 
@@ -350,8 +350,8 @@ def priced(
     video = Facts(
         "dance.mp4", "video", "mp4", "h264", 640, 480, seconds, 1000, "bb", missing=missing
     )
-    fitted = fitting.fit(wanted(quality=quality), offer, {"image": image, "video": video})
-    quoted = pricing.quote(fitted, rates or Rates(credit=Decimal("0.01")))
+    fitted = fit.fit(wanted(quality=quality), offer, {"image": image, "video": video})
+    quoted = quote.quote(fitted, rates or Rates(credit=Decimal("0.01")))
     assert quoted is not None
     return quoted
 
@@ -423,7 +423,7 @@ ESTIMATED = Price(
 def estimated(seconds: float | None) -> Quote | None:
     offer = attrs.evolve(SOLD, price=ESTIMATED)
     facts = FACTS | {"video": attrs.evolve(VIDEO, seconds=seconds)}
-    return pricing.quote(fitting.fit(wanted(), offer, facts), Rates())
+    return quote.quote(fit.fit(wanted(), offer, facts), Rates())
 
 
 @pytest.mark.parametrize(
@@ -455,13 +455,13 @@ def test_an_estimate_per_run_needs_no_seconds_but_its_bounds_do() -> None:
 
 
 def test_no_price_is_no_quote() -> None:
-    assert pricing.quote(fitting.fit(wanted(), SOLD, FACTS), Rates()) is None
+    assert quote.quote(fit.fit(wanted(), SOLD, FACTS), Rates()) is None
 
 
 def test_values_that_no_price_covers_give_no_amount() -> None:
     price = attrs.evolve(ESTIMATED, cells=ESTIMATED.cells[:2])
-    fitted = fitting.fit(wanted(quality="360p"), attrs.evolve(SOLD, price=price), FACTS)
-    quoted = pricing.quote(fitted, Rates())
+    fitted = fit.fit(wanted(quality="360p"), attrs.evolve(SOLD, price=price), FACTS)
+    quoted = quote.quote(fitted, Rates())
     assert quoted is not None
     assert (quoted.low, quoted.likely, quoted.high) == (None, None, None)
 
@@ -533,10 +533,10 @@ def test_a_medium_that_may_be_left_out_can_be_what_a_target_needs() -> None:
     )
     video, audio = "https://h.example/v.mp4", "https://h.example/a.mp3"
     heard = LipSync(video, audio=audio)
-    assert fitting.fit(heard, spoken, fitting.inspect(heard)).body == {}
+    assert fit.fit(heard, spoken, fit.inspect(heard)).body == {}
     silent = LipSync(video)
     with pytest.raises(InvalidRequest) as caught:
-        fitting.fit(silent, spoken, fitting.inspect(silent))
+        fit.fit(silent, spoken, fit.inspect(silent))
     assert caught.value.field == "audio"
 
 

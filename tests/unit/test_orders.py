@@ -16,10 +16,12 @@ import attrs
 import pytest
 from engine_support import PATIENCE
 
-from motionkit import fitting, process
-from motionkit.aio import AsyncClient
-from motionkit.client import Client
+from motionkit._support import process
+from motionkit._support.redaction import Secret
+from motionkit.client.aio import AsyncClient
+from motionkit.client.client import Client
 from motionkit.config import Account, Config, Defaults
+from motionkit.config.routes import Route
 from motionkit.errors import (
     Billed,
     Busy,
@@ -30,14 +32,13 @@ from motionkit.errors import (
     RateLimited,
     SubmitUncertain,
 )
-from motionkit.jobs import Jobs
-from motionkit.journal import Journal
-from motionkit.ledger import Entry
-from motionkit.model import Job, KeyState, State, Submission
-from motionkit.offers import Offer
-from motionkit.redaction import Secret
-from motionkit.request import Request
-from motionkit.routes import Route
+from motionkit.journal.entries import Entry
+from motionkit.journal.journal import Journal
+from motionkit.model.job import Job, KeyState, State, Submission
+from motionkit.model.request import Request
+from motionkit.provider import fit
+from motionkit.provider.offers import Offer
+from motionkit.purchase.jobs import Jobs
 from motionkit.testing.memory import Memory, Settings, Vendor
 from motionkit.testing.stage import (
     ACCOUNT,
@@ -236,7 +237,7 @@ def test_what_an_earlier_version_wrote_under_a_word_is_found_too(shop: Shop) -> 
     told = {
         "operation": "mimic",
         "via": ACCOUNT,
-        "media": {name: one.sha256 for name, one in fitting.inspect(request).items()},
+        "media": {name: one.sha256 for name, one in fit.inspect(request).items()},
         "extra": {},
         "values": {"quality": "540p"},
     }

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from patience import PATIENCE
 
-from motionkit import jobs
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import InvalidRequest
-from motionkit.ledger import Entry
-from motionkit.model import Job, State
-from motionkit.provider import references
+from motionkit.journal.entries import Entry
+from motionkit.model.job import Job, State
+from motionkit.provider.contract import references
+from motionkit.purchase import jobs
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import ACCOUNT, JOB_SECONDS, client_for, sample_request
 

@@ -12,11 +12,11 @@ from engine_support import Vendor, numbered
 from patience import PATIENCE
 from support import Clock
 
-from motionkit import schedule
-from motionkit.engine import Engine
-from motionkit.model import Job, Result
-from motionkit.pacing import Pacer
-from motionkit.pursuit import Waiter
+from motionkit.http.rate_limit import Pacer
+from motionkit.model.job import Job, Result
+from motionkit.polling import schedule
+from motionkit.polling.engine import Engine
+from motionkit.polling.watch import Waiter
 
 
 @pytest.fixture

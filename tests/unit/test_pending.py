@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from support import NOON, job, submission
 
-from motionkit import pending, store
-from motionkit.client import Client
+from motionkit._support.redaction import Secret
+from motionkit.client.client import Client
 from motionkit.errors import Billed, Busy, JournalError, ProviderUnavailable
-from motionkit.journal import Journal
-from motionkit.ledger import Attempt, KeyTaken, Purchase
-from motionkit.model import Job, KeyState, State, Status
-from motionkit.pending import Pending
-from motionkit.redaction import Secret
+from motionkit.journal import database, pending
+from motionkit.journal.entries import Attempt, KeyTaken, Purchase
+from motionkit.journal.journal import Journal
+from motionkit.journal.pending import Pending
+from motionkit.model.job import Job, KeyState, State, Status
 from motionkit.testing.memory import Memory, MemoryStage
 from motionkit.testing.stage import ACCOUNT, JOB_SECONDS, client_for, sample_request
 
@@ -269,7 +269,7 @@ def test_everything_of_one_purchase_goes_in_in_its_order(journal: Journal, path:
 def test_a_job_that_still_runs_is_observed_while_the_journal_is_locked(
     journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(store, "BUSY_TIMEOUT", 0.01)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.01)
     thing = job("42", key="k1")
     assert journal.accepted(sent(journal), thing)
     lock = Lock(path)
@@ -283,7 +283,7 @@ def test_a_job_that_still_runs_is_observed_while_the_journal_is_locked(
 def test_what_nothing_depends_on_ends_no_purchase(
     word: str, journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "BUSY_TIMEOUT", 0.01)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.01)
     attempt = sent(journal)
     lock = Lock(path)
     if word == "decided":

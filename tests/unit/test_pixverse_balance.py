@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from motionkit.errors import Billed, ProtocolError
-from motionkit.http import Answer
+from motionkit.http.session import Answer
 from motionkit_pixverse.adapter import PixVerse, Settings
 
 

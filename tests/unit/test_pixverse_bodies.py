@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 import motionkit as mk
-from motionkit.model import Submission
-from motionkit.offers import pick
-from motionkit.operations import (
+from motionkit.model.job import Submission
+from motionkit.model.operations import (
     Extend,
     ImageToVideo,
     LipSync,
@@ -23,6 +22,7 @@ from motionkit.operations import (
     Transition,
     Upscale,
 )
+from motionkit.provider.offers import pick
 from motionkit_pixverse.adapter import PixVerse, Settings
 from motionkit_pixverse.operations import (
     Avatar,

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import motionkit as mk
-from motionkit import media
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import ConfigError, InvalidRequest, ProtocolError
-from motionkit.model import Call
-from motionkit.provider import Lists, Phase, ShowsUsage
+from motionkit.model import media
+from motionkit.model.job import Call
+from motionkit.provider.contract import Lists, Phase, ShowsUsage
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 from motionkit_pixverse.lists import Library
 

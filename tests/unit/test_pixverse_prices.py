@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 import motionkit as mk
-from motionkit.fitting import fit
-from motionkit.media import Facts
-from motionkit.money import Basis, Quote, Rates
-from motionkit.offers import pick
-from motionkit.operations import (
+from motionkit.model.media import Facts
+from motionkit.model.money import Basis, Quote, Rates
+from motionkit.model.operations import (
     Extend,
     ImageToVideo,
     LipSync,
@@ -26,7 +24,9 @@ from motionkit.operations import (
     Transition,
     Upscale,
 )
-from motionkit.pricing import quote
+from motionkit.provider.fit import fit
+from motionkit.provider.offers import pick
+from motionkit.provider.quote import quote
 from motionkit_pixverse import rules
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_pixverse.operations import (

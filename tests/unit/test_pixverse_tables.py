@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 import pytest
 
-from motionkit import retry
 from motionkit.errors import (
     AuthenticationError,
     Billed,
@@ -27,9 +26,10 @@ from motionkit.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from motionkit.http import Answer
-from motionkit.model import Call, Doubt, Job, State, Submission, utcnow
-from motionkit.provider import Phase
+from motionkit.http import retry
+from motionkit.http.session import Answer
+from motionkit.model.job import Call, Doubt, Job, State, Submission, utcnow
+from motionkit.provider.contract import Phase
 from motionkit.sandbox import Sandbox
 from motionkit_pixverse import _tables
 from motionkit_pixverse._wire import unwrap

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from motionkit import process
-from motionkit.process import Moment
+from motionkit._support import process
+from motionkit._support.process import Moment
 
 EARLIER = Moment(wall=1_000.0, uptime=50.0, boot="b1")
 
@@ -37,7 +37,10 @@ def test_time_has_passed_where_both_clocks_of_one_boot_agree(
 
 def test_another_process_of_the_same_boot_counts_from_the_same_moment() -> None:
     before = process.moment()
-    script = "from motionkit.process import moment; m = moment(); print(m.wall, m.uptime, m.boot)"
+    script = (
+        "from motionkit._support.process import moment as now; m = now(); "
+        "print(m.wall, m.uptime, m.boot)"
+    )
     told = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
     ).stdout.split()

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from motionkit.redaction import (
+from motionkit._support.redaction import (
     Guarded,
     Secret,
     guarded,

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import support
 
-from motionkit import registry
 from motionkit.errors import ConfigError
+from motionkit.provider import registry
 
 LISTING = """
 import sys
 from importlib.metadata import entry_points
-from motionkit import registry
+from motionkit.provider import registry
 names = registry.names()
 homes = {point.value.partition(":")[0].partition(".")[0] for point in entry_points(group=registry.GROUP)}
 assert names and homes, "nothing is installed"

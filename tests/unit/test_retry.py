@@ -9,8 +9,9 @@ import pytest
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from motionkit import errors, retry
+from motionkit import errors
 from motionkit.errors import MotionKitError
+from motionkit.http import retry
 
 
 class Call:
@@ -39,7 +40,7 @@ def test_a_transient_error_is_tried_again(kind: type[MotionKitError], failures: 
 
 
 def test_a_subclass_of_a_transient_error_is_tried_again() -> None:
-    from motionkit.http import NotSent
+    from motionkit.http.session import NotSent
 
     call = Call(NotSent("no bytes"))
     assert retry.read(call) == "answer"

@@ -12,9 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motionkit import backoff, codec, errors, http
-from motionkit.cooldown import CAUSES, Breaker, Gate, cause_of, claim, cooldown, gate, trip
-from motionkit.decisions import (
+from motionkit import errors
+from motionkit._support import backoff
+from motionkit.errors import Billed
+from motionkit.http import session
+from motionkit.model import codec
+from motionkit.model.money import Balance, Basis, Quote, Unit
+from motionkit.routing.circuit_breaker import (
+    CAUSES,
+    Breaker,
+    Gate,
+    cause_of,
+    claim,
+    cooldown,
+    gate,
+    trip,
+)
+from motionkit.routing.decision import (
     SENTENCES,
     SHORT,
     VERDICTS,
@@ -34,9 +48,7 @@ from motionkit.decisions import (
     follow,
     suffices,
 )
-from motionkit.errors import Billed
-from motionkit.money import Balance, Basis, Quote, Unit
-from motionkit.routing import _RULED_OUT_ERRORS, decide
+from motionkit.routing.router import _RULED_OUT_ERRORS, decide
 
 NOW = 1000.0
 NO, YES, UNKNOWN = Billed.NO, Billed.YES, Billed.UNKNOWN
@@ -1035,7 +1047,7 @@ def test_the_causes_are_the_words_of_the_configuration() -> None:
     ("error", "cause"),
     [
         (errors.ProviderUnavailable, "unavailable"),
-        (http.NotSent, "unavailable"),
+        (session.NotSent, "unavailable"),
         (errors.ProtocolError, "unavailable"),
         (errors.Busy, "busy"),
         (errors.RateLimited, "rate_limited"),

@@ -8,8 +8,9 @@ import random
 import pytest
 from engine_support import load
 
-from motionkit import backoff, schedule
-from motionkit.schedule import Belief, believe, plan
+from motionkit._support import backoff
+from motionkit.polling import schedule
+from motionkit.polling.schedule import Belief, believe, plan
 
 bench = load("polling")
 

@@ -19,8 +19,10 @@ import cattrs
 import pytest
 
 import motionkit as mk
-from motionkit import codec, config, registry
+from motionkit import config
 from motionkit.config import Config
+from motionkit.model import codec
+from motionkit.provider import registry
 
 KEY = "sk-planted-0123456789"
 OTHER = "sk-planted-abcdefghij"

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 import motionkit as mk
-from motionkit import fitting, pricing
 from motionkit.errors import Billed, InvalidRequest, Unsupported
-from motionkit.money import Basis
-from motionkit.offers import pick
-from motionkit.orders import Target
-from motionkit.request import Request
+from motionkit.model.money import Basis
+from motionkit.model.request import Request
+from motionkit.provider import fit as fitting
+from motionkit.provider import quote as pricing
+from motionkit.provider.offers import pick
+from motionkit.purchase.orders import Target
 from motionkit.testing import samples
 from motionkit_segmind.adapter import Segmind, Settings
 

@@ -15,9 +15,9 @@ import pytest
 import motionkit as mk
 from motionkit.config import Account, Config, Defaults
 from motionkit.errors import Billed, BudgetExceeded, JobGone, JobNotFound, Unsupported
-from motionkit.model import Job, State, utcnow
-from motionkit.money import Basis
-from motionkit.offers import Offer, parse_offers
+from motionkit.model.job import Job, State, utcnow
+from motionkit.model.money import Basis
+from motionkit.provider.offers import Offer, parse_offers
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time

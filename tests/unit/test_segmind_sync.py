@@ -16,7 +16,6 @@ import pytest
 from support import Scripted, answer, refused_port
 
 import motionkit as mk
-from motionkit import http, spool
 from motionkit.config import Account, Config, Defaults
 from motionkit.errors import (
     AuthenticationError,
@@ -29,7 +28,9 @@ from motionkit.errors import (
     ProviderUnavailable,
     SubmitUncertain,
 )
-from motionkit.model import Call, Doubt, Job, Output, Result, State, Submission, utcnow
+from motionkit.http import session
+from motionkit.model.job import Call, Doubt, Job, Output, Result, State, Submission, utcnow
+from motionkit.provider import spool
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit_segmind.adapter import Segmind, Settings
@@ -199,7 +200,7 @@ BROKEN = {
     "no JSON": (answer(b"not json"), "is no media and names none"),
     "a local file": (answer(b'{"output": "file:///etc/passwd"}'), "is no media and names none"),
     "nested": (answer(b"[" * 10_000), "is no media and names none"),
-    "large": (answer(b" " * (http.JSON_LIMIT + 1)), "is no media and names none"),
+    "large": (answer(b" " * (session.JSON_LIMIT + 1)), "is no media and names none"),
 }
 
 
@@ -216,7 +217,7 @@ def test_what_is_no_whole_film_may_have_been_billed(name: str) -> None:
 def test_an_answer_beyond_every_film_is_cut_off(
     monkeypatch: pytest.MonkeyPatch, reply: bytes
 ) -> None:
-    monkeypatch.setattr(http, "SINK_LIMIT", 10_000)
+    monkeypatch.setattr(session, "SINK_LIMIT", 10_000)
     assert "exceeds 10000 bytes" in broken(reply).message
     assert not kept().exists() or kept().stat().st_size <= 10_000
 
@@ -250,7 +251,7 @@ def test_a_refusal_leaves_no_file(status: str, kind: type[MotionKitError], bille
 
 
 def test_where_nothing_left_nothing_is_kept_and_nothing_was_bought() -> None:
-    with pytest.raises(http.NotSent) as caught:
+    with pytest.raises(session.NotSent) as caught:
         adapter(f"http://127.0.0.1:{refused_port()}").submit(SUBMISSION, ATTEMPT)
     assert caught.value.billed is Billed.NO
     assert not kept().exists()

@@ -24,8 +24,8 @@ from motionkit.errors import (
     RateLimited,
     Unsupported,
 )
-from motionkit.http import Answer
-from motionkit.model import Call, Doubt, Found, Job, NotSeen, State, Submission, utcnow
+from motionkit.http.session import Answer
+from motionkit.model.job import Call, Doubt, Found, Job, NotSeen, State, Submission, utcnow
 from motionkit_segmind import _tables
 from motionkit_segmind import adapter as segmind_adapter
 from motionkit_segmind._wire import seconds_until

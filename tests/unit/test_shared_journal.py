@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from support import job, submission
 
-from motionkit import store
 from motionkit.errors import Billed, JournalError
-from motionkit.journal import Journal
-from motionkit.ledger import Attempt, KeyTaken, Purchase
-from motionkit.model import State, Status, utcnow
-from motionkit.store import Store
+from motionkit.journal import database
+from motionkit.journal.database import Store
+from motionkit.journal.entries import Attempt, KeyTaken, Purchase
+from motionkit.journal.journal import Journal
+from motionkit.model.job import State, Status, utcnow
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import ACCOUNT, client_for, sample_request
 
@@ -117,9 +117,9 @@ def test_a_notebook_cell_that_is_run_three_times_keeps_the_locks(
 KILLED = """
 import sys
 from pathlib import Path
-from motionkit.journal import Journal
-from motionkit.ledger import Purchase
-from motionkit.model import Call, Submission
+from motionkit.journal.journal import Journal
+from motionkit.journal.entries import Purchase
+from motionkit.model.job import Call, Submission
 
 first, second = Journal(Path(sys.argv[1])), Journal(Path(sys.argv[1]))
 print("ready", flush=True)
@@ -258,7 +258,7 @@ def test_readers_go_on_while_a_thread_waits_for_another_process_to_write(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits = threading.Event()
-    monkeypatch.setattr(store, "_SLICE", 0.01)
+    monkeypatch.setattr(database, "_SLICE", 0.01)
     with Journal(path) as journal:
         other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
@@ -407,7 +407,7 @@ def test_a_new_client_uses_the_file_that_is_there_now(path: Path) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "EMPTY_GRACE", 0.0)
+    monkeypatch.setattr(database, "EMPTY_GRACE", 0.0)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -488,7 +488,7 @@ def test_a_place_whose_permission_is_lost_refuses_paid_calls(
         def denied(_: Path) -> tuple[int, int]:
             raise PermissionError(13, "Permission denied", str(path))
 
-        monkeypatch.setattr(store, "_inode", denied)
+        monkeypatch.setattr(database, "_inode", denied)
         with pytest.raises(JournalError, match=r"cannot write ahead to the journal.*Permission"):
             intend(journal)
 
@@ -514,7 +514,7 @@ def test_a_mount_whose_name_is_no_utf8_stops_nothing(
     listed.write_bytes(
         b"/dev/sdb1 /media/caf\xe9\\040x\x85y ext4 rw 0 0\n\nserver:/ " + folder + b" nfs4 rw 0 0\n"
     )
-    monkeypatch.setattr(store, "MOUNTS", listed)
+    monkeypatch.setattr(database, "MOUNTS", listed)
     Journal(tmp_path / "state" / "journal.db").close()
     assert "network file system" in caplog.text
 

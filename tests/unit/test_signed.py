@@ -8,14 +8,14 @@ import hmac
 
 import pytest
 
-from motionkit import signed
 from motionkit.errors import Billed, SignatureError
+from motionkit.provider import signatures
 
 EXPECTED = base64.b64encode(hmac.digest(b"planted-secret", b"a message", hashlib.sha256))
 
 
 def test_the_expected_signature_is_the_same() -> None:
-    assert signed.same(EXPECTED.decode(), EXPECTED)
+    assert signatures.same(EXPECTED.decode(), EXPECTED)
 
 
 @pytest.mark.parametrize(
@@ -34,16 +34,16 @@ def test_the_expected_signature_is_the_same() -> None:
     ],
 )
 def test_anything_else_is_not_and_raises_nothing(told: str) -> None:
-    assert not signed.same(told, EXPECTED)
+    assert not signatures.same(told, EXPECTED)
 
 
 def test_text_beyond_ascii_is_compared_as_utf_8() -> None:
-    assert signed.same("\u00e9", b"\xc3\xa9")
-    assert not signed.same("\u00e9", b"\xe9")
+    assert signatures.same("\u00e9", b"\xc3\xa9")
+    assert not signatures.same("\u00e9", b"\xe9")
 
 
 def test_an_empty_signature_proves_nothing() -> None:
-    assert not signed.same("", b"")
+    assert not signatures.same("", b"")
 
 
 def test_both_are_compared_whole_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,14 +54,14 @@ def test_both_are_compared_whole_in_constant_time(monkeypatch: pytest.MonkeyPatc
         return True
 
     monkeypatch.setattr(hmac, "compare_digest", compare)
-    assert signed.same("a", EXPECTED)  # its word counts, and nothing is compared beside it
+    assert signatures.same("a", EXPECTED)  # its word counts, and nothing is compared beside it
     assert compared == [(b"a", EXPECTED)]
 
 
 def test_a_body_of_just_the_limit_passes_and_one_byte_more_does_not() -> None:
-    assert signed.MAX_BODY == 65_536
-    signed.check_size(b"")
-    signed.check_size(bytes(65_536))
+    assert signatures.MAX_BODY == 65_536
+    signatures.check_size(b"")
+    signatures.check_size(bytes(65_536))
     with pytest.raises(SignatureError, match="has 65537 bytes; 65536 is the most") as caught:
-        signed.check_size(bytes(65_537))
+        signatures.check_size(bytes(65_537))
     assert caught.value.billed is Billed.NO

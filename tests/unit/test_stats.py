@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motionkit.money import Basis, Cost, CostBasis, Quote, Rates, Unit
-from motionkit.stats import (
+from motionkit.journal.statistics import (
     Durations,
     Observation,
     OfferKey,
@@ -25,6 +24,7 @@ from motionkit.stats import (
     summarise,
     weights,
 )
+from motionkit.model.money import Basis, Cost, CostBasis, Quote, Rates, Unit
 
 DAY = 86_400.0
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC).timestamp()

@@ -20,9 +20,8 @@ from support import (
     submission,
 )
 
-from motionkit import journal as ledger
-from motionkit import process
-from motionkit import submission as submission_module
+from motionkit._support import process
+from motionkit._support.process import Moment
 from motionkit.errors import (
     Billed,
     Busy,
@@ -34,13 +33,14 @@ from motionkit.errors import (
     RateLimited,
     SubmitUncertain,
 )
-from motionkit.http import NotSent
-from motionkit.journal import Journal
-from motionkit.ledger import Entry, KeyTaken, Purchase
-from motionkit.model import Found, Job, KeyState, Never, NotSeen, SameId, State
-from motionkit.pacing import Pacer
-from motionkit.process import Moment
-from motionkit.submission import OTHER_PAUSE, PATIENCE, Submitter
+from motionkit.http.rate_limit import Pacer
+from motionkit.http.session import NotSent
+from motionkit.journal import journal as ledger
+from motionkit.journal.entries import Entry, KeyTaken, Purchase
+from motionkit.journal.journal import Journal
+from motionkit.model.job import Found, Job, KeyState, Never, NotSeen, SameId, State
+from motionkit.purchase import submit as submission_module
+from motionkit.purchase.submit import OTHER_PAUSE, PATIENCE, Submitter
 
 BOUGHT = Purchase(
     key="order-17", request="r1", via="shop", description={"operation": "mimic"}, again=True

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from support import job
 
-from motionkit.journal import Journal
-from motionkit.timing import Timing, kind_of
+from motionkit.journal.journal import Journal
+from motionkit.polling.durations import Timing, kind_of
 
 
 def test_a_belief_still_follows_when_more_was_learnt_than_is_remembered() -> None:

@@ -20,14 +20,16 @@ import pytest
 import requests
 from support import Peer, Scripted, Server, answer, clip, header, picture, refused_port
 
-from motionkit import download as fetching
-from motionkit import errors, media, retry
-from motionkit.download import Downloaded, download
+from motionkit import errors
 from motionkit.errors import DownloadFailed, InvalidRequest
-from motionkit.http import Session
-from motionkit.media import Data, File
-from motionkit.model import Call
-from motionkit.transfer import CarefulUploads, Stream, form, multipart
+from motionkit.http import download as fetching
+from motionkit.http import retry
+from motionkit.http.download import Downloaded, download
+from motionkit.http.session import Session
+from motionkit.model import media
+from motionkit.model.job import Call
+from motionkit.model.media import Data, File
+from motionkit.provider.uploads import CarefulUploads, Stream, form, multipart
 
 CLIP = clip(2.0)
 OTHER = clip(2.5)

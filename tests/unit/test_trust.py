@@ -16,10 +16,12 @@ import attrs
 import pytest
 from support import FakeProvider, FakeSettings, Server
 
-from motionkit import Client, config, places, registry, trust
+from motionkit import Client, config
+from motionkit._support.redaction import Secret
+from motionkit.config import files, trust
+from motionkit.config.files import Origin
 from motionkit.errors import Billed, ConfigError
-from motionkit.places import Origin
-from motionkit.redaction import Secret
+from motionkit.provider import registry
 
 KEY = "sk-planted-0123456789"
 ACCOUNT = "[accounts.fake]\n"
@@ -383,7 +385,7 @@ def test_what_the_table_does_not_allow_is_refused_until_it_is_trusted(
     error = refused(project, project.read_text())
     assert f"{project}: {dotted}" in error.message
     asked = trust.findings(
-        config_file(project), places.read(home / ".config/motionkit/motionkit.toml", Origin.OWN)
+        config_file(project), files.read(home / ".config/motionkit/motionkit.toml", Origin.OWN)
     )
     assert "planted" not in f"{[(one.does, one.shown) for one in asked if 'secret' in one.dotted]}"
     trust.record(config_file(project))
@@ -508,7 +510,7 @@ def test_a_file_that_the_user_vouches_for_may_do_all_of_it(
     if way == "variable":
         monkeypatch.setenv("MOTIONKIT_CONFIG", str(file))
     if way == "trusted":
-        trust.record(places.read(file, Origin.FOUND))
+        trust.record(files.read(file, Origin.FOUND))
     found = config.load(file if way == "argument" else None)
     assert found.account("fake").settings.api_key.reveal() == KEY
     assert found.account("fake").settings.base_url == "https://gateway.example"
@@ -520,7 +522,7 @@ def test_a_file_that_the_user_vouches_for_may_do_all_of_it(
 
 def test_an_edited_file_must_be_trusted_again(project: Path, home: Path) -> None:
     project.write_text(BOLD)
-    store = trust.record(places.read(project, Origin.FOUND))
+    store = trust.record(files.read(project, Origin.FOUND))
     assert store == home / ".local" / "state" / "motionkit" / "trusted.json"
     assert store.stat().st_mode & 0o777 == 0o600
     config.load()
@@ -537,11 +539,11 @@ def test_trust_is_for_one_place_and_many_files_keep_theirs(project: Path, home: 
     other = home / "other" / "motionkit.toml"
     other.parent.mkdir()
     other.write_text(BOLD)
-    trust.record(places.read(project, Origin.FOUND))
-    assert not trust.is_trusted(places.read(other, Origin.FOUND))
-    trust.record(places.read(other, Origin.FOUND))
-    assert trust.is_trusted(places.read(other, Origin.FOUND))
-    assert trust.is_trusted(places.read(project, Origin.FOUND))
+    trust.record(files.read(project, Origin.FOUND))
+    assert not trust.is_trusted(files.read(other, Origin.FOUND))
+    trust.record(files.read(other, Origin.FOUND))
+    assert trust.is_trusted(files.read(other, Origin.FOUND))
+    assert trust.is_trusted(files.read(project, Origin.FOUND))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": 7}', '{"files": {"a": 1}}', "\xff"])
@@ -549,11 +551,11 @@ def test_a_store_that_cannot_be_read_trusts_nothing(
     content: str, project: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     project.write_text(BOLD)
-    store = trust.record(places.read(project, Origin.FOUND))
+    store = trust.record(files.read(project, Origin.FOUND))
     store.write_bytes(content.encode("latin-1"))
     with caplog.at_level(logging.WARNING, "motionkit"):
         refused(project, BOLD)
-    trust.record(places.read(project, Origin.FOUND))
+    trust.record(files.read(project, Origin.FOUND))
     config.load()
 
 
@@ -561,7 +563,7 @@ def test_a_state_folder_that_cannot_be_written_is_named(project: Path, home: Pat
     project.write_text(BOLD)
     (home / ".local").write_text("no folder")
     with pytest.raises(ConfigError) as caught:
-        trust.record(places.read(project, Origin.FOUND))
+        trust.record(files.read(project, Origin.FOUND))
     assert str(home / ".local") in caught.value.message
 
 
@@ -592,5 +594,5 @@ def test_what_is_asked_for_steers_no_terminal_and_is_whole(project: Path) -> Non
     assert len(command.does) < 400
 
 
-def config_file(path: Path) -> places.File:
-    return places.read(path, Origin.FOUND)
+def config_file(path: Path) -> files.File:
+    return files.read(path, Origin.FOUND)

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from motionkit import registry
-from motionkit.circuits import Circuits
-from motionkit.client import Client
+from motionkit._support.hosts import at_loopback
+from motionkit._support.redaction import Secret
+from motionkit.client.client import Client
 from motionkit.config import Account, Config
-from motionkit.defaults import Defaults
+from motionkit.config.defaults import Defaults
+from motionkit.config.routes import Route
 from motionkit.errors import AuthenticationError, Billed, BudgetExceeded
-from motionkit.hosts import at_loopback
-from motionkit.journal import Journal
-from motionkit.model import Call
-from motionkit.provider import Provider, in_sandbox
-from motionkit.redaction import Secret
-from motionkit.routes import Route
+from motionkit.journal.journal import Journal
+from motionkit.model.job import Call
+from motionkit.provider import registry
+from motionkit.provider.contract import Provider, in_sandbox
+from motionkit.provider.uploads import CarefulUploads
+from motionkit.purchase.circuits import Circuits
 from motionkit.testing.memory import Memory, Settings, Vendor
 from motionkit.testing.stage import sample_request
-from motionkit.transfer import CarefulUploads
 
 KEY = "memory-key-0123456789"
 LOOPBACK = "http://127.0.0.1:8787"

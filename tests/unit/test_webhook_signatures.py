@@ -21,13 +21,13 @@ from webhook_signer import (
     signed,
 )
 
-from motionkit import transfer
-from motionkit.caches import Caches
+from motionkit._support.redaction import Secret
 from motionkit.errors import ConfigError, ProtocolError, SignatureError
-from motionkit.model import State
-from motionkit.provider import Webhooks
-from motionkit.redaction import Secret
-from motionkit.store import Store
+from motionkit.journal.caches import Caches
+from motionkit.journal.database import Store
+from motionkit.model.job import State
+from motionkit.provider import uploads as transfer
+from motionkit.provider.contract import Webhooks
 from motionkit_pixverse.adapter import PixVerse, Settings
 
 DONE = {

@@ -13,11 +13,11 @@ import pytest
 from webhook_signer import SECRET, signed
 
 import motionkit as mk
-from motionkit import looking
-from motionkit.client import Client
+from motionkit.client.client import Client
 from motionkit.errors import ConfigError, ContentBlocked, JobFailed, SignatureError
-from motionkit.journal import Journal
-from motionkit.model import Job, Status
+from motionkit.journal.journal import Journal
+from motionkit.model.job import Job, Status
+from motionkit.polling import observe
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
 KEY = "sandbox-pixverse-key"
@@ -132,7 +132,7 @@ def test_a_clock_that_is_set_during_a_wait_teaches_no_duration(
     job = buy(client)
     before = client._looks.age(job)
     later = job.submitted_at + dt.timedelta(hours=5)
-    monkeypatch.setattr(looking, "utcnow", lambda: later)
+    monkeypatch.setattr(observe, "utcnow", lambda: later)
     assert client._looks.age(job) - before < 3600
 
 

@@ -18,8 +18,8 @@ from motionkit.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from motionkit.model import State
-from motionkit.provider import ErrorRow
+from motionkit.model.job import State
+from motionkit.provider.contract import ErrorRow
 
 ACTS: Mapping[str, tuple[State, Billed]] = {
     "backstage": (State.QUEUED, Billed.UNKNOWN),

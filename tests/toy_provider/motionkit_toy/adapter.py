@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 
 import attrs
 
-from motionkit.assembly import Upload, assemble
 from motionkit.errors import JobNotFound, MotionKitError, ProtocolError
-from motionkit.http import CALL_TIMEOUT, Answer, Body, Session
-from motionkit.media import Data, Facts, File, Remote
-from motionkit.model import (
+from motionkit.http.session import CALL_TIMEOUT, Answer, Body, Session
+from motionkit.model.job import (
     Call,
     Doubt,
     Job,
@@ -25,17 +23,13 @@ from motionkit.model import (
     Submission,
     utcnow,
 )
-from motionkit.money import Balance, Cost, CostBasis, Rates, Unit
-from motionkit.offers import Offer, Slot, load_offers
-from motionkit.provider import (
-    AccountSettings,
-    ErrorRow,
-    Phase,
-    Uploads,
-    vendor_error,
-)
-from motionkit.request import Request
-from motionkit.transfer import UPLOAD_TIMEOUT, multipart
+from motionkit.model.media import Data, Facts, File, Remote
+from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
+from motionkit.model.request import Request
+from motionkit.provider.contract import AccountSettings, ErrorRow, Phase, Uploads, vendor_error
+from motionkit.provider.offers import Offer, Slot, load_offers
+from motionkit.provider.prepare import Upload, assemble
+from motionkit.provider.uploads import UPLOAD_TIMEOUT, multipart
 from motionkit_toy._tables import ACTS, OOPS, SERVER_ERROR, UNREADABLE
 
 ORIGIN = "https://api.toy.invalid"

@@ -10,6 +10,7 @@ from fake_theatre import KEY, Theatre, opened
 from motionkit_toy import _tables
 from motionkit_toy.adapter import Settings, Toy
 
+from motionkit._support.redaction import Secret
 from motionkit.errors import (
     AuthenticationError,
     Billed,
@@ -24,9 +25,8 @@ from motionkit.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from motionkit.model import State
-from motionkit.provider import AccountSettings, Provider
-from motionkit.redaction import Secret
+from motionkit.model.job import State
+from motionkit.provider.contract import AccountSettings, Provider
 from motionkit.testing.contract import ProviderContract
 from motionkit.testing.stage import ACCOUNT, Situation, client_for, sample_request
 

@@ -1,0 +1,1 @@
+"""The faces of motionkit for Python: `Client` and `AsyncClient`."""

@@ -1,0 +1,82 @@
+"""Each account's adapter, made once when it is first needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from motionkit._support import forks
+from motionkit.config import Config
+from motionkit.http import rate_limit
+from motionkit.http.rate_limit import Pacer
+from motionkit.journal.caches import Caches
+from motionkit.provider import registry, uploads
+from motionkit.provider.contract import Provider
+
+
+@attrs.frozen
+class Adapters:
+    """The adapters of a configuration's accounts, and what counts their calls.
+
+    Attributes:
+        config: The accounts.
+        classes: Adapter classes by provider name, over the installed ones.
+        caches: Where uploads are remembered.
+        clock: Monotonic seconds.
+        sleep: How a call waits for its turn.
+    """
+
+    config: Config
+    classes: Mapping[str, type[Provider]]
+    caches: Caches
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
+    _pacers: dict[str, Pacer] = attrs.field(factory=dict, init=False)
+    _locks: dict[str, forks.Lock] = attrs.field(factory=dict, init=False)
+    _lock: forks.Lock = attrs.field(factory=forks.Lock, init=False)
+    """Held for look-ups only; an account's own lock is held while its key is fetched."""
+
+    def of(self, account: str) -> Provider:
+        """Return an account's adapter.
+
+        Raises:
+            ConfigError: There is no such account.
+        """
+        made = self._made.get(account)
+        if made is not None:
+            return made
+        known = self.config.account(account)
+        with self._lock:
+            lock = self._locks.setdefault(account, forks.Lock())
+        with lock:
+            if account not in self._made:
+                kind = self.classes.get(known.provider) or registry.load(known.provider)
+                cache = uploads.CarefulUploads(self.caches)
+                pacer = self.pacer(account)
+                rate_limit.remember(account, pacer)
+                with rate_limit.given(pacer):
+                    self._made[account] = kind(account, known.settings, cache)
+            return self._made[account]
+
+    def pacer(self, account: str) -> Pacer | None:
+        """Return what counts an account's calls a minute; None where no ``rpm`` is set."""
+        found = self._pacers.get(account)
+        if found is not None:
+            return found
+        rpm = self.config.account(account).rpm
+        if rpm is None:
+            return None
+        with self._lock:
+            if account not in self._pacers:
+                self._pacers[account] = Pacer(rpm, self.clock, self.sleep)
+            return self._pacers[account]
+
+    def close(self) -> None:
+        """Close the adapters' connections."""
+        for account, pacer in self._pacers.items():
+            rate_limit.forget(account, pacer)
+        for adapter in self._made.values():
+            adapter.close()

@@ -1,0 +1,210 @@
+"""Where an account's key comes from: text, environment variables, a file, or a command.
+
+Reading the configuration asks no file and runs no command. They are asked when the account is first
+used, which is before anything is sent to its vendor.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+
+from motionkit._support.folders import FILE_NAME
+from motionkit._support.redaction import Sealed, Secret
+from motionkit.config.files import Spot
+from motionkit.errors import ConfigError
+from motionkit.provider.contract import api_key
+
+COMMAND_TIMEOUT = 60.0
+"""Seconds for a command to print a key; it may ask the user to unlock something."""
+FILE_LIMIT = 64 * 1024
+"""Bytes that are read of a key's file."""
+
+_FORMS = 'text, { file = "..." } or { command = ["...", "..."] }'
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def variables(text: str) -> list[str]:
+    """Return the names that stand as ``${NAME}`` in a text."""
+    return _VARIABLE.findall(text)
+
+
+def expand(text: str, spot: Spot) -> str:
+    """Return a text with the environment's values in place of ``${NAME}``.
+
+    Raises:
+        ConfigError: One of them is not set, or is empty.
+    """
+
+    def look_up(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1])
+        if not found:
+            raise ConfigError(f"{spot} needs the environment variable {match[1]}, which is not set")
+        return found
+
+    return _VARIABLE.sub(look_up, text)
+
+
+def documented(provider: str) -> tuple[str, str]:
+    """Return the environment names of a provider: that of its key and that of its origin.
+
+    What cannot be in a variable's name becomes ``_``: ``my-vendor`` has ``MY_VENDOR_API_KEY``.
+    """
+    return variable(provider, "api_key"), variable(provider, "base_url")
+
+
+def variable(provider: str, name: str) -> str:
+    """Return the documented environment variable of a provider's setting."""
+    return re.sub(r"[^A-Z0-9_]", "_", f"{provider}_{name}".upper())
+
+
+def no_key(provider: str) -> str:
+    """Return the sentence for an installed provider without a key in the environment."""
+    return (
+        f"no key for {provider!r}: set {documented(provider)[0]}, or write [accounts.{provider}] "
+        f"in {FILE_NAME}"
+    )
+
+
+@attrs.frozen
+class Key:
+    """A key that may still have to be fetched.
+
+    Attributes:
+        spot: Where the configuration says it.
+        ready: The key, when the configuration and the environment hold it.
+    """
+
+    _given: Sealed[str | Mapping[str, Any]]
+    spot: Spot = attrs.field(repr=str)
+    ready: Secret | None = None
+
+    @classmethod
+    def read(cls, given: Any, spot: Spot) -> Self:
+        """Read what the configuration says, without running or opening anything.
+
+        Args:
+            given: The value of ``api_key``.
+            spot: Where it stands.
+
+        Raises:
+            ConfigError: It has none of the forms, or is text that cannot be a key.
+        """
+        if isinstance(given, Mapping):
+            _check(given, spot)
+            return cls(Sealed(given), spot)
+        if not isinstance(given, str):
+            raise ConfigError(f"{spot} is not text; give {_FORMS}")
+        missing = [name for name in variables(given) if not os.environ.get(name)]
+        return cls(Sealed(given), spot, None if missing else _usable(expand(given, spot), spot))
+
+    @property
+    def literal(self) -> bool:
+        """Whether the configuration file itself holds it."""
+        given = self._given.reveal()
+        return isinstance(given, str) and not variables(given)
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, in words; never the key."""
+        given = self._given.reveal()
+        if isinstance(given, str):
+            names = [f"environment variable {name}" for name in variables(given)]
+            return ", ".join(names) or f"written in {self.spot.file.path}"
+        if "file" in given:
+            return f"file {given['file']}"
+        return f"command {given['command'][0]!r}"
+
+    def resolve(self) -> Secret:
+        """Return the key; ask its file or its command if need be.
+
+        Raises:
+            ConfigError: It cannot be had; says why, never what the command printed.
+        """
+        if self.ready is not None:
+            return self.ready
+        given = self._given.reveal()
+        if isinstance(given, str):
+            return _usable(expand(given, self.spot), self.spot)
+        if "file" in given:
+            return self._from_file(given["file"])
+        return self._from_command(given["command"])
+
+    def _from_file(self, name: str) -> Secret:
+        path = self.spot.file.resolve(expand(name, self.spot / "file"))
+        try:
+            with path.open("rb") as file:
+                content = file.read(FILE_LIMIT)
+        except OSError as error:
+            raise ConfigError(f"{self.spot}.file: {path}: {error.strerror or error}") from error
+        return _usable(_text(content, f"{self.spot}.file: {path}"), self.spot)
+
+    def _from_command(self, argv: list[str]) -> Secret:
+        where = f"{self.spot}.command: {argv[0]!r}"
+        by_hand = "run it by hand to see why; what it prints is not shown here, it may hold the key"
+        try:
+            ended = _run(argv, self.spot.file.path.parent)
+        except (OSError, ValueError) as error:
+            told = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"{where} cannot be run: {told}") from None
+        if ended is None:
+            raise ConfigError(f"{where} did not end within {COMMAND_TIMEOUT:g} s", hint=by_hand)
+        if ended.returncode != 0:
+            raise ConfigError(f"{where} ended with code {ended.returncode}", hint=by_hand)
+        line = _text(ended.stdout.partition(b"\n")[0], where)
+        if not line.strip():
+            raise ConfigError(f"{where} printed no key on its first line", hint=by_hand)
+        return _usable(line, self.spot)
+
+
+def _check(given: Mapping[str, Any], spot: Spot) -> None:
+    if list(given) == ["file"]:
+        if not (given["file"] and isinstance(given["file"], str)):
+            raise ConfigError(f"{spot}.file is not a path; give it as text in quotes")
+    elif list(given) == ["command"]:
+        argv = given["command"]
+        if not (
+            argv and isinstance(argv, list) and all(one and isinstance(one, str) for one in argv)
+        ):
+            raise ConfigError(
+                f"{spot}.command is not a list of texts; give the program and each of its "
+                'arguments in quotes, such as ["pass", "show", "motionkit"]; there is no shell'
+            )
+    else:
+        raise ConfigError(f"{spot} is a table that is not understood; give {_FORMS}")
+
+
+def _run(argv: list[str], folder: Path) -> subprocess.CompletedProcess[bytes] | None:
+    """Run a command; None when it takes too long. Its standard error may hold the key: dropped."""
+    try:
+        return subprocess.run(  # noqa: S603 - the user's own, no shell; see `motionkit.config.trust`
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            timeout=COMMAND_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:  # it holds what was printed so far: no error is made of it
+        return None
+
+
+def _text(content: bytes, where: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{where} does not give text") from None
+
+
+def _usable(text: str, spot: Spot) -> Secret:
+    try:
+        return api_key(text)
+    except ConfigError as error:
+        raise ConfigError(f"{spot} {error.message.removeprefix('api_key ')}") from None

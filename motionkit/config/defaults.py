@@ -1,0 +1,36 @@
+"""The table ``[defaults]`` of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal
+
+import attrs
+
+from motionkit.config.routes import Period
+
+
+@attrs.frozen(kw_only=True)
+class Defaults:
+    """What `wait` and `run` take when the call does not say.
+
+    Attributes:
+        timeout: Seconds that a wait takes at most.
+        wait_for_slot: Seconds that a submit waits for a slot while the account is at its limit of
+            running jobs, or refuses for another passing cause; 0 refuses at once.
+        remember: Seconds for which an identical request that was bought and delivered returns its
+            job instead of buying again; 0 buys again.
+        lateness: Wished mean seconds between a job's end and our noticing.
+        budget_usd: US dollars that everything together may spend in a day, week, month, or in
+            total, whatever the target or the route.
+        route_budgets: Whether a route's budget holds for the ``route`` alone, or ``always``: also
+            for what is bought directly at one of its accounts.
+    """
+
+    timeout: float = 1800.0
+    wait_for_slot: float = 600.0
+    remember: float = 604800.0
+    lateness: float = 2.0
+    budget_usd: Mapping[Period, Decimal] = attrs.field(factory=dict, hash=False)
+    route_budgets: Literal["route", "always"] = "route"

@@ -1,0 +1,409 @@
+"""The configuration: ``motionkit.toml``, or the environment where no account is written.
+
+A file that the user named, or else the nearest one upwards, goes over the user's own one:
+accounts, routes and defaults merge by name, and within one by key; budgets also by period.
+`motionkit.config.trust` says what a file that was merely found may hold. Every error names file,
+dotted path and what to write there.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from motionkit._support.folders import FILE_NAME
+from motionkit._support.hosts import at_loopback
+from motionkit._support.redaction import redact_urls
+from motionkit.config import tables, trust
+from motionkit.config.credentials import Key, documented, expand, no_key, variables
+from motionkit.config.defaults import Defaults
+from motionkit.config.files import (
+    FILE_VARIABLE,
+    File,
+    Spot,
+    expanded,
+    files,
+    find_file,
+    is_address,
+    state_folder,
+    without_password,
+)
+from motionkit.config.routes import DEFAULT_ROUTE, Route, read_routes
+from motionkit.errors import ConfigError
+from motionkit.http.session import checked_origin
+from motionkit.model.budget import Budget
+from motionkit.provider import registry
+from motionkit.provider.contract import AccountSettings, is_origin
+
+__all__ = [
+    "DEFAULT_ROUTE",
+    "FILE_NAME",
+    "FILE_VARIABLE",
+    "JOURNAL_VARIABLE",
+    "Account",
+    "Config",
+    "Defaults",
+    "Route",
+    "find_file",
+    "from_environment",
+    "load",
+    "state_folder",
+]
+
+log = logging.getLogger("motionkit")
+
+JOURNAL_VARIABLE = "MOTIONKIT_JOURNAL"
+TOP_LEVEL = ("journal", "accounts", "defaults", "routes")
+"""The keys of the file itself."""
+
+_PLACEHOLDER = "-"
+"""Stands for a key that is not fetched yet; never leaves `Account`."""
+
+
+@attrs.frozen
+class Account:
+    """One configured use of a provider.
+
+    Attributes:
+        name: What targets call it.
+        provider: The adapter, as registered.
+        key: Where the key comes from; None when the settings were made by hand.
+    """
+
+    name: str
+    provider: str
+    _settings: AccountSettings
+    key: Key | None = None
+
+    @functools.cached_property
+    def settings(self) -> AccountSettings:
+        """The provider's settings, key included; a file or a command is asked for it now.
+
+        Raises:
+            ConfigError: The key cannot be had.
+        """
+        if self.key is None:
+            return self._settings
+        return attrs.evolve(self._settings, api_key=self.key.resolve())
+
+    @property
+    def rpm(self) -> int | None:
+        """The provider's limit of requests per minute; the key is not asked for."""
+        return self._settings.rpm
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """The addresses that are configured, by setting; the key is not asked for."""
+        return _origins(self._settings)
+
+    @property
+    def in_sandbox(self) -> bool:
+        """Whether its address is this machine; the key is not asked for."""
+        return at_loopback(self.origins.get("base_url"))
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """What was configured.
+
+    Attributes:
+        accounts: By name, in the order written.
+        defaults: See `Defaults`.
+        journal: The ledger's file; None keeps it in memory.
+        source: The file it came from; None for the environment.
+        routes: By name. `DEFAULT_ROUTE` is there whenever there is an account.
+        files: What was read, the one that wins first.
+        keyed: Whether the environment's keys made the accounts.
+    """
+
+    accounts: Mapping[str, Account]
+    defaults: Defaults
+    journal: Path | None
+    source: Path | None = None
+    routes: Mapping[str, Route] = attrs.field(factory=dict)
+    files: tuple[File, ...] = ()
+    keyed: bool = False
+
+    def account(self, name: str) -> Account:
+        """Return an account.
+
+        Raises:
+            ConfigError: There is none of that name; says how to make it one.
+        """
+        if name in self.accounts:
+            return self.accounts[name]
+        if not self.accounts and not registry.names():
+            raise ConfigError("no provider is installed")
+        if self.keyed and name in registry.names():
+            raise ConfigError(no_key(name))
+        known = ", ".join(self.accounts) or "none"
+        raise ConfigError(
+            f"there is no account {name!r}; configured are: {known}"
+            f"{tables.nearest(name, self.accounts)}"
+        )
+
+    def budgets(self, route: Route | None = None, account: str | None = None) -> tuple[Budget, ...]:
+        """Return the budgets that a purchase counts against; all of them without arguments.
+
+        Args:
+            route: The route that buys.
+            account: The account that buys directly.
+        """
+        everything = route is None and account is None
+        always = self.defaults.route_budgets == "always"
+        made = [
+            Budget(name="defaults.budget_usd", period=period, limit=limit)
+            for period, limit in self.defaults.budget_usd.items()
+        ]
+        for one in self.routes.values():
+            accounts = tuple(dict.fromkeys(name.partition("/")[0] for name in one.targets))
+            own = route is not None and one.name == route.name
+            if everything or own or (always and account in accounts):
+                made += [
+                    Budget(
+                        name=f"routes.{one.name}.budget_usd",
+                        period=period,
+                        limit=limit,
+                        route=one.name,
+                        accounts=accounts if always else (),
+                    )
+                    for period, limit in one.budget_usd.items()
+                ]
+        return tuple(made)
+
+    def route(self, via: str) -> Route | None:
+        """Return the route of that name; None when it names a target.
+
+        Args:
+            via: A route's name, or a target: ``account`` or ``account/model``.
+
+        Raises:
+            ConfigError: It is neither; says what there is.
+        """
+        if via in self.routes:
+            return self.routes[via]
+        account, slash, _ = via.partition("/")
+        if account in self.accounts:
+            return None
+        if slash or not self.routes or (self.keyed and account in registry.names()):
+            self.account(account)
+        raise ConfigError(
+            f"there is no account or route {via!r}; accounts are: {', '.join(self.accounts)}; "
+            f"routes are: {', '.join(self.routes)}"
+            f"{tables.nearest(via, [*self.accounts, *self.routes])}"
+        )
+
+
+def load(path: Path | None = None) -> Config:
+    """Read the configuration. No command is run and no key's file is read yet.
+
+    Args:
+        path: The file that the user names; found by itself when None.
+
+    Raises:
+        ConfigError: Naming file, dotted path and what is allowed.
+    """
+    read = files(path)
+    if not read:
+        return from_environment()
+    for file in read:
+        for section in ("accounts", "routes"):
+            spot = Spot([file])
+            tables.need_few(tables.table(file.data(), section, spot), spot / section)
+    for file, below in zip(read, [*read[1:], None], strict=True):
+        trust.require(file, below)
+    top = Spot(read)
+    for file in read:
+        tables.known_keys(file.data(), TOP_LEVEL, Spot([file]))
+    # What a project adds comes after the user's own: that is the order of the route `default`.
+    said = _merged(read, "accounts", last=not trust.is_trusted(read[0]))
+    accounts = {
+        name: _account(name, table, top / "accounts" / name) for name, table in said.items()
+    }
+    _warn_of_readers(accounts.values())
+    keyed = "accounts" not in {key for file in read for key in file.data()}
+    if keyed:
+        accounts = _from_keys()
+    defaults: dict[str, Any] = {}
+    for file in reversed(read):
+        defaults = _over(tables.table(file.data(), "defaults", Spot([file])), defaults)
+    return Config(
+        accounts=accounts,
+        defaults=tables.record(Defaults, defaults, top / "defaults"),
+        journal=_journal(top),
+        source=read[0].path,
+        routes=read_routes(
+            _merged(read, "routes"), top / "routes", _providers(accounts), keyed=keyed
+        ),
+        files=tuple(read),
+        keyed=keyed,
+    )
+
+
+def from_environment() -> Config:
+    """Make the accounts whose keys stand in the environment, one for each installed provider."""
+    accounts = _from_keys()
+    return Config(
+        accounts=accounts,
+        defaults=Defaults(),
+        journal=_default_journal(),
+        routes=read_routes({}, Spot(), _providers(accounts), keyed=True),
+        keyed=True,
+    )
+
+
+def _from_keys() -> dict[str, Account]:
+    made = {}
+    for name in registry.names():
+        key = documented(name)[0]
+        if os.environ.get(key):
+            made[name] = _account(name, {"api_key": f"${{{key}}}"}, Spot() / "accounts" / name)
+    return made
+
+
+def _merged(read: Sequence[File], section: str, *, last: bool = False) -> dict[str, dict[str, Any]]:
+    """Return a section's tables, by name and then by key; the first file wins.
+
+    Args:
+        read: The files.
+        section: The section's name.
+        last: Whether what only the first file has comes last instead of first.
+    """
+    made: dict[str, dict[str, Any]] = {}
+    for file in reversed(read if last else ()):
+        made |= {name: {} for name in tables.table(file.data(), section, Spot([file]))}
+    for file in read:
+        spot = Spot([file])
+        said = tables.table(file.data(), section, spot)
+        for name in said:
+            table = tables.table(said, name, spot / section)
+            made[name] = _over(made.get(name, {}), table)
+    return made
+
+
+def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one table over another, budgets merged by period."""
+    made = {**lower, **upper}
+    budgets = [one["budget_usd"] for one in (lower, upper) if "budget_usd" in one]
+    if len(budgets) == 2 and all(isinstance(one, Mapping) for one in budgets):
+        made["budget_usd"] = {**budgets[0], **budgets[1]}
+    return made
+
+
+def _journal(top: Spot) -> Path | None:
+    spot = top / "journal"
+    said = spot.file.data().get("journal")
+    if said is False:
+        return None
+    if said is None:
+        return _default_journal()
+    if not (said and isinstance(said, str)):
+        raise ConfigError(f"{spot} is {said!r}; give a path or false")
+    named = expand(said, spot)
+    _need_path(named, str(spot))
+    return spot.file.resolve(named)
+
+
+def _default_journal() -> Path:
+    named = os.environ.get(JOURNAL_VARIABLE)
+    if not named:
+        return state_folder() / "journal.db"
+    _need_path(named, JOURNAL_VARIABLE)
+    return expanded(named, JOURNAL_VARIABLE)
+
+
+def _need_path(named: str, where: str) -> None:
+    """Refuse an address as the journal: as a path it would be a folder called ``scheme:``.
+
+    Raises:
+        ConfigError: It is one; the password in it is left out.
+    """
+    if is_address(named):
+        raise ConfigError(
+            f"{where} is {without_password(named)!r}; the journal is a file on this machine: give "
+            "a path"
+        )
+
+
+def _account(name: str, data: Mapping[str, Any], spot: Spot) -> Account:
+    tables.need_name(name, spot, "an account")
+    provider = data.get("provider", name)
+    try:
+        settings = registry.load(provider).settings
+    except ConfigError as error:
+        raise ConfigError(
+            f"{spot}: {error.message}{tables.nearest(str(provider), registry.names())}"
+        ) from error
+    if "api_key" not in data:
+        raise ConfigError(
+            f"{spot / 'api_key'} is missing: give the key of {provider}",
+            hint=f'write api_key = "${{{documented(provider)[0]}}}", and set that variable',
+        )
+    key = Key.read(data["api_key"], spot / "api_key")
+    quiet = [name for name, one in data.items() if isinstance(one, str) and variables(one)]
+    values = {
+        name: expand(one, spot / name) if name in quiet else one
+        for name, one in data.items()
+        if name not in {"api_key", "provider"}
+    }
+    made = tables.record(
+        settings,
+        values,
+        spot,
+        also=["api_key", "provider"],
+        given={"api_key": _PLACEHOLDER if key.ready is None else key.ready},
+        quiet=quiet,
+    )
+    for field, address in _origins(made).items():
+        checked_origin(address, field=str(spot / field))
+    return Account(name, provider, _sent_elsewhere(made, provider, spot), key)
+
+
+def _sent_elsewhere(settings: AccountSettings, provider: str, spot: Spot) -> AccountSettings:
+    """Return an account's settings with the address that the environment names for its provider.
+
+    It goes over the vendor's own address, for every account of the provider: whoever sets it, for
+    a sandbox say, wants nothing to reach the vendor. What a file says is not overruled silently.
+
+    Raises:
+        ConfigError: A file names another address for any of the account's origins.
+    """
+    variable = documented(provider)[1]
+    named = os.environ.get(variable)
+    if not named:
+        return settings
+    wanted = checked_origin(named, field=f"environment: {variable}")
+    said = {field: checked_origin(one, field="") for field, one in _origins(settings).items()}
+    if said.get("base_url") == wanted:
+        return settings
+    for field, address in said.items():
+        if address != wanted:
+            raise ConfigError(
+                f"{spot / field} is {redact_urls(address)!r}, and the environment variable "
+                f"{variable} is {redact_urls(wanted)!r}: nobody can tell which is meant",
+                hint=f"unset {variable}, or take {field} out of the file",
+            )
+    return attrs.evolve(settings, base_url=named)
+
+
+def _origins(settings: AccountSettings) -> dict[str, str]:
+    """Return the addresses in an account's settings, by setting."""
+    named = attrs.asdict(settings, filter=lambda field, _: is_origin(field.name))
+    return {name: address for name, address in named.items() if address is not None}
+
+
+def _providers(accounts: Mapping[str, Account]) -> Mapping[str, str]:
+    return {name: account.provider for name, account in accounts.items()}
+
+
+def _warn_of_readers(accounts: Iterable[Account]) -> None:
+    """Say once for each file that others on this machine can read the keys in it."""
+    holding = [one.key.spot.file for one in accounts if one.key is not None and one.key.literal]
+    for path in sorted({file.path for file in holding if os.name == "posix" and file.mode & 0o044}):
+        log.warning("%s holds a key and can be read by others: chmod 600 %s", path, path)

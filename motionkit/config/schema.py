@@ -1,0 +1,183 @@
+"""A JSON schema of ``motionkit.toml`` for editors, made of the very records that read the file.
+
+Draft 7, because that is what TOML editors understand. It knows one file at a time: what another
+file supplies (`motionkit.config.loading` merges them) cannot be asked for here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import attrs
+
+from motionkit._support.redaction import Secret
+from motionkit.config.credentials import documented
+from motionkit.config.files import ADDRESS
+from motionkit.config.loading import DEFAULT_ROUTE, FILE_NAME, Defaults
+from motionkit.config.routes import Route
+from motionkit.config.tables import LIMITS, bare, is_list, is_table, is_union
+from motionkit.provider import registry
+
+Schema = dict[str, Any]
+
+_JOURNAL = (
+    "The ledger's file; false keeps it in memory, so that a crash can lose a paid job. A relative "
+    "path is the file's sibling. Default: in the user's state folder."
+)
+_SIMPLE: Mapping[Any, Schema] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer", "minimum": 0, "maximum": LIMITS[int]},
+    float: {"type": "number", "minimum": 0, "maximum": LIMITS[float]},
+    str: {"type": "string"},
+    Decimal: {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
+}
+
+
+def schema() -> Schema:
+    """Return the schema; accounts take what the installed providers' settings take.
+
+    Raises:
+        ConfigError: A provider cannot be loaded.
+    """
+    installed = registry.names()
+    named = [{"$ref": f"#/definitions/account-{name}"} for name in installed]
+    elsewhere = {"required": ["provider"], "anyOf": named}
+    accounts = {
+        "description": "Accounts by name; the name is the provider's unless `provider` says so.",
+        "type": "object",
+        "propertyNames": {"pattern": "^[^/]+$"},
+        "properties": {
+            name: {"if": {"required": ["provider"]}, "then": elsewhere, "else": own}
+            for name, own in zip(installed, named, strict=True)
+        },
+        "additionalProperties": elsewhere,
+    }
+    routes = {
+        "description": "Routes by name; a route has no account's name.",
+        "type": "object",
+        "propertyNames": {"pattern": "^[^/]+$"},
+        "properties": {DEFAULT_ROUTE: _record(Route, leave_out=["name"])},
+        "additionalProperties": _record(Route, leave_out=["name"]),
+    }
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": FILE_NAME,
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "journal": {
+                "description": _JOURNAL,
+                "anyOf": [
+                    {"type": "string", "minLength": 1, "not": {"pattern": ADDRESS}},
+                    {"const": False},
+                ],
+            },
+            "accounts": accounts,
+            "defaults": _record(Defaults),
+            "routes": routes,
+        },
+        "definitions": {
+            "api_key": _API_KEY,
+            **{f"account-{name}": _account(name) for name in installed},
+        },
+    }
+
+
+_API_KEY: Schema = {
+    "anyOf": [
+        {"type": "string", "description": "Text; ${NAME} takes an environment variable."},
+        {
+            "type": "object",
+            "description": "A file that holds the key alone.",
+            "additionalProperties": False,
+            "required": ["file"],
+            "properties": {"file": {"type": "string", "minLength": 1}},
+        },
+        {
+            "type": "object",
+            "description": "A program and its arguments, no shell; it prints the key first.",
+            "additionalProperties": False,
+            "required": ["command"],
+            "properties": {
+                "command": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "string", "minLength": 1},
+                }
+            },
+        },
+    ]
+}
+
+
+def _account(provider: str) -> Schema:
+    made = _record(registry.load(provider).settings)
+    own = made["properties"]
+    told = own["api_key"].get("description", "")
+    own["api_key"] = {
+        "description": f"{told} The documented variable is ${{{documented(provider)[0]}}}.".strip(),
+        "allOf": [{"$ref": "#/definitions/api_key"}],
+    }
+    vendor = {"description": "The adapter; by default the account's name.", "const": provider}
+    # Another file may hold the rest of the account, so nothing is required.
+    return {**made, "properties": {"provider": vendor, **own}}
+
+
+def _record(kind: type[Any], *, leave_out: list[str] | None = None) -> Schema:
+    hints = get_type_hints(kind)
+    told = described(kind)
+    made: dict[str, Schema] = {}
+    for field in attrs.fields(kind):
+        if field.init and field.name not in (leave_out or []):
+            made[field.name] = _described(field, hints[field.name], told.get(field.name))
+    return {
+        "description": (inspect.getdoc(kind) or "").partition("\n")[0].replace("``", "`"),
+        "type": "object",
+        "additionalProperties": False,
+        "properties": made,
+    }
+
+
+def _described(field: attrs.Attribute[Any], hint: Any, told: str | None) -> Schema:
+    made = _value(bare(hint))
+    if told:
+        made = {"description": told, **made}
+    if isinstance(field.default, bool | int | float | str):
+        made["default"] = field.default
+    elif isinstance(field.default, Decimal):
+        made["default"] = str(field.default)
+    elif isinstance(field.default, tuple):
+        made["default"] = list(field.default)
+    return made
+
+
+def _value(hint: Any) -> Schema:
+    if get_origin(hint) is Literal:
+        return {"enum": list(get_args(hint))}
+    if is_union(hint):
+        return {"anyOf": [_value(one) for one in get_args(hint)]}
+    if is_list(hint):
+        return {"type": "array", "items": _value(get_args(hint)[0]), "uniqueItems": True}
+    if is_table(hint):
+        names, content = get_args(hint)
+        made: Schema = {"type": "object", "additionalProperties": _value(content)}
+        if get_origin(names) is Literal:
+            made["propertyNames"] = {"enum": list(get_args(names))}
+            made["properties"] = {name: _value(content) for name in get_args(names)}
+        return made
+    text = isinstance(hint, type) and issubclass(hint, str | Secret)
+    return dict(_SIMPLE[str] if text else _SIMPLE.get(hint, {}))
+
+
+def described(kind: type[Any]) -> dict[str, str]:
+    """Return what the docstrings of a record and its parents say of each attribute."""
+    told: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        _, _, lines = inspect.cleandoc(one.__doc__ or "").partition("Attributes:\n")
+        found = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", lines, re.MULTILINE)
+        told |= {name: " ".join(text.replace("``", "`").split()) for name, text in found}
+    return told

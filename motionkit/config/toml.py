@@ -1,0 +1,127 @@
+"""Read a TOML file that may be hostile: bounded in size, nesting and time.
+
+`tomllib` recurses for nested values, and takes quadratic time and more for a long dotted key. Both
+are counted before it parses.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from motionkit._support.redaction import LONGEST_SAID, Sealed, printable
+from motionkit.errors import ConfigError
+
+SIZE_LIMIT = 256 * 1024
+"""Bytes of a file."""
+NESTING_LIMIT = 16
+"""Arrays and tables in one another, and parts of a dotted key."""
+
+_QUIET = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*+(?:"""|\Z)'
+    r"|'''(?:[^']|'(?!''))*+(?:'''|\Z)"
+    r'|"(?:[^"\\\n]|\\.)*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*+",
+    re.DOTALL,
+)
+"""Strings and comments: what is in them is no structure."""
+_BRACKET = re.compile(r"[\[\]{}]")
+_BETWEEN_KEYS = re.compile(r"[\n,=\[\]{}]")
+
+
+@attrs.frozen
+class Read:
+    """A TOML file as it was read.
+
+    Attributes:
+        data: What it says; sealed, because it may hold keys.
+        sha256: Of the very bytes that `data` was read from.
+        mode: Its permission bits.
+        owner: The user id that it belongs to.
+    """
+
+    data: Sealed[Mapping[str, Any]]
+    sha256: str
+    mode: int
+    owner: int
+
+
+def read_toml(path: Path) -> Read:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: It cannot be opened, is no regular file, exceeds a limit or is not TOML; names
+            file, limit and, where there is one, the line.
+    """
+    try:
+        content, status = _bytes(path)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    try:
+        text = content.decode("utf-8")
+        for wrong in _too_deep(text):
+            raise ConfigError(f"{path}: {wrong}; at most {NESTING_LIMIT} are read")
+        data = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        # No cause: the error of undecodable text holds the whole file, keys included.
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: {printable(str(error), LONGEST_SAID)}") from None
+    except ValueError:  # Python's own limit for reading whole numbers
+        raise ConfigError(f"{path}: a whole number has too many digits") from None
+    return Read(
+        Sealed(data), hashlib.sha256(content).hexdigest(), status.st_mode & 0o777, status.st_uid
+    )
+
+
+def unreadable(path: Path, error: Exception) -> ConfigError:
+    """Return the error for a path of the user's that cannot be read."""
+    said = error.strerror if isinstance(error, OSError) else None
+    denied = isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM}
+    return ConfigError(
+        f"{path}: {said or error}",
+        hint="it belongs to another user: check HOME, XDG_CONFIG_HOME and its permissions"
+        if denied
+        else None,
+    )
+
+
+def _bytes(path: Path) -> tuple[bytes, os.stat_result]:
+    # Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError(f"{path} is not a regular file")
+        content = file.read(SIZE_LIMIT + 1)
+    if len(content) > SIZE_LIMIT:
+        raise ConfigError(f"{path} has more than {SIZE_LIMIT:,} bytes, which is the limit")
+    return content, status
+
+
+def _too_deep(text: str) -> Iterator[str]:
+    """Say what is nested too deeply, with its line."""
+    bare = _QUIET.sub(lambda quiet: "s" + "\n" * quiet[0].count("\n"), text)
+    depth = 0
+    for found in _BRACKET.finditer(bare):
+        depth += 1 if found[0] in "[{" else -1
+        if depth > NESTING_LIMIT:
+            line = bare.count("\n", 0, found.start()) + 1
+            yield f"arrays and tables are nested too deeply (at line {line})"
+    start = 0
+    ends = [found.start() for found in _BETWEEN_KEYS.finditer(bare)]
+    for end in [*ends, len(bare)]:
+        if bare.count(".", start, end) >= NESTING_LIMIT:
+            line = bare.count("\n", 0, start) + 1
+            yield f"a dotted key has too many parts (at line {line})"
+        start = end + 1

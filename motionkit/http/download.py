@@ -1,0 +1,362 @@
+"""Result files: the file on disk is right or absent, never wrong, never half.
+
+A download goes to ``NAME.part`` beside its target, which is locked meanwhile, so that two runs
+never write into each other's file. A transfer that breaks off goes on by ``Range`` while the host
+proves with a strong ``ETag`` that the file is still the same; else it begins again. What another
+process left is not trusted: a new process begins again. The whole file is checked for length and
+container, synced, and renamed.
+
+No key is sent. Redirects are followed to ``https`` only, and never from a public place into this
+machine or a private network; loopback is for vendors that are on loopback themselves.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+from urllib.parse import urljoin, urlsplit
+
+import attrs
+import requests
+import urllib3.exceptions
+
+from motionkit._support.hosts import is_loopback
+from motionkit._support.redaction import Guarded
+from motionkit.errors import DownloadFailed, InvalidRequest, MotionKitError, ProviderUnavailable
+from motionkit.http import retry
+from motionkit.http.connection import (
+    BLOCK,
+    InternalAddressError,
+    Transport,
+    Watch,
+    is_public,
+    watching,
+)
+from motionkit.http.partial_file import Part
+from motionkit.http.session import CONNECT_TIMEOUT, USER_AGENT, broken, environment, without_frames
+from motionkit.model import media
+
+DOWNLOAD_TIMEOUT = 600.0
+"""Seconds for one try of a download; a later try goes on where it stopped."""
+DOWNLOAD_LIMIT = 4 * 1024**3
+"""Bytes: no clip of thirty seconds is larger."""
+MAX_REDIRECTS = 5
+_READ_TIMEOUT = 60.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_STALE = frozenset({401, 403, 404, 410})
+"""Answers that a fresh URL mends."""
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
+_LONGEST_SHOWN = 100
+"""Characters of an address in an error."""
+
+
+@attrs.frozen
+class Downloaded:
+    """A file that arrived whole."""
+
+    path: Path
+    size: int
+    sha256: str
+
+
+class _Stale(MotionKitError):
+    """The file host no longer answers under this URL; a fresh one may."""
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    refresh: Callable[[], str] | None = None,
+    limit: int = DOWNLOAD_LIMIT,
+    origin: str | None = None,
+    kept: Callable[[], IO[bytes]] | None = None,
+) -> Downloaded:
+    """Fetch a result file.
+
+    Args:
+        url: Where it is; no key is sent there.
+        target: Where it goes; its folder is made if need be. No word of the file host changes it.
+        overwrite: Replace an existing file.
+        refresh: Gives a fresh URL when this one has expired.
+        limit: Bytes at most.
+        origin: Where the vendor is; only one on loopback may send us to loopback. The URL itself
+            when None.
+        kept: Opens the result where it came with an answer and lies on this machine already; no
+            URL is asked then.
+
+    Raises:
+        InvalidRequest: `target` exists, or is a folder.
+        DownloadFailed: It did not arrive whole; the result is still safe at the vendor.
+    """
+    url = Guarded(url)
+    local = is_loopback(_host(origin or url))
+    check_target(target, overwrite=overwrite)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with Part(target) as part:
+            try:
+                whole = _Fetch(url, part, limit, local=local, kept=kept).fetch()
+            except _Stale:
+                if refresh is None:
+                    raise
+                url = Guarded(refresh())
+                whole = _Fetch(url, part, limit, local=local).fetch()
+            part.publish(target, overwrite=overwrite)
+    except OSError as error:
+        raise DownloadFailed(f"{target}: {error.strerror or error}") from error
+    except DownloadFailed:
+        raise
+    except MotionKitError as error:
+        raise DownloadFailed(
+            f"{target.name} did not arrive: {error.message}", http_status=error.http_status
+        ) from error
+    return Downloaded(target, whole.size or 0, whole.sha256 or "")
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Refuse a target that exists, before anything is paid.
+
+    Raises:
+        InvalidRequest: It exists and may not be replaced, or is a folder.
+    """
+    if target.is_dir():
+        raise InvalidRequest(f"out: {str(target)!r} is a folder", field="out", value=str(target))
+    if not overwrite and os.path.lexists(target):
+        raise InvalidRequest(
+            f"out: {str(target)!r} exists; name another file or allow overwriting",
+            field="out",
+            value=str(target),
+            limit="a file that does not exist",
+        )
+
+
+class _Fetch:
+    """One URL into one part, resumable while the file there proves to be the same."""
+
+    def __init__(
+        self,
+        url: str,
+        part: Part,
+        limit: int,
+        *,
+        local: bool,
+        kept: Callable[[], IO[bytes]] | None = None,
+    ) -> None:
+        self._url = url
+        self._kept = kept
+        self._out = part.stream
+        self._limit = limit
+        self._local = local
+        self._tag = ""
+        self._begin()
+
+    def fetch(self) -> media.Facts:
+        """Fetch, again where it breaks off, and look at what came.
+
+        Raises:
+            _Stale: The URL has expired.
+            DownloadFailed: It can never arrive.
+            MotionKitError: It did not arrive in all tries, or is no media.
+        """
+        retry.read(self._run, timeout=DOWNLOAD_TIMEOUT)
+        self._out.seek(0)
+        digest = self._digest.hexdigest()
+        return media.look(self._out, self._size, "the file", "result", sha256=digest)
+
+    def _begin(self) -> None:
+        self._out.seek(0)
+        self._out.truncate()
+        self._size = 0
+        self._total: int | None = None
+        self._digest = hashlib.sha256()
+
+    def _run(self) -> None:
+        if self._kept is not None:
+            self._begin()
+            with self._kept() as stream:
+                while chunk := stream.read(BLOCK):
+                    self._add(chunk)
+            return
+        if self._url.startswith("data:"):
+            self._begin()
+            self._add(_enclosed(self._url, self._limit))
+            return
+        outer = sys.exc_info()[1]
+        failure: MotionKitError
+        adapter = Transport()
+        try:
+            with watching(DOWNLOAD_TIMEOUT) as watch:
+                self._receive(adapter, watch)
+        except InternalAddressError as error:
+            cause, failure = None, DownloadFailed(f"the result's address is refused: {error}")
+        except ValueError as error:  # no URL at all; some of them are requests' errors, too
+            cause, reason = broken(error, outer)
+            failure = DownloadFailed(f"the result's address cannot be used: {reason}")
+        except (requests.RequestException, urllib3.exceptions.HTTPError, TimeoutError) as error:
+            cause, reason = broken(error, outer)
+            failure = ProviderUnavailable(f"the file host broke off: {reason}")
+        except MotionKitError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the URL too
+            raise without_frames(error, outer) from None
+        else:
+            return
+        finally:
+            adapter.close()
+        raise failure from cause
+
+    def _receive(self, adapter: Transport, watch: Watch) -> None:
+        asked = bool(self._size and self._tag)
+        if not asked:
+            self._begin()
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        if asked:
+            headers |= {"Range": f"bytes={self._size}-", "If-Range": self._tag}
+        response = self._follow(adapter, headers, watch)
+        try:
+            status, tag = response.status_code, response.headers.get("ETag", "")
+            if status in _STALE:
+                raise _Stale(f"the file host answers HTTP {status}", http_status=status)
+            if asked and status == 206 and self._continues(response, tag):
+                pass
+            elif status == 200:
+                self._begin()
+                self._tag = tag if tag.startswith('"') else ""  # a weak one is no ground for ranges
+                self._total = _length(response)
+            else:
+                if status in {206, 416}:
+                    self._tag = ""
+                raise ProviderUnavailable(
+                    f"the file host answers HTTP {status}", http_status=status
+                )
+            self._copy(response)
+        finally:
+            response.close()
+            self._out.flush()
+
+    def _continues(self, response: requests.Response, tag: str) -> bool:
+        """Tell whether a part is the one asked for: some hosts ignore If-Range or the range."""
+        found = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+        if found is None or tag != self._tag:
+            return False
+        start, end, total = (int(number) for number in found.groups())
+        known = self._total in {None, total}
+        self._total = total
+        return known and start == self._size and end == total - 1
+
+    def _copy(self, response: requests.Response) -> None:
+        total = self._total
+        if total is not None and total > self._limit:
+            raise DownloadFailed(f"the file has {total} bytes; the cap is {self._limit} bytes")
+        for chunk in response.raw.stream(BLOCK, decode_content=False):
+            self._add(chunk)
+        if total is not None and self._size != total:
+            raise ProviderUnavailable(f"the file broke off at {self._size} of {total} bytes")
+        if total is None and not response.raw.chunked and not self._ends_whole():
+            raise ProviderUnavailable(f"the file broke off at {self._size} bytes")
+
+    def _add(self, chunk: bytes) -> None:
+        if self._size + len(chunk) > self._limit:
+            raise DownloadFailed(f"the file exceeds the cap of {self._limit} bytes")
+        self._out.write(chunk)
+        self._digest.update(chunk)
+        self._size += len(chunk)
+
+    def _ends_whole(self) -> bool:
+        """Tell whether a file whose length nobody told is whole, as far as its format shows."""
+        self._out.seek(0)
+        container = media.sniff(self._out.read(media.SNIFF_BYTES))[1]
+        whole = container not in {"mp4", "mov"} or media.boxes_fit(self._out, self._size)
+        self._out.seek(0, os.SEEK_END)
+        return whole
+
+    def _follow(
+        self, adapter: Transport, headers: dict[str, str], watch: Watch
+    ) -> requests.Response:
+        """Send a GET, following a few redirects to places that a file host may send us to."""
+        url, local = self._url, self._local
+        for _ in range(MAX_REDIRECTS + 1):
+            local, problem = _admitted(url, local=local)
+            if problem:
+                raise DownloadFailed(f"the result's address ({_shown(url)}) {problem}")
+            watch.public = not local
+            prepared = requests.Request("GET", url, headers=headers).prepare()
+            timeout = (CONNECT_TIMEOUT, _READ_TIMEOUT)
+            response = adapter.send(prepared, stream=True, timeout=timeout, **environment(url))
+            if response.status_code not in _REDIRECTS:
+                return response
+            response.close()
+            url = Guarded(urljoin(url, response.headers.get("Location", "")))
+        raise DownloadFailed(f"the result's address redirects more than {MAX_REDIRECTS} times")
+
+
+def _admitted(url: str, *, local: bool) -> tuple[bool, str]:
+    """Return whether a URL leads to this machine, and what is wrong with it; empty if nothing is.
+
+    Args:
+        url: The URL.
+        local: Whether everything so far was on this machine.
+    """
+    parts = urlsplit(url)
+    here = local and is_loopback(parts.hostname)
+    if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and here)):
+        return here, "is not https"
+    if "@" in parts.netloc:
+        return here, "is not https without credentials"
+    if not here and (is_loopback(parts.hostname) or _internal(parts.hostname)):
+        return here, "leads into a private network"
+    return here, ""
+
+
+def _internal(host: str) -> bool:
+    """Tell whether a host is written as an address that is not public; names are told later."""
+    try:
+        return not is_public(host)
+    except ValueError:
+        return False
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _shown(url: str) -> str:
+    """Return what may be told of an address: how it begins, without credentials and query."""
+    parts = urlsplit(url)
+    host = f"//{parts.hostname}" if parts.hostname else ""
+    return f"{parts.scheme}:{host}"[:_LONGEST_SHOWN]
+
+
+def _length(response: requests.Response) -> int | None:
+    """Return the length that an answer promises; a chunked one promises none."""
+    told = response.headers.get("Content-Length", "")
+    return None if response.raw.chunked or not told.isdecimal() else int(told[:20])
+
+
+def _enclosed(url: str, limit: int) -> bytes:
+    """Return what a ``data:`` URL holds: some answers carry the file itself."""
+    kind, _, content = url.partition(",")
+    if not kind.endswith(";base64"):
+        problem = "is not base64"
+    elif len(content) > limit // 3 * 4 + 4:
+        problem = f"exceeds the cap of {limit} bytes"
+    else:
+        try:
+            return base64.b64decode(content, validate=True)
+        except binascii.Error as error:
+            problem = f"cannot be decoded: {error}"
+        except ValueError:  # not ASCII; that error repeats the whole text
+            problem = "cannot be decoded"
+    raise DownloadFailed(f"the enclosed result {problem}")

@@ -1,0 +1,176 @@
+"""An answer that is all here: its status, headers and body, and the JSON that a vendor may mean.
+
+Whatever comes is read in bounded time and memory, without loss, and without a crash: an answer that
+no vendor sends in earnest is a `ProtocolError`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import datetime as dt
+import email.utils
+import json
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from motionkit._support.redaction import guarded, redact_data, telling
+from motionkit.errors import ProtocolError
+
+MAX_RETRY_AFTER = 86_400.0
+"""Seconds: an answer that asks for more is not taken seriously."""
+_MAX_SECONDS_DIGITS = 20
+MAX_NESTING = 100
+"""Levels of JSON; deeper is hostile."""
+MAX_ITEMS = 200_000
+"""Values in one JSON answer: what takes two bytes to send takes sixty to hold."""
+MAX_DIGITS = 300
+"""Digits, and the largest exponent, of one number in JSON."""
+LONGEST_REASON = 200
+"""Characters of a library's text that an error of ours repeats."""
+_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+@attrs.frozen
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: Of HTTP.
+        headers: By name in lower case, whatever case they came in.
+        body: All of it, bounded.
+    """
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(repr=lambda headers: repr(redact_data(headers)))
+    body: bytes = attrs.field(repr=False)
+
+    def json(self) -> Any:
+        """Return the body as JSON: integers lossless, fractions as Decimal.
+
+        Raises:
+            ProtocolError: It is not JSON, or not any that a vendor sends in earnest: nested too
+                deeply, too many values, a name twice, NaN, a number of thousands of digits.
+        """
+        try:
+            return _parsed(self.body)
+        except (ValueError, ArithmeticError, RecursionError) as error:
+            why = str(error)[:LONGEST_REASON]
+        # Raised out here: the decoder's own error carries the whole body.
+        raise ProtocolError(
+            f"the answer (HTTP {self.status}) is not JSON: {why}", http_status=self.status
+        )
+
+    @property
+    def opens_object(self) -> bool:
+        """Whether the body begins as a JSON object does: unreadable, it may say anything."""
+        return self.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
+
+    @property
+    def date(self) -> dt.datetime | None:
+        """When it was made, by the server's own clock; None where it does not say."""
+        return _date(self.headers.get("date", "").strip())
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the answer asks for: ``Retry-After`` as a number or date, or in the body."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isdecimal():
+            return min(float(value[:_MAX_SECONDS_DIGITS]), MAX_RETRY_AFTER)
+        when = _date(value)
+        if when is None:
+            return self._retry_after_in_body()
+        left = (when - (self.date or dt.datetime.now(dt.UTC))).total_seconds()
+        return min(max(0.0, left), MAX_RETRY_AFTER)
+
+    def _retry_after_in_body(self) -> float | None:
+        if self.status < 400:
+            return None
+        try:
+            data = self.json()
+        except ProtocolError:
+            return None
+        value = data.get("retry_after") if isinstance(data, Mapping) else None
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            return None
+        return float(value) if 0 <= value < MAX_RETRY_AFTER else None
+
+
+def _date(value: str) -> dt.datetime | None:
+    """Return an HTTP date; None when it is none."""
+    try:
+        when = email.utils.parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=dt.UTC)
+
+
+def _parsed(body: bytes) -> Any:
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_ITEMS:
+        raise ValueError(f"it has more than {MAX_ITEMS} values")
+    if _nesting(body) > MAX_NESTING:
+        raise ValueError(f"it is nested deeper than {MAX_NESTING} levels")
+    text = body.removeprefix(codecs.BOM_UTF8).decode()
+    if "\\" in text or telling(text):  # an escape may hide either
+        return guarded(_GUARDING.decode(text))
+    return _PLAIN.decode(text)
+
+
+def _nesting(body: bytes) -> int:
+    """Count the levels of brackets outside strings; the decoder has a limit of its own."""
+    if body.count(b"[") + body.count(b"{") <= MAX_NESTING:
+        return 0
+    depth = deepest = 0
+    for found in _BRACKETS.finditer(body):
+        if found[0] in {b"[", b"{"}:
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > MAX_NESTING:
+                break
+        elif found[0] in {b"]", b"}"}:
+            depth -= 1
+    return deepest
+
+
+def _guarded_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return _object([(name, guarded(value)) for name, value in pairs])
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("an object has one name twice")
+    return made
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+    return int(text)
+
+
+def _fraction(text: str) -> Decimal:
+    number = Decimal(text) if len(text) <= MAX_DIGITS else None
+    if number is None or abs(number.adjusted()) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+    return number
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _decoder(hook: Callable[[list[tuple[str, Any]]], Any]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        parse_float=_fraction,
+        parse_int=_integer,
+        parse_constant=_refuse_constant,
+        object_pairs_hook=hook,
+    )
+
+
+_PLAIN = _decoder(_object)
+_GUARDING = _decoder(_guarded_object)

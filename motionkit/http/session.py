@@ -1,0 +1,388 @@
+"""HTTP as motionkit needs it: what left, what came, within a deadline, within bounds.
+
+Built on the connection pools of requests' transport adapters, not on its sessions: no redirect is
+followed, no cookie kept, no ``.netrc`` read, so a key goes to the configured origins and nowhere
+else. What a call would work out anew each time (its origin's pool, proxy, certificates, standing
+headers) is worked out once. The connections themselves note what left; see
+`motionkit.http.connection`.
+
+The libraries' own errors stay in here: their texts quote addresses, and the locals of their frames
+are the request's bytes, key included. What goes out says what went wrong, from a cause of the
+operating system's where there is one.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from typing import IO, Any, Protocol, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+import requests
+import requests.utils
+import urllib3
+import urllib3.exceptions
+
+from motionkit._support.hosts import is_loopback
+from motionkit._support.redaction import Guarded, Secret, redact
+from motionkit.errors import (
+    Billed,
+    ConfigError,
+    MotionKitError,
+    ProtocolError,
+    ProviderUnavailable,
+)
+from motionkit.http import rate_limit
+from motionkit.http.connection import Transport, Watch, watching
+from motionkit.http.response import LONGEST_REASON, Answer
+from motionkit.model.job import Call
+
+JSON_LIMIT = 8 * 1024 * 1024
+"""Bytes: a larger answer is refused."""
+SINK_LIMIT = 1024**3
+"""Bytes: a larger answer that goes to a file is refused."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds to connect."""
+CALL_TIMEOUT = 60.0
+"""Seconds for a whole call that carries no file."""
+USER_AGENT = "motionkit"
+_POOL_SIZE = 128
+"""Connections kept; more than an engine has threads."""
+_CHUNK = 64 * 1024
+_SINK_CHUNK = 4 * 1024
+"""Bytes: of an answer that breaks off, the last piece is lost."""
+_LENGTH_DIGITS = 20
+_CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+"""Content codings that are undone in bounded memory; we ask for none at all."""
+_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+"""What the libraries raise when an exchange breaks."""
+_ONCE = urllib3.Retry(0, read=False)
+"""As requests has it: what breaks is raised, and a redirect is an answer like any other."""
+
+
+class NotSent(ProviderUnavailable):
+    """Not one byte of the request left: nothing can have arrived."""
+
+
+class Body(Protocol):
+    """A request body that is read as it is sent."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes; empty at the end."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+def checked_origin(url: str, *, field: str) -> str:
+    """Return an origin without a trailing slash.
+
+    Raises:
+        ConfigError: It is not ``https://host`` (plain ``http`` is for loopback only).
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that hold no address
+        parts = urlsplit("")
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+    if not parts.hostname or not secure or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ConfigError(f"{field}: {redact(url)!r} is not https://host (http on loopback only)")
+    return url.rstrip("/")
+
+
+class Session:
+    """One account's way to its vendor: origins, authentication, pooled connections.
+
+    Args:
+        provider: The vendor adapter's name, for errors.
+        account: The account's name, for errors.
+        origins: Origin name (``api``, ``upload``, ...) to ``https://host``.
+        auth: Authentication headers; sent to those origins only. `Secret.prefixed` puts a word
+            such as ``Bearer`` before a key.
+    """
+
+    def __init__(
+        self,
+        *,
+        provider: str,
+        account: str,
+        origins: Mapping[str, str],
+        auth: Mapping[str, Secret],
+    ) -> None:
+        self.provider = provider
+        self.account = account
+        self.origins = {
+            name: checked_origin(url, field=f"accounts.{account}.{name}")
+            for name, url in origins.items()
+        }
+        self._auth = dict(auth)
+        self._signed = _by_name(self._auth)
+        self._prefix = {name: urlsplit(url).path for name, url in self.origins.items()}
+        self._environment = {name: environment(url) for name, url in self.origins.items()}
+        self._pacer = rate_limit.of(account)
+        self._open()
+
+    def _open(self) -> None:
+        self._adapter = Transport(pool_connections=len(self.origins), pool_maxsize=_POOL_SIZE)
+        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
+        self._process = os.getpid()
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Identify key and origin without holding either: 16 hexadecimal digits."""
+        digest = hashlib.sha256(f"{self.provider}\n{self.origins['api']}".encode())
+        for name, secret in sorted(self._auth.items()):
+            digest.update(f"\n{name}:".encode() + secret.encode())
+        return digest.hexdigest()[:16]
+
+    def url(self, call: Call) -> str:
+        """Return the whole URL of a call."""
+        return self.origins[call.origin] + _target(call)
+
+    def send(
+        self,
+        call: Call,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        timeout: float = CALL_TIMEOUT,
+        sink: IO[bytes] | None = None,
+    ) -> Answer:
+        """Send one request, once.
+
+        A paid call gets a connection of its own: a kept one may be dead already, and then nobody
+        can tell whether the request arrived.
+
+        Args:
+            call: What to send.
+            headers: More headers, e.g. the attempt id.
+            body: A stream with a length, instead of the call's JSON.
+            timeout: Seconds for everything, connecting to the last byte.
+            sink: Where the body of a 2xx answer goes as it comes, up to 1 GiB, instead of into
+                memory; it stays there when the rest does not come.
+
+        Returns:
+            The answer, whatever its HTTP status.
+
+        Raises:
+            NotSent: Nothing left this machine.
+            ProviderUnavailable: Something left and no whole answer came.
+            ProtocolError: The answer exceeds 8 MiB, or what a sink takes.
+        """
+        own = Transport(pool_connections=1, pool_maxsize=1) if call.paid else None
+        try:
+            turn = nullcontext() if self._pacer is None else self._pacer.call()
+            with turn, watching(timeout) as watch:
+                return self._exchange(
+                    call,
+                    watch,
+                    sink,
+                    lambda: self._sent(call, headers or {}, body, timeout=timeout, own=own),
+                )
+        finally:
+            if own is not None:
+                own.close()
+
+    def _exchange(
+        self,
+        call: Call,
+        watch: Watch,
+        sink: IO[bytes] | None,
+        ask: Callable[[], urllib3.BaseHTTPResponse],
+    ) -> Answer:
+        where = f"{self.account}: {call.method} {call.path}"
+        context: dict[str, Any] = {"provider": self.provider, "account": self.account}
+        outer = sys.exc_info()[1]
+        failure: MotionKitError
+        try:
+            response = ask()
+            try:
+                content = _content(response, where, sink)
+            finally:
+                response.close()
+                response.release_conn()
+        except _BROKEN as error:
+            kind, what = (
+                (ProviderUnavailable, "no whole answer") if watch.sent else (NotSent, "not sent")
+            )
+            billed = Billed.UNKNOWN if call.paid and watch.sent else Billed.NO
+            cause, reason = broken(error, outer)
+            failure = kind(f"{where}: {what}: {reason}", billed=billed, **context)
+        except ProtocolError as error:
+            error.billed = Billed.UNKNOWN if call.paid else Billed.NO
+            failure, cause = error.fill(**context).with_traceback(None), None
+        except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the key too
+            raise without_frames(error, outer) from None
+        else:
+            return Answer(response.status, response.headers, content)
+        raise failure from cause
+
+    def _sent(
+        self,
+        call: Call,
+        headers: Mapping[str, str],
+        body: Body | None,
+        *,
+        timeout: float,
+        own: Transport | None,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request and return the answer once its head is here."""
+        named = _STANDING | _checked(call.headers) | _checked(headers)
+        content: Any = body
+        if body is not None:
+            if length := requests.utils.super_len(body):  # type: ignore[no-untyped-call]  # untyped
+                named["content-length"] = ("Content-Length", str(length))
+        elif call.json is not None:
+            content = json.dumps(call.json, allow_nan=False).encode()
+            named.setdefault("content-type", ("Content-Type", "application/json"))
+        return self._pool(call.origin, own).urlopen(
+            call.method,
+            self._prefix[call.origin] + _target(call),
+            body=content,
+            # http.client calls `encode` on each value: a Secret stays one until then
+            headers=cast("dict[str, str]", dict((named | self._signed).values())),
+            retries=_ONCE,
+            redirect=False,
+            assert_same_host=False,
+            timeout=_timeouts(timeout),
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _pool(self, origin: str, own: Transport | None) -> urllib3.HTTPConnectionPool:
+        if own is not None:
+            return own.pool(self.origins[origin], **self._environment[origin])
+        if self._process != os.getpid():  # after a fork the connections are the parent's
+            self._open()
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._adapter.pool(self.origins[origin], **self._environment[origin])
+            self._pools[origin] = pool
+        return pool
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._pools.clear()
+        self._adapter.close()
+
+
+def environment(url: str) -> dict[str, Any]:
+    """Return proxies and certificates for a URL as the environment asks; loopback needs no proxy.
+
+    A proxy's credentials are secrets: they are made known to `redact`.
+    """
+    with requests.Session() as session:
+        settings = session.merge_environment_settings(url, {}, None, None, None)
+    if is_loopback(urlsplit(url).hostname):
+        return {"proxies": {}, "verify": settings["verify"]}
+    for proxy in settings["proxies"].values():
+        user, at, _ = str(proxy).rpartition("://")[2].rpartition("@")
+        if at:
+            Secret(user)
+            Secret(user.partition(":")[2])
+    proxies = {scheme: Guarded(proxy) for scheme, proxy in settings["proxies"].items()}
+    return {"proxies": proxies, "verify": settings["verify"]}
+
+
+def _by_name(
+    headers: Mapping[str, str] | Mapping[str, Secret],
+) -> dict[str, tuple[str, str | Secret]]:
+    """Return headers by their names in lower case: that is how one replaces another."""
+    return {name.lower(): (name, value) for name, value in headers.items()}
+
+
+_STANDING = _by_name({"User-Agent": USER_AGENT, "Accept": "application/json"})
+
+
+def _checked(headers: Mapping[str, str]) -> dict[str, tuple[str, str | Secret]]:
+    """Return headers by name, none of which carries another one in it."""
+    for header in headers.items():
+        requests.utils.check_header_validity(header)
+    return _by_name(headers)
+
+
+def _target(call: Call) -> str:
+    """Return what stands behind a call's origin in its URL."""
+    query = f"?{urlencode(call.query)}" if call.query else ""
+    return quote(call.path, safe="/%~") + query
+
+
+@functools.lru_cache
+def _timeouts(seconds: float) -> urllib3.Timeout:
+    return urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds)
+
+
+def _content(response: urllib3.BaseHTTPResponse, where: str, sink: IO[bytes] | None) -> bytes:
+    """Return an answer's body; empty where it went into a sink."""
+    if sink is not None and 200 <= response.status < 300:
+        _pour(response, where, sink, SINK_LIMIT, _SINK_CHUNK)
+        return b""
+    length = response.length_remaining  # None where nobody knows
+    if length is not None and length <= _CHUNK and "Content-Encoding" not in response.headers:
+        return response.read()
+    body = io.BytesIO()
+    _pour(response, where, body, JSON_LIMIT, _CHUNK)
+    return body.getvalue()
+
+
+def _pour(
+    response: urllib3.BaseHTTPResponse, where: str, into: IO[bytes], limit: int, piece: int
+) -> None:
+    """Write a body to where it goes, piece by piece, up to a limit of bytes."""
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    length = response.headers.get("Content-Length", "")
+    known = length.isdecimal() and "Transfer-Encoding" not in response.headers
+    if coding not in _CODINGS:
+        problem = "comes in a coding that was not asked for"
+    elif known and (len(length) > _LENGTH_DIGITS or int(length) > limit):
+        problem = f"exceeds {limit} bytes"
+    else:
+        size = 0
+        for chunk in response.stream(piece, decode_content=True):
+            size += len(chunk)
+            if size > limit:
+                problem = f"exceeds {limit} bytes"
+                break
+            into.write(chunk)
+        else:
+            return
+    raise ProtocolError(f"{where}: the answer {problem}", http_status=response.status)
+
+
+def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
+    """Give an error and what led to it, up to what was being handled before the call."""
+    found: BaseException | None = error
+    while found is not None and found is not outer:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def broken(
+    error: BaseException, outer: BaseException | None = None
+) -> tuple[BaseException | None, str]:
+    """Return what a library's error comes down to: its innermost cause, and that as text.
+
+    The outer layers repeat URLs and object addresses, so the text is the innermost one's. It is
+    returned as a cause only where it is the operating system's or the interpreter's own, which
+    hold a number and a sentence, and without frames.
+
+    Args:
+        error: What was raised.
+        outer: What was being handled before.
+    """
+    inner = list(_chain(error, outer))[-1]
+    reason = f"{type(inner).__name__}: {inner}"[:LONGEST_REASON]
+    plain = isinstance(inner, OSError) and type(inner).__module__ in {"builtins", "socket", "ssl"}
+    return (without_frames(inner, outer) if plain else None), redact(reason)
+
+
+def without_frames(error: BaseException, outer: BaseException | None = None) -> BaseException:
+    """Return an error without its frames and those of what led to it: they hold requests."""
+    for one in list(_chain(error, outer)):
+        one.__traceback__ = None
+    return error

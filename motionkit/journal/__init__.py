@@ -1,0 +1,1 @@
+"""The record of purchases on disk, written ahead of every paid call."""

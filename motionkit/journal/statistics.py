@@ -1,0 +1,345 @@
+"""What past jobs tell: observed prices and durations of an offer. Numbers in, numbers out.
+
+Which jobs count, and for what:
+
+- Only a job that succeeded counts: a failed or refunded one is no price of zero, and it ended early
+  or late for its own reasons.
+- For the price, only a cost that the vendor reported counts. One that we assumed is our own quote
+  come back. A cost of 0 was paid with free credits: it is counted apart and is no price.
+- Costs, durations and moments that cannot be (negative, not finite, absurdly large) do not count.
+- For a price by the second, only a job whose reference clip's seconds are known counts; they are
+  rounded up to whole seconds, on the way in and on the way out, as in a listed quote.
+
+Recent jobs weigh more: a job's weight halves every `HALF_LIFE` days that it is older than the
+newest one of its offer. Days are whole, so that the jobs of one day weigh the same and their mean
+is the plain arithmetic one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_CEILING, Decimal
+from typing import TypeVar
+
+import attrs
+
+from motionkit.model.money import Basis, Cost, CostBasis, Quote, Rates, Unit, possible
+
+HALF_LIFE = 30.0
+"""Days after which a job weighs half as much."""
+DAY = 86_400.0
+"""Seconds."""
+LOW, HIGH = 0.05, 0.95
+"""Weighted quantiles for the bounds of a price: the extremes, up to some twenty jobs."""
+ENOUGH = 5
+"""Jobs from which their spread stands alone; before, the quote's own bounds only widen it."""
+SOURCE = "this journal"
+"""What an observed quote names as its source."""
+
+_STEP = Decimal("0.000001")
+"""The grain of an observed amount, in the vendor's unit."""
+
+Number = TypeVar("Number", Decimal, float)
+
+
+@attrs.frozen
+class OfferKey:
+    """What was bought: jobs with the same key are compared with each other.
+
+    The account's fingerprint is part of it: another key or origin may have other prices, and jobs
+    of a local sandbox say nothing of a vendor.
+    """
+
+    fingerprint: str
+    operation: str
+    model: str
+    quality: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Observation:
+    """One ended job, as the journal has it.
+
+    Attributes:
+        offer: What was bought, at the quality that was delivered.
+        ended: When it ended, epoch seconds.
+        succeeded: Whether it gave a result.
+        clip_seconds: Length of the clip whose seconds are billed; None when unknown or irrelevant.
+        cost: What it did cost, and how we know.
+        seconds: From submit to the end.
+    """
+
+    offer: OfferKey
+    ended: float
+    succeeded: bool
+    clip_seconds: float | None = None
+    cost: Cost | None = None
+    seconds: float | None = None
+
+
+@attrs.frozen
+class Prices:
+    """What was paid, by the second or by the run, in the unit of its `Stats`.
+
+    Attributes:
+        low: The `LOW` weighted quantile.
+        mean: All that was paid over all that was bought, both weighted.
+        high: The `HIGH` weighted quantile.
+        n: How many jobs.
+        last: When the newest of them ended, epoch seconds.
+    """
+
+    low: Decimal
+    mean: Decimal
+    high: Decimal
+    n: int
+    last: float
+
+
+@attrs.frozen
+class Durations:
+    """How long jobs took from submit to the end, in seconds, weighted."""
+
+    median: float
+    p90: float
+    n: int
+
+
+@attrs.frozen
+class Stats:
+    """What the past tells of one offer.
+
+    Attributes:
+        offer: Which.
+        unit: What `per_second` and `per_run` count in: the newest job's; other units are left out.
+        per_second: Paid by the billed second.
+        per_run: Paid by the job, whatever its length.
+        durations: From submit to the end.
+        last_seen: When the newest job that counts ended, epoch seconds.
+        free: How many jobs cost nothing; they are left out of the prices.
+    """
+
+    offer: OfferKey
+    unit: Unit | None
+    per_second: Prices | None
+    per_run: Prices | None
+    durations: Durations | None
+    last_seen: float
+    free: int = 0
+
+
+@attrs.frozen
+class _Paid:
+    """One job's money and what it bought: seconds, or one run."""
+
+    amount: Decimal
+    bought: Decimal
+    ended: float
+
+
+def summarise(observations: Iterable[Observation]) -> dict[OfferKey, Stats]:
+    """Return the statistics of every offer of which a job succeeded.
+
+    Args:
+        observations: In any order.
+    """
+    groups: dict[OfferKey, list[Observation]] = {}
+    for seen in observations:
+        if seen.succeeded and math.isfinite(seen.ended):
+            groups.setdefault(seen.offer, []).append(seen)
+    return {offer: _stats(offer, group) for offer, group in groups.items()}
+
+
+def observed_quote(
+    quote: Quote | None,
+    stats: Stats | None,
+    *,
+    per_second: bool,
+    seconds: float | None,
+    rates: Rates,
+) -> Quote | None:
+    """Return what a request should cost by what such jobs did cost.
+
+    The high is never below the quote's own: past jobs may have been shorter, or paid with free
+    credits, and caps compare with it. With fewer than `ENOUGH` jobs, low reaches as far as the
+    quote's own, and both are unknown where those are: a handful of jobs bounds nothing. Where the
+    price goes by the second and the clip's length is unknown, low and high are unknown too: a cap
+    must not pass what it cannot know.
+
+    Args:
+        quote: The offer's own quote.
+        stats: Of that offer.
+        per_second: Whether the offer's price goes by the second of a clip.
+        seconds: That clip's length; None when unknown.
+        rates: What the account's units are worth.
+
+    Returns:
+        A quote with basis OBSERVED; the given one where there is nothing to go by.
+    """
+    by_second = per_second and seconds is not None
+    prices = None if stats is None else stats.per_second if by_second else stats.per_run
+    if stats is None or stats.unit is None or prices is None:
+        return quote
+    times = _whole(seconds) if by_second and seconds is not None else Decimal(1)
+    rate = rates.usd(stats.unit)
+    likely = _round(prices.mean * times)
+    low: Decimal | None = None
+    high: Decimal | None = None
+    notes = [
+        "the price of 1 job"
+        if prices.n == 1
+        else f"mean of {prices.n} jobs, recent ones weigh more"
+    ]
+    if per_second and not by_second:
+        notes.append("the clip's length is unknown: these jobs had clips of any length")
+    else:
+        low = min(_round(prices.low * times), likely)
+        high = max(_round(prices.high * times), likely)
+        floor = _high_in(quote, stats.unit, rate)
+        if quote is not None and quote.high is not None and floor is None:
+            return quote  # nobody says how the two units compare
+        high = high if floor is None else max(high, floor)
+        if prices.n < ENOUGH and (quote is None or quote.unit is stats.unit):
+            low = None if quote is None or quote.low is None else min(low, quote.low)
+            high = None if quote is None or quote.high is None else high
+            basis = "unknown" if quote is None else quote.basis.value
+            notes.append(f"under {ENOUGH} jobs, low and high keep the {basis} bounds")
+    if stats.free:
+        jobs = "1 job" if stats.free == 1 else f"{stats.free} jobs"
+        notes.append(f"without {jobs} that cost nothing")
+    return Quote(
+        low=low,
+        likely=likely,
+        high=high,
+        unit=stats.unit,
+        usd_low=_times(low, rate),
+        usd_likely=_times(likely, rate),
+        usd_high=_times(high, rate),
+        basis=Basis.OBSERVED,
+        source=SOURCE,
+        as_of=dt.datetime.fromtimestamp(prices.last, dt.UTC).date(),
+        n=prices.n,
+        notes=tuple(notes),
+    )
+
+
+def _high_in(quote: Quote | None, unit: Unit, rate: Decimal | None) -> Decimal | None:
+    """Return a quote's high in a unit, None where it is unknown or cannot be converted."""
+    if quote is None:
+        return None
+    if quote.unit is unit:
+        return quote.high
+    return quote.usd_high / rate if quote.usd_high is not None and rate else None
+
+
+def expected_seconds(offered: float | None, stats: Stats | None) -> float | None:
+    """Return the seconds that a job should take: the observed median, else what the offer says."""
+    return stats.durations.median if stats is not None and stats.durations else offered
+
+
+def weights(moments: Sequence[float]) -> list[float]:
+    """Return each moment's weight: 1 for the newest day, half for every `HALF_LIFE` days before.
+
+    Args:
+        moments: Epoch seconds.
+    """
+    newest = max(moments, default=0.0)
+    return [0.5 ** (math.floor((newest - moment) / DAY) / HALF_LIFE) for moment in moments]
+
+
+def quantile(weighed: Iterable[tuple[Number, float]], share: float) -> Number:
+    """Return the value below which a share of the weight lies.
+
+    Where the share falls exactly between two values, it is their middle: with equal weights and a
+    share of one half this is the common median.
+
+    Args:
+        weighed: Values and their weights; at least one.
+        share: From 0 to 1.
+    """
+    rows = sorted(weighed, key=lambda row: row[0])
+    wanted = share * math.fsum(weight for _, weight in rows)
+    reached = 0.0
+    for number, (value, weight) in enumerate(rows, 1):
+        reached += weight
+        if number < len(rows) and math.isclose(reached, wanted):
+            return (value + rows[number][0]) / 2
+        if reached > wanted:
+            return value
+    return rows[-1][0]
+
+
+def _stats(offer: OfferKey, group: Sequence[Observation]) -> Stats:
+    priced = [
+        (seen, seen.cost)
+        for seen in group
+        if seen.cost is not None
+        and seen.cost.basis is CostBasis.REPORTED
+        and possible(seen.cost)
+        and seen.cost.amount > 0
+    ]
+    unit = max(priced, key=lambda row: row[0].ended)[1].unit if priced else None
+    paid = [(seen, cost.amount) for seen, cost in priced if cost.unit is unit]
+    timed = [
+        (seen.seconds, seen.ended)
+        for seen in group
+        if seen.seconds is not None and math.isfinite(seen.seconds) and seen.seconds >= 0
+    ]
+    return Stats(
+        offer=offer,
+        unit=unit,
+        per_second=_prices(
+            _Paid(amount, _whole(seen.clip_seconds), seen.ended)
+            for seen, amount in paid
+            if seen.clip_seconds and math.isfinite(seen.clip_seconds) and seen.clip_seconds > 0
+        ),
+        per_run=_prices(_Paid(amount, Decimal(1), seen.ended) for seen, amount in paid),
+        durations=_durations(timed),
+        free=sum(_is_free(seen.cost) for seen in group),
+        last_seen=max(seen.ended for seen in group),
+    )
+
+
+def _is_free(cost: Cost | None) -> bool:
+    return cost is not None and cost.basis is CostBasis.REPORTED and cost.amount.is_zero()
+
+
+def _prices(paid: Iterable[_Paid]) -> Prices | None:
+    rows = list(paid)
+    if not rows:
+        return None
+    heavy = weights([row.ended for row in rows])
+    exact = [Decimal(weight) for weight in heavy]
+    spent = sum((w * row.amount for w, row in zip(exact, rows, strict=True)), Decimal(0))
+    bought = sum((w * row.bought for w, row in zip(exact, rows, strict=True)), Decimal(0))
+    rates = [(row.amount / row.bought, weight) for row, weight in zip(rows, heavy, strict=True)]
+    return Prices(
+        low=quantile(rates, LOW),
+        mean=spent / bought,
+        high=quantile(rates, HIGH),
+        n=len(rows),
+        last=max(row.ended for row in rows),
+    )
+
+
+def _durations(timed: Sequence[tuple[float, float]]) -> Durations | None:
+    if not timed:
+        return None
+    heavy = weights([ended for _, ended in timed])
+    rows = [(seconds, weight) for (seconds, _), weight in zip(timed, heavy, strict=True)]
+    return Durations(quantile(rows, 0.5), quantile(rows, 0.9), len(rows))
+
+
+def _whole(seconds: float) -> Decimal:
+    return Decimal(str(seconds)).to_integral_value(ROUND_CEILING)
+
+
+def _round(amount: Decimal) -> Decimal:
+    """Return an amount without the dust of a division, and without trailing zeros."""
+    return amount.quantize(_STEP).normalize() + 0
+
+
+def _times(amount: Decimal | None, rate: Decimal | None) -> Decimal | None:
+    return None if amount is None or rate is None else amount * rate

@@ -1,0 +1,138 @@
+"""Budgets: limits on what may be spent in a day, week, month, or in total. Periods are UTC.
+
+The journal adds up what counts against a budget, in the transaction that writes a purchase ahead.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+import attrs
+
+from motionkit.errors import BudgetExceeded
+from motionkit.model.money import dollars
+
+
+def _midnight(now: dt.datetime) -> dt.datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+PERIODS: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
+    "day": _midnight,
+    "week": lambda now: _midnight(now) - dt.timedelta(days=now.weekday()),
+    "month": lambda now: _midnight(now).replace(day=1),
+    "total": lambda _: dt.datetime.fromtimestamp(0, dt.UTC),
+}
+"""When the period of a moment began, in UTC."""
+
+_NEXT: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
+    "day": lambda begin: begin + dt.timedelta(days=1),
+    "week": lambda begin: begin + dt.timedelta(days=7),
+    "month": lambda begin: (begin + dt.timedelta(days=32)).replace(day=1),
+}
+"""When the period ends that began then; a total never ends."""
+
+
+def period_words(period: str) -> str:
+    """Return a period as it follows an amount: ``a day``, ``in total``."""
+    return "in total" if period == "total" else f"a {period}"
+
+
+@attrs.frozen(kw_only=True)
+class Budget:
+    """One limit, and which purchases count against it.
+
+    Attributes:
+        name: Its dotted path in the configuration.
+        period: A word of `PERIODS`.
+        limit: US dollars.
+        route: The route whose purchases count; None where every purchase counts.
+        accounts: Accounts whose direct purchases count too.
+    """
+
+    name: str
+    period: str
+    limit: Decimal
+    route: str | None = None
+    accounts: tuple[str, ...] = ()
+
+    def since(self, now: float) -> float:
+        """Return when the period of a moment began; both in epoch seconds."""
+        return self._begin(now).timestamp()
+
+    def _begin(self, now: float) -> dt.datetime:
+        return PERIODS[self.period](dt.datetime.fromtimestamp(now, dt.UTC))
+
+    def status(
+        self, now: float, spent: Decimal, held: Decimal, *, sandbox: bool = False
+    ) -> BudgetStatus:
+        """Return how much of it is used at a moment, in epoch seconds."""
+        begin = self._begin(now)
+        end = _NEXT.get(self.period)
+        return BudgetStatus(
+            name=self.name,
+            period=self.period,
+            limit=self.limit,
+            spent=spent,
+            held=held,
+            since=None if end is None else begin,
+            until=None if end is None else end(begin),
+            sandbox=sandbox,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class BudgetStatus:
+    """How much of a budget is used now; amounts are US dollars.
+
+    Attributes:
+        name: The budget's dotted path in the configuration.
+        period: ``day``, ``week``, ``month`` or ``total``.
+        limit: What may be spent in the period.
+        spent: What finished purchases were charged, and any reported charge; where a vendor
+            reported none, the reserved amount.
+        held: What unfinished purchases reserve: the high of their quotes.
+        since: When the period began, in UTC; None for a total.
+        until: When it ends, in UTC; None for a total.
+        sandbox: Whether it counts purchases in sandboxes on this machine, not real ones.
+    """
+
+    name: str
+    period: str
+    limit: Decimal
+    spent: Decimal
+    held: Decimal
+    since: dt.datetime | None
+    until: dt.datetime | None
+    sandbox: bool = False
+
+    @property
+    def left(self) -> Decimal:
+        """What may still be spent; below zero where charges exceeded the limit."""
+        return self.limit - self.spent - self.held
+
+    def __str__(self) -> str:
+        until = "" if self.until is None else f" until {self.until:%Y-%m-%d %H:%M} UTC"
+        return (
+            f"{self.name}: {dollars(self.left)} of {dollars(self.limit)} "
+            f"{period_words(self.period)} left{until} "
+            f"({dollars(self.spent)} spent, {dollars(self.held)} held"
+            f"{' in the sandbox' * self.sandbox})"
+        )
+
+    def require(self, wanted: Decimal) -> None:
+        """Refuse what the budget does not hold.
+
+        Args:
+            wanted: US dollars that a purchase may cost at most.
+
+        Raises:
+            BudgetExceeded: It is more than is left.
+        """
+        if wanted > self.left:
+            raise BudgetExceeded(
+                f"{self}; this may cost {dollars(wanted)}",
+                hint="'motionkit budget' shows what every budget holds",
+            )

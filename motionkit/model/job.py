@@ -1,0 +1,422 @@
+"""The vocabulary of motionkit: frozen values that cross every border.
+
+Money is `decimal.Decimal`, vendor ids are text (they exceed 2**53), times are aware UTC datetimes,
+durations are seconds. What a vendor answered stays on the neutral value as ``raw``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from typing import Any, Self
+
+import attrs
+
+from motionkit._support import html
+from motionkit._support.redaction import LONGEST_SAID, printable, redact, redact_urls
+from motionkit.errors import (
+    Billed,
+    ContentBlocked,
+    JobFailed,
+    JobGone,
+    JobNotFound,
+    MotionKitError,
+    NotReady,
+    ProtocolError,
+)
+from motionkit.model.money import Cost, recorded
+
+JOB_VERSION = 1
+"""The version that `Job.to_json` writes; older ones are read, newer ones refused."""
+_LONGEST_WORD = 100
+"""Characters of a vendor's status word that are kept."""
+
+
+class State(enum.Enum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    """Accepted, waiting for a worker."""
+    RUNNING = "running"
+    """A worker has it."""
+    UNKNOWN = "unknown"
+    """A word that we do not know, or a job not visible yet. Never a failure."""
+    SUCCEEDED = "succeeded"
+    """Finished, with outputs."""
+    FAILED = "failed"
+    """Ran and failed."""
+    BLOCKED = "blocked"
+    """Moderation stopped it."""
+    GONE = "gone"
+    """The vendor no longer keeps it."""
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the vendor will never say anything else."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.BLOCKED, State.GONE})
+
+STATE_ERRORS: Mapping[State, type[MotionKitError]] = {
+    State.FAILED: JobFailed,
+    State.BLOCKED: ContentBlocked,
+    State.GONE: JobGone,
+}
+
+
+class KeyState(enum.Enum):
+    """Where a purchase stands in the journal while it has no job."""
+
+    INTENDED = "intended"
+    """An attempt may leave now."""
+    UNCERTAIN = "uncertain"
+    """An attempt may have arrived; nobody can tell yet."""
+    REFUSED = "refused"
+    """Nothing was bought."""
+
+
+class Doubt(enum.Enum):
+    """Why an observation is UNKNOWN although the vendor answered."""
+
+    NOT_FOUND = "not_found"
+    """The vendor does not know the id, or does not know it yet."""
+    NO_OUTPUT = "no_output"
+    """The vendor says done and gives no output."""
+    STRANGE_WORD = "strange_word"
+    """A status word outside the vendor's table."""
+
+
+DOUBT_ERRORS: Mapping[Doubt, tuple[type[MotionKitError], Billed]] = {
+    Doubt.NOT_FOUND: (JobNotFound, Billed.UNKNOWN),
+    Doubt.NO_OUTPUT: (ProtocolError, Billed.YES),
+}
+"""What a doubt becomes when nothing else was seen for its grace; a strange word ends no wait."""
+
+
+@attrs.frozen
+class Job:
+    """The handle of one paid submission: enough to go on in another process, and no secret.
+
+    Attributes:
+        id: The vendor's id, as text.
+        provider: The vendor adapter that made it.
+        account: The configured account that paid.
+        fingerprint: Identifies the account's key and origin without holding either.
+        operation: What was asked for, e.g. ``mimic``.
+        model: What the vendor runs.
+        key: The purchase it belongs to.
+        attempt_id: The paid call that made it.
+        submitted_at: When the vendor accepted it.
+        cost: What the vendor said it charged on acceptance, if it did.
+        expected_seconds: The offer's usual duration, in seconds.
+        data: What else the adapter needs to find the job again.
+    """
+
+    id: str
+    provider: str
+    account: str
+    fingerprint: str
+    operation: str
+    model: str
+    key: str
+    attempt_id: str
+    submitted_at: dt.datetime
+    cost: Cost | None = attrs.field(default=None, converter=recorded)
+    expected_seconds: float | None = None
+    data: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+
+    def to_json(self) -> str:
+        """Return the job as one line of JSON, versioned, without any secret."""
+        from motionkit.model import codec  # noqa: PLC0415 - cattrs loads when first needed
+
+        return codec.dumps({"version": JOB_VERSION, **codec.unstructure(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a job that `to_json` wrote.
+
+        Raises:
+            InvalidRequest: The text is not such a job, or a newer version wrote it.
+        """
+        from motionkit.model import codec  # noqa: PLC0415 - cattrs loads when first needed
+
+        return codec.loads(text, cls, name="job", version=JOB_VERSION)
+
+
+@attrs.frozen
+class Output:
+    """One file that a job made.
+
+    Attributes:
+        url: Where it can be fetched, without any key; it expires.
+        kind: ``video``, ``image`` or ``audio``.
+        label: What it shows, where a job makes several: ``person``.
+        id: The vendor's id of it, where it has one of its own.
+        content_type: As the vendor says.
+        width: Pixels.
+        height: Pixels.
+        size: Bytes.
+    """
+
+    url: str = attrs.field(repr=False)
+    kind: str = "video"
+    content_type: str | None = None
+    width: int | None = None
+    height: int | None = None
+    size: int | None = None
+    label: str | None = None
+    id: str | None = None
+
+
+@attrs.frozen
+class Result:
+    """What a finished job gave.
+
+    Attributes:
+        job: The job.
+        outputs: The files, the main one first.
+        cost: What it did cost; None when the vendor says nothing and nothing was quoted.
+        seconds: From submit to the end as far as we saw it.
+        path: The targets that were tried, in order; the last one gave the result.
+        raw: The vendor's answer.
+    """
+
+    job: Job
+    outputs: tuple[Output, ...]
+    cost: Cost | None = attrs.field(default=None, converter=recorded)
+    seconds: float | None = None
+    path: tuple[str, ...] = ()
+    raw: Any = attrs.field(default=None, repr=False, eq=False)
+
+    @property
+    def url(self) -> str:
+        """The main output's address."""
+        return self.outputs[0].url
+
+    def _repr_html_(self) -> str:
+        cost = self.cost
+        return html.table(
+            [
+                ("job", f"{self.job.id} at {self.job.account}/{self.job.model}"),
+                ("path", " → ".join(self.path)),
+                ("cost", None if cost is None else f"{cost.amount} {cost.unit.value}"),
+                ("in dollars", None if cost is None else cost.usd),
+                ("basis", None if cost is None else cost.basis.value),
+                ("seconds", self.seconds),
+                ("file", redact_urls(self.url) if self.url.startswith("http") else "enclosed"),
+            ]
+        )
+
+
+def _said(text: str | None) -> str | None:
+    return None if text is None else printable(redact(text), LONGEST_SAID)
+
+
+def _word(text: str) -> str:
+    return printable(redact(text), _LONGEST_WORD)
+
+
+@attrs.frozen
+class Status:
+    """One observation of a job.
+
+    Attributes:
+        state: The neutral state.
+        word: The vendor's own word or number, as text.
+        observed_at: When we saw it.
+        doubt: Why the state is UNKNOWN, when it is.
+        billed: For a terminal failure, whether it was charged.
+        message: What the vendor says about it.
+        code: The vendor's code for a failure, as text.
+        hint: Seconds until the vendor wants the next poll.
+        result: The result, where the vendor's status answer already holds it.
+        raw: The vendor's answer.
+    """
+
+    state: State
+    word: str = attrs.field(converter=_word)
+    observed_at: dt.datetime
+    doubt: Doubt | None = None
+    billed: Billed = Billed.UNKNOWN
+    message: str | None = attrs.field(default=None, converter=_said)
+    code: str | None = None
+    hint: float | None = None
+    result: Result | None = attrs.field(default=None, repr=False)
+    raw: Any = attrs.field(default=None, repr=False, eq=False)
+
+    def need_result(self, job: Job) -> Result:
+        """Return the result that this observation holds.
+
+        Raises:
+            NotReady: The job still runs, as far as we know.
+            JobFailed, ContentBlocked, JobGone: It ended without one.
+        """
+        if self.result is not None:
+            return self.result
+        if self.state in STATE_ERRORS:
+            raise self.error(job)
+        raise NotReady(
+            f"job {job.id} at {job.account} is {self.state.name} (vendor said {self.word!r})",
+            provider=job.provider,
+            account=job.account,
+            billed=Billed.UNKNOWN,
+            job=job,
+            raw=self.raw,
+        )
+
+    def error(self, job: Job) -> MotionKitError:
+        """Return the error that a terminal failure means for this job."""
+        text = (
+            f"job {job.id} at {job.account} ended as {self.state.name} (vendor said {self.word!r})"
+        )
+        if self.message:
+            text += f": {self.message}"
+        return STATE_ERRORS[self.state](
+            text,
+            provider=job.provider,
+            account=job.account,
+            code=self.code or self.word,
+            billed=self.billed,
+            job=job,
+            raw=self.raw,
+        )
+
+
+@attrs.frozen
+class Call:
+    """One HTTP request as it will be or was sent, keys left out.
+
+    Attributes:
+        method: The HTTP verb.
+        origin: Which of the account's configured origins, e.g. ``api`` or ``upload``.
+        path: Path on that origin.
+        headers: Beyond authentication and attempt id.
+        query: URL parameters.
+        json: The JSON body.
+        files: For uploads, form field to a description such as ``hero.png (44100 bytes)``.
+        paid: Whether this is the call that buys.
+    """
+
+    method: str
+    path: str
+    origin: str = "api"
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    query: Mapping[str, str] = attrs.field(factory=dict)
+    json: Any = None
+    files: Mapping[str, str] = attrs.field(factory=dict)
+    paid: bool = False
+
+
+@attrs.frozen
+class Submission:
+    """A request made ready for one target: validated, media uploaded, the exact paid call.
+
+    Free and repeatable to make; JSON-able, so that a re-send after a crash sends the same bytes.
+
+    Attributes:
+        provider: The vendor adapter.
+        account: The account that would pay.
+        operation: E.g. ``mimic``.
+        model: What the vendor would run.
+        call: The paid call.
+        calls: Every request that making and sending it takes, in order, for people to read.
+        token: What only this submission contains, to find it again in a vendor's history.
+        expected_seconds: The offer's usual duration, in seconds.
+        quality: What quality will be delivered, where the offer has one.
+        clip_seconds: The length of the clip whose seconds are billed, where known.
+        warnings: What the user should know before paying.
+        timeout: Seconds that the paid call may take, where that is not the usual time.
+    """
+
+    provider: str
+    account: str
+    operation: str
+    model: str
+    call: Call
+    calls: tuple[Call, ...] = ()
+    token: str | None = None
+    expected_seconds: float | None = None
+    quality: str | None = None
+    clip_seconds: float | None = None
+    warnings: tuple[str, ...] = ()
+    timeout: float | None = None
+
+    def job(
+        self,
+        vendor_id: str,
+        *,
+        fingerprint: str,
+        attempt_id: str,
+        cost: Cost | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """Return the job that the vendor made of this submission, accepted now.
+
+        Args:
+            vendor_id: The vendor's id, as text.
+            fingerprint: Of the account that paid.
+            attempt_id: Of the paid call.
+            cost: What the vendor said it charged.
+            data: What else the adapter needs to find the job again.
+        """
+        return Job(
+            id=vendor_id,
+            provider=self.provider,
+            account=self.account,
+            fingerprint=fingerprint,
+            operation=self.operation,
+            model=self.model,
+            key="",  # the core knows which purchase it was
+            attempt_id=attempt_id,
+            submitted_at=utcnow(),
+            cost=cost,
+            expected_seconds=self.expected_seconds,
+            data=data or {},
+        )
+
+
+@attrs.frozen
+class SameId:
+    """The vendor deduplicates: the same attempt id may be sent again for a while.
+
+    Attributes:
+        window: Seconds since the first send in which a re-send is allowed.
+        times: How often at most; a try of which not a byte left does not count. They are spread
+            over the window.
+    """
+
+    window: float
+    times: int
+
+
+@attrs.frozen
+class Never:
+    """The vendor has no idempotency key: a call that may have arrived is never sent again."""
+
+
+Resend = SameId | Never
+
+
+@attrs.frozen
+class Found:
+    """The vendor's history shows exactly one job of this submission."""
+
+    job: Job
+
+
+@attrs.frozen
+class NotSeen:
+    """The vendor's history shows no such job *yet*; this is never proof of absence.
+
+    Attributes:
+        candidates: Jobs that look alike, when there are several.
+    """
+
+    candidates: tuple[Job, ...] = ()
+
+
+def utcnow() -> dt.datetime:
+    """Return the present as an aware UTC datetime."""
+    return dt.datetime.now(dt.UTC)

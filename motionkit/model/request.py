@@ -1,0 +1,113 @@
+"""What every request is: a frozen record of what is wanted, and how its media are declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from motionkit.model.media import Facts, Kind, Ref, Remote
+
+_MEDIA = "motionkit.model.media"
+
+
+def takes(kind: Kind) -> dict[str, Kind]:
+    """Return the metadata of a field that takes a picture, a video or audio.
+
+    Declare such a field as ``attrs.field(converter=ref, metadata=takes("video"))``, one that takes
+    several with ``refs``.
+    """
+    return {_MEDIA: kind}
+
+
+def argument(name: str) -> str:
+    """Return the request's field that a name of `Request.media` belongs to: ``images[0]``'s."""
+    return name.partition("[")[0]
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """The open base of every request.
+
+    Attributes:
+        extra: Vendor options by provider, passed through unread:
+            ``{"PROVIDER": {"FIELD": value}}``. They never travel to another vendor.
+    """
+
+    operation: ClassVar[str]
+    """The neutral name, e.g. ``image_to_video``; offers and the journal have it."""
+    verb: ClassVar[str]
+    """The command line's word for it."""
+    length_of: ClassVar[str | None] = None
+    """The media argument that the new clip is as long as, where there is one."""
+
+    extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, hash=False)
+
+    def media(self) -> dict[str, Ref]:
+        """Return the media arguments that were given, by field name: ``image``, ``images[0]``."""
+        found: dict[str, Ref] = {}
+        for field in attrs.fields(type(self)):
+            if _MEDIA not in field.metadata:
+                continue
+            value = getattr(self, field.name)
+            if isinstance(value, tuple):
+                found |= {f"{field.name}[{place}]": one for place, one in enumerate(value)}
+            elif value is not None:
+                found[field.name] = value
+        return found
+
+    @classmethod
+    def arguments(cls) -> tuple[str, ...]:
+        """Return the names of all its fields but `extra`, as they stand."""
+        return tuple(field.name for field in attrs.fields(cls) if field.name != "extra")
+
+    @classmethod
+    def media_arguments(cls) -> frozenset[str]:
+        """Return the names of the fields that take media."""
+        return frozenset(cls.media_kinds())
+
+    @classmethod
+    def media_kinds(cls) -> dict[str, Kind]:
+        """Return what each field that takes media takes."""
+        fields = attrs.fields(cls)
+        return {one.name: one.metadata[_MEDIA] for one in fields if _MEDIA in one.metadata}
+
+    def values(self) -> dict[str, Any]:
+        """Return the other arguments by field name, those that were given."""
+        found = {
+            field.name: getattr(self, field.name)
+            for field in attrs.fields(type(self))
+            if _MEDIA not in field.metadata and field.name != "extra"
+        }
+        return {name: value for name, value in found.items() if value not in (None, ())}
+
+    def describe(self) -> dict[str, Any]:
+        """Return a short JSON-able description for people and the journal, signatures masked."""
+        labels = {name: value.label for name, value in self.media().items()}
+        return {"operation": self.operation, **labels, **self.values()}
+
+    def fingerprint(self, facts: Mapping[str, Facts], via: str | None = None) -> str:
+        """Return what makes two requests identical: operation, values, media content.
+
+        Args:
+            facts: What is known of each media argument.
+            via: The target or route as the user named it: earlier versions of motionkit took it
+                for a part of the request, and journals hold what they made of it.
+        """
+        import hashlib  # noqa: PLC0415 - OpenSSL loads when there is something to digest
+
+        from motionkit.model import codec  # noqa: PLC0415 - cattrs loads when first needed
+
+        content = {
+            name: facts[name].sha256 or f"{type(value).__name__}:{_identity(value)}"
+            for name, value in self.media().items()
+        }
+        named = {"operation": self.operation, "media": content, "extra": self.extra}
+        word = {} if via is None else {"via": via}
+        text = codec.dumps({**named, **word, "values": self.values()})
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _identity(value: Ref) -> str:
+    return value.url if isinstance(value, Remote) else getattr(value, "id", value.label)

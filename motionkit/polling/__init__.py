@@ -1,0 +1,1 @@
+"""Follow jobs until they end: schedule, queue, engine, webhooks."""

@@ -1,0 +1,357 @@
+"""The fit of a request to an offer: what will be sent, or why it cannot be. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeGuard
+
+import attrs
+
+from motionkit.errors import InvalidRequest, Unsupported
+from motionkit.model import media
+from motionkit.model.request import Request, argument
+from motionkit.provider.offers import Offer, Slot
+
+
+@attrs.frozen
+class Fit:
+    """A request as one offer will deliver it.
+
+    Attributes:
+        request: The request.
+        offer: The offer.
+        values: Neutral values as they will be delivered, defaults filled in.
+        body: Vendor fields without media.
+        facts: What is known of each media argument.
+        warnings: What the user should know before paying.
+        replaced: Neutral values that an extra option replaces and that the price knows.
+        unpriced: Extra options of which the price is unknown.
+    """
+
+    request: Request
+    offer: Offer
+    values: Mapping[str, Any]
+    body: Mapping[str, Any]
+    facts: Mapping[str, media.Facts]
+    warnings: tuple[str, ...] = ()
+    replaced: Mapping[str, Any] = attrs.field(factory=dict)
+    unpriced: tuple[str, ...] = ()
+
+    @property
+    def priced(self) -> Mapping[str, Any]:
+        """The neutral values that the price is computed from, extra options included."""
+        return {**self.values, **self.replaced}
+
+    @property
+    def quality(self) -> str | None:
+        """The quality that will be delivered, where the offer has one."""
+        value = self.priced.get("quality")
+        return None if value is None else str(value)
+
+    @property
+    def seconds(self) -> float | None:
+        """The length of the new clip, where it can be told."""
+        told = self.priced.get("duration")
+        if _is_number(told):
+            return float(told)
+        facts = self.facts.get(self.request.length_of or "")
+        return None if facts is None else facts.seconds
+
+    @property
+    def clip_seconds(self) -> float | None:
+        """The seconds that are billed, where known."""
+        price = self.offer.price
+        if price is None or price.seconds_of is None:
+            return None
+        if price.seconds_of in self.facts:
+            return self.facts[price.seconds_of].seconds
+        return self.priced.get(price.seconds_of)
+
+
+def inspect(request: Request) -> dict[str, media.Facts]:
+    """Look at every media argument of a request.
+
+    Raises:
+        InvalidRequest: One of them is missing, empty or unreadable.
+    """
+    return {name: media.inspect(value, name) for name, value in request.media().items()}
+
+
+Check = Callable[[Fit], Sequence[str]]
+"""An adapter's rules across fields: raises InvalidRequest, returns warnings."""
+
+
+def fit(
+    request: Request,
+    offer: Offer,
+    facts: Mapping[str, media.Facts],
+    check: Check | None = None,
+    *,
+    extra: Mapping[str, Any] = MappingProxyType({}),
+    unpriced: Collection[str] = (),
+) -> Fit:
+    """Check a request against an offer, without any I/O.
+
+    Args:
+        request: What is wanted.
+        offer: The row.
+        facts: What `inspect` told.
+        check: The adapter's own rules.
+        extra: The request's options for this vendor, by vendor field.
+        unpriced: Vendor fields that never change a price.
+
+    Raises:
+        Unsupported: A field that this target cannot express.
+        InvalidRequest: A value that it does not take; names field, value and limit.
+    """
+    given = request.values()
+    for name, value in given.items():
+        if name not in offer.fields:
+            able = ", ".join(sorted([*offer.fields, *offer.media])) or "none"
+            raise Unsupported(
+                f"{offer.model} cannot express {name}={value!r}; it takes {able}",
+                field=name,
+                value=str(value),
+                limit=able,
+            )
+    values = {**offer.defaults, **given}
+    _check_values(request, offer, values)
+    warnings: list[str] = list(_doubts(offer))
+    for name, reference in request.media().items():
+        slot = offer.media.get(argument(name))
+        if slot is None:
+            raise Unsupported(
+                f"{offer.model} takes no {argument(name)}",
+                field=name,
+                value=reference.label,
+                limit=", ".join(offer.media) or "no media",
+            )
+        warnings += _check_slot(name, reference, slot, facts[name])
+    quality = values.get("quality")
+    if isinstance(quality, str) and quality in offer.quality_map:
+        values["quality"] = offer.quality_map[quality]
+        warnings.append(f"quality={quality!r} is delivered as {values['quality']!r}")
+    body = {
+        offer.fields[name]: list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+        if offer.fields[name]  # what has no name of its own is the adapter's to express
+    }
+    replaced, unknown = _extras(offer, extra, unpriced)
+    fitted = Fit(
+        request,
+        offer,
+        values,
+        {**offer.fixed, **body},
+        facts,
+        tuple(warnings),
+        replaced,
+        unknown,
+    )
+    if check is None:
+        return fitted
+    return attrs.evolve(fitted, warnings=(*warnings, *check(fitted)))
+
+
+def _extras(
+    offer: Offer, extra: Mapping[str, Any], unpriced: Collection[str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the neutral values that extra options replace, and those without a known price.
+
+    What the offer cannot price makes the price unknown: a cap must not pass what it cannot know.
+    """
+    names = {field: name for name, field in offer.fields.items() if field}
+    read = _price_reads(offer)
+    replaced: dict[str, Any] = {}
+    unknown = []
+    for field, value in extra.items():
+        name = names.get(field)
+        if name in read and _has_price(offer, name, value):
+            replaced[name] = value
+        elif name in read or field not in unpriced:
+            unknown.append(field)
+    return replaced, tuple(unknown)
+
+
+def _price_reads(offer: Offer) -> set[str]:
+    """Return the neutral values that an offer's price depends on."""
+    price = offer.price
+    if price is None:
+        return set()
+    found = {name for cell in price.cells for name in (*cell.when, cell.adds) if name}
+    return found | {name for name in (price.seconds_of, price.text_of) if name}
+
+
+def _has_price(offer: Offer, name: str, value: Any) -> bool:
+    """Tell whether the price is certain to know a value that nobody checked."""
+    price = offer.price
+    if price is None:
+        return False
+    if name in offer.allowed:
+        return _among(value, offer.allowed[name])
+    if name == price.seconds_of:
+        low, high = offer.ranges.get(name, (0, 0))
+        return _is_number(value) and value > 0 and low <= value <= high
+    known = [cell.when[name] for cell in price.cells if name in cell.when]
+    if all(isinstance(one, bool) for one in known):  # a switch, or text that comes on top
+        added = isinstance(value, str) and not known and len(value) <= offer.lengths.get(name, 0)
+        return isinstance(value, bool) or added
+    return _among(value, known)
+
+
+def refuse(model: str, name: str, value: Any, limit: str) -> InvalidRequest:
+    """Return the error for a value that an offer does not take.
+
+    Args:
+        model: The offer's model.
+        name: The neutral field.
+        value: What was given.
+        limit: What it takes, in words.
+    """
+    shown = str(value) if len(str(value)) <= _LONGEST_SHOWN else f"{str(value)[:_LONGEST_SHOWN]}..."
+    return InvalidRequest(
+        f"{name}={shown!r} is not offered by {model}; it takes {limit}",
+        field=name,
+        value=shown,
+        limit=limit,
+    )
+
+
+def whole_number(name: str, reference: str) -> int:
+    """Return a vendor's reference as an integer.
+
+    Raises:
+        InvalidRequest: It is none; names the argument.
+    """
+    if not (reference.isascii() and reference.isdecimal()):
+        raise InvalidRequest(
+            f"{name}: {reference!r} is no id of this vendor; ids are whole numbers",
+            field=name,
+            value=reference,
+            limit="a whole number",
+        )
+    return int(reference)
+
+
+_LONGEST_SHOWN = 60
+
+
+def _doubts(offer: Offer) -> Iterator[str]:
+    if offer.evidence == "observed":
+        told = f"{offer.operation} with {offer.model}"
+        yield f"{told} is not in the vendor's documentation: others were seen to use it"
+    if offer.evidence == "inferred":
+        yield f"the names of {offer.model}'s fields are inferred; its page has them: {offer.source}"
+
+
+def _check_values(request: Request, offer: Offer, values: Mapping[str, Any]) -> None:
+    there = {*values, *map(argument, request.media())}
+    for name in offer.required:
+        if name not in there:
+            raise InvalidRequest(
+                f"{name} is missing; {offer.model} cannot do without it",
+                field=name,
+                limit="required",
+            )
+    for name, choices in offer.allowed.items():
+        known = [*choices, *offer.quality_map] if name == "quality" else choices
+        if name in values and not _among(values[name], known):
+            raise refuse(offer.model, name, values[name], ", ".join(map(str, known)))
+    _check_sizes(request, offer, values)
+    _check_combinations(offer, values)
+
+
+def _check_sizes(request: Request, offer: Offer, values: Mapping[str, Any]) -> None:
+    for name, (low, high) in offer.ranges.items():
+        value = values.get(name)
+        if value is not None and not (_is_number(value) and low <= value <= high):
+            raise refuse(offer.model, name, value, f"{_bound(low)} to {_bound(high)}")
+    for name, most in offer.lengths.items():
+        text = values.get(name)
+        if isinstance(text, str) and len(text) > most:
+            raise refuse(offer.model, name, text, f"at most {most:,} characters, not {len(text):,}")
+    for name, (fewest, most) in offer.counts.items():
+        count = len(getattr(request, name, ()))
+        if not fewest <= count <= most:
+            raise refuse(offer.model, name, f"{count} of them", f"{fewest} to {most}")
+
+
+def _bound(value: float) -> str:
+    """Return a limit as it is, never rounded: what a message names is what is taken."""
+    whole = isinstance(value, int) or value.is_integer()
+    return f"{value:,.0f}" if whole else f"{value:,}"
+
+
+def _check_combinations(offer: Offer, values: Mapping[str, Any]) -> None:
+    sets = offer.combinations
+    if not sets or any(
+        all(_among(values[name], choices) for name, choices in one.items() if name in values)
+        for one in sets
+    ):
+        return
+    names = [name for name in dict.fromkeys(name for one in sets for name in one) if name in values]
+    told = "; or ".join(
+        " with ".join(f"{name} {', '.join(map(str, choices))}" for name, choices in one.items())
+        for one in sets
+    )
+    shown = ", ".join(f"{name}={values[name]!r}" for name in names)
+    raise InvalidRequest(
+        f"{shown} do not go together at {offer.model}; it takes {told}",
+        field=names[0],
+        value=shown,
+        limit=told,
+    )
+
+
+def _among(value: Any, choices: Sequence[Any]) -> bool:
+    """Tell whether a value is one of the choices; True is not 1 here."""
+    return any(value == choice and type(value) is type(choice) for choice in choices)
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_slot(name: str, reference: media.Ref, slot: Slot, facts: media.Facts) -> list[str]:
+    if isinstance(reference, media.Generated) and slot.generated is None:
+        raise Unsupported(
+            f"{name}: this target cannot take a generated video by its id",
+            field=name,
+            value=reference.label,
+            limit="a file, bytes or a URL",
+        )
+    if slot.integer and isinstance(reference, media.Generated | media.Uploaded):
+        whole_number(name, reference.id)
+    if facts.kind is None:
+        return []
+    if facts.container not in slot.formats:
+        formats = ", ".join(slot.formats)
+        raise InvalidRequest(
+            f"{name}: {facts.label} is {facts.container}; the vendor takes {formats}",
+            field=name,
+            value=str(facts.container),
+            limit=formats,
+        )
+    for label, value, limit, unit in (
+        ("size", facts.size, slot.max_bytes, "bytes"),
+        ("width", facts.width, slot.max_side, "pixels"),
+        ("height", facts.height, slot.max_side, "pixels"),
+        ("length", facts.seconds, slot.max_seconds, "seconds"),
+    ):
+        if value is not None and limit is not None and value > limit:
+            raise InvalidRequest(
+                f"{name}: {facts.label} has a {label} of {value:,} {unit}; "
+                f"the vendor takes at most {limit:,} {unit}",
+                field=name,
+                value=f"{value} {unit}",
+                limit=f"at most {limit} {unit}",
+            )
+    warnings = []
+    if facts.missing:
+        warnings.append(f"{name}: pixels and seconds are unchecked: {facts.missing}")
+    if slot.warn_bytes is not None and facts.size is not None and facts.size > slot.warn_bytes:
+        warnings.append(
+            f"{name}: {facts.size:,} bytes; one of the vendor's pages limits it to "
+            f"{slot.warn_bytes:,} bytes"
+        )
+    return warnings

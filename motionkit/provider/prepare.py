@@ -1,0 +1,125 @@
+"""Make a submission: the part of `prepare` that is the same at every vendor.
+
+An adapter says how one upload is done; everything else about a request is its offer's data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from motionkit.model import media
+from motionkit.model.job import Call, Submission
+from motionkit.model.request import Request, argument
+from motionkit.provider.contract import Provider, Uploads, rules_of, unpriced_of
+from motionkit.provider.fit import Fit, fit, inspect, whole_number
+from motionkit.provider.offers import Offer, Slot
+
+
+@attrs.frozen
+class Upload:
+    """How a vendor is given one piece of media.
+
+    Attributes:
+        call: The upload as people read it.
+        send: Send it once and return the vendor's reference.
+        shared: Whether the vendor's copy may serve other submissions too. One that may not is what
+            this submission can be recognised by.
+    """
+
+    call: Call
+    send: Callable[[], str]
+    shared: bool = True
+
+
+Placing = Callable[[Slot, media.File | media.Data | media.Remote, media.Facts], Upload | None]
+"""Say how to upload; None passes a URL on as it is."""
+Shape = Callable[[Fit, dict[str, Any]], dict[str, Any]]
+"""Turn a flat body into the vendor's own, where its fields are nested."""
+
+
+def assemble(
+    provider: Provider,
+    uploads: Uploads,
+    request: Request,
+    offer: Offer,
+    placing: Placing,
+    *,
+    dry: bool,
+    shape: Shape | None = None,
+) -> Submission:
+    """Validate a request, upload its media, and return the exact paid call.
+
+    Args:
+        provider: The account's adapter.
+        uploads: The core's care for uploads.
+        request: What is wanted.
+        offer: The row to fit it to.
+        placing: How this vendor is given media.
+        dry: Do no I/O but looking at local media; placeholders stand for uploads.
+        shape: What is left to do where the vendor's body is not flat.
+
+    Raises:
+        InvalidRequest: The request does not fit; nothing was uploaded.
+        MotionKitError: An upload failed, with ``billed=NO``.
+    """
+    extra = request.extra.get(provider.name, {})
+    fitted = fit(
+        request,
+        offer,
+        inspect(request),
+        rules_of(provider),
+        extra=extra,
+        unpriced=unpriced_of(provider),
+    )
+    body = dict(fitted.body)
+    calls: list[Call] = []
+    token: str | None = None
+
+    def held(name: str, slot: Slot, reference: media.Ref) -> tuple[str, Any]:
+        """Return the vendor's field for a medium, and what stands there."""
+        nonlocal token
+        if isinstance(reference, media.Generated):
+            return slot.generated or slot.field, _token(name, slot, reference.id)
+        if isinstance(reference, media.Uploaded):
+            return slot.field, _token(name, slot, reference.id)
+        facts = fitted.facts[name]
+        upload = placing(slot, reference, facts)
+        if upload is None:
+            return slot.field, getattr(reference, "url", reference.label)
+        calls.append(upload.call)
+        if dry:
+            return slot.field, f"<{slot.field} of {facts.label}>"
+        digest = facts.sha256 if upload.shared else None
+        made = uploads.put(provider.fingerprint, slot.kind, digest, upload.send)
+        token = token or (None if upload.shared else made)
+        return slot.field, _token(name, slot, made)
+
+    for name, reference in request.media().items():
+        slot = offer.media[argument(name)]
+        field, value = held(name, slot, reference)
+        body[field] = [*body.get(field, ()), value] if slot.many else value
+    if shape is not None:
+        body = shape(fitted, body)
+    body |= extra
+    paid = Call("POST", offer.path, json=body, paid=True)
+    return Submission(
+        provider=provider.name,
+        account=provider.account,
+        operation=offer.operation,
+        model=offer.model,
+        call=paid,
+        calls=(*calls, paid),
+        token=token,
+        expected_seconds=offer.expected_seconds,
+        quality=fitted.quality,
+        clip_seconds=fitted.clip_seconds,
+        warnings=fitted.warnings,
+    )
+
+
+def _token(name: str, slot: Slot, reference: str) -> Any:
+    """Return a vendor's reference as the vendor wants it: text, or an integer token."""
+    return whole_number(name, reference) if slot.integer else reference

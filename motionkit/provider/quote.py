@@ -1,0 +1,142 @@
+"""What a fitted request is expected to cost: its offer's price, applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from motionkit.model.money import Basis, Quote, Rates, Unit
+from motionkit.provider.fit import Fit
+from motionkit.provider.offers import Cell, Price
+
+
+def quote(fitted: Fit, rates: Rates) -> Quote | None:
+    """Say what a fitted request is expected to cost; None when no price is known at all.
+
+    Args:
+        fitted: From `fit`.
+        rates: What the account's units are worth.
+
+    Returns:
+        The quote. Where seconds are billed and unknown, the amounts are None and a note says why.
+    """
+    price = fitted.offer.price
+    if price is None:
+        return None
+    seconds, notes = _billed_seconds(fitted, price)
+    added = [cell for cell in price.cells if cell.adds and fitted.priced.get(cell.adds)]
+    cells = {
+        bound: [cell, *added] if (cell := _cell(fitted, price, bound)) else []
+        for bound in ("low", "likely", "high")
+    }
+    if not cells["likely"]:
+        notes.append("no price is listed for this combination")
+    low, likely, high = _ordered(
+        *(_sum(fitted, price, several, bound, seconds) for bound, several in cells.items())
+    )
+    doubtful = any(cell.doubtful for cell in cells["likely"])
+    rate = rates.usd(price.unit)
+    usd_low, usd_likely, usd_high = (
+        None if amount is None or rate is None else amount * rate for amount in (low, likely, high)
+    )
+    if fitted.unpriced:
+        low = likely = high = usd_low = usd_likely = usd_high = None
+        told = ", ".join(fitted.unpriced)
+        notes.append(f"extra {told}: the price with it is unknown")
+    return Quote(
+        low=low,
+        likely=likely,
+        high=high,
+        unit=price.unit,
+        usd_low=usd_low,
+        usd_likely=usd_likely,
+        usd_high=usd_high,
+        basis=Basis.ESTIMATED if doubtful else price.basis,
+        source=price.source,
+        as_of=price.as_of,
+        notes=(*notes, *([price.note] if price.note else [])),
+    )
+
+
+def _billed_seconds(fitted: Fit, price: Price) -> tuple[Decimal | None, list[str]]:
+    name = price.seconds_of
+    if name is None or not _is_given(fitted, name):
+        return None, []
+    told = fitted.clip_seconds
+    if told is None:
+        facts = fitted.facts[name]
+        rates = "; ".join(
+            f"{cell.amount} {price.unit.value}s per {cell.per}"
+            for cell in price.cells
+            if cell.per == "second" and _matches(cell, fitted.priced)
+        )
+        why = facts.missing or f"{facts.label} does not say"
+        return None, [f"the seconds of {name} are unknown ({why}); {rates}"]
+    seconds = Decimal(str(told))
+    if seconds == seconds.to_integral_value():
+        return seconds, []
+    whole = seconds.to_integral_value(ROUND_CEILING)
+    return seconds, [f"{seconds:f} s are taken as {whole} s: that seconds round up is inferred"]
+
+
+def _is_given(fitted: Fit, name: str) -> bool:
+    return name in fitted.facts or name in fitted.priced
+
+
+def _ordered(
+    low: Decimal | None, likely: Decimal | None, high: Decimal | None
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Widen the bounds until the likely amount lies between them: estimates may disagree."""
+    if likely is None:
+        return low, likely, high
+    return (
+        None if low is None else min(low, likely),
+        likely,
+        None if high is None else max(high, likely),
+    )
+
+
+def _cell(fitted: Fit, price: Price, bound: str) -> Cell | None:
+    """Return the first cell that counts for a bound: its values match, its measure is given."""
+    measures = {"second": price.seconds_of, "byte": price.text_of}
+    for cell in price.cells:
+        measure = measures.get(cell.per)
+        counted = cell.per == "run" or (measure is not None and _is_given(fitted, measure))
+        if cell.adds is not None:
+            continue
+        if counted and cell.bound in {None, bound} and _matches(cell, fitted.priced):
+            return cell
+    return None
+
+
+def _matches(cell: Cell, values: Mapping[str, Any]) -> bool:
+    return all(values.get(name) == wanted for name, wanted in cell.when.items())
+
+
+def _sum(
+    fitted: Fit, price: Price, cells: Sequence[Cell], bound: str, seconds: Decimal | None
+) -> Decimal | None:
+    """Return what cells amount to together; None where one of them cannot tell, or none is."""
+    amounts = [_amount(fitted, price, cell, bound, seconds) for cell in cells]
+    known = [amount for amount in amounts if amount is not None]
+    if not known or len(known) < len(amounts):
+        return None
+    total = sum(known, Decimal(0))
+    whole = price.unit is Unit.CREDIT and bound != "low"
+    return total.to_integral_value(ROUND_CEILING) if whole else total
+
+
+def _amount(
+    fitted: Fit, price: Price, cell: Cell, bound: str, seconds: Decimal | None
+) -> Decimal | None:
+    if cell.per == "run":
+        return cell.amount
+    count = seconds
+    if cell.per == "byte":
+        count = Decimal(len(str(fitted.priced[price.text_of or ""]).encode()))
+    if count is None:
+        return None
+    exact = cell.per == "second" and cell.step == 1 and bound == "low"
+    steps = count if exact else (count / cell.step).to_integral_value(ROUND_CEILING)
+    return (cell.amount * steps).normalize() + 0

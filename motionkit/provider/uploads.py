@@ -1,0 +1,159 @@
+"""Files up: streamed, and still what was looked at when the last byte leaves.
+
+An upload is built from pieces and read as it is sent, so a 100 MB clip costs no memory. What comes
+down is the business of `motionkit.http.download`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+import attrs
+import urllib3
+from urllib3.fields import RequestField
+
+from motionkit.errors import InvalidRequest
+from motionkit.http import retry
+from motionkit.http.connection import BLOCK
+from motionkit.http.session import Body
+from motionkit.model import media
+
+UPLOAD_TIMEOUT = 600.0
+"""Seconds for one upload."""
+
+
+class Stream:
+    """A request body read from a local reference between fixed bytes, with a known length.
+
+    Args:
+        before: Bytes in front of the content.
+        content: A file or bytes.
+        after: Bytes behind it.
+        expected: What is known of the content; it must still be true when it is sent.
+        encoded: Send the content as base64.
+    """
+
+    def __init__(
+        self,
+        before: bytes,
+        content: media.File | media.Data,
+        after: bytes,
+        expected: media.Facts,
+        *,
+        encoded: bool = False,
+    ) -> None:
+        if expected.size is None:
+            raise TypeError("a stream needs the content's size")
+        self._expected = expected
+        self._encode: Callable[[bytes], bytes] = base64.b64encode if encoded else bytes
+        middle = (expected.size + 2) // 3 * 4 if encoded else expected.size
+        self._length = len(before) + middle + len(after)
+        self._pieces = self._read_all(before, content, after)
+        self._piece = memoryview(b"")
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self.read(BLOCK):
+            yield chunk
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, all of them when negative; empty at the end.
+
+        Raises:
+            InvalidRequest: The content is no longer what was looked at.
+        """
+        if size < 0:
+            return b"".join(self)
+        while not self._piece:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._piece = memoryview(piece)
+        out, self._piece = bytes(self._piece[:size]), self._piece[size:]
+        return out
+
+    def _read_all(
+        self, before: bytes, content: media.File | media.Data, after: bytes
+    ) -> Iterator[bytes]:
+        yield before
+        digest, left = hashlib.sha256(), self._expected.size or 0
+        with media.open_content(content) as source:
+            while chunk := source.read(min(BLOCK, left)):
+                digest.update(chunk)
+                left -= len(chunk)
+                yield self._encode(chunk)
+            grown = source.read(1)
+        if grown or digest.hexdigest() != self._expected.sha256:
+            raise InvalidRequest(
+                f"{self._expected.label} changed while it was sent; nothing was bought",
+                field="media",
+                value=self._expected.label,
+            )
+        yield after
+
+
+def multipart(
+    field: str, content: media.File | media.Data, facts: media.Facts
+) -> tuple[Stream, str]:
+    """Return a streamed ``multipart/form-data`` body with one file, and its content type.
+
+    Args:
+        field: The form field of the file.
+        content: The file.
+        facts: What is known of it.
+    """
+    boundary = uuid.uuid4().hex
+    extension = facts.container or "bin"
+    part = RequestField(field, b"", filename=f"upload.{extension}")
+    part.make_multipart(content_type=media.CONTENT_TYPES.get(extension))
+    before = f"--{boundary}\r\n{part.render_headers()}".encode()
+    after = f"\r\n--{boundary}--\r\n".encode()
+    return Stream(before, content, after, facts), f"multipart/form-data; boundary={boundary}"
+
+
+def data_urls(content: media.File | media.Data, facts: media.Facts) -> Stream:
+    """Return a streamed ``{"data_urls": ["data:...;base64,..."]}`` body with one file."""
+    kind = media.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
+    before = f'{{"data_urls": ["data:{kind};base64,'.encode()
+    return Stream(before, content, b'"]}', facts, encoded=True)
+
+
+def form(fields: Mapping[str, str]) -> tuple[Body, str]:
+    """Return a ``multipart/form-data`` body of text fields, and its content type."""
+    content, kind = urllib3.encode_multipart_formdata(fields)
+    return io.BytesIO(content), kind
+
+
+class UploadCache(Protocol):
+    """Where the journal keeps what a vendor still holds."""
+
+    def get_upload(self, fingerprint: str, slot: str, sha256: str) -> str | None:
+        """Return the vendor's reference, None when unknown or too old."""
+
+    def put_upload(self, fingerprint: str, slot: str, sha256: str, token: str) -> None:
+        """Remember a vendor's reference."""
+
+
+@attrs.frozen
+class CarefulUploads:
+    """Uploads that are retried, and sent once while the vendor keeps them."""
+
+    cache: UploadCache
+
+    def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
+        """Return the vendor's reference of that content, sending it if need be."""
+        if sha256 is not None:
+            known = self.cache.get_upload(account, slot, sha256)
+            if known is not None:
+                return known
+        token = retry.read(send, timeout=UPLOAD_TIMEOUT)
+        if sha256 is not None:
+            self.cache.put_upload(account, slot, sha256, token)
+        return token

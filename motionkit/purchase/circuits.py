@@ -1,0 +1,154 @@
+"""The circuit breakers of accounts, kept in the journal's file for every process.
+
+A circuit belongs to an account and the fingerprint of its key and origin: another key starts
+afresh. `motionkit.routing.circuit_breaker` says when one opens, and for how long.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+
+from motionkit._support.redaction import printable, redact
+from motionkit.errors import JournalError, MotionKitError
+from motionkit.journal.caches import Caches
+from motionkit.model import codec
+from motionkit.routing import circuit_breaker
+from motionkit.routing.circuit_breaker import Breaker, Cause
+
+log = logging.getLogger("motionkit")
+
+_SHOWN = 200
+"""Characters of a vendor's message that are kept."""
+
+
+@attrs.frozen(kw_only=True)
+class Circuit:
+    """One account that routes skip for a while, because it failed.
+
+    Attributes:
+        account: The account.
+        fingerprint: Of the key and the origin that failed.
+        cause: The kind of failure, a word of ``fall_back_on``.
+        reason: The message of the last failure.
+        failures: How many in a row.
+        since: When the last failure came, in UTC.
+        until: When the next submit through a route may try the account again, in UTC.
+    """
+
+    account: str
+    fingerprint: str
+    cause: str
+    reason: str
+    failures: int
+    since: dt.datetime
+    until: dt.datetime
+
+    @property
+    def open(self) -> bool:
+        """Whether routes skip the account now; afterwards one try finds out."""
+        return dt.datetime.now(dt.UTC) < self.until
+
+
+@attrs.frozen
+class Circuits:
+    """The circuits of a journal.
+
+    Attributes:
+        caches: Where they are kept.
+        now: Epoch seconds; tests give their own.
+    """
+
+    caches: Caches
+    now: Callable[[], float] = time.time
+
+    def of(self, account: str, fingerprint: str) -> dict[str, Breaker]:
+        """Return an account's breakers by cause."""
+        return {
+            cause: codec.structure(dict(state), Breaker)
+            for _, _, cause, state in self.caches.cooldowns(account, fingerprint)
+        }
+
+    def failed(self, account: str, fingerprint: str, error: MotionKitError) -> None:
+        """Open a circuit, or open it for longer, after a failure that was not billed."""
+        cause = circuit_breaker.cause_of(type(error))
+        if cause is None:
+            return
+        with _unwritten(account):
+            known = self.of(account, fingerprint).get(cause)
+            made = circuit_breaker.trip(known, cause, now=self.now(), retry_after=error.retry_after)
+            made = attrs.evolve(made, reason=printable(redact(error.message), _SHOWN))
+            self.caches.put_cooldown(account, fingerprint, cause, codec.unstructure(made))
+
+    def claim(self, account: str, fingerprint: str, causes: Iterable[str]) -> bool:
+        """Claim the probes of half-open circuits; False when another process was faster."""
+        for cause in causes:
+            known = self.of(account, fingerprint).get(cause)
+            claimed = None if known is None else circuit_breaker.claim(known, now=self.now())
+            if known is None or claimed is None:
+                return False
+            old, new = codec.unstructure(known), codec.unstructure(claimed)
+            if not self.caches.swap_cooldown(account, fingerprint, cause, old, new):
+                return False
+        return True
+
+    def submitted(self, account: str, fingerprint: str) -> None:
+        """Close every circuit of an account that has accepted a submit."""
+        self._close(account, fingerprint, lambda _: True)
+
+    def answered(self, account: str, fingerprint: str, *, pays: bool) -> None:
+        """Close the circuits that an answer to a free call disproves.
+
+        Args:
+            account: The account.
+            fingerprint: Of its key and origin.
+            pays: Whether the answer says that the account holds something.
+        """
+        self._close(account, fingerprint, lambda one: one.answer_closes or (pays and one.money))
+
+    def _close(self, account: str, fingerprint: str, which: Callable[[Cause], bool]) -> None:
+        with _unwritten(account):
+            for _, _, cause, _ in self.caches.cooldowns(account, fingerprint):
+                if which(circuit_breaker.CAUSES[cause]):
+                    self.caches.put_cooldown(account, fingerprint, cause, None)
+
+    def all(self) -> list[Circuit]:
+        """Return every circuit that is not closed, by account."""
+        return [
+            _circuit(account, fingerprint, codec.structure(dict(state), Breaker))
+            for account, fingerprint, _, state in self.caches.cooldowns()
+        ]
+
+    def reset(self, account: str) -> int:
+        """Close all circuits of an account, of every key, and return how many there were."""
+        return self.caches.drop_cooldowns(account)
+
+
+@contextmanager
+def _unwritten(account: str) -> Iterator[None]:
+    """Keep a journal that cannot be written from hiding a job, or why a submit failed."""
+    try:
+        yield
+    except JournalError as error:
+        log.warning("%s; the circuits of account %s stay as they were", error.message, account)
+
+
+def _circuit(account: str, fingerprint: str, breaker: Breaker) -> Circuit:
+    made: dict[str, Any] = {
+        name: dt.datetime.fromtimestamp(moment, dt.UTC)
+        for name, moment in (("since", breaker.at), ("until", breaker.until))
+    }
+    return Circuit(
+        account=account,
+        fingerprint=fingerprint,
+        cause=breaker.cause,
+        reason=breaker.reason,
+        failures=breaker.failures,
+        **made,
+    )

@@ -1,0 +1,244 @@
+"""What each target would cost, take and deliver, side by side, before anything is paid."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import attrs
+
+from motionkit.errors import InvalidRequest, JournalError, MotionKitError
+from motionkit.journal import statistics
+from motionkit.journal.entries import Entry
+from motionkit.journal.journal import Journal
+from motionkit.model.media import Facts
+from motionkit.model.money import Balance, Quote
+from motionkit.model.request import Request
+from motionkit.provider import fit
+from motionkit.provider import quote as pricing
+from motionkit.provider.contract import Provider, rules_of, unpriced_of
+from motionkit.provider.offers import Offer
+from motionkit.routing.decision import suffices
+
+OLD_AFTER = dt.timedelta(days=90)
+"""A price that was read longer ago is flagged."""
+_WORKERS = 16
+
+log = logging.getLogger("motionkit")
+
+
+@attrs.frozen
+class Row:
+    """One target's answer to a request.
+
+    Attributes:
+        target: ``account/model``.
+        quote: What it is expected to cost; None when unknown.
+        listed: What the offer alone would say.
+        seconds: How long a job should take.
+        p90: The seconds that nine of ten past jobs stayed under; None without past jobs.
+        quality: What quality will be delivered.
+        delivers: Seconds of the new clip, where they can be told.
+        defaults: What is sent of what the request leaves open.
+        lacks: The request's fields that the target cannot express.
+        clip_seconds: The length of the clip whose seconds are billed.
+        problem: Why the target cannot do it; None when it can.
+        warnings: What the user should know before paying.
+        balance: What the account holds; None when it was not or could not be asked.
+        suffices: Whether that covers the quote's high; False only when it is below its low, None
+            in between and when either is unknown.
+        error: Why the account did not answer.
+        old: Whether the price was read more than 90 days ago.
+    """
+
+    target: str
+    quote: Quote | None = None
+    listed: Quote | None = None
+    seconds: float | None = None
+    p90: float | None = None
+    quality: str | None = None
+    delivers: float | None = None
+    defaults: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    lacks: tuple[str, ...] = ()
+    clip_seconds: float | None = None
+    problem: InvalidRequest | None = None
+    warnings: tuple[str, ...] = ()
+    balance: Balance | None = None
+    suffices: bool | None = None
+    error: MotionKitError | None = None
+    old: bool = False
+
+    @property
+    def account(self) -> str:
+        """The account's name."""
+        return self.target.partition("/")[0]
+
+
+Past = Mapping[statistics.OfferKey, statistics.Stats]
+
+
+class Experience:
+    """What finished purchases tell of each offer. Each is read once.
+
+    Args:
+        journal: Where they are.
+        limit: How many of the newest count.
+    """
+
+    def __init__(self, journal: Journal, limit: int = 2000) -> None:
+        self._journal = journal
+        self._limit = limit
+        self._seen: dict[tuple[str, float], statistics.Observation | None] = {}
+        self._told: tuple[tuple[int, int] | None, Past] = None, {}
+
+    def past(self) -> Past:
+        """Return what they tell by now."""
+        learnt = self._journal.learnt
+        known, past = self._told
+        if learnt != known:
+            seen = self._seen
+            self._seen = {
+                one: seen[one] if one in seen else self._observation(one[0])
+                for one in self._journal.succeeded(self._limit)
+            }
+            past = statistics.summarise(filter(None, self._seen.values()))
+            self._told = learnt, past
+        return past
+
+    def _observation(self, key: str) -> statistics.Observation | None:
+        """Return what one purchase tells; nothing where its row cannot be read."""
+        try:
+            entry = self._journal.entry(key)
+        except JournalError as error:
+            if isinstance(error.__cause__, sqlite3.Error | OSError):
+                raise
+            log.warning("%s: it does not count in statistics", error.message)
+            return None
+        return _observation(entry)
+
+
+def _observation(entry: Entry) -> statistics.Observation | None:
+    """Return what one purchase tells; nothing, where somebody else's job stands for it."""
+    attempt = next((a for a in reversed(entry.attempts) if a.job is not None), None)
+    if attempt is None or attempt.job is None or entry.finished is None:
+        return None
+    job, sent = attempt.job, attempt.submission
+    # A quote without amounts was for something that the offer does not price, such as an extra.
+    unpriced = entry.quote is not None and entry.quote.likely is None
+    return statistics.Observation(
+        offer=statistics.OfferKey(job.fingerprint, job.operation, job.model, sent.quality),
+        ended=entry.finished,
+        succeeded=True,
+        clip_seconds=sent.clip_seconds,
+        cost=None if unpriced else entry.cost,
+        seconds=entry.finished - job.submitted_at.timestamp() if entry.timed else None,
+    )
+
+
+def assess(
+    request: Request,
+    offer: Offer,
+    provider: Provider,
+    facts: Mapping[str, Facts],
+    past: Past,
+) -> Row:
+    """Say what one offer would do with a request; nothing is sent.
+
+    Args:
+        request: What is wanted.
+        offer: The row.
+        provider: The account's adapter.
+        facts: What is known of the media.
+        past: From `Experience.past`.
+    """
+    target = f"{provider.account}/{offer.model}"
+    try:
+        fitted = fit.fit(
+            request,
+            offer,
+            facts,
+            rules_of(provider),
+            extra=request.extra.get(provider.name, {}),
+            unpriced=unpriced_of(provider),
+        )
+    except InvalidRequest as error:
+        return Row(target, problem=error, lacks=_lacks(request, offer))
+    listed = pricing.quote(fitted, provider.rates)
+    key = statistics.OfferKey(provider.fingerprint, offer.operation, offer.model, fitted.quality)
+    seen = past.get(key)
+    by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)
+    # What goes by the second of an unknown clip stays unknown: other clips tell nothing of it.
+    # The same holds for extra options that the offer does not price.
+    knowable = not fitted.unpriced and (listed is None or listed.likely is not None)
+    quote = statistics.observed_quote(
+        listed,
+        seen if knowable else None,
+        per_second=by_second,
+        seconds=fitted.clip_seconds,
+        rates=provider.rates,
+    )
+    today = dt.datetime.now(dt.UTC).date()
+    return Row(
+        target,
+        quote=quote,
+        listed=listed,
+        seconds=statistics.expected_seconds(offer.expected_seconds, seen),
+        p90=seen.durations.p90 if seen is not None and seen.durations else None,
+        quality=fitted.quality,
+        delivers=fitted.seconds,
+        defaults={
+            name: value for name, value in offer.defaults.items() if name not in request.values()
+        },
+        lacks=_lacks(request, offer),
+        clip_seconds=fitted.clip_seconds,
+        warnings=fitted.warnings,
+        old=quote is not None and quote.as_of is not None and today - quote.as_of > OLD_AFTER,
+    )
+
+
+def _lacks(request: Request, offer: Offer) -> tuple[str, ...]:
+    able = {*offer.fields, *offer.media}
+    return tuple(name for name in request.arguments() if name not in able)
+
+
+def with_balances(rows: Sequence[Row], ask: Callable[[str], Balance]) -> list[Row]:
+    """Ask every account for its balance, once each and at the same time.
+
+    Args:
+        rows: The targets.
+        ask: Returns an account's balance.
+
+    Returns:
+        The rows; a dead account's rows carry its error.
+    """
+    accounts = list(dict.fromkeys(row.account for row in rows))
+
+    def answer(account: str) -> Balance | MotionKitError:
+        try:
+            return ask(account)
+        except MotionKitError as error:
+            return error
+
+    with ThreadPoolExecutor(min(_WORKERS, max(1, len(accounts)))) as pool:
+        answers = dict(zip(accounts, pool.map(answer, accounts), strict=True))
+    return [_with_balance(row, answers[row.account]) for row in rows]
+
+
+def _with_balance(row: Row, answer: Balance | MotionKitError) -> Row:
+    if isinstance(answer, MotionKitError):
+        return attrs.evolve(row, error=answer)
+    return attrs.evolve(row, balance=answer, suffices=suffices(answer, row.quote))
+
+
+def ordered(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that can do it first, cheapest first, unknown prices after known ones."""
+
+    def rank(row: Row) -> tuple[bool, bool, float]:
+        likely = None if row.quote is None else row.quote.usd_likely
+        return row.problem is not None, likely is None, float(likely or 0)
+
+    return sorted(rows, key=rank)

@@ -1,0 +1,209 @@
+"""The journal's face: what was bought, and going on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, Literal
+
+import attrs
+
+from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
+from motionkit.http import retry
+from motionkit.journal.entries import Alike, Entry
+from motionkit.journal.journal import Journal
+from motionkit.model.job import Job, KeyState, State
+from motionkit.model.money import Cost, CostBasis, Unit
+from motionkit.provider.contract import Finds, ShowsUsage
+from motionkit.purchase.submit import Submitter
+
+Assumption = Literal["lost", "charged"]
+
+
+@attrs.frozen
+class Reconciled:
+    """What became of a purchase that could not be told.
+
+    Attributes:
+        entry: The purchase as it stands now.
+        job: The job, when it was settled as bought.
+        candidates: Jobs in the vendor's history that look like it and that nobody here owns.
+        usage: What the vendor says it charged since the submit, in its own words.
+        notes: What could not be asked, and why.
+    """
+
+    entry: Entry
+    job: Job | None = None
+    candidates: tuple[Job, ...] = ()
+    usage: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Jobs:
+    """What the journal holds; `Client.jobs` is one of these."""
+
+    _journal: Journal
+    _submitter: Callable[[str], Submitter]
+
+    def list(self, *, open_only: bool = False) -> list[Entry]:
+        """Return the purchases, oldest first."""
+        return [e for e in self._journal.entries() if e.open or not open_only]
+
+    def get(self, reference: str) -> Entry:
+        """Return the purchase that a key, the beginning of one, or a job id names.
+
+        A key whose job failed and was paid for again names the job that was paid last.
+
+        Raises:
+            InvalidRequest: Nothing matches, or several do.
+        """
+        entry = self._journal.find(reference)
+        by_id = any(one.job and one.job.id == reference for one in entry.attempts)
+        return entry if by_id else self._paid_last(entry)
+
+    def _paid_last(self, entry: Entry) -> Entry:
+        """Return the newest paid retry of a purchase, where there is one that may have bought."""
+        if entry.state not in {State.FAILED, State.GONE}:
+            return entry
+        later = [
+            one
+            for one in self._journal.retries(entry.key)
+            if one.request == entry.request and one.state is not KeyState.REFUSED
+        ]
+        return later[-1] if later else entry
+
+    def known(self, key: str | None, alike: Alike, *, again: bool) -> Entry | None:
+        """Return the purchase that a request continues, if any.
+
+        Args:
+            key: The caller's key.
+            alike: Which purchases the request would repeat.
+            again: Buy although one of them is there.
+
+        Raises:
+            InvalidRequest: The key names another request.
+        """
+        if key is not None:
+            entry = self._journal.get(key)
+            if entry is not None:
+                self.check(entry, alike)
+                return self._paid_last(entry)
+        return None if again else self._journal.same(alike)
+
+    @staticmethod
+    def check(entry: Entry, alike: Alike) -> None:
+        """Check that a purchase is the request's own.
+
+        Args:
+            entry: The purchase.
+            alike: The request's fingerprints.
+
+        Raises:
+            InvalidRequest: Its key names another request.
+        """
+        if entry.request not in alike.requests:
+            told = " ".join(str(one) for one in entry.description.values())
+            raise InvalidRequest(
+                f"key {entry.key!r} names another request: {told}",
+                field="key",
+                value=entry.key,
+                limit="one key for one request",
+            )
+
+    def resume(self, entry: Entry) -> Job:
+        """Return a purchase's job, settling an interrupted submit if need be. Buys nothing new.
+
+        Raises:
+            SubmitUncertain: Nobody can tell whether it was bought.
+        """
+        if entry.job is not None:
+            return entry.job
+        attempt = entry.attempts[-1]
+        submitter = self._submitter(attempt.account)
+        if submitter.provider.fingerprint != attempt.fingerprint:
+            raise SubmitUncertain(
+                f"{entry.key} may have arrived at another key or origin than account "
+                f"{attempt.account!r} has now",
+                key=entry.key,
+                account=attempt.account,
+            )
+        return submitter.settle(entry)
+
+    def reconcile(
+        self, entry: Entry, *, assume: Assumption | None = None, adopt: str | None = None
+    ) -> Reconciled:
+        """Settle a purchase of which nobody can tell whether it was bought.
+
+        Args:
+            entry: The purchase.
+            assume: What you know from elsewhere: ``lost`` (nothing was bought; it may be bought
+                again) or ``charged`` (it was paid for and is not to be had).
+            adopt: The vendor's id of the job that it is; one of the candidates.
+
+        Returns:
+            The job where the vendor's evidence settles it, else the evidence.
+
+        Raises:
+            InvalidRequest: The purchase is not in doubt, or `adopt` names none of the candidates.
+        """
+        if entry.state not in {KeyState.INTENDED, KeyState.UNCERTAIN}:
+            raise InvalidRequest(
+                f"{entry.key} is {entry.state.value}; there is nothing to reconcile",
+                field="key",
+                value=entry.key,
+            )
+        if assume is not None:
+            return self._assume(entry, assume)
+        try:
+            job = self.resume(entry)
+        except SubmitUncertain as error:
+            return self._evidence(entry, adopt, error)
+        except MotionKitError as error:
+            if error.billed is not Billed.NO:
+                raise
+            return Reconciled(self._journal.entry(entry.key), notes=(error.message,))
+        return Reconciled(self._journal.entry(entry.key), job)
+
+    def _assume(self, entry: Entry, assume: Assumption) -> Reconciled:
+        quote = entry.quote
+        cost = None
+        if assume == "charged":
+            likely = quote.likely if quote and quote.likely is not None else Decimal(0)
+            unit = quote.unit if quote else Unit.USD
+            cost = Cost(likely, unit, quote.usd_likely if quote else None, CostBasis.ASSUMED)
+        told = SubmitUncertain(
+            f"you said that it was {assume}",
+            key=entry.key,
+            billed=Billed.YES if cost else Billed.NO,
+            hint="",
+        )
+        self._journal.assumed(entry, told, cost)
+        return Reconciled(self._journal.entry(entry.key))
+
+    def _evidence(self, entry: Entry, adopt: str | None, error: SubmitUncertain) -> Reconciled:
+        attempt = entry.attempts[-1]
+        submitter = self._submitter(attempt.account)
+        provider = submitter.provider
+        since = attempt.first_sent or entry.created
+        candidates: tuple[Job, ...] = ()
+        usage: tuple[Mapping[str, Any], ...] = ()
+        notes = [error.message]
+        try:
+            if isinstance(provider, Finds):
+                candidates = submitter.candidates(provider, attempt.submission, since)
+            if isinstance(provider, ShowsUsage):
+                usage = retry.read(lambda: provider.usage(since))
+        except MotionKitError as failure:
+            notes.append(f"the vendor could not be asked: {failure.message}")
+        if adopt is None:
+            entry = self._journal.entry(entry.key)
+            return Reconciled(entry, None, candidates, usage, tuple(notes))
+        chosen = [job for job in candidates if job.id == adopt]
+        if not chosen:
+            known = ", ".join(job.id for job in candidates) or "none"
+            raise InvalidRequest(
+                f"{adopt!r} is none of the candidates", field="adopt", value=adopt, limit=known
+            )
+        job = submitter.adopt(attempt, chosen[0])
+        return Reconciled(self._journal.entry(entry.key), job)

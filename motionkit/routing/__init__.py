@@ -1,0 +1,1 @@
+"""Pure: which target comes next, and why. No I/O, no clock."""
