@@ -12,7 +12,7 @@ import motionkit as mk
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_block_of_a_page_runs_or_is_marked_as_an_excerpt(page: Path, reader: Path) -> None:
+def test_every_block_of_a_page_runs_or_is_marked_as_an_excerpt(page: Path, accounts: Any) -> None:
     run(page)
 
 
@@ -71,13 +71,13 @@ def test_a_mark_counts_for_the_next_block_only_and_needs_a_reason(write: Any) ->
         run(write(f"<!-- excerpt: -->\n{text}"))
 
 
-def test_a_failing_command_fails_its_page(write: Any, reader: Path) -> None:
+def test_a_failing_command_fails_its_page(write: Any, accounts: Any) -> None:
     for command in ("motionkit jobs show nowhere", "motionkit jobs | grep nowhere", "false; true"):
         with pytest.raises(AssertionError, match="exit code"):
             run(write(f"```sh\n{command}\n```\n"))
 
 
-def test_output_that_was_not_printed_fails_its_page(write: Any, reader: Path) -> None:
+def test_output_that_was_not_printed_fails_its_page(write: Any, accounts: Any) -> None:
     command = "motionkit compare mimic --image hero.png --video dance.mp4 --quality 540p --offline"
     right = "pixverse/mimic ... 40 credits = 0.40 USD ... listed, 3 d old ..."
     run(write(f"```console\n$ {command}\n{right}\n```\n"))
@@ -85,7 +85,7 @@ def test_output_that_was_not_printed_fails_its_page(write: Any, reader: Path) ->
         run(write(f"```console\n$ {command}\n{right.replace('40', '41')}\n```\n"))
 
 
-def test_a_configuration_with_an_unknown_key_fails_its_page(write: Any, reader: Path) -> None:
+def test_a_configuration_with_an_unknown_key_fails_its_page(write: Any, accounts: Any) -> None:
     with pytest.raises(mk.errors.ConfigError):
         run(write("```toml\n[accounts.pixverse]\napi_kee = 'x'\n```\n"))
 
