@@ -20,7 +20,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from patience import PATIENCE
@@ -36,7 +36,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 
 _EXCERPT = re.compile(r"<!-- excerpt: \S.* -->\s*\Z")
-_FENCE = RawFencedCodeBlockLexer(re.compile(r"[ ]*(?P<language>[\w-]*)[^\n]*\n"))
+_FENCE = RawFencedCodeBlockLexer(re.compile(r"[ ]*(?P<language>[\w-]*)(?P<options>[^\n]*)\n"))
+_TITLE = re.compile(r'title="motionkit\.toml"')
 _HIDDEN = AbstractCodeBlockParser(
     [DirectiveInHTMLCommentLexer("invisible-code", ".+")], "python", PythonEvaluator()
 )
@@ -90,19 +91,31 @@ def _python(block: Example) -> None:
 
 
 def _toml(block: Example) -> None:
-    """Load a configuration as one that its user wrote."""
-    file = Path("read") / "motionkit.toml"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(block.parsed, "utf-8")
-    file.chmod(0o600)
-    before = dict(os.environ)
-    for name in before:
-        if name.endswith("_BASE_URL"):
-            del os.environ[name]
+    """Load a configuration as one that its user wrote.
+
+    With the title motionkit.toml it is what the rest of the page runs with.
+    """
     for name in re.findall(r"\$\{(\w+)\}", block.parsed):
         os.environ.setdefault(name, "a-secret-of-the-reader")
-    try:
+    file = Path("motionkit.toml")
+    file.write_text(block.parsed, "utf-8")
+    file.chmod(0o600)
+    with environment():
+        for name in [name for name in os.environ if name.endswith("_BASE_URL")]:
+            del os.environ[name]  # a block may name addresses of its own
         mk.Client(file).close()
+    if _TITLE.search(block.region.lexemes["options"]):
+        os.environ["MOTIONKIT_CONFIG"] = str(file.absolute())
+    else:
+        file.unlink()
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """Put the environment back in the end."""
+    before = dict(os.environ)
+    try:
+        yield
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -151,14 +164,21 @@ def _is_whole(command: str) -> bool:
 
 
 def _argv(command: str) -> list[str] | None:
-    """Return the arguments of a motionkit command that needs no shell, None for any other."""
+    """Return the arguments of a motionkit command that needs no shell, None for any other.
+
+    The sandbox does: what its command prints does not pass through this process.
+    """
     words = shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars=True)
     words.whitespace_split = True
     try:
         argv = list(words)
     except ValueError:  # a quotation that goes on in the next line
         return None
-    if argv[:1] != ["motionkit"] or any(re.search(r"[$`*?<>|&;()]", one) for one in argv):
+    if (
+        argv[:1] != ["motionkit"]
+        or argv[1:2] == ["sandbox"]
+        or any(re.search(r"[$`*?<>|&;()]", one) for one in argv)
+    ):
         return None
     return argv[1:]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from blocks import ROOT, UnrunError, pages, parse
+from blocks import ROOT, UnrunError, environment, pages, parse
 
 import motionkit as mk
+from motionkit.sandbox.faults import KINDS, PHASES
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
@@ -19,15 +20,16 @@ def test_every_block_of_a_page_runs_or_is_marked_as_an_excerpt(page: Path, accou
 def run(page: Path) -> None:
     """Run a page from top to bottom; a failure names the line."""
     document = parse(page)
-    try:
-        for block in document:
-            try:
-                block.evaluate()
-            except BaseException as error:
-                error.add_note(f"in the block at {page}, line {block.line}")
-                raise
-    finally:
-        close(document.namespace)
+    with environment():
+        try:
+            for block in document:
+                try:
+                    block.evaluate()
+                except BaseException as error:
+                    error.add_note(f"in the block at {page}, line {block.line}")
+                    raise
+        finally:
+            close(document.namespace)
 
 
 def close(namespace: dict[str, Any]) -> None:
@@ -88,6 +90,25 @@ def test_output_that_was_not_printed_fails_its_page(write: Any, accounts: Any) -
 def test_a_configuration_with_an_unknown_key_fails_its_page(write: Any, accounts: Any) -> None:
     with pytest.raises(mk.errors.ConfigError):
         run(write("```toml\n[accounts.pixverse]\napi_kee = 'x'\n```\n"))
+
+
+def test_a_configuration_with_its_files_name_is_used_by_the_rest_of_the_page(
+    write: Any, accounts: Any
+) -> None:
+    team = '[accounts.team]\nprovider = "pixverse"\napi_key = "${PIXVERSE_API_KEY}"\n'
+    used = (
+        '```python\nimport motionkit as mk\n\nassert "team" in mk.Client().config.accounts\n```\n'
+    )
+    run(write(f'```toml title="motionkit.toml"\n{team}```\n\n{used}'))
+    with pytest.raises(AssertionError):
+        run(write(f"```toml\n{team}```\n\n{used}"))
+
+
+def test_the_page_on_the_sandbox_has_every_fault_and_phase() -> None:
+    page = (ROOT / "docs" / "sandbox.md").read_text("utf-8")
+    names = {row.removeprefix("accept_then_") for row in KINDS}
+    assert {name for name in names if f"\n| `{name}` |" not in page} == set()
+    assert {phase for phase in PHASES if f"`{phase}`" not in page} == set()
 
 
 def test_python_blocks_of_a_page_share_their_names(write: Any) -> None:
