@@ -824,21 +824,15 @@ def _endings() -> Iterator[Case]:
                 f"expire:{phase}:form={form}",
                 ended(JobGone, Billed.UNKNOWN, charges=1),
             )
-    yield _case(PIXVERSE, "fail:submit", ended(JobFailed, Billed.UNKNOWN, charges=0))
+    yield _case(PIXVERSE, "fail:submit", ended(JobFailed, Billed.NO, charges=0))
     yield _case(PIXVERSE, "moderate:submit", ended(ContentBlocked, Billed.NO, charges=0))
     yield _case(SEGMIND, "fail:submit", ended(JobFailed, Billed.NO, charges=0))
     yield _case(SEGMIND, "moderate:submit", ended(ContentBlocked, Billed.NO, charges=0))
     for lost, submits in (("accept_then_reset:submit", 2), ("truncate:submit", 2)):
-        for fate, error, billed in (
-            ("fail:submit", JobFailed, Billed.UNKNOWN),
-            ("moderate:submit", ContentBlocked, Billed.NO),
-        ):
-            yield _case(
-                PIXVERSE,
-                (lost, fate),
-                attrs.evolve(ended(error, billed, charges=0), submits=(submits, submits)),
-            )
-            yield _case(SEGMIND, (lost, fate), ended(error, Billed.NO, charges=0))
+        for fate, error in (("fail:submit", JobFailed), ("moderate:submit", ContentBlocked)):
+            refunded = ended(error, Billed.NO, charges=0)
+            yield _case(PIXVERSE, (lost, fate), attrs.evolve(refunded, submits=(submits, submits)))
+            yield _case(SEGMIND, (lost, fate), refunded)
     # Segmind forgets after an hour; its history does not.
     yield _case(SEGMIND, (), delivered(), idle=7200.0, note="two hours later")
     yield _case(SEGMIND, "expire:poll", delivered(), idle=7200.0, note="two hours later")
