@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from motionkit.model.money import Balance as Balance
     from motionkit.model.money import Cost as Cost
     from motionkit.model.money import Quote as Quote
-    from motionkit.model.motion import Mimic as Mimic
     from motionkit.model.operations import Extend as Extend
     from motionkit.model.operations import ImageToVideo as ImageToVideo
     from motionkit.model.operations import LipSync as LipSync
+    from motionkit.model.operations import Mimic as Mimic
     from motionkit.model.operations import Modify as Modify
     from motionkit.model.operations import Restyle as Restyle
     from motionkit.model.operations import Swap as Swap
@@ -57,7 +57,7 @@ _HOME = {
     "Job": "model.job",
     "KeyState": "model.job",
     "LipSync": "model.operations",
-    "Mimic": "model.motion",
+    "Mimic": "model.operations",
     "Modify": "model.operations",
     "MotionKitError": "errors",
     "Output": "model.job",

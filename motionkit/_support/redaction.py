@@ -1,7 +1,7 @@
 """Keep secrets out of whatever a person or a file may see.
 
-`Secret` is text that can be sent and not be shown, `Sealed` any value of that kind. `Guarded` is
-text that is needed whole and may hold something secret, such as a signed link: it is shown
+`Secret` is text that can be sent and not be shown, `Sealed` any value of that kind. `RedactedStr`
+is text that is needed whole and may hold something secret, such as a signed link: it is shown
 redacted. `redact` masks what servers echo: every secret that this process has made known, and the
 query of any URL (signed links are secrets too).
 """
@@ -107,7 +107,7 @@ class Secret(Sealed[str]):
         return hash((Secret, self.reveal()))
 
 
-class Guarded(str):
+class RedactedStr(str):
     """A string that is whole in use and redacted where it is shown by ``repr``.
 
     That is how debuggers, crash reports and tracebacks with locals show it, in containers too. It
@@ -120,19 +120,19 @@ class Guarded(str):
     def __repr__(self) -> str:
         return repr(redact(str(self)))
 
-    def __getitem__(self, key: Any) -> Guarded:
-        return Guarded(super().__getitem__(key))  # debuggers show long text cut
+    def __getitem__(self, key: Any) -> RedactedStr:
+        return RedactedStr(super().__getitem__(key))  # debuggers show long text cut
 
 
-def telling(text: str) -> bool:
+def is_sensitive(text: str) -> bool:
     """Tell whether a text holds an address, whose query may be a signature, or a known secret."""
     return "://" in text or any(secret in text for secret in tuple(_KNOWN))
 
 
 def guarded(value: Any) -> Any:
-    """Return a JSON-like value whose telling strings are `Guarded`; the others stay as they are."""
+    """Return a JSON-like value with each sensitive string as a `RedactedStr`."""
     if isinstance(value, str):
-        return Guarded(value) if telling(value) else value
+        return RedactedStr(value) if is_sensitive(value) else value
     if isinstance(value, list):
         return [guarded(item) for item in value]
     return value

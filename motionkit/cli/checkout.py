@@ -28,7 +28,7 @@ from motionkit.cli.options import Buying
 from motionkit.cli.screen import Screen, decided
 from motionkit.client.client import Client
 from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
-from motionkit.journal.entries import Entry, retried
+from motionkit.journal.entries import PurchaseRecord, retried
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.money import Quote, dollars, rests_on
@@ -115,7 +115,7 @@ def buy(
     options: Buying,
     *,
     out: Path | None,
-    earlier: Entry | None = None,
+    earlier: PurchaseRecord | None = None,
 ) -> Job:
     """Announce, ask if need be, and buy; or go on with what was bought before.
 
@@ -170,7 +170,7 @@ def explain(screen: Screen, decision: Sequence[Mapping[str, Any]]) -> None:
         screen.fact("route", f"{decided(row)}{note}")
 
 
-def _entry(client: Client, key: str) -> Entry | None:
+def _entry(client: Client, key: str) -> PurchaseRecord | None:
     """Return the purchase of exactly this key, or its paid retry."""
     try:
         entry = client.jobs.get(key)
@@ -179,7 +179,7 @@ def _entry(client: Client, key: str) -> Entry | None:
     return entry if key in {entry.key, retried(entry.key)} else None
 
 
-def continued(client: Client, request: Request, options: Buying) -> Entry | None:
+def continued(client: Client, request: Request, options: Buying) -> PurchaseRecord | None:
     """Return the purchase that the command goes on with instead of buying, if any.
 
     Raises:
@@ -193,7 +193,7 @@ def continued(client: Client, request: Request, options: Buying) -> Entry | None
     return None if options.new else client.bought_before(request, via=options.via, key=options.key)
 
 
-def tell_earlier(screen: Screen, earlier: Entry, options: Buying) -> None:
+def tell_earlier(screen: Screen, earlier: PurchaseRecord, options: Buying) -> None:
     """Say what was bought before: how long ago, where, its file, and how to buy it again."""
     age = duration(max(0.0, utcnow().timestamp() - earlier.submitted))
     where = f" at {in_world(target(earlier), earlier.sandbox)}" if earlier.job else ""
@@ -209,12 +209,12 @@ def tell_earlier(screen: Screen, earlier: Entry, options: Buying) -> None:
         screen.note(f"going on with it, nothing is bought; {again} would buy again")
 
 
-def finished(entry: Entry) -> bool:
+def finished(entry: PurchaseRecord) -> bool:
     """Tell whether a purchase has succeeded and its file was delivered."""
     return entry.state is State.SUCCEEDED and entry.delivered is not None
 
 
-def _declined(screen: Screen, earlier: Entry, options: Buying) -> bool:
+def _declined(screen: Screen, earlier: PurchaseRecord, options: Buying) -> bool:
     """Say what was bought before; tell whether the user wants to buy although it is open."""
     tell_earlier(screen, earlier, options)
     if options.key is not None or not screen.asks or finished(earlier):
@@ -223,7 +223,7 @@ def _declined(screen: Screen, earlier: Entry, options: Buying) -> bool:
     return plain(answer).casefold() in {"buy", "buy again", "again", "new"}
 
 
-def _resumed(screen: Screen, client: Client, earlier: Entry) -> Job | None:
+def _resumed(screen: Screen, client: Client, earlier: PurchaseRecord) -> Job | None:
     """Return an earlier purchase's job; None when nothing was bought under it."""
     try:
         with settled_on_interrupt(client, earlier.key), screen.busy("settling"):
@@ -429,7 +429,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
     screen.note("nothing was sent")
 
 
-def dry_resume(screen: Screen, request: Request, earlier: Entry) -> None:
+def dry_resume(screen: Screen, request: Request, earlier: PurchaseRecord) -> None:
     """Print that an earlier purchase is gone on with: no request buys anything."""
     data: dict[str, Any] = {
         "request": request.describe(),

@@ -23,7 +23,7 @@ from motionkit.errors import (
     WaitTimeout,
 )
 from motionkit.http.download import check_target
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Job, Output, Result, State
 
@@ -124,7 +124,7 @@ def fetch(
 
 
 def again(
-    screen: Screen, client: Client, entry: Entry, out: Path | None, *, overwrite: bool
+    screen: Screen, client: Client, entry: PurchaseRecord, out: Path | None, *, overwrite: bool
 ) -> tuple[Result, tuple[Path, ...]]:
     """Deliver a purchase that was delivered before; where its file is there, nothing changes.
 
@@ -158,7 +158,7 @@ def again(
         return recorded, (path,)
 
 
-def again_target(entry: Entry, out: Path | None, *, overwrite: bool) -> Path:
+def again_target(entry: PurchaseRecord, out: Path | None, *, overwrite: bool) -> Path:
     """Return where `again` delivers a purchase.
 
     Raises:
@@ -180,7 +180,7 @@ def again_target(entry: Entry, out: Path | None, *, overwrite: bool) -> Path:
     return path
 
 
-def _is_delivered(path: Path, entry: Entry) -> bool:
+def _is_delivered(path: Path, entry: PurchaseRecord) -> bool:
     """Tell whether a file is the one that a purchase delivered."""
     try:
         with path.open("rb") as file:
@@ -287,7 +287,7 @@ def _stem(label: str) -> str:
     return _UNFIT.sub("_", PurePosixPath(name).stem).strip("._")[:_LONGEST_STEM]
 
 
-def owed_target(entry: Entry, result: Result, *, taken: Collection[Path] = ()) -> Path:
+def owed_target(entry: PurchaseRecord, result: Result, *, taken: Collection[Path] = ()) -> Path:
     """Return where a result belongs: its purchase's own file or a free one like it.
 
     Args:

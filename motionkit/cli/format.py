@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import Cost, Quote, amounts
 from motionkit.model.request import argument
@@ -92,7 +92,7 @@ def listed(value: object) -> str:
     return str(value)
 
 
-def standing(entry: Entry) -> str:
+def standing(entry: PurchaseRecord) -> str:
     """Return where a purchase stands."""
     if entry.state is State.SUCCEEDED and entry.delivered is None:
         return UNDELIVERED
@@ -102,7 +102,7 @@ def standing(entry: Entry) -> str:
     return f"{word}, stalled" if entry.stalled(time.time()) else word
 
 
-def target(entry: Entry) -> str:
+def target(entry: PurchaseRecord) -> str:
     """Return account and model of a purchase, or what the user named when nothing was bought."""
     return f"{entry.job.account}/{entry.job.model}" if entry.job else entry.via
 

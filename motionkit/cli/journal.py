@@ -25,12 +25,12 @@ from motionkit.cli.format import (
 from motionkit.cli.options import ConfigFile, Json, Reference
 from motionkit.cli.screen import Screen, decided
 from motionkit.errors import ConfigError
-from motionkit.journal.entries import Attempt, Entry
+from motionkit.journal.entries import Attempt, PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import State
 from motionkit.model.money import both
 from motionkit.provider import registry
-from motionkit.provider.contract import KeepsFiles
+from motionkit.provider.contract import ExpiresFiles
 
 _ABOUT = "about "
 """How a quote without bounds begins; here the '~' says it."""
@@ -75,7 +75,7 @@ def show(ref: Reference, json: Json = False, config: ConfigFile = None) -> int:
     return exit_codes.DONE
 
 
-def _kept_until(entry: Entry) -> datetime | None:
+def _kept_until(entry: PurchaseRecord) -> datetime | None:
     """Return when the vendor may delete the file of a purchase that is not fetched yet.
 
     None where nothing is owed, where the file is here already, or where no vendor says.
@@ -87,17 +87,17 @@ def _kept_until(entry: Entry) -> datetime | None:
         provider = registry.load(job.provider)
     except ConfigError:
         return None
-    keeps = provider.keeps_files if isinstance(provider, KeepsFiles) else None
+    keeps = provider.keeps_files if isinstance(provider, ExpiresFiles) else None
     return None if keeps is None else job.submitted_at + keeps
 
 
-def _standing(entry: Entry) -> list[str]:
+def _standing(entry: PurchaseRecord) -> list[str]:
     until = _kept_until(entry)
     kept = [] if until is None else [f"file kept until {until.date().isoformat()}"]
     return [standing(entry), *kept]
 
 
-def _row(entry: Entry, keys: list[str]) -> list[Any]:
+def _row(entry: PurchaseRecord, keys: list[str]) -> list[Any]:
     paid = entry.cost
     expected = f"~{quoted(entry.quote).removeprefix(_ABOUT)}"
     cost = both(paid.amount, paid.unit, paid.usd) if paid else expected
@@ -111,7 +111,7 @@ def _row(entry: Entry, keys: list[str]) -> list[Any]:
     ]
 
 
-def _data(entry: Entry) -> dict[str, Any]:
+def _data(entry: PurchaseRecord) -> dict[str, Any]:
     until = _kept_until(entry)
     return {
         "key": entry.key,
@@ -148,7 +148,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _story(entry: Entry) -> list[tuple[str, str]]:
+def _story(entry: PurchaseRecord) -> list[tuple[str, str]]:
     quote, until = entry.quote, _kept_until(entry)
     told = [
         ("key", entry.key),

@@ -23,13 +23,13 @@ from motionkit.cli.screen import Screen
 from motionkit.client.client import Client
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
 from motionkit.http.download import check_target
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Output, Result, State
 from motionkit.model.money import dollars
 from motionkit.model.request import Request
 from motionkit.provider import fit, registry
-from motionkit.purchase.orders import Explanation, Wish
+from motionkit.purchase.orders import BuyOptions, Explanation
 
 OPERATION = "mask_selection"
 
@@ -88,7 +88,7 @@ class Plan:
     selection: Request
     selecting: Explanation
     key: str
-    bought: Entry | None = None
+    bought: PurchaseRecord | None = None
 
     @property
     def first(self) -> Decimal | None:
@@ -105,7 +105,7 @@ def plan(client: Client, request: Any, options: Selecting) -> Plan:
         Unsupported: Nobody selects masks there.
         InvalidRequest: One of them does not fit.
     """
-    Wish(key=options.key)  # a blank one is refused before the selection is paid, too
+    BuyOptions(key=options.key)  # a blank one is refused before the selection is paid, too
     if request.masks:
         raise InvalidRequest("give either --select or --mask", field="select")
     stand_ins = tuple(f"<mask {number}>" for number in options.select or ())
@@ -220,7 +220,7 @@ def select(
     return found, _left(screen, client.jobs.get(job.key), options)
 
 
-def _left(screen: Screen, selection: Entry, options: Options) -> Options:
+def _left(screen: Screen, selection: PurchaseRecord, options: Options) -> Options:
     """Return the options with what the selection leaves of --max-usd.
 
     Raises:
@@ -238,7 +238,7 @@ def _left(screen: Screen, selection: Entry, options: Options) -> Options:
     return attrs.evolve(options, max_usd=left)
 
 
-def _spent(entry: Entry) -> Decimal | None:
+def _spent(entry: PurchaseRecord) -> Decimal | None:
     """Return the US dollars that a purchase did cost, or else may have cost at most."""
     if entry.cost is not None and entry.cost.usd is not None:
         return entry.cost.usd

@@ -19,7 +19,7 @@ from motionkit.errors import InvalidRequest
 from motionkit.model import codec
 from motionkit.model.money import shown
 from motionkit.provider import registry
-from motionkit.provider.offers import Cell, Offer, Price, Slot
+from motionkit.provider.offers import MediaField, Offer, Price, PriceRule
 
 _QUALITY, _SECONDS = "quality", "duration"
 _LEGEND = (
@@ -173,7 +173,7 @@ def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
     if price is None:
         yield "unknown"
         return
-    groups: dict[tuple[Any, ...], list[Cell]] = {}
+    groups: dict[tuple[Any, ...], list[PriceRule]] = {}
     for cell in price.cells:
         rest = {name: one for name, one in cell.when.items() if name not in {_QUALITY, _SECONDS}}
         kind = (tuple(rest.items()), cell.per, cell.step, cell.bound, cell.adds)
@@ -196,7 +196,7 @@ def _condition(name: str, value: Any) -> str:
     return {True: word, False: f"no {word}"}[value] if isinstance(value, bool) else str(value)
 
 
-def _amounts(cells: Sequence[Cell], qualities: Sequence[str]) -> Iterator[str]:
+def _amounts(cells: Sequence[PriceRule], qualities: Sequence[str]) -> Iterator[str]:
     """Return the amounts in the qualities' order, once for each duration."""
     durations = dict.fromkeys(cell.when.get(_SECONDS) for cell in cells)
     for seconds in durations:
@@ -236,7 +236,7 @@ def _limits(offer: Offer) -> Iterator[str]:
         yield f"together: {', '.join(sets)}"
 
 
-def _slot(slot: Slot) -> str:
+def _slot(slot: MediaField) -> str:
     limits: Sequence[str | None] = (
         "/".join(slot.formats),
         f"{slot.max_bytes / 1e6:g} MB" if slot.max_bytes else None,

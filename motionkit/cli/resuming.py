@@ -21,7 +21,7 @@ from motionkit.cli.format import charged, request_line, short, standing
 from motionkit.cli.screen import Screen
 from motionkit.client.client import Client
 from motionkit.errors import Billed, DownloadFailed, MotionKitError, SubmitUncertain, WaitTimeout
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.model.job import Job, KeyState, Result, Status
 from motionkit.polling.watch import Waiter
 
@@ -87,7 +87,7 @@ class _Event:
         value: Its job, an observation, its result, its result with the files, or what went wrong.
     """
 
-    entry: Entry
+    entry: PurchaseRecord
     value: Job | Status | Result | tuple[Result, tuple[Path, ...]] | BaseException
 
 
@@ -104,7 +104,7 @@ class Resuming:
     screen: Screen
     client: Client
     timeout: float | None
-    _left: dict[str, Entry] = attrs.field(factory=dict)
+    _left: dict[str, PurchaseRecord] = attrs.field(factory=dict)
     _jobs: dict[str, Job] = attrs.field(factory=dict)
     _words: dict[str, str] = attrs.field(factory=dict)
     _codes: list[int] = attrs.field(factory=lambda: [exit_codes.DONE])
@@ -114,7 +114,7 @@ class Resuming:
     _resolvers: _Crew = attrs.field(factory=lambda: _Crew(MOST_RESOLVED))
     _loaders: _Crew = attrs.field(factory=lambda: _Crew(MOST_DOWNLOADS))
 
-    def run(self, entries: Sequence[Entry]) -> int:
+    def run(self, entries: Sequence[PurchaseRecord]) -> int:
         """Resume the purchases; return the highest of their exit codes.
 
         Ctrl-C ends it: it says what still runs, and the exit code counts those, too.
@@ -137,7 +137,7 @@ class Resuming:
                 self.client.engine.leave(waiter)
         return max(self._codes)
 
-    def _begin(self, entry: Entry) -> None:
+    def _begin(self, entry: PurchaseRecord) -> None:
         self.screen.fact(
             "resume", f"{entry.key}: {request_line(entry.description)}, {standing(entry)}"
         )
@@ -147,14 +147,16 @@ class Resuming:
             self._words[entry.key] = "being resolved"
             self._resolvers.give(lambda: self._put(entry, lambda: self.client.jobs.resume(entry)))
 
-    def _put(self, entry: Entry, work: Callable[[], Job | tuple[Result, tuple[Path, ...]]]) -> None:
+    def _put(
+        self, entry: PurchaseRecord, work: Callable[[], Job | tuple[Result, tuple[Path, ...]]]
+    ) -> None:
         """Do some work in a thread of a crew and report what it gave, or raised."""
         try:
             self._events.put(_Event(entry, work()))
         except BaseException as error:  # noqa: BLE001 - it is told by the main thread
             self._events.put(_Event(entry, error))
 
-    def _follow(self, entry: Entry, job: Job) -> None:
+    def _follow(self, entry: PurchaseRecord, job: Job) -> None:
         self._jobs[entry.key] = job
         self._words[entry.key] = "waited for"
         self._waiters.append(
@@ -184,7 +186,7 @@ class Resuming:
         except (MotionKitError, OSError) as error:
             self._failed(entry, error)
 
-    def _failed(self, entry: Entry, error: BaseException) -> None:
+    def _failed(self, entry: PurchaseRecord, error: BaseException) -> None:
         """Report what went wrong with one purchase; the others are not to suffer."""
         if isinstance(error, WaitTimeout) and error.job is not None:
             error.hint = delivery.go_on(error.job, kept=True)
@@ -195,7 +197,7 @@ class Resuming:
         else:
             raise error
 
-    def _deliver(self, entry: Entry, done: Result) -> None:
+    def _deliver(self, entry: PurchaseRecord, done: Result) -> None:
         """Download a finished job's files, unless they are here."""
         if entry.delivered and Path(entry.delivered).is_file():
             alone = attrs.evolve(done, outputs=done.outputs[:1])  # where the others went is unknown
@@ -211,12 +213,12 @@ class Resuming:
             )
         )
 
-    def _delivered(self, entry: Entry, done: Result, files: tuple[Path, ...]) -> None:
+    def _delivered(self, entry: PurchaseRecord, done: Result, files: tuple[Path, ...]) -> None:
         self.screen.fact("done", f"{entry.key}: cost {charged(done.cost)}")
         self._over(entry, exit_codes.DONE)
         delivery.hand_over(self.screen, done, files)
 
-    def _over(self, entry: Entry, code: int) -> None:
+    def _over(self, entry: PurchaseRecord, code: int) -> None:
         self._left.pop(entry.key, None)
         self._words.pop(entry.key, None)
         self._codes.append(code)

@@ -71,7 +71,7 @@ def _rows(client: mk.Client, only: str) -> Iterator[_Row]:
         if only not in {"", name}:
             continue
         for offer in registry.load(name).offers:
-            plan = schedule.plan(schedule.believe(offer.expected_seconds), lateness)
+            plan = schedule.plan(schedule.estimate(offer.expected_seconds), lateness)
             yield _Row(f"{name}/{offer.model}", offer, plan)
 
 

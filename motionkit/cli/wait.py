@@ -19,7 +19,7 @@ from motionkit.cli.screen import Screen
 from motionkit.client.client import Client
 from motionkit.errors import InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.http.download import check_target
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.model.job import Job, KeyState
 
 
@@ -28,7 +28,7 @@ class Named:
     """What a reference names: a job, and its purchase when the journal here has it."""
 
     job: Job
-    entry: Entry | None
+    entry: PurchaseRecord | None
 
 
 def named(client: Client, reference: str) -> Named:
@@ -188,7 +188,7 @@ def resume(
 
 
 def _attempt(
-    screen: Screen, client: Client, entry: Entry, timeout: float | None, codes: list[int]
+    screen: Screen, client: Client, entry: PurchaseRecord, timeout: float | None, codes: list[int]
 ) -> None:
     screen.fact("resume", f"{entry.key}: {request_line(entry.description)}, {standing(entry)}")
     try:
@@ -199,7 +199,7 @@ def _attempt(
             raise typer.Exit(codes[-1]) from None
 
 
-def _deliver(screen: Screen, client: Client, entry: Entry, timeout: float | None) -> None:
+def _deliver(screen: Screen, client: Client, entry: PurchaseRecord, timeout: float | None) -> None:
     with settled_on_interrupt(client, entry.key):
         job = client.jobs.resume(entry)
     done = delivery.wait(screen, client, job, timeout=timeout)

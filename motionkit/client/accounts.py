@@ -10,14 +10,14 @@ import attrs
 from motionkit._support import forks
 from motionkit.config import Config
 from motionkit.http import rate_limit
-from motionkit.http.rate_limit import Pacer
+from motionkit.http.rate_limit import RateLimiter
 from motionkit.journal.caches import Caches
 from motionkit.provider import registry, uploads
 from motionkit.provider.contract import Provider
 
 
 @attrs.frozen
-class Adapters:
+class Accounts:
     """The adapters of a configuration's accounts, and what counts their calls.
 
     Attributes:
@@ -34,7 +34,7 @@ class Adapters:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
-    _pacers: dict[str, Pacer] = attrs.field(factory=dict, init=False)
+    _pacers: dict[str, RateLimiter] = attrs.field(factory=dict, init=False)
     _locks: dict[str, forks.Lock] = attrs.field(factory=dict, init=False)
     _lock: forks.Lock = attrs.field(factory=forks.Lock, init=False)
     """Held for look-ups only; an account's own lock is held while its key is fetched."""
@@ -55,13 +55,13 @@ class Adapters:
             if account not in self._made:
                 kind = self.classes.get(known.provider) or registry.load(known.provider)
                 cache = uploads.CarefulUploads(self.caches)
-                pacer = self.pacer(account)
-                rate_limit.remember(account, pacer)
-                with rate_limit.given(pacer):
+                limiter = self.limiter(account)
+                rate_limit.remember(account, limiter)
+                with rate_limit.given(limiter):
                     self._made[account] = kind(account, known.settings, cache)
             return self._made[account]
 
-    def pacer(self, account: str) -> Pacer | None:
+    def limiter(self, account: str) -> RateLimiter | None:
         """Return what counts an account's calls a minute; None where no ``rpm`` is set."""
         found = self._pacers.get(account)
         if found is not None:
@@ -71,12 +71,12 @@ class Adapters:
             return None
         with self._lock:
             if account not in self._pacers:
-                self._pacers[account] = Pacer(rpm, self.clock, self.sleep)
+                self._pacers[account] = RateLimiter(rpm, self.clock, self.sleep)
             return self._pacers[account]
 
     def close(self) -> None:
         """Close the adapters' connections."""
-        for account, pacer in self._pacers.items():
-            rate_limit.forget(account, pacer)
+        for account, limiter in self._pacers.items():
+            rate_limit.forget(account, limiter)
         for adapter in self._made.values():
             adapter.close()

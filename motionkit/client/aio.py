@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from motionkit.client.client import Client
 from motionkit.config import Config
 from motionkit.errors import Billed, MotionKitError
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, Result, Status
 from motionkit.model.money import Balance, Quote
@@ -106,7 +106,7 @@ class AsyncClient:
 
     async def bought_before(
         self, request: Request, *, via: str | None = None, key: str | None = None
-    ) -> Entry | None:
+    ) -> PurchaseRecord | None:
         """Return the purchase that the same `submit` would go on with, if any."""
         return await self._read(self._client.bought_before, request, via=via, key=key)
 

@@ -17,11 +17,11 @@ import attrs
 
 from motionkit import config as configuration
 from motionkit.client import arguments
-from motionkit.client.accounts import Adapters
+from motionkit.client.accounts import Accounts
 from motionkit.errors import Billed, DownloadFailed, MotionKitError
 from motionkit.http import download as fetching
 from motionkit.http import retry
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Call, Job, KeyState, Result, State, Status
@@ -30,7 +30,7 @@ from motionkit.model.request import Request
 from motionkit.polling import webhooks
 from motionkit.polling.durations import Timing
 from motionkit.polling.engine import Engine
-from motionkit.polling.observe import Looks, about
+from motionkit.polling.observe import JobObserver, about
 from motionkit.polling.watch import Seconds, Watcher
 from motionkit.provider import lookups, spool
 from motionkit.provider.contract import Provider
@@ -39,7 +39,7 @@ from motionkit.purchase.circuits import Circuit, Circuits
 from motionkit.purchase.compare import Row, ordered, with_balances
 from motionkit.purchase.fallback import Announce
 from motionkit.purchase.jobs import Jobs
-from motionkit.purchase.orders import Desk, Explanation, Order, Wish
+from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
 from motionkit.purchase.slots import Slots
 from motionkit.purchase.submit import Submitter
 
@@ -79,15 +79,15 @@ class Client:
         self._circuits = Circuits(self._journal.caches)
         if config.journal is None:
             log.warning("the journal is off: a crash can lose a paid job")
-        self._adapters = Adapters(
+        self._adapters = Accounts(
             config, dict(provider_classes or {}), self._journal.caches, sleep=sleep, clock=clock
         )
         self.jobs = Jobs(self._journal, self._submitter)
         self.timing = Timing(self._journal, config.defaults.lateness)
-        self._looks = Looks(
-            self.account, self._adapters.pacer, self._journal, self.timing, clock=clock
+        self._looks = JobObserver(
+            self.account, self._adapters.limiter, self._journal, self.timing, clock=clock
         )
-        self.desk = Desk(
+        self.desk = Checkout(
             config,
             self._journal,
             self.jobs,
@@ -133,7 +133,7 @@ class Client:
             InvalidRequest: The request does not fit the target.
             MotionKitError: No target of the route can take it, or each costs too much.
         """
-        wish = Wish(via=via, max_usd=arguments.dollars("max_usd", max_usd), limited=limited)
+        wish = BuyOptions(via=via, max_usd=arguments.dollars("max_usd", max_usd), limited=limited)
         more = arguments.dollars("besides", besides) or Decimal(0)
         found = self.desk.explain(request, wish, besides=more)
         scarce = self._looks.scarce(found.target.partition("/")[0])
@@ -165,13 +165,13 @@ class Client:
 
     def bought_before(
         self, request: Request, *, via: str | None = None, key: str | None = None
-    ) -> Entry | None:
+    ) -> PurchaseRecord | None:
         """Return the purchase that the same `submit` would go on with, if any.
 
         Raises:
             InvalidRequest: The key names another request.
         """
-        entry = self.desk.known(request, Wish(via=via, key=key))
+        entry = self.desk.known(request, BuyOptions(via=via, key=key))
         return None if entry is None or entry.state is KeyState.REFUSED else entry
 
     # Paying, and after.
@@ -214,7 +214,7 @@ class Client:
             SubmitUncertain: It may have arrived; nothing will be sent again by itself.
             MotionKitError: With ``billed=NO``: nothing was bought.
         """
-        wish = Wish(
+        wish = BuyOptions(
             via=via,
             key=key,
             again=again,
@@ -481,7 +481,7 @@ class Client:
         max_usd: Decimal | str | None,
     ) -> Order:
         """Buy as `run` does; the order can try again where its route pays for it."""
-        wish = Wish(
+        wish = BuyOptions(
             via=via,
             key=key,
             max_usd=arguments.dollars("max_usd", max_usd),
@@ -513,7 +513,7 @@ class Client:
             self._clock,
             window=settings.reconcile_window,
             slots=settings.max_concurrent,
-            pacer=self._adapters.pacer(account),
+            limiter=self._adapters.limiter(account),
         )
 
     def _asked(self, job: Job) -> Result:

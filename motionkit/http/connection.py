@@ -27,7 +27,7 @@ import urllib3
 import urllib3.connection
 import urllib3.connectionpool
 
-from motionkit._support.redaction import MASK, Guarded, redact
+from motionkit._support.redaction import MASK, RedactedStr, redact
 
 BLOCK = 192 * 1024
 """Bytes of a body at a time, either way; a multiple of three, so that base64 pieces join."""
@@ -41,7 +41,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @attrs.define
-class Watch:
+class CallGuard:
     """What one call may take, where it may go, and whether it left.
 
     Attributes:
@@ -66,13 +66,13 @@ class Watch:
         return left
 
 
-_watch: contextvars.ContextVar[Watch | None] = contextvars.ContextVar("watch", default=None)
+_watch: contextvars.ContextVar[CallGuard | None] = contextvars.ContextVar("watch", default=None)
 
 
 @contextmanager
-def watching(seconds: float) -> Iterator[Watch]:
+def watching(seconds: float) -> Iterator[CallGuard]:
     """Bound everything sent and read inside by one deadline, and note what left."""
-    watch = Watch(time.monotonic() + seconds)
+    watch = CallGuard(time.monotonic() + seconds)
     token = _watch.set(watch)
     try:
         yield watch
@@ -123,7 +123,7 @@ class _BoundedReader(io.RawIOBase):
     It stands for the socket where http.client's response makes its buffer.
     """
 
-    def __init__(self, sock: socket.socket, watch: Watch) -> None:
+    def __init__(self, sock: socket.socket, watch: CallGuard) -> None:
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
         self._watch = watch
@@ -186,7 +186,7 @@ class _BoundedResponse(http.client.HTTPResponse):
         raise http.client.HTTPException(f"more than {_MAX_INTERIM} interim answers")
 
 
-class _Noting:
+class TrackedHTTPConnection:
     """Note the first byte of a request; the CONNECT of a proxy tunnel is not one."""
 
     debuglevel = 0  # http.client's own debugging prints requests, and with them keys
@@ -198,6 +198,7 @@ class _Noting:
     """Without urllib3's search of every value for a mark that nothing here sets."""
 
     def connect(self) -> None:
+        """Connect, through the proxy if there is one, and note what is not the request."""
         self._connecting = True
         try:
             super().connect()  # type: ignore[misc]  # a mix-in of urllib3's connections
@@ -220,6 +221,7 @@ class _Noting:
         return sock
 
     def send(self, data: Any) -> None:
+        """Send bytes and note that they left."""
         if not self._connecting:
             if self.sock is None:
                 self.connect()
@@ -233,13 +235,13 @@ class _Noting:
         super().send(data)  # type: ignore[misc]  # a mix-in of urllib3's connections
 
 
-class NotingHTTPConnection(_Noting, urllib3.connection.HTTPConnection):
+class NotingHTTPConnection(TrackedHTTPConnection, urllib3.connection.HTTPConnection):
     """Plain HTTP that notes what left."""
 
     response_class = _BoundedResponse
 
 
-class NotingHTTPSConnection(_Noting, urllib3.connection.HTTPSConnection):
+class NotingHTTPSConnection(TrackedHTTPConnection, urllib3.connection.HTTPSConnection):
     """HTTPS that notes what left."""
 
     response_class = _BoundedResponse
@@ -293,7 +295,7 @@ class Transport(requests.adapters.HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """Make a proxy's pools of noting connections; its credentials are not shown."""
-        manager = super().proxy_manager_for(Guarded(proxy), **{"blocksize": BLOCK} | kwargs)
+        manager = super().proxy_manager_for(RedactedStr(proxy), **{"blocksize": BLOCK} | kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
 

@@ -28,19 +28,25 @@ import requests
 import urllib3.exceptions
 
 from motionkit._support.hosts import is_loopback
-from motionkit._support.redaction import Guarded
+from motionkit._support.redaction import RedactedStr
 from motionkit.errors import DownloadFailed, InvalidRequest, MotionKitError, ProviderUnavailable
 from motionkit.http import retry
 from motionkit.http.connection import (
     BLOCK,
+    CallGuard,
     InternalAddressError,
     Transport,
-    Watch,
     is_public,
     watching,
 )
-from motionkit.http.partial_file import Part
-from motionkit.http.session import CONNECT_TIMEOUT, USER_AGENT, broken, environment, without_frames
+from motionkit.http.partial_file import PartialFile
+from motionkit.http.session import (
+    CONNECT_TIMEOUT,
+    USER_AGENT,
+    environment,
+    root_cause,
+    strip_tracebacks,
+)
 from motionkit.model import media
 
 DOWNLOAD_TIMEOUT = 600.0
@@ -97,18 +103,18 @@ def download(
         InvalidRequest: `target` exists, or is a folder.
         DownloadFailed: It did not arrive whole; the result is still safe at the vendor.
     """
-    url = Guarded(url)
+    url = RedactedStr(url)
     local = is_loopback(_host(origin or url))
     check_target(target, overwrite=overwrite)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with Part(target) as part:
+        with PartialFile(target) as part:
             try:
                 whole = _Fetch(url, part, limit, local=local, kept=kept).fetch()
             except _Stale:
                 if refresh is None:
                     raise
-                url = Guarded(refresh())
+                url = RedactedStr(refresh())
                 whole = _Fetch(url, part, limit, local=local).fetch()
             part.publish(target, overwrite=overwrite)
     except OSError as error:
@@ -145,7 +151,7 @@ class _Fetch:
     def __init__(
         self,
         url: str,
-        part: Part,
+        part: PartialFile,
         limit: int,
         *,
         local: bool,
@@ -199,22 +205,22 @@ class _Fetch:
         except InternalAddressError as error:
             cause, failure = None, DownloadFailed(f"the result's address is refused: {error}")
         except ValueError as error:  # no URL at all; some of them are requests' errors, too
-            cause, reason = broken(error, outer)
+            cause, reason = root_cause(error, outer)
             failure = DownloadFailed(f"the result's address cannot be used: {reason}")
         except (requests.RequestException, urllib3.exceptions.HTTPError, TimeoutError) as error:
-            cause, reason = broken(error, outer)
+            cause, reason = root_cause(error, outer)
             failure = ProviderUnavailable(f"the file host broke off: {reason}")
         except MotionKitError:
             raise
         except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the URL too
-            raise without_frames(error, outer) from None
+            raise strip_tracebacks(error, outer) from None
         else:
             return
         finally:
             adapter.close()
         raise failure from cause
 
-    def _receive(self, adapter: Transport, watch: Watch) -> None:
+    def _receive(self, adapter: Transport, watch: CallGuard) -> None:
         asked = bool(self._size and self._tag)
         if not asked:
             self._begin()
@@ -280,7 +286,7 @@ class _Fetch:
         return whole
 
     def _follow(
-        self, adapter: Transport, headers: dict[str, str], watch: Watch
+        self, adapter: Transport, headers: dict[str, str], watch: CallGuard
     ) -> requests.Response:
         """Send a GET, following a few redirects to places that a file host may send us to."""
         url, local = self._url, self._local
@@ -295,7 +301,7 @@ class _Fetch:
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
-            url = Guarded(urljoin(url, response.headers.get("Location", "")))
+            url = RedactedStr(urljoin(url, response.headers.get("Location", "")))
         raise DownloadFailed(f"the result's address redirects more than {MAX_REDIRECTS} times")
 
 

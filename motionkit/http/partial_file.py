@@ -20,7 +20,7 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOS
 """What a file system without locks answers; what is published there is still checked to be ours."""
 
 
-class Part:
+class PartialFile:
     """``NAME.part`` beside a target: gone at the end unless published.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Keep to the calls a minute that a vendor allows an account.
 
-Every HTTP call of the account counts: uploads, submits, polls, results. A session finds its pacer
+Every HTTP call of the account counts: uploads, submits, polls, results. A session finds its limiter
 by its account, whenever the adapter makes it, so that adapters need not know of it.
 """
 
@@ -23,12 +23,14 @@ _SHORTEST = 1e-3
 """Seconds: a wait's least length, so that one that floats cut short is not repeated for ever."""
 
 _OUTSIDE: Any = object()
-_current: contextvars.ContextVar[Pacer | None] = contextvars.ContextVar("pacer", default=_OUTSIDE)
-_known: dict[str, weakref.WeakSet[Pacer]] = {}
+_current: contextvars.ContextVar[RateLimiter | None] = contextvars.ContextVar(
+    "limiter", default=_OUTSIDE
+)
+_known: dict[str, weakref.WeakSet[RateLimiter]] = {}
 _lock = forks.Lock()
 
 
-def of(account: str) -> Pacer | None:
+def of(account: str) -> RateLimiter | None:
     """Return what every HTTP call of an account goes through, if anything; for its sessions.
 
     In an adapter's constructor that is the adapter's own; at any later time the one that its
@@ -38,38 +40,38 @@ def of(account: str) -> Pacer | None:
     Args:
         account: The account's name.
     """
-    pacer = _current.get()
-    if pacer is not _OUTSIDE:
-        remember(account, pacer)
-        return pacer
+    limiter = _current.get()
+    if limiter is not _OUTSIDE:
+        remember(account, limiter)
+        return limiter
     with _lock:
         return min(_known.get(account, ()), key=lambda one: one.rpm, default=None)
 
 
-def remember(account: str, pacer: Pacer | None) -> None:
-    """Let the sessions that an account's adapter makes later find its pacer."""
-    if pacer is not None:
+def remember(account: str, limiter: RateLimiter | None) -> None:
+    """Let the sessions that an account's adapter makes later find its limiter."""
+    if limiter is not None:
         with _lock:
-            _known.setdefault(account, weakref.WeakSet()).add(pacer)
+            _known.setdefault(account, weakref.WeakSet()).add(limiter)
 
 
-def forget(account: str, pacer: Pacer) -> None:
-    """Give an account's pacer to no more sessions: its client is closed."""
+def forget(account: str, limiter: RateLimiter) -> None:
+    """Give an account's limiter to no more sessions: its client is closed."""
     with _lock:
-        _known.get(account, weakref.WeakSet()).discard(pacer)
+        _known.get(account, weakref.WeakSet()).discard(limiter)
 
 
 @contextmanager
-def given(pacer: Pacer | None) -> Iterator[None]:
-    """Give a pacer to the sessions that are made inside."""
-    token = _current.set(pacer)
+def given(limiter: RateLimiter | None) -> Iterator[None]:
+    """Give a limiter to the sessions that are made inside."""
+    token = _current.set(limiter)
     try:
         yield
     finally:
         _current.reset(token)
 
 
-class Pacer:
+class RateLimiter:
     """Let so many calls of one process pass in any minute, and never one more.
 
     `call` stands for one HTTP call: it waits until that may go. Who would rather do something else
@@ -104,7 +106,7 @@ class Pacer:
         """
         return WINDOW * jobs / max(1, self.rpm - calls + 1)
 
-    def take(self, calls: int = 1) -> float:
+    def acquire(self, calls: int = 1) -> float:
         """Take calls for this thread if they may go now.
 
         Args:
@@ -125,7 +127,7 @@ class Pacer:
         self._taken.extend([now] * calls)
         return 0.0
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Give back what this thread took and did not use."""
         with self._lock:
             for moment in self._taken:

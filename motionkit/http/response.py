@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-from motionkit._support.redaction import guarded, redact_data, telling
+from motionkit._support.redaction import guarded, is_sensitive, redact_data
 from motionkit.errors import ProtocolError
 
 MAX_RETRY_AFTER = 86_400.0
@@ -35,7 +35,7 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 @attrs.frozen
-class Answer:
+class Response:
     """What came back.
 
     Attributes:
@@ -114,7 +114,7 @@ def _parsed(body: bytes) -> Any:
     if _nesting(body) > MAX_NESTING:
         raise ValueError(f"it is nested deeper than {MAX_NESTING} levels")
     text = body.removeprefix(codecs.BOM_UTF8).decode()
-    if "\\" in text or telling(text):  # an escape may hide either
+    if "\\" in text or is_sensitive(text):  # an escape may hide either
         return guarded(_GUARDING.decode(text))
     return _PLAIN.decode(text)
 

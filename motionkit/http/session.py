@@ -30,7 +30,7 @@ import urllib3
 import urllib3.exceptions
 
 from motionkit._support.hosts import is_loopback
-from motionkit._support.redaction import Guarded, Secret, redact
+from motionkit._support.redaction import RedactedStr, Secret, redact
 from motionkit.errors import (
     Billed,
     ConfigError,
@@ -39,8 +39,8 @@ from motionkit.errors import (
     ProviderUnavailable,
 )
 from motionkit.http import rate_limit
-from motionkit.http.connection import Transport, Watch, watching
-from motionkit.http.response import LONGEST_REASON, Answer
+from motionkit.http.connection import CallGuard, Transport, watching
+from motionkit.http.response import LONGEST_REASON, Response
 from motionkit.model.job import Call
 
 JSON_LIMIT = 8 * 1024 * 1024
@@ -152,7 +152,7 @@ class Session:
         body: Body | None = None,
         timeout: float = CALL_TIMEOUT,
         sink: IO[bytes] | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Send one request, once.
 
         A paid call gets a connection of its own: a kept one may be dead already, and then nobody
@@ -191,10 +191,10 @@ class Session:
     def _exchange(
         self,
         call: Call,
-        watch: Watch,
+        watch: CallGuard,
         sink: IO[bytes] | None,
         ask: Callable[[], urllib3.BaseHTTPResponse],
-    ) -> Answer:
+    ) -> Response:
         where = f"{self.account}: {call.method} {call.path}"
         context: dict[str, Any] = {"provider": self.provider, "account": self.account}
         outer = sys.exc_info()[1]
@@ -211,15 +211,15 @@ class Session:
                 (ProviderUnavailable, "no whole answer") if watch.sent else (NotSent, "not sent")
             )
             billed = Billed.UNKNOWN if call.paid and watch.sent else Billed.NO
-            cause, reason = broken(error, outer)
+            cause, reason = root_cause(error, outer)
             failure = kind(f"{where}: {what}: {reason}", billed=billed, **context)
         except ProtocolError as error:
             error.billed = Billed.UNKNOWN if call.paid else Billed.NO
             failure, cause = error.fill(**context).with_traceback(None), None
         except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the key too
-            raise without_frames(error, outer) from None
+            raise strip_tracebacks(error, outer) from None
         else:
-            return Answer(response.status, response.headers, content)
+            return Response(response.status, response.headers, content)
         raise failure from cause
 
     def _sent(
@@ -285,7 +285,7 @@ def environment(url: str) -> dict[str, Any]:
         if at:
             Secret(user)
             Secret(user.partition(":")[2])
-    proxies = {scheme: Guarded(proxy) for scheme, proxy in settings["proxies"].items()}
+    proxies = {scheme: RedactedStr(proxy) for scheme, proxy in settings["proxies"].items()}
     return {"proxies": proxies, "verify": settings["verify"]}
 
 
@@ -362,7 +362,7 @@ def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseEx
         found = found.__cause__ or found.__context__
 
 
-def broken(
+def root_cause(
     error: BaseException, outer: BaseException | None = None
 ) -> tuple[BaseException | None, str]:
     """Return what a library's error comes down to: its innermost cause, and that as text.
@@ -378,10 +378,10 @@ def broken(
     inner = list(_chain(error, outer))[-1]
     reason = f"{type(inner).__name__}: {inner}"[:LONGEST_REASON]
     plain = isinstance(inner, OSError) and type(inner).__module__ in {"builtins", "socket", "ssl"}
-    return (without_frames(inner, outer) if plain else None), redact(reason)
+    return (strip_tracebacks(inner, outer) if plain else None), redact(reason)
 
 
-def without_frames(error: BaseException, outer: BaseException | None = None) -> BaseException:
+def strip_tracebacks(error: BaseException, outer: BaseException | None = None) -> BaseException:
     """Return an error without its frames and those of what led to it: they hold requests."""
     for one in list(_chain(error, outer)):
         one.__traceback__ = None

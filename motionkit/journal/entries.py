@@ -87,7 +87,7 @@ class Attempt:
 
 
 @attrs.frozen
-class Entry:
+class PurchaseRecord:
     """One purchase as the journal has it.
 
     Attributes:
@@ -191,7 +191,7 @@ class Alike:
     sellers: frozenset[tuple[str, str]] = frozenset()
     since: float = float("inf")
 
-    def holds(self, entry: Entry) -> bool:
+    def holds(self, entry: PurchaseRecord) -> bool:
         """Tell whether a purchase of such a request stands for another one.
 
         What is unfinished or uncertain does, wherever it was bought.
@@ -205,7 +205,7 @@ class Alike:
 
 
 @attrs.frozen(kw_only=True)
-class Purchase:
+class NewPurchase:
     """What `Journal.intend` writes ahead of the first paid call of a key.
 
     Attributes:
@@ -237,9 +237,9 @@ class Purchase:
     sandbox: bool = False
 
 
-class KeyTaken(Exception):
+class PurchaseExists(Exception):
     """The key is in the journal already, or an identical request is open there."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: PurchaseRecord) -> None:
         super().__init__(entry.key)
         self.entry = entry

@@ -23,12 +23,19 @@ import attrs
 
 from motionkit._support import process
 from motionkit._support.process import Moment
-from motionkit._support.redaction import redact_data, telling
+from motionkit._support.redaction import is_sensitive, redact_data
 from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, MotionKitError
 from motionkit.journal import pending
 from motionkit.journal.caches import Caches
 from motionkit.journal.database import AHEAD, Store
-from motionkit.journal.entries import Alike, Attempt, Entry, KeyTaken, Purchase, retried
+from motionkit.journal.entries import (
+    Alike,
+    Attempt,
+    NewPurchase,
+    PurchaseExists,
+    PurchaseRecord,
+    retried,
+)
 from motionkit.journal.pending import Pending
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus
@@ -155,7 +162,7 @@ class Journal:
     # What a submission writes, in the order of its life.
 
     def intend(
-        self, purchase: Purchase, attempt_id: str, submission: Submission, fingerprint: str
+        self, purchase: NewPurchase, attempt_id: str, submission: Submission, fingerprint: str
     ) -> Attempt:
         """Write a purchase and its first attempt ahead of the paid call.
 
@@ -168,7 +175,7 @@ class Journal:
         with self._writing(AHEAD) as db:
             self._need_new(purchase)
             if self.get(purchase.key) is not None:
-                raise KeyTaken(self.entry(purchase.key))
+                raise PurchaseExists(self.entry(purchase.key))
             self._reserve(db, purchase)
             db.execute(
                 "INSERT INTO purchases (key, request, via, description, state, quote, out,"
@@ -192,7 +199,7 @@ class Journal:
             )
             return self._add_attempt(db, purchase.key, attempt_id, submission, fingerprint, now)
 
-    def _need_new(self, purchase: Purchase) -> None:
+    def _need_new(self, purchase: NewPurchase) -> None:
         """Check that no other purchase stands for an identical request.
 
         Raises:
@@ -200,10 +207,10 @@ class Journal:
         """
         same = None if purchase.again else self.same(purchase.alike)
         if same is not None and same.key != purchase.key:
-            raise KeyTaken(same)
+            raise PurchaseExists(same)
 
     def _reserve(
-        self, db: sqlite3.Connection, purchase: Purchase, besides: Decimal = Decimal(0)
+        self, db: sqlite3.Connection, purchase: NewPurchase, besides: Decimal = Decimal(0)
     ) -> None:
         """Check the quote's high against every budget, in the transaction that writes it.
 
@@ -223,7 +230,7 @@ class Journal:
             status = self._budget(db, budget, sandbox=purchase.sandbox, apart_from=purchase.key)
             status.require(wanted + besides)
 
-    def check_budgets(self, purchase: Purchase, besides: Decimal = Decimal(0)) -> None:
+    def check_budgets(self, purchase: NewPurchase, besides: Decimal = Decimal(0)) -> None:
         """Refuse what no budget holds, before anything is uploaded; nothing is reserved.
 
         Args:
@@ -267,7 +274,7 @@ class Journal:
             spent, held = (spent + amount, held) if final else (spent, held + amount)
         return budget.status(now, spent, held, sandbox=sandbox)
 
-    def running(self, fingerprint: str) -> list[Entry]:
+    def running(self, fingerprint: str) -> list[PurchaseRecord]:
         """Return the purchases of an account whose jobs are under way, as far as we know."""
         with self._reading() as db:
             rows = db.execute(
@@ -278,7 +285,7 @@ class Journal:
             return [self._entry(row) for row in rows]
 
     def intend_again(
-        self, purchase: Purchase, attempt_id: str, submission: Submission, fingerprint: str
+        self, purchase: NewPurchase, attempt_id: str, submission: Submission, fingerprint: str
     ) -> Attempt:
         """Write a further attempt of a key whose earlier ones were all refused.
 
@@ -310,7 +317,7 @@ class Journal:
                 ),
             ).rowcount
             if not changed:
-                raise KeyTaken(self.entry(key))
+                raise PurchaseExists(self.entry(key))
             return self._add_attempt(db, key, attempt_id, submission, fingerprint, now)
 
     def _add_attempt(  # noqa: PLR0917 - the columns of one row, in their order
@@ -374,7 +381,7 @@ class Journal:
                 ),
             ).rowcount
             if not allowed:
-                raise KeyTaken(self.entry(attempt.key))
+                raise PurchaseExists(self.entry(attempt.key))
         if first:
             attempt = attrs.evolve(attempt, first_sent=at.wall, uptime=at.uptime, boot=at.boot)
         return attrs.evolve(attempt, sends=attempt.sends + 1)
@@ -530,7 +537,7 @@ class Journal:
         found = (_duration(row["job"], row["finished"]) for row in reversed(rows))
         return [duration for duration in found if duration is not None]
 
-    def assumed(self, entry: Entry, error: MotionKitError, cost: Cost | None) -> None:
+    def assumed(self, entry: PurchaseRecord, error: MotionKitError, cost: Cost | None) -> None:
         """Write the user's word on a purchase that nobody could settle.
 
         Args:
@@ -571,19 +578,19 @@ class Journal:
 
     # What is asked of it.
 
-    def get(self, key: str) -> Entry | None:
+    def get(self, key: str) -> PurchaseRecord | None:
         """Return one purchase, None when there is no such key."""
         with self._reading() as db:
             row = db.execute("SELECT * FROM purchases WHERE key=?", (key,)).fetchone()
             return None if row is None else self._entry(row)
 
-    def bought(self, job: Job) -> Entry | None:
+    def bought(self, job: Job) -> PurchaseRecord | None:
         """Return the purchase that bought a job, None when this journal has none."""
         with self._reading() as db:
             key = _owner(db, job.fingerprint, job.id)
             return None if key is None else self.get(key)
 
-    def retries(self, key: str) -> list[Entry]:
+    def retries(self, key: str) -> list[PurchaseRecord]:
         """Return the purchases that were paid because that key's job failed, oldest first."""
         with self._reading() as db:
             rows = db.execute(
@@ -592,7 +599,7 @@ class Journal:
             ).fetchall()
             return [self._entry(row) for row in rows if retried(row["key"]) == key]
 
-    def entry(self, key: str) -> Entry:
+    def entry(self, key: str) -> PurchaseRecord:
         """Return one purchase.
 
         Raises:
@@ -603,7 +610,7 @@ class Journal:
             raise InvalidRequest(f"the journal has no key {key!r}", field="key", value=key)
         return found
 
-    def entries(self, *, request: str | None = None) -> list[Entry]:
+    def entries(self, *, request: str | None = None) -> list[PurchaseRecord]:
         """Return the purchases, oldest first; with `request`, those of identical requests."""
         query = "SELECT * FROM purchases"
         values: tuple[str, ...] = ()
@@ -613,7 +620,7 @@ class Journal:
             rows = db.execute(f"{query} ORDER BY created, key", values).fetchall()
             return [self._entry(row) for row in rows]
 
-    def same(self, alike: Alike) -> Entry | None:
+    def same(self, alike: Alike) -> PurchaseRecord | None:
         """Return the purchase that an identical request goes on with: an open one, the newest."""
         with self._reading() as db:
             rows = db.execute(
@@ -624,7 +631,7 @@ class Journal:
             held = [entry for entry in map(self._entry, rows) if alike.holds(entry)]
         return max(held, key=lambda entry: (entry.open, entry.created), default=None)
 
-    def find(self, reference: str) -> Entry:
+    def find(self, reference: str) -> PurchaseRecord:
         """Return the purchase that a key, an unambiguous beginning of one, or a job id names.
 
         Raises:
@@ -646,7 +653,7 @@ class Journal:
                 )
             return self._entry(exact[0])
 
-    def _entry(self, row: sqlite3.Row) -> Entry:
+    def _entry(self, row: sqlite3.Row) -> PurchaseRecord:
         attempts = self._store.db.execute(
             "SELECT * FROM attempts WHERE key=? ORDER BY rowid",
             (row["key"],),  # no clock tells it
@@ -909,7 +916,7 @@ UNTOLD_SECONDS = 120.0
 """The usual duration of a job where its offer gives none."""
 
 
-def _reservation(purchase: Purchase) -> str | None:
+def _reservation(purchase: NewPurchase) -> str | None:
     quote = purchase.quote
     return None if quote is None or quote.usd_high is None else str(quote.usd_high)
 
@@ -933,7 +940,7 @@ def _counted(row: sqlite3.Row) -> tuple[Decimal, bool]:
 def _masked(data: Any) -> str:
     """Return JSON that holds no known secret and no URL's query."""
     text = codec.dumps(data)
-    plain = "\\" not in text and not telling(text)  # an escape may hide either
+    plain = "\\" not in text and not is_sensitive(text)  # an escape may hide either
     return text if plain else codec.dumps(redact_data(data))
 
 
@@ -949,8 +956,8 @@ def _state(word: str) -> State | KeyState:
     return KeyState(word) if word in {state.value for state in KeyState} else State(word)
 
 
-def _entry(row: sqlite3.Row, attempts: list[sqlite3.Row]) -> Entry:
-    return Entry(
+def _entry(row: sqlite3.Row, attempts: list[sqlite3.Row]) -> PurchaseRecord:
+    return PurchaseRecord(
         key=row["key"],
         request=row["request"],
         via=row["via"],

@@ -77,7 +77,7 @@ class KeyState(enum.Enum):
     """Nothing was bought."""
 
 
-class Doubt(enum.Enum):
+class UnknownReason(enum.Enum):
     """Why an observation is UNKNOWN although the vendor answered."""
 
     NOT_FOUND = "not_found"
@@ -88,9 +88,9 @@ class Doubt(enum.Enum):
     """A status word outside the vendor's table."""
 
 
-DOUBT_ERRORS: Mapping[Doubt, tuple[type[MotionKitError], Billed]] = {
-    Doubt.NOT_FOUND: (JobNotFound, Billed.UNKNOWN),
-    Doubt.NO_OUTPUT: (ProtocolError, Billed.YES),
+DOUBT_ERRORS: Mapping[UnknownReason, tuple[type[MotionKitError], Billed]] = {
+    UnknownReason.NOT_FOUND: (JobNotFound, Billed.UNKNOWN),
+    UnknownReason.NO_OUTPUT: (ProtocolError, Billed.YES),
 }
 """What a doubt becomes when nothing else was seen for its grace; a strange word ends no wait."""
 
@@ -238,7 +238,7 @@ class Status:
     state: State
     word: str = attrs.field(converter=_word)
     observed_at: dt.datetime
-    doubt: Doubt | None = None
+    doubt: UnknownReason | None = None
     billed: Billed = Billed.UNKNOWN
     message: str | None = attrs.field(default=None, converter=_said)
     code: str | None = None

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from motionkit._support.hosts import is_loopback
-from motionkit._support.redaction import Guarded, redact_urls
+from motionkit._support.redaction import RedactedStr, redact_urls
 from motionkit.errors import InvalidRequest
 
 if TYPE_CHECKING:  # making a request needs no model, and no record here is made from data
@@ -58,7 +58,7 @@ class Data:
 class Remote:
     """A URL that the vendor fetches; its query may be a signature and is not shown."""
 
-    url: str = attrs.field(converter=Guarded)
+    url: str = attrs.field(converter=RedactedStr)
 
     @property
     def label(self) -> str:

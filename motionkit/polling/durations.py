@@ -11,7 +11,7 @@ from motionkit.journal import statistics
 from motionkit.journal.journal import Journal, optional
 from motionkit.model.job import Job
 from motionkit.polling import schedule
-from motionkit.polling.schedule import Belief, Plan
+from motionkit.polling.schedule import DurationEstimate, Plan
 
 REFIT = 1.25
 """How much the number of jobs seen must have grown until a belief is made anew."""
@@ -45,9 +45,9 @@ class Timing:
         self._lock = forks.Lock()
         self._seen: dict[Kind, list[tuple[float, float]]] | None = None
         self._counts: Counter[Kind] = Counter()
-        self._beliefs: dict[Kind, tuple[int, Belief]] = {}
+        self._beliefs: dict[Kind, tuple[int, DurationEstimate]] = {}
 
-    def belief(self, kind: Kind, expected: float | None) -> Belief:
+    def belief(self, kind: Kind, expected: float | None) -> DurationEstimate:
         """Return what is believed of a kind of jobs.
 
         Args:
@@ -98,8 +98,8 @@ class Timing:
         return self._seen
 
 
-def _fitted(expected: float | None, seen: list[tuple[float, float]]) -> Belief:
+def _fitted(expected: float | None, seen: list[tuple[float, float]]) -> DurationEstimate:
     weights = statistics.weights([ended for _, ended in seen])
-    return schedule.believe(
+    return schedule.estimate(
         expected, [(seconds, weight) for (seconds, _), weight in zip(seen, weights, strict=True)]
     )

@@ -18,8 +18,16 @@ from queue import Empty, SimpleQueue
 from motionkit._support import forks
 from motionkit.errors import MotionKitError
 from motionkit.model.job import Job, Result, Status
-from motionkit.polling.queue import Agenda, Line
-from motionkit.polling.watch import Ending, Eyes, Pursuit, Waiter, Watcher, still_running, told
+from motionkit.polling.queue import AccountQueue, PollQueue
+from motionkit.polling.watch import (
+    Observer,
+    Outcome,
+    Waiter,
+    WatchedJob,
+    Watcher,
+    still_running,
+    told,
+)
 
 MOST_THREADS = 112
 """Threads of one engine."""
@@ -49,7 +57,7 @@ class Engine:
 
     def __init__(
         self,
-        eyes: Eyes,
+        eyes: Observer,
         *,
         turn: Turn = lambda _: 0.0,
         turned: Callable[[Job], None] = lambda _: None,
@@ -70,8 +78,8 @@ class Engine:
         self._lock = threading.RLock()
         self._watch = threading.Condition(self._lock)
         self._rest = threading.Condition(self._lock)
-        self._agenda = Agenda()
-        self._pursuits: dict[tuple[str, str], Pursuit] = {}
+        self._agenda = PollQueue()
+        self._pursuits: dict[tuple[str, str], WatchedJob] = {}
         self._threads: set[threading.Thread] = set()
         self._until: float | None = None
         self._resting = 0
@@ -200,7 +208,7 @@ class Engine:
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def _hear(self, heard: SimpleQueue[Status | None], pursuit: Pursuit) -> Status | None:
+    def _hear(self, heard: SimpleQueue[Status | None], pursuit: WatchedJob) -> Status | None:
         """Wait in the caller's own thread for what it is told; `Empty` when a look is due."""
         if not pursuit.lent:
             return heard.get()
@@ -211,7 +219,7 @@ class Engine:
             self._sleep(pause)
         return heard.get_nowait()
 
-    def _claim(self, pursuit: Pursuit) -> bool:
+    def _claim(self, pursuit: WatchedJob) -> bool:
         """Begin a look in the caller's own thread; False when the agenda has the job by now."""
         with self._lock:
             if pursuit.lent:
@@ -232,30 +240,30 @@ class Engine:
 
     # Inside; what follows holds the lock unless it says otherwise.
 
-    def _join(self, waiter: Waiter) -> Pursuit:
+    def _join(self, waiter: Waiter) -> WatchedJob:
         """Return the job's pursuit with the waiter in it."""
         job = waiter.job
         pursuit = self._pursuits.get(_name(job))
         if pursuit is None:
             now = self._clock()
-            pursuit = self._pursuits[_name(job)] = Pursuit(job, now, self._eyes.age(job), now)
+            pursuit = self._pursuits[_name(job)] = WatchedJob(job, now, self._eyes.age(job), now)
             self._agenda.line(job.account).jobs += 1
         pursuit.waiters.append(waiter)
         return pursuit
 
-    def _forget(self, pursuit: Pursuit) -> None:
+    def _forget(self, pursuit: WatchedJob) -> None:
         self._agenda.drop(pursuit)
         self._agenda.line(pursuit.job.account).jobs -= 1
         del self._pursuits[_name(pursuit.job)]
 
-    def _hand_on(self, pursuit: Pursuit) -> None:
+    def _hand_on(self, pursuit: WatchedJob) -> None:
         """Let the engine's threads follow a job: a caller's own may be busy with what it heard."""
         if pursuit.looking:
             pursuit.lent = False  # it is put where the look ends
         else:
             self._put(pursuit)
 
-    def _put(self, pursuit: Pursuit) -> None:
+    def _put(self, pursuit: WatchedJob) -> None:
         self._agenda.put(pursuit)
         try:
             self._attend()
@@ -295,7 +303,7 @@ class Engine:
     def _most(self) -> int:
         return 1 if self._simulated else MOST_THREADS  # simulated time moves for all at once
 
-    def _look(self, pursuit: Pursuit, line: Line | None = None) -> None:
+    def _look(self, pursuit: WatchedJob, line: AccountQueue | None = None) -> None:
         """Look once and draw the consequences. Does not hold the lock while it looks.
 
         Args:
@@ -315,7 +323,7 @@ class Engine:
                     self._conclude(pursuit, ending)
                 pursuit.looking = 0  # the last thing: until then nobody else takes it up
 
-    def _looked(self, pursuit: Pursuit) -> tuple[Ending | None, float | None]:
+    def _looked(self, pursuit: WatchedJob) -> tuple[Outcome | None, float | None]:
         """Return the ending, if there is one, and the seconds that an answered look took."""
         job = pursuit.job
         try:
@@ -330,7 +338,7 @@ class Engine:
         finally:
             self._turned(job)
 
-    def _conclude(self, pursuit: Pursuit, ending: Ending | None) -> None:
+    def _conclude(self, pursuit: WatchedJob, ending: Outcome | None) -> None:
         if ending is None:
             for waiter in pursuit.expired(self._clock()):
                 pursuit.call_it_off(waiter)
@@ -356,7 +364,7 @@ class Engine:
         while (pursuit := self._next()) is not None:
             self._look(pursuit, self._agenda.line(pursuit.job.account))
 
-    def _next(self) -> Pursuit | None:
+    def _next(self) -> WatchedJob | None:
         """Return a job that is due; None when the thread is to end."""
         with self._lock:
             while not self._closed:

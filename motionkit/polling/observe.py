@@ -12,8 +12,8 @@ from decimal import Decimal
 import attrs
 
 from motionkit.errors import Billed, ConfigError, MotionKitError
-from motionkit.http.rate_limit import Pacer
-from motionkit.journal.entries import Entry
+from motionkit.http.rate_limit import RateLimiter
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal, optional, timed
 from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt
@@ -32,19 +32,19 @@ OLD_SHARE = 0.75
 
 
 @attrs.frozen
-class Looks:
-    """How a client looks at jobs; see `motionkit.polling.watch.Eyes`.
+class JobObserver:
+    """How a client looks at jobs; see `motionkit.polling.watch.Observer`.
 
     Attributes:
         account: Returns an account's adapter.
-        pacer: Returns what counts an account's calls; None where nobody set a limit.
+        limiter: Returns what counts an account's calls; None where nobody set a limit.
         journal: Where observations are written.
         timing: What is believed of durations.
         clock: Monotonic seconds; a job's age runs on it.
     """
 
     account: Callable[[str], Provider]
-    pacer: Callable[[str], Pacer | None]
+    limiter: Callable[[str], RateLimiter | None]
     journal: Journal
     timing: Timing
     clock: Callable[[], float] = time.monotonic
@@ -103,7 +103,7 @@ class Looks:
             status: What it is.
             unseen: Seconds for which nobody had looked; 0 when the vendor told at once.
         """
-        entry: Entry | None = None
+        entry: PurchaseRecord | None = None
         if status.state.terminal:
             with optional("the quote of a job that ended"):
                 entry = self.journal.bought(job)
@@ -179,8 +179,8 @@ class Looks:
 
     def gap(self, job: Job, age: float, among: int) -> float:
         """Return the seconds until the next look at a job that still runs."""
-        provider, pacer = self.account(job.account), self.pacer(job.account)
-        share = 0.0 if pacer is None else pacer.share(schedule.stepped(among), _calls(provider))
+        provider, limiter = self.account(job.account), self.limiter(job.account)
+        share = 0.0 if limiter is None else limiter.share(schedule.stepped(among), _calls(provider))
         if share > WORTH_A_WORD:
             self._warn(job.account, share, among)
         floor = float(getattr(provider, "poll_floor", 0.0))
@@ -200,16 +200,16 @@ class Looks:
 
     def turn(self, job: Job) -> float:
         """Take what a look needs of the calls a minute; else the seconds after which to ask."""
-        pacer = self.pacer(job.account)
-        if pacer is None:
+        limiter = self.limiter(job.account)
+        if limiter is None:
             return 0.0
-        return pacer.take(_calls(self.account(job.account)))
+        return limiter.acquire(_calls(self.account(job.account)))
 
     def turned(self, job: Job) -> None:
         """Give back what the look did not need."""
-        pacer = self.pacer(job.account)
-        if pacer is not None:
-            pacer.give_back()
+        limiter = self.limiter(job.account)
+        if limiter is not None:
+            limiter.release()
 
     def _warn_of_age(self, job: Job, age: float) -> None:
         """Warn once that the vendor will soon forget a job."""
@@ -231,13 +231,13 @@ class Looks:
 
     def scarce(self, account: str) -> tuple[str, ...]:
         """Return what to know before paying where an account's calls a minute are few."""
-        pacer = self.pacer(account)
-        if pacer is None:
+        limiter = self.limiter(account)
+        if limiter is None:
             return ()
-        share = pacer.share(1, _calls(self.account(account)))
+        share = limiter.share(1, _calls(self.account(account)))
         if share <= WORTH_A_WORD:
             return ()
-        return (f"rpm = {pacer.rpm} allows a look at a job every {share:.0f} s at best",)
+        return (f"rpm = {limiter.rpm} allows a look at a job every {share:.0f} s at best",)
 
     def _warn(self, account: str, share: float, among: int) -> None:
         if account not in self._warned:
@@ -250,7 +250,7 @@ class Looks:
             )
 
 
-def _refund(job: Job, status: Status, entry: Entry | None) -> Cost | None:
+def _refund(job: Job, status: Status, entry: PurchaseRecord | None) -> Cost | None:
     """Return a cost of 0 for a job that ended in a state documented or seen as not charged."""
     if status.state not in STATE_ERRORS or status.billed is not Billed.NO:
         return None
@@ -299,4 +299,4 @@ def about(job: Job) -> Iterator[None]:
         raise
 
 
-__all__ = ["WORTH_A_WORD", "Looks", "about"]
+__all__ = ["WORTH_A_WORD", "JobObserver", "about"]

@@ -13,7 +13,7 @@ from collections import deque
 
 import attrs
 
-from motionkit.polling.watch import Pursuit
+from motionkit.polling.watch import WatchedJob
 
 LEAST, MOST = 4, 96
 """Looks at once in one account: from the start, and at most."""
@@ -26,7 +26,7 @@ _ROOM = 1.5
 
 
 @attrs.define(eq=False)
-class Line:
+class AccountQueue:
     """One account's jobs by their next look.
 
     Attributes:
@@ -36,7 +36,7 @@ class Line:
         limit: Looks at once.
     """
 
-    heap: list[tuple[float, int, Pursuit]] = attrs.field(factory=list)
+    heap: list[tuple[float, int, WatchedJob]] = attrs.field(factory=list)
     jobs: int = 0
     running: int = 0
     limit: int = LEAST
@@ -77,32 +77,32 @@ class Line:
 
 
 @attrs.define
-class Agenda:
+class PollQueue:
     """All accounts' lines."""
 
-    _lines: dict[str, Line] = attrs.field(factory=dict)
-    _turns: deque[Line] = attrs.field(factory=deque)
+    _lines: dict[str, AccountQueue] = attrs.field(factory=dict)
+    _turns: deque[AccountQueue] = attrs.field(factory=deque)
     _tickets: itertools.count[int] = attrs.field(factory=lambda: itertools.count(1))
 
-    def line(self, account: str) -> Line:
+    def line(self, account: str) -> AccountQueue:
         """Return an account's line."""
         if account not in self._lines:
-            self._lines[account] = Line()
+            self._lines[account] = AccountQueue()
             self._turns.append(self._lines[account])
         return self._lines[account]
 
-    def put(self, pursuit: Pursuit) -> None:
+    def put(self, pursuit: WatchedJob) -> None:
         """Give a job its place, by when it is due; a former place counts no more."""
         pursuit.ticket = next(self._tickets)
         entry = (pursuit.next(), pursuit.ticket, pursuit)
         heapq.heappush(self.line(pursuit.job.account).heap, entry)
 
     @staticmethod
-    def drop(pursuit: Pursuit) -> None:
+    def drop(pursuit: WatchedJob) -> None:
         """Take a job's place away."""
         pursuit.ticket = 0
 
-    def take(self, now: float) -> Pursuit | None:
+    def take(self, now: float) -> WatchedJob | None:
         """Return a job that is due in a line that has room, the lines in turn."""
         for _ in range(len(self._turns)):
             line = self._turns[0]

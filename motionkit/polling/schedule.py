@@ -55,7 +55,7 @@ _STEPS = 18
 
 
 @attrs.frozen
-class Belief:
+class DurationEstimate:
     """What is believed of an offer's durations: log-normal, and a wider one around it.
 
     Attributes:
@@ -74,7 +74,7 @@ class Belief:
         return self.median * math.exp(self.sigma**2 / 2)
 
 
-def believe(expected: float | None, seen: Iterable[tuple[float, float]] = ()) -> Belief:
+def estimate(expected: float | None, seen: Iterable[tuple[float, float]] = ()) -> DurationEstimate:
     """Return what an offer's own word and its past jobs lead to believe.
 
     Args:
@@ -87,7 +87,7 @@ def believe(expected: float | None, seen: Iterable[tuple[float, float]] = ()) ->
     middle = _middle([*rows, (math.log(median), PRIOR_WEIGHT)])
     rows = [(x, weight) for x, weight in rows if abs(x - middle) <= OUTLIER]
     if not rows:
-        return Belief(median, sigma)
+        return DurationEstimate(median, sigma)
     prior = min(max(math.log(median), middle - OUTLIER), middle + OUTLIER)
     weight = math.fsum(w for _, w in rows)
     total = PRIOR_WEIGHT + weight
@@ -95,7 +95,7 @@ def believe(expected: float | None, seen: Iterable[tuple[float, float]] = ()) ->
     around = PRIOR_WEIGHT * (sigma**2 + (prior - mu) ** 2)
     variance = (around + math.fsum(w * (x - mu) ** 2 for x, w in rows)) / total
     spread = math.sqrt(variance * (1 + 1 / total))  # the median itself is not known exactly
-    return Belief(math.exp(mu), max(spread, NARROWEST), len(rows))
+    return DurationEstimate(math.exp(mu), max(spread, NARROWEST), len(rows))
 
 
 def _middle(rows: Sequence[tuple[float, float]]) -> float:
@@ -120,7 +120,7 @@ class Plan:
         gap: Most seconds between two looks.
     """
 
-    belief: Belief
+    belief: DurationEstimate
     lateness: float
     looks: float
     floor: float
@@ -158,7 +158,7 @@ class _Law:
     hazard: Sequence[float]
 
 
-def _law(belief: Belief) -> _Law:
+def _law(belief: DurationEstimate) -> _Law:
     """Spread the grid evenly in the logarithm: every belief is as fine near its median."""
     sigma = max(belief.sigma, WIDE_SIGMA)
     width = 2 * _TAIL * sigma
@@ -223,7 +223,9 @@ def _outcome(law: _Law, counts: Sequence[float], gap: float) -> tuple[float, flo
 
 
 @functools.lru_cache(maxsize=256)
-def plan(belief: Belief, lateness: float, *, floor: float = 0.0, share: float = 0.0) -> Plan:
+def plan(
+    belief: DurationEstimate, lateness: float, *, floor: float = 0.0, share: float = 0.0
+) -> Plan:
     """Return when to look, so that the mean lateness is the wished one.
 
     Args:

@@ -16,21 +16,24 @@ import attrs
 from motionkit._support import backoff
 from motionkit.errors import Billed, MotionKitError, WaitTimeout
 from motionkit.http.retry import TRANSIENT
-from motionkit.model.job import DOUBT_ERRORS, Doubt, Job, Result, State, Status
+from motionkit.model.job import DOUBT_ERRORS, Job, Result, State, Status, UnknownReason
 from motionkit.polling import schedule
 
 log = logging.getLogger("motionkit")
 
-DOUBT_GRACE: Mapping[Doubt, float] = {Doubt.NOT_FOUND: 120.0, Doubt.NO_OUTPUT: 60.0}
+DOUBT_GRACE: Mapping[UnknownReason, float] = {
+    UnknownReason.NOT_FOUND: 120.0,
+    UnknownReason.NO_OUTPUT: 60.0,
+}
 """Seconds of nothing else after which a doubt ends a wait; the journal keeps the job open."""
 
 Seconds = float | dt.timedelta
 Watcher = Callable[[Job, Status], None]
-Ending = Result | BaseException
+Outcome = Result | BaseException
 """How a pursuit ends; anything but a `MotionKitError` is a bug that comes out where one waits."""
 
 
-class Eyes(Protocol):
+class Observer(Protocol):
     """How jobs are looked at."""
 
     def look(self, job: Job, unseen: float | None) -> Status:
@@ -75,9 +78,9 @@ class Waiter:
     deadline: float
     tell: Callable[[Waiter], None]
     watch: Watcher | None = None
-    ending: Ending | None = None
+    ending: Outcome | None = None
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: Outcome) -> None:
         """Tell the waiter how it ended."""
         self.ending = ending
         self.tell(self)
@@ -92,7 +95,7 @@ class Waiter:
 
 
 @attrs.define(eq=False)
-class Pursuit:
+class WatchedJob:
     """A job, who waits for it, and when it is looked at next.
 
     Attributes:
@@ -117,12 +120,12 @@ class Pursuit:
     _seen: float | None = None
     _failures: int = 0
     _cause: MotionKitError | None = None
-    _doubt: Doubt | None = None
+    _doubt: UnknownReason | None = None
     _doubted: float = 0.0
 
     def look(
-        self, eyes: Eyes, clock: Callable[[], float], among: int, spread: Callable[[], float]
-    ) -> Ending | None:
+        self, eyes: Observer, clock: Callable[[], float], among: int, spread: Callable[[], float]
+    ) -> Outcome | None:
         """Look once.
 
         Args:
@@ -193,7 +196,7 @@ def seconds(value: Seconds) -> float:
     return value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
 
 
-def told(ending: Ending | None) -> Result | MotionKitError:
+def told(ending: Outcome | None) -> Result | MotionKitError:
     """Return an ending as a value; a bug is raised."""
     if isinstance(ending, Result | MotionKitError):
         return ending
@@ -209,7 +212,7 @@ def still_running(job: Job, text: str, cause: BaseException | None = None) -> Wa
     return error
 
 
-def _doubtful(job: Job, doubt: Doubt, status: Status) -> MotionKitError:
+def _doubtful(job: Job, doubt: UnknownReason, status: Status) -> MotionKitError:
     kind, billed = DOUBT_ERRORS[doubt]
     return kind(
         f"job {job.id} at {job.account}: for {DOUBT_GRACE[doubt]:g} s the vendor said nothing but "

@@ -17,7 +17,7 @@ from motionkit._support.redaction import redact_data
 from motionkit.errors import ConfigError
 from motionkit.journal.journal import Journal, optional
 from motionkit.model.job import Job, State, Status
-from motionkit.provider.contract import Notice, Provider, Webhooks
+from motionkit.provider.contract import Provider, WebhookEvent, Webhooks
 
 log = logging.getLogger("motionkit")
 
@@ -75,7 +75,7 @@ def receive(
     return attrs.evolve(told, job=job, status=provider.noticed(job, notice), repeated=repeated)
 
 
-def _keep(journal: Journal, fingerprint: str, notice: Notice) -> None:
+def _keep(journal: Journal, fingerprint: str, notice: WebhookEvent) -> None:
     """Keep how a job ended; a signed link may not lie in the file, so that one is asked for.
 
     A success goes over a failure that was told before.
@@ -108,5 +108,5 @@ def noticed(provider: Provider, journal: Journal, job: Job) -> Status | None:
     told = State(word)
     if told is not State.SUCCEEDED and entry is not None and entry.state is State.SUCCEEDED:
         return None  # a poll has seen its result since
-    status = provider.noticed(job, Notice(job.id, told, content))
+    status = provider.noticed(job, WebhookEvent(job.id, told, content))
     return status if status.state.terminal else None

@@ -212,14 +212,14 @@ class Provider(Protocol):
 
 
 @runtime_checkable
-class Finds(Protocol):
+class SearchesHistory(Protocol):
     """A provider whose history can be searched for a submission that may have arrived."""
 
     def find(self, submission: Submission, since: float) -> Found | NotSeen:
         """Look for exactly one job of this submission made since then (epoch seconds)."""
 
 
-class Paced(Protocol):
+class PollLimits(Protocol):
     """What a provider may say about being polled; the core takes 0 seconds and 1 call otherwise.
 
     Attributes:
@@ -254,7 +254,7 @@ class ShowsRefunds(Protocol):
 
 
 @attrs.frozen
-class Notice:
+class WebhookEvent:
     """What a vendor said of a job of its own accord, once it has proved that it was the vendor.
 
     Attributes:
@@ -275,7 +275,7 @@ class Webhooks(Protocol):
     acknowledgement: ClassVar[bytes]
     """What the vendor wants to read under HTTP 200, to the byte; else it calls again."""
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Notice:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         """Return what a delivery says. No I/O.
 
         Args:
@@ -287,7 +287,7 @@ class Webhooks(Protocol):
             ConfigError: The account has no secret to check it with.
         """
 
-    def noticed(self, job: Job, notice: Notice) -> Status:
+    def noticed(self, job: Job, notice: WebhookEvent) -> Status:
         """Return the status that `poll` would have given."""
 
 
@@ -302,14 +302,14 @@ class Lists(Protocol):
 
 
 @runtime_checkable
-class Forgets(Protocol):
+class ExpiresJobs(Protocol):
     """A provider whose vendor forgets a job some time after its submit, finished or not."""
 
     retention: ClassVar[dt.timedelta]
 
 
 @runtime_checkable
-class KeepsFiles(Protocol):
+class ExpiresFiles(Protocol):
     """A provider whose vendor deletes result files some time after they were made."""
 
     keeps_files: ClassVar[dt.timedelta]
@@ -342,7 +342,7 @@ def unpriced_of(provider: Provider) -> Collection[str]:
 
 
 @runtime_checkable
-class Unlisted(Protocol):
+class AcceptsUnlistedModels(Protocol):
     """A provider that can reach models which its offers do not list."""
 
     def unlisted(self, operation: str, model: str) -> Offer | None:

@@ -11,7 +11,7 @@ import attrs
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.model import media
 from motionkit.model.request import Request, argument
-from motionkit.provider.offers import Offer, Slot
+from motionkit.provider.offers import MediaField, Offer
 
 
 @attrs.frozen
@@ -312,7 +312,7 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check_slot(name: str, reference: media.Ref, slot: Slot, facts: media.Facts) -> list[str]:
+def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: media.Facts) -> list[str]:
     if isinstance(reference, media.Generated) and slot.generated is None:
         raise Unsupported(
             f"{name}: this target cannot take a generated video by its id",

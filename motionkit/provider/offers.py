@@ -22,7 +22,7 @@ from motionkit.model.money import Basis, Unit
 
 
 @attrs.frozen
-class Slot:
+class MediaField:
     """Where one media argument goes, and what the vendor takes there.
 
     Attributes:
@@ -53,7 +53,7 @@ class Slot:
 
 
 @attrs.frozen
-class Cell:
+class PriceRule:
     """One price: an amount per second, per byte of text or per run.
 
     Attributes:
@@ -94,7 +94,7 @@ class Price:
     basis: Basis
     source: str
     as_of: dt.date
-    cells: tuple[Cell, ...]
+    cells: tuple[PriceRule, ...]
     seconds_of: str | None = None
     text_of: str | None = None
     note: str = ""
@@ -142,7 +142,7 @@ class Offer:
     counts: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
     combinations: tuple[Mapping[str, Sequence[Any]], ...] = ()
     quality_map: Mapping[str, str] = attrs.field(factory=dict)
-    media: Mapping[str, Slot] = attrs.field(factory=dict)
+    media: Mapping[str, MediaField] = attrs.field(factory=dict)
     price: Price | None = None
     expected_seconds: float | None = None
     evidence: Literal["documented", "observed", "inferred"] = "documented"

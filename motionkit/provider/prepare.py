@@ -15,7 +15,7 @@ from motionkit.model.job import Call, Submission
 from motionkit.model.request import Request, argument
 from motionkit.provider.contract import Provider, Uploads, rules_of, unpriced_of
 from motionkit.provider.fit import Fit, fit, inspect, whole_number
-from motionkit.provider.offers import Offer, Slot
+from motionkit.provider.offers import MediaField, Offer
 
 
 @attrs.frozen
@@ -34,7 +34,7 @@ class Upload:
     shared: bool = True
 
 
-Placing = Callable[[Slot, media.File | media.Data | media.Remote, media.Facts], Upload | None]
+Placing = Callable[[MediaField, media.File | media.Data | media.Remote, media.Facts], Upload | None]
 """Say how to upload; None passes a URL on as it is."""
 Shape = Callable[[Fit, dict[str, Any]], dict[str, Any]]
 """Turn a flat body into the vendor's own, where its fields are nested."""
@@ -78,7 +78,7 @@ def assemble(
     calls: list[Call] = []
     token: str | None = None
 
-    def held(name: str, slot: Slot, reference: media.Ref) -> tuple[str, Any]:
+    def held(name: str, slot: MediaField, reference: media.Ref) -> tuple[str, Any]:
         """Return the vendor's field for a medium, and what stands there."""
         nonlocal token
         if isinstance(reference, media.Generated):
@@ -120,6 +120,6 @@ def assemble(
     )
 
 
-def _token(name: str, slot: Slot, reference: str) -> Any:
+def _token(name: str, slot: MediaField, reference: str) -> Any:
     """Return a vendor's reference as the vendor wants it: text, or an integer token."""
     return whole_number(name, reference) if slot.integer else reference

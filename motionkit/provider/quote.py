@@ -8,7 +8,7 @@ from typing import Any
 
 from motionkit.model.money import Basis, Quote, Rates, Unit
 from motionkit.provider.fit import Fit
-from motionkit.provider.offers import Cell, Price
+from motionkit.provider.offers import Price, PriceRule
 
 
 def quote(fitted: Fit, rates: Rates) -> Quote | None:
@@ -97,7 +97,7 @@ def _ordered(
     )
 
 
-def _cell(fitted: Fit, price: Price, bound: str) -> Cell | None:
+def _cell(fitted: Fit, price: Price, bound: str) -> PriceRule | None:
     """Return the first cell that counts for a bound: its values match, its measure is given."""
     measures = {"second": price.seconds_of, "byte": price.text_of}
     for cell in price.cells:
@@ -110,12 +110,12 @@ def _cell(fitted: Fit, price: Price, bound: str) -> Cell | None:
     return None
 
 
-def _matches(cell: Cell, values: Mapping[str, Any]) -> bool:
+def _matches(cell: PriceRule, values: Mapping[str, Any]) -> bool:
     return all(values.get(name) == wanted for name, wanted in cell.when.items())
 
 
 def _sum(
-    fitted: Fit, price: Price, cells: Sequence[Cell], bound: str, seconds: Decimal | None
+    fitted: Fit, price: Price, cells: Sequence[PriceRule], bound: str, seconds: Decimal | None
 ) -> Decimal | None:
     """Return what cells amount to together; None where one of them cannot tell, or none is."""
     amounts = [_amount(fitted, price, cell, bound, seconds) for cell in cells]
@@ -128,7 +128,7 @@ def _sum(
 
 
 def _amount(
-    fitted: Fit, price: Price, cell: Cell, bound: str, seconds: Decimal | None
+    fitted: Fit, price: Price, cell: PriceRule, bound: str, seconds: Decimal | None
 ) -> Decimal | None:
     if cell.per == "run":
         return cell.amount

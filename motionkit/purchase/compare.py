@@ -13,7 +13,7 @@ import attrs
 
 from motionkit.errors import InvalidRequest, JournalError, MotionKitError
 from motionkit.journal import statistics
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.media import Facts
 from motionkit.model.money import Balance, Quote
@@ -121,7 +121,7 @@ class Experience:
         return _observation(entry)
 
 
-def _observation(entry: Entry) -> statistics.Observation | None:
+def _observation(entry: PurchaseRecord) -> statistics.Observation | None:
     """Return what one purchase tells; nothing, where somebody else's job stands for it."""
     attempt = next((a for a in reversed(entry.attempts) if a.job is not None), None)
     if attempt is None or attempt.job is None or entry.finished is None:

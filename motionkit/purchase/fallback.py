@@ -23,7 +23,7 @@ from motionkit.errors import (
     NoTargetLeft,
     SubmitUncertain,
 )
-from motionkit.journal.entries import Purchase, retry_key
+from motionkit.journal.entries import NewPurchase, retry_key
 from motionkit.journal.journal import Journal
 from motionkit.model import codec, money
 from motionkit.model.budget import BudgetStatus
@@ -42,7 +42,7 @@ log = logging.getLogger("motionkit")
 
 
 @attrs.frozen
-class Place:
+class RouteTarget:
     """One target of a route, with what is known of it.
 
     Attributes:
@@ -123,7 +123,7 @@ class Prepared:
 
 
 @attrs.define
-class Buyer:
+class RouteBuyer:
     """One purchase through one route.
 
     Attributes:
@@ -142,9 +142,9 @@ class Buyer:
     """
 
     route: Route
-    places: Sequence[Place]
+    places: Sequence[RouteTarget]
     request: Request
-    purchase: Purchase
+    purchase: NewPurchase
     journal: Journal
     slots: slots.Slots
     patience: float = 0.0
@@ -254,7 +254,7 @@ class Buyer:
                 error.decision = tuple(self.told())
             raise
 
-    def _place(self, target: str) -> Place:
+    def _place(self, target: str) -> RouteTarget:
         return next(place for place in self.places if place.target == target)
 
     def ended(self, job: Job, error: MotionKitError) -> None:
@@ -316,13 +316,13 @@ class Buyer:
         self._write()
         return job
 
-    def _learn(self, place: Place, balance: Balance) -> bool:
+    def _learn(self, place: RouteTarget, balance: Balance) -> bool:
         """Keep a balance; tell whether it shows for the first time that it does not suffice."""
         first = place.account not in self._balances
         self._balances[place.account] = balance
         return first and decisions.suffices(balance, place.row.quote) is False
 
-    def _note(self, place: Place, stage: Stage, error: MotionKitError) -> None:
+    def _note(self, place: RouteTarget, stage: Stage, error: MotionKitError) -> None:
         self._errors.append(error)
         now = self.now()
         refused = stage is Stage.SUBMIT and error.billed is Billed.NO
@@ -345,7 +345,7 @@ class Buyer:
         if cause is not None and error.billed is Billed.NO and (waits or not passing):
             self._circuits.failed(place.account, place.fingerprint, error)
 
-    def _candidate(self, place: Place) -> decisions.Candidate:
+    def _candidate(self, place: RouteTarget) -> decisions.Candidate:
         row = place.row
         problem = row.problem or row.error
         balance = self._balances.get(place.account)
@@ -362,18 +362,18 @@ class Buyer:
             budget_left=tightest.left if tightest else None,
         )
 
-    def _breakers(self, place: Place) -> tuple[circuit_breaker.Breaker, ...]:
+    def _breakers(self, place: RouteTarget) -> tuple[circuit_breaker.Breaker, ...]:
         if place.submitter is None:
             return ()
         return tuple(self._circuits.of(place.account, place.fingerprint).values())
 
-    def _tightest(self, place: Place) -> BudgetStatus | None:
+    def _tightest(self, place: RouteTarget) -> BudgetStatus | None:
         """Return the budget of which the least is left for a target; None without any."""
         budgets = self.purchase.budgets
         found = [self.journal.budget(one, sandbox=place.sandbox) for one in budgets]
         return min(found, key=lambda one: one.left, default=None)
 
-    def _place_of(self, job: Job) -> Place:
+    def _place_of(self, job: Job) -> RouteTarget:
         where = f"{job.account}/{job.model}"
         return next(place for place in self.places if place.row.target == where)
 

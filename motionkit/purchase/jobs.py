@@ -10,11 +10,11 @@ import attrs
 
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.http import retry
-from motionkit.journal.entries import Alike, Entry
+from motionkit.journal.entries import Alike, PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, CostBasis, Unit
-from motionkit.provider.contract import Finds, ShowsUsage
+from motionkit.provider.contract import SearchesHistory, ShowsUsage
 from motionkit.purchase.submit import Submitter
 
 Assumption = Literal["lost", "charged"]
@@ -32,7 +32,7 @@ class Reconciled:
         notes: What could not be asked, and why.
     """
 
-    entry: Entry
+    entry: PurchaseRecord
     job: Job | None = None
     candidates: tuple[Job, ...] = ()
     usage: tuple[Mapping[str, Any], ...] = ()
@@ -46,11 +46,11 @@ class Jobs:
     _journal: Journal
     _submitter: Callable[[str], Submitter]
 
-    def list(self, *, open_only: bool = False) -> list[Entry]:
+    def list(self, *, open_only: bool = False) -> list[PurchaseRecord]:
         """Return the purchases, oldest first."""
         return [e for e in self._journal.entries() if e.open or not open_only]
 
-    def get(self, reference: str) -> Entry:
+    def get(self, reference: str) -> PurchaseRecord:
         """Return the purchase that a key, the beginning of one, or a job id names.
 
         A key whose job failed and was paid for again names the job that was paid last.
@@ -62,7 +62,7 @@ class Jobs:
         by_id = any(one.job and one.job.id == reference for one in entry.attempts)
         return entry if by_id else self._paid_last(entry)
 
-    def _paid_last(self, entry: Entry) -> Entry:
+    def _paid_last(self, entry: PurchaseRecord) -> PurchaseRecord:
         """Return the newest paid retry of a purchase, where there is one that may have bought."""
         if entry.state not in {State.FAILED, State.GONE}:
             return entry
@@ -73,7 +73,7 @@ class Jobs:
         ]
         return later[-1] if later else entry
 
-    def known(self, key: str | None, alike: Alike, *, again: bool) -> Entry | None:
+    def known(self, key: str | None, alike: Alike, *, again: bool) -> PurchaseRecord | None:
         """Return the purchase that a request continues, if any.
 
         Args:
@@ -92,7 +92,7 @@ class Jobs:
         return None if again else self._journal.same(alike)
 
     @staticmethod
-    def check(entry: Entry, alike: Alike) -> None:
+    def check(entry: PurchaseRecord, alike: Alike) -> None:
         """Check that a purchase is the request's own.
 
         Args:
@@ -111,7 +111,7 @@ class Jobs:
                 limit="one key for one request",
             )
 
-    def resume(self, entry: Entry) -> Job:
+    def resume(self, entry: PurchaseRecord) -> Job:
         """Return a purchase's job, settling an interrupted submit if need be. Buys nothing new.
 
         Raises:
@@ -131,7 +131,7 @@ class Jobs:
         return submitter.settle(entry)
 
     def reconcile(
-        self, entry: Entry, *, assume: Assumption | None = None, adopt: str | None = None
+        self, entry: PurchaseRecord, *, assume: Assumption | None = None, adopt: str | None = None
     ) -> Reconciled:
         """Settle a purchase of which nobody can tell whether it was bought.
 
@@ -165,7 +165,7 @@ class Jobs:
             return Reconciled(self._journal.entry(entry.key), notes=(error.message,))
         return Reconciled(self._journal.entry(entry.key), job)
 
-    def _assume(self, entry: Entry, assume: Assumption) -> Reconciled:
+    def _assume(self, entry: PurchaseRecord, assume: Assumption) -> Reconciled:
         quote = entry.quote
         cost = None
         if assume == "charged":
@@ -181,7 +181,9 @@ class Jobs:
         self._journal.assumed(entry, told, cost)
         return Reconciled(self._journal.entry(entry.key))
 
-    def _evidence(self, entry: Entry, adopt: str | None, error: SubmitUncertain) -> Reconciled:
+    def _evidence(
+        self, entry: PurchaseRecord, adopt: str | None, error: SubmitUncertain
+    ) -> Reconciled:
         attempt = entry.attempts[-1]
         submitter = self._submitter(attempt.account)
         provider = submitter.provider
@@ -190,7 +192,7 @@ class Jobs:
         usage: tuple[Mapping[str, Any], ...] = ()
         notes = [error.message]
         try:
-            if isinstance(provider, Finds):
+            if isinstance(provider, SearchesHistory):
                 candidates = submitter.candidates(provider, attempt.submission, since)
             if isinstance(provider, ShowsUsage):
                 usage = retry.read(lambda: provider.usage(since))

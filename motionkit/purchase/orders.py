@@ -26,7 +26,7 @@ from motionkit.errors import (
     Unsupported,
 )
 from motionkit.http.session import NotSent
-from motionkit.journal.entries import Alike, Entry, KeyTaken, Purchase
+from motionkit.journal.entries import Alike, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Call, Job, KeyState, State
 from motionkit.model.media import Facts, Generated
@@ -34,7 +34,7 @@ from motionkit.model.money import Quote
 from motionkit.model.request import Request
 from motionkit.provider import fit, registry
 from motionkit.provider import offers as offering
-from motionkit.provider.contract import Provider, Unlisted, in_sandbox
+from motionkit.provider.contract import AcceptsUnlistedModels, Provider, in_sandbox
 from motionkit.purchase import cancellation, compare, fallback
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.jobs import Jobs
@@ -71,7 +71,7 @@ class Explanation:
 
 
 @attrs.frozen(kw_only=True)
-class Wish:
+class BuyOptions:
     """How a request is to be bought; see `Client.submit`."""
 
     via: str | None = None
@@ -109,7 +109,7 @@ class Order:
     """What buying led to: a job, and the buyer who could try again behind a route."""
 
     job: Job
-    buyer: fallback.Buyer | None = None
+    buyer: fallback.RouteBuyer | None = None
 
     def next(self, job: Job, error: MotionKitError) -> Job:
         """Buy again after a job that went wrong.
@@ -152,7 +152,7 @@ class Target:
         try:
             return offering.pick(self.provider.offers, request.operation, self.model, target=target)
         except Unsupported:
-            if self.model is None or not isinstance(self.provider, Unlisted):
+            if self.model is None or not isinstance(self.provider, AcceptsUnlistedModels):
                 raise
             row = self.provider.unlisted(request.operation, self.model)
             if row is None:
@@ -171,7 +171,7 @@ class Chosen:
 
 
 @attrs.frozen
-class Desk:
+class Checkout:
     """Where purchases are made.
 
     Attributes:
@@ -233,7 +233,7 @@ class Desk:
         account, _, model = via.partition("/")
         return Target(account, model or None, self.account(account))
 
-    def chosen(self, request: Request, wish: Wish) -> Chosen:
+    def chosen(self, request: Request, wish: BuyOptions) -> Chosen:
         """Return what would be tried first now; nothing is asked of any vendor.
 
         Raises:
@@ -254,7 +254,7 @@ class Desk:
     # Before paying.
 
     def explain(
-        self, request: Request, wish: Wish, *, besides: Decimal = Decimal(0)
+        self, request: Request, wish: BuyOptions, *, besides: Decimal = Decimal(0)
     ) -> Explanation:
         """Return the exact HTTP requests of a submit, the quote, and what would refuse it.
 
@@ -269,7 +269,7 @@ class Desk:
         quote = self._assessed(target, chosen.offer, request, fit.inspect(request)).quote
         budgets = self.config.budgets(chosen.route, None if chosen.route else target.account)
         sandbox = in_sandbox(target.provider)
-        made = Purchase(
+        made = NewPurchase(
             key="",
             request="",
             via="",
@@ -299,7 +299,7 @@ class Desk:
 
     def quote(self, request: Request, via: str | None) -> Quote | None:
         """Return what a request is expected to cost; None when no price is known."""
-        chosen = self.chosen(request, Wish(via=via))
+        chosen = self.chosen(request, BuyOptions(via=via))
         row = self._assessed(chosen.target, chosen.offer, request, fit.inspect(request))
         if row.problem is not None:
             raise row.problem
@@ -342,7 +342,7 @@ class Desk:
 
     def _places(
         self, names: Sequence[str], request: Request, facts: Mapping[str, Facts]
-    ) -> list[fallback.Place]:
+    ) -> list[fallback.RouteTarget]:
         past = self._experience.past()
         places = []
         for name in names:
@@ -350,18 +350,22 @@ class Desk:
                 target = self.target(name)
                 offer = target.offer(request)
             except InvalidRequest as error:
-                places.append(fallback.Place(name, None, None, compare.Row(name, problem=error)))
+                places.append(
+                    fallback.RouteTarget(name, None, None, compare.Row(name, problem=error))
+                )
             except ConfigError as error:
-                places.append(fallback.Place(name, None, None, compare.Row(name, error=error)))
+                places.append(
+                    fallback.RouteTarget(name, None, None, compare.Row(name, error=error))
+                )
             else:
                 row = compare.assess(request, offer, target.provider, facts, past)
                 submitter = self.submitter(target.account)
-                places.append(fallback.Place(name, submitter, offer, row))
+                places.append(fallback.RouteTarget(name, submitter, offer, row))
         return places
 
     # Paying.
 
-    def known(self, request: Request, wish: Wish) -> Entry | None:
+    def known(self, request: Request, wish: BuyOptions) -> PurchaseRecord | None:
         """Return the purchase that a wish continues, if any.
 
         Raises:
@@ -399,7 +403,7 @@ class Desk:
             time.time() - self.config.defaults.remember if self.config.defaults.remember else inf,
         )
 
-    def order(self, request: Request, wish: Wish) -> Order:
+    def order(self, request: Request, wish: BuyOptions) -> Order:
         """Buy, or go on with what was bought before.
 
         Raises:
@@ -417,7 +421,7 @@ class Desk:
                     self._say(known, wish)
                     return Order(job)
                 key = known.key  # nothing was bought under it: this one does
-            purchase = Purchase(
+            purchase = NewPurchase(
                 key=key,
                 request=alike.requests[0],
                 via=self.named(wish.via),
@@ -428,7 +432,7 @@ class Desk:
             )
             try:
                 return self._order(request, wish, purchase, max(deadline - self.clock(), 0.0))
-            except KeyTaken as taken:  # another thread or process was faster
+            except PurchaseExists as taken:  # another thread or process was faster
                 known = taken.entry
                 if known.key == key:
                     self.jobs.check(known, alike)
@@ -438,7 +442,7 @@ class Desk:
                 if known is None or known.state is KeyState.REFUSED:
                     raise
 
-    def _patience(self, wish: Wish) -> float:
+    def _patience(self, wish: BuyOptions) -> float:
         """Return the seconds that a submit waits for a slot."""
         if wish.wait_for_slot is not None:
             return wish.wait_for_slot
@@ -446,7 +450,7 @@ class Desk:
         said = None if route is None else route.wait_for_slot
         return self.config.defaults.wait_for_slot if said is None else said
 
-    def _bought(self, entry: Entry) -> Job | None:
+    def _bought(self, entry: PurchaseRecord) -> Job | None:
         """Return the job of a purchase; None when it turns out that nothing was bought.
 
         Raises:
@@ -467,7 +471,7 @@ class Desk:
                 # It was refused, and another thread or process submits it again meanwhile.
 
     @staticmethod
-    def _say(entry: Entry, wish: Wish) -> None:
+    def _say(entry: PurchaseRecord, wish: BuyOptions) -> None:
         """Log that an earlier purchase is returned where no key asked for it."""
         if wish.key is not None or entry.job is None:
             return
@@ -485,7 +489,9 @@ class Desk:
             f", file {entry.delivered}" if entry.delivered else "",
         )
 
-    def _order(self, request: Request, wish: Wish, purchase: Purchase, patience: float) -> Order:
+    def _order(
+        self, request: Request, wish: BuyOptions, purchase: NewPurchase, patience: float
+    ) -> Order:
         facts = fit.inspect(request)
         route = self.route(wish.via)
         if route is None:
@@ -497,9 +503,9 @@ class Desk:
     def _direct(
         self,
         request: Request,
-        wish: Wish,
+        wish: BuyOptions,
         facts: Mapping[str, Facts],
-        purchase: Purchase,
+        purchase: NewPurchase,
         patience: float,
     ) -> Job:
         target = self.target(self.named(wish.via))
@@ -542,14 +548,14 @@ class Desk:
         self,
         route: Route,
         request: Request,
-        wish: Wish,
+        wish: BuyOptions,
         facts: Mapping[str, Facts],
-        purchase: Purchase | None = None,
-    ) -> fallback.Buyer:
+        purchase: NewPurchase | None = None,
+    ) -> fallback.RouteBuyer:
         caps = [cap for cap in (route.max_usd, wish.max_usd) if cap is not None and wish.limited]
         budgets = self.config.budgets(route) if wish.limited else ()
-        made = purchase or Purchase(key="", request="", via=route.name, description={})
-        return fallback.Buyer(
+        made = purchase or NewPurchase(key="", request="", via=route.name, description={})
+        return fallback.RouteBuyer(
             attrs.evolve(route, max_usd=min(caps) if caps else None),
             self._places(route.targets, request, facts),
             request,

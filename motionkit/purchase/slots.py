@@ -14,7 +14,7 @@ from math import inf
 import attrs
 
 from motionkit.errors import Billed, Busy, MotionKitError
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Job, Status
 from motionkit.purchase import cancellation
@@ -59,7 +59,7 @@ class Slots:
             return False
         return len(self._running(submitter)) >= submitter.slots
 
-    def _running(self, submitter: Submitter) -> list[Entry]:
+    def _running(self, submitter: Submitter) -> list[PurchaseRecord]:
         """Return what takes a slot: a stalled job is counted no longer."""
         now = self.now()
         running = self.journal.running(submitter.provider.fingerprint)

@@ -41,12 +41,12 @@ from motionkit.errors import (
 )
 from motionkit.http import retry
 from motionkit.http.connection import departing
-from motionkit.http.rate_limit import Pacer
+from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.session import CALL_TIMEOUT, NotSent
-from motionkit.journal.entries import Attempt, Entry, KeyTaken, Purchase
+from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Found, Job, KeyState, SameId, Submission
-from motionkit.provider.contract import Finds, Provider, references
+from motionkit.provider.contract import Provider, SearchesHistory, references
 from motionkit.purchase import cancellation
 
 log = logging.getLogger("motionkit")
@@ -196,7 +196,7 @@ class Submitter:
         now: Epoch seconds; tests give their own.
         window: Seconds for which a vendor's history is asked.
         slots: How many jobs the account runs at once; None when nobody said.
-        pacer: Counts the account's calls; None when nobody limits them.
+        limiter: Counts the account's calls; None when nobody limits them.
         moment: The present on two clocks, which the time of a first send is compared with; made
             of `now` and `clock` where those are given.
     """
@@ -208,7 +208,7 @@ class Submitter:
     now: Callable[[], float] = time.time
     window: float = 60.0
     slots: int | None = None
-    pacer: Pacer | None = None
+    limiter: RateLimiter | None = None
     moment: Callable[[], Moment] = attrs.field()
 
     @moment.default
@@ -219,10 +219,10 @@ class Submitter:
 
     def buy(
         self,
-        purchase: Purchase,
+        purchase: NewPurchase,
         prepare: Callable[[], Submission],
         *,
-        earlier: Entry | None = None,
+        earlier: PurchaseRecord | None = None,
         wait_for_slot: float = 0.0,
     ) -> Job:
         """Make the paid call of a key.
@@ -246,8 +246,8 @@ class Submitter:
         deadline = self.clock() + wait_for_slot
         refusals, fresh = 0, False
         while True:
-            if self.pacer is not None:  # wait before the journal says that a call may leave now
-                self.pacer.wait()
+            if self.limiter is not None:  # wait before the journal says that a call may leave now
+                self.limiter.wait()
             cancellation.check()  # from the intention on it is never cancelled
             try:
                 return self._attempt(purchase, earlier, submission)
@@ -274,7 +274,9 @@ class Submitter:
                     raise
             earlier = self.journal.entry(purchase.key)
 
-    def _attempt(self, purchase: Purchase, earlier: Entry | None, submission: Submission) -> Job:
+    def _attempt(
+        self, purchase: NewPurchase, earlier: PurchaseRecord | None, submission: Submission
+    ) -> Job:
         """Write a new attempt ahead, and send it."""
         attempt_id = new_attempt_id()
         made = (attempt_id, submission, self.provider.fingerprint)
@@ -285,7 +287,7 @@ class Submitter:
                 attempt = self.journal.intend(purchase, *made)
             return self._send(attempt)
 
-    def settle(self, entry: Entry) -> Job:
+    def settle(self, entry: PurchaseRecord) -> Job:
         """Go on with a purchase that a crash or a bad answer left open. Buys nothing new.
 
         Raises:
@@ -316,7 +318,7 @@ class Submitter:
             self.journal.uncertain(attempt, cause)
             return self._clear_up(attempt, cause)
 
-    def _await_other_process(self, key: str) -> Entry:
+    def _await_other_process(self, key: str) -> PurchaseRecord:
         """Return the entry once nobody else can be in the middle of its paid call.
 
         Another process is left alone for as long as a call may take, a thread of this one until it
@@ -376,7 +378,7 @@ class Submitter:
                 job, cause = self._send_same_id(attempt, resend, cause)
             else:
                 job = self._find(attempt)
-        except KeyTaken as taken:  # another process has settled it meanwhile
+        except PurchaseExists as taken:  # another process has settled it meanwhile
             job = taken.entry.job
             if job is not None:
                 return job
@@ -419,7 +421,7 @@ class Submitter:
                 break
             try:
                 attempt = self.journal.sending(attempt, self.moment())
-            except KeyTaken as taken:
+            except PurchaseExists as taken:
                 if taken.entry.state is not KeyState.UNCERTAIN:
                     raise
                 continue  # another process has just sent it
@@ -441,33 +443,33 @@ class Submitter:
         """Return an attempt with the sends that the journal has by now, other processes' too."""
         entry = self.journal.entry(attempt.key)
         if entry.job is not None:
-            raise KeyTaken(entry)
+            raise PurchaseExists(entry)
         return attrs.evolve(attempt, sends=entry.attempts[-1].sends)
 
     def _take_turn(self, window: _Window) -> bool:
         """Take one of the account's calls for this thread; False when the window is over first."""
-        if self.pacer is None:
+        if self.limiter is None:
             return window.is_open()
-        while pause := self.pacer.take():
+        while pause := self.limiter.acquire():
             if not window.is_open(pause):
                 return False
             self.sleep(pause)
             window.least += pause
         if not window.is_open():
-            self.pacer.give_back()
+            self.limiter.release()
             return False
         return True
 
     def _find(self, attempt: Attempt) -> Job | None:
         """Ask the vendor's history for a while; it lags."""
-        if not isinstance(self.provider, Finds):
+        if not isinstance(self.provider, SearchesHistory):
             return None
         since = attempt.first_sent or self.now()
         deadline = self.clock() + self.window
         while True:
             entry = self.journal.entry(attempt.key)
             if entry.job is not None:
-                raise KeyTaken(entry)
+                raise PurchaseExists(entry)
             job = self._look(self.provider, attempt.submission, since)
             if job is not None:
                 return job
@@ -475,7 +477,9 @@ class Submitter:
                 return None
             self.sleep(FIND_PAUSE)
 
-    def candidates(self, provider: Finds, submission: Submission, since: float) -> tuple[Job, ...]:
+    def candidates(
+        self, provider: SearchesHistory, submission: Submission, since: float
+    ) -> tuple[Job, ...]:
         """Return the jobs in the vendor's history that look like a submission and nobody owns.
 
         Raises:
@@ -485,7 +489,7 @@ class Submitter:
         seen = (found.job,) if isinstance(found, Found) else found.candidates
         return tuple(job for job in seen if not self.journal.owns(job.fingerprint, job.id))
 
-    def _look(self, provider: Finds, submission: Submission, since: float) -> Job | None:
+    def _look(self, provider: SearchesHistory, submission: Submission, since: float) -> Job | None:
         """Return the one job in the vendor's history that is ours and nobody else's."""
         try:
             free = self.candidates(provider, submission, since)

@@ -29,7 +29,7 @@ from motionkit.errors import (
     Unsupported,
     WaitTimeout,
 )
-from motionkit.model.job import Doubt, Job, State, Status, Submission
+from motionkit.model.job import Job, State, Status, Submission, UnknownReason
 from motionkit.model.money import Unit
 from motionkit.model.request import Request
 from motionkit.provider.contract import Provider
@@ -261,7 +261,7 @@ class ProviderContract:
         stage.arrange(Situation.STRANGE_WORD)
         status = client.poll(job)
         assert status.state is State.UNKNOWN
-        assert status.doubt is Doubt.STRANGE_WORD
+        assert status.doubt is UnknownReason.STRANGE_WORD
         assert client.wait(job, timeout=600).url
 
     def test_not_found_is_unknown_and_ends_nothing_at_once(
@@ -272,7 +272,7 @@ class ProviderContract:
         stage.arrange(Situation.NOT_FOUND)
         status = client.poll(job)
         assert status.state is State.UNKNOWN
-        assert status.doubt is Doubt.NOT_FOUND
+        assert status.doubt is UnknownReason.NOT_FOUND
         assert client.wait(job, timeout=600).url
 
     def test_done_without_output_is_unknown_until_there_is_one(
@@ -282,7 +282,7 @@ class ProviderContract:
         job = self.submitted(client)
         stage.pass_time(LONG_ENOUGH)
         stage.arrange(Situation.NO_OUTPUT)
-        assert client.poll(job).doubt is Doubt.NO_OUTPUT
+        assert client.poll(job).doubt is UnknownReason.NO_OUTPUT
         assert client.wait(job, timeout=600).url
 
     # errors

@@ -14,7 +14,6 @@ from motionkit.errors import AuthenticationError, Billed, MotionKitError
 from motionkit.model import media
 from motionkit.model.job import (
     Call,
-    Doubt,
     Job,
     Never,
     Output,
@@ -23,12 +22,13 @@ from motionkit.model.job import (
     State,
     Status,
     Submission,
+    UnknownReason,
     utcnow,
 )
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
 from motionkit.model.request import Request
 from motionkit.provider.contract import AccountSettings, Phase, Uploads, billed_after
-from motionkit.provider.offers import Offer, Slot, parse_offers
+from motionkit.provider.offers import MediaField, Offer, parse_offers
 from motionkit.provider.prepare import Upload, assemble
 from motionkit.testing.stage import (
     AMBIGUOUS,
@@ -73,8 +73,10 @@ _AFTERWARDS: Mapping[Situation, Status] = {
     Situation.JOB_GONE: Status(State.GONE, "gone", utcnow()),
 }
 _ONCE: Mapping[Situation, Status] = {
-    Situation.STRANGE_WORD: Status(State.UNKNOWN, "odd", utcnow(), doubt=Doubt.STRANGE_WORD),
-    Situation.NOT_FOUND: Status(State.UNKNOWN, "404", utcnow(), doubt=Doubt.NOT_FOUND),
+    Situation.STRANGE_WORD: Status(
+        State.UNKNOWN, "odd", utcnow(), doubt=UnknownReason.STRANGE_WORD
+    ),
+    Situation.NOT_FOUND: Status(State.UNKNOWN, "404", utcnow(), doubt=UnknownReason.NOT_FOUND),
 }
 
 
@@ -135,7 +137,7 @@ class Memory:
 
     def _upload(
         self,
-        slot: Slot,
+        slot: MediaField,
         reference: media.File | media.Data | media.Remote,
         facts: media.Facts,
     ) -> Upload | None:
@@ -173,7 +175,7 @@ class Memory:
         for situation in fate:
             return attrs.evolve(_AFTERWARDS[situation], observed_at=utcnow())
         if self._vendor.take({Situation.NO_OUTPUT: None}):
-            return Status(State.UNKNOWN, "done", utcnow(), doubt=Doubt.NO_OUTPUT)
+            return Status(State.UNKNOWN, "done", utcnow(), doubt=UnknownReason.NO_OUTPUT)
         cost = Cost(Decimal("0.20"), Unit.USD, Decimal("0.20"), CostBasis.REPORTED)
         result = Result(job, (Output("https://memory.invalid/out.mp4"),), cost)
         return Status(State.SUCCEEDED, "done", utcnow(), billed=Billed.YES, result=result)

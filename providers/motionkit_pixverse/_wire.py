@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.http.response import Answer
+from motionkit.http.response import Response
 from motionkit.model.job import Call
 from motionkit.provider.contract import ErrorRow, Phase, billed_after, job_ids, vendor_error
 from motionkit_pixverse._tables import (
@@ -33,7 +33,7 @@ class Envelope:
 
 
 def unwrap(
-    answer: Answer, phase: Phase, context: Mapping[str, Any], call: Call
+    answer: Response, phase: Phase, context: Mapping[str, Any], call: Call
 ) -> Mapping[str, Any]:
     """Return what a successful answer carries; the envelope rules, the HTTP status does not.
 
@@ -58,7 +58,7 @@ def unwrap(
     return envelope.content
 
 
-def taken(answer: Answer, name: str, call: Call) -> int | None:
+def taken(answer: Response, name: str, call: Call) -> int | None:
     """Return the id of the one job that the answer to a paid call names, wherever it stands in it.
 
     Args:
@@ -104,7 +104,7 @@ def need_number(content: Mapping[str, Any], *names: str, phase: Phase, **context
     return found
 
 
-def _envelope(answer: Answer) -> Envelope:
+def _envelope(answer: Response) -> Envelope:
     data = answer.json()
     if isinstance(data, Mapping):
         folded: dict[str, Any] = {}
@@ -129,7 +129,7 @@ def _envelope(answer: Answer) -> Envelope:
 
 
 def _refusal(
-    envelope: Envelope, answer: Answer, phase: Phase, context: Mapping[str, Any], call: Call
+    envelope: Envelope, answer: Response, phase: Phase, context: Mapping[str, Any], call: Call
 ) -> MotionKitError:
     code = envelope.code
     not_found = envelope.message.strip().casefold() in NOT_FOUND_MESSAGES
@@ -151,7 +151,7 @@ def _refusal(
     )
 
 
-def _names_a_job(answer: Answer, phase: Phase, call: Call) -> bool:
+def _names_a_job(answer: Response, phase: Phase, call: Call) -> bool:
     """Tell whether the answer to a paid call names a job, in spite of what else it says."""
     if phase is not Phase.SUBMIT:
         return False
@@ -161,13 +161,13 @@ def _names_a_job(answer: Answer, phase: Phase, call: Call) -> bool:
         return False
 
 
-def _is_unread(answer: Answer, error: ProtocolError) -> bool:
+def _is_unread(answer: Response, error: ProtocolError) -> bool:
     """Tell whether there is an object that cannot be read: it may say that the job was taken."""
     return error.raw is None and answer.opens_object
 
 
 def _without_envelope(
-    answer: Answer, phase: Phase, context: Mapping[str, Any], error: ProtocolError, call: Call
+    answer: Response, phase: Phase, context: Mapping[str, Any], error: ProtocolError, call: Call
 ) -> MotionKitError:
     row = STATUSES.get(answer.status)
     has_codes = isinstance(error.raw, Mapping) and any(

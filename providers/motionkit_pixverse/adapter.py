@@ -26,7 +26,6 @@ from motionkit.http.session import Session
 from motionkit.model import media
 from motionkit.model.job import (
     Call,
-    Doubt,
     Job,
     Resend,
     Result,
@@ -34,6 +33,7 @@ from motionkit.model.job import (
     State,
     Status,
     Submission,
+    UnknownReason,
     utcnow,
 )
 from motionkit.model.money import Balance, Rates, Unit
@@ -41,14 +41,14 @@ from motionkit.model.request import Request
 from motionkit.provider import uploads as transfer
 from motionkit.provider.contract import (
     AccountSettings,
-    Notice,
     Phase,
     Untrusted,
     Uploads,
+    WebhookEvent,
     untrusted,
 )
 from motionkit.provider.fit import Fit, whole_number
-from motionkit.provider.offers import Offer, Slot, load_offers
+from motionkit.provider.offers import MediaField, Offer, load_offers
 from motionkit.provider.prepare import Upload, assemble
 from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._tables import HINTS, UNPRICED
@@ -74,7 +74,7 @@ _UPLOADS: Mapping[media.Kind, tuple[str, ...]] = {
     "audio": ("/openapi/v2/media/upload", "file", "file_url", "media_id"),
 }
 """Kind to path, file part, URL part, and the id's names in the answer."""
-_RECORDING = Slot("audio_media_id", "audio", ("mp3", "wav", "m4a", "aac"))
+_RECORDING = MediaField("audio_media_id", "audio", ("mp3", "wav", "m4a", "aac"))
 """Of a voice."""
 _RECORDINGS = "a file, bytes, an address or an upload"
 
@@ -198,7 +198,9 @@ class PixVerse:
             content = self._send(Call("GET", path), Phase.POLL)
         except JobNotFound as error:
             word = error.code or "not found"
-            return Status(State.UNKNOWN, word, now, doubt=Doubt.NOT_FOUND, message=error.message)
+            return Status(
+                State.UNKNOWN, word, now, doubt=UnknownReason.NOT_FOUND, message=error.message
+            )
         except JobGone as error:
             return Status(State.GONE, error.code or "gone", now, message=error.message)
         return results.status_of(job, content, now, self.rates)
@@ -207,12 +209,12 @@ class PixVerse:
         """Return what a finished job gave; PixVerse tells it with the status."""
         return self.poll(job).need_result(job)
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Notice:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         """Return what a delivery says, once it has proved to come from PixVerse."""
         key, window = self._settings.webhook_secret, self._settings.webhook_window
         return webhook.read(headers, body, key, window=window, **self._context)
 
-    def noticed(self, job: Job, notice: Notice) -> Status:
+    def noticed(self, job: Job, notice: WebhookEvent) -> Status:
         """Return the status that `poll` would have given."""
         return results.status_of(job, notice.content, utcnow(), self.rates)
 
@@ -284,7 +286,7 @@ class PixVerse:
 
     def _upload(
         self,
-        slot: Slot,
+        slot: MediaField,
         reference: media.File | media.Data | media.Remote,
         facts: media.Facts,
     ) -> Upload:

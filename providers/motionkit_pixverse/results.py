@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from motionkit.errors import Billed
-from motionkit.model.job import Doubt, Job, Output, Result, State, Status
+from motionkit.model.job import Job, Output, Result, State, Status, UnknownReason
 from motionkit.model.money import Cost, CostBasis, Rates, Unit
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import number
@@ -87,11 +87,11 @@ def dollars(amount: Decimal, rates: Rates) -> Decimal:
 
 def _with_outputs(job: Job, seen: Status, outputs: tuple[Output, ...], rates: Rates) -> Status:
     if seen.state is State.UNKNOWN:
-        return attrs.evolve(seen, doubt=Doubt.STRANGE_WORD)
+        return attrs.evolve(seen, doubt=UnknownReason.STRANGE_WORD)
     if seen.state is not State.SUCCEEDED:
         return seen
     if not outputs:
-        return attrs.evolve(seen, state=State.UNKNOWN, doubt=Doubt.NO_OUTPUT)
+        return attrs.evolve(seen, state=State.UNKNOWN, doubt=UnknownReason.NO_OUTPUT)
     result = Result(
         job,
         outputs,

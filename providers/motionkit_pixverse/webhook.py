@@ -21,11 +21,11 @@ import attrs
 
 from motionkit._support.redaction import Secret
 from motionkit.errors import ConfigError, ProtocolError, SignatureError
-from motionkit.http.response import Answer
+from motionkit.http.response import Response
 from motionkit.model.job import State
 from motionkit.model.request import Request
 from motionkit.provider import signatures
-from motionkit.provider.contract import Notice
+from motionkit.provider.contract import WebhookEvent
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import number
 
@@ -108,7 +108,7 @@ def read(
     window: float = REPLAY_WINDOW,
     now: Callable[[], float] = time.time,
     **context: Any,
-) -> Notice:
+) -> WebhookEvent:
     """Return what a webhook says, once it has proved to come from the vendor.
 
     Args:
@@ -144,12 +144,12 @@ def read(
         )
     # No page says what ``size`` counts there; 10.5 is no number of bytes.
     content = {
-        name: value for name, value in Answer(200, {}, body).json().items() if name != "size"
+        name: value for name, value in Response(200, {}, body).json().items() if name != "size"
     }
     state, _ = STATES.get(number(content.get("status")) or 0, (State.UNKNOWN, None))
     if state is State.SUCCEEDED and not content.get("url"):
         state = State.UNKNOWN
-    return Notice(job_id, state, content)
+    return WebhookEvent(job_id, state, content)
 
 
 def _verified(

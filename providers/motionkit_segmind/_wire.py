@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.http.response import Answer
+from motionkit.http.response import Response
 from motionkit.model.job import Call, Output, State, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit
 from motionkit.provider.contract import ErrorRow, Phase, job_ids, vendor_error
@@ -33,7 +33,7 @@ _SERVER_ERROR = ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False
 
 
 def unwrap(
-    answer: Answer, phase: Phase, context: Mapping[str, Any], call: Call, *, stated: bool = False
+    answer: Response, phase: Phase, context: Mapping[str, Any], call: Call, *, stated: bool = False
 ) -> Mapping[str, Any]:
     """Return a successful answer's object.
 
@@ -69,7 +69,7 @@ def unwrap(
     raise refusal(answer, phase, context, data, call)
 
 
-def taken(answer: Answer, call: Call) -> str | None:
+def taken(answer: Response, call: Call) -> str | None:
     """Return the id of the one request that the answer to a paid call names, whatever its status.
 
     Returns:
@@ -83,7 +83,7 @@ def taken(answer: Answer, call: Call) -> str | None:
     return ids[0] if whole else None
 
 
-def _object(answer: Answer) -> Mapping[str, Any]:
+def _object(answer: Response) -> Mapping[str, Any]:
     data = answer.json()
     if not isinstance(data, Mapping):
         raise ProtocolError("the answer is not a JSON object", http_status=answer.status)
@@ -91,7 +91,7 @@ def _object(answer: Answer) -> Mapping[str, Any]:
 
 
 def refusal(
-    answer: Answer,
+    answer: Response,
     phase: Phase,
     context: Mapping[str, Any],
     data: Mapping[str, Any],

@@ -20,7 +20,6 @@ from motionkit.http.session import Session
 from motionkit.model import media
 from motionkit.model.job import (
     Call,
-    Doubt,
     Found,
     Job,
     Never,
@@ -30,6 +29,7 @@ from motionkit.model.job import (
     State,
     Status,
     Submission,
+    UnknownReason,
     utcnow,
 )
 from motionkit.model.money import Balance, Rates, Unit
@@ -44,7 +44,7 @@ from motionkit.provider.contract import (
     untrusted,
 )
 from motionkit.provider.fit import Fit
-from motionkit.provider.offers import Offer, Slot, load_offers
+from motionkit.provider.offers import MediaField, Offer, load_offers
 from motionkit.provider.prepare import Upload, assemble
 from motionkit_segmind._tables import STATES, UNPRICED
 from motionkit_segmind._wire import (
@@ -259,7 +259,10 @@ class Segmind:
             path=f"{V2}{model}",
             source=f"https://www.segmind.com/models/{model}/api",
             fields={"prompt": "prompt"} if "prompt" in fields else {},
-            media={name: Slot(f"{kind}_url", kind, _STORED[kind]) for name, kind in single.items()},
+            media={
+                name: MediaField(f"{kind}_url", kind, _STORED[kind])
+                for name, kind in single.items()
+            },
             evidence="inferred",
         )
 
@@ -275,7 +278,7 @@ class Segmind:
 
     def _upload(
         self,
-        slot: Slot,
+        slot: MediaField,
         reference: media.File | media.Data | media.Remote,
         facts: media.Facts,
     ) -> Upload | None:
@@ -307,7 +310,7 @@ class Segmind:
         word = content.get("status")
         state, billed = STATES.get(word, _STRANGE) if isinstance(word, str) else _STRANGE
         message = error_text(content) if state is State.FAILED else None
-        doubt = Doubt.STRANGE_WORD if state is State.UNKNOWN else None
+        doubt = UnknownReason.STRANGE_WORD if state is State.UNKNOWN else None
         result = None
         if state is State.FAILED and moderated(message):
             state = State.BLOCKED
@@ -319,7 +322,7 @@ class Segmind:
                 seconds = (now - job.submitted_at).total_seconds()
                 result = Result(job, outputs, cost, seconds, raw=content)
             else:
-                state, doubt = State.UNKNOWN, Doubt.NO_OUTPUT
+                state, doubt = State.UNKNOWN, UnknownReason.NO_OUTPUT
         return Status(
             state,
             str(word),
@@ -350,7 +353,9 @@ class Segmind:
             return told
         if asks and over:
             return Status(State.GONE, word, now, message=error.message)
-        return Status(State.UNKNOWN, word, now, doubt=Doubt.NOT_FOUND, message=error.message)
+        return Status(
+            State.UNKNOWN, word, now, doubt=UnknownReason.NOT_FOUND, message=error.message
+        )
 
 
 def _age(job: Job, now: dt.datetime | None) -> dt.timedelta | None:

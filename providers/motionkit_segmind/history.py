@@ -15,7 +15,6 @@ import attrs
 from motionkit.errors import Billed, JobNotFound
 from motionkit.model.job import (
     Call,
-    Doubt,
     Found,
     Job,
     NotSeen,
@@ -23,6 +22,7 @@ from motionkit.model.job import (
     State,
     Status,
     Submission,
+    UnknownReason,
     utcnow,
 )
 from motionkit.provider.contract import Phase
@@ -117,14 +117,14 @@ def _status(job: Job, row: Mapping[str, Any]) -> Status:
     if state is State.SUCCEEDED:
         outputs = outputs_of({"output": row.get("generation_url")})
         if not outputs:
-            return Status(State.UNKNOWN, word, now, doubt=Doubt.NO_OUTPUT, raw=row)
+            return Status(State.UNKNOWN, word, now, doubt=UnknownReason.NO_OUTPUT, raw=row)
         result = Result(job, outputs, cost_of(row, "credits_deduction"), raw=row)
         return Status(state, word, now, billed=Billed.YES, result=result, raw=row)
     if state is State.FAILED:
         message = error_text(row)
         state = State.BLOCKED if moderated(message) else state
         return Status(state, word, now, billed=Billed.NO, message=message, raw=row)
-    doubt = Doubt.STRANGE_WORD if state is State.UNKNOWN else None
+    doubt = UnknownReason.STRANGE_WORD if state is State.UNKNOWN else None
     return Status(state, word, now, doubt=doubt, raw=row)
 
 

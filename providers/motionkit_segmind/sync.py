@@ -17,10 +17,19 @@ from typing import IO, Any
 import attrs
 
 from motionkit.errors import Billed, MotionKitError, ProtocolError
-from motionkit.http.response import Answer
+from motionkit.http.response import Response
 from motionkit.http.session import JSON_LIMIT, Session
 from motionkit.model import media
-from motionkit.model.job import Doubt, Job, Output, Result, State, Status, Submission, utcnow
+from motionkit.model.job import (
+    Job,
+    Output,
+    Result,
+    State,
+    Status,
+    Submission,
+    UnknownReason,
+    utcnow,
+)
 from motionkit.provider import spool
 from motionkit.provider.contract import Phase, billed_after
 from motionkit_segmind._wire import ID, amount_of, cost_of, outputs_of, taken, unwrap
@@ -97,7 +106,7 @@ class Blocking:
                 kept.close()
         return self._job(submission, attempt_id, answer)
 
-    def _refused(self, submission: Submission, attempt_id: str, answer: Answer) -> Job:
+    def _refused(self, submission: Submission, attempt_id: str, answer: Response) -> Job:
         """Return the job that an answer names in spite of its status.
 
         Raises:
@@ -115,7 +124,7 @@ class Blocking:
             )
         raise AssertionError("no 2xx is unwrapped")  # pragma: no cover
 
-    def _need_result(self, answer: Answer, kept: IO[bytes]) -> None:
+    def _need_result(self, answer: Response, kept: IO[bytes]) -> None:
         """Refuse what is neither a whole film nor names one.
 
         Raises:
@@ -140,7 +149,7 @@ class Blocking:
                 **self.context,
             )
 
-    def _job(self, submission: Submission, attempt_id: str, answer: Answer) -> Job:
+    def _job(self, submission: Submission, attempt_id: str, answer: Response) -> Job:
         told = answer.headers.get("x-request-id", "")
         data = {
             name: value
@@ -186,7 +195,9 @@ def observe(job: Job) -> Status:
         )
     now, raw = utcnow(), dict(job.data)
     if not outputs:  # somebody has changed the file
-        return Status(State.UNKNOWN, _WORD, now, doubt=Doubt.NO_OUTPUT, billed=Billed.YES, raw=raw)
+        return Status(
+            State.UNKNOWN, _WORD, now, doubt=UnknownReason.NO_OUTPUT, billed=Billed.YES, raw=raw
+        )
     seconds = amount_of(job.data, "generation_time")
     result = Result(job, outputs, job.cost, None if seconds is None else float(seconds), raw=raw)
     return Status(State.SUCCEEDED, _WORD, now, billed=Billed.YES, result=result, raw=raw)
@@ -198,7 +209,7 @@ def _named_in(kept: IO[bytes]) -> tuple[Output, ...]:
     if len(text) > JSON_LIMIT:
         return ()
     try:
-        told = Answer(200, {}, text).json()
+        told = Response(200, {}, text).json()
     except ProtocolError:
         return ()
     return outputs_of(told if isinstance(told, Mapping) else {"output": told})

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import attrs
 
 from motionkit.polling import schedule
-from motionkit.polling.schedule import Belief
+from motionkit.polling.schedule import DurationEstimate
 
 MEDIAN, SIGMA = 132.0, 0.3
 LATENESS = 2.0
@@ -62,7 +62,7 @@ def follow(plan: schedule.Plan, seconds: float, chance: random.Random) -> tuple[
     return looks, age, before
 
 
-def measure(belief: Belief, jobs: Sequence[float], chance: random.Random) -> Measured:
+def measure(belief: DurationEstimate, jobs: Sequence[float], chance: random.Random) -> Measured:
     """Follow jobs by what is believed of them."""
     plan = schedule.plan(belief, LATENESS)
     seen = [follow(plan, seconds, chance) for seconds in jobs]
@@ -70,18 +70,18 @@ def measure(belief: Belief, jobs: Sequence[float], chance: random.Random) -> Mea
     return Measured(statistics.fmean(looks for looks, _, _ in seen), statistics.fmean(late))
 
 
-def learn(chance: random.Random, number: int = PAST) -> Belief:
+def learn(chance: random.Random, number: int = PAST) -> DurationEstimate:
     """Return what is believed after so many jobs, each seen only as its own looks saw it."""
     seen: list[tuple[float, float]] = []
     for _ in range(number):
         seconds = MEDIAN * math.exp(SIGMA * chance.gauss(0, 1))
-        plan = schedule.plan(schedule.believe(OFFERED, seen), LATENESS)
+        plan = schedule.plan(schedule.estimate(OFFERED, seen), LATENESS)
         _, age, before = follow(plan, seconds, chance)
         seen.append(((age + before) / 2, 1.0))
-    return schedule.believe(OFFERED, seen)
+    return schedule.estimate(OFFERED, seen)
 
 
-def over(beliefs: Sequence[Belief], median: float, chance: random.Random) -> Measured:
+def over(beliefs: Sequence[DurationEstimate], median: float, chance: random.Random) -> Measured:
     """Follow jobs of one truth under several beliefs; return the means."""
     each = [measure(belief, durations(JOBS, median=median), chance) for belief in beliefs]
     return Measured(
@@ -112,8 +112,8 @@ def main() -> None:
     options = parser.parse_args()
     chance = random.Random(1)  # noqa: S311 - a seed, not a secret
     learnt = [learn(chance) for _ in range(SERIES)]
-    fresh = [schedule.believe(OFFERED)] * SERIES
-    known = [Belief(MEDIAN, SIGMA)] * SERIES
+    fresh = [schedule.estimate(OFFERED)] * SERIES
+    known = [DurationEstimate(MEDIAN, SIGMA)] * SERIES
     rows = [
         ("law known exactly", known, 1.0, ""),
         (f"learned from {PAST} jobs", learnt, 1.0, "product <= 44 s"),

@@ -14,7 +14,7 @@ from patience import PATIENCE
 
 from motionkit.cli.delivery import default_target
 from motionkit.cli.format import brief
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Job, State
 from motionkit.purchase.jobs import Jobs
@@ -285,7 +285,7 @@ def test_interrupted_submits_of_a_resume_are_resolved_beside_each_other(
     both = threading.Barrier(2, timeout=PATIENCE)
     resolve = Jobs.resume
 
-    def together(jobs: Jobs, entry: Entry) -> Job:
+    def together(jobs: Jobs, entry: PurchaseRecord) -> Job:
         both.wait()  # each waits for the other: one after the other, neither would go on
         return resolve(jobs, entry)
 

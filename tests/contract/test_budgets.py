@@ -16,7 +16,7 @@ import motionkit as mk
 from motionkit import config
 from motionkit.client.client import Client
 from motionkit.errors import BudgetExceeded, Busy, MotionKitError
-from motionkit.purchase.orders import Desk, Wish
+from motionkit.purchase.orders import BuyOptions, Checkout
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
@@ -165,14 +165,14 @@ def test_a_budget_spent_by_the_same_request_meanwhile_returns_its_job(
         configured(sandbox, tmp_path, rules) as client,
         Client(tmp_path / "motionkit.toml") as other,
     ):
-        patience, faster = Desk._patience, []
+        patience, faster = Checkout._patience, []
 
-        def late(desk: Desk, wish: Wish) -> float:
+        def late(desk: Checkout, wish: BuyOptions) -> float:
             if desk is client.desk and not faster:  # after the look for an identical request
                 faster.append(other.submit(sample_request(), via=word))
             return patience(desk, wish)
 
-        monkeypatch.setattr(Desk, "_patience", late)
+        monkeypatch.setattr(Checkout, "_patience", late)
         assert client.submit(sample_request(), via=word).id == faster[0].id
     assert charged(sandbox) == {"pixverse:default": 20}
 

@@ -16,7 +16,7 @@ import pytest
 from motionkit import config
 from motionkit.client.client import Client
 from motionkit.errors import Billed, JobFailed, MotionKitError
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import CostBasis
 from motionkit.purchase import submit
@@ -123,7 +123,9 @@ def books(sandbox: Sandbox, vendor: str) -> dict[str, Decimal]:
     return kept
 
 
-def bought(sandbox: Sandbox, client: Client, vendor: str, count: int) -> list[tuple[Case, Entry]]:
+def bought(
+    sandbox: Sandbox, client: Client, vendor: str, count: int
+) -> list[tuple[Case, PurchaseRecord]]:
     """Make purchases of every case in turn; return the entries, paid retries among them."""
     cases = itertools.islice(itertools.cycle(CASES[vendor].items()), count)
     made = []

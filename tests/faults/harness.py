@@ -29,7 +29,7 @@ from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError, SubmitUncertain
 from motionkit.http import download, session
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Call, KeyState, State, utcnow
 from motionkit.model.operations import Mimic, Request
@@ -211,7 +211,7 @@ class Play:
         old = {job["id"] for job in self.before.get("jobs", ())}
         return [job for job in self.ledger()["jobs"] if job["id"] not in old and not job["twin"]]
 
-    def entry(self) -> Entry | None:
+    def entry(self) -> PurchaseRecord | None:
         """Return what the journal has of the purchase."""
         return next((e for e in self.client.jobs.list() if e.key == KEY), None)
 
@@ -402,7 +402,7 @@ def _check_entry(play: Play, end: End, act: Act) -> None:
         _check_file(entry, act)
 
 
-def _check_file(entry: Entry, act: Act) -> None:
+def _check_file(entry: PurchaseRecord, act: Act) -> None:
     assert entry.state is State.SUCCEEDED
     assert not entry.open
     assert entry.cost is not None
@@ -511,7 +511,7 @@ def _count(play: Play, tally: Tally) -> None:
     tally.lost += len(unknown)
 
 
-def known(job: Mapping[str, Any], entry: Entry | None) -> bool:
+def known(job: Mapping[str, Any], entry: PurchaseRecord | None) -> bool:
     """Tell whether the journal can lead its reader to a vendor's job."""
     if entry is None:
         return False
@@ -522,7 +522,7 @@ def known(job: Mapping[str, Any], entry: Entry | None) -> bool:
     return traced and entry.state in {KeyState.INTENDED, KeyState.UNCERTAIN}
 
 
-def find_entry(path: Path, key: str) -> Entry | None:
+def find_entry(path: Path, key: str) -> PurchaseRecord | None:
     """Return a purchase from a journal's file."""
     with Journal(path) as journal:
         return next((entry for entry in journal.entries() if entry.key == key), None)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from matrix import BOTH, PIXVERSE, REFUSALS, SEGMIND
 
 from motionkit.errors import Billed, JobFailed, JobGone, MotionKitError
-from motionkit.http.response import Answer
+from motionkit.http.response import Response
 from motionkit.http.session import Session
 from motionkit.model.job import Call, Found, Job, NotSeen, Result, State, Status, Submission
 from motionkit.model.money import Balance
-from motionkit.provider.contract import Finds, Provider
+from motionkit.provider.contract import Provider, SearchesHistory
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 
@@ -149,7 +149,7 @@ headers = st.dictionaries(
     st.one_of(st.sampled_from(["1", "٣", "9" * 400, "soon", "2026-01-01"]), st.text(max_size=12)),
     max_size=2,
 )
-answers = st.builds(Answer, statuses, headers, bodies)
+answers = st.builds(Response, statuses, headers, bodies)
 hostile = settings(
     max_examples=100,
     deadline=None,
@@ -171,11 +171,11 @@ class Target:
     provider: Provider
     patch: pytest.MonkeyPatch
 
-    def answers(self, *told: Answer) -> None:
+    def answers(self, *told: Response) -> None:
         """Answer with these in turn, and with the last one for ever."""
         left = list(told)
 
-        def send(_session: Session, call: Call, **_: object) -> Answer:
+        def send(_session: Session, call: Call, **_: object) -> Response:
             return left.pop(0) if len(left) > 1 else left[0]
 
         self.patch.setattr(Session, "send", send)
@@ -208,7 +208,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     provider.close()
 
 
-def _data(answer: Answer) -> Any:
+def _data(answer: Response) -> Any:
     """Read an answer with the standard library alone; None when it is no JSON."""
     try:
         return json.loads(answer.body)
@@ -224,14 +224,14 @@ def _number(value: Any) -> int | None:
     return None
 
 
-def _envelope(answer: Answer) -> Mapping[str, Any]:
+def _envelope(answer: Response) -> Mapping[str, Any]:
     data = _data(answer)
     if not isinstance(data, Mapping):
         return {}
     return {str(name).replace("_", "").casefold(): value for name, value in data.items()}
 
 
-def _is_refusal(provider: str, answer: Answer) -> bool:
+def _is_refusal(provider: str, answer: Response) -> bool:
     """Tell whether the vendor's own pages call this answer a refusal of a paid call."""
     if provider == SEGMIND:
         return answer.status in REFUSALS[SEGMIND]
@@ -241,7 +241,7 @@ def _is_refusal(provider: str, answer: Answer) -> bool:
     return code in REFUSALS[PIXVERSE]
 
 
-def _may_end(provider: str, told: tuple[Answer, ...], age: dt.timedelta) -> set[State]:
+def _may_end(provider: str, told: tuple[Response, ...], age: dt.timedelta) -> set[State]:
     """Return the terminal states that these answers may mean."""
     ends: set[State] = set()
     for answer in told:
@@ -286,7 +286,7 @@ def _ours(call: Callable[[], T]) -> tuple[T | None, MotionKitError | None]:
         return None, error
 
 
-def _submits(target: Target, answer: Answer) -> None:
+def _submits(target: Target, answer: Response) -> None:
     target.answers(answer)
     job, error = _ours(lambda: target.provider.submit(target.submission(), "a-1"))
     if job is not None:
@@ -296,7 +296,7 @@ def _submits(target: Target, answer: Answer) -> None:
         assert _is_refusal(target.provider.name, answer), error
 
 
-def _polls(target: Target, told: tuple[Answer, ...], age: dt.timedelta) -> None:
+def _polls(target: Target, told: tuple[Response, ...], age: dt.timedelta) -> None:
     target.answers(*told)
     job = target.job(age)
     allowed = _may_end(target.provider.name, told, age)
@@ -317,7 +317,7 @@ def _polls(target: Target, told: tuple[Answer, ...], age: dt.timedelta) -> None:
         assert allowed & {State.FAILED, State.BLOCKED}
 
 
-def _asks_balance(target: Target, answer: Answer) -> None:
+def _asks_balance(target: Target, answer: Response) -> None:
     target.answers(answer)
     balance, error = _ours(target.provider.balance)
     if balance is not None:
@@ -327,9 +327,9 @@ def _asks_balance(target: Target, answer: Answer) -> None:
         assert error.billed is Billed.NO
 
 
-def _finds(target: Target, answer: Answer) -> None:
+def _finds(target: Target, answer: Response) -> None:
     provider = target.provider
-    if not isinstance(provider, Finds):
+    if not isinstance(provider, SearchesHistory):
         return
     target.answers(answer)
     found, error = _ours(lambda: provider.find(target.submission(), 1_700_000_000.0))
@@ -341,27 +341,29 @@ def _finds(target: Target, answer: Answer) -> None:
 
 @hostile
 @given(answer=answers)
-def test_a_submit_is_refused_only_where_the_vendor_says_so(target: Target, answer: Answer) -> None:
+def test_a_submit_is_refused_only_where_the_vendor_says_so(
+    target: Target, answer: Response
+) -> None:
     _submits(target, answer)
 
 
 @hostile
 @given(told=st.tuples(answers, answers), age=st.sampled_from([MINUTE_AGO, DAYS_AGO]))
 def test_a_poll_ends_a_job_only_with_a_word_that_the_vendor_documents(
-    target: Target, told: tuple[Answer, ...], age: dt.timedelta
+    target: Target, told: tuple[Response, ...], age: dt.timedelta
 ) -> None:
     _polls(target, told, age)
 
 
 @hostile
 @given(answer=answers)
-def test_a_balance_is_a_number_or_an_error_of_ours(target: Target, answer: Answer) -> None:
+def test_a_balance_is_a_number_or_an_error_of_ours(target: Target, answer: Response) -> None:
     _asks_balance(target, answer)
 
 
 @hostile
 @given(answer=answers)
-def test_a_history_finds_a_job_or_says_that_it_saw_none(target: Target, answer: Answer) -> None:
+def test_a_history_finds_a_job_or_says_that_it_saw_none(target: Target, answer: Response) -> None:
     _finds(target, answer)
 
 
@@ -369,7 +371,7 @@ def test_a_history_finds_a_job_or_says_that_it_saw_none(target: Target, answer: 
 @hostile_for_long
 @given(told=st.tuples(answers, answers), age=st.sampled_from([MINUTE_AGO, DAYS_AGO]))
 def test_thousands_of_answers_bring_out_nothing_else(
-    target: Target, told: tuple[Answer, ...], age: dt.timedelta
+    target: Target, told: tuple[Response, ...], age: dt.timedelta
 ) -> None:
     _submits(target, told[0])
     _polls(target, told, age)

@@ -37,7 +37,7 @@ from motionkit._support.redaction import Secret
 from motionkit.cli import main
 from motionkit.client.client import Client
 from motionkit.errors import MotionKitError, SignatureError
-from motionkit.http.response import Answer
+from motionkit.http.response import Response
 from motionkit.http.session import Session
 from motionkit.model.job import Call
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
@@ -156,7 +156,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """A sandbox with the planted keys; the links in what is read from it are signed."""
     real = Session.send
 
-    def signing(self: Session, call: Call, **options: Any) -> Answer:
+    def signing(self: Session, call: Call, **options: Any) -> Response:
         answer = real(self, call, **options)
         if call.method != "GET":
             return answer
@@ -328,7 +328,7 @@ def test_a_file_host_is_sent_no_key(
         to = raw(b"", "302 Found", Location=f"{host.url}/moved{QUERY}")
         with RawHost(lambda _: [to]) as first:
 
-            def elsewhere(self: Session, call: Call, **options: Any) -> Answer:
+            def elsewhere(self: Session, call: Call, **options: Any) -> Response:
                 answer = signing(self, call, **options)
                 there = f'"{first.url}/v.mp4?'.encode()
                 body = re.sub(rb'"http://[^"]*\.mp4\?', there, answer.body)
@@ -450,13 +450,13 @@ SHOWING: list[Callable[[object], str]] = [repr, str, lambda value: repr(vars(val
 
 
 def test_what_a_call_leaves_in_memory_shows_no_secret(tmp_path: Path, left: Left) -> None:
-    from motionkit.http.response import Answer
+    from motionkit.http.response import Response
     from motionkit.model.media import Remote
 
     link = f"https://h.example/v.mp4{QUERY}"
     body = f'{{"url": "{link}", "list": [["{link}"]], "note": "{HOOK}"}}'.encode()
     Secret(HOOK)
-    answer = Answer(302, {"location": link}, body)
+    answer = Response(302, {"location": link}, body)
     left.add("answer", repr(answer))
     left.add("json", repr(answer.json()))
     left.add("remote", repr(Remote(link)))

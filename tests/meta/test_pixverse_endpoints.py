@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import motionkit as mk
-from motionkit.http.response import Answer
+from motionkit.http.response import Response
 from motionkit.model.job import Call, Job, utcnow
 from motionkit.model.media import Remote
 from motionkit.model.operations import LipSync, Mimic, Request
@@ -131,9 +131,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Return the endpoints that the adapter has called so far."""
     called: set[str] = set()
 
-    def send(_: Any, call: Call, **__: Any) -> Answer:
+    def send(_: Any, call: Call, **__: Any) -> Response:
         called.add(f"{call.method} {call.path.removeprefix(PREFIX)}")
-        return Answer(200, {}, json.dumps({"ErrCode": 0, "Resp": ANSWER}).encode())
+        return Response(200, {}, json.dumps({"ErrCode": 0, "Resp": ANSWER}).encode())
 
     monkeypatch.setattr("motionkit.http.session.Session.send", send)
     return called

@@ -9,10 +9,10 @@ from engine_support import PATIENCE
 from support import Clock, FakeProvider, FakeSettings
 
 from motionkit._support.redaction import Secret
-from motionkit.client.accounts import Adapters
+from motionkit.client.accounts import Accounts
 from motionkit.config import Account, Config, Defaults
 from motionkit.http import rate_limit
-from motionkit.http.rate_limit import Pacer
+from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.session import Session
 from motionkit.journal.journal import Journal
 
@@ -42,14 +42,14 @@ class Late(FakeProvider):
         )
 
 
-def adapters(kind: type[FakeProvider], **rpm: int | None) -> Adapters:
+def adapters(kind: type[FakeProvider], **rpm: int | None) -> Accounts:
     accounts = {
         name: Account(name, "fake", FakeSettings(api_key=Secret("k" * 10), rpm=number))
         for name, number in rpm.items()
     }
     config = Config(accounts=accounts, defaults=Defaults(), journal=None)
     clock = Clock(1000.0)
-    return Adapters(config, {"fake": kind}, Journal(None).caches, clock, clock.sleep)
+    return Accounts(config, {"fake": kind}, Journal(None).caches, clock, clock.sleep)
 
 
 def test_an_account_whose_key_is_slow_keeps_no_other_account_waiting() -> None:
@@ -91,7 +91,7 @@ def test_a_session_made_at_the_first_call_keeps_the_rate_limit() -> None:
     thread = threading.Thread(target=lambda: found.append(shop.session()))
     thread.start()
     thread.join(PATIENCE)
-    assert found[0]._pacer is made.pacer("shop")
+    assert found[0]._pacer is made.limiter("shop")
     assert other.session()._pacer is None
 
 
@@ -106,15 +106,15 @@ def test_a_closed_clients_rate_limit_binds_no_later_session() -> None:
 def test_a_rate_limit_is_made_once_whatever_asks_for_it(monkeypatch: Any) -> None:
     made = adapters(FakeProvider, shop=5)
     constructed = []
-    init = Pacer.__init__
+    init = RateLimiter.__init__
 
-    def counted(self: Pacer, *args: Any) -> None:
+    def counted(self: RateLimiter, *args: Any) -> None:
         constructed.append(args)
         init(self, *args)
 
-    monkeypatch.setattr(rate_limit.Pacer, "__init__", counted)
-    first = made.pacer("shop")
-    assert all(made.pacer("shop") is first for _ in range(100))
+    monkeypatch.setattr(rate_limit.RateLimiter, "__init__", counted)
+    first = made.limiter("shop")
+    assert all(made.limiter("shop") is first for _ in range(100))
     made.of("shop")
     assert len(constructed) == 1
 
@@ -123,9 +123,9 @@ def test_a_rate_limit_asks_for_no_key() -> None:
     account = Account("shop", "fake", FakeSettings(api_key=Secret("k" * 10), rpm=7))
     object.__setattr__(account, "key", _NeverAsked())
     config = Config(accounts={"shop": account}, defaults=Defaults(), journal=None)
-    pacer = Adapters(config, {}, Journal(None).caches).pacer("shop")
-    assert pacer is not None
-    assert pacer.rpm == 7
+    limiter = Accounts(config, {}, Journal(None).caches).limiter("shop")
+    assert limiter is not None
+    assert limiter.rpm == 7
 
 
 class _NeverAsked:

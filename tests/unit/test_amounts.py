@@ -18,7 +18,7 @@ from support import NOON, job, submission
 
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError
-from motionkit.journal.entries import Budget, Purchase
+from motionkit.journal.entries import Budget, NewPurchase
 from motionkit.journal.journal import Journal, timed
 from motionkit.model import money
 from motionkit.model.job import Job, State, Status
@@ -55,7 +55,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def buy(journal: Journal, key: str, quoted: str = "0.40", cost: Cost | None = None) -> None:
-    wanted = Purchase(key=key, request=key, via="shop", description={}, quote=usd_quote(quoted))
+    wanted = NewPurchase(key=key, request=key, via="shop", description={}, quote=usd_quote(quoted))
     attempt = journal.sending(journal.intend(wanted, f"a-{key}", submission(), "f" * 16))
     journal.accepted(attempt, attrs.evolve(job(key, key=key), cost=cost))
 

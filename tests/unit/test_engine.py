@@ -23,7 +23,7 @@ from motionkit.errors import (
     RateLimited,
     WaitTimeout,
 )
-from motionkit.model.job import Doubt, Job, Result, State, Status, utcnow
+from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.polling import schedule
 from motionkit.polling.engine import Engine
 from motionkit.polling.watch import Waiter
@@ -158,7 +158,7 @@ def test_doubt_ends_the_wait_after_its_grace_and_only_when_nothing_else_was_seen
     engine: Engine, vendor: Vendor, clock: Clock
 ) -> None:
     running = vendor.says
-    unseen = Status(State.UNKNOWN, "404", utcnow(), doubt=Doubt.NOT_FOUND)
+    unseen = Status(State.UNKNOWN, "404", utcnow(), doubt=UnknownReason.NOT_FOUND)
 
     def change(_: Job) -> None:
         vendor.says = running if clock() == 1100.0 else unseen
@@ -284,7 +284,7 @@ def test_ten_thousand_jobs_are_followed_by_one_thread(
     engine: Engine, vendor: Vendor, clock: Clock
 ) -> None:
     bench = load("polling")
-    plan = schedule.plan(schedule.Belief(132.0, 0.3), 8.0)
+    plan = schedule.plan(schedule.DurationEstimate(132.0, 0.3), 8.0)
     vendor.gaps = lambda age, _: plan.after(age) - age
     jobs = numbered(10_000)
     for one, seconds in zip(jobs, bench.durations(10_000), strict=True):

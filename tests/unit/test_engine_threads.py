@@ -18,8 +18,8 @@ from motionkit.errors import WaitTimeout
 from motionkit.model.job import Job, Result
 from motionkit.polling import engine as engines
 from motionkit.polling.engine import Engine
-from motionkit.polling.queue import LEAST, MOST, Agenda, Line
-from motionkit.polling.watch import Pursuit, Waiter
+from motionkit.polling.queue import LEAST, MOST, AccountQueue, PollQueue
+from motionkit.polling.watch import Waiter, WatchedJob
 
 
 @pytest.fixture
@@ -42,12 +42,12 @@ def engine(vendor: Vendor, clock: Clock) -> Iterator[Engine]:
 # Fairness and threads.
 
 
-def due(account: str, number: int, moment: float = 0.0) -> Pursuit:
-    return Pursuit(job(f"{account}-{number}", account=account), moment, 0.0, moment)
+def due(account: str, number: int, moment: float = 0.0) -> WatchedJob:
+    return WatchedJob(job(f"{account}-{number}", account=account), moment, 0.0, moment)
 
 
 def test_accounts_take_turns() -> None:
-    agenda = Agenda()
+    agenda = PollQueue()
     for account, number in (("big", 1000), ("small", 2)):
         for n in range(number):
             agenda.put(due(account, n))
@@ -56,7 +56,7 @@ def test_accounts_take_turns() -> None:
 
 
 def test_an_account_without_room_holds_up_nobody_else() -> None:
-    agenda = Agenda()
+    agenda = PollQueue()
     for n in range(10):
         agenda.put(due("stuck", n))
     for _ in range(LEAST):
@@ -72,7 +72,7 @@ def test_an_account_without_room_holds_up_nobody_else() -> None:
 
 
 def test_what_is_not_due_is_not_taken() -> None:
-    agenda = Agenda()
+    agenda = PollQueue()
     agenda.put(due("a", 1, 5.0))
     assert agenda.take(4.9) is None
     assert agenda.first == 5.0
@@ -80,7 +80,7 @@ def test_what_is_not_due_is_not_taken() -> None:
 
 
 def test_a_new_place_makes_the_old_one_void() -> None:
-    agenda = Agenda()
+    agenda = PollQueue()
     one = due("a", 1, 5.0)
     agenda.put(one)
     one.due = 2.0
@@ -104,7 +104,7 @@ def test_a_new_place_makes_the_old_one_void() -> None:
 def test_room_is_made_for_as_many_looks_as_are_under_way(
     seconds: float, rate: float, least: int, most: int
 ) -> None:
-    line = Line()
+    line = AccountQueue()
     for n in range(400):
         line.running += 1
         line.done(n / rate, seconds)
@@ -112,7 +112,7 @@ def test_room_is_made_for_as_many_looks_as_are_under_way(
 
 
 def test_threads_that_hinder_each_other_are_not_made_more() -> None:
-    line = Line()
+    line = AccountQueue()
     for n in range(400):
         line.running += 1
         line.done(n / 1000, 0.001 if n % 20 == 0 else 0.05)
@@ -120,7 +120,7 @@ def test_threads_that_hinder_each_other_are_not_made_more() -> None:
 
 
 def test_looks_that_are_not_answered_make_no_room() -> None:
-    line = Line()
+    line = AccountQueue()
     for n in range(400):
         line.running += 1
         line.done(float(n), None)
@@ -132,13 +132,13 @@ def test_a_pause_for_the_calls_a_minute_is_no_answered_look(
     vendor: Vendor, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[float | None] = []
-    done = Line.done
+    done = AccountQueue.done
 
-    def note(line: Line, now: float, seconds: float | None) -> None:
+    def note(line: AccountQueue, now: float, seconds: float | None) -> None:
         told.append(seconds)
         done(line, now, seconds)
 
-    monkeypatch.setattr(Line, "done", note)
+    monkeypatch.setattr(AccountQueue, "done", note)
     pauses = iter([5.0, 5.0, 0.0])
     vendor.before = lambda _: clock.sleep(0.25)
     vendor.ends["shop-0"] = 0.0

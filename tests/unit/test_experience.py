@@ -9,7 +9,7 @@ import attrs
 import pytest
 from support import NOON, job, submission
 
-from motionkit.journal.entries import Purchase
+from motionkit.journal.entries import NewPurchase
 from motionkit.journal.journal import Journal
 from motionkit.model.job import State, Status
 from motionkit.purchase.compare import Experience
@@ -22,7 +22,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def begun(journal: Journal, key: str) -> None:
-    wanted = Purchase(key=key, request=key, via="shop", description={})
+    wanted = NewPurchase(key=key, request=key, via="shop", description={})
     attempt = journal.sending(journal.intend(wanted, f"a-{key}", submission(), "f" * 16))
     journal.accepted(attempt, job(key, key=key))
 

@@ -17,11 +17,11 @@ from support import Clock, FakeProvider, FakeSettings, job
 
 from motionkit._support import forks
 from motionkit._support.redaction import Secret
-from motionkit.client.accounts import Adapters
+from motionkit.client.accounts import Accounts
 from motionkit.config import Account, Config, Defaults
 from motionkit.errors import JournalError
 from motionkit.http import rate_limit
-from motionkit.http.rate_limit import Pacer
+from motionkit.http.rate_limit import RateLimiter
 from motionkit.journal.database import Store
 from motionkit.journal.journal import Journal
 from motionkit.polling.durations import Timing, kind_of
@@ -86,9 +86,9 @@ def held_elsewhere(lock: Any) -> Callable[[], None]:
 
 def test_a_pacer_whose_lock_another_thread_held_counts_in_the_child() -> None:
     clock = Clock(1000.0)
-    pacer = Pacer(1, clock, clock.sleep)
-    end = held_elsewhere(pacer._lock)
-    child = forked(lambda: pacer.take() == 0.0 and pacer.take() > 0.0)
+    limiter = RateLimiter(1, clock, clock.sleep)
+    end = held_elsewhere(limiter._lock)
+    child = forked(lambda: limiter.acquire() == 0.0 and limiter.acquire() > 0.0)
     end()
     assert good(child)
 
@@ -105,7 +105,7 @@ def test_beliefs_whose_lock_another_thread_held_are_there_in_the_child(tmp_path:
 def test_adapters_that_another_thread_was_making_are_made_in_the_child(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.db") as journal:
         shop = Account("shop", "fake", FakeSettings(api_key=Secret("k" * 10), rpm=5))
-        adapters = Adapters(
+        adapters = Accounts(
             Config(accounts={"shop": shop}, defaults=Defaults(), journal=None),
             {"fake": FakeProvider},
             journal.caches,

@@ -33,7 +33,7 @@ from motionkit.errors import (
 )
 from motionkit.journal import caches, database
 from motionkit.journal import journal as module
-from motionkit.journal.entries import Attempt, Entry, KeyTaken, Purchase
+from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model import codec
 from motionkit.model.budget import Budget
@@ -49,9 +49,9 @@ QUOTE = Quote(
 COST = Cost(Decimal(100), Unit.CREDIT, Decimal("1.00"), CostBasis.REPORTED)
 
 
-def purchase(key: str = "k1", request: str = "r1", **changes: Any) -> Purchase:
+def purchase(key: str = "k1", request: str = "r1", **changes: Any) -> NewPurchase:
     return attrs.evolve(
-        Purchase(
+        NewPurchase(
             key=key, request=request, via="shop", description={"operation": "mimic"}, again=True
         ),
         **changes,
@@ -173,7 +173,7 @@ def test_each_sending_is_counted_and_the_first_is_dated(journal: Journal) -> Non
 
 def test_a_key_that_exists_is_taken_and_nothing_is_written(journal: Journal) -> None:
     intended(journal)
-    with pytest.raises(KeyTaken) as caught:
+    with pytest.raises(PurchaseExists) as caught:
         journal.intend(purchase("k1", "another request"), "a2", submission(), "f" * 16)
     assert caught.value.entry.key == "k1"
     assert caught.value.entry.request == "r1"
@@ -184,7 +184,7 @@ def test_an_identical_request_under_another_key_is_found_and_nothing_is_written(
     journal: Journal,
 ) -> None:
     intended(journal, "k1", again=False)
-    with pytest.raises(KeyTaken) as caught:
+    with pytest.raises(PurchaseExists) as caught:
         intended(journal, "k2", "a2", again=False)
     assert caught.value.entry.key == "k1"
     assert [entry.key for entry in journal.entries()] == ["k1"]
@@ -210,7 +210,7 @@ def test_an_identical_request_is_looked_for_when_nobody_else_can_write_any_more(
     def submit() -> None:
         try:
             outcome.append(intended(journal, "ours", again=False))
-        except KeyTaken as taken:
+        except PurchaseExists as taken:
             outcome.append(taken.entry.key)
 
     thread = threading.Thread(target=submit)
@@ -238,7 +238,7 @@ def test_an_identical_request_of_eight_processes_is_written_once(journal: Journa
                 os.read(go[0], 1)
                 intended(journal, f"k{number}", f"a{number}", again=False)
                 code = 0
-            except KeyTaken:
+            except PurchaseExists:
                 code = 1
             finally:
                 os._exit(code)
@@ -273,7 +273,7 @@ def test_an_attempt_that_another_process_settled_meanwhile_is_not_sent(
     """It slept, with a suspended lid say, between writing the attempt ahead and sending it."""
     sleeper = intended(journal)
     settle(journal, sleeper)
-    with pytest.raises(KeyTaken):
+    with pytest.raises(PurchaseExists):
         journal.sending(sleeper)
     assert journal.entry("k1").attempts[0].sends == 0
 
@@ -344,7 +344,7 @@ def _failed(journal: Journal, attempt: Attempt) -> None:
 def test_a_further_attempt_needs_a_refusal_without_any_doubt(journal: Journal, lead: Any) -> None:
     lead(journal, intended(journal))
     before = journal.entry("k1")
-    with pytest.raises(KeyTaken) as caught:
+    with pytest.raises(PurchaseExists) as caught:
         journal.intend_again(purchase(), "a2", submission(), "f" * 16)
     assert caught.value.entry == before
     assert journal.entry("k1") == before
@@ -354,7 +354,7 @@ def test_a_further_attempt_looks_for_an_identical_request_too(journal: Journal) 
     """It was submitted under another key while this one waited for a slot."""
     journal.refused(intended(journal, again=False), Busy("full"))
     intended(journal, "k2", "a2", again=False)
-    with pytest.raises(KeyTaken) as caught:
+    with pytest.raises(PurchaseExists) as caught:
         journal.intend_again(purchase(again=False), "a3", submission(), "f" * 16)
     assert caught.value.entry.key == "k2"
     assert [a.id for a in journal.entry("k1").attempts] == ["a1"]
@@ -363,7 +363,7 @@ def test_a_further_attempt_looks_for_an_identical_request_too(journal: Journal) 
 def test_a_doubt_forbids_a_further_attempt_whatever_the_state_says(journal: Journal) -> None:
     journal.refused(intended(journal), Busy("full"))
     journal._store.db.execute("UPDATE purchases SET ambiguous=1")
-    with pytest.raises(KeyTaken):
+    with pytest.raises(PurchaseExists):
         journal.intend_again(purchase(), "a2", submission(), "f" * 16)
     assert [a.id for a in journal.entry("k1").attempts] == ["a1"]
 
@@ -728,7 +728,7 @@ def test_threads_share_one_journal_and_one_wins_each_key(journal: Journal) -> No
             try:
                 intended(journal, f"k{number}", f"a{worker}-{number}")
                 outcomes.append("won")
-            except KeyTaken as taken:
+            except PurchaseExists as taken:
                 outcomes.append(f"lost to {len(taken.entry.attempts)}")
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
@@ -824,7 +824,7 @@ def test_no_secret_and_no_signed_query_is_in_the_file(path: Path) -> None:
         journal.uncertain(made, ProviderUnavailable(f"at {signed}", hint=echo, raw={"echo": echo}))
         journal.accepted(made, job("42", key="k1"))
         journal.observed(job("42", key="k1"), seen(State.FAILED, "8", message=f"{signed} {echo}"))
-        entry: Entry = journal.entry("k1")
+        entry: PurchaseRecord = journal.entry("k1")
         assert not entry.attempts[0].whole  # a masked call must not be sent again
         journal._store.db.execute("PRAGMA wal_checkpoint(FULL)")
         content = b"".join(file.read_bytes() for file in path.parent.iterdir())
@@ -1021,7 +1021,7 @@ def test_a_key_counts_in_the_period_in_which_its_price_was_reserved_last(
 
     limit = budget("0.50", "day")
 
-    def wanted(key: str) -> Purchase:
+    def wanted(key: str) -> NewPurchase:
         return purchase(key, quote=priced("0.40"), route="day", budgets=(limit,))
 
     for key in ("k1", "k2", "k3"):

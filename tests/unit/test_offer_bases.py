@@ -123,8 +123,8 @@ def test_a_combination_without_a_price_has_no_amount_and_says_so() -> None:
 def test_an_id_that_is_no_number_is_refused_before_anything_is_uploaded(
     held: Uploaded | Generated,
 ) -> None:
-    slot = offers.Slot("video_id", "video", ("mp4",), generated="source_id", integer=True)
-    image = offers.Slot("img", "image", ("png",))
+    slot = offers.MediaField("video_id", "video", ("mp4",), generated="source_id", integer=True)
+    image = offers.MediaField("img", "image", ("png",))
     offer = offers.Offer("mimic", "m", "/m", "page", media={"video": slot, "image": image})
     request = Mimic(Uploaded("1"), held)
     with pytest.raises(InvalidRequest) as caught:

@@ -16,7 +16,7 @@ from motionkit.model.media import Facts, Generated
 from motionkit.model.money import Basis, Quote, Rates, Unit
 from motionkit.model.operations import LipSync, Mimic
 from motionkit.provider import fit, offers, quote
-from motionkit.provider.offers import Cell, Offer, Price, Slot
+from motionkit.provider.offers import MediaField, Offer, Price, PriceRule
 from motionkit_pixverse.adapter import PixVerse
 
 TEXT = """
@@ -55,13 +55,13 @@ READ = Offer(
     fixed={"mode": "std"},
     defaults={"quality": "540p"},
     allowed={"quality": ("360p", "540p")},
-    media={"image": Slot("img", "image", ("png",))},
+    media={"image": MediaField("img", "image", ("png",))},
     price=Price(
         Unit.CREDIT,
         Basis.LISTED,
         "https://vendor.example/prices",
         dt.date(2026, 11, 21),
-        (Cell(Decimal("1.50"), "second", {"quality": "540p"}),),
+        (PriceRule(Decimal("1.50"), "second", {"quality": "540p"}),),
         seconds_of="video",
     ),
     expected_seconds=90.0,
@@ -76,10 +76,10 @@ SOLD = Offer(
     defaults={"quality": "540p"},
     allowed={"quality": ("360p", "540p"), "seed": (1, 2)},
     media={
-        "image": Slot(
+        "image": MediaField(
             "img", "image", ("png", "jpeg"), max_bytes=1000, warn_bytes=500, max_side=100
         ),
-        "video": Slot("vid", "video", ("mp4",), generated="source_id", max_seconds=30),
+        "video": MediaField("vid", "video", ("mp4",), generated="source_id", max_seconds=30),
     },
 )
 IMAGE = Facts("hero.png", "image", "png", "png", 100, 100, None, 500, "aa")
@@ -411,9 +411,9 @@ ESTIMATED = Price(
     "https://vendor.example/average",
     dt.date(2026, 11, 1),
     (
-        Cell(Decimal("0.10"), "second", {"quality": "540p"}, "low"),
-        Cell(Decimal("0.15"), "second", {"quality": "540p"}, "high"),
-        Cell(Decimal("2.03"), "run", bound="likely"),
+        PriceRule(Decimal("0.10"), "second", {"quality": "540p"}, "low"),
+        PriceRule(Decimal("0.15"), "second", {"quality": "540p"}, "high"),
+        PriceRule(Decimal("2.03"), "run", bound="likely"),
     ),
     seconds_of="video",
     note="an average over all clips",
@@ -515,7 +515,7 @@ def test_what_rows_share_all_but_a_few_keys_is_named_and_the_rest_is_said() -> N
     first, second = offers.parse_offers(text, name="x")
     assert first.price is not None
     assert second.price is not None
-    assert first.price.cells == (Cell(Decimal(2), "run"),)
+    assert first.price.cells == (PriceRule(Decimal(2), "run"),)
     assert attrs.evolve(first.price, cells=second.price.cells) == second.price
     slot = first.media["image"]
     assert (slot.field, slot.many) == ("other", True)
@@ -529,7 +529,10 @@ def test_a_medium_that_may_be_left_out_can_be_what_a_target_needs() -> None:
         path="/buy",
         source="page",
         required=("audio",),
-        media={"video": Slot("v", "video", ("mp4",)), "audio": Slot("a", "audio", ("mp3",))},
+        media={
+            "video": MediaField("v", "video", ("mp4",)),
+            "audio": MediaField("a", "audio", ("mp3",)),
+        },
     )
     video, audio = "https://h.example/v.mp4", "https://h.example/a.mp3"
     heard = LipSync(video, audio=audio)

@@ -32,7 +32,7 @@ from motionkit.errors import (
     RateLimited,
     SubmitUncertain,
 )
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Job, KeyState, State, Submission
 from motionkit.model.request import Request
@@ -741,7 +741,7 @@ def test_a_purchase_that_another_one_submits_again_after_its_refusal_is_waited_f
         bought = client.submit(sample_request(), via=ACCOUNT, key="k")
         real, answers = Jobs.resume, [InvalidRequest("k was refused")]
 
-        def resume(self: Jobs, entry: Entry) -> Job:
+        def resume(self: Jobs, entry: PurchaseRecord) -> Job:
             if answers:
                 raise answers.pop()
             return real(self, entry)

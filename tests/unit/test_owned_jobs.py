@@ -12,7 +12,7 @@ from patience import PATIENCE
 
 from motionkit.client.client import Client
 from motionkit.errors import InvalidRequest
-from motionkit.journal.entries import Entry
+from motionkit.journal.entries import PurchaseRecord
 from motionkit.model.job import Job, State
 from motionkit.provider.contract import references
 from motionkit.purchase import jobs
@@ -31,7 +31,7 @@ def client(stage: MemoryStage, tmp_path: Path) -> Iterator[Client]:
         yield made
 
 
-def entry(client: Client, key: str = "hero") -> Entry:
+def entry(client: Client, key: str = "hero") -> PurchaseRecord:
     found = client.jobs.get(key)
     assert found is not None
     return found
@@ -119,7 +119,7 @@ def test_of_two_requests_that_take_one_key_at_once_one_is_refused(
     both = threading.Barrier(2, timeout=PATIENCE)
     real = jobs.Jobs.known
 
-    def known(*args: Any, **options: Any) -> Entry | None:
+    def known(*args: Any, **options: Any) -> PurchaseRecord | None:
         found = real(*args, **options)
         both.wait()  # neither sees the other's purchase here
         return found

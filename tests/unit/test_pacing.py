@@ -12,7 +12,7 @@ from engine_support import Vendor, numbered
 from patience import PATIENCE
 from support import Clock
 
-from motionkit.http.rate_limit import Pacer
+from motionkit.http.rate_limit import RateLimiter
 from motionkit.model.job import Job, Result
 from motionkit.polling import schedule
 from motionkit.polling.engine import Engine
@@ -30,80 +30,80 @@ def most_in_a_minute(calls: list[float]) -> int:
 
 @pytest.mark.parametrize("rpm", [1, 2, 5, 60])
 def test_no_minute_has_more_calls_than_allowed(clock: Clock, rpm: int) -> None:
-    pacer = Pacer(rpm, clock, clock.sleep)
+    limiter = RateLimiter(rpm, clock, clock.sleep)
     calls = []
     for n in range(rpm * 6):
         clock.sleep(0.37 * (n % 3))
-        with pacer.call():
+        with limiter.call():
             calls.append(clock())
     assert most_in_a_minute(calls) == rpm
     assert calls[-1] - calls[0] <= 60.0 * 6
 
 
 def test_what_was_taken_and_not_used_is_given_back(clock: Clock) -> None:
-    pacer = Pacer(2, clock, clock.sleep)
-    assert pacer.take(2) == 0.0
-    with pacer.call():
+    limiter = RateLimiter(2, clock, clock.sleep)
+    assert limiter.acquire(2) == 0.0
+    with limiter.call():
         pass
-    assert pacer.take() > 0
-    pacer.give_back()
-    assert pacer.take() == 0.0
-    assert pacer.take() == pytest.approx(60.0)
+    assert limiter.acquire() > 0
+    limiter.release()
+    assert limiter.acquire() == 0.0
+    assert limiter.acquire() == pytest.approx(60.0)
 
 
 def test_what_was_taken_too_long_ago_is_taken_anew(clock: Clock) -> None:
-    pacer = Pacer(1, clock, clock.sleep)
-    assert pacer.take() == 0.0
+    limiter = RateLimiter(1, clock, clock.sleep)
+    assert limiter.acquire() == 0.0
     clock.sleep(100.0)
-    with pacer.call():
+    with limiter.call():
         pass
-    assert pacer.take() == pytest.approx(60.0)
+    assert limiter.acquire() == pytest.approx(60.0)
 
 
 def test_what_was_taken_a_moment_less_than_a_minute_ago_is_still_this_threads(
     clock: Clock,
 ) -> None:
-    pacer = Pacer(1, clock, clock.sleep)
-    assert pacer.take() == 0.0
+    limiter = RateLimiter(1, clock, clock.sleep)
+    assert limiter.acquire() == 0.0
     clock.sleep(60.0 - 5e-10)
     others: list[float] = []
-    thread = threading.Thread(target=lambda: others.append(pacer.take()))
+    thread = threading.Thread(target=lambda: others.append(limiter.acquire()))
     thread.start()
     thread.join(PATIENCE)
-    with pacer.call():
+    with limiter.call():
         pass
     assert len(others) == 1
     assert others[0] > 0.0
 
 
 def test_what_was_taken_a_minute_ago_may_be_another_threads_by_now(clock: Clock) -> None:
-    pacer = Pacer(1, clock, clock.sleep)
-    assert pacer.take() == 0.0
+    limiter = RateLimiter(1, clock, clock.sleep)
+    assert limiter.acquire() == 0.0
     clock.sleep(60.0)
-    thread = threading.Thread(target=pacer.wait)
+    thread = threading.Thread(target=limiter.wait)
     thread.start()
     thread.join(PATIENCE)
     began = clock()
-    with pacer.call():
+    with limiter.call():
         assert clock() - began == pytest.approx(60.0)
 
 
 def test_a_calls_minute_begins_with_its_answer(clock: Clock) -> None:
-    pacer = Pacer(1, clock, clock.sleep)
-    with pacer.call():
+    limiter = RateLimiter(1, clock, clock.sleep)
+    with limiter.call():
         clock.sleep(7.0)  # it arrives at some moment of these
-    assert pacer.take() == pytest.approx(60.0)
+    assert limiter.acquire() == pytest.approx(60.0)
 
 
 def test_a_call_of_minutes_is_counted_when_it_comes_back(clock: Clock) -> None:
-    pacer = Pacer(1, clock, clock.sleep)
-    with pacer.call():
+    limiter = RateLimiter(1, clock, clock.sleep)
+    with limiter.call():
         clock.sleep(300.0)
-    assert pacer.take() == pytest.approx(60.0)
+    assert limiter.acquire() == pytest.approx(60.0)
 
 
 def test_more_calls_than_a_minute_has_are_as_many_as_it_has(clock: Clock) -> None:
-    assert Pacer(1, clock, clock.sleep).take(2) == 0.0
+    assert RateLimiter(1, clock, clock.sleep).take(2) == 0.0
 
 
 @attrs.define
@@ -122,27 +122,27 @@ class Limited:
 
     def follow(self, jobs: Sequence[Job], seconds: float) -> dict[str, float]:
         """Return how late each job's end was noticed; all last so many seconds."""
-        pacer = Pacer(self.rpm, self.clock, self.clock.sleep)
+        limiter = RateLimiter(self.rpm, self.clock, self.clock.sleep)
         vendor = Vendor(self.clock)
         vendor.ends = {one.id: self.clock() + seconds for one in jobs}
 
         def call(one: Job) -> None:
             done = self.clock() >= vendor.ends[one.id]
             for _ in range(self.number if done else 1):
-                with pacer.call():
+                with limiter.call():
                     self.calls.append(self.clock())
 
         def gap(age: float, among: int) -> float:
-            share = pacer.share(schedule.stepped(among), self.number)
-            plan = schedule.plan(schedule.believe(132.6), 2.0, share=share)
+            share = limiter.share(schedule.stepped(among), self.number)
+            plan = schedule.plan(schedule.estimate(132.6), 2.0, share=share)
             return plan.after(age) - age
 
         vendor.before = call
         vendor.gaps = gap  # as a client's looks have it
         engine = Engine(
             vendor,
-            turn=lambda _: pacer.take(self.number),
-            turned=lambda _: pacer.give_back(),
+            turn=lambda _: limiter.acquire(self.number),
+            turned=lambda _: limiter.release(),
             clock=self.clock,
             sleep=self.clock.sleep,
             spread=lambda: 0.5,

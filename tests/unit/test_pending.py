@@ -19,7 +19,7 @@ from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
 from motionkit.errors import Billed, Busy, JournalError, ProviderUnavailable
 from motionkit.journal import database, pending
-from motionkit.journal.entries import Attempt, KeyTaken, Purchase
+from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists
 from motionkit.journal.journal import Journal
 from motionkit.journal.pending import Pending
 from motionkit.model.job import Job, KeyState, State, Status
@@ -58,7 +58,7 @@ class Lock:
 
 
 def sent(journal: Journal, key: str = "k1", attempt: str = "a1") -> Attempt:
-    wanted = Purchase(key=key, request="r1", via="shop", description={"prompt": "x"}, again=True)
+    wanted = NewPurchase(key=key, request="r1", via="shop", description={"prompt": "x"}, again=True)
     return journal.sending(journal.intend(wanted, attempt, submission(), "f" * 16))
 
 
@@ -210,7 +210,9 @@ def test_no_secret_and_no_signed_query_is_in_a_record(path: Path, journal: Journ
     echo = "sk-planted-0123456789"
     Secret(echo)
     signed = "https://h.example/x?Signature=c2lnbmVk"
-    wanted = Purchase(key="k1", request="r1", via="shop", description={"video": signed, "e": echo})
+    wanted = NewPurchase(
+        key="k1", request="r1", via="shop", description={"video": signed, "e": echo}
+    )
     ready = submission(warnings=(signed, echo))
     attempt = journal.sending(journal.intend(wanted, "a1", ready, "f" * 16))
     lock = Lock(path)
@@ -307,13 +309,13 @@ def test_a_record_that_comes_late_says_nothing_of_a_further_attempt(
     content = kept.read_bytes()
     lock.release()
     assert journal.entry("k1").state is KeyState.REFUSED
-    wanted = Purchase(key="k1", request="r1", via="shop", description={}, again=True)
+    wanted = NewPurchase(key="k1", request="r1", via="shop", description={}, again=True)
     journal.intend_again(wanted, "a2", submission(), "f" * 16)
     kept.parent.mkdir()
     kept.write_bytes(content)
     assert journal.entry("k1").state is KeyState.INTENDED
     assert not files(path)
-    with pytest.raises(KeyTaken):
+    with pytest.raises(PurchaseExists):
         journal.intend_again(wanted, "a3", submission(), "f" * 16)
 
 

@@ -28,7 +28,7 @@ from motionkit.errors import (
 )
 from motionkit.http import retry
 from motionkit.http.session import Answer
-from motionkit.model.job import Call, Doubt, Job, State, Submission, utcnow
+from motionkit.model.job import Call, Job, State, Submission, UnknownReason, utcnow
 from motionkit.provider.contract import Phase
 from motionkit.sandbox import Sandbox
 from motionkit_pixverse import _tables
@@ -410,7 +410,7 @@ def test_masks_that_cannot_be_read_were_paid_for_and_are_kept(
     made = adapter(monkeypatch, answer({"ErrCode": 0, "ErrMsg": "success", "Resp": content}))
     bought = made.submit(attrs.evolve(SUBMISSION, operation="mask_selection"), "trace-1")
     status = made.poll(bought)
-    assert (status.state, status.doubt) == (State.UNKNOWN, Doubt.NO_OUTPUT)
+    assert (status.state, status.doubt) == (State.UNKNOWN, UnknownReason.NO_OUTPUT)
     assert status.raw == content
 
 
@@ -420,7 +420,7 @@ def test_any_other_status_is_unknown(monkeypatch: pytest.MonkeyPatch, number: An
     made = adapter(monkeypatch, answer({"ErrCode": 0, "ErrMsg": "", "Resp": content}))
     status = made.poll(job(made))
     assert status.state is State.UNKNOWN
-    assert status.doubt is Doubt.STRANGE_WORD
+    assert status.doubt is UnknownReason.STRANGE_WORD
 
 
 @pytest.mark.parametrize("url", ["", None, "string", "file:///etc/passwd", 5])
@@ -431,7 +431,7 @@ def test_success_without_a_usable_address_is_unknown(
     made = adapter(monkeypatch, answer({"ErrCode": 0, "ErrMsg": "", "Resp": content}))
     status = made.poll(job(made))
     assert status.state is State.UNKNOWN
-    assert status.doubt is Doubt.NO_OUTPUT
+    assert status.doubt is UnknownReason.NO_OUTPUT
 
 
 @pytest.mark.parametrize(
@@ -446,7 +446,7 @@ def test_not_found_while_polling_is_a_doubt(monkeypatch: pytest.MonkeyPatch, bod
     made = adapter(monkeypatch, answer(body))
     status = made.poll(job(made))
     assert status.state is State.UNKNOWN
-    assert status.doubt is Doubt.NOT_FOUND
+    assert status.doubt is UnknownReason.NOT_FOUND
 
 
 def test_deleted_content_while_polling_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:

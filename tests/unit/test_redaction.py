@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from motionkit._support.redaction import (
-    Guarded,
+    RedactedStr,
     Secret,
     guarded,
     printable,
@@ -211,7 +211,7 @@ LINK = "https://h.example/v.mp4?Signature=planted&Expires=1"
 
 
 def test_guarded_text_is_whole_in_use_and_masked_where_it_is_shown() -> None:
-    link = Guarded(LINK)
+    link = RedactedStr(LINK)
     assert link == LINK
     assert str(link) == f"{link}" == LINK
     assert type(str(link)) is str
@@ -223,7 +223,7 @@ def test_guarded_text_is_whole_in_use_and_masked_where_it_is_shown() -> None:
 
 
 def test_a_cut_of_it_is_masked_too() -> None:
-    assert repr(Guarded(LINK)[:40]) == "'https://h.example/v.mp4?***'"
+    assert repr(RedactedStr(LINK)[:40]) == "'https://h.example/v.mp4?***'"
 
 
 def test_only_telling_text_is_guarded() -> None:

@@ -29,7 +29,7 @@ from motionkit.errors import (
     SubmitUncertain,
 )
 from motionkit.http import session
-from motionkit.model.job import Call, Doubt, Job, Output, Result, State, Submission, utcnow
+from motionkit.model.job import Call, Job, Output, Result, State, Submission, UnknownReason, utcnow
 from motionkit.provider import spool
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
@@ -176,7 +176,7 @@ def test_an_answer_that_somebody_has_changed_is_a_doubt() -> None:
     status = made.poll(job)
     assert (status.state, status.doubt, status.billed) == (
         State.UNKNOWN,
-        Doubt.NO_OUTPUT,
+        UnknownReason.NO_OUTPUT,
         Billed.YES,
     )
 

@@ -25,7 +25,7 @@ from motionkit.errors import (
     Unsupported,
 )
 from motionkit.http.session import Answer
-from motionkit.model.job import Call, Doubt, Found, Job, NotSeen, State, Submission, utcnow
+from motionkit.model.job import Call, Found, Job, NotSeen, State, Submission, UnknownReason, utcnow
 from motionkit_segmind import _tables
 from motionkit_segmind import adapter as segmind_adapter
 from motionkit_segmind._wire import seconds_until
@@ -311,7 +311,7 @@ def test_completed_under_http_500_is_not_believed(monkeypatch: pytest.MonkeyPatc
 def test_any_other_word_is_unknown(monkeypatch: pytest.MonkeyPatch, word: Any) -> None:
     made = adapter(monkeypatch, answer({"status": word}))
     status = made.poll(job(made))
-    assert (status.state, status.doubt) == (State.UNKNOWN, Doubt.STRANGE_WORD)
+    assert (status.state, status.doubt) == (State.UNKNOWN, UnknownReason.STRANGE_WORD)
 
 
 @pytest.mark.parametrize("word", sorted(MODERATION_WORDS))
@@ -357,14 +357,14 @@ def test_no_output_is_a_doubt_and_keeps_the_answer(
     result = answer({"status": "COMPLETED", **content})
     made = adapter(monkeypatch, answer({"status": "COMPLETED"}), result)
     status = made.poll(job(made))
-    assert (status.state, status.doubt) == (State.UNKNOWN, Doubt.NO_OUTPUT)
+    assert (status.state, status.doubt) == (State.UNKNOWN, UnknownReason.NO_OUTPUT)
     assert status.raw == {"status": "COMPLETED", **content}
 
 
 def test_not_found_within_the_hour_is_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     made = adapter(monkeypatch, answer({"error": "Request r-1 not found"}, 404))
     status = made.poll(job(made, age=3500))
-    assert (status.state, status.doubt) == (State.UNKNOWN, Doubt.NOT_FOUND)
+    assert (status.state, status.doubt) == (State.UNKNOWN, UnknownReason.NOT_FOUND)
 
 
 HISTORY_ROW = {
@@ -426,7 +426,7 @@ def test_a_job_is_gone_by_the_vendors_clock_whatever_this_machines_says(
     early = attrs.evolve(bought, submitted_at=utcnow() - dt.timedelta(seconds=behind))
     status = made.poll(early)
     assert (status.state, status.billed) == (state, UNKNOWN)
-    assert status.doubt is (None if state is State.GONE else Doubt.NOT_FOUND)
+    assert status.doubt is (None if state is State.GONE else UnknownReason.NOT_FOUND)
 
 
 @pytest.mark.parametrize("dates", [(None, AFTER), (SUBMITTED, None), ("soon", "later")])
@@ -440,9 +440,9 @@ def test_without_the_vendors_time_a_job_is_gone_an_hour_after_it_was_first_not_f
     bought = attrs.evolve(
         made.submit(SUBMISSION, "a"), key="k", submitted_at=utcnow() - dt.timedelta(hours=2)
     )
-    assert made.poll(bought).doubt is Doubt.NOT_FOUND
+    assert made.poll(bought).doubt is UnknownReason.NOT_FOUND
     now += 3599.0
-    assert made.poll(bought).doubt is Doubt.NOT_FOUND
+    assert made.poll(bought).doubt is UnknownReason.NOT_FOUND
     now += 1.0
     assert made.poll(bought).state is State.GONE
 
@@ -455,13 +455,13 @@ def test_a_job_that_is_seen_again_is_not_found_from_then_on_only(
     seen = answer({"status": "PROCESSING"})
     made = adapter(monkeypatch, unknown(None), unknown(None), seen, *[unknown(None)] * 4)
     bought = job(made, age=7200)
-    assert made.poll(bought).doubt is Doubt.NOT_FOUND
+    assert made.poll(bought).doubt is UnknownReason.NOT_FOUND
     now += 3000.0
     assert made.poll(bought).state is State.RUNNING
     now += 3000.0
-    assert made.poll(bought).doubt is Doubt.NOT_FOUND
+    assert made.poll(bought).doubt is UnknownReason.NOT_FOUND
     now += 3000.0
-    assert made.poll(bought).doubt is Doubt.NOT_FOUND
+    assert made.poll(bought).doubt is UnknownReason.NOT_FOUND
 
 
 def test_a_limit_that_is_over_at_a_moment_is_waited_for_by_the_vendors_clock(

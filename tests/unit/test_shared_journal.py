@@ -21,7 +21,7 @@ from support import job, submission
 from motionkit.errors import Billed, JournalError
 from motionkit.journal import database
 from motionkit.journal.database import Store
-from motionkit.journal.entries import Attempt, KeyTaken, Purchase
+from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists
 from motionkit.journal.journal import Journal
 from motionkit.model.job import State, Status, utcnow
 from motionkit.testing.memory import MemoryStage
@@ -55,7 +55,7 @@ def opened(path: Path) -> Iterator[list[str]]:
 
 
 def intend(journal: Journal, key: str = "order-17") -> Attempt:
-    wanted = Purchase(key=key, request="r", via="shop", description={}, again=True)
+    wanted = NewPurchase(key=key, request="r", via="shop", description={}, again=True)
     return journal.intend(wanted, f"attempt-{key}", submission(), "f" * 16)
 
 
@@ -150,7 +150,7 @@ def test_a_key_outlives_the_kill_of_a_process_with_two_clients(path: Path) -> No
         child.send_signal(signal.SIGKILL)
     with Journal(path) as journal:
         assert journal.entry("order-17").attempts[0].sends == 1
-        with pytest.raises(KeyTaken):
+        with pytest.raises(PurchaseExists):
             intend(journal)
 
 
@@ -323,7 +323,7 @@ def test_a_journal_that_is_no_longer_in_its_place_refuses_every_paid_call(
         calls: list[Callable[[], object]] = [
             lambda: intend(journal, "new"),
             lambda: journal.intend_again(
-                Purchase(key="refused", request="r", via="shop", description={}),
+                NewPurchase(key="refused", request="r", via="shop", description={}),
                 "attempt-2",
                 submission(),
                 "f" * 16,

@@ -33,16 +33,16 @@ from motionkit.errors import (
     RateLimited,
     SubmitUncertain,
 )
-from motionkit.http.rate_limit import Pacer
+from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.session import NotSent
 from motionkit.journal import journal as ledger
-from motionkit.journal.entries import Entry, KeyTaken, Purchase
+from motionkit.journal.entries import NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Found, Job, KeyState, Never, NotSeen, SameId, State
 from motionkit.purchase import submit as submission_module
 from motionkit.purchase.submit import OTHER_PAUSE, PATIENCE, Submitter
 
-BOUGHT = Purchase(
+BOUGHT = NewPurchase(
     key="order-17", request="r1", via="shop", description={"operation": "mimic"}, again=True
 )
 START = 1_000_000.0
@@ -88,7 +88,7 @@ class Bench:
         return caught.value
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> PurchaseRecord:
         return self.journal.entry("order-17")
 
     def own_elsewhere(self, vendor_id: str) -> None:
@@ -161,7 +161,7 @@ def test_attempt_ids_are_uuids_and_differ(bench: Bench) -> None:
 def test_a_key_that_exists_is_not_bought_again(bench: Bench) -> None:
     bench.buy(scripted(job("42")))
     again = scripted(job("43"))
-    with pytest.raises(KeyTaken) as caught:
+    with pytest.raises(PurchaseExists) as caught:
         bench.buy(again)
     assert caught.value.entry.job is not None
     assert caught.value.entry.job.id == "42"
@@ -205,7 +205,7 @@ def test_a_job_is_not_bought_again_by_a_stale_entry(bench: Bench) -> None:
     bench.fail(provider)
     stale = bench.entry
     bench.submitter(provider).buy(BOUGHT, submission, earlier=stale)
-    with pytest.raises(KeyTaken):
+    with pytest.raises(PurchaseExists):
         bench.submitter(provider).buy(BOUGHT, submission, earlier=stale)
     assert len(provider.sent) == 2
 
@@ -348,7 +348,7 @@ def test_a_later_refusal_does_not_make_it_unbought(bench: Bench) -> None:
     assert len(provider.sent) == 2
     assert_uncertain(bench, error)
     assert error.code == "500090"
-    with pytest.raises(KeyTaken):
+    with pytest.raises(PurchaseExists):
         bench.submitter(provider).buy(BOUGHT, submission, earlier=bench.entry)
     assert len(provider.sent) == 2
 
@@ -593,7 +593,7 @@ def test_an_attempt_of_an_older_version_is_not_sent_again(bench: Bench) -> None:
 def test_a_resend_takes_its_turn_of_the_rate_limit_before_the_window_is_checked(
     bench: Bench, call_takes: float, leaves: list[float]
 ) -> None:
-    pacer = Pacer(60, bench.clock, bench.clock.sleep)
+    pacer = RateLimiter(60, bench.clock, bench.clock.sleep)
     provider = scripted()
     sent: list[float] = []
 
@@ -1045,7 +1045,7 @@ def test_an_attempt_that_leaves_while_it_is_settled_is_not_called_unsent(
     monkeypatch.setattr(process, "alive", lambda _: False)
     read = iter([seen])  # its process is slow, and sends right after it was looked at
 
-    def await_other(self: Submitter, key: str) -> Entry:
+    def await_other(self: Submitter, key: str) -> PurchaseRecord:
         stale = next(read, None)
         if stale is None:
             return self.journal.entry(key)

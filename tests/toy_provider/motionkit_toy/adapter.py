@@ -12,7 +12,6 @@ from motionkit.errors import JobNotFound, MotionKitError, ProtocolError
 from motionkit.http.session import CALL_TIMEOUT, Answer, Body, Session
 from motionkit.model.job import (
     Call,
-    Doubt,
     Job,
     Never,
     Output,
@@ -21,13 +20,14 @@ from motionkit.model.job import (
     State,
     Status,
     Submission,
+    UnknownReason,
     utcnow,
 )
 from motionkit.model.media import Data, Facts, File, Remote
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
 from motionkit.model.request import Request
 from motionkit.provider.contract import AccountSettings, ErrorRow, Phase, Uploads, vendor_error
-from motionkit.provider.offers import Offer, Slot, load_offers
+from motionkit.provider.offers import MediaField, Offer, load_offers
 from motionkit.provider.prepare import Upload, assemble
 from motionkit.provider.uploads import UPLOAD_TIMEOUT, multipart
 from motionkit_toy._tables import ACTS, OOPS, SERVER_ERROR, UNREADABLE
@@ -72,7 +72,9 @@ class Toy:
         """Validate, hand in the props, and return the paid call."""
         return assemble(self, self._uploads, request, offer, self._prop, dry=dry)
 
-    def _prop(self, slot: Slot, reference: File | Data | Remote, facts: Facts) -> Upload | None:
+    def _prop(
+        self, slot: MediaField, reference: File | Data | Remote, facts: Facts
+    ) -> Upload | None:
         if isinstance(reference, Remote):
             return None
         call = Call("POST", "/v1/props", files={"prop": f"{facts.label} ({facts.size} bytes)"})
@@ -102,17 +104,19 @@ class Toy:
             said = self._ask(Call("GET", f"/v1/plays/{job.id}"), Phase.POLL, job=job)
         except JobNotFound as error:
             word = error.code or ""
-            return Status(State.UNKNOWN, word, utcnow(), doubt=Doubt.NOT_FOUND, raw=error.raw)
+            return Status(
+                State.UNKNOWN, word, utcnow(), doubt=UnknownReason.NOT_FOUND, raw=error.raw
+            )
         word = self._text(said, "act", Phase.POLL, job=job)
         if word not in ACTS:
-            return Status(State.UNKNOWN, word, utcnow(), doubt=Doubt.STRANGE_WORD, raw=said)
+            return Status(State.UNKNOWN, word, utcnow(), doubt=UnknownReason.STRANGE_WORD, raw=said)
         state, billed = ACTS[word]
         if state is not State.SUCCEEDED:
             return Status(
                 state, word, utcnow(), billed=billed, message=said.get("because"), raw=said
             )
         if not said.get("film"):
-            return Status(State.UNKNOWN, word, utcnow(), doubt=Doubt.NO_OUTPUT, raw=said)
+            return Status(State.UNKNOWN, word, utcnow(), doubt=UnknownReason.NO_OUTPUT, raw=said)
         film = Output(self._text(said, "film", Phase.POLL, job=job), content_type="video/mp4")
         spent = self._dollars(said, "spent", Phase.POLL, job=job)
         cost = Cost(spent, Unit.USD, spent, CostBasis.REPORTED)
