@@ -29,8 +29,7 @@ from motionkit.journal.entries import Attempt, PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import State
 from motionkit.model.money import both
-from motionkit.provider import registry
-from motionkit.provider.contract import ExpiresFiles
+from motionkit.provider import ExpiresFiles, registry
 
 _ABOUT = "about "
 """How a quote without bounds begins; here the '~' says it."""

@@ -18,8 +18,7 @@ from motionkit.cli.timing import show as show_timing
 from motionkit.errors import InvalidRequest
 from motionkit.model import codec
 from motionkit.model.money import shown
-from motionkit.provider import registry
-from motionkit.provider.offers import MediaField, Offer, Price, PriceRule
+from motionkit.provider import MediaField, Offer, Price, PriceRule, registry
 
 _QUALITY, _SECONDS = "quality", "duration"
 _LEGEND = (

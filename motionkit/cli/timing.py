@@ -14,8 +14,7 @@ from motionkit.cli.screen import Screen
 from motionkit.errors import ConfigError
 from motionkit.polling import schedule
 from motionkit.polling.schedule import Plan
-from motionkit.provider import registry
-from motionkit.provider.offers import Offer
+from motionkit.provider import Offer, registry
 
 _SHOWN = 6
 """Looks whose ages are shown."""

@@ -12,8 +12,7 @@ from motionkit.config import Config
 from motionkit.http import rate_limit
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.journal.caches import Caches
-from motionkit.provider import registry, uploads
-from motionkit.provider.contract import Provider
+from motionkit.provider import Provider, registry, uploads
 
 
 @attrs.frozen
@@ -34,7 +33,7 @@ class Accounts:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
-    _pacers: dict[str, RateLimiter] = attrs.field(factory=dict, init=False)
+    _limiters: dict[str, RateLimiter] = attrs.field(factory=dict, init=False)
     _locks: dict[str, forks.Lock] = attrs.field(factory=dict, init=False)
     _lock: forks.Lock = attrs.field(factory=forks.Lock, init=False)
     """Held for look-ups only; an account's own lock is held while its key is fetched."""
@@ -63,20 +62,20 @@ class Accounts:
 
     def limiter(self, account: str) -> RateLimiter | None:
         """Return what counts an account's calls a minute; None where no ``rpm`` is set."""
-        found = self._pacers.get(account)
+        found = self._limiters.get(account)
         if found is not None:
             return found
         rpm = self.config.account(account).rpm
         if rpm is None:
             return None
         with self._lock:
-            if account not in self._pacers:
-                self._pacers[account] = RateLimiter(rpm, self.clock, self.sleep)
-            return self._pacers[account]
+            if account not in self._limiters:
+                self._limiters[account] = RateLimiter(rpm, self.clock, self.sleep)
+            return self._limiters[account]
 
     def close(self) -> None:
         """Close the adapters' connections."""
-        for account, limiter in self._pacers.items():
+        for account, limiter in self._limiters.items():
             rate_limit.forget(account, limiter)
         for adapter in self._made.values():
             adapter.close()

@@ -26,7 +26,7 @@ from motionkit.model.money import Balance, Quote
 from motionkit.model.request import Request
 from motionkit.polling.watch import Seconds, Waiter, Watcher, told
 from motionkit.polling.webhooks import Delivery
-from motionkit.provider.contract import Provider
+from motionkit.provider import Provider
 from motionkit.purchase import cancellation
 from motionkit.purchase.circuits import Circuit
 from motionkit.purchase.compare import Row

@@ -32,8 +32,7 @@ from motionkit.polling.durations import Timing
 from motionkit.polling.engine import Engine
 from motionkit.polling.observe import JobObserver, about
 from motionkit.polling.watch import Seconds, Watcher
-from motionkit.provider import lookups, spool
-from motionkit.provider.contract import Provider
+from motionkit.provider import Provider, lookups, spool
 from motionkit.purchase import cancellation
 from motionkit.purchase.circuits import Circuit, Circuits
 from motionkit.purchase.compare import Row, ordered, with_balances

@@ -38,8 +38,7 @@ from motionkit.config.routes import DEFAULT_ROUTE, Route, read_routes
 from motionkit.errors import ConfigError
 from motionkit.http.session import checked_origin
 from motionkit.model.budget import Budget
-from motionkit.provider import registry
-from motionkit.provider.contract import AccountSettings, is_origin
+from motionkit.provider import AccountSettings, is_origin, registry
 
 __all__ = [
     "DEFAULT_ROUTE",

@@ -35,8 +35,7 @@ from motionkit.config.routes import Route
 from motionkit.config.tables import ENTRIES, bare, value
 from motionkit.errors import ConfigError
 from motionkit.http.session import checked_origin
-from motionkit.provider import registry
-from motionkit.provider.contract import AccountSettings, Untrusted, is_origin
+from motionkit.provider import AccountSettings, Untrusted, is_origin, registry
 
 log = logging.getLogger("motionkit")
 

@@ -137,7 +137,7 @@ class RateLimiter:
 
     def wait(self) -> None:
         """Wait until one call may go, and take it for this thread."""
-        while pause := self.take():
+        while pause := self.acquire():
             self._sleep(pause)
 
     @contextmanager

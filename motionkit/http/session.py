@@ -124,7 +124,7 @@ class Session:
         self._signed = _by_name(self._auth)
         self._prefix = {name: urlsplit(url).path for name, url in self.origins.items()}
         self._environment = {name: environment(url) for name, url in self.origins.items()}
-        self._pacer = rate_limit.of(account)
+        self._limiter = rate_limit.of(account)
         self._open()
 
     def _open(self) -> None:
@@ -176,7 +176,7 @@ class Session:
         """
         own = Transport(pool_connections=1, pool_maxsize=1) if call.paid else None
         try:
-            turn = nullcontext() if self._pacer is None else self._pacer.call()
+            turn = nullcontext() if self._limiter is None else self._limiter.call()
             with turn, watching(timeout) as watch:
                 return self._exchange(
                     call,

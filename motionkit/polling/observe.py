@@ -19,7 +19,7 @@ from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt
 from motionkit.polling import schedule, webhooks
 from motionkit.polling.durations import Timing, kind_of
-from motionkit.provider.contract import Provider, ShowsRefunds, Webhooks
+from motionkit.provider import Provider, ShowsRefunds, Webhooks
 
 log = logging.getLogger("motionkit")
 

@@ -17,7 +17,7 @@ from motionkit._support.redaction import redact_data
 from motionkit.errors import ConfigError
 from motionkit.journal.journal import Journal, optional
 from motionkit.model.job import Job, State, Status
-from motionkit.provider.contract import Provider, WebhookEvent, Webhooks
+from motionkit.provider import Provider, WebhookEvent, Webhooks
 
 log = logging.getLogger("motionkit")
 

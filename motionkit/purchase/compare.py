@@ -18,10 +18,8 @@ from motionkit.journal.journal import Journal
 from motionkit.model.media import Facts
 from motionkit.model.money import Balance, Quote
 from motionkit.model.request import Request
-from motionkit.provider import fit
+from motionkit.provider import Offer, Provider, fit, rules_of, unpriced_of
 from motionkit.provider import quote as pricing
-from motionkit.provider.contract import Provider, rules_of, unpriced_of
-from motionkit.provider.offers import Offer
 from motionkit.routing.decision import suffices
 
 OLD_AFTER = dt.timedelta(days=90)

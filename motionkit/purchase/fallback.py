@@ -30,8 +30,7 @@ from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import Job, Submission
 from motionkit.model.money import Balance, Quote, dollars
 from motionkit.model.request import Request
-from motionkit.provider.contract import in_sandbox
-from motionkit.provider.offers import Offer
+from motionkit.provider import Offer, in_sandbox
 from motionkit.purchase import cancellation, circuits, compare, slots
 from motionkit.purchase.submit import Submitter, about
 from motionkit.routing import circuit_breaker, router

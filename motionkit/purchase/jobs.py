@@ -14,7 +14,7 @@ from motionkit.journal.entries import Alike, PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, CostBasis, Unit
-from motionkit.provider.contract import SearchesHistory, ShowsUsage
+from motionkit.provider import SearchesHistory, ShowsUsage
 from motionkit.purchase.submit import Submitter
 
 Assumption = Literal["lost", "charged"]

@@ -32,9 +32,8 @@ from motionkit.model.job import Call, Job, KeyState, State
 from motionkit.model.media import Facts, Generated
 from motionkit.model.money import Quote
 from motionkit.model.request import Request
-from motionkit.provider import fit, registry
+from motionkit.provider import AcceptsUnlistedModels, Provider, fit, in_sandbox, registry
 from motionkit.provider import offers as offering
-from motionkit.provider.contract import AcceptsUnlistedModels, Provider, in_sandbox
 from motionkit.purchase import cancellation, compare, fallback
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.jobs import Jobs

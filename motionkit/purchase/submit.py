@@ -46,7 +46,8 @@ from motionkit.http.session import CALL_TIMEOUT, NotSent
 from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Found, Job, KeyState, SameId, Submission
-from motionkit.provider.contract import Provider, SearchesHistory, references
+from motionkit.provider import Provider, SearchesHistory
+from motionkit.provider.contract import references
 from motionkit.purchase import cancellation
 
 log = logging.getLogger("motionkit")

@@ -32,7 +32,7 @@ from motionkit.errors import (
 from motionkit.model.job import Job, State, Status, Submission, UnknownReason
 from motionkit.model.money import Unit
 from motionkit.model.request import Request
-from motionkit.provider.contract import Provider
+from motionkit.provider import Provider
 from motionkit.provider.offers import pick
 from motionkit.testing.stage import (
     ACCOUNT,

@@ -27,9 +27,17 @@ from motionkit.model.job import (
 )
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
 from motionkit.model.request import Request
-from motionkit.provider.contract import AccountSettings, Phase, Uploads, billed_after
-from motionkit.provider.offers import MediaField, Offer, parse_offers
-from motionkit.provider.prepare import Upload, assemble
+from motionkit.provider import (
+    AccountSettings,
+    MediaField,
+    Offer,
+    Phase,
+    Upload,
+    Uploads,
+    assemble,
+    billed_after,
+)
+from motionkit.provider.offers import parse_offers
 from motionkit.testing.stage import (
     AMBIGUOUS,
     HICCUPS,

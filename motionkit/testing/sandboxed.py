@@ -16,7 +16,7 @@ from motionkit._support.redaction import Secret
 from motionkit.config import from_environment
 from motionkit.config.credentials import documented
 from motionkit.errors import ConfigError
-from motionkit.provider.contract import AccountSettings, Provider
+from motionkit.provider import AccountSettings, Provider
 from motionkit.sandbox import Sandbox
 from motionkit.testing import cassettes
 from motionkit.testing.contract import ProviderContract

@@ -25,7 +25,7 @@ from motionkit.errors import (
     RateLimited,
 )
 from motionkit.model.operations import Mimic, Request
-from motionkit.provider.contract import AccountSettings, Provider
+from motionkit.provider import AccountSettings, Provider
 from motionkit.testing import samples
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import attrs
 
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.http.response import Response
 from motionkit.model.job import Call
-from motionkit.provider.contract import ErrorRow, Phase, billed_after, job_ids, vendor_error
+from motionkit.provider import ErrorRow, Phase, Response, billed_after, job_ids, vendor_error
 from motionkit_pixverse._tables import (
     ERRORS,
     JOB_NAMES,

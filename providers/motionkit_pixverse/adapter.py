@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from motionkit._support.redaction import Secret
 from motionkit.errors import (
     InvalidRequest,
     JobGone,
@@ -22,7 +21,6 @@ from motionkit.errors import (
     MotionKitError,
     ProtocolError,
 )
-from motionkit.http.session import Session
 from motionkit.model import media
 from motionkit.model.job import (
     Call,
@@ -38,18 +36,26 @@ from motionkit.model.job import (
 )
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.request import Request
-from motionkit.provider import uploads as transfer
-from motionkit.provider.contract import (
+from motionkit.provider import (
+    UPLOAD_TIMEOUT,
     AccountSettings,
+    Fit,
+    MediaField,
+    Offer,
     Phase,
+    Secret,
+    Session,
     Untrusted,
+    Upload,
     Uploads,
     WebhookEvent,
+    assemble,
+    form,
+    load_offers,
+    multipart,
     untrusted,
+    whole_number,
 )
-from motionkit.provider.fit import Fit, whole_number
-from motionkit.provider.offers import MediaField, Offer, load_offers
-from motionkit.provider.prepare import Upload, assemble
 from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._tables import HINTS, UNPRICED
 from motionkit_pixverse._wire import need_number, number, taken, unwrap
@@ -297,16 +303,16 @@ class PixVerse:
 
         def send() -> str:
             body, kind = (
-                transfer.form({url_part: reference.url})
+                form({url_part: reference.url})
                 if isinstance(reference, media.Remote)
-                else transfer.multipart(file_part, reference, facts)
+                else multipart(file_part, reference, facts)
             )
             content = self._send(
                 call,
                 Phase.UPLOAD,
                 body=body,
                 headers={"Content-Type": kind},
-                timeout=transfer.UPLOAD_TIMEOUT,
+                timeout=UPLOAD_TIMEOUT,
             )
             names = (id_name, *aliases)
             return str(need_number(content, *names, phase=Phase.UPLOAD, **self._context))

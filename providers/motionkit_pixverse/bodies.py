@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from motionkit.provider.fit import Fit
+from motionkit.provider import Fit
 
 Body = dict[str, Any]
 

@@ -17,7 +17,7 @@ import attrs
 from motionkit.errors import InvalidRequest, ProtocolError
 from motionkit.model import media
 from motionkit.model.job import Call, utcnow
-from motionkit.provider.contract import Phase
+from motionkit.provider import Phase
 from motionkit_pixverse._wire import number
 
 PAGE = 100

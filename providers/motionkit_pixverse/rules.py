@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from motionkit.errors import InvalidRequest
-from motionkit.provider.fit import Fit, refuse
+from motionkit.provider import Fit, refuse
 
 Rule = Callable[[Fit], Iterator[str]]
 """Yields what the user should know before paying; raises InvalidRequest."""

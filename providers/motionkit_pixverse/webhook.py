@@ -19,13 +19,10 @@ from urllib.parse import quote, quote_plus
 
 import attrs
 
-from motionkit._support.redaction import Secret
 from motionkit.errors import ConfigError, ProtocolError, SignatureError
-from motionkit.http.response import Response
 from motionkit.model.job import State
 from motionkit.model.request import Request
-from motionkit.provider import signatures
-from motionkit.provider.contract import WebhookEvent
+from motionkit.provider import Response, Secret, WebhookEvent, signatures
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import number
 

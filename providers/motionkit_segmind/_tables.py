@@ -26,7 +26,7 @@ from motionkit.errors import (
     Unsupported,
 )
 from motionkit.model.job import State
-from motionkit.provider.contract import ErrorRow
+from motionkit.provider import ErrorRow
 
 STATES: Mapping[str, tuple[State, Billed]] = MappingProxyType(
     {

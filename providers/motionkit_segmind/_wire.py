@@ -10,10 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.http.response import Response
 from motionkit.model.job import Call, Output, State, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit
-from motionkit.provider.contract import ErrorRow, Phase, job_ids, vendor_error
+from motionkit.provider import ErrorRow, Phase, Response, job_ids, vendor_error
 from motionkit_segmind._tables import (
     JOB_NAMES,
     MODERATION_WORDS,

@@ -16,7 +16,6 @@ from typing import Any, ClassVar, Literal
 import attrs
 
 from motionkit.errors import Billed, JobNotFound, MotionKitError, ProtocolError
-from motionkit.http.session import Session
 from motionkit.model import media
 from motionkit.model.job import (
     Call,
@@ -34,18 +33,23 @@ from motionkit.model.job import (
 )
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.operations import OPERATIONS, Request
-from motionkit.provider import uploads as transfer
-from motionkit.provider.contract import (
+from motionkit.provider import (
+    UPLOAD_TIMEOUT,
     AccountSettings,
+    Fit,
+    MediaField,
+    Offer,
     Phase,
+    Session,
     Untrusted,
+    Upload,
     Uploads,
+    assemble,
     billed_after,
+    data_urls,
+    load_offers,
     untrusted,
 )
-from motionkit.provider.fit import Fit
-from motionkit.provider.offers import MediaField, Offer, load_offers
-from motionkit.provider.prepare import Upload, assemble
 from motionkit_segmind._tables import STATES, UNPRICED
 from motionkit_segmind._wire import (
     ID,
@@ -292,9 +296,9 @@ class Segmind:
             content = self._send(
                 call,
                 Phase.UPLOAD,
-                body=transfer.data_urls(reference, facts),
+                body=data_urls(reference, facts),
                 headers={"Content-Type": "application/json"},
-                timeout=transfer.UPLOAD_TIMEOUT,
+                timeout=UPLOAD_TIMEOUT,
             )
             urls = content.get("file_urls") or content.get("urls")  # pages and SDK disagree
             if not isinstance(urls, list) or not urls or not isinstance(urls[0], str):

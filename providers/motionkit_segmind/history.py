@@ -25,7 +25,7 @@ from motionkit.model.job import (
     UnknownReason,
     utcnow,
 )
-from motionkit.provider.contract import Phase
+from motionkit.provider import Phase
 from motionkit_segmind._tables import HISTORY_STATES
 from motionkit_segmind._wire import ID, cost_of, error_text, moderated, outputs_of
 from motionkit_segmind.sync import note

@@ -17,8 +17,6 @@ from typing import IO, Any
 import attrs
 
 from motionkit.errors import Billed, MotionKitError, ProtocolError
-from motionkit.http.response import Response
-from motionkit.http.session import JSON_LIMIT, Session
 from motionkit.model import media
 from motionkit.model.job import (
     Job,
@@ -30,8 +28,7 @@ from motionkit.model.job import (
     UnknownReason,
     utcnow,
 )
-from motionkit.provider import spool
-from motionkit.provider.contract import Phase, billed_after
+from motionkit.provider import JSON_LIMIT, Phase, Response, Session, billed_after, spool
 from motionkit_segmind._wire import ID, amount_of, cost_of, outputs_of, taken, unwrap
 
 log = logging.getLogger("motionkit")

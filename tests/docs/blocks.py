@@ -41,7 +41,10 @@ _TITLE = re.compile(r'title="motionkit\.toml"')
 _HIDDEN = AbstractCodeBlockParser(
     [DirectiveInHTMLCommentLexer("invisible-code", ".+")], "python", PythonEvaluator()
 )
-_INCLUDED = re.compile(r'-*8<-* "docs/examples/(\w+)\.py(?::\w+)?"')
+_INCLUDED = re.compile(
+    r"--8<--\n(?P<file>(?:docs/examples|tests/toy_provider)/[\w/]+\.\w+)(?::\w+)?\n--8<--\s*"
+)
+"""Files that tests of their own run: test_web_services.py and tests/meta/test_toy_provider.py."""
 
 
 class UnrunError(AssertionError):
@@ -63,6 +66,8 @@ def _fenced(page: Document) -> Iterable[Region]:
         region.parsed = region.lexemes["source"]
         if _EXCERPT.search(page.text[: region.start]):
             region.evaluator = None
+        elif _INCLUDED.fullmatch(region.parsed):
+            region.evaluator = _included
         else:
             region.evaluator = RUNNERS.get(region.lexemes["language"], _unrun)
         yield region
@@ -75,14 +80,16 @@ def _unrun(block: Example) -> None:
     )
 
 
+def _included(block: Example) -> None:
+    included = _INCLUDED.fullmatch(block.parsed)
+    assert included is not None
+    assert (ROOT / included["file"]).is_file()
+
+
 # Python.
 
 
 def _python(block: Example) -> None:
-    included = [_INCLUDED.fullmatch(line.strip()) for line in block.parsed.splitlines()]
-    if included and all(included):  # a file of docs/examples; test_web_services.py runs each
-        assert all((EXAMPLES / f"{found[1]}.py").is_file() for found in included if found)
-        return
     with redirect_stdout(io.StringIO()):
         PythonEvaluator()(block)
 

@@ -18,7 +18,7 @@ from motionkit.http.response import Response
 from motionkit.http.session import Session
 from motionkit.model.job import Call, Found, Job, NotSeen, Result, State, Status, Submission
 from motionkit.model.money import Balance
-from motionkit.provider.contract import Provider, SearchesHistory
+from motionkit.provider import Provider, SearchesHistory
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 

@@ -21,7 +21,7 @@ from motionkit.errors import Billed, DownloadFailed, MotionKitError
 from motionkit.http.download import download
 from motionkit.http.session import Session
 from motionkit.model.job import Call, Job, Submission
-from motionkit.provider.contract import Provider
+from motionkit.provider import Provider
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 

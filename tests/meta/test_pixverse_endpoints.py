@@ -1,4 +1,4 @@
-"""PixVerse endpoint by endpoint: the README's table, the adapter and the sandbox agree."""
+"""PixVerse endpoint by endpoint: the documentation, the adapter and the sandbox agree."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ ROW = re.compile(
 
 
 def rows() -> list[tuple[str, str, str, str]]:
-    return ROW.findall((ROOT / "README.md").read_text("utf-8"))
+    return ROW.findall((ROOT / "docs" / "providers" / "pixverse.md").read_text("utf-8"))
 
 
-def test_the_readme_lists_every_endpoint_and_what_it_rests_on() -> None:
+def test_the_documentation_lists_every_endpoint_and_what_it_rests_on() -> None:
     assert {endpoint: evidence for endpoint, _, _, evidence in rows()} == CATALOGUE
     assert len(rows()) == len(CATALOGUE)
 
 
-def test_the_readmes_operations_and_verbs_are_those_of_the_offers() -> None:
+def test_the_documented_operations_and_verbs_are_those_of_the_offers() -> None:
     kinds = {kind.operation: kind for kind in registry.operations()}
     sold: dict[str, set[tuple[str, str]]] = {}
     for offer in PixVerse.offers:

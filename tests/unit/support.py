@@ -34,8 +34,7 @@ from motionkit.model.job import (
 )
 from motionkit.model.money import Balance, Rates
 from motionkit.model.request import Request
-from motionkit.provider.contract import AccountSettings, Untrusted, untrusted
-from motionkit.provider.offers import Offer
+from motionkit.provider import AccountSettings, Offer, Untrusted, untrusted
 
 # A server whose every byte the test decides.
 

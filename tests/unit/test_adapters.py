@@ -91,8 +91,8 @@ def test_a_session_made_at_the_first_call_keeps_the_rate_limit() -> None:
     thread = threading.Thread(target=lambda: found.append(shop.session()))
     thread.start()
     thread.join(PATIENCE)
-    assert found[0]._pacer is made.limiter("shop")
-    assert other.session()._pacer is None
+    assert found[0]._limiter is made.limiter("shop")
+    assert other.session()._limiter is None
 
 
 def test_a_closed_clients_rate_limit_binds_no_later_session() -> None:
@@ -100,7 +100,7 @@ def test_a_closed_clients_rate_limit_binds_no_later_session() -> None:
     shop = made.of("shop")
     assert isinstance(shop, Late)
     made.close()
-    assert shop.session()._pacer is None
+    assert shop.session()._limiter is None
 
 
 def test_a_rate_limit_is_made_once_whatever_asks_for_it(monkeypatch: Any) -> None:

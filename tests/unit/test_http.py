@@ -29,8 +29,8 @@ from motionkit.errors import Billed, ConfigError, ProtocolError, ProviderUnavail
 from motionkit.http.connection import departing, watching
 from motionkit.http.session import (
     JSON_LIMIT,
-    Answer,
     NotSent,
+    Response,
     Session,
     checked_origin,
     environment,
@@ -542,7 +542,7 @@ def test_a_stream_is_sent_with_its_length() -> None:
 )
 def test_what_json_tells_is_whole_in_use_and_masked_where_it_is_shown(body: bytes) -> None:
     Secret(KEY)
-    got = Answer(200, {}, body).json()
+    got = Response(200, {}, body).json()
     assert "planted" in json.dumps(got)
     assert "***" in repr(got)
     assert KEY not in repr(got)
@@ -566,7 +566,7 @@ def test_what_json_tells_is_whole_in_use_and_masked_where_it_is_shown(body: byte
     ],
 )
 def test_json_is_read_without_loss(body: bytes, expected: Any) -> None:
-    got = Answer(200, {}, body).json()
+    got = Response(200, {}, body).json()
     if expected is not ...:
         assert got == expected
         assert type(got) is type(expected)
@@ -602,7 +602,7 @@ def test_json_is_read_without_loss(body: bytes, expected: Any) -> None:
 )
 def test_what_is_no_json_is_an_answer_that_cannot_be_understood(body: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
-        Answer(502, {}, body).json()
+        Response(502, {}, body).json()
     assert caught.value.http_status == 502
 
 
@@ -616,12 +616,12 @@ def test_what_is_no_json_is_an_answer_that_cannot_be_understood(body: bytes) -> 
 def test_retry_after_counts_when_it_is_a_number_or_a_date(
     value: str, seconds: float | None
 ) -> None:
-    assert Answer(429, {"retry-after": value}, b"").retry_after == seconds
+    assert Response(429, {"retry-after": value}, b"").retry_after == seconds
 
 
 def test_a_date_to_come_is_counted_in_seconds_from_now() -> None:
     soon = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=30))
-    wait = Answer(429, {"retry-after": soon}, b"").retry_after
+    wait = Response(429, {"retry-after": soon}, b"").retry_after
     assert wait is not None
     assert 27 < wait <= 30
 
@@ -641,11 +641,11 @@ def test_a_date_to_come_is_counted_in_seconds_from_now() -> None:
     ],
 )
 def test_a_body_may_say_when_to_go_on(status: int, body: bytes, seconds: float | None) -> None:
-    assert Answer(status, {}, body).retry_after == seconds
+    assert Response(status, {}, body).retry_after == seconds
 
 
 def test_no_retry_after_is_none() -> None:
-    assert Answer(429, {}, b"").retry_after is None
+    assert Response(429, {}, b"").retry_after is None
 
 
 # Origins and identity.
@@ -768,7 +768,7 @@ def test_the_reason_is_this_calls_and_not_what_was_handled_before() -> None:
     assert "another time" not in error.message
 
 
-CUT_SHORT = Answer(200, {}, b'{"url": "https://h.example/v?sig=planted"')
+CUT_SHORT = Response(200, {}, b'{"url": "https://h.example/v?sig=planted"')
 
 
 def test_an_answer_that_is_no_json_does_not_hang_on_to_its_body() -> None:
@@ -781,7 +781,7 @@ def test_an_answer_that_is_no_json_does_not_hang_on_to_its_body() -> None:
 
 def test_an_answer_is_shown_without_its_links() -> None:
     link = "https://h.example/v?sig=planted"
-    answer_ = Answer(302, {"location": link}, f'{{"url": "{link}"}}'.encode())
+    answer_ = Response(302, {"location": link}, f'{{"url": "{link}"}}'.encode())
     assert "planted" not in repr(answer_)
     assert "planted" not in repr(answer_.json())
     assert answer_.json() == {"url": link}

@@ -743,7 +743,7 @@ def test_threads_share_one_journal_and_one_wins_each_key(journal: Journal) -> No
 WORKER = """
 import pathlib, sys
 from motionkit.journal.journal import (Journal)
-from motionkit.journal.entries import (KeyTaken, Purchase)
+from motionkit.journal.entries import (PurchaseExists, NewPurchase)
 from motionkit.model.job import (Call, Submission)
 paid = Call("POST", "/buy", paid=True)
 won = 0
@@ -751,12 +751,12 @@ with Journal(pathlib.Path(sys.argv[1])) as journal:
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(25):
-        wanted = Purchase(key=f"k{number}", request="r", via="", description={}, again=True)
+        wanted = NewPurchase(key=f"k{number}", request="r", via="", description={}, again=True)
         ready = Submission("fake", "shop", "mimic", "m1", paid)
         try:
             journal.intend(wanted, f"{sys.argv[2]}-{number}", ready, "f")
             won += 1
-        except KeyTaken:
+        except PurchaseExists:
             pass
 print(won)
 """
@@ -1056,7 +1056,7 @@ from pathlib import Path
 from motionkit.model.budget import Budget
 from motionkit.errors import BudgetExceeded
 from motionkit.journal.journal import Journal
-from motionkit.journal.entries import Purchase
+from motionkit.journal.entries import NewPurchase
 from motionkit.model.job import Call, Submission
 from motionkit.model.money import Basis, Quote, Unit
 
@@ -1065,7 +1065,7 @@ quote = Quote(usd, usd, usd, Unit.USD, usd, usd, usd, Basis.LISTED, "page", None
 with Journal(Path(sys.argv[1])) as journal:
     print("ready", flush=True)
     sys.stdin.readline()
-    wanted = Purchase(
+    wanted = NewPurchase(
         key=sys.argv[2], request=sys.argv[2], via="day", description={}, quote=quote,
         route="day", budgets=(Budget(name="five", period="total", limit=Decimal(5), route="day"),),
     )

@@ -15,8 +15,7 @@ from motionkit.errors import Billed, ConfigError, InvalidRequest, Unsupported
 from motionkit.model.media import Facts, Generated
 from motionkit.model.money import Basis, Quote, Rates, Unit
 from motionkit.model.operations import LipSync, Mimic
-from motionkit.provider import fit, offers, quote
-from motionkit.provider.offers import MediaField, Offer, Price, PriceRule
+from motionkit.provider import MediaField, Offer, Price, PriceRule, fit, offers, quote
 from motionkit_pixverse.adapter import PixVerse
 
 TEXT = """

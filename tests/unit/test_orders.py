@@ -36,8 +36,7 @@ from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Job, KeyState, State, Submission
 from motionkit.model.request import Request
-from motionkit.provider import fit
-from motionkit.provider.offers import Offer
+from motionkit.provider import Offer, fit
 from motionkit.purchase.jobs import Jobs
 from motionkit.testing.memory import Memory, Settings, Vendor
 from motionkit.testing.stage import (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from motionkit.errors import Billed, ProtocolError
-from motionkit.http.session import Answer
+from motionkit.http.session import Response
 from motionkit_pixverse.adapter import PixVerse, Settings
 
 
@@ -25,7 +25,7 @@ def adapter(monkeypatch: pytest.MonkeyPatch, content: dict[str, Any]) -> PixVers
     """Return an adapter that is always given this content."""
     made = PixVerse("acme", Settings(api_key="key-0123456789"), Once())
     body = json.dumps({"ErrCode": 0, "ErrMsg": "success", "Resp": content}).encode()
-    monkeypatch.setattr(made._http, "send", lambda *_, **__: Answer(200, {}, body))
+    monkeypatch.setattr(made._http, "send", lambda *_, **__: Response(200, {}, body))
     return made
 
 

@@ -15,7 +15,7 @@ from motionkit.client.client import Client
 from motionkit.errors import ConfigError, InvalidRequest, ProtocolError
 from motionkit.model import media
 from motionkit.model.job import Call
-from motionkit.provider.contract import Lists, Phase, ShowsUsage
+from motionkit.provider import Lists, Phase, ShowsUsage
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 from motionkit_pixverse.lists import Library
 

@@ -27,9 +27,9 @@ from motionkit.errors import (
     RateLimited,
 )
 from motionkit.http import retry
-from motionkit.http.session import Answer
+from motionkit.http.session import Response
 from motionkit.model.job import Call, Job, State, Submission, UnknownReason, utcnow
-from motionkit.provider.contract import Phase
+from motionkit.provider import Phase
 from motionkit.sandbox import Sandbox
 from motionkit_pixverse import _tables
 from motionkit_pixverse._wire import unwrap
@@ -105,12 +105,12 @@ class Once:
         return send()
 
 
-def answer(body: Any, status: int = 200) -> Answer:
+def answer(body: Any, status: int = 200) -> Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status, {}, content)
+    return Response(status, {}, content)
 
 
-def adapter(monkeypatch: pytest.MonkeyPatch, *answers: Answer) -> PixVerse:
+def adapter(monkeypatch: pytest.MonkeyPatch, *answers: Response) -> PixVerse:
     """Return an adapter that is given these answers, whatever it asks."""
     made = PixVerse("acme", Settings(api_key="key-0123456789"), Once())
     waiting = list(answers)
@@ -362,7 +362,7 @@ def test_a_picture_is_asked_for_where_pictures_are(monkeypatch: pytest.MonkeyPat
     made = adapter(monkeypatch)
     paths: list[str] = []
 
-    def send(call: Call, **_: Any) -> Answer:
+    def send(call: Call, **_: Any) -> Response:
         paths.append(call.path)
         return answer({"ErrCode": 0, "ErrMsg": "Success", "Resp": content | {"credits": 5}})
 

@@ -17,7 +17,8 @@ from motionkit.config import Account, Config, Defaults
 from motionkit.errors import Billed, BudgetExceeded, JobGone, JobNotFound, Unsupported
 from motionkit.model.job import Job, State, utcnow
 from motionkit.model.money import Basis
-from motionkit.provider.offers import Offer, parse_offers
+from motionkit.provider import Offer
+from motionkit.provider.offers import parse_offers
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time

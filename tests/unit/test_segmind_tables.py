@@ -24,7 +24,7 @@ from motionkit.errors import (
     RateLimited,
     Unsupported,
 )
-from motionkit.http.session import Answer
+from motionkit.http.session import Response
 from motionkit.model.job import Call, Found, Job, NotSeen, State, Submission, UnknownReason, utcnow
 from motionkit_segmind import _tables
 from motionkit_segmind import adapter as segmind_adapter
@@ -89,12 +89,12 @@ class Once:
         return send()
 
 
-def answer(body: Any, status: int = 200, **headers: str) -> Answer:
+def answer(body: Any, status: int = 200, **headers: str) -> Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status, {k.replace("_", "-"): v for k, v in headers.items()}, content)
+    return Response(status, {k.replace("_", "-"): v for k, v in headers.items()}, content)
 
 
-def adapter(monkeypatch: pytest.MonkeyPatch, *answers: Answer, **settings: Any) -> Segmind:
+def adapter(monkeypatch: pytest.MonkeyPatch, *answers: Response, **settings: Any) -> Segmind:
     """Return an adapter that is given these answers, whatever it asks."""
     made = Segmind("acme", Settings(api_key="key-0123456789", **settings), Once())
     waiting = list(answers)
@@ -254,7 +254,7 @@ def test_a_job_is_looked_up_by_its_id_wherever_an_answer_points(
     made = adapter(monkeypatch)
     asked: list[str] = []
 
-    def send(call: Call, **_: object) -> Answer:
+    def send(call: Call, **_: object) -> Response:
         asked.append(made._http.url(call))
         away = {"status_url": "https://evil.example", "response_url": "https://evil.example"}
         return answer({"request_id": "r-7", "status": "COMPLETED", "output": URL, **away})
@@ -393,14 +393,14 @@ WITHIN = "Fri, 27 Nov 2026 10:59:59 GMT"
 AFTER = "Fri, 27 Nov 2026 11:00:00 GMT"
 
 
-def accepted(monkeypatch: pytest.MonkeyPatch, *answers: Answer, **settings: Any) -> Any:
+def accepted(monkeypatch: pytest.MonkeyPatch, *answers: Response, **settings: Any) -> Any:
     """Return an adapter that has just submitted, and the job, both as the vendor's clock has it."""
     bought = answer({"request_id": "r-1"}, date=SUBMITTED)
     made = adapter(monkeypatch, bought, *answers, **settings)
     return made, attrs.evolve(made.submit(SUBMISSION, "a"), key="k")
 
 
-def unknown(date: str | None) -> Answer:
+def unknown(date: str | None) -> Response:
     headers = {} if date is None else {"date": date}
     return answer({"error": "not found"}, 404, **headers)
 

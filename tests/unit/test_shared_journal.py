@@ -118,13 +118,13 @@ KILLED = """
 import sys
 from pathlib import Path
 from motionkit.journal.journal import Journal
-from motionkit.journal.entries import Purchase
+from motionkit.journal.entries import NewPurchase
 from motionkit.model.job import Call, Submission
 
 first, second = Journal(Path(sys.argv[1])), Journal(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
-wanted = Purchase(key="order-17", request="r", via="shop", description={})
+wanted = NewPurchase(key="order-17", request="r", via="shop", description={})
 paid = Submission("fake", "shop", "mimic", "m1", Call("POST", "/paid", paid=True))
 first.sending(first.intend(wanted, "attempt-1", paid, "f"))
 print("sent", flush=True)

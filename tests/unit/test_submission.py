@@ -593,12 +593,12 @@ def test_an_attempt_of_an_older_version_is_not_sent_again(bench: Bench) -> None:
 def test_a_resend_takes_its_turn_of_the_rate_limit_before_the_window_is_checked(
     bench: Bench, call_takes: float, leaves: list[float]
 ) -> None:
-    pacer = RateLimiter(60, bench.clock, bench.clock.sleep)
+    limiter = RateLimiter(60, bench.clock, bench.clock.sleep)
     provider = scripted()
     sent: list[float] = []
 
     def submit(*_: Any) -> Job:
-        with pacer.call():
+        with limiter.call():
             sent.append(bench.clock.now - START)
             bench.clock.sleep(call_takes)
         if len(sent) > 1:
@@ -609,12 +609,12 @@ def test_a_resend_takes_its_turn_of_the_rate_limit_before_the_window_is_checked(
         bench.clock.sleep(seconds)
         if len(bench.clock.slept) < 3:  # the account's other calls take the rest of the minute
             for _ in range(59):
-                with pacer.call():
+                with limiter.call():
                     pass
 
     plain: Any = provider
     plain.submit = submit
-    submitter = attrs.evolve(bench.submitter(provider), sleep=sleep, pacer=pacer)
+    submitter = attrs.evolve(bench.submitter(provider), sleep=sleep, limiter=limiter)
     if len(leaves) > 1:
         assert submitter.buy(BOUGHT, submission).id == "42"
     else:

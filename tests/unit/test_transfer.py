@@ -29,7 +29,8 @@ from motionkit.http.session import Session
 from motionkit.model import media
 from motionkit.model.job import Call
 from motionkit.model.media import Data, File
-from motionkit.provider.uploads import CarefulUploads, Stream, form, multipart
+from motionkit.provider import form, multipart
+from motionkit.provider.uploads import CarefulUploads, Stream
 
 CLIP = clip(2.0)
 OTHER = clip(2.5)

@@ -17,8 +17,7 @@ from motionkit.config.routes import Route
 from motionkit.errors import AuthenticationError, Billed, BudgetExceeded
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Call
-from motionkit.provider import registry
-from motionkit.provider.contract import Provider, in_sandbox
+from motionkit.provider import Provider, in_sandbox, registry
 from motionkit.provider.uploads import CarefulUploads
 from motionkit.purchase.circuits import Circuits
 from motionkit.testing.memory import Memory, Settings, Vendor

@@ -26,8 +26,8 @@ from motionkit.errors import ConfigError, ProtocolError, SignatureError
 from motionkit.journal.caches import Caches
 from motionkit.journal.database import Store
 from motionkit.model.job import State
+from motionkit.provider import Webhooks
 from motionkit.provider import uploads as transfer
-from motionkit.provider.contract import Webhooks
 from motionkit_pixverse.adapter import PixVerse, Settings
 
 DONE = {

@@ -19,7 +19,7 @@ from motionkit.errors import (
     RateLimited,
 )
 from motionkit.model.job import State
-from motionkit.provider.contract import ErrorRow
+from motionkit.provider import ErrorRow
 
 ACTS: Mapping[str, tuple[State, Billed]] = {
     "backstage": (State.QUEUED, Billed.UNKNOWN),

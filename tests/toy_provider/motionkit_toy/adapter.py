@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import attrs
 
 from motionkit.errors import JobNotFound, MotionKitError, ProtocolError
-from motionkit.http.session import CALL_TIMEOUT, Answer, Body, Session
 from motionkit.model.job import (
     Call,
     Job,
@@ -26,10 +25,24 @@ from motionkit.model.job import (
 from motionkit.model.media import Data, Facts, File, Remote
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
 from motionkit.model.request import Request
-from motionkit.provider.contract import AccountSettings, ErrorRow, Phase, Uploads, vendor_error
-from motionkit.provider.offers import MediaField, Offer, load_offers
-from motionkit.provider.prepare import Upload, assemble
-from motionkit.provider.uploads import UPLOAD_TIMEOUT, multipart
+from motionkit.provider import (
+    CALL_TIMEOUT,
+    UPLOAD_TIMEOUT,
+    AccountSettings,
+    Body,
+    ErrorRow,
+    MediaField,
+    Offer,
+    Phase,
+    Response,
+    Session,
+    Upload,
+    Uploads,
+    assemble,
+    load_offers,
+    multipart,
+    vendor_error,
+)
 from motionkit_toy._tables import ACTS, OOPS, SERVER_ERROR, UNREADABLE
 
 ORIGIN = "https://api.toy.invalid"
@@ -179,7 +192,7 @@ class Toy:
         *,
         said: Any,
         code: Any = None,
-        answer: Answer | None = None,
+        answer: Response | None = None,
         job: Job | None = None,
     ) -> MotionKitError:
         told = said.get("say") if isinstance(said, Mapping) else None
@@ -196,7 +209,7 @@ class Toy:
         )
 
 
-def _object(answer: Answer) -> Mapping[str, Any] | None:
+def _object(answer: Response) -> Mapping[str, Any] | None:
     """Return an answer that is a JSON object; None when it is anything else."""
     try:
         said = answer.json()

@@ -10,7 +10,6 @@ from fake_theatre import KEY, Theatre, opened
 from motionkit_toy import _tables
 from motionkit_toy.adapter import Settings, Toy
 
-from motionkit._support.redaction import Secret
 from motionkit.errors import (
     AuthenticationError,
     Billed,
@@ -26,7 +25,7 @@ from motionkit.errors import (
     RateLimited,
 )
 from motionkit.model.job import State
-from motionkit.provider.contract import AccountSettings, Provider
+from motionkit.provider import AccountSettings, Provider, Secret
 from motionkit.testing.contract import ProviderContract
 from motionkit.testing.stage import ACCOUNT, Situation, client_for, sample_request
 
