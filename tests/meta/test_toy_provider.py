@@ -1,7 +1,7 @@
 """A newcomer's provider, installed from a distribution of its own, is found and keeps the contract.
 
-The toy was written from the guide to adding a provider alone. It goes into an environment of its own
-that sees the running one's packages, so that nothing is downloaded.
+The toy was written from the guide to adding a provider alone. It goes into an environment of its
+own that sees the running one's packages, so that nothing is downloaded.
 """
 
 from __future__ import annotations
