@@ -53,7 +53,7 @@ class UnrunError(AssertionError):
 
 def pages() -> list[Path]:
     """Return the pages of the documentation."""
-    return [*sorted((ROOT / "docs").rglob("*.md"))]
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def parse(page: Path) -> Document:
