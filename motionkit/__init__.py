@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from motionkit.purchase.fallback import Announcement as Announcement
     from motionkit.purchase.orders import Explanation as Explanation
 
+    __version__: str
+
 _HOME = {
     "Announcement": "purchase.fallback",
     "AsyncClient": "client.aio",
@@ -84,6 +86,8 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first used."""
     if name == "errors":
         return importlib.import_module("motionkit.errors")
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("motionkit")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"motionkit.{_HOME[name]}"), name)

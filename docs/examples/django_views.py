@@ -69,7 +69,7 @@ def _entry(number: int) -> Any:
 
 
 def _refuse(error: mk.MotionKitError) -> JsonResponse:
-    if isinstance(error, errors.SubmitUncertain):
+    if error.billed is not mk.Billed.NO:
         # It may have been bought. It is never re-sent automatically: `motionkit reconcile`.
         log.error("%s", error)
         return JsonResponse({"state": "uncertain"}, status=202)

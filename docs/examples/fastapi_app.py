@@ -111,7 +111,7 @@ CUSTOMERS = (errors.InvalidRequest, errors.MediaRejected, errors.ContentBlocked)
 @app.exception_handler(mk.MotionKitError)
 async def refuse(_: Request, error: mk.MotionKitError) -> Response:
     """Answer what `submit` raised."""
-    if isinstance(error, errors.SubmitUncertain):
+    if error.billed is not mk.Billed.NO:
         # It may have been bought. It is never re-sent automatically: `motionkit reconcile`.
         log.error("%s", error)
         return JSONResponse({"state": "uncertain"}, 202)

@@ -49,3 +49,19 @@ def test_the_errors_page_says_what_to_do_and_the_exit_code_of_each() -> None:
         for kind, code in exit_codes.CODES.items()
         if kind is not errors.MotionKitError
     }
+
+
+def test_the_readme_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 140
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_the_links_of_the_pages_that_mkdocs_does_not_build_lead_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)", text):
+        target = ROOT / (path or name)
+        assert target.exists(), path
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+            assert anchor in slugs, f"{path}#{anchor}"
