@@ -103,7 +103,7 @@ def test_a_call_of_minutes_is_counted_when_it_comes_back(clock: Clock) -> None:
 
 
 def test_more_calls_than_a_minute_has_are_as_many_as_it_has(clock: Clock) -> None:
-    assert RateLimiter(1, clock, clock.sleep).take(2) == 0.0
+    assert RateLimiter(1, clock, clock.sleep).acquire(2) == 0.0
 
 
 @attrs.define
