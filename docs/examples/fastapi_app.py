@@ -40,7 +40,9 @@ class Deliveries:
         client = self._client
         try:
             entry = client.jobs.get(key)
-            job = entry.job or await asyncio.to_thread(client.jobs.resume, entry)
+            job = entry.job
+            if job is None:  # the last process ended in the middle of the submit
+                job = await asyncio.to_thread(client.jobs.resume, entry)
             result = await client.wait(job, timeout=timedelta(days=1))
             await client.download(result, VIDEOS / f"{key}.mp4", overwrite=True)
         except mk.MotionKitError as error:  # the journal keeps the job: the next start goes on
