@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Mapping
 
 import pytest
 from blocks import ROOT
 
+import motionkit.model
+import motionkit.testing
 import motionkit_pixverse._tables as pixverse
 import motionkit_segmind._tables as segmind
+from motionkit import errors, provider
 from motionkit.provider import ErrorRow
 from motionkit_segmind.adapter import HOSTS, Segmind
 
@@ -67,3 +72,35 @@ def test_segminds_page_has_every_model_and_host() -> None:
     text = page("segmind")
     assert {offer.model for offer in Segmind.offers if f"`{offer.model}`" not in text} == set()
     assert {host for host in HOSTS.values() if host not in text} == set()
+
+
+def guide() -> str:
+    return (ROOT / "docs" / "adding-a-provider.md").read_text("utf-8")
+
+
+def test_the_guide_names_classes_that_are_where_it_says() -> None:
+    modules = [
+        importlib.import_module(f"{package.__name__}.{found.name}")
+        for package in (motionkit.model, motionkit.testing)
+        for found in pkgutil.iter_modules(package.__path__)
+    ]
+    classes = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z]\w+)?)[(.`]", guide()))
+    missing = {
+        name
+        for name in classes
+        if not any(hasattr(module, name) for module in (provider, errors, *modules))
+    }
+    assert classes >= {"ErrorRow", "Session", "State"}
+    assert missing == set()
+
+
+def test_the_guide_has_every_optional_ability_with_its_members() -> None:
+    rows = re.findall(r"^\| `([A-Z]\w+)` \| (.+?) \| .+ \|$", guide(), re.MULTILINE)
+    documented = {name: set(re.findall(r"`(\w+)`", members)) for name, members in rows}
+    contracts = {name: getattr(provider, name) for name in provider.__all__}
+    optional = {
+        name: {one for one in {*vars(face), *face.__annotations__} if not one.startswith("_")}
+        for name, face in contracts.items()
+        if getattr(face, "_is_protocol", False) and name not in {"Body", "Provider", "Uploads"}
+    }
+    assert documented == optional
