@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from blocks import ROOT
 
-from motionkit import errors
+import motionkit as mk
+from motionkit import errors, provider
 from motionkit.cli import exit_codes, main
 
 COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text("utf-8")
@@ -65,3 +67,13 @@ def test_the_links_of_the_pages_that_mkdocs_does_not_build_lead_somewhere(name: 
             heads = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
             slugs = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
             assert anchor in slugs, f"{path}#{anchor}"
+
+
+@pytest.mark.parametrize(
+    ("page", "module"), [("motionkit.md", mk), ("provider.md", provider)], ids=["mk", "provider"]
+)
+def test_the_api_reference_has_every_public_name(page: str, module: Any) -> None:
+    text = (ROOT / "docs" / "api" / page).read_text("utf-8")
+    shown = re.findall(rf"^::: {re.escape(module.__name__)}\.(\w+)$", text, re.MULTILINE)
+    elsewhere = {"MotionKitError", "errors"}  # on the page of errors
+    assert sorted(shown) == sorted(set(module.__all__) - elsewhere)
