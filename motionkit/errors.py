@@ -1,6 +1,6 @@
 """Every error that motionkit raises.
 
-A subclass exists only where a caller would act differently::
+A subclass exists only where a caller would act differently:
 
     MotionKitError
     |- ConfigError            the configuration is wrong; nothing was sent
