@@ -192,7 +192,7 @@ def _argv(command: str) -> list[str] | None:
 
 _QUICK = """
 motionkit() {
-  if [ "$1" = sandbox ]; then shift; set -- sandbox --speed 1000 "$@"; fi
+  if [ "$1" = sandbox ]; then shift; set -- sandbox --speed 10000 "$@"; fi
   command motionkit "$@"
 }
 """
