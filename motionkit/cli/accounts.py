@@ -12,10 +12,9 @@ from motionkit.cli import exit_codes
 from motionkit.cli.format import in_world
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
-from motionkit.config.credentials import documented
+from motionkit.client import Circuit, registry
+from motionkit.config import documented
 from motionkit.errors import ConfigError, MotionKitError
-from motionkit.provider import registry
-from motionkit.purchase.circuits import Circuit
 
 
 def balance(

@@ -31,9 +31,9 @@ from motionkit.cli import (
 )
 from motionkit.cli.options import Ordering, Running, command, example, summary
 from motionkit.cli.screen import Screen, replace_unwritable, reporting
+from motionkit.client import registry
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.model.operations import OPERATIONS
-from motionkit.provider import registry
 
 UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
 """What typer raises for a command line that it cannot read; it exports only this subclass."""

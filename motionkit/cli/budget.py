@@ -6,7 +6,7 @@ from motionkit.cli import exit_codes
 from motionkit.cli.format import in_world
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
-from motionkit.client.client import Client
+from motionkit.client import Client
 from motionkit.model.budget import BudgetStatus, period_words
 from motionkit.model.money import dollars
 

@@ -10,8 +10,7 @@ from motionkit.cli import checkout, delivery, masks
 from motionkit.cli.format import short
 from motionkit.cli.options import Ordering, Running
 from motionkit.cli.screen import Screen
-from motionkit.client.client import Client
-from motionkit.http.download import check_target
+from motionkit.client import Client, check_target
 from motionkit.model.job import Job, Result
 from motionkit.model.request import Request
 

@@ -26,16 +26,13 @@ from motionkit.cli.format import (
 )
 from motionkit.cli.options import Buying
 from motionkit.cli.screen import Screen, decided
-from motionkit.client.client import Client
+from motionkit.client import Announcement, Client, Explanation, registry
 from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
-from motionkit.journal.entries import PurchaseRecord, retried
+from motionkit.journal import PurchaseRecord, retried
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.money import Quote, dollars, rests_on
 from motionkit.model.request import Request
-from motionkit.provider import registry
-from motionkit.purchase.fallback import Announcement
-from motionkit.purchase.orders import Explanation
 
 ASK_ABOVE = Decimal(5)
 """US dollars; above it a spend is confirmed."""

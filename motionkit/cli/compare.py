@@ -16,10 +16,10 @@ from motionkit.cli import checkout, exit_codes
 from motionkit.cli.format import duration, plain, quoted
 from motionkit.cli.options import Common
 from motionkit.cli.screen import Screen
+from motionkit.client import Row
 from motionkit.model import codec
 from motionkit.model.money import Basis, both
 from motionkit.model.request import Request
-from motionkit.purchase.compare import Row
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 

@@ -10,14 +10,10 @@ import typer
 
 import motionkit as mk
 from motionkit import config
-from motionkit._support.folders import FILE_NAME
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
-from motionkit.config import files as places
-from motionkit.config import schema, trust
-from motionkit.config.files import File, Origin
-from motionkit.config.routes import Route
+from motionkit.config import FILE_NAME, File, Origin, Route
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.model import codec
 from motionkit.model.budget import period_words
@@ -45,7 +41,7 @@ def check(
     A key's command is run to see whether it gives one.
     """
     screen = Screen(json=json)
-    _show_files(screen, places.files(config_file))
+    _show_files(screen, config.find_files(config_file))
     found = config.load(config_file)
     place = None if found.journal is None else str(found.journal)
     screen.rows(
@@ -82,7 +78,7 @@ def trust_file(
     """
     screen = Screen(json=json)
     given = _to_trust(file)
-    asked = trust.findings(given, places.beneath(given)) if given.origin is Origin.FOUND else []
+    asked = config.findings(given, config.beneath(given)) if given.origin is Origin.FOUND else []
     told: dict[str, Any] = {
         "file": str(given.path.resolve()),
         "sha256": given.sha256,
@@ -102,7 +98,7 @@ def trust_file(
                 field="yes",
             )
         typer.confirm(f"trust {given.path} as it is now?", abort=True, err=True)
-    store = trust.record(given)
+    store = config.trust_file(given)
     screen.answer({**told, "trusted": True}, f"{given.path} is trusted until it changes")
     screen.fact("store", str(store))
     return exit_codes.DONE
@@ -111,15 +107,15 @@ def trust_file(
 @verbs.command("schema")
 def print_schema() -> int:
     """Print a JSON schema of motionkit.toml, for editors; it knows the installed providers."""
-    print(stdjson.dumps(schema.schema(), indent=2))  # noqa: T201 - standard output
+    print(stdjson.dumps(config.json_schema(), indent=2))  # noqa: T201 - standard output
     return exit_codes.DONE
 
 
 def _to_trust(file: Path | None) -> File:
     if file is not None:
-        given = places.read(file, Origin.FOUND)
-        return places.read(file, Origin.OWN) if places.is_own(given.path) else given
-    found = places.files()
+        given = config.read_file(file, Origin.FOUND)
+        return config.read_file(file, Origin.OWN) if config.is_own(given.path) else given
+    found = config.find_files()
     if not found:
         raise ConfigError(
             f"there is no {FILE_NAME} in this folder or above it", hint="name the file"
@@ -135,13 +131,13 @@ def _show_files(screen: Screen, files: list[File]) -> None:
     for file in files:
         needs = []
         if file.origin is Origin.FOUND:
-            needs = [one.dotted for one in trust.findings(file, places.beneath(file))]
+            needs = [one.dotted for one in config.findings(file, config.beneath(file))]
         data.append(
             {
                 "kind": "file",
                 "path": str(file.path),
                 "origin": file.origin.value,
-                "trusted": trust.is_trusted(file),
+                "trusted": config.is_trusted(file),
                 "needs_trust": needs,
             }
         )

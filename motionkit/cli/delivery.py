@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from motionkit.cli.format import charged, media_of, short
 from motionkit.cli.screen import Screen
-from motionkit.client.client import Client
+from motionkit.client import Client, check_target
 from motionkit.errors import (
     Billed,
     DownloadFailed,
@@ -22,8 +22,7 @@ from motionkit.errors import (
     MotionKitError,
     WaitTimeout,
 )
-from motionkit.http.download import check_target
-from motionkit.journal.entries import PurchaseRecord
+from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Job, Output, Result, State
 

@@ -20,8 +20,8 @@ from motionkit.cli.format import charged, duration, quoted
 from motionkit.cli.options import Json, Running
 from motionkit.cli.sandbox import sandbox_module
 from motionkit.cli.screen import Screen
-from motionkit.client.client import Client
-from motionkit.config.credentials import documented
+from motionkit.client import Client
+from motionkit.config import documented
 from motionkit.errors import MotionKitError
 from motionkit.model import codec
 from motionkit.model.job import Result

@@ -8,11 +8,11 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from motionkit.journal.entries import PurchaseRecord
+from motionkit.client import registry
+from motionkit.journal import PurchaseRecord
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import Cost, Quote, amounts
 from motionkit.model.request import argument
-from motionkit.provider import registry
 
 UNDELIVERED = "succeeded, not fetched"
 

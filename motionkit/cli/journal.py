@@ -24,12 +24,12 @@ from motionkit.cli.format import (
 )
 from motionkit.cli.options import ConfigFile, Json, Reference
 from motionkit.cli.screen import Screen, decided
+from motionkit.client import ExpiresFiles, registry
 from motionkit.errors import ConfigError
-from motionkit.journal.entries import Attempt, PurchaseRecord
+from motionkit.journal import Attempt, PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import State
 from motionkit.model.money import both
-from motionkit.provider import ExpiresFiles, registry
 
 _ABOUT = "about "
 """How a quote without bounds begins; here the '~' says it."""

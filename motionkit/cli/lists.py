@@ -13,10 +13,9 @@ import motionkit as mk
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
-from motionkit.client.client import Client
+from motionkit.client import Client, list_names, list_options
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model.job import utcnow
-from motionkit.provider import lookups as listing
 
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -63,8 +62,8 @@ def _names(screen: Screen, client: Client, account: str | None) -> None:
     rows = []
     for one in names:
         provider = client.account(one)
-        for name, told in listing.names_of(provider).items():
-            able = listing.options_of(provider, name)
+        for name, told in list_names(provider).items():
+            able = list_options(provider, name)
             rows.append({"account": one, "list": name, "what": told, "where": list(able)})
     if not names:
         raise ConfigError(

@@ -20,16 +20,13 @@ from motionkit.cli.delivery import FRAME
 from motionkit.cli.format import quoted, short
 from motionkit.cli.options import REQUEST_PANEL, Ordering, Running
 from motionkit.cli.screen import Screen
-from motionkit.client.client import Client
+from motionkit.client import BuyOptions, Client, Explanation, check_target, inspect_media, registry
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
-from motionkit.http.download import check_target
-from motionkit.journal.entries import PurchaseRecord
+from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Output, Result, State
 from motionkit.model.money import dollars
 from motionkit.model.request import Request
-from motionkit.provider import fit, registry
-from motionkit.purchase.orders import BuyOptions, Explanation
 
 OPERATION = "mask_selection"
 
@@ -259,7 +256,7 @@ def _key(client: Client, selection: Request, selecting: Explanation, options: Se
         return f"{options.key}-masks"
     if options.new:
         return f"masks-{uuid.uuid4()}"
-    facts = fit.inspect(selection)
+    facts = inspect_media(selection)
     earlier, key = (
         f"masks-{selection.fingerprint(facts, word)[:16]}"
         for word in (options.via or "", selecting.target)

@@ -15,10 +15,10 @@ from motionkit.cli.format import plain
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
 from motionkit.cli.timing import show as show_timing
+from motionkit.client import MediaField, Offer, Price, PriceRule, registry
 from motionkit.errors import InvalidRequest
 from motionkit.model import codec
 from motionkit.model.money import shown
-from motionkit.provider import MediaField, Offer, Price, PriceRule, registry
 
 _QUALITY, _SECONDS = "quality", "duration"
 _LEGEND = (

@@ -14,10 +14,10 @@ from motionkit.cli import exit_codes
 from motionkit.cli.format import request_line, short, standing
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
+from motionkit.client import Reconciled
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.model import codec
 from motionkit.model.job import KeyState
-from motionkit.purchase.jobs import Reconciled
 
 
 class Assume(StrEnum):

@@ -19,11 +19,10 @@ import attrs
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.format import charged, request_line, short, standing
 from motionkit.cli.screen import Screen
-from motionkit.client.client import Client
+from motionkit.client import Client, Waiter
 from motionkit.errors import Billed, DownloadFailed, MotionKitError, SubmitUncertain, WaitTimeout
-from motionkit.journal.entries import PurchaseRecord
+from motionkit.journal import PurchaseRecord
 from motionkit.model.job import Job, KeyState, Result, Status
-from motionkit.polling.watch import Waiter
 
 MOST_RESOLVED = 8
 """Interrupted submits that are resolved at once; each may wait for minutes."""

@@ -16,9 +16,9 @@ import typer
 from motionkit.cli import exit_codes
 from motionkit.cli.options import Json
 from motionkit.cli.screen import Screen
-from motionkit.config.credentials import documented
+from motionkit.client import registry
+from motionkit.config import documented
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.provider import registry
 
 if TYPE_CHECKING:
     from motionkit.sandbox import Sandbox

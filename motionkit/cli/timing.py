@@ -11,10 +11,8 @@ import attrs
 import motionkit as mk
 from motionkit.cli.format import duration
 from motionkit.cli.screen import Screen
+from motionkit.client import Offer, Plan, registry
 from motionkit.errors import ConfigError
-from motionkit.polling import schedule
-from motionkit.polling.schedule import Plan
-from motionkit.provider import Offer, registry
 
 _SHOWN = 6
 """Looks whose ages are shown."""
@@ -65,12 +63,11 @@ def _rows(client: mk.Client, only: str) -> Iterator[_Row]:
             yield _Row(f"{name}/{offer.model}", offer, plan)
     if client.config.accounts:
         return
-    lateness = client.config.defaults.lateness
     for name in registry.names():
         if only not in {"", name}:
             continue
         for offer in registry.load(name).offers:
-            plan = schedule.plan(schedule.estimate(offer.expected_seconds), lateness)
+            plan = client.timing.plan((name, offer.operation, offer.model), offer.expected_seconds)
             yield _Row(f"{name}/{offer.model}", offer, plan)
 
 

@@ -16,10 +16,9 @@ from motionkit.cli.format import charged, request_line, short, standing
 from motionkit.cli.options import ConfigFile, Json, Out, Overwrite, Reference, Timeout
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
-from motionkit.client.client import Client
+from motionkit.client import Client, check_target
 from motionkit.errors import InvalidRequest, MotionKitError, SubmitUncertain
-from motionkit.http.download import check_target
-from motionkit.journal.entries import PurchaseRecord
+from motionkit.journal import PurchaseRecord
 from motionkit.model.job import Job, KeyState
 
 

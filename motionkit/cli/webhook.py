@@ -16,11 +16,8 @@ from motionkit.cli import exit_codes
 from motionkit.cli.format import short
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
-from motionkit.client.client import Client
+from motionkit.client import MAX_BODY, Client, Delivery, registry
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError, SignatureError
-from motionkit.polling.webhooks import Delivery
-from motionkit.provider import registry
-from motionkit.provider.signatures import MAX_BODY
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -1,1 +1,44 @@
-"""The faces of motionkit for Python: `Client` and `AsyncClient`."""
+"""The faces of motionkit for Python, `Client` and `AsyncClient`, and what a front end needs.
+
+The command line imports from here what it shows of purchases, polling and providers.
+"""
+
+from motionkit.client.client import Client
+from motionkit.http.download import check_target
+from motionkit.polling.schedule import Plan
+from motionkit.polling.watch import Waiter
+from motionkit.polling.webhooks import Delivery
+from motionkit.provider import ExpiresFiles, MediaField, Offer, Price, PriceRule, registry
+from motionkit.provider.fit import inspect as inspect_media
+from motionkit.provider.lookups import names_of as list_names
+from motionkit.provider.lookups import options_of as list_options
+from motionkit.provider.signatures import MAX_BODY
+from motionkit.purchase.circuits import Circuit
+from motionkit.purchase.compare import Row
+from motionkit.purchase.fallback import Announcement
+from motionkit.purchase.jobs import Reconciled
+from motionkit.purchase.orders import BuyOptions, Explanation
+
+__all__ = [
+    "MAX_BODY",
+    "Announcement",
+    "BuyOptions",
+    "Circuit",
+    "Client",
+    "Delivery",
+    "ExpiresFiles",
+    "Explanation",
+    "MediaField",
+    "Offer",
+    "Plan",
+    "Price",
+    "PriceRule",
+    "Reconciled",
+    "Row",
+    "Waiter",
+    "check_target",
+    "inspect_media",
+    "list_names",
+    "list_options",
+    "registry",
+]

@@ -1,7 +1,33 @@
 """``motionkit.toml``: files, tables, credentials, trust, routes."""
 
+from motionkit.config.credentials import documented
 from motionkit.config.defaults import Defaults
-from motionkit.config.loading import Account, Config, from_environment, load
+from motionkit.config.files import File, Origin, beneath, is_own
+from motionkit.config.files import files as find_files
+from motionkit.config.files import read as read_file
+from motionkit.config.loading import FILE_NAME, Account, Config, from_environment, load
 from motionkit.config.routes import Route
+from motionkit.config.schema import schema as json_schema
+from motionkit.config.trust import findings, is_trusted
+from motionkit.config.trust import record as trust_file
 
-__all__ = ["Account", "Config", "Defaults", "Route", "from_environment", "load"]
+__all__ = [
+    "FILE_NAME",
+    "Account",
+    "Config",
+    "Defaults",
+    "File",
+    "Origin",
+    "Route",
+    "beneath",
+    "documented",
+    "find_files",
+    "findings",
+    "from_environment",
+    "is_own",
+    "is_trusted",
+    "json_schema",
+    "load",
+    "read_file",
+    "trust_file",
+]

@@ -7,7 +7,7 @@ another room that it imports, lazy and type-only imports counted.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +25,31 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli", "testing"),
 )
 """Lowest first: a room imports from the floors below its own only."""
+
+_BASE = frozenset({"_support", "errors", "model"})
+
+MAY_IMPORT: Mapping[str, frozenset[str]] = {
+    "_support": frozenset(),
+    "errors": frozenset({"_support"}),
+    "model": frozenset({"_support", "errors"}),
+    "http": _BASE,
+    "journal": _BASE,
+    "routing": _BASE,
+    "provider": _BASE | {"http"},
+    "config": _BASE | {"http", "provider"},
+    "polling": _BASE | {"http", "journal", "provider"},
+    "purchase": _BASE | {"config", "http", "journal", "provider", "routing"},
+    "client": _BASE | {"config", "http", "journal", "polling", "provider", "purchase"},
+    "cli": _BASE | {"client", "config", "journal", "sandbox"},
+    "testing": _BASE | {"client", "config", "http", "provider", "sandbox"},
+}
+"""The rooms that a room may import; everyone may import the public names of `motionkit`."""
+
+FACES_ONLY = frozenset({"cli"})
+"""Rooms that import another room by its face, ``motionkit.ROOM``, and not by its files."""
+
+FILES = frozenset({"_support", "model"})
+"""Rooms without a face: their files are imported."""
 
 APART = frozenset({"__init__", "__main__", "sandbox"})
 """`__init__` names what is public, `__main__` starts ``cli``; ``sandbox`` speaks HTTP only."""
@@ -95,6 +120,20 @@ def upward() -> list[str]:
     )
 
 
+def forbidden() -> list[str]:
+    """Return the arrows that `MAY_IMPORT` or `FACES_ONLY` does not allow."""
+    return sorted(
+        f"{source} imports {target}"
+        for source, target in arrows()
+        if room(target) not in MAY_IMPORT[source]
+        or (
+            source in FACES_ONLY
+            and room(target) not in FILES
+            and target != f"motionkit.{room(target)}"
+        )
+    )
+
+
 def circle() -> tuple[str, ...]:
     """Return modules that import each other in a circle; empty when there is none."""
     edges, done = graph(), set()
@@ -126,6 +165,7 @@ def main() -> None:
     print(f"rooms and files of other rooms: {len(drawn)} arrows")
     print(f"rooms: {len({(a, room(b)) for a, b in drawn})} arrows")
     print(f"circle: {' -> '.join(circle()) or 'none'}")
+    print(f"forbidden: {'; '.join(forbidden()) or 'none'}")
     print(f"upward: {'; '.join(upward()) or 'none'}")
 
 

@@ -68,6 +68,11 @@ def test_imports_between_rooms_go_down_only() -> None:
     assert not rooms.upward()
 
 
+def test_a_room_imports_the_rooms_that_it_may_and_the_command_line_their_faces() -> None:
+    assert set(rooms.MAY_IMPORT) == {name for names in rooms.FLOORS for name in names}
+    assert not rooms.forbidden()
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     assert not rooms.circle()
 
