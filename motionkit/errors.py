@@ -4,28 +4,28 @@ A subclass exists only where a caller would act differently:
 
     MotionKitError
     |- ConfigError            the configuration is wrong; nothing was sent
-    |- InvalidRequest         a field is wrong; found here or refused by the vendor
-    |  `- Unsupported         this target cannot express that field
-    |- MediaRejected          the vendor refuses this picture or clip
-    |- ContentBlocked         moderation
-    |- AuthenticationError    key wrong, or of another region or account
+    |- InvalidRequest         a field is wrong; found locally or refused by the vendor
+    |  `- Unsupported         this target does not support the field
+    |- MediaRejected          the vendor rejects this image, video or audio
+    |- ContentBlocked         moderation blocked the request or its result
+    |- AuthenticationError    invalid key, or the key of another region or account
     |- PermissionDenied       plan, team or template restriction
-    |- InsufficientCredits    the account cannot pay for this
-    |- BudgetExceeded         max_usd or a route's budget
+    |- InsufficientCredits    the account's balance is too low
+    |- BudgetExceeded         max_usd or a budget would be exceeded; nothing was sent
     |- Busy                   the account's concurrency limit; waiting helps
-    |- RateLimited            too many calls; see retry_after
-    |- ProviderUnavailable    network, 5xx, overload
-    |- ProtocolError          an answer that we cannot understand
-    |- SubmitUncertain        the submit may have arrived; never re-sent by itself
-    |- NoTargetLeft           every target of the route was tried or ruled out
+    |- RateLimited            too many requests; see retry_after
+    |- ProviderUnavailable    network error, 5xx, overload
+    |- ProtocolError          the vendor's response cannot be interpreted
+    |- SubmitUncertain        the submit may have arrived; never re-sent automatically
+    |- NoTargetLeft           every target of the route failed or was ruled out
     |- JobFailed              the job ran and failed
-    |- JobGone                the vendor no longer has the job
-    |- JobNotFound            the vendor does not know the job, or not yet
-    |- NotReady               still running
-    |- WaitTimeout            our deadline passed; the job still runs and may be billed
-    |- DownloadFailed         the result is safe at the vendor, the file is not here yet
-    |- JournalError           the local ledger is missing, locked, full or corrupt
-    `- SignatureError         a webhook that is not from the vendor
+    |- JobGone                the vendor no longer keeps the job
+    |- JobNotFound            the vendor does not know the job, or does not show it yet
+    |- NotReady               the job is still running
+    |- WaitTimeout            the wait's deadline passed; the job still runs and may be billed
+    |- DownloadFailed         the download failed; the vendor still has the result
+    |- JournalError           the local journal is missing, locked, full or corrupt
+    `- SignatureError         a webhook whose signature is not the vendor's
 
 "The API refused" and "the job failed" are different classes on purpose.
 """
@@ -40,41 +40,41 @@ from motionkit._support.redaction import printable, redact, redact_data
 
 
 class Billed(enum.Enum):
-    """Whether an error left a charge behind."""
+    """Whether the vendor charged for the failed call."""
 
     NO = "no"
-    """Nothing was bought: safe to try elsewhere."""
+    """Not charged: it is safe to submit elsewhere."""
     YES = "yes"
-    """The vendor charged, or will."""
+    """Charged, or going to be."""
     UNKNOWN = "unknown"
-    """We cannot tell: never buy again by yourself."""
+    """Unknown. Never retry automatically."""
 
 
 class MotionKitError(Exception):
-    """The base of every error of motionkit.
+    """The base class of every motionkit error.
 
     Args:
-        message: What happened and, where one can tell, how to fix it.
-        provider: The vendor adapter, as registered.
-        account: The configured account's name.
-        code: The vendor's own code, as text.
-        http_status: The HTTP status of the answer.
-        hint: What to do next, one sentence.
-        billed: Whether money was spent.
-        retry_after: Seconds after which another try makes sense.
-        job: The `motionkit.Job` in question, when there is one; values below the errors know no
-            class of theirs.
-        raw: The vendor's raw answer, keys masked.
-        stale: Whether a reference to an upload was refused: the vendor no longer keeps it.
-        passing: Whether it is a refusal whose cause passes, so that the same call may be accepted
-            later; None for what the class says.
+        message: What happened and, where known, how to fix it.
+        provider: The registered name of the vendor's adapter.
+        account: The name of the configured account.
+        code: The vendor's error code or status, as text.
+        http_status: The HTTP status of the response.
+        hint: What to do next, in one sentence; the class's default when None.
+        billed: Whether the vendor charged.
+        retry_after: Seconds to wait before another try.
+        job: The `motionkit.Job`, where there is one. Untyped, because errors are imported by the
+            module that defines it.
+        raw: The vendor's raw response, secrets masked.
+        stale: Whether the vendor refused a reference to an upload that it no longer keeps.
+        passing: Whether the refusal is temporary, so that the same call may succeed later; the
+            class's default when None.
 
-    Behind a route, `decision` tells row by row what became of each target.
+    `decision` has a row per target of a route, with its verdict and the reason.
     """
 
     default_hint: ClassVar[str | None] = None
     passes: ClassVar[bool] = False
-    """Whether what this class is about passes when one waits."""
+    """Whether errors of this class are temporary by default."""
 
     def __init__(
         self,
@@ -114,9 +114,9 @@ class MotionKitError(Exception):
         return _rebuild, (type(self), self.message, dict(self.__dict__))
 
     def fill(self, **fields: Any) -> Self:
-        """Set fields that are still empty, and return the error itself.
+        """Set the fields that are None, and return the error itself.
 
-        An adapter raises what it knows; the core adds account and job on the way out.
+        An adapter raises an error with the fields it knows; the core adds account and job.
         """
         for name, value in fields.items():
             if getattr(self, name) is None:
@@ -124,7 +124,7 @@ class MotionKitError(Exception):
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-able values (``billed`` as a word, the job as its id)."""
+        """Return the fields as JSON-compatible values: ``billed`` as text, the job as its id."""
         shown = {
             "error": type(self).__name__,
             "message": self.message,
@@ -149,17 +149,17 @@ def _rebuild(cls: type[MotionKitError], message: str, state: Mapping[str, Any]) 
 
 
 class ConfigError(MotionKitError):
-    """The configuration is wrong: missing key, unknown account, bad TOML."""
+    """The configuration is wrong: a missing key, an unknown account, invalid TOML."""
 
 
 class InvalidRequest(MotionKitError):
-    """A field of the request is wrong, found before sending or refused by the vendor.
+    """A field of the request is wrong; found before sending, or refused by the vendor.
 
     Args:
-        message: One sentence that names field, value and limit.
-        field: The request's field.
-        value: What was given, as text.
-        limit: What is allowed, as text.
+        message: A sentence that names field, value and limit.
+        field: The name of the field.
+        value: The given value, as text.
+        limit: The allowed values, as text.
         **rest: The fields of `MotionKitError`.
     """
 
@@ -184,21 +184,21 @@ class InvalidRequest(MotionKitError):
 
 
 class Unsupported(InvalidRequest):
-    """This target cannot express that field."""
+    """The target does not support the field."""
 
 
 class MediaRejected(MotionKitError):
-    """The vendor refuses this picture or clip."""
+    """The vendor rejects this image, video or audio."""
 
 
 class ContentBlocked(MotionKitError):
-    """Moderation stopped the request or its result."""
+    """Moderation blocked the request or its result."""
 
     default_hint = "change the prompt or the media; the vendor's content policy applies"
 
 
 class AuthenticationError(MotionKitError):
-    """The key is wrong, or belongs to another region or account."""
+    """The key is invalid, or belongs to another region or account."""
 
     default_hint = "check the account's api_key and region"
 
@@ -208,13 +208,13 @@ class PermissionDenied(MotionKitError):
 
 
 class InsufficientCredits(MotionKitError):
-    """The account cannot pay for this."""
+    """The account's balance is too low."""
 
-    default_hint = "top up the account, or name another target with --via"
+    default_hint = "top up the account, or choose another target with via"
 
 
 class BudgetExceeded(MotionKitError):
-    """The quote exceeds ``max_usd`` or a route's budget; nothing was sent."""
+    """The quote exceeds ``max_usd`` or a budget; nothing was sent."""
 
 
 class Busy(MotionKitError):
@@ -225,29 +225,29 @@ class Busy(MotionKitError):
 
 
 class RateLimited(MotionKitError):
-    """Too many calls; ``retry_after`` says when to go on, if the vendor did."""
+    """Too many requests; ``retry_after`` has the vendor's delay, where it sent one."""
 
     passes = True
 
 
 class ProviderUnavailable(MotionKitError):
-    """The network, a 5xx, or the vendor's overload."""
+    """A network error, a 5xx response, or an overloaded vendor."""
 
 
 class ProtocolError(MotionKitError):
-    """The vendor's answer cannot be understood."""
+    """The vendor's response cannot be interpreted."""
 
 
 class SubmitUncertain(MotionKitError):
-    """The submit may have arrived: it is never sent again by itself.
+    """The submit may have arrived; it is never re-sent automatically.
 
     Args:
         message: What happened.
-        key: The purchase in the journal.
+        key: The key of the purchase in the journal.
         **rest: The fields of `MotionKitError`.
     """
 
-    default_hint = "nothing will be bought again by itself; see 'motionkit jobs'"
+    default_hint = "it is never re-sent automatically; client.jobs.reconcile asks the vendor"
 
     def __init__(self, message: str, *, key: str | None = None, **rest: Any) -> None:
         super().__init__(message, **({"billed": Billed.UNKNOWN} | rest))
@@ -259,10 +259,10 @@ class SubmitUncertain(MotionKitError):
 
 
 class NoTargetLeft(MotionKitError):
-    """Every target of the route was tried or ruled out.
+    """Every target of the route failed or was ruled out.
 
     Args:
-        message: The short story.
+        message: The reason against each target.
         attempts: The error of each target, in the order tried.
         **rest: The fields of `MotionKitError`.
     """
@@ -279,32 +279,32 @@ class JobFailed(MotionKitError):
 
 
 class JobGone(MotionKitError):
-    """The vendor had the job and no longer keeps it."""
+    """The vendor no longer keeps the job."""
 
 
 class JobNotFound(MotionKitError):
-    """The vendor does not know the job, or does not know it yet."""
+    """The vendor does not know the job, or does not show it yet."""
 
 
 class NotReady(MotionKitError):
-    """The job still runs; poll again."""
+    """The job is still running; poll again."""
 
 
 class WaitTimeout(MotionKitError):
-    """Our deadline passed; the job still runs and may be billed."""
+    """The wait's deadline passed; the job still runs and may be billed."""
 
-    default_hint = "the job still runs; 'motionkit resume' or client.wait(job) picks it up"
+    default_hint = "the job still runs; client.wait(job) picks it up"
 
 
 class DownloadFailed(MotionKitError):
-    """The result is safe at the vendor, the file is not here yet."""
+    """The download failed; the vendor still has the result."""
 
-    default_hint = "the paid result is kept; 'motionkit resume' fetches it again"
+    default_hint = "the paid result is kept; client.download(result, path) tries again"
 
 
 class JournalError(MotionKitError):
-    """The local ledger is missing, locked, full or corrupt."""
+    """The local journal is missing, locked, full or corrupt."""
 
 
 class SignatureError(MotionKitError):
-    """A webhook that does not come from the vendor."""
+    """The signature of a webhook is not the vendor's."""

@@ -15,7 +15,7 @@ import motionkit as mk
 from motionkit.cli import checkout, exit_codes
 from motionkit.cli.format import duration, plain, quoted
 from motionkit.cli.options import Common
-from motionkit.cli.screen import Screen
+from motionkit.cli.screen import Screen, as_data
 from motionkit.client import Row
 from motionkit.model import codec
 from motionkit.model.money import Basis, both
@@ -130,7 +130,7 @@ def _data(row: Row) -> dict[str, Any]:
         "lacks": row.lacks,
         "clip_seconds": row.clip_seconds,
         "fits": row.problem is None,
-        "problem": row.problem.to_dict() if row.problem else None,
+        "problem": as_data(row.problem) if row.problem else None,
         "warnings": row.warnings,
         "balance": None
         if row.balance is None
@@ -140,7 +140,7 @@ def _data(row: Row) -> dict[str, Any]:
             "usd": row.balance.usd,
         },
         "suffices": row.suffices,
-        "error": row.error.to_dict() if row.error else None,
+        "error": as_data(row.error) if row.error else None,
     }
 
 

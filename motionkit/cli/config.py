@@ -11,8 +11,9 @@ import typer
 import motionkit as mk
 from motionkit import config
 from motionkit.cli import exit_codes
+from motionkit.cli.hints import sentence
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.screen import Screen
+from motionkit.cli.screen import Screen, as_data
 from motionkit.config import FILE_NAME, File, Origin, Route
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.model import codec
@@ -172,7 +173,7 @@ def _show_accounts(screen: Screen, found: config.Config, *, online: bool) -> int
         try:
             _ = account.settings
         except ConfigError as error:
-            row |= {"key_found": False, "error": error.to_dict()}
+            row |= {"key_found": False, "error": as_data(error)}
             codes.append(exit_codes.code_of(error))
         said = row.get("error", {}).get("message")
         if said and account.key is not None:
@@ -208,8 +209,8 @@ def _ask(client: mk.Client, row: dict[str, Any]) -> tuple[int, str]:
     try:
         held = client.balance(row["account"])
     except MotionKitError as error:
-        row["error"] = error.fill(account=row["account"], provider=row["provider"]).to_dict()
-        return exit_codes.code_of(error), f"error: {error}"
+        row["error"] = as_data(error.fill(account=row["account"], provider=row["provider"]))
+        return exit_codes.code_of(error), f"error: {sentence(error)}"
     row["balance"] = {"amount": held.amount, "unit": held.unit.value, "usd": held.usd}
     return exit_codes.DONE, both(held.amount, held.unit, held.usd)
 

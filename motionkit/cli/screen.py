@@ -20,6 +20,7 @@ from rich.text import Text
 from motionkit._support.redaction import redact
 from motionkit.cli import exit_codes
 from motionkit.cli.format import duration, plain
+from motionkit.cli.hints import hint_of
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model import codec
 from motionkit.model.job import Job, Status
@@ -123,12 +124,12 @@ class Screen:
         """Write what went wrong, and return the exit code."""
         code = exit_codes.code_of(error)
         if self.json:
-            self.answer({**told(error), "exit_code": code}, "")
+            self.answer({**as_data(error), "exit_code": code}, "")
         for row in error.decision:
             self.fact("route", decided(row))
         self.fact("error:", error.message, style="red")
-        if error.hint:
-            self.fact("hint:", error.hint)
+        if hint := hint_of(error):
+            self.fact("hint:", hint)
         if error.billed in _BILLED:
             self.fact("money:", _BILLED[error.billed], style="yellow")
         return code
@@ -209,9 +210,11 @@ def replace_unwritable() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-def told(error: MotionKitError) -> dict[str, Any]:
-    """Return an error as data, with the key that a user goes on with."""
+def as_data(error: MotionKitError) -> dict[str, Any]:
+    """Return an error as data, with its command-line hint and the key of its purchase."""
     data = error.to_dict()
+    if hint := hint_of(error):
+        data["hint"] = hint
     if error.job is not None and error.job.key:
         data.setdefault("key", error.job.key)
     return data

@@ -134,5 +134,5 @@ class BudgetStatus:
         if wanted > self.left:
             raise BudgetExceeded(
                 f"{self}; this may cost {dollars(wanted)}",
-                hint="'motionkit budget' shows what every budget holds",
+                hint="client.budget() shows what every budget holds",
             )

@@ -221,7 +221,7 @@ def _doubtful(job: Job, doubt: UnknownReason, status: Status) -> MotionKitError:
         account=job.account,
         code=status.word,
         billed=billed,
-        hint="the journal keeps the job open; 'motionkit resume' asks again",
+        hint="the journal keeps the job open; client.wait(job) asks again",
         job=job,
         raw=status.raw,
     )

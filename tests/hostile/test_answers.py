@@ -206,7 +206,7 @@ def test_an_address_that_a_vendor_may_not_name_is_refused(
     assert list(target.parent.iterdir()) == []
     assert "planted" not in str(caught.value)
     assert len(caught.value.message) < 300
-    assert "motionkit resume" in str(caught.value)
+    assert "client.download" in str(caught.value)
 
 
 ABROAD = [row for row in ADDRESSES[:24] if row[0] not in HERE]

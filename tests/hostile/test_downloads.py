@@ -122,7 +122,7 @@ def test_a_file_that_is_switched_in_the_middle_is_one_of_both(
 @pytest.mark.parametrize("at", CUTS[:7])
 def test_a_download_that_is_always_cut_leaves_nothing(at: int, told: str, tmp_path: Path) -> None:
     files = Files(LONG, *[at] * 9, tags=False, told=told)
-    with RawHost(files) as host, pytest.raises(DownloadFailed, match="motionkit resume"):
+    with RawHost(files) as host, pytest.raises(DownloadFailed, match="the paid result is kept"):
         download(host.url, tmp_path / "out.mp4")
     assert left(tmp_path) == {}
 

@@ -414,7 +414,7 @@ def test_what_does_not_arrive_whole_fails_and_leaves_nothing(
         assert server.connections <= 4
     assert left(tmp_path) == []
     assert caught.value.http_status == status
-    assert caught.value.hint == "the paid result is kept; 'motionkit resume' fetches it again"
+    assert caught.value.hint == "the paid result is kept; client.download(result, path) tries again"
     assert "planted" not in str(caught.value)
 
 
