@@ -1,5 +1,44 @@
-"""The record of purchases on disk, written ahead of every paid call."""
+"""The record of purchases on disk, written ahead of every paid call. Imports `model` and below."""
 
-from motionkit.journal.entries import Attempt, PurchaseRecord, retried
+from motionkit.journal.caches import Caches
+from motionkit.journal.entries import (
+    Alike,
+    Attempt,
+    NewPurchase,
+    PurchaseExists,
+    PurchaseRecord,
+    retried,
+    retry_key,
+)
+from motionkit.journal.journal import Journal, optional
+from motionkit.journal.statistics import (
+    Observation,
+    OfferKey,
+    Stats,
+    expected_seconds,
+    observed_quote,
+    summarise,
+    timed,
+    weights,
+)
 
-__all__ = ["Attempt", "PurchaseRecord", "retried"]
+__all__ = [
+    "Alike",
+    "Attempt",
+    "Caches",
+    "Journal",
+    "NewPurchase",
+    "Observation",
+    "OfferKey",
+    "PurchaseExists",
+    "PurchaseRecord",
+    "Stats",
+    "expected_seconds",
+    "observed_quote",
+    "optional",
+    "retried",
+    "retry_key",
+    "summarise",
+    "timed",
+    "weights",
+]

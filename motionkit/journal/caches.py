@@ -1,4 +1,4 @@
-"""What may be thrown away: uploads that a vendor still holds, accounts' troubles, webhooks."""
+"""Disposable tables: cached uploads, circuit breakers, webhook events."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from motionkit.journal.database import Store
 from motionkit.model import codec
 
 UPLOAD_LIFETIME = 6 * 3600.0
-"""Seconds: vendors do not say how long they keep uploads; this is short enough for all we know."""
+"""Seconds: vendors do not document how long they keep uploads; no shorter time is known."""
 
 
 class Caches:
-    """Tables of their own in the journal's file.
+    """The disposable tables of the journal's file. No purchase depends on them.
 
     Args:
         store: The file.
@@ -27,7 +27,7 @@ class Caches:
     def cooldowns(
         self, account: str | None = None, fingerprint: str | None = None
     ) -> list[tuple[str, str, str, Mapping[str, Any]]]:
-        """Return account, fingerprint, cause and state of accounts that had trouble."""
+        """Return account, fingerprint, cause and state of the breakers that are not closed."""
         with self._store.reading() as db:
             rows = db.execute(
                 "SELECT account, fingerprint, cause, state FROM cooldowns"
@@ -42,41 +42,51 @@ class Caches:
         account: str,
         fingerprint: str,
         cause: str,
-        known: Mapping[str, Any],
+        expected: Mapping[str, Any],
         state: Mapping[str, Any],
     ) -> bool:
-        """Replace an account's trouble if it is still as known; tell whether it was."""
+        """Replace a breaker's state if it is still the expected one; return whether it was."""
         with self._store.writing() as db:
             changed = db.execute(
                 "UPDATE cooldowns SET state=?"
                 " WHERE account=? AND fingerprint=? AND cause=? AND state=?",
-                (codec.dumps(state), account, fingerprint, cause, codec.dumps(known)),
+                (codec.dumps(state), account, fingerprint, cause, codec.dumps(expected)),
             ).rowcount
         return bool(changed)
 
     def put_cooldown(
-        self, account: str, fingerprint: str, cause: str, state: Mapping[str, Any] | None
+        self, account: str, fingerprint: str, cause: str, state: Mapping[str, Any]
     ) -> None:
-        """Remember an account's trouble; None forgets it."""
+        """Store a breaker's state."""
         with self._store.writing() as db:
-            if state is None:
-                db.execute(
-                    "DELETE FROM cooldowns WHERE account=? AND fingerprint=? AND cause=?",
-                    (account, fingerprint, cause),
-                )
-            else:
-                db.execute(
-                    "INSERT OR REPLACE INTO cooldowns VALUES (?,?,?,?)",
-                    (account, fingerprint, cause, codec.dumps(state)),
-                )
+            db.execute(
+                "INSERT OR REPLACE INTO cooldowns VALUES (?,?,?,?)",
+                (account, fingerprint, cause, codec.dumps(state)),
+            )
 
-    def drop_cooldowns(self, account: str) -> int:
-        """Forget an account's troubles, and return how many there were."""
+    def drop_cooldowns(
+        self, account: str, fingerprint: str | None = None, causes: Iterable[str] | None = None
+    ) -> int:
+        """Delete an account's breakers in one statement.
+
+        Args:
+            account: The account.
+            fingerprint: Of its key and origin; every one when None.
+            causes: Which; every one when None.
+
+        Returns:
+            How many there were.
+        """
+        listed = None if causes is None else codec.dumps(list(causes))
         with self._store.writing() as db:
-            return db.execute("DELETE FROM cooldowns WHERE account=?", (account,)).rowcount
+            return db.execute(
+                "DELETE FROM cooldowns WHERE account=?1 AND (?2 IS NULL OR fingerprint=?2)"
+                " AND (?3 IS NULL OR cause IN (SELECT value FROM json_each(?3)))",
+                (account, fingerprint, listed),
+            ).rowcount
 
     def get_upload(self, fingerprint: str, slot: str, sha256: str) -> str | None:
-        """Return what the vendor holds of that content, None when unknown or too old."""
+        """Return the vendor's token for that content, None when unknown or too old."""
         with self._store.reading() as db:
             row = db.execute(
                 "SELECT token FROM uploads WHERE fingerprint=? AND slot=? AND sha256=? AND at>?",
@@ -85,7 +95,7 @@ class Caches:
         return row["token"] if row else None
 
     def forget_uploads(self, fingerprint: str, tokens: Iterable[str]) -> None:
-        """Forget what the vendor no longer holds."""
+        """Delete tokens that the vendor no longer accepts."""
         with self._store.writing() as db:
             db.executemany(
                 "DELETE FROM uploads WHERE fingerprint=? AND token=?",
@@ -93,7 +103,7 @@ class Caches:
             )
 
     def put_upload(self, fingerprint: str, slot: str, sha256: str, token: str) -> None:
-        """Remember what the vendor holds."""
+        """Store the vendor's token for that content."""
         with self._store.writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO uploads VALUES (?,?,?,?,?)",
@@ -109,14 +119,14 @@ class Caches:
         *,
         over: bool,
     ) -> None:
-        """Remember how a job ended, as its vendor said without being asked.
+        """Store how a job ended according to a webhook.
 
         Args:
             fingerprint: Of the account.
             vendor_id: The job; the journal need not know it yet.
-            state: In our words.
-            content: In the vendor's.
-            over: Whether it replaces what was said before.
+            state: A value of `State`.
+            content: The vendor's body.
+            over: Whether it replaces an earlier one.
         """
         with self._store.writing() as db:
             db.execute(
@@ -126,14 +136,14 @@ class Caches:
             )
 
     def forget_notice(self, fingerprint: str, vendor_id: str) -> None:
-        """Forget how a job ended, as its vendor said: it says otherwise by now."""
+        """Delete how a job ended according to a webhook: the vendor has contradicted it."""
         with self._store.writing() as db:
             db.execute(
                 "DELETE FROM notices WHERE fingerprint=? AND vendor_id=?", (fingerprint, vendor_id)
             )
 
     def get_notice(self, fingerprint: str, vendor_id: str) -> tuple[str, Mapping[str, Any]] | None:
-        """Return how a job ended, as state and the vendor's words; None when it has not called."""
+        """Return state and vendor's body of a job's webhook; None when there was none."""
         with self._store.reading() as db:
             row = db.execute(
                 "SELECT state, content FROM notices WHERE fingerprint=? AND vendor_id=?",

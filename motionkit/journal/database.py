@@ -1,22 +1,13 @@
-"""The journal's file: opened safely, migrated, shared between threads and processes.
+"""One SQLite file: opened safely, migrated, shared between threads and processes.
 
-SQLite with ``synchronous=FULL``: what was written is on the disk when the call returns. The file
-has mode 0600.
-
-Nothing but SQLite may open the file. POSIX drops every lock that a process holds on a file as soon
-as the process closes any descriptor of it (https://www.sqlite.org/howtocorrupt.html, section 2.2):
-other processes would then delete the write-ahead log under a live connection. The file is made with
-``mknod``, examined with ``stat`` and protected with ``chmod``, all of which open nothing.
+SQLite with ``synchronous=FULL``: a finished transaction is on the disk. `motionkit.journal.files`
+says why nothing but SQLite opens the file.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
-import re
 import sqlite3
-import stat
 import threading
 import time
 import weakref
@@ -27,123 +18,16 @@ from typing import Self
 
 from motionkit._support import forks
 from motionkit.errors import JournalError
+from motionkit.journal import files
+from motionkit.journal.files import Inode
+from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION
 
 AHEAD = "write ahead to"
-"""What a write is called after which something is paid."""
+"""What errors call a write that precedes a paid call."""
 BUSY_TIMEOUT = 20.0
 """Seconds to wait for another process before giving up."""
 _SLICE = 0.25
 """Seconds for which SQLite itself waits to write; between two of them other threads may work."""
-EMPTY_GRACE = 1.0
-"""Seconds for another process to fill the file that it has just made."""
-
-_MIGRATIONS = (
-    """
-CREATE TABLE purchases (
-  key TEXT PRIMARY KEY,
-  request TEXT NOT NULL,      -- fingerprint: two identical requests share it
-  via TEXT NOT NULL,          -- target or route as the user named it
-  description TEXT NOT NULL,  -- JSON, for people
-  state TEXT NOT NULL,        -- KeyState or State
-  ambiguous INTEGER NOT NULL DEFAULT 0,  -- something may have arrived; only evidence clears it
-  quote TEXT, cost TEXT, error TEXT,     -- JSON
-  word TEXT,                  -- the vendor's last word
-  out TEXT,                   -- where the user wants the file
-  delivered TEXT, sha256 TEXT,
-  created REAL NOT NULL, updated REAL NOT NULL
-);
-CREATE INDEX purchases_request ON purchases (request);
-CREATE TABLE attempts (
-  id TEXT PRIMARY KEY,
-  key TEXT NOT NULL REFERENCES purchases (key),
-  account TEXT NOT NULL, fingerprint TEXT NOT NULL,
-  submission TEXT NOT NULL,   -- JSON, the exact paid call
-  state TEXT NOT NULL,        -- KeyState, or 'accepted'
-  sends INTEGER NOT NULL DEFAULT 0, first_sent REAL,
-  vendor_id TEXT, job TEXT,   -- JSON
-  error TEXT,
-  created REAL NOT NULL
-);
-CREATE UNIQUE INDEX attempts_owner ON attempts (fingerprint, vendor_id) WHERE vendor_id IS NOT NULL;
-CREATE INDEX attempts_key ON attempts (key);
-CREATE TABLE uploads (        -- a cache
-  fingerprint TEXT NOT NULL, slot TEXT NOT NULL, sha256 TEXT NOT NULL,
-  token TEXT NOT NULL, at REAL NOT NULL,
-  PRIMARY KEY (fingerprint, slot, sha256)
-);
-""",
-    """
--- the process that made it
-ALTER TABLE attempts ADD COLUMN owner TEXT;
-""",
-    """
--- whose budget it counts against
-ALTER TABLE purchases ADD COLUMN route TEXT;
--- US dollars held until the cost is known
-ALTER TABLE purchases ADD COLUMN reserved TEXT;
--- JSON: why which target was taken
-ALTER TABLE purchases ADD COLUMN decision TEXT;
-ALTER TABLE purchases ADD COLUMN finished REAL;
-CREATE INDEX purchases_route ON purchases (route, created);
-CREATE TABLE cooldowns (      -- a cache
-  account TEXT NOT NULL, cause TEXT NOT NULL, state TEXT NOT NULL,
-  PRIMARY KEY (account, cause)
-);
-""",
-    """
-CREATE TABLE notices (        -- a cache
-  fingerprint TEXT NOT NULL, vendor_id TEXT NOT NULL,
-  state TEXT NOT NULL, content TEXT NOT NULL,
-  PRIMARY KEY (fingerprint, vendor_id)
-);
-""",
-    """
--- when the budget last reserved its price: a refused key may be submitted again on another day
-ALTER TABLE purchases ADD COLUMN reserved_at REAL;
-UPDATE purchases SET reserved_at=created;
-CREATE INDEX purchases_reserved ON purchases (route, reserved_at);
-DROP INDEX purchases_route;
-""",
-    """
--- the first send on a clock that nobody sets, and the boot that it counts from
-ALTER TABLE attempts ADD COLUMN uptime REAL;
-ALTER TABLE attempts ADD COLUMN boot TEXT;
--- whether something in the submission was masked on its way in
-ALTER TABLE attempts ADD COLUMN masked INTEGER;
-""",
-    """
-DROP TABLE cooldowns;
-CREATE TABLE cooldowns (      -- a cache
-  account TEXT NOT NULL, fingerprint TEXT NOT NULL, cause TEXT NOT NULL, state TEXT NOT NULL,
-  PRIMARY KEY (account, fingerprint, cause)
-);
-""",
-    """
--- 0 when nobody observed the job around its end: `finished` tells no duration
-ALTER TABLE purchases ADD COLUMN timed INTEGER;
-""",
-    """
--- whether the last attempt went to a sandbox on this machine; NULL where an older version wrote it
-ALTER TABLE purchases ADD COLUMN sandbox INTEGER;
-""",
-)
-"""What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
-SCHEMA_VERSION = len(_MIGRATIONS)
-
-MOUNTS = Path("/proc/self/mounts")
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "sshfs"}
-)
-"""Kinds of mounts on which SQLite's locks are not to be relied on."""
-
-_PARTS = ("", "-wal", "-shm")
-"""What SQLite needs beside one another: the file, its write-ahead log, and its locks."""
-_Inode = tuple[int, int]
-
-_HINT_PLACE = (
-    "name a file in a local folder that you can write: journal = ... in the configuration, or "
-    "MOTIONKIT_JOURNAL"
-)
 
 log = logging.getLogger("motionkit")
 
@@ -163,7 +47,7 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         self.path = None if path is None else path.absolute()
         with _guarded("open", self.path):
-            self.file = _acquire(self.path)
+            self.file = acquire(self.path)
         # A client that is dropped without `close`, as in a notebook, lets go of the file too.
         self._let_go = weakref.finalize(self, _release, self.file, wait=False)
         self._let_go.atexit = False
@@ -243,14 +127,14 @@ class SharedFile:
         endings: Jobs that were seen to end, as written through this connection.
     """
 
-    def __init__(self, path: Path | None, inode: _Inode | None) -> None:
+    def __init__(self, path: Path | None, inode: Inode | None) -> None:
         self.path = path
         self.lock = threading.RLock()
         self.users = 0
         self.closed = self._left_behind = False
         self.endings = 0
         self.connection: sqlite3.Connection | None = None
-        self._opened: dict[Path, _Inode] = {} if path is None or inode is None else {path: inode}
+        self._opened: dict[Path, Inode] = {} if path is None or inode is None else {path: inode}
         forks.tell(self)
 
     @property
@@ -279,8 +163,8 @@ class SharedFile:
             db.row_factory = sqlite3.Row
             self._prepare(db)
             if self.path is not None:
-                beside = [_beside(_real(self.path), part) for part in _PARTS[1:]]
-                self._opened |= {place: inode for place in beside if (inode := _inode(place))}
+                beside = {one: files.inode(one) for one in files.beside(self.path)}
+                self._opened |= {one: inode for one, inode in beside.items() if inode}
         except BaseException:
             self.connection = None
             db.close()
@@ -294,14 +178,14 @@ class SharedFile:
             JournalError: It was deleted or replaced. What is written now reaches nobody else, so
                 that another process could submit the same key.
         """
-        for place, inode in self._opened.items():
-            now = _inode(place)
+        for path, inode in self._opened.items():
+            now = files.inode(path)
             if now != inode:
                 what = "deleted" if now is None else "replaced"
                 raise JournalError(
                     f"the journal {self.path} is not the one that this process opened: "
-                    f"{place.name} was {what} meanwhile",
-                    hint="put the file back, or start again with the journal that is to be used; "
+                    f"{path.name} was {what} meanwhile",
+                    hint="put the file back, or restart with the journal that is to be used; "
                     "nothing is submitted until then",
                 )
 
@@ -328,7 +212,7 @@ class SharedFile:
                     f"{SCHEMA_VERSION}",
                     hint="upgrade motionkit, or name another journal in the configuration",
                 )
-            for step in _MIGRATIONS[version:]:
+            for step in MIGRATIONS[version:]:
                 for statement in step.split(";\n"):
                     db.execute(statement)
             if version < SCHEMA_VERSION:
@@ -407,21 +291,21 @@ class SharedFile:
         self.lock.release()
 
 
-_OPEN: dict[_Inode, SharedFile] = {}
+_OPEN: dict[Inode, SharedFile] = {}
 """What this process has open, by device and inode: two names of one file are one file."""
 _SHARING = forks.Lock()
 
 
-def _acquire(path: Path | None) -> SharedFile:
+def acquire(path: Path | None) -> SharedFile:
     """Return the process's connection to a file, one user more; made if need be."""
     if path is None:
         file = SharedFile(None, None)
         file.users = 1
     else:
-        _refuse_orphaned_log(path)
-        empty = _is_left_empty(path)
+        files.refuse_orphaned_log(path)
+        empty = files.is_left_empty(path)
         with _SHARING:
-            inode = _make(path)
+            inode = files.create(path)
             while True:
                 file = _OPEN.get(inode) or SharedFile(path, inode)
                 _OPEN[inode] = file
@@ -439,7 +323,7 @@ def _acquire(path: Path | None) -> SharedFile:
         with file.lock:
             if file.connection is None:
                 if path is not None:
-                    _warn_of_network(path)
+                    files.warn_of_network(path)
                 _ = file.db
     except BaseException:
         _release(file)
@@ -456,101 +340,6 @@ def _release(file: SharedFile, *, wait: bool = True) -> None:
         for inode in [inode for inode, other in _OPEN.items() if other is file]:
             del _OPEN[inode]
     file.close(wait=wait)
-
-
-def _make(path: Path) -> _Inode:
-    """Make the file if there is none, for its owner alone; return its device and inode.
-
-    Raises:
-        JournalError: What is there is no regular file.
-    """
-    real = _real(path)
-    real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = True
-    try:
-        os.mknod(real, stat.S_IFREG | 0o600)
-    except FileExistsError:
-        made = False
-    except OSError as error:
-        if error.errno != errno.EPERM:
-            raise
-        # Only root may use mknod here (macOS). Nothing in this process can have the file open: it
-        # does not exist, and whoever wants to open it waits for `_SHARING`.
-        try:
-            os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            made = False
-    found = real.stat()
-    if not stat.S_ISREG(found.st_mode):
-        what = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-        raise JournalError(f"cannot open the journal {path}: it is {what}", hint=_HINT_PLACE)
-    if made:
-        real.chmod(0o600)  # whatever the umask took away
-    for part in _PARTS:
-        place = _beside(real, part)
-        try:
-            open_to_others = place.stat().st_mode & 0o077
-        except FileNotFoundError:
-            continue
-        if open_to_others:  # an older file
-            place.chmod(0o600)
-    return found.st_dev, found.st_ino
-
-
-def _refuse_orphaned_log(path: Path) -> None:
-    """Refuse to begin a new journal over the log of another: SQLite would delete that.
-
-    Raises:
-        JournalError: The file is missing or empty, and its log holds purchases.
-    """
-    real = _real(path)
-    if _size(real):
-        return
-    left = _size(_beside(real, "-wal"))
-    if not left or (size := _size(real)):  # asked again: another process may be making it
-        return
-    state = "missing" if size is None else "empty (0 bytes)"
-    raise JournalError(
-        f"the journal {path} is {state}, and {real.name}-wal beside it holds {left} bytes of it",
-        hint="a program may still use the deleted journal: end it, and put a copy of the journal "
-        f"back; to give up what it held, delete {real.name}-wal and {real.name}-shm",
-    )
-
-
-def _is_left_empty(path: Path) -> bool:
-    """Tell whether the file is there with nothing in it, and stays so.
-
-    Another process that makes the journal at this moment fills it at once.
-    """
-    real = _real(path)
-    deadline = time.monotonic() + EMPTY_GRACE
-    while (empty := _size(real) == 0 and real.is_file()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return empty
-
-
-def _real(path: Path) -> Path:
-    """Return what a path leads to; SQLite lays its log beside that."""
-    return Path(os.path.realpath(path))
-
-
-def _beside(path: Path, part: str) -> Path:
-    return path.with_name(path.name + part)
-
-
-def _inode(path: Path) -> _Inode | None:
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return None
 
 
 def is_locked(error: JournalError) -> bool:
@@ -583,40 +372,10 @@ def _guarded(doing: str, path: Path | None) -> Iterator[None]:
 def _hint_of(error: sqlite3.Error | OSError) -> str | None:
     """Return what helps against a journal that cannot be opened."""
     if isinstance(error, OSError):
-        return _HINT_PLACE
+        return files.HINT
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
-        return _HINT_PLACE
+        return files.HINT
     if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
         return "put a copy of the journal back, or name another file as the journal"
     return None
-
-
-def _warn_of_network(path: Path) -> None:
-    kind = _network_file_system(path)
-    if kind is not None:
-        log.warning(
-            "the journal %s is on a network file system (%s), where locks may not hold; "
-            "name a local file in the configuration",
-            path,
-            kind,
-        )
-
-
-def _network_file_system(path: Path) -> str | None:
-    """Return the kind of network file system that a path lies on, None when it is local."""
-    try:
-        listed = MOUNTS.read_bytes()
-    except OSError:
-        return None  # not Linux: nobody to ask
-    best, kind = "", ""
-    where = str(path.resolve())
-    for line in listed.decode("utf-8", "surrogateescape").split("\n"):  # names are bytes
-        fields = line.split(" ")
-        if len(fields) < 3:  # device, mount point, kind
-            continue
-        point, name = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[1]), fields[2]
-        inside = where == point or where.startswith(point.rstrip("/") + "/")
-        if inside and len(point) > len(best):
-            best, kind = point, name
-    return kind if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS else None

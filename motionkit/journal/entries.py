@@ -1,4 +1,4 @@
-"""What the journal holds, as values: purchases, their attempts, their entries."""
+"""The journal's records: purchases, their attempts, and what is asked of them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from motionkit.model.job import Job, KeyState, State, Submission
 from motionkit.model.money import Cost, Quote
 
 STALLED_AFTER = 1800.0
-"""Seconds: no job is called stalled before."""
+"""Seconds before which no job counts as stalled."""
 STALLED_TIMES = 5
-"""Times its usual duration."""
-
+"""A stalled job runs longer than this many times its usual duration."""
 
 _RETRY = re.compile(r"(.+?)(?:~[0-9]+)+", re.DOTALL)
 
 
 def retry_key(key: str, number: int) -> str:
-    """Return the key of a purchase that is paid because an earlier job of that key failed."""
+    """Return the key of a paid retry: a purchase made because an earlier job of that key failed."""
     return f"{retried(key) or key}~{number}"
 
 
 def retried(key: str) -> str | None:
-    """Return the key that a paid retry's key belongs to; None when it is none."""
-    found = _RETRY.fullmatch(key)
-    return None if found is None else found[1]
+    """Return the key that a paid retry's key belongs to; None for any other key."""
+    match = _RETRY.fullmatch(key)
+    return None if match is None else match[1]
 
 
 @attrs.frozen
@@ -47,12 +46,12 @@ class Attempt:
         submission: The exact call.
         state: A `KeyState` value, or ``accepted``.
         sends: How often it was handed to the network.
-        first_sent: When first, epoch seconds.
-        job: What it bought.
-        error: What went wrong, JSON-able.
-        owner: The process that made it.
+        first_sent: When that was first, in epoch seconds.
+        job: Its job, once the vendor has accepted it.
+        error: Why it has none, JSON-able.
+        owner: The process that wrote it.
         uptime: The first send on the clock of `process.Moment`.
-        boot: What `uptime` counts from.
+        boot: The boot that `uptime` counts from.
         masked: Whether a part of `submission` was masked; None where an older version wrote it.
     """
 
@@ -73,14 +72,14 @@ class Attempt:
 
     @property
     def whole(self) -> bool:
-        """Whether the submission can be sent again from here: nothing in it had to be masked."""
+        """Whether the submission can be re-sent from the journal: nothing in it was masked."""
         if self.masked is None:
             return MASK not in codec.dumps(codec.unstructure(self.submission))
         return not self.masked
 
     @property
     def first(self) -> Moment | None:
-        """When it was first handed to the network; None where that is not known on both clocks."""
+        """The first send on both clocks; None where one of them is unknown."""
         if self.first_sent is None or self.uptime is None or self.boot is None:
             return None
         return Moment(self.first_sent, self.uptime, self.boot)
@@ -88,28 +87,28 @@ class Attempt:
 
 @attrs.frozen
 class PurchaseRecord:
-    """One purchase as the journal has it.
+    """One purchase in the journal.
 
     Attributes:
-        key: Its name.
+        key: Its key.
         request: The request's fingerprint.
         via: Target or route as the user named it.
         description: The request for people, JSON-able.
-        state: Where it stands.
-        ambiguous: Whether something may have been bought without our knowing.
+        state: The state of its submit, or of its job once there is one.
+        ambiguous: Whether an attempt may have arrived without confirmation.
         quote: What it was expected to cost.
-        cost: What it did cost.
-        error: What went wrong last.
-        word: The vendor's last word.
-        out: Where the user wants the file.
-        delivered: Where the file is.
-        sha256: Of that file.
+        cost: What it cost.
+        error: The last error, JSON-able.
+        word: The vendor's last status.
+        out: The file that the user asked for.
+        delivered: The file on disk.
+        sha256: That file's digest.
         created: Epoch seconds.
         updated: Epoch seconds.
-        attempts: In the order made.
-        finished: When we saw it end, epoch seconds.
+        attempts: Oldest first.
+        finished: When its job ended, as observed; epoch seconds.
         timed: Whether it was observed around its end, so that its duration counts.
-        decision: Why which target was taken, row by row.
+        decision: Why which target was chosen, row by row.
         sandbox: Whether its last attempt went to a sandbox on this machine; None where an older
             version wrote it.
     """
@@ -137,25 +136,25 @@ class PurchaseRecord:
 
     @property
     def job(self) -> Job | None:
-        """The job that was bought, if any."""
+        """Its job, if there is one."""
         return next((a.job for a in reversed(self.attempts) if a.job), None)
 
     @property
     def submitted(self) -> float:
-        """When its last attempt was first sent, or else when it was written; epoch seconds."""
+        """When its last attempt was first sent, else when it was written; epoch seconds."""
         sent = self.attempts[-1].first_sent if self.attempts else None
         return self.created if sent is None else sent
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The targets that were tried, in order; the last one took it."""
+        """The targets that were tried, in order; the last one accepted it."""
         tried = [row["target"] for row in self.decision if row["verdict"] in {"failed", "chosen"}]
         if not tried and self.job is not None:
             tried = [f"{self.job.account}/{self.job.model}"]
         return tuple(dict.fromkeys(tried))
 
     def stalled(self, now: float) -> bool:
-        """Tell whether a job runs far longer than usual; the vendor may have forgotten it.
+        """Return whether the job runs far longer than usual; the vendor may have forgotten it.
 
         Args:
             now: Epoch seconds.
@@ -168,7 +167,7 @@ class PurchaseRecord:
 
     @property
     def open(self) -> bool:
-        """Whether something is still owed: a state to learn, or a file to fetch."""
+        """Whether the purchase is unfinished: still running, or not downloaded."""
         if self.state is State.SUCCEEDED:
             return self.delivered is None
         if isinstance(self.state, KeyState):
@@ -178,30 +177,30 @@ class PurchaseRecord:
 
 @attrs.frozen
 class Alike:
-    """Which earlier purchases an identical request goes on with instead of buying.
+    """Which earlier purchases an identical request continues instead of submitting again.
 
     Attributes:
         requests: The request's fingerprint, and those that earlier versions gave it.
-        sellers: Where it would be bought now: an account's fingerprint and a model, and an
-            account's name and a model. A finished purchase counts where one of them sold it.
-        since: Epoch seconds; what was delivered counts if it was submitted since then.
+        sellers: Where it would be submitted now: an account's fingerprint and a model, and an
+            account's name and a model. A finished purchase counts only at one of them.
+        since: Epoch seconds; a delivered purchase counts if it was submitted since then.
     """
 
     requests: tuple[str, ...]
     sellers: frozenset[tuple[str, str]] = frozenset()
     since: float = float("inf")
 
-    def holds(self, entry: PurchaseRecord) -> bool:
-        """Tell whether a purchase of such a request stands for another one.
+    def holds(self, record: PurchaseRecord) -> bool:
+        """Return whether an identical request continues a purchase.
 
-        What is unfinished or uncertain does, wherever it was bought.
+        It always continues an unfinished or uncertain one, wherever that was submitted.
         """
-        job = entry.job
-        if entry.state is not State.SUCCEEDED or job is None:
-            return entry.open
+        job = record.job
+        if record.state is not State.SUCCEEDED or job is None:
+            return record.open
         if (job.fingerprint, job.model) in self.sellers:
-            return entry.delivered is None or entry.submitted >= self.since
-        return entry.delivered is None and (job.account, job.model) in self.sellers
+            return record.delivered is None or record.submitted >= self.since
+        return record.delivered is None and (job.account, job.model) in self.sellers
 
 
 @attrs.frozen(kw_only=True)
@@ -209,14 +208,14 @@ class NewPurchase:
     """What `Journal.intend` writes ahead of the first paid call of a key.
 
     Attributes:
-        key: Its name.
+        key: Its key.
         request: The request's fingerprint.
         via: Target or route as the user named it.
         description: The request for people, JSON-able.
         quote: What it is expected to cost.
-        out: Where the user wants the file.
-        again: Buy although an identical request is still open, or was bought not long ago.
-        route: The route that buys; None for a direct target.
+        out: The file that the user asked for.
+        again: Submit although an identical request is unfinished, or was submitted recently.
+        route: The route that chose the target; None for a direct target.
         budgets: The limits that it counts against; its quote must fit into each.
         alike: Which purchases it would repeat.
         sandbox: Whether it goes to a sandbox on this machine.
@@ -238,7 +237,7 @@ class NewPurchase:
 
 
 class PurchaseExists(Exception):
-    """The key is in the journal already, or an identical request is open there."""
+    """The key is in the journal already, or an identical request is unfinished there."""
 
     def __init__(self, entry: PurchaseRecord) -> None:
         super().__init__(entry.key)

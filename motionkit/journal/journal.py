@@ -1,19 +1,17 @@
-"""The local ledger of purchases: what was intended, sent, accepted, and what it did cost.
+"""The journal of purchases: what was intended, sent and accepted, and what it cost.
 
-One row a purchase (its key), one row an attempt (its paid call). Rows are written ahead of the paid
-call and on the disk before it leaves, so that a crash at any instruction leaves a trace. The file
-holds no key and no signed URL.
+One row per purchase (its key), one row per attempt (its paid call). Rows are on the disk before the
+paid call leaves, so that a crash at any instruction leaves a trace. The file contains no API key
+and no signed URL.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import logging
-import math
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -23,9 +21,9 @@ import attrs
 
 from motionkit._support import process
 from motionkit._support.process import Moment
-from motionkit._support.redaction import is_sensitive, redact_data
-from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError, MotionKitError
-from motionkit.journal import pending
+from motionkit.errors import InvalidRequest, JournalError, MotionKitError
+from motionkit.journal import budget as budgets
+from motionkit.journal import outcomes, pending, rows
 from motionkit.journal.caches import Caches
 from motionkit.journal.database import AHEAD, Store
 from motionkit.journal.entries import (
@@ -37,38 +35,29 @@ from motionkit.journal.entries import (
     retried,
 )
 from motionkit.journal.pending import Pending
+from motionkit.journal.statistics import timed
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus
 from motionkit.model.job import Job, KeyState, State, Status, Submission
-from motionkit.model.money import Cost, CostBasis, Quote, possible, recorded
+from motionkit.model.money import Cost, CostBasis, recorded
 
 log = logging.getLogger("motionkit")
 
-ACCEPTED = "accepted"
-_TERMINAL = frozenset(state.value for state in State if state.terminal)
-
-_OF_ALL = (
-    "SELECT cost, reserved, state FROM purchases"
-    " WHERE reserved_at>=:since AND state<>:refused AND key<>:key"
-    " AND COALESCE(sandbox,0)=:sandbox"
+_INSERT = (
+    "INSERT INTO purchases (key, request, via, description, state, quote, out, created, updated,"
+    " route, reserved, reserved_at, sandbox) VALUES (:key, :request, :via, :description, :intended,"
+    " :quote, :out, :now, :now, :route, :reserved, :now, :sandbox) ON CONFLICT (key) DO NOTHING"
 )
-_OF_ROUTE = (
-    "SELECT cost, reserved, state FROM purchases p"
-    " WHERE reserved_at>=:since AND state<>:refused AND key<>:key"
-    " AND COALESCE(sandbox,0)=:sandbox AND (route=:route"
-    " OR (route IS NULL AND EXISTS (SELECT 1 FROM attempts a WHERE a.key=p.key"
-    " AND a.account IN (SELECT value FROM json_each(:accounts)))))"
+_INTEND_AGAIN = (
+    "UPDATE purchases SET state=:intended, error=NULL, updated=:now, quote=:quote,"
+    " reserved=:reserved, reserved_at=:now, route=:route, sandbox=:sandbox, out=COALESCE(:out,out)"
+    " WHERE key=:key AND state=:refused AND ambiguous=0"
 )
-"""Everything, or one route's purchases and those bought directly at its accounts.
-
-A sandbox's purchases count against no real budget, nor the other way round. What an older version
-wrote does not say where it was bought: it counts as real.
-"""
 
 
 @contextmanager
 def optional(purpose: str) -> Iterator[None]:
-    """Keep a journal that cannot be read from ending the wait for a job that is paid.
+    """Log a journal that cannot be read, and go on: the wait for a paid job must not end with it.
 
     Args:
         purpose: What the block reads it for.
@@ -76,14 +65,14 @@ def optional(purpose: str) -> Iterator[None]:
     try:
         yield
     except JournalError as error:
-        log.info("%s; it is not asked for %s", error.message, purpose)
+        log.info("%s; going on without %s", error.message, purpose)
 
 
 class Journal:
-    """The ledger in one SQLite file, safe to share between threads and processes.
+    """The journal in one SQLite file, safe to share between threads and processes.
 
     Args:
-        path: The file; made with mode 0600 if need be. None keeps the ledger in memory: nothing
+        path: The file; created with mode 0600 if need be. None keeps the journal in memory: nothing
             survives the process, and a crash can lose a paid job.
 
     Raises:
@@ -122,31 +111,32 @@ class Journal:
             yield db
 
     def _adopt(self, patience: float | None) -> None:
-        """Write what a process had to keep beside the journal, once the journal can take it.
+        """Write the records that a process had to keep beside the journal.
 
-        Nothing is lost where it cannot yet: the files stay.
+        Their files stay where the journal still cannot take them.
 
         Args:
             patience: Seconds to wait for others who write.
         """
-        kept = self._pending
-        if kept is None or not kept.paths() or self._store.in_transaction:
+        folder = self._pending
+        if folder is None or not folder.paths() or self._store.in_transaction:
             return
         written = []
         try:
             with self._store.writing(patience=patience) as db:
-                for path, record in kept.records():  # what is left after who was faster
-                    if _take(db, kept, path, record):
+                # Listed again inside the transaction: another process may have taken some by now.
+                for path, record in folder.records():
+                    if outcomes.take(db, folder, path, record):
                         written.append(path)
         except JournalError as error:
-            log.info("%s: %d records wait beside it", error.message, len(kept.paths()))
+            log.info("%s; %d records are kept beside it", error.message, len(folder.paths()))
             return
-        for path in written:
-            log.info("%s is in the journal now", path)
-            kept.remove(path)
+        for path in written:  # after the commit: a crash in between writes them twice, never loses
+            log.info("the journal has taken %s", path)
+            folder.remove(path)
 
     def _persist(self, kind: str, about: str, **content: Any) -> bool:
-        """Write what followed a payment; it is kept beside a journal that cannot take it.
+        """Write what followed a paid call, or keep it beside a journal that cannot take it.
 
         Raises:
             JournalError: Neither was possible, for minutes.
@@ -155,7 +145,7 @@ class Journal:
 
         def write(patience: float | None) -> bool:
             with self._writing(patience=patience) as db:
-                return _APPLY[kind](db, record)
+                return outcomes.apply(db, record)
 
         return pending.persist(write, self._pending, record)
 
@@ -167,68 +157,87 @@ class Journal:
         """Write a purchase and its first attempt ahead of the paid call.
 
         Raises:
-            KeyTaken: The key exists, or an identical request is open and `again` is not set; it
-                carries that entry. Nothing was written.
+            BudgetExceeded: A budget does not hold it; nothing was written.
+            PurchaseExists: The key exists, or an identical request is unfinished and `again` is not
+                set; it carries that record. Nothing was written.
             JournalError: Nothing may be sent.
         """
-        now = time.time()
-        with self._writing(AHEAD) as db:
-            self._need_new(purchase)
-            if self.get(purchase.key) is not None:
-                raise PurchaseExists(self.entry(purchase.key))
-            self._reserve(db, purchase)
-            db.execute(
-                "INSERT INTO purchases (key, request, via, description, state, quote, out,"
-                " created, updated, route, reserved, reserved_at, sandbox)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                (
-                    purchase.key,
-                    purchase.request,
-                    purchase.via,
-                    _masked(purchase.description),
-                    KeyState.INTENDED.value,
-                    _packed(purchase.quote),
-                    purchase.out,
-                    now,
-                    now,
-                    purchase.route,
-                    _reservation(purchase),
-                    now,
-                    purchase.sandbox,
-                ),
-            )
-            return self._add_attempt(db, purchase.key, attempt_id, submission, fingerprint, now)
+        return self._intend(_INSERT, purchase, attempt_id, submission, fingerprint)
 
-    def _need_new(self, purchase: NewPurchase) -> None:
-        """Check that no other purchase stands for an identical request.
+    def intend_again(
+        self, purchase: NewPurchase, attempt_id: str, submission: Submission, fingerprint: str
+    ) -> Attempt:
+        """Write a further attempt of a key whose earlier ones were all refused.
 
         Raises:
-            KeyTaken: One does, and `again` is not set.
+            BudgetExceeded: A budget does not hold it; nothing was written.
+            PurchaseExists: The key is no longer refused, or an identical request is unfinished;
+                nothing was written.
+            JournalError: Nothing may be sent.
         """
-        same = None if purchase.again else self.same(purchase.alike)
-        if same is not None and same.key != purchase.key:
-            raise PurchaseExists(same)
+        return self._intend(_INTEND_AGAIN, purchase, attempt_id, submission, fingerprint)
 
-    def _reserve(
-        self, db: sqlite3.Connection, purchase: NewPurchase, besides: Decimal = Decimal(0)
-    ) -> None:
-        """Check the quote's high against every budget, in the transaction that writes it.
-
-        What was refused holds nothing; what has a reported cost holds that; anything else holds
-        what it reserved.
-        """
-        if not purchase.budgets:
-            return
-        wanted = None if purchase.quote is None else purchase.quote.usd_high
-        if wanted is None:
-            names = ", ".join(dict.fromkeys(budget.name for budget in purchase.budgets))
-            raise BudgetExceeded(
-                f"the price is unknown, and {names} limits what may be spent",
-                hint="take the budget away, or name a target with a known price",
+    def _intend(
+        self,
+        statement: str,
+        purchase: NewPurchase,
+        attempt_id: str,
+        submission: Submission,
+        fingerprint: str,
+    ) -> Attempt:
+        """Write a purchase and an attempt, in the transaction that checks whether it may be."""
+        now = time.time()
+        with self._writing(AHEAD) as db:
+            # Asked inside the transaction: another process may have submitted the same request, or
+            # used up the budget, while this one was waiting. Raising takes back what was written.
+            same = None if purchase.again else self.same(purchase.alike)
+            if same is not None and same.key != purchase.key:
+                raise PurchaseExists(same)
+            values = {
+                "key": purchase.key,
+                "request": purchase.request,
+                "via": purchase.via,
+                "description": rows.masked(purchase.description),
+                "intended": KeyState.INTENDED.value,
+                "refused": KeyState.REFUSED.value,
+                "quote": rows.packed(purchase.quote),
+                "out": purchase.out,
+                "now": now,
+                "route": purchase.route,
+                "reserved": budgets.reservation(purchase),
+                "sandbox": purchase.sandbox,
+            }
+            if not db.execute(statement, values).rowcount:
+                raise PurchaseExists(self.entry(purchase.key))
+            budgets.require(db, purchase, now)
+            content = codec.unstructure(submission)
+            text = rows.masked(content)
+            attempt = Attempt(
+                attempt_id,
+                purchase.key,
+                submission.account,
+                fingerprint,
+                submission,
+                KeyState.INTENDED.value,
+                masked=False,  # the one in memory is whole
             )
-        for budget in purchase.budgets:
-            status = self._budget(db, budget, sandbox=purchase.sandbox, apart_from=purchase.key)
-            status.require(wanted + besides)
+            db.execute(
+                "INSERT INTO attempts"
+                " (id, key, account, fingerprint, submission, state, created, owner, masked)"
+                " VALUES (?,?,?,?,?,?,?,?,?)",
+                (
+                    attempt.id,
+                    attempt.key,
+                    attempt.account,
+                    fingerprint,
+                    text,
+                    attempt.state,
+                    now,
+                    process.identity(),
+                    int(text != codec.dumps(content)),
+                ),
+            )
+        return attempt
 
     def check_budgets(self, purchase: NewPurchase, besides: Decimal = Decimal(0)) -> None:
         """Refuse what no budget holds, before anything is uploaded; nothing is reserved.
@@ -241,7 +250,7 @@ class Journal:
             BudgetExceeded: A budget does not hold the quote's high, or it is unknown.
         """
         with self._reading() as db:
-            self._reserve(db, purchase, besides)
+            budgets.require(db, purchase, time.time(), besides)
 
     def budget(self, budget: Budget, *, sandbox: bool = False) -> BudgetStatus:
         """Return how much of a budget is used now.
@@ -251,105 +260,7 @@ class Journal:
             sandbox: Count the purchases in sandboxes on this machine; the real ones otherwise.
         """
         with self._reading() as db:
-            return self._budget(db, budget, sandbox=sandbox)
-
-    def _budget(
-        self, db: sqlite3.Connection, budget: Budget, *, sandbox: bool, apart_from: str = ""
-    ) -> BudgetStatus:
-        now = time.time()
-        rows = db.execute(
-            _OF_ALL if budget.route is None else _OF_ROUTE,
-            {
-                "since": budget.since(now),
-                "refused": KeyState.REFUSED.value,
-                "key": apart_from,
-                "sandbox": sandbox,
-                "route": budget.route,
-                "accounts": codec.dumps(list(budget.accounts)),
-            },
-        )
-        spent = held = Decimal(0)
-        for row in rows:
-            amount, final = _counted(row)
-            spent, held = (spent + amount, held) if final else (spent, held + amount)
-        return budget.status(now, spent, held, sandbox=sandbox)
-
-    def running(self, fingerprint: str) -> list[PurchaseRecord]:
-        """Return the purchases of an account whose jobs are under way, as far as we know."""
-        with self._reading() as db:
-            rows = db.execute(
-                "SELECT DISTINCT p.* FROM purchases p JOIN attempts a ON a.key=p.key"
-                " WHERE a.fingerprint=? AND a.vendor_id IS NOT NULL AND p.state IN (?,?,?)",
-                (fingerprint, State.QUEUED.value, State.RUNNING.value, State.UNKNOWN.value),
-            ).fetchall()
-            return [self._entry(row) for row in rows]
-
-    def intend_again(
-        self, purchase: NewPurchase, attempt_id: str, submission: Submission, fingerprint: str
-    ) -> Attempt:
-        """Write a further attempt of a key whose earlier ones were all refused.
-
-        Raises:
-            BudgetExceeded: The route's budget does not hold it; nothing was written.
-            KeyTaken: The key stands elsewhere by now, or an identical request is open; nothing
-                was written.
-            JournalError: Nothing may be sent.
-        """
-        now, key = time.time(), purchase.key
-        with self._writing(AHEAD) as db:
-            self._need_new(purchase)  # it may have been bought while this one waited
-            self._reserve(db, purchase)
-            changed = db.execute(
-                "UPDATE purchases SET state=?, error=NULL, updated=?, quote=?, reserved=?,"
-                " reserved_at=?, route=?, sandbox=?, out=COALESCE(?,out)"
-                " WHERE key=? AND state=? AND ambiguous=0",
-                (
-                    KeyState.INTENDED.value,
-                    now,
-                    _packed(purchase.quote),
-                    _reservation(purchase),
-                    now,
-                    purchase.route,
-                    purchase.sandbox,
-                    purchase.out,
-                    key,
-                    KeyState.REFUSED.value,
-                ),
-            ).rowcount
-            if not changed:
-                raise PurchaseExists(self.entry(key))
-            return self._add_attempt(db, key, attempt_id, submission, fingerprint, now)
-
-    def _add_attempt(  # noqa: PLR0917 - the columns of one row, in their order
-        self,
-        db: sqlite3.Connection,
-        key: str,
-        attempt_id: str,
-        submission: Submission,
-        fingerprint: str,
-        now: float,
-    ) -> Attempt:
-        account = submission.account
-        written = codec.unstructure(submission)
-        text = _masked(written)
-        db.execute(
-            "INSERT INTO attempts"
-            " (id, key, account, fingerprint, submission, state, created, owner, masked)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
-            (
-                attempt_id,
-                key,
-                account,
-                fingerprint,
-                text,
-                KeyState.INTENDED.value,
-                now,
-                process.identity(),
-                int(text != codec.dumps(written)),
-            ),
-        )
-        intended = KeyState.INTENDED.value
-        return Attempt(attempt_id, key, account, fingerprint, submission, intended, masked=False)
+            return budgets.status(db, budget, time.time(), sandbox=sandbox)
 
     def sending(self, attempt: Attempt, at: Moment | None = None) -> Attempt:
         """Write that the attempt is handed to the network now, ahead of its first byte.
@@ -359,12 +270,13 @@ class Journal:
             at: The present; `process.moment` when None.
 
         Raises:
-            KeyTaken: Another process has settled or sent it meanwhile; it may not be sent now.
+            PurchaseExists: Another process has settled or sent it meanwhile; it may not be sent.
             JournalError: It may not be sent.
         """
         at = at or process.moment()
         first = attempt.sends == 0
         with self._writing(AHEAD) as db:
+            # `sends=?` lets one of two processes through that read the same number of sends.
             allowed = db.execute(
                 "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,?),"
                 " uptime=CASE WHEN first_sent IS NULL THEN ? ELSE uptime END,"
@@ -387,9 +299,10 @@ class Journal:
         return attrs.evolve(attempt, sends=attempt.sends + 1)
 
     def not_sent(self, attempt: Attempt) -> Attempt:
-        """Write that nothing of the last send left after all: it does not count.
+        """Take back the last send, of which no byte left.
 
-        Where the journal cannot be written now, it counts: one re-send less, and no harm.
+        Where the journal cannot be written now, the send counts: that is one re-send less, and no
+        harm.
         """
         try:
             with self._writing() as db:
@@ -399,16 +312,18 @@ class Journal:
                     (attempt.id,),
                 )
         except JournalError as error:
-            log.warning("%s; a send of %s that did not leave counts", error.message, attempt.key)
+            log.warning(
+                "%s; a re-send of %s that never left is counted", error.message, attempt.key
+            )
             return attempt
         return attrs.evolve(attempt, sends=attempt.sends - 1)
 
     def refused(self, attempt: Attempt, error: MotionKitError) -> None:
-        """Write that nothing was bought."""
+        """Write that an attempt was refused: nothing was charged."""
         self._settle(attempt, KeyState.REFUSED, error)
 
     def unsent(self, attempt: Attempt, error: MotionKitError) -> bool:
-        """Write that nothing was bought, if the attempt was never handed to the network.
+        """Write that an attempt was refused, if it was never handed to the network.
 
         Returns:
             False when it has been handed over or settled meanwhile; nothing was written then.
@@ -418,30 +333,28 @@ class Journal:
                 "SELECT 1 FROM attempts WHERE id=? AND state=? AND sends=0",
                 (attempt.id, KeyState.INTENDED.value),
             ).fetchone()
-            record = {"kind": KeyState.REFUSED.value, "at": time.time(), **_outcome(attempt, error)}
-            return unsent is not None and _settled(db, record)
+            content = outcomes.without_job(attempt, error)
+            record = {"kind": KeyState.REFUSED.value, "at": time.time(), **content}
+            return unsent is not None and outcomes.apply(db, record)
 
     def uncertain(self, attempt: Attempt, error: MotionKitError) -> None:
-        """Write that it may have arrived; only a job clears that."""
+        """Write that an attempt may have arrived; only a job clears that."""
         self._settle(attempt, KeyState.UNCERTAIN, error)
 
     def _settle(self, attempt: Attempt, state: KeyState, error: MotionKitError) -> None:
-        """Write what became of an attempt without a job.
-
-        A job that another process has written meanwhile stays, and so does an ambiguity.
-        """
         about = f"the attempt {attempt.id} of {attempt.key}"
-        self._persist(state.value, about, **_outcome(attempt, error), rows=self._rows(attempt))
+        content = outcomes.without_job(attempt, error)
+        self._persist(state.value, about, **content, rows=self._rows(attempt))
 
     def accepted(self, attempt: Attempt, job: Job) -> bool:
-        """Write the job that an attempt bought.
+        """Write the job of an attempt.
 
         Returns:
             False when another purchase owns that vendor id already, or this attempt another job;
             nothing was written then.
         """
         return self._persist(
-            ACCEPTED,
+            outcomes.ACCEPTED,
             f"job {job.id} of {attempt.key}",
             attempt=attempt.id,
             key=attempt.key,
@@ -450,41 +363,43 @@ class Journal:
         )
 
     def _rows(self, attempt: Attempt) -> Mapping[str, Any]:
-        """Return what the journal has of an attempt, should its file be lost; read as it is.
+        """Return the raw rows of an attempt and its purchase, in case the journal's file is lost.
 
-        Nothing is waited for, and a deleted file is read too: this process still has it open.
+        Reads without waiting and without checking the path: this process still has a deleted file
+        open.
         """
         if self._pending is None:
             return {}
         try:
             with self._store.file.lock:
                 db = self._store.db
-                bought = db.execute("SELECT * FROM purchases WHERE key=?", (attempt.key,))
-                sent = db.execute("SELECT * FROM attempts WHERE id=?", (attempt.id,))
-                rows = {"purchases": bought.fetchone(), "attempts": sent.fetchone()}
-                return {table: dict(row) for table, row in rows.items() if row is not None}
+                found = {
+                    "purchases": db.execute("SELECT * FROM purchases WHERE key=?", (attempt.key,)),
+                    "attempts": db.execute("SELECT * FROM attempts WHERE id=?", (attempt.id,)),
+                }
+                return {table: dict(row) for table, cursor in found.items() for row in cursor}
         except (sqlite3.Error, JournalError) as error:
             log.info("the journal cannot be read: %s", error)
             return {}
 
-    # What is learnt of a job.
+    # What polling, downloads and the user add.
 
     def observed(
         self, job: Job, status: Status, cost: Cost | None = None, *, unseen: float = 0.0
     ) -> bool:
-        """Write an observation, if it says anything new.
+        """Write an observation, if it is new.
 
-        A terminal state is never taken back, but for a result that turns up after all: a history
-        may answer later than the vendor forgot, and a vendor may deliver what it called failed.
+        A terminal state is final, unless a result turns up later: a history may answer after the
+        vendor forgot the job, and a vendor may deliver what it called failed.
 
         Args:
             job: The job.
-            status: What was seen.
-            cost: What it did cost.
-            unseen: Seconds for which nobody had looked; what ended did so in the middle of them.
+            status: What the vendor answered.
+            cost: What the job cost.
+            unseen: Seconds since the previous poll; a job that ended did so in the middle of them.
 
         Returns:
-            Whether the job was seen to end, and had not been before.
+            Whether the job was observed to end, for the first time.
         """
         ended, now = status.state.terminal, time.time()
         failed = ended and status.state is not State.SUCCEEDED
@@ -493,7 +408,7 @@ class Journal:
             "job": job.id,
             "state": status.state.value,
             "word": status.word,
-            "cost": _packed(recorded(cost)),
+            "cost": rows.packed(recorded(cost)),
             "error": codec.dumps(status.error(job).to_dict()) if failed else None,
             "ended": now - unseen / 2 if ended else None,
             "timed": timed(job, now - job.submitted_at.timestamp(), unseen) if ended else None,
@@ -502,46 +417,29 @@ class Journal:
         }
         if ended or cost is not None:
             self._store.file.endings += ended
-            return self._persist("observed", f"the end of job {job.id}", **record) and ended
+            return self._persist(outcomes.OBSERVED, f"the end of job {job.id}", **record) and ended
         try:
-            if not self._known(job, status):
+            if not self._is_known(job, status):
                 with self._writing(patience=pending.FIRST_TRY) as db:
-                    _observed(db, {**record, "at": now})
-        except JournalError as error:  # the next observation says it again; a wait goes on
+                    outcomes.apply(db, {"kind": outcomes.OBSERVED, **record, "at": now})
+        except JournalError as error:  # the next poll writes it again; the wait goes on
             log.warning("%s; job %s is %s", error.message, job.id, status.state.value)
         return False
 
-    def _known(self, job: Job, status: Status) -> bool:
-        """Tell whether the last observation was the same; to read is cheap, to write is not."""
+    def _is_known(self, job: Job, status: Status) -> bool:
+        """Return whether the last observation was the same: a read is cheap, a write is not."""
         with self._reading() as db:
             row = db.execute(
                 "SELECT 1 FROM purchases WHERE key=? AND state=? AND word=? AND error IS NULL",
-                (_owner(db, job.fingerprint, job.id), status.state.value, status.word),
+                (outcomes.owner(db, job.fingerprint, job.id), status.state.value, status.word),
             ).fetchone()
         return row is not None
 
-    def durations(self, limit: int) -> list[tuple[tuple[str, str, str], float, float]]:
-        """Return the newest successes, oldest first.
-
-        Returns:
-            Fingerprint, operation and model; seconds from the submit to the end; the end in epoch
-            seconds.
-        """
-        with self._reading() as db:
-            rows = db.execute(
-                "SELECT p.finished, a.job FROM purchases p JOIN attempts a ON a.key=p.key"
-                " WHERE p.state=? AND p.finished IS NOT NULL AND a.job IS NOT NULL"
-                " AND COALESCE(p.timed,1) ORDER BY p.finished DESC LIMIT ?",
-                (State.SUCCEEDED.value, limit),
-            ).fetchall()
-        found = (_duration(row["job"], row["finished"]) for row in reversed(rows))
-        return [duration for duration in found if duration is not None]
-
-    def assumed(self, entry: PurchaseRecord, error: MotionKitError, cost: Cost | None) -> None:
-        """Write the user's word on a purchase that nobody could settle.
+    def assumed(self, record: PurchaseRecord, error: MotionKitError, cost: Cost | None) -> None:
+        """Write how the user resolved an uncertain purchase.
 
         Args:
-            entry: The purchase.
+            record: The purchase.
             error: What was assumed, for the record.
             cost: What was charged; None when nothing was.
         """
@@ -552,23 +450,23 @@ class Journal:
                 " WHERE key=? AND state IN (?,?)",
                 (
                     state,
-                    _packed(cost),
+                    rows.packed(cost),
                     codec.dumps(error.to_dict()),
                     time.time(),
-                    entry.key,
+                    record.key,
                     KeyState.INTENDED.value,
                     KeyState.UNCERTAIN.value,
                 ),
             )
             db.execute(
                 "UPDATE attempts SET state=? WHERE key=? AND vendor_id IS NULL",
-                (KeyState.REFUSED.value, entry.key),
+                (KeyState.REFUSED.value, record.key),
             )
 
     def delivered(self, job: Job, path: Path, sha256: str) -> None:
         """Write that a job's file is on disk."""
         self._persist(
-            "delivered",
+            outcomes.DELIVERED,
             f"the file of job {job.id}",
             fingerprint=job.fingerprint,
             job=job.id,
@@ -576,28 +474,22 @@ class Journal:
             sha256=sha256,
         )
 
-    # What is asked of it.
+    def decided(self, key: str, decision: Sequence[Mapping[str, Any]]) -> None:
+        """Write why which target was chosen; nothing depends on it."""
+        try:
+            with self._writing() as db:
+                db.execute(
+                    "UPDATE purchases SET decision=? WHERE key=?",
+                    (rows.masked(list(decision)), key),
+                )
+        except JournalError as error:  # it follows a paid call, and must not look like a failure
+            log.warning("%s; the reasons for the target of %s are not recorded", error.message, key)
+
+    # Queries.
 
     def get(self, key: str) -> PurchaseRecord | None:
         """Return one purchase, None when there is no such key."""
-        with self._reading() as db:
-            row = db.execute("SELECT * FROM purchases WHERE key=?", (key,)).fetchone()
-            return None if row is None else self._entry(row)
-
-    def bought(self, job: Job) -> PurchaseRecord | None:
-        """Return the purchase that bought a job, None when this journal has none."""
-        with self._reading() as db:
-            key = _owner(db, job.fingerprint, job.id)
-            return None if key is None else self.get(key)
-
-    def retries(self, key: str) -> list[PurchaseRecord]:
-        """Return the purchases that were paid because that key's job failed, oldest first."""
-        with self._reading() as db:
-            rows = db.execute(
-                "SELECT * FROM purchases WHERE key>=?1||'~0' AND key<?1||'~:' ORDER BY rowid",
-                (key,),
-            ).fetchall()
-            return [self._entry(row) for row in rows if retried(row["key"]) == key]
+        return next(iter(self._select("WHERE key=?", (key,))), None)
 
     def entry(self, key: str) -> PurchaseRecord:
         """Return one purchase.
@@ -605,31 +497,47 @@ class Journal:
         Raises:
             InvalidRequest: There is no such key.
         """
-        found = self.get(key)
-        if found is None:
+        record = self.get(key)
+        if record is None:
             raise InvalidRequest(f"the journal has no key {key!r}", field="key", value=key)
-        return found
+        return record
 
     def entries(self, *, request: str | None = None) -> list[PurchaseRecord]:
         """Return the purchases, oldest first; with `request`, those of identical requests."""
-        query = "SELECT * FROM purchases"
-        values: tuple[str, ...] = ()
-        if request is not None:
-            query, values = f"{query} WHERE request=?", (request,)
+        if request is None:
+            return self._select("ORDER BY created, key")
+        return self._select("WHERE request=? ORDER BY created, key", (request,))
+
+    def bought(self, job: Job) -> PurchaseRecord | None:
+        """Return the purchase that owns a job, None when this journal has none."""
         with self._reading() as db:
-            rows = db.execute(f"{query} ORDER BY created, key", values).fetchall()
-            return [self._entry(row) for row in rows]
+            key = outcomes.owner(db, job.fingerprint, job.id)
+            return None if key is None else self.get(key)
+
+    def running(self, fingerprint: str) -> list[PurchaseRecord]:
+        """Return an account's purchases whose jobs are not known to have ended."""
+        return self._select(
+            "WHERE state IN (?,?,?)"
+            " AND key IN (SELECT key FROM attempts WHERE fingerprint=? AND vendor_id IS NOT NULL)",
+            (State.QUEUED.value, State.RUNNING.value, State.UNKNOWN.value, fingerprint),
+        )
+
+    def retries(self, key: str) -> list[PurchaseRecord]:
+        """Return the purchases that were submitted because that key's job failed, oldest first."""
+        later = self._select("WHERE key>=?1||'~0' AND key<?1||'~:' ORDER BY rowid", (key,))
+        return [record for record in later if retried(record.key) == key]
 
     def same(self, alike: Alike) -> PurchaseRecord | None:
-        """Return the purchase that an identical request goes on with: an open one, the newest."""
-        with self._reading() as db:
-            rows = db.execute(
-                "SELECT * FROM purchases WHERE request IN (SELECT value FROM json_each(?))"
-                " ORDER BY created, key",
-                (json.dumps(alike.requests),),
-            ).fetchall()
-            held = [entry for entry in map(self._entry, rows) if alike.holds(entry)]
-        return max(held, key=lambda entry: (entry.open, entry.created), default=None)
+        """Return the purchase that an identical request continues: unfinished ones first."""
+        candidates = self._select(
+            "WHERE request IN (SELECT value FROM json_each(?)) ORDER BY created, key",
+            (json.dumps(alike.requests),),
+        )
+        return max(
+            filter(alike.holds, candidates),
+            key=lambda record: (record.open, record.created),
+            default=None,
+        )
 
     def find(self, reference: str) -> PurchaseRecord:
         """Return the purchase that a key, an unambiguous beginning of one, or a job id names.
@@ -638,62 +546,77 @@ class Journal:
             InvalidRequest: Nothing matches, or several do.
         """
         with self._reading() as db:
-            rows = db.execute(
-                "SELECT DISTINCT p.* FROM purchases p LEFT JOIN attempts a ON a.key=p.key"
-                " WHERE p.key=?1 OR a.vendor_id=?1 OR substr(p.key,1,length(?1))=?1",
+            matches = db.execute(
+                "SELECT key FROM purchases WHERE key=?1 OR substr(key,1,length(?1))=?1"
+                " UNION SELECT key FROM attempts WHERE vendor_id=?1",
                 (reference,),
-            ).fetchall()
-            keys = {row["key"] for row in rows}
-            exact = [row for row in rows if row["key"] == reference]
-            exact = exact or [row for row in rows if retried(row["key"]) not in keys]
-            if len(exact) != 1:
-                what = "nothing" if not exact else f"{len(exact)} purchases"
-                raise InvalidRequest(
-                    f"the journal has {what} under {reference!r}", field="job", value=reference
-                )
-            return self._entry(exact[0])
+            )
+            keys = {row["key"] for row in matches}
+        # A key also begins the keys of its own retries: it names itself, not several purchases.
+        named = keys & {reference} or {key for key in keys if retried(key) not in keys}
+        if len(named) != 1:
+            what = f"{len(named)} jobs match" if named else "no job matches"
+            raise InvalidRequest(f"{what} {reference!r}", field="job", value=reference)
+        return self.entry(named.pop())
 
-    def _entry(self, row: sqlite3.Row) -> PurchaseRecord:
-        attempts = self._store.db.execute(
-            "SELECT * FROM attempts WHERE key=? ORDER BY rowid",
-            (row["key"],),  # no clock tells it
-        ).fetchall()
+    def _select(self, where: str = "", values: Sequence[Any] = ()) -> list[PurchaseRecord]:
+        """Return purchases with their attempts, in two queries however many there are."""
+        with self._reading() as db:
+            query = f"SELECT * FROM purchases {where}"  # noqa: S608 - the clauses above
+            found = db.execute(query, values).fetchall()
+            attempts: dict[str, list[sqlite3.Row]] = {row["key"]: [] for row in found}
+            for row in db.execute(
+                "SELECT * FROM attempts WHERE key IN (SELECT value FROM json_each(?))"
+                " ORDER BY rowid",  # the order of writing; clocks may be set back
+                (json.dumps(list(attempts)),),
+            ):
+                attempts[row["key"]].append(row)
+        return [self._record(row, attempts[row["key"]]) for row in found]
+
+    def _record(self, row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRecord:
         try:
-            return _entry(row, attempts)
+            return rows.purchase_of(row, attempts)
         except (ValueError, TypeError, InvalidRequest) as error:
             raise JournalError(
                 f"cannot read the journal {self.path or 'in memory'}: the purchase {row['key']!r} "
-                f"makes no sense: {error}"
+                f"is corrupt: {error}"
             ) from error
 
-    @property
-    def learnt(self) -> tuple[int, int]:
-        """What differs when jobs may have ended, here or in another process, since it was read."""
-        with self._reading() as db:  # the version counts what others commit
-            return db.execute("PRAGMA data_version").fetchone()[0], self._store.file.endings
+    def durations(self, limit: int) -> list[tuple[tuple[str, str, str], float, float]]:
+        """Return the newest successes, oldest first.
+
+        Returns:
+            Fingerprint, operation and model; seconds from the submit to the end; the end in epoch
+            seconds.
+        """
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT p.finished, a.job FROM purchases p JOIN attempts a ON a.key=p.key"
+                " WHERE p.state=? AND p.finished IS NOT NULL AND a.job IS NOT NULL"
+                " AND COALESCE(p.timed,1) ORDER BY p.finished DESC LIMIT ?",
+                (State.SUCCEEDED.value, limit),
+            ).fetchall()
+        readable = (rows.duration(row["job"], row["finished"]) for row in reversed(found))
+        return [duration for duration in readable if duration is not None]
 
     def succeeded(self, limit: int) -> list[tuple[str, float]]:
         """Return key and last change of the newest purchases that gave a result."""
         with self._reading() as db:
-            rows = db.execute(
+            found = db.execute(
                 "SELECT key, updated FROM purchases WHERE state=? AND finished IS NOT NULL"
                 " ORDER BY finished DESC LIMIT ?",
                 (State.SUCCEEDED.value, limit),
             ).fetchall()
-        return [(row["key"], row["updated"]) for row in rows]
+        return [(row["key"], row["updated"]) for row in found]
 
-    def decided(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write why which target was taken; nothing depends on it."""
-        try:
-            with self._writing() as db:
-                db.execute(
-                    "UPDATE purchases SET decision=? WHERE key=?", (_masked(list(rows)), key)
-                )
-        except JournalError as error:  # it comes after a payment, and must not end like a failure
-            log.warning("%s; why the target of %s was taken is not kept", error.message, key)
+    @property
+    def endings(self) -> tuple[int, int]:
+        """A token that changes whenever a job may have ended, here or in another process."""
+        with self._reading() as db:  # `data_version` changes when another connection commits
+            return db.execute("PRAGMA data_version").fetchone()[0], self._store.file.endings
 
     def owns(self, fingerprint: str, vendor_id: str) -> bool:
-        """Tell whether a purchase here owns that vendor's job."""
+        """Return whether a purchase here owns that vendor's job."""
         return self.job(fingerprint, vendor_id) is not None
 
     def job(self, fingerprint: str, vendor_id: str) -> Job | None:
@@ -704,297 +627,3 @@ class Journal:
                 (fingerprint, vendor_id),
             ).fetchone()
         return None if row is None else Job.from_json(row["job"])
-
-
-def _owner(db: sqlite3.Connection, fingerprint: str, vendor_id: str) -> str | None:
-    """Return the key of the purchase that bought a job.
-
-    The job's own key does not tell: it may come from another journal, where it names another one.
-    """
-    row = db.execute(
-        "SELECT key FROM attempts WHERE fingerprint=? AND vendor_id=?", (fingerprint, vendor_id)
-    ).fetchone()
-    return None if row is None else row["key"]
-
-
-# What follows a payment, as records: each may be written later, by another process, and twice.
-
-
-def _outcome(attempt: Attempt, error: MotionKitError) -> dict[str, Any]:
-    """Return what is written of an attempt without a job."""
-    told = codec.dumps(error.to_dict())
-    return {"attempt": attempt.id, "key": attempt.key, "error": told}
-
-
-def _settled(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
-    """Write what became of an attempt without a job.
-
-    A job that another process has written meanwhile stays, and so does an ambiguity. Once a key has
-    a further attempt, a record that comes late says nothing of the purchase.
-    """
-    state = KeyState(record["kind"])
-    db.execute(
-        "UPDATE attempts SET state=?, error=? WHERE id=? AND vendor_id IS NULL",
-        (state.value, record["error"], record["attempt"]),
-    )
-    db.execute(
-        "UPDATE purchases SET state=CASE WHEN ambiguous THEN ? ELSE ? END,"
-        " ambiguous=MAX(ambiguous,?), error=?, updated=? WHERE key=? AND state IN (?,?,?)"
-        " AND ?=(SELECT id FROM attempts WHERE key=purchases.key ORDER BY rowid DESC LIMIT 1)",
-        (
-            KeyState.UNCERTAIN.value,
-            state.value,
-            int(state is KeyState.UNCERTAIN),
-            record["error"],
-            record["at"],
-            record["key"],
-            *(state.value for state in KeyState),
-            record["attempt"],
-        ),
-    )
-    return True
-
-
-def _accepted(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
-    """Write the job that an attempt bought; False when it or the attempt is another's already."""
-    job = Job.from_json(record["job"])
-    try:
-        owned = db.execute(
-            "UPDATE attempts SET state=?1, vendor_id=?2, job=?3, error=NULL"
-            " WHERE id=?4 AND (vendor_id IS NULL OR vendor_id=?2)",
-            (ACCEPTED, job.id, record["job"], record["attempt"]),
-        ).rowcount
-    except sqlite3.IntegrityError:
-        return False
-    if not owned:
-        return False
-    db.execute(
-        "UPDATE purchases SET state=?, ambiguous=0, cost=?, error=NULL, updated=?"
-        " WHERE key=? AND state IN (?,?,?)",
-        (
-            State.QUEUED.value,
-            _packed(job.cost),
-            record["at"],
-            record["key"],
-            *(state.value for state in KeyState),
-        ),
-    )
-    return True
-
-
-def _observed(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
-    """Write what was seen of a job; tell whether that changed anything."""
-    succeeded = record["state"] == State.SUCCEEDED.value
-    key = _owner(db, record["fingerprint"], record["job"])
-    changed = db.execute(
-        "UPDATE purchases SET state=?, word=?, cost=COALESCE(?,cost), error=?, updated=?,"
-        " finished=COALESCE(finished,MAX(?,created)), timed=COALESCE(timed,?)"
-        " WHERE key=? AND state<>? AND (state<>? OR ?) AND (state NOT IN (?,?) OR ?)",
-        (
-            record["state"],
-            record["word"],
-            record["cost"],
-            record["error"],
-            record["at"],
-            record["ended"],
-            record.get("timed"),
-            key,
-            State.SUCCEEDED.value,
-            State.GONE.value,
-            succeeded,
-            State.FAILED.value,
-            State.BLOCKED.value,
-            succeeded and record["result"],
-        ),
-    ).rowcount
-    if not changed and record.get("refunded"):  # a refund may be listed after the failure
-        db.execute(
-            "UPDATE purchases SET cost=?, error=?, updated=? WHERE key=? AND state=? AND state=?",
-            (
-                record["cost"],
-                record["error"],
-                record["at"],
-                key,
-                record["state"],
-                State.FAILED.value,
-            ),
-        )
-    return changed > 0
-
-
-def _delivered(db: sqlite3.Connection, record: Mapping[str, Any]) -> bool:
-    """Write that a job's file is on disk."""
-    db.execute(
-        "UPDATE purchases SET delivered=?, sha256=?, updated=? WHERE key=?",
-        (
-            record["path"],
-            record["sha256"],
-            record["at"],
-            _owner(db, record["fingerprint"], record["job"]),
-        ),
-    )
-    return True
-
-
-_APPLY: Mapping[str, Callable[[sqlite3.Connection, Mapping[str, Any]], bool]] = {
-    KeyState.REFUSED.value: _settled,
-    KeyState.UNCERTAIN.value: _settled,
-    ACCEPTED: _accepted,
-    "observed": _observed,
-    "delivered": _delivered,
-}
-
-
-_SENSELESS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, InvalidRequest)
-"""What comes of a record with values that no version of this has written."""
-
-
-def _take(db: sqlite3.Connection, folder: Pending, path: Path, record: Mapping[str, Any]) -> bool:
-    """Apply a record that was kept beside the journal; tell whether its file is needed no more.
-
-    A record brings its purchase along, should this be another journal than that which it was meant
-    for: without the doubt about an attempt, its key would be submitted again there.
-    """
-    why = "the job or the attempt belongs to another one already"
-    db.execute("SAVEPOINT record")
-    try:
-        _bring(db, record.get("rows", {}))
-        good = _APPLY[record["kind"]](db, record) or record["kind"] != ACCEPTED
-    except (*_SENSELESS, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
-        good, why = False, f"it makes no sense ({error})"
-    except sqlite3.IntegrityError as error:
-        good, why = False, f"it contradicts the journal ({error})"
-    if not good:
-        db.execute("ROLLBACK TO record")
-        folder.set_aside(path, why)
-    db.execute("RELEASE record")
-    return good
-
-
-def _bring(db: sqlite3.Connection, rows: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write the rows of a purchase and an attempt that this journal does not have."""
-    for table in ("purchases", "attempts"):
-        row = rows.get(table) or {}
-        known = [column["name"] for column in db.execute(f"PRAGMA table_info({table})")]
-        columns = [name for name in known if name in row]
-        if columns:
-            db.execute(
-                f"INSERT OR IGNORE INTO {table} ({','.join(columns)})"  # noqa: S608 - its own names
-                f" VALUES ({','.join('?' * len(columns))})",
-                [row[name] for name in columns],
-            )
-
-
-def _duration(text: str, ended: float) -> tuple[tuple[str, str, str], float, float] | None:
-    """Return kind, seconds and end of a job; None where its row cannot be read."""
-    try:
-        job = json.loads(text)
-        kind = (str(job["fingerprint"]), str(job["operation"]), str(job["model"]))
-        seconds = float(ended) - dt.datetime.fromisoformat(job["submitted_at"]).timestamp()
-    except (ValueError, TypeError, KeyError, OverflowError):
-        return None
-    return (kind, seconds, ended) if math.isfinite(seconds) and seconds >= 0 else None
-
-
-UNSEEN_SHARE = 0.5
-"""Of a job's duration: unobserved for longer, its end is too uncertain to count."""
-
-
-def timed(job: Job, age: float, unseen: float) -> bool:
-    """Tell whether a job's duration counts in statistics: it was observed around its end.
-
-    Args:
-        job: The job.
-        age: Seconds from its submit to the observation that saw it ended.
-        unseen: Seconds before that observation for which nobody had looked.
-    """
-    usual = max(age - unseen / 2, job.expected_seconds or UNTOLD_SECONDS)
-    return unseen <= UNSEEN_SHARE * usual
-
-
-UNTOLD_SECONDS = 120.0
-"""The usual duration of a job where its offer gives none."""
-
-
-def _reservation(purchase: NewPurchase) -> str | None:
-    quote = purchase.quote
-    return None if quote is None or quote.usd_high is None else str(quote.usd_high)
-
-
-def _counted(row: sqlite3.Row) -> tuple[Decimal, bool]:
-    """Return the US dollars of a purchase that count against budgets, and whether that is final."""
-    try:
-        cost = _unpacked(row["cost"], Cost)
-    except (ValueError, TypeError, ArithmeticError, InvalidRequest):
-        cost = None  # an unreadable cost holds the reservation
-    if (
-        cost is not None
-        and cost.usd is not None
-        and cost.basis is not CostBasis.ASSUMED
-        and possible(cost)
-    ):
-        return Decimal(cost.usd), True
-    return Decimal(row["reserved"] or 0), row["state"] in _TERMINAL
-
-
-def _masked(data: Any) -> str:
-    """Return JSON that holds no known secret and no URL's query."""
-    text = codec.dumps(data)
-    plain = "\\" not in text and not is_sensitive(text)  # an escape may hide either
-    return text if plain else codec.dumps(redact_data(data))
-
-
-def _packed(value: Any) -> str | None:
-    return None if value is None else codec.dumps(codec.unstructure(value))
-
-
-def _unpacked(text: str | None, kind: type[Any]) -> Any:
-    return None if text is None else codec.structure(json.loads(text), kind)
-
-
-def _state(word: str) -> State | KeyState:
-    return KeyState(word) if word in {state.value for state in KeyState} else State(word)
-
-
-def _entry(row: sqlite3.Row, attempts: list[sqlite3.Row]) -> PurchaseRecord:
-    return PurchaseRecord(
-        key=row["key"],
-        request=row["request"],
-        via=row["via"],
-        description=json.loads(row["description"]),
-        state=_state(row["state"]),
-        ambiguous=bool(row["ambiguous"]),
-        quote=_unpacked(row["quote"], Quote),
-        cost=_unpacked(row["cost"], Cost),
-        error=json.loads(row["error"]) if row["error"] else None,
-        word=row["word"],
-        out=row["out"],
-        delivered=row["delivered"],
-        sha256=row["sha256"],
-        created=row["created"],
-        updated=row["updated"],
-        attempts=tuple(_attempt(attempt) for attempt in attempts),
-        finished=row["finished"],
-        timed=row["timed"] != 0,
-        decision=tuple(json.loads(row["decision"] or "[]")),
-        sandbox=None if row["sandbox"] is None else bool(row["sandbox"]),
-    )
-
-
-def _attempt(row: sqlite3.Row) -> Attempt:
-    return Attempt(
-        id=row["id"],
-        key=row["key"],
-        account=row["account"],
-        fingerprint=row["fingerprint"],
-        submission=_unpacked(row["submission"], Submission),
-        state=row["state"],
-        sends=row["sends"],
-        first_sent=row["first_sent"],
-        job=Job.from_json(row["job"]) if row["job"] else None,
-        error=json.loads(row["error"]) if row["error"] else None,
-        owner=row["owner"],
-        uptime=row["uptime"],
-        boot=row["boot"],
-        masked=None if row["masked"] is None else bool(row["masked"]),
-    )

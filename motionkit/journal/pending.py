@@ -1,9 +1,9 @@
 """Records that the journal could not take, kept in files beside it until it can.
 
-What a vendor answered to a paid call must survive a journal that is locked, full or deleted at that
-moment. A record is written atomically into the folder ``<journal>-pending``, mode 0600; whoever
-uses the journal next writes it there and removes the file. Records hold what the journal would
-hold: no key, no signed URL.
+The answer to a paid call must survive a journal that is locked, full or deleted at that moment. A
+record is written atomically into the folder ``<journal>-pending``, mode 0600; the next process that
+uses the journal writes it there and removes the file. Like the journal, records contain no API key
+and no signed URL.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class Pending:
         return cls(real.with_name(f"{real.name}-pending"))
 
     def put(self, record: Mapping[str, Any]) -> Path:
-        """Write a record so that it survives a crash at any moment; return its file.
+        """Write a record so that a crash at any moment cannot lose it; return its file.
 
         Raises:
             OSError: It could not be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self.folder / f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"  # in their order
+        path = self.folder / f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"  # sorts by age
         part = path.with_suffix(".part")
         number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -81,7 +81,7 @@ class Pending:
         """Return the files of all records, oldest first.
 
         Raises:
-            JournalError: They cannot be read; one may hold a job that the journal does not know.
+            JournalError: They cannot be read; one may contain a job that the journal lacks.
         """
         try:
             return sorted(path for path in self.folder.iterdir() if path.suffix == ".json")
@@ -90,11 +90,11 @@ class Pending:
         except OSError as error:
             raise JournalError(
                 f"the records in {self.folder} cannot be read: {error.strerror}",
-                hint="make the folder readable; it holds what the journal does not know yet",
+                hint="make the folder readable; it contains what the journal lacks",
             ) from error
 
     def records(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-        """Give every record that can be read; one that cannot stays, with a warning."""
+        """Yield every readable record; set aside the others with a warning."""
         for path in self.paths():
             try:
                 record = json.loads(path.read_bytes())
@@ -110,24 +110,24 @@ class Pending:
                     log.warning("%s is of version %r; a newer motionkit reads it", path, version)
 
     def set_aside(self, path: Path, why: str) -> None:
-        """Keep a record that the journal cannot take, and do not try it again."""
+        """Keep a record that the journal cannot take, and never try it again."""
         aside = path.with_suffix(".kept")
-        log.warning("%s does not go into the journal: %s; it is kept as %s", path, why, aside)
+        log.warning("the journal cannot take %s: %s; it is kept as %s", path, why, aside)
         path.rename(aside)
 
     def remove(self, path: Path) -> None:
-        """Remove a record that the journal holds."""
+        """Remove a record that the journal has taken."""
         path.unlink(missing_ok=True)
         try:
             self.folder.rmdir()
         except OSError:
-            log.debug("%s holds more", self.folder)
+            log.debug("%s has more records", self.folder)
 
 
 def persist(
     write: Callable[[float | None], bool], pending: Pending | None, record: Mapping[str, Any]
 ) -> bool:
-    """Write a record to the journal, else beside it, else try for as long as makes sense.
+    """Write a record to the journal, else beside it, else keep trying for `LAST_TRY`.
 
     Args:
         write: Writes it to the journal; takes the seconds to wait for others who write.
@@ -166,8 +166,8 @@ def _put(pending: Pending, record: Mapping[str, Any], error: JournalError) -> Pa
         path = pending.put(record)
     except OSError as failure:
         log.warning(
-            "%s; nor can it be kept in %s (%s): trying for %.0f minutes. Do not end this process. "
-            "Keep this: %s",
+            "%s; %s cannot be written either (%s): retrying for %.0f minutes. Do not end this "
+            "process. Keep this: %s",
             error.message,
             pending.folder,
             failure.strerror or failure,
@@ -176,7 +176,7 @@ def _put(pending: Pending, record: Mapping[str, Any], error: JournalError) -> Pa
         )
         return None
     log.warning(
-        "%s; the record of %s is kept in %s and goes into the journal as soon as possible",
+        "%s; the record of %s is kept in %s until the journal can take it",
         error.message,
         record["about"],
         path,

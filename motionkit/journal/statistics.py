@@ -1,14 +1,15 @@
-"""What past jobs tell: observed prices and durations of an offer. Numbers in, numbers out.
+"""Statistics of past jobs: observed prices and durations per offer. Numbers in, numbers out.
 
 Which jobs count, and for what:
 
 - Only a job that succeeded counts: a failed or refunded one is no price of zero, and it ended early
   or late for its own reasons.
-- For the price, only a cost that the vendor reported counts. One that we assumed is our own quote
-  come back. A cost of 0 was paid with free credits: it is counted apart and is no price.
-- Costs, durations and moments that cannot be (negative, not finite, absurdly large) do not count.
-- For a price by the second, only a job whose reference clip's seconds are known counts; they are
-  rounded up to whole seconds, on the way in and on the way out, as in a listed quote.
+- For the price, only a cost that the vendor reported counts. An assumed cost is our own quote. A
+  cost of 0 was paid with free credits: it is counted separately and is no price.
+- Impossible costs, durations and times (negative, not finite, absurdly large) do not count.
+- For a price per second, only a job whose reference clip has a known length counts. Lengths are
+  rounded up to whole seconds, as in a listed quote.
+- For the duration, only a job that was observed around its end counts (`timed`).
 
 Recent jobs weigh more: a job's weight halves every `HALF_LIFE` days that it is older than the
 newest one of its offer. Days are whole, so that the jobs of one day weigh the same and their mean
@@ -25,6 +26,7 @@ from typing import TypeVar
 
 import attrs
 
+from motionkit.model.job import Job
 from motionkit.model.money import Basis, Cost, CostBasis, Quote, Rates, Unit, possible
 
 HALF_LIFE = 30.0
@@ -34,19 +36,24 @@ DAY = 86_400.0
 LOW, HIGH = 0.05, 0.95
 """Weighted quantiles for the bounds of a price: the extremes, up to some twenty jobs."""
 ENOUGH = 5
-"""Jobs from which their spread stands alone; before, the quote's own bounds only widen it."""
+"""Jobs whose spread suffices; with fewer, the quote's own bounds widen it."""
 SOURCE = "this journal"
 """What an observed quote names as its source."""
 
 _STEP = Decimal("0.000001")
-"""The grain of an observed amount, in the vendor's unit."""
+"""Observed amounts are rounded to this, in the vendor's unit."""
+
+UNSEEN_SHARE = 0.5
+"""Of a job's duration: unobserved for longer, its end is too uncertain to count."""
+DEFAULT_SECONDS = 120.0
+"""The usual duration of a job whose offer gives none."""
 
 Number = TypeVar("Number", Decimal, float)
 
 
 @attrs.frozen
 class OfferKey:
-    """What was bought: jobs with the same key are compared with each other.
+    """What was submitted: jobs with the same key are compared with each other.
 
     The account's fingerprint is part of it: another key or origin may have other prices, and jobs
     of a local sandbox say nothing of a vendor.
@@ -63,11 +70,11 @@ class Observation:
     """One ended job, as the journal has it.
 
     Attributes:
-        offer: What was bought, at the quality that was delivered.
+        offer: What was submitted, at the quality that was delivered.
         ended: When it ended, epoch seconds.
         succeeded: Whether it gave a result.
         clip_seconds: Length of the clip whose seconds are billed; None when unknown or irrelevant.
-        cost: What it did cost, and how we know.
+        cost: What it cost, and how we know.
         seconds: From submit to the end.
     """
 
@@ -85,7 +92,7 @@ class Prices:
 
     Attributes:
         low: The `LOW` weighted quantile.
-        mean: All that was paid over all that was bought, both weighted.
+        mean: The weighted sum of what was paid, divided by that of seconds or runs.
         high: The `HIGH` weighted quantile.
         n: How many jobs.
         last: When the newest of them ended, epoch seconds.
@@ -109,16 +116,16 @@ class Durations:
 
 @attrs.frozen
 class Stats:
-    """What the past tells of one offer.
+    """Statistics of one offer.
 
     Attributes:
-        offer: Which.
-        unit: What `per_second` and `per_run` count in: the newest job's; other units are left out.
-        per_second: Paid by the billed second.
-        per_run: Paid by the job, whatever its length.
+        offer: The offer.
+        unit: The unit of `per_second` and `per_run`: the newest job's; other units do not count.
+        per_second: Price per billed second.
+        per_run: Price per job, whatever its length.
         durations: From submit to the end.
         last_seen: When the newest job that counts ended, epoch seconds.
-        free: How many jobs cost nothing; they are left out of the prices.
+        free: How many jobs cost nothing; they do not count in the prices.
     """
 
     offer: OfferKey
@@ -132,7 +139,7 @@ class Stats:
 
 @attrs.frozen
 class _Paid:
-    """One job's money and what it bought: seconds, or one run."""
+    """What one job cost, and how many seconds or runs that paid for."""
 
     amount: Decimal
     bought: Decimal
@@ -140,7 +147,7 @@ class _Paid:
 
 
 def summarise(observations: Iterable[Observation]) -> dict[OfferKey, Stats]:
-    """Return the statistics of every offer of which a job succeeded.
+    """Return the statistics of every offer with a successful job.
 
     Args:
         observations: In any order.
@@ -160,23 +167,22 @@ def observed_quote(
     seconds: float | None,
     rates: Rates,
 ) -> Quote | None:
-    """Return what a request should cost by what such jobs did cost.
+    """Estimate the price of a request from what similar jobs cost.
 
     The high is never below the quote's own: past jobs may have been shorter, or paid with free
-    credits, and caps compare with it. With fewer than `ENOUGH` jobs, low reaches as far as the
-    quote's own, and both are unknown where those are: a handful of jobs bounds nothing. Where the
-    price goes by the second and the clip's length is unknown, low and high are unknown too: a cap
-    must not pass what it cannot know.
+    credits, and caps compare with it. With fewer than `ENOUGH` jobs, low is at most the quote's
+    own, and both are unknown where those are: a few jobs give no bounds. Where the price is per
+    second and the clip's length is unknown, low and high are unknown too, so that a cap refuses.
 
     Args:
         quote: The offer's own quote.
         stats: Of that offer.
-        per_second: Whether the offer's price goes by the second of a clip.
+        per_second: Whether the offer's price is per second of a clip.
         seconds: That clip's length; None when unknown.
-        rates: What the account's units are worth.
+        rates: The account's exchange rates.
 
     Returns:
-        A quote with basis OBSERVED; the given one where there is nothing to go by.
+        A quote with basis OBSERVED; the given one where no job counts.
     """
     by_second = per_second and seconds is not None
     prices = None if stats is None else stats.per_second if by_second else stats.per_run
@@ -199,7 +205,7 @@ def observed_quote(
         high = max(_round(prices.high * times), likely)
         floor = _high_in(quote, stats.unit, rate)
         if quote is not None and quote.high is not None and floor is None:
-            return quote  # nobody says how the two units compare
+            return quote  # no rate between the two units is configured
         high = high if floor is None else max(high, floor)
         if prices.n < ENOUGH and (quote is None or quote.unit is stats.unit):
             low = None if quote is None or quote.low is None else min(low, quote.low)
@@ -235,8 +241,20 @@ def _high_in(quote: Quote | None, unit: Unit, rate: Decimal | None) -> Decimal |
 
 
 def expected_seconds(offered: float | None, stats: Stats | None) -> float | None:
-    """Return the seconds that a job should take: the observed median, else what the offer says."""
+    """Return a job's usual duration in seconds: the observed median, else the offer's."""
     return stats.durations.median if stats is not None and stats.durations else offered
+
+
+def timed(job: Job, age: float, unseen: float) -> bool:
+    """Return whether a job's duration counts: the job was observed around its end.
+
+    Args:
+        job: The job.
+        age: Seconds from its submit to the poll that found it ended.
+        unseen: Seconds between that poll and the one before.
+    """
+    usual = max(age - unseen / 2, job.expected_seconds or DEFAULT_SECONDS)
+    return unseen <= UNSEEN_SHARE * usual
 
 
 def weights(moments: Sequence[float]) -> list[float]:
@@ -337,7 +355,7 @@ def _whole(seconds: float) -> Decimal:
 
 
 def _round(amount: Decimal) -> Decimal:
-    """Return an amount without the dust of a division, and without trailing zeros."""
+    """Return an amount rounded to `_STEP`, without trailing zeros."""
     return amount.quantize(_STEP).normalize() + 0
 
 

@@ -13,8 +13,7 @@ import attrs
 
 from motionkit.errors import Billed, ConfigError, MotionKitError
 from motionkit.http.rate_limit import RateLimiter
-from motionkit.journal.entries import PurchaseRecord
-from motionkit.journal.journal import Journal, optional, timed
+from motionkit.journal import Journal, PurchaseRecord, optional, timed
 from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt
 from motionkit.polling import schedule, webhooks

@@ -1,7 +1,7 @@
-"""The circuit breakers of accounts, kept in the journal's file for every process.
+"""The circuit breakers of accounts, stored in the journal's file and shared by all processes.
 
-A circuit belongs to an account and the fingerprint of its key and origin: another key starts
-afresh. `motionkit.routing.circuit_breaker` says when one opens, and for how long.
+A circuit belongs to an account and the fingerprint of its key and origin: another key starts with
+closed circuits. `motionkit.routing.circuit_breaker` decides when one opens, and for how long.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import attrs
 
@@ -25,7 +24,7 @@ from motionkit.routing.circuit_breaker import Breaker, Cause
 log = logging.getLogger("motionkit")
 
 _SHOWN = 200
-"""Characters of a vendor's message that are kept."""
+"""Characters of a vendor's message that are stored."""
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +38,7 @@ class Circuit:
         reason: The message of the last failure.
         failures: How many in a row.
         since: When the last failure came, in UTC.
-        until: When the next submit through a route may try the account again, in UTC.
+        until: From when a submit through a route may try the account again, in UTC.
     """
 
     account: str
@@ -52,7 +51,7 @@ class Circuit:
 
     @property
     def open(self) -> bool:
-        """Whether routes skip the account now; afterwards one try finds out."""
+        """Whether routes skip the account now; afterwards one submit probes it."""
         return dt.datetime.now(dt.UTC) < self.until
 
 
@@ -61,7 +60,7 @@ class Circuits:
     """The circuits of a journal.
 
     Attributes:
-        caches: Where they are kept.
+        caches: Their table.
         now: Epoch seconds; tests give their own.
     """
 
@@ -76,25 +75,29 @@ class Circuits:
         }
 
     def failed(self, account: str, fingerprint: str, error: MotionKitError) -> None:
-        """Open a circuit, or open it for longer, after a failure that was not billed."""
+        """Open a circuit, or keep it open for longer, after a failure that was not billed."""
         cause = circuit_breaker.cause_of(type(error))
         if cause is None:
             return
-        with _unwritten(account):
-            known = self.of(account, fingerprint).get(cause)
-            made = circuit_breaker.trip(known, cause, now=self.now(), retry_after=error.retry_after)
-            made = attrs.evolve(made, reason=printable(redact(error.message), _SHOWN))
-            self.caches.put_cooldown(account, fingerprint, cause, codec.unstructure(made))
+        with _optional(account):
+            before = self.of(account, fingerprint).get(cause)
+            after = circuit_breaker.trip(
+                before, cause, now=self.now(), retry_after=error.retry_after
+            )
+            after = attrs.evolve(after, reason=printable(redact(error.message), _SHOWN))
+            self.caches.put_cooldown(account, fingerprint, cause, codec.unstructure(after))
 
     def claim(self, account: str, fingerprint: str, causes: Iterable[str]) -> bool:
         """Claim the probes of half-open circuits; False when another process was faster."""
         for cause in causes:
-            known = self.of(account, fingerprint).get(cause)
-            claimed = None if known is None else circuit_breaker.claim(known, now=self.now())
-            if known is None or claimed is None:
+            before = self.of(account, fingerprint).get(cause)
+            after = None if before is None else circuit_breaker.claim(before, now=self.now())
+            if before is None or after is None:
                 return False
-            old, new = codec.unstructure(known), codec.unstructure(claimed)
-            if not self.caches.swap_cooldown(account, fingerprint, cause, old, new):
+            # Compare and swap: of several processes one probes the account.
+            if not self.caches.swap_cooldown(
+                account, fingerprint, cause, codec.unstructure(before), codec.unstructure(after)
+            ):
                 return False
         return True
 
@@ -103,20 +106,22 @@ class Circuits:
         self._close(account, fingerprint, lambda _: True)
 
     def answered(self, account: str, fingerprint: str, *, pays: bool) -> None:
-        """Close the circuits that an answer to a free call disproves.
+        """Close the circuits that the response to a free call disproves.
 
         Args:
             account: The account.
             fingerprint: Of its key and origin.
-            pays: Whether the answer says that the account holds something.
+            pays: Whether the response shows a balance above zero.
         """
         self._close(account, fingerprint, lambda one: one.answer_closes or (pays and one.money))
 
     def _close(self, account: str, fingerprint: str, which: Callable[[Cause], bool]) -> None:
-        with _unwritten(account):
-            for _, _, cause, _ in self.caches.cooldowns(account, fingerprint):
-                if which(circuit_breaker.CAUSES[cause]):
-                    self.caches.put_cooldown(account, fingerprint, cause, None)
+        closing = {cause for cause, one in circuit_breaker.CAUSES.items() if which(one)}
+        with _optional(account):
+            # Read first: nearly always every circuit is closed, and a commit costs a disk write.
+            stored = {cause for _, _, cause, _ in self.caches.cooldowns(account, fingerprint)}
+            if closing & stored:
+                self.caches.drop_cooldowns(account, fingerprint, closing)
 
     def all(self) -> list[Circuit]:
         """Return every circuit that is not closed, by account."""
@@ -131,24 +136,21 @@ class Circuits:
 
 
 @contextmanager
-def _unwritten(account: str) -> Iterator[None]:
-    """Keep a journal that cannot be written from hiding a job, or why a submit failed."""
+def _optional(account: str) -> Iterator[None]:
+    """Log a journal that cannot be written: its error must not hide a job or another error."""
     try:
         yield
     except JournalError as error:
-        log.warning("%s; the circuits of account %s stay as they were", error.message, account)
+        log.warning("%s; the circuit breakers of account %s are unchanged", error.message, account)
 
 
 def _circuit(account: str, fingerprint: str, breaker: Breaker) -> Circuit:
-    made: dict[str, Any] = {
-        name: dt.datetime.fromtimestamp(moment, dt.UTC)
-        for name, moment in (("since", breaker.at), ("until", breaker.until))
-    }
     return Circuit(
         account=account,
         fingerprint=fingerprint,
         cause=breaker.cause,
         reason=breaker.reason,
         failures=breaker.failures,
-        **made,
+        since=dt.datetime.fromtimestamp(breaker.at, dt.UTC),
+        until=dt.datetime.fromtimestamp(breaker.until, dt.UTC),
     )

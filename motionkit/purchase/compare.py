@@ -95,7 +95,7 @@ class Experience:
 
     def past(self) -> Past:
         """Return what they tell by now."""
-        learnt = self._journal.learnt
+        learnt = self._journal.endings
         known, past = self._told
         if learnt != known:
             seen = self._seen

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,18 +29,31 @@ from motionkit.errors import (
     Busy,
     InvalidRequest,
     JournalError,
+    MotionKitError,
     ProviderUnavailable,
     SubmitUncertain,
 )
-from motionkit.journal import caches, database
+from motionkit.journal import (
+    Alike,
+    Attempt,
+    Journal,
+    NewPurchase,
+    PurchaseExists,
+    PurchaseRecord,
+    caches,
+    database,
+    files,
+    schema,
+)
+from motionkit.journal import budget as budgets
 from motionkit.journal import journal as module
-from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists, PurchaseRecord
-from motionkit.journal.journal import Journal
 from motionkit.model import codec
 from motionkit.model.budget import Budget
 from motionkit.model.job import KeyState, Output, Result, State, Status, Submission
 from motionkit.model.money import Basis, Cost, CostBasis, Quote, Unit
 from motionkit.model.operations import Mimic
+from motionkit.purchase.circuits import Circuits
+from motionkit.routing import circuit_breaker
 
 QUOTE = Quote(
     Decimal(94), Decimal(100), Decimal(100), Unit.CREDIT,
@@ -553,8 +567,8 @@ def test_an_ambiguous_or_unknown_reference_is_refused(stocked: Journal, referenc
     with pytest.raises(InvalidRequest) as caught:
         stocked.find(reference)
     assert (caught.value.field, caught.value.value) == ("job", reference)
-    counted = {"order-": "3 purchases", "o": "3 purchases", "order-1": "2 purchases"}
-    assert counted.get(reference, "nothing") in caught.value.message
+    counted = {"order-": "3 jobs match", "o": "3 jobs match", "order-1": "2 jobs match"}
+    assert counted.get(reference, "no job matches") in caught.value.message
 
 
 def test_an_unknown_key_is_refused(journal: Journal) -> None:
@@ -742,8 +756,8 @@ def test_threads_share_one_journal_and_one_wins_each_key(journal: Journal) -> No
 
 WORKER = """
 import pathlib, sys
-from motionkit.journal.journal import (Journal)
-from motionkit.journal.entries import (PurchaseExists, NewPurchase)
+from motionkit.journal import (Journal)
+from motionkit.journal import (PurchaseExists, NewPurchase)
 from motionkit.model.job import (Call, Submission)
 paid = Call("POST", "/buy", paid=True)
 won = 0
@@ -839,7 +853,7 @@ def test_no_secret_and_no_signed_query_is_in_the_file(path: Path) -> None:
 def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None:
     path.parent.mkdir(parents=True)
     with sqlite3.connect(path) as old:
-        for statement in database._MIGRATIONS[0].split(";\n"):
+        for statement in schema.MIGRATIONS[0].split(";\n"):
             old.execute(statement)
         old.execute("PRAGMA user_version=1")
         old.execute(
@@ -858,14 +872,14 @@ def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None
         assert entry.attempts[0].submission == submission()
         assert entry.attempts[0].owner is None
         version = journal._store.db.execute("PRAGMA user_version").fetchone()[0]
-        assert version == database.SCHEMA_VERSION == len(database._MIGRATIONS)
+        assert version == schema.SCHEMA_VERSION == len(schema.MIGRATIONS)
     Journal(path).close()
 
 
 def test_what_an_older_journal_reserved_counts_since_it_was_written(path: Path) -> None:
     path.parent.mkdir(parents=True)
     with sqlite3.connect(path) as old:
-        for step in database._MIGRATIONS[:4]:
+        for step in schema.MIGRATIONS[:4]:
             for statement in step.split(";\n"):
                 old.execute(statement)
         old.execute("PRAGMA user_version=4")
@@ -878,7 +892,7 @@ def test_what_an_older_journal_reserved_counts_since_it_was_written(path: Path) 
         assert used(journal, budget("1")) == Decimal("0.4")
         (at,) = journal._store.db.execute("SELECT reserved_at FROM purchases").fetchone()
         plan = journal._store.db.execute(
-            f"EXPLAIN QUERY PLAN {module._OF_ROUTE}",
+            f"EXPLAIN QUERY PLAN {budgets.OF_ROUTE}",
             {
                 "since": 1,
                 "refused": "refused",
@@ -915,7 +929,7 @@ def test_a_network_file_system_is_warned_about(
 ) -> None:
     listed = tmp_path / "mounts"
     listed.write_text(f"/dev/root / ext4 rw 0 0\n{mounts.format(parent=tmp_path / 'state')}")
-    monkeypatch.setattr(database, "MOUNTS", listed)
+    monkeypatch.setattr(files, "MOUNTS", listed)
     Journal(tmp_path / "state" / "journal.db").close()
     assert ("network file system" in caplog.text) is warned
 
@@ -1055,8 +1069,8 @@ from decimal import Decimal
 from pathlib import Path
 from motionkit.model.budget import Budget
 from motionkit.errors import BudgetExceeded
-from motionkit.journal.journal import Journal
-from motionkit.journal.entries import NewPurchase
+from motionkit.journal import Journal
+from motionkit.journal import NewPurchase
 from motionkit.model.job import Call, Submission
 from motionkit.model.money import Basis, Quote, Unit
 
@@ -1108,3 +1122,84 @@ def test_paid_retries_come_in_the_order_in_which_they_were_bought_whatever_the_c
         monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda now=now: now))
         intended(journal, key, f"attempt {key}")
     assert [entry.key for entry in journal.retries("k")] == ["k~2", "k~3"]
+
+
+# What it costs.
+
+
+@contextmanager
+def statements(journal: Journal) -> Iterator[list[str]]:
+    """Collect the statements that SQLite runs for a journal."""
+    run: list[str] = []
+    journal._store.db.set_trace_callback(run.append)
+    try:
+        yield run
+    finally:
+        journal._store.db.set_trace_callback(None)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda journal: journal.entries(),
+        lambda journal: journal.entries(request="r1"),
+        lambda journal: journal.running("f" * 16),
+        lambda journal: [journal.same(Alike(("r1",)))],
+        lambda journal: journal.retries("k"),
+    ],
+    ids=["entries", "of a request", "running", "same", "retries"],
+)
+def test_reading_many_purchases_takes_two_queries_however_many_there_are(
+    journal: Journal, ask: Callable[[Journal], list[PurchaseRecord]]
+) -> None:
+    for number in range(20):
+        bought(journal, f"k~{number}", f"a{number}", f"{number}")
+    with statements(journal) as run:
+        records = ask(journal)
+    assert records
+    assert all(record.job is not None for record in records)
+    assert len(run) == 2
+
+
+def test_each_purchase_is_read_with_its_own_attempts_in_their_order(journal: Journal) -> None:
+    for key in ("k1", "k2"):
+        for number, intend in enumerate((journal.intend, *[journal.intend_again] * 2)):
+            made = intend(purchase(key), f"{key}-{9 - number}", submission(), "f" * 16)
+            journal.refused(made, MotionKitError("full", billed=Billed.NO))
+    assert [[one.id for one in record.attempts] for record in journal.entries()] == [
+        ["k1-9", "k1-8", "k1-7"],
+        ["k2-9", "k2-8", "k2-7"],
+    ]
+
+
+def test_a_success_closes_all_circuits_of_an_account_in_one_transaction(journal: Journal) -> None:
+    circuits = Circuits(journal.caches)
+    errors = [one.errors[0]("no") for one in circuit_breaker.CAUSES.values()]
+    for error in errors:
+        circuits.failed("pixverse", "f" * 16, error)
+        circuits.failed("other", "e" * 16, error)
+    assert len(circuits.of("pixverse", "f" * 16)) == len(circuit_breaker.CAUSES) > 1
+    with statements(journal) as run:
+        circuits.submitted("pixverse", "f" * 16)
+    assert len([one for one in run if one.startswith("DELETE")]) == 1
+    assert run.count("COMMIT") == 1
+    assert not circuits.of("pixverse", "f" * 16)
+    assert len(circuits.of("other", "e" * 16)) == len(circuit_breaker.CAUSES)
+
+
+def test_where_no_circuit_is_open_a_success_writes_nothing(journal: Journal) -> None:
+    with statements(journal) as run:
+        Circuits(journal.caches).submitted("pixverse", "f" * 16)
+    assert len(run) == 1
+
+
+def test_a_free_answer_closes_only_the_circuits_that_it_disproves(journal: Journal) -> None:
+    circuits = Circuits(journal.caches)
+    for one in circuit_breaker.CAUSES.values():
+        circuits.failed("pixverse", "f" * 16, one.errors[0]("no"))
+    circuits.answered("pixverse", "f" * 16, pays=False)
+    left = {cause for cause, one in circuit_breaker.CAUSES.items() if not one.answer_closes}
+    assert set(circuits.of("pixverse", "f" * 16)) == left
+    circuits.answered("pixverse", "f" * 16, pays=True)
+    left = {cause for cause in left if not circuit_breaker.CAUSES[cause].money}
+    assert set(circuits.of("pixverse", "f" * 16)) == left

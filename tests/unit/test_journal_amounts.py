@@ -18,9 +18,9 @@ from support import NOON, job, submission
 
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError
-from motionkit.journal.entries import Budget, NewPurchase
-from motionkit.journal.journal import Journal, timed
+from motionkit.journal import Journal, NewPurchase, timed
 from motionkit.model import money
+from motionkit.model.budget import Budget
 from motionkit.model.job import Job, State, Status
 from motionkit.model.money import Balance, Basis, Cost, CostBasis, Quote, Unit
 from motionkit.polling.schedule import LONGEST_GAP

@@ -18,9 +18,7 @@ from support import NOON, job, submission
 from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
 from motionkit.errors import Billed, Busy, JournalError, ProviderUnavailable
-from motionkit.journal import database, pending
-from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists
-from motionkit.journal.journal import Journal
+from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, database, pending
 from motionkit.journal.pending import Pending
 from motionkit.model.job import Job, KeyState, State, Status
 from motionkit.testing.memory import Memory, MemoryStage
@@ -370,7 +368,7 @@ def test_a_record_that_makes_no_sense_is_set_aside_and_hinders_nothing(
     with Journal(path) as journal:
         sent(journal)
         assert [entry.key for entry in journal.entries()] == ["k1"]
-    assert "does not go into the journal" in caplog.text
+    assert "the journal cannot take" in caplog.text
     assert [file.name for file in folder.iterdir()] == ["1.kept"]
 
 

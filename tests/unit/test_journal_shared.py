@@ -19,10 +19,8 @@ import pytest
 from support import job, submission
 
 from motionkit.errors import Billed, JournalError
-from motionkit.journal import database
+from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, database, files
 from motionkit.journal.database import Store
-from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists
-from motionkit.journal.journal import Journal
 from motionkit.model.job import State, Status, utcnow
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import ACCOUNT, client_for, sample_request
@@ -117,8 +115,8 @@ def test_a_notebook_cell_that_is_run_three_times_keeps_the_locks(
 KILLED = """
 import sys
 from pathlib import Path
-from motionkit.journal.journal import Journal
-from motionkit.journal.entries import NewPurchase
+from motionkit.journal import Journal
+from motionkit.journal import NewPurchase
 from motionkit.model.job import Call, Submission
 
 first, second = Journal(Path(sys.argv[1])), Journal(Path(sys.argv[1]))
@@ -249,9 +247,9 @@ def test_what_another_client_of_the_process_learns_is_noticed(path: Path) -> Non
     with Journal(path) as one, Journal(path) as other:
         attempt = intend(one)
         assert one.accepted(attempt, job("42"))
-        before = other.learnt
+        before = other.endings
         one.observed(job("42"), Status(State.SUCCEEDED, "1", utcnow()))
-        assert other.learnt != before
+        assert other.endings != before
 
 
 def test_readers_go_on_while_a_thread_waits_for_another_process_to_write(
@@ -407,7 +405,7 @@ def test_a_new_client_uses_the_file_that_is_there_now(path: Path) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "EMPTY_GRACE", 0.0)
+    monkeypatch.setattr(files, "EMPTY_GRACE", 0.0)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -488,7 +486,7 @@ def test_a_place_whose_permission_is_lost_refuses_paid_calls(
         def denied(_: Path) -> tuple[int, int]:
             raise PermissionError(13, "Permission denied", str(path))
 
-        monkeypatch.setattr(database, "_inode", denied)
+        monkeypatch.setattr(files, "inode", denied)
         with pytest.raises(JournalError, match=r"cannot write ahead to the journal.*Permission"):
             intend(journal)
 
@@ -514,7 +512,7 @@ def test_a_mount_whose_name_is_no_utf8_stops_nothing(
     listed.write_bytes(
         b"/dev/sdb1 /media/caf\xe9\\040x\x85y ext4 rw 0 0\n\nserver:/ " + folder + b" nfs4 rw 0 0\n"
     )
-    monkeypatch.setattr(database, "MOUNTS", listed)
+    monkeypatch.setattr(files, "MOUNTS", listed)
     Journal(tmp_path / "state" / "journal.db").close()
     assert "network file system" in caplog.text
 

@@ -15,7 +15,7 @@ from motionkit.config import Account, Config
 from motionkit.config.defaults import Defaults
 from motionkit.config.routes import Route
 from motionkit.errors import AuthenticationError, Billed, BudgetExceeded
-from motionkit.journal.journal import Journal
+from motionkit.journal import Journal
 from motionkit.model.job import Call
 from motionkit.provider import Provider, in_sandbox, registry
 from motionkit.provider.uploads import CarefulUploads

@@ -35,9 +35,8 @@ from motionkit.errors import (
 )
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.session import NotSent
+from motionkit.journal import Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal import journal as ledger
-from motionkit.journal.entries import NewPurchase, PurchaseExists, PurchaseRecord
-from motionkit.journal.journal import Journal
 from motionkit.model.job import Found, Job, KeyState, Never, NotSeen, SameId, State
 from motionkit.purchase import submit as submission_module
 from motionkit.purchase.submit import OTHER_PAUSE, PATIENCE, Submitter

@@ -1,0 +1,167 @@
+"""The journal's file and those that SQLite keeps beside it: created, examined, protected.
+
+Nothing but SQLite may open the file. POSIX drops every lock that a process holds on a file as soon
+as the process closes any descriptor of it (https://www.sqlite.org/howtocorrupt.html, section 2.2):
+other processes would then delete the write-ahead log under a live connection. The file is created
+with ``mknod``, examined with ``stat`` and protected with ``chmod``, all of which open nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import stat
+import time
+from pathlib import Path
+
+from motionkit.errors import JournalError
+
+EMPTY_GRACE = 1.0
+"""Seconds for another process to fill the file that it has just created."""
+MOUNTS = Path("/proc/self/mounts")
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "sshfs"}
+)
+"""Kinds of mounts on which SQLite cannot rely on locks."""
+LOG_PARTS = ("-wal", "-shm")
+"""What SQLite keeps beside the file: its write-ahead log, and the log's index."""
+
+HINT = (
+    "name a file in a local folder that you can write: journal = ... in the configuration, or "
+    "MOTIONKIT_JOURNAL"
+)
+
+Inode = tuple[int, int]
+"""Device and inode: two names of one file have the same."""
+
+log = logging.getLogger("motionkit")
+
+
+def create(path: Path) -> Inode:
+    """Create the file if there is none, for its owner alone; return its device and inode.
+
+    Raises:
+        JournalError: The path leads to something other than a regular file.
+    """
+    real = resolved(path)
+    real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    created = True
+    try:
+        os.mknod(real, stat.S_IFREG | 0o600)
+    except FileExistsError:
+        created = False
+    except OSError as error:
+        if error.errno != errno.EPERM:
+            raise
+        # Only root may use mknod here (macOS). Nothing in this process can have the file open: it
+        # does not exist, and whoever wants to open it waits for the lock of `database.acquire`.
+        try:
+            os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            created = False
+    found = real.stat()
+    if not stat.S_ISREG(found.st_mode):
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+        raise JournalError(f"cannot open the journal {path}: it is {what}", hint=HINT)
+    if created:
+        real.chmod(0o600)  # whatever the umask took away
+    for one in (real, *beside(path)):
+        try:
+            open_to_others = one.stat().st_mode & 0o077
+        except FileNotFoundError:
+            continue
+        if open_to_others:  # an older version, or the user, created it so
+            one.chmod(0o600)
+    return found.st_dev, found.st_ino
+
+
+def refuse_orphaned_log(path: Path) -> None:
+    """Refuse to start a new journal over the log of another one: SQLite would delete that log.
+
+    Raises:
+        JournalError: The file is missing or empty, and its log holds purchases.
+    """
+    real = resolved(path)
+    if _size(real):
+        return
+    left = _size(beside(path)[0])
+    if not left or (size := _size(real)):  # asked again: another process may be creating it
+        return
+    state = "missing" if size is None else "empty (0 bytes)"
+    raise JournalError(
+        f"the journal {path} is {state}, and {real.name}-wal beside it holds {left} bytes of it",
+        hint="a program may still use the deleted journal: end it, and put a copy of the journal "
+        f"back; to give up what it held, delete {real.name}-wal and {real.name}-shm",
+    )
+
+
+def is_left_empty(path: Path) -> bool:
+    """Return whether the file exists, is empty, and stays empty.
+
+    Another process that is just creating the journal fills it at once.
+    """
+    real = resolved(path)
+    deadline = time.monotonic() + EMPTY_GRACE
+    while (empty := _size(real) == 0 and real.is_file()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return empty
+
+
+def resolved(path: Path) -> Path:
+    """Return the file that a path leads to; SQLite keeps its log beside that one."""
+    return Path(os.path.realpath(path))
+
+
+def beside(path: Path) -> tuple[Path, ...]:
+    """Return the paths of the write-ahead log and its index."""
+    real = resolved(path)
+    return tuple(real.with_name(real.name + part) for part in LOG_PARTS)
+
+
+def inode(path: Path) -> Inode | None:
+    """Return a file's device and inode; None when there is no such file."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def warn_of_network(path: Path) -> None:
+    """Log a warning where the file is on a network file system: locks may not hold there."""
+    kind = _network_file_system(path)
+    if kind is not None:
+        log.warning(
+            "the journal %s is on a network file system (%s), where locks may not hold; "
+            "name a local file in the configuration",
+            path,
+            kind,
+        )
+
+
+def _network_file_system(path: Path) -> str | None:
+    """Return the kind of network file system that holds a path, None when it is local."""
+    try:
+        listed = MOUNTS.read_bytes()
+    except OSError:
+        return None  # not Linux
+    best, kind = "", ""
+    where = str(path.resolve())
+    for line in listed.decode("utf-8", "surrogateescape").split("\n"):  # names are bytes
+        fields = line.split(" ")
+        if len(fields) < 3:  # device, mount point, kind
+            continue
+        point, name = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[1]), fields[2]
+        inside = where == point or where.startswith(point.rstrip("/") + "/")
+        if inside and len(point) > len(best):
+            best, kind = point, name
+    return kind if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS else None

@@ -1,0 +1,104 @@
+"""Map the rows of the journal's tables to records, and values to columns.
+
+Columns that hold JSON hold no known secret and no signed URL.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from motionkit._support.redaction import is_sensitive, redact_data
+from motionkit.journal.entries import Attempt, PurchaseRecord
+from motionkit.model import codec
+from motionkit.model.job import Job, KeyState, State, Submission
+from motionkit.model.money import Cost, Quote
+
+
+def purchase_of(row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRecord:
+    """Return the record of a row of ``purchases`` and its rows of ``attempts``.
+
+    Raises:
+        ValueError, TypeError, InvalidRequest: A column cannot be read.
+    """
+    return PurchaseRecord(
+        key=row["key"],
+        request=row["request"],
+        via=row["via"],
+        description=json.loads(row["description"]),
+        state=_state(row["state"]),
+        ambiguous=bool(row["ambiguous"]),
+        quote=unpacked(row["quote"], Quote),
+        cost=unpacked(row["cost"], Cost),
+        error=json.loads(row["error"]) if row["error"] else None,
+        word=row["word"],
+        out=row["out"],
+        delivered=row["delivered"],
+        sha256=row["sha256"],
+        created=row["created"],
+        updated=row["updated"],
+        attempts=tuple(map(attempt_of, attempts)),
+        finished=row["finished"],
+        timed=row["timed"] != 0,
+        decision=tuple(json.loads(row["decision"] or "[]")),
+        sandbox=None if row["sandbox"] is None else bool(row["sandbox"]),
+    )
+
+
+def attempt_of(row: sqlite3.Row) -> Attempt:
+    """Return the record of a row of ``attempts``."""
+    return Attempt(
+        id=row["id"],
+        key=row["key"],
+        account=row["account"],
+        fingerprint=row["fingerprint"],
+        submission=unpacked(row["submission"], Submission),
+        state=row["state"],
+        sends=row["sends"],
+        first_sent=row["first_sent"],
+        job=Job.from_json(row["job"]) if row["job"] else None,
+        error=json.loads(row["error"]) if row["error"] else None,
+        owner=row["owner"],
+        uptime=row["uptime"],
+        boot=row["boot"],
+        masked=None if row["masked"] is None else bool(row["masked"]),
+    )
+
+
+def _state(word: str) -> State | KeyState:
+    return KeyState(word) if word in {state.value for state in KeyState} else State(word)
+
+
+def packed(value: Any) -> str | None:
+    """Return a record as JSON; NULL for None."""
+    return None if value is None else codec.dumps(codec.unstructure(value))
+
+
+def unpacked(text: str | None, kind: type[Any]) -> Any:
+    """Return the record that `packed` wrote; None for NULL."""
+    return None if text is None else codec.structure(json.loads(text), kind)
+
+
+def masked(data: Any) -> str:
+    """Return JSON with known secrets and the queries of URLs masked."""
+    text = codec.dumps(data)
+    plain = "\\" not in text and not is_sensitive(text)  # an escape may hide either
+    return text if plain else codec.dumps(redact_data(data))
+
+
+def duration(text: str, ended: float) -> tuple[tuple[str, str, str], float, float] | None:
+    """Return kind, seconds and end of a job; None where its column cannot be read.
+
+    Statistics do without such a job; `attempt_of` raises for it.
+    """
+    try:
+        job = json.loads(text)
+        kind = (str(job["fingerprint"]), str(job["operation"]), str(job["model"]))
+        seconds = float(ended) - dt.datetime.fromisoformat(job["submitted_at"]).timestamp()
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+    return (kind, seconds, ended) if math.isfinite(seconds) and seconds >= 0 else None

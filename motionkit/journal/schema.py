@@ -1,0 +1,96 @@
+"""The tables of the journal, step by step: every older file is migrated to the newest schema."""
+
+from __future__ import annotations
+
+MIGRATIONS = (
+    """
+CREATE TABLE purchases (
+  key TEXT PRIMARY KEY,
+  request TEXT NOT NULL,      -- fingerprint: two identical requests share it
+  via TEXT NOT NULL,          -- target or route as the user named it
+  description TEXT NOT NULL,  -- JSON, for people
+  state TEXT NOT NULL,        -- KeyState or State
+  ambiguous INTEGER NOT NULL DEFAULT 0,  -- something may have arrived; only evidence clears it
+  quote TEXT, cost TEXT, error TEXT,     -- JSON
+  word TEXT,                  -- the vendor's last word
+  out TEXT,                   -- where the user wants the file
+  delivered TEXT, sha256 TEXT,
+  created REAL NOT NULL, updated REAL NOT NULL
+);
+CREATE INDEX purchases_request ON purchases (request);
+CREATE TABLE attempts (
+  id TEXT PRIMARY KEY,
+  key TEXT NOT NULL REFERENCES purchases (key),
+  account TEXT NOT NULL, fingerprint TEXT NOT NULL,
+  submission TEXT NOT NULL,   -- JSON, the exact paid call
+  state TEXT NOT NULL,        -- KeyState, or 'accepted'
+  sends INTEGER NOT NULL DEFAULT 0, first_sent REAL,
+  vendor_id TEXT, job TEXT,   -- JSON
+  error TEXT,
+  created REAL NOT NULL
+);
+CREATE UNIQUE INDEX attempts_owner ON attempts (fingerprint, vendor_id) WHERE vendor_id IS NOT NULL;
+CREATE INDEX attempts_key ON attempts (key);
+CREATE TABLE uploads (        -- a cache
+  fingerprint TEXT NOT NULL, slot TEXT NOT NULL, sha256 TEXT NOT NULL,
+  token TEXT NOT NULL, at REAL NOT NULL,
+  PRIMARY KEY (fingerprint, slot, sha256)
+);
+""",
+    """
+-- the process that made it
+ALTER TABLE attempts ADD COLUMN owner TEXT;
+""",
+    """
+-- whose budget it counts against
+ALTER TABLE purchases ADD COLUMN route TEXT;
+-- US dollars held until the cost is known
+ALTER TABLE purchases ADD COLUMN reserved TEXT;
+-- JSON: why which target was taken
+ALTER TABLE purchases ADD COLUMN decision TEXT;
+ALTER TABLE purchases ADD COLUMN finished REAL;
+CREATE INDEX purchases_route ON purchases (route, created);
+CREATE TABLE cooldowns (      -- a cache
+  account TEXT NOT NULL, cause TEXT NOT NULL, state TEXT NOT NULL,
+  PRIMARY KEY (account, cause)
+);
+""",
+    """
+CREATE TABLE notices (        -- a cache
+  fingerprint TEXT NOT NULL, vendor_id TEXT NOT NULL,
+  state TEXT NOT NULL, content TEXT NOT NULL,
+  PRIMARY KEY (fingerprint, vendor_id)
+);
+""",
+    """
+-- when the budget last reserved its price: a refused key may be submitted again on another day
+ALTER TABLE purchases ADD COLUMN reserved_at REAL;
+UPDATE purchases SET reserved_at=created;
+CREATE INDEX purchases_reserved ON purchases (route, reserved_at);
+DROP INDEX purchases_route;
+""",
+    """
+-- the first send on a clock that nobody sets, and the boot that it counts from
+ALTER TABLE attempts ADD COLUMN uptime REAL;
+ALTER TABLE attempts ADD COLUMN boot TEXT;
+-- whether something in the submission was masked on its way in
+ALTER TABLE attempts ADD COLUMN masked INTEGER;
+""",
+    """
+DROP TABLE cooldowns;
+CREATE TABLE cooldowns (      -- a cache
+  account TEXT NOT NULL, fingerprint TEXT NOT NULL, cause TEXT NOT NULL, state TEXT NOT NULL,
+  PRIMARY KEY (account, fingerprint, cause)
+);
+""",
+    """
+-- 0 when nobody observed the job around its end: `finished` tells no duration
+ALTER TABLE purchases ADD COLUMN timed INTEGER;
+""",
+    """
+-- whether the last attempt went to a sandbox on this machine; NULL where an older version wrote it
+ALTER TABLE purchases ADD COLUMN sandbox INTEGER;
+""",
+)
+"""What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
+SCHEMA_VERSION = len(MIGRATIONS)
