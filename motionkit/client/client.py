@@ -24,9 +24,10 @@ from motionkit.http import retry
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.budget import BudgetStatus
-from motionkit.model.job import STATE_ERRORS, Call, Job, KeyState, Result, State, Status
+from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
 from motionkit.model.money import Balance, Quote
 from motionkit.model.request import Request
+from motionkit.model.submission import Call
 from motionkit.polling import webhooks
 from motionkit.polling.durations import Timing
 from motionkit.polling.engine import Engine

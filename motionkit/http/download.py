@@ -47,7 +47,7 @@ from motionkit.http.session import (
     root_cause,
     strip_tracebacks,
 )
-from motionkit.model import media
+from motionkit.model import probe
 
 DOWNLOAD_TIMEOUT = 600.0
 """Seconds for one try of a download; a later try goes on where it stopped."""
@@ -165,7 +165,7 @@ class _Fetch:
         self._tag = ""
         self._begin()
 
-    def fetch(self) -> media.Facts:
+    def fetch(self) -> probe.Facts:
         """Fetch, again where it breaks off, and look at what came.
 
         Raises:
@@ -176,7 +176,7 @@ class _Fetch:
         retry.read(self._run, timeout=DOWNLOAD_TIMEOUT)
         self._out.seek(0)
         digest = self._digest.hexdigest()
-        return media.look(self._out, self._size, "the file", "result", sha256=digest)
+        return probe.look(self._out, self._size, "the file", "result", sha256=digest)
 
     def _begin(self) -> None:
         self._out.seek(0)
@@ -280,8 +280,8 @@ class _Fetch:
     def _ends_whole(self) -> bool:
         """Tell whether a file whose length nobody told is whole, as far as its format shows."""
         self._out.seek(0)
-        container = media.sniff(self._out.read(media.SNIFF_BYTES))[1]
-        whole = container not in {"mp4", "mov"} or media.boxes_fit(self._out, self._size)
+        container = probe.sniff(self._out.read(probe.SNIFF_BYTES))[1]
+        whole = container not in {"mp4", "mov"} or probe.boxes_fit(self._out, self._size)
         self._out.seek(0, os.SEEK_END)
         return whole
 

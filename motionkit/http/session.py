@@ -41,7 +41,7 @@ from motionkit.errors import (
 from motionkit.http import rate_limit
 from motionkit.http.connection import CallGuard, Transport, watching
 from motionkit.http.response import LONGEST_REASON, Response
-from motionkit.model.job import Call
+from motionkit.model.submission import Call
 
 JSON_LIMIT = 8 * 1024 * 1024
 """Bytes: a larger answer is refused."""

@@ -12,8 +12,9 @@ from motionkit._support.process import Moment
 from motionkit._support.redaction import MASK
 from motionkit.model import codec
 from motionkit.model.budget import Budget
-from motionkit.model.job import Job, KeyState, State, Submission
+from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, Quote
+from motionkit.model.submission import Submission
 
 STALLED_AFTER = 1800.0
 """Seconds before which no job counts as stalled."""

@@ -38,8 +38,9 @@ from motionkit.journal.pending import Pending
 from motionkit.journal.statistics import timed
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus
-from motionkit.model.job import Job, KeyState, State, Status, Submission
+from motionkit.model.job import Job, KeyState, State, Status
 from motionkit.model.money import Cost, CostBasis, recorded
+from motionkit.model.submission import Submission
 
 log = logging.getLogger("motionkit")
 

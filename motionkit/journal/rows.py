@@ -15,8 +15,9 @@ from typing import Any
 from motionkit._support.redaction import is_sensitive, redact_data
 from motionkit.journal.entries import Attempt, PurchaseRecord
 from motionkit.model import codec
-from motionkit.model.job import Job, KeyState, State, Submission
+from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, Quote
+from motionkit.model.submission import Submission
 
 
 def purchase_of(row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRecord:

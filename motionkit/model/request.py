@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from motionkit.model.media import Facts, Kind, Ref, Remote
+from motionkit.model.media import Kind, Ref, Remote
+from motionkit.model.probe import Facts
 
 _MEDIA = "motionkit.model.media"
 

@@ -17,9 +17,10 @@ import attrs
 from motionkit._support.hosts import at_loopback
 from motionkit._support.redaction import LONGEST_SAID, Secret, printable
 from motionkit.errors import Billed, ConfigError, MotionKitError
-from motionkit.model.job import Call, Found, Job, NotSeen, Resend, Result, State, Status, Submission
+from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance, Rates
 from motionkit.model.request import Request
+from motionkit.model.submission import Call, Found, NotSeen, Resend, Submission
 from motionkit.provider.fit import Check, Fit
 from motionkit.provider.offers import Offer
 

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import attrs
 
 from motionkit.errors import InvalidRequest, Unsupported
-from motionkit.model import media
+from motionkit.model import media, probe
 from motionkit.model.request import Request, argument
 from motionkit.provider.offers import MediaField, Offer
 
@@ -33,7 +33,7 @@ class Fit:
     offer: Offer
     values: Mapping[str, Any]
     body: Mapping[str, Any]
-    facts: Mapping[str, media.Facts]
+    facts: Mapping[str, probe.Facts]
     warnings: tuple[str, ...] = ()
     replaced: Mapping[str, Any] = attrs.field(factory=dict)
     unpriced: tuple[str, ...] = ()
@@ -69,13 +69,13 @@ class Fit:
         return self.priced.get(price.seconds_of)
 
 
-def inspect(request: Request) -> dict[str, media.Facts]:
+def inspect(request: Request) -> dict[str, probe.Facts]:
     """Look at every media argument of a request.
 
     Raises:
         InvalidRequest: One of them is missing, empty or unreadable.
     """
-    return {name: media.inspect(value, name) for name, value in request.media().items()}
+    return {name: probe.inspect(value, name) for name, value in request.media().items()}
 
 
 Check = Callable[[Fit], Sequence[str]]
@@ -85,7 +85,7 @@ Check = Callable[[Fit], Sequence[str]]
 def fit(
     request: Request,
     offer: Offer,
-    facts: Mapping[str, media.Facts],
+    facts: Mapping[str, probe.Facts],
     check: Check | None = None,
     *,
     extra: Mapping[str, Any] = MappingProxyType({}),
@@ -312,7 +312,7 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: media.Facts) -> list[str]:
+def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts) -> list[str]:
     if isinstance(reference, media.Generated) and slot.generated is None:
         raise Unsupported(
             f"{name}: this target cannot take a generated video by its id",

@@ -10,9 +10,9 @@ from typing import Any
 
 import attrs
 
-from motionkit.model import media
-from motionkit.model.job import Call, Submission
+from motionkit.model import media, probe
 from motionkit.model.request import Request, argument
+from motionkit.model.submission import Call, Submission
 from motionkit.provider.contract import Provider, Uploads, rules_of, unpriced_of
 from motionkit.provider.fit import Fit, fit, inspect, whole_number
 from motionkit.provider.offers import MediaField, Offer
@@ -34,7 +34,7 @@ class Upload:
     shared: bool = True
 
 
-Placing = Callable[[MediaField, media.File | media.Data | media.Remote, media.Facts], Upload | None]
+Placing = Callable[[MediaField, media.File | media.Data | media.Remote, probe.Facts], Upload | None]
 """Say how to upload; None passes a URL on as it is."""
 Shape = Callable[[Fit, dict[str, Any]], dict[str, Any]]
 """Turn a flat body into the vendor's own, where its fields are nested."""

@@ -21,7 +21,7 @@ from motionkit.errors import InvalidRequest
 from motionkit.http import retry
 from motionkit.http.connection import BLOCK
 from motionkit.http.session import Body
-from motionkit.model import media
+from motionkit.model import media, probe
 
 UPLOAD_TIMEOUT = 600.0
 """Seconds for one upload."""
@@ -43,7 +43,7 @@ class Stream:
         before: bytes,
         content: media.File | media.Data,
         after: bytes,
-        expected: media.Facts,
+        expected: probe.Facts,
         *,
         encoded: bool = False,
     ) -> None:
@@ -84,7 +84,7 @@ class Stream:
     ) -> Iterator[bytes]:
         yield before
         digest, left = hashlib.sha256(), self._expected.size or 0
-        with media.open_content(content) as source:
+        with probe.open_content(content) as source:
             while chunk := source.read(min(BLOCK, left)):
                 digest.update(chunk)
                 left -= len(chunk)
@@ -100,7 +100,7 @@ class Stream:
 
 
 def multipart(
-    field: str, content: media.File | media.Data, facts: media.Facts
+    field: str, content: media.File | media.Data, facts: probe.Facts
 ) -> tuple[Stream, str]:
     """Return a streamed ``multipart/form-data`` body with one file, and its content type.
 
@@ -112,15 +112,15 @@ def multipart(
     boundary = uuid.uuid4().hex
     extension = facts.container or "bin"
     part = RequestField(field, b"", filename=f"upload.{extension}")
-    part.make_multipart(content_type=media.CONTENT_TYPES.get(extension))
+    part.make_multipart(content_type=probe.CONTENT_TYPES.get(extension))
     before = f"--{boundary}\r\n{part.render_headers()}".encode()
     after = f"\r\n--{boundary}--\r\n".encode()
     return Stream(before, content, after, facts), f"multipart/form-data; boundary={boundary}"
 
 
-def data_urls(content: media.File | media.Data, facts: media.Facts) -> Stream:
+def data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:
     """Return a streamed ``{"data_urls": ["data:...;base64,..."]}`` body with one file."""
-    kind = media.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
+    kind = probe.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
     before = f'{{"data_urls": ["data:{kind};base64,'.encode()
     return Stream(before, content, b'"]}', facts, encoded=True)
 

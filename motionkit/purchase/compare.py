@@ -15,8 +15,8 @@ from motionkit.errors import InvalidRequest, JournalError, MotionKitError
 from motionkit.journal import statistics
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
-from motionkit.model.media import Facts
 from motionkit.model.money import Balance, Quote
+from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.provider import Offer, Provider, fit, rules_of, unpriced_of
 from motionkit.provider import quote as pricing

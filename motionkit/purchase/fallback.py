@@ -27,9 +27,10 @@ from motionkit.journal.entries import NewPurchase, retry_key
 from motionkit.journal.journal import Journal
 from motionkit.model import codec, money
 from motionkit.model.budget import BudgetStatus
-from motionkit.model.job import Job, Submission
+from motionkit.model.job import Job
 from motionkit.model.money import Balance, Quote, dollars
 from motionkit.model.request import Request
+from motionkit.model.submission import Submission
 from motionkit.provider import Offer, in_sandbox
 from motionkit.purchase import cancellation, circuits, compare, slots
 from motionkit.purchase.submit import Submitter, about

@@ -28,10 +28,12 @@ from motionkit.errors import (
 from motionkit.http.session import NotSent
 from motionkit.journal.entries import Alike, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal.journal import Journal
-from motionkit.model.job import Call, Job, KeyState, State
-from motionkit.model.media import Facts, Generated
+from motionkit.model.job import Job, KeyState, State
+from motionkit.model.media import Generated
 from motionkit.model.money import Quote
+from motionkit.model.probe import Facts
 from motionkit.model.request import Request
+from motionkit.model.submission import Call
 from motionkit.provider import AcceptsUnlistedModels, Provider, fit, in_sandbox, registry
 from motionkit.provider import offers as offering
 from motionkit.purchase import cancellation, compare, fallback

@@ -45,7 +45,8 @@ from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.session import CALL_TIMEOUT, NotSent
 from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal.journal import Journal
-from motionkit.model.job import Found, Job, KeyState, SameId, Submission
+from motionkit.model.job import Job, KeyState
+from motionkit.model.submission import Found, SameId, Submission
 from motionkit.provider import Provider, SearchesHistory
 from motionkit.provider.contract import references
 from motionkit.purchase import cancellation

@@ -29,9 +29,10 @@ from motionkit.errors import (
     Unsupported,
     WaitTimeout,
 )
-from motionkit.model.job import Job, State, Status, Submission, UnknownReason
+from motionkit.model.job import Job, State, Status, UnknownReason
 from motionkit.model.money import Unit
 from motionkit.model.request import Request
+from motionkit.model.submission import Submission
 from motionkit.provider import Provider
 from motionkit.provider.offers import pick
 from motionkit.testing.stage import (

@@ -11,22 +11,11 @@ import attrs
 
 from motionkit._support.redaction import Secret
 from motionkit.errors import AuthenticationError, Billed, MotionKitError
-from motionkit.model import media
-from motionkit.model.job import (
-    Call,
-    Job,
-    Never,
-    Output,
-    Resend,
-    Result,
-    State,
-    Status,
-    Submission,
-    UnknownReason,
-    utcnow,
-)
+from motionkit.model import media, probe
+from motionkit.model.job import Job, Output, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
 from motionkit.model.request import Request
+from motionkit.model.submission import Call, Never, Resend, Submission
 from motionkit.provider import (
     AccountSettings,
     MediaField,
@@ -147,7 +136,7 @@ class Memory:
         self,
         slot: MediaField,
         reference: media.File | media.Data | media.Remote,
-        facts: media.Facts,
+        facts: probe.Facts,
     ) -> Upload | None:
         if isinstance(reference, media.Remote):
             return None

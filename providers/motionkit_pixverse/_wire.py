@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.model.job import Call
+from motionkit.model.submission import Call
 from motionkit.provider import ErrorRow, Phase, Response, billed_after, job_ids, vendor_error
 from motionkit_pixverse._tables import (
     ERRORS,

@@ -21,21 +21,11 @@ from motionkit.errors import (
     MotionKitError,
     ProtocolError,
 )
-from motionkit.model import media
-from motionkit.model.job import (
-    Call,
-    Job,
-    Resend,
-    Result,
-    SameId,
-    State,
-    Status,
-    Submission,
-    UnknownReason,
-    utcnow,
-)
+from motionkit.model import media, probe
+from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.request import Request
+from motionkit.model.submission import Call, Resend, SameId, Submission
 from motionkit.provider import (
     UPLOAD_TIMEOUT,
     AccountSettings,
@@ -286,7 +276,7 @@ class PixVerse:
                 value=recording.label,
                 limit=_RECORDINGS,
             )
-        facts = media.inspect(recording, "audio")
+        facts = probe.inspect(recording, "audio")
         send = self._upload(_RECORDING, recording, facts).send
         return int(self._uploads.put(self.fingerprint, _RECORDING.kind, facts.sha256, send))
 
@@ -294,7 +284,7 @@ class PixVerse:
         self,
         slot: MediaField,
         reference: media.File | media.Data | media.Remote,
-        facts: media.Facts,
+        facts: probe.Facts,
     ) -> Upload:
         path, file_part, url_part, id_name, *aliases = _UPLOADS[slot.kind]
         remote = isinstance(reference, media.Remote)

@@ -16,7 +16,8 @@ import attrs
 
 from motionkit.errors import InvalidRequest, ProtocolError
 from motionkit.model import media
-from motionkit.model.job import Call, utcnow
+from motionkit.model.job import utcnow
+from motionkit.model.submission import Call
 from motionkit.provider import Phase
 from motionkit_pixverse._wire import number
 

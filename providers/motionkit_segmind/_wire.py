@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.model.job import Call, Output, State, utcnow
+from motionkit.model.job import Output, State, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit
+from motionkit.model.submission import Call
 from motionkit.provider import ErrorRow, Phase, Response, job_ids, vendor_error
 from motionkit_segmind._tables import (
     JOB_NAMES,

@@ -16,23 +16,11 @@ from typing import Any, ClassVar, Literal
 import attrs
 
 from motionkit.errors import Billed, JobNotFound, MotionKitError, ProtocolError
-from motionkit.model import media
-from motionkit.model.job import (
-    Call,
-    Found,
-    Job,
-    Never,
-    NotSeen,
-    Resend,
-    Result,
-    State,
-    Status,
-    Submission,
-    UnknownReason,
-    utcnow,
-)
+from motionkit.model import media, probe
+from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.operations import OPERATIONS, Request
+from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
     UPLOAD_TIMEOUT,
     AccountSettings,
@@ -284,7 +272,7 @@ class Segmind:
         self,
         slot: MediaField,
         reference: media.File | media.Data | media.Remote,
-        facts: media.Facts,
+        facts: probe.Facts,
     ) -> Upload | None:
         """Upload a local file; the picture afresh each time, so that its address is ours alone."""
         if isinstance(reference, media.Remote):

@@ -13,18 +13,8 @@ from typing import Any
 import attrs
 
 from motionkit.errors import Billed, JobNotFound
-from motionkit.model.job import (
-    Call,
-    Found,
-    Job,
-    NotSeen,
-    Result,
-    State,
-    Status,
-    Submission,
-    UnknownReason,
-    utcnow,
-)
+from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.submission import Call, Found, NotSeen, Submission
 from motionkit.provider import Phase
 from motionkit_segmind._tables import HISTORY_STATES
 from motionkit_segmind._wire import ID, cost_of, error_text, moderated, outputs_of

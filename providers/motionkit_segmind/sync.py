@@ -17,17 +17,9 @@ from typing import IO, Any
 import attrs
 
 from motionkit.errors import Billed, MotionKitError, ProtocolError
-from motionkit.model import media
-from motionkit.model.job import (
-    Job,
-    Output,
-    Result,
-    State,
-    Status,
-    Submission,
-    UnknownReason,
-    utcnow,
-)
+from motionkit.model import probe
+from motionkit.model.job import Job, Output, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.submission import Submission
 from motionkit.provider import JSON_LIMIT, Phase, Response, Session, billed_after, spool
 from motionkit_segmind._wire import ID, amount_of, cost_of, outputs_of, taken, unwrap
 
@@ -129,12 +121,12 @@ class Blocking:
         """
         size = kept.seek(0, os.SEEK_END)
         kept.seek(0)
-        kind, container = media.sniff(kept.read(media.SNIFF_BYTES))
+        kind, container = probe.sniff(kept.read(probe.SNIFF_BYTES))
         kept.seek(0)
         problem = ""
         if size == 0:
             problem = "is empty"
-        elif container in {"mp4", "mov"} and not media.boxes_fit(kept, size):
+        elif container in {"mp4", "mov"} and not probe.boxes_fit(kept, size):
             problem = "broke off"  # a gateway that cuts a film may well tell what is left of it
         elif kind is None and not _named_in(kept):
             problem = "is no media and names none"
@@ -181,7 +173,7 @@ def observe(job: Job) -> Status:
     """Return the state of a job whose answer lies here: it ended before it had a job."""
     name = job.data[_SPOOL]
     with spool.open_kept(name) as kept:
-        kind, _ = media.sniff(kept.read(media.SNIFF_BYTES))
+        kind, _ = probe.sniff(kept.read(probe.SNIFF_BYTES))
         size = kept.seek(0, os.SEEK_END)
         kept.seek(0)
         content_type = job.data.get("content_type")

@@ -27,7 +27,7 @@ from figures import Figure, compared, options, taking_turns, told
 
 import motionkit as mk
 from motionkit.http.session import Session
-from motionkit.model.job import Call
+from motionkit.model.submission import Call
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 

@@ -29,8 +29,8 @@ import requests
 from motionkit._support.redaction import Secret
 from motionkit.http.download import download
 from motionkit.http.session import Session
-from motionkit.model import media
-from motionkit.model.job import Call
+from motionkit.model import media, probe
+from motionkit.model.submission import Call
 from motionkit.provider import uploads
 from motionkit.sandbox import sample_clip
 
@@ -83,7 +83,7 @@ def served(content: Path) -> Iterator[str]:
 # What is compared: each pair does the same hashing, encoding and syncing.
 
 
-def ours_up(session: Session, path: Path, facts: media.Facts, *, encoded: bool) -> None:
+def ours_up(session: Session, path: Path, facts: probe.Facts, *, encoded: bool) -> None:
     if encoded:
         body, kind = uploads.data_urls(media.File(path), facts), "application/json"
     else:
@@ -155,7 +155,7 @@ def compare(folder: Path, megabytes: int, rounds: int) -> list[dict[str, object]
         out.write(clip + (8 + megabytes * MIB).to_bytes(4) + b"free")
         for _ in range(megabytes):
             out.write(os.urandom(MIB))
-    facts = media.inspect(media.File(source), "video")
+    facts = probe.inspect(media.File(source), "video")
     target = folder / "target.mp4"
     with served(source) as url, requests.Session() as bare:
         bare.trust_env = False

@@ -31,8 +31,9 @@ from motionkit.errors import Billed, MotionKitError, SubmitUncertain
 from motionkit.http import download, session
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
-from motionkit.model.job import Call, KeyState, State, utcnow
+from motionkit.model.job import KeyState, State, utcnow
 from motionkit.model.operations import Mimic, Request
+from motionkit.model.submission import Call
 from motionkit.provider import uploads
 from motionkit.sandbox import Sandbox
 from motionkit.testing.sandboxed import sandbox_stage

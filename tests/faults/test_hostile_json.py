@@ -16,8 +16,9 @@ from matrix import BOTH, PIXVERSE, REFUSALS, SEGMIND
 from motionkit.errors import Billed, JobFailed, JobGone, MotionKitError
 from motionkit.http.response import Response
 from motionkit.http.session import Session
-from motionkit.model.job import Call, Found, Job, NotSeen, Result, State, Status, Submission
+from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance
+from motionkit.model.submission import Call, Found, NotSeen, Submission
 from motionkit.provider import Provider, SearchesHistory
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind

@@ -13,7 +13,8 @@ from matrix import BOTH, PIXVERSE, SEGMIND, Case, delivered
 
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError, SubmitUncertain
-from motionkit.model.job import Job, KeyState, Submission
+from motionkit.model.job import Job, KeyState
+from motionkit.model.submission import Submission
 from motionkit.purchase import submit as submission
 from motionkit.testing.stage import ACCOUNT, client_for
 

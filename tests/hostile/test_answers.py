@@ -20,7 +20,8 @@ from motionkit import errors
 from motionkit.errors import Billed, DownloadFailed, MotionKitError
 from motionkit.http.download import download
 from motionkit.http.session import Session
-from motionkit.model.job import Call, Job, Submission
+from motionkit.model.job import Job
+from motionkit.model.submission import Call, Submission
 from motionkit.provider import Provider
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind

@@ -39,7 +39,7 @@ from motionkit.client.client import Client
 from motionkit.errors import MotionKitError, SignatureError
 from motionkit.http.response import Response
 from motionkit.http.session import Session
-from motionkit.model.job import Call
+from motionkit.model.submission import Call
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 from motionkit_pixverse.adapter import PixVerse
 

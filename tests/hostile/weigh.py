@@ -17,8 +17,9 @@ from motionkit._support.redaction import Secret
 from motionkit.errors import MotionKitError
 from motionkit.http.download import download
 from motionkit.http.session import Session
-from motionkit.model.job import Call
-from motionkit.model.media import Facts, File
+from motionkit.model.media import File
+from motionkit.model.probe import Facts
+from motionkit.model.submission import Call
 from motionkit.provider import uploads
 
 _UNIT = 1024 if sys.platform != "darwin" else 1

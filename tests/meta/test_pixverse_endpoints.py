@@ -12,9 +12,10 @@ import pytest
 
 import motionkit as mk
 from motionkit.http.response import Response
-from motionkit.model.job import Call, Job, utcnow
+from motionkit.model.job import Job, utcnow
 from motionkit.model.media import Remote
 from motionkit.model.operations import LipSync, Mimic, Request
+from motionkit.model.submission import Call
 from motionkit.provider import registry
 from motionkit.sandbox import Sandbox
 from motionkit_pixverse.adapter import PixVerse, Settings

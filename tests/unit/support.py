@@ -20,20 +20,10 @@ import av
 from patience import PATIENCE
 from PIL import Image
 
-from motionkit.model.job import (
-    Call,
-    Found,
-    Job,
-    Never,
-    NotSeen,
-    Resend,
-    Result,
-    SameId,
-    Status,
-    Submission,
-)
+from motionkit.model.job import Job, Result, Status
 from motionkit.model.money import Balance, Rates
 from motionkit.model.request import Request
+from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, SameId, Submission
 from motionkit.provider import AccountSettings, Offer, Untrusted, untrusted
 
 # A server whose every byte the test decides.

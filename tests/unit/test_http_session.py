@@ -36,7 +36,7 @@ from motionkit.http.session import (
     environment,
     is_loopback,
 )
-from motionkit.model.job import Call
+from motionkit.model.submission import Call
 
 KEY = "sk-planted-wire-key"
 BUY = Call("POST", "/buy", json={"img_id": 7}, paid=True)

@@ -26,9 +26,9 @@ from motionkit.http import download as fetching
 from motionkit.http import retry
 from motionkit.http.download import Downloaded, download
 from motionkit.http.session import Session
-from motionkit.model import media
-from motionkit.model.job import Call
+from motionkit.model import probe
 from motionkit.model.media import Data, File
+from motionkit.model.submission import Call
 from motionkit.provider import form, multipart
 from motionkit.provider.uploads import CarefulUploads, Stream
 
@@ -81,7 +81,7 @@ def test_a_streamed_upload_equals_what_requests_would_send(
     path = tmp_path / "private name.bin"
     path.write_bytes(content)
     value = File(path) if as_file else Data(content)
-    stream, content_type = multipart("file", value, media.inspect(value, "video"))
+    stream, content_type = multipart("file", value, probe.inspect(value, "video"))
     length = len(stream)
     body = whole(stream)
     theirs = requests.Request(
@@ -95,13 +95,13 @@ def test_a_streamed_upload_equals_what_requests_would_send(
 
 
 def test_each_upload_has_a_boundary_of_its_own() -> None:
-    facts = media.inspect(Data(CLIP), "video")
+    facts = probe.inspect(Data(CLIP), "video")
     assert multipart("f", Data(CLIP), facts)[1] != multipart("f", Data(CLIP), facts)[1]
 
 
 @pytest.mark.parametrize("sizes", [[-1], [0, 10, -1], [1, 2, 3, 10**9, 10**9], [7] * 50_000])
 def test_a_stream_gives_its_bytes_in_any_portion_and_then_ends(sizes: list[int]) -> None:
-    facts = media.inspect(Data(CLIP), "video")
+    facts = probe.inspect(Data(CLIP), "video")
     stream = Stream(b"before", Data(CLIP), b"after", facts)
     out = b""
     for size in sizes:
@@ -115,7 +115,7 @@ def test_a_stream_gives_its_bytes_in_any_portion_and_then_ends(sizes: list[int])
 
 def test_a_stream_needs_a_size() -> None:
     with pytest.raises(TypeError, match="size"):
-        Stream(b"", Data(b"x"), b"", media.Facts("x"))
+        Stream(b"", Data(b"x"), b"", probe.Facts("x"))
 
 
 def test_a_big_file_is_sent_in_little_memory(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_big_file_is_sent_in_little_memory(tmp_path: Path) -> None:
     digest = hashlib.sha256()
     for _ in range(96):
         digest.update(bytes(1024 * 1024))
-    facts = media.Facts("big.mp4", "video", "mp4", size=size, sha256=digest.hexdigest())
+    facts = probe.Facts("big.mp4", "video", "mp4", size=size, sha256=digest.hexdigest())
     stream, _ = multipart("file", File(path), facts)
     tracemalloc.start()
     try:
@@ -148,7 +148,7 @@ def test_a_big_file_is_sent_in_little_memory(tmp_path: Path) -> None:
 def test_a_file_that_changes_before_it_is_sent_is_noticed(later: bytes, tmp_path: Path) -> None:
     path = tmp_path / "dance.mp4"
     path.write_bytes(CLIP)
-    facts = media.inspect(File(path), "video")
+    facts = probe.inspect(File(path), "video")
     stream, _ = multipart("file", File(path), facts)
     path.write_bytes(later)
     with pytest.raises(InvalidRequest, match=r"dance\.mp4 changed while it was sent"):
@@ -160,7 +160,7 @@ def test_a_file_that_changes_while_it_is_sent_is_noticed(tmp_path: Path) -> None
     content = CLIP + bytes(3 * 1024 * 1024)
     path.write_bytes(content)
     facts = attrs.evolve(
-        media.inspect(File(path), "video"), sha256=hashlib.sha256(content).hexdigest()
+        probe.inspect(File(path), "video"), sha256=hashlib.sha256(content).hexdigest()
     )
     stream, _ = multipart("file", File(path), facts)
     stream.read(300 * 1024)
@@ -175,7 +175,7 @@ def test_a_file_that_changes_while_it_is_sent_is_noticed(tmp_path: Path) -> None
 def test_a_streamed_upload_arrives_with_its_length(tmp_path: Path) -> None:
     path = tmp_path / "dance.mp4"
     path.write_bytes(CLIP)
-    stream, kind = multipart("file", File(path), media.inspect(File(path), "video"))
+    stream, kind = multipart("file", File(path), probe.inspect(File(path), "video"))
     with Scripted(answer()) as server:
         session = Session(provider="fake", account="shop", origins={"api": server.url}, auth={})
         session.send(Call("POST", "/upload"), headers={"Content-Type": kind}, body=stream)
@@ -692,4 +692,4 @@ MOOV = (8).to_bytes(4) + b"moov"
     ],
 )
 def test_boxes_tell_whether_a_film_is_whole(content: bytes, whole: bool) -> None:
-    assert media.boxes_fit(io.BytesIO(content), len(content)) is whole
+    assert probe.boxes_fit(io.BytesIO(content), len(content)) is whole

@@ -49,7 +49,7 @@ from motionkit.journal import budget as budgets
 from motionkit.journal import journal as module
 from motionkit.model import codec
 from motionkit.model.budget import Budget
-from motionkit.model.job import KeyState, Output, Result, State, Status, Submission
+from motionkit.model.job import KeyState, Output, Result, State, Status
 from motionkit.model.money import Basis, Cost, CostBasis, Quote, Unit
 from motionkit.model.operations import Mimic
 from motionkit.purchase.circuits import Circuits

@@ -16,7 +16,7 @@ from motionkit.config.defaults import Defaults
 from motionkit.config.routes import Route
 from motionkit.errors import AuthenticationError, Billed, BudgetExceeded
 from motionkit.journal import Journal
-from motionkit.model.job import Call
+from motionkit.model.submission import Call
 from motionkit.provider import Provider, in_sandbox, registry
 from motionkit.provider.uploads import CarefulUploads
 from motionkit.purchase.circuits import Circuits

@@ -14,7 +14,7 @@ import pytest
 from support import clip, job, picture
 
 from motionkit.errors import Billed, InvalidRequest
-from motionkit.model import media
+from motionkit.model import media, probe
 from motionkit.model.media import Data, File, Generated, Remote, Uploaded, ref
 
 
@@ -86,7 +86,7 @@ def riff(kind: bytes) -> bytes:
 def test_the_first_bytes_tell_kind_and_container(
     head: bytes, expected: tuple[str | None, str | None]
 ) -> None:
-    assert media.sniff(head) == expected
+    assert probe.sniff(head) == expected
 
 
 def test_the_table_above_reaches_every_row_of_the_code() -> None:
@@ -95,9 +95,9 @@ def test_the_table_above_reaches_every_row_of_the_code() -> None:
         for m in test_the_first_bytes_tell_kind_and_container.pytestmark  # type: ignore[attr-defined]
     )
     heads = [head for head, _ in mark.args[1]]
-    for offset, signature, _, _ in media._MAGIC:
+    for offset, signature, _, _ in probe._MAGIC:
         assert any(head[offset:].startswith(signature) for head in heads), signature
-    for brand in media._FTYP_BRANDS:
+    for brand in probe._FTYP_BRANDS:
         assert any(head[8:12] == brand for head in heads), brand
 
 
@@ -141,7 +141,7 @@ def test_a_path_may_begin_with_the_home_folder(home: Path) -> None:
 )
 def test_a_url_must_be_https_unless_it_is_loopback(url: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        media.inspect(ref(url), "video")
+        probe.inspect(ref(url), "video")
     assert caught.value.field == "video"
     assert caught.value.limit == "https:// (http:// on loopback only)"
     assert "planted" not in str(caught.value)
@@ -158,7 +158,7 @@ def test_a_urls_query_is_never_shown() -> None:
     remote = ref("https://user:planted@h.example/a.mp4?sig=planted")
     assert remote.label == "https://***@h.example/a.mp4?***"
     assert "planted" not in repr(remote)
-    facts = media.inspect(remote, "video")
+    facts = probe.inspect(remote, "video")
     assert "planted" not in repr(facts)
     assert Uploaded("https://h.example/a?sig=planted").label == "upload https://h.example/a?***"
 
@@ -181,7 +181,7 @@ def test_a_reference_says_what_to_call_it(value: media.Ref, label: str) -> None:
 
 @pytest.mark.parametrize("value", [Remote("https://h.example/a"), Uploaded("7"), Generated("42")])
 def test_what_is_not_here_is_not_looked_at(value: media.Ref) -> None:
-    facts = media.inspect(value, "video")
+    facts = probe.inspect(value, "video")
     assert (facts.kind, facts.container, facts.size, facts.sha256) == (None, None, None, None)
     assert facts.missing == f"{value.label} is not on this machine"
 
@@ -193,8 +193,8 @@ def test_a_pictures_size_is_read(kind: str, width: int, tmp_path: Path) -> None:
     path = tmp_path / "named.wrongly"
     path.write_bytes(content)
     for value in (File(path), Data(content)):
-        facts = media.inspect(value, "image")
-        assert facts == media.Facts(
+        facts = probe.inspect(value, "image")
+        assert facts == probe.Facts(
             value.label,
             kind="image",
             container=kind,
@@ -220,7 +220,7 @@ def test_a_clips_seconds_pixels_and_codec_are_read(
     seconds: float, width: int, height: int, kind: str, container: str
 ) -> None:
     content = clip(seconds, width=width, height=height, kind=kind)
-    facts = media.inspect(Data(content), "video")
+    facts = probe.inspect(Data(content), "video")
     assert facts.seconds == pytest.approx(seconds, abs=0.002)
     assert (facts.kind, facts.container, facts.codec) == ("video", container, "mpeg4")
     assert (facts.width, facts.height) == (width, height)
@@ -234,7 +234,7 @@ def test_a_sounds_seconds_are_read(tmp_path: Path) -> None:
         out.setsampwidth(2)
         out.setframerate(8000)
         out.writeframes(bytes(2 * 8000 * 2))
-    facts = media.inspect(File(path), "sound")
+    facts = probe.inspect(File(path), "sound")
     assert (facts.kind, facts.container, facts.codec) == ("audio", "wav", "pcm_s16le")
     assert (facts.seconds, facts.width) == (2.0, None)
 
@@ -308,7 +308,7 @@ def test_a_file_that_is_no_media_is_refused_and_named(
 ) -> None:
     path = make(tmp_path)
     with pytest.raises(InvalidRequest) as caught:
-        media.inspect(File(path), "video")
+        probe.inspect(File(path), "video")
     assert caught.value.message.startswith(said.format(path=str(path)))
     assert caught.value.field == "video"
     assert caught.value.billed is Billed.NO
@@ -325,23 +325,23 @@ def test_a_file_that_may_not_be_read_is_refused(
 
     monkeypatch.setattr(Path, "open", closed)
     with pytest.raises(InvalidRequest, match=r"closed\.mp4' cannot be read: Permission denied"):
-        media.inspect(File(path), "video")
+        probe.inspect(File(path), "video")
 
 
 def test_a_named_pipe_does_not_hang(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.mp4"
     os.mkfifo(pipe)
     with pytest.raises(InvalidRequest):
-        media.inspect(File(pipe), "video")
+        probe.inspect(File(pipe), "video")
 
 
 def test_empty_bytes_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="image: the bytes are empty"):
-        media.inspect(Data(b""), "image")
+        probe.inspect(Data(b""), "image")
 
 
 def test_a_heic_picture_is_told_by_name_although_it_is_not_measured() -> None:
-    facts = media.inspect(Data(ftyp(b"heic") + bytes(100)), "image")
+    facts = probe.inspect(Data(ftyp(b"heic") + bytes(100)), "image")
     assert (facts.kind, facts.container, facts.width) == ("image", "heic", None)
 
 
@@ -353,8 +353,8 @@ def test_without_the_media_extra_the_facts_say_what_is_missing(
     module: str, content: bytes, kind: str, container: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    facts = media.inspect(Data(content), "x")
-    assert facts == media.Facts(
+    facts = probe.inspect(Data(content), "x")
+    assert facts == probe.Facts(
         f"<{len(content)} bytes>",
         kind=kind,  # type: ignore[arg-type]  # a literal in the table
         container=container,
@@ -367,5 +367,5 @@ def test_without_the_media_extra_the_facts_say_what_is_missing(
 @pytest.mark.parametrize("as_file", [True, False])
 def test_content_is_opened_for_reading(as_file: bool, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"content")
-    with media.open_content(File(tmp_path / "a.png") if as_file else Data(b"content")) as stream:
+    with probe.open_content(File(tmp_path / "a.png") if as_file else Data(b"content")) as stream:
         assert stream.read() == b"content"

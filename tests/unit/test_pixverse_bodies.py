@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import motionkit as mk
-from motionkit.model.job import Submission
 from motionkit.model.operations import (
     Extend,
     ImageToVideo,
@@ -22,6 +21,7 @@ from motionkit.model.operations import (
     Transition,
     Upscale,
 )
+from motionkit.model.submission import Submission
 from motionkit.provider.offers import pick
 from motionkit_pixverse.adapter import PixVerse, Settings
 from motionkit_pixverse.operations import (

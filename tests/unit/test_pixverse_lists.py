@@ -14,7 +14,7 @@ import motionkit as mk
 from motionkit.client.client import Client
 from motionkit.errors import ConfigError, InvalidRequest, ProtocolError
 from motionkit.model import media
-from motionkit.model.job import Call
+from motionkit.model.submission import Call
 from motionkit.provider import Lists, Phase, ShowsUsage
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 from motionkit_pixverse.lists import Library

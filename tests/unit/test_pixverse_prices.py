@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import motionkit as mk
-from motionkit.model.media import Facts
 from motionkit.model.money import Basis, Quote, Rates
 from motionkit.model.operations import (
     Extend,
@@ -24,6 +23,7 @@ from motionkit.model.operations import (
     Transition,
     Upscale,
 )
+from motionkit.model.probe import Facts
 from motionkit.provider.fit import fit
 from motionkit.provider.offers import pick
 from motionkit.provider.quote import quote

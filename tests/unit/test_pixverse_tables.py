@@ -28,7 +28,8 @@ from motionkit.errors import (
 )
 from motionkit.http import retry
 from motionkit.http.session import Response
-from motionkit.model.job import Call, Job, State, Submission, UnknownReason, utcnow
+from motionkit.model.job import Job, State, UnknownReason, utcnow
+from motionkit.model.submission import Call, Submission
 from motionkit.provider import Phase
 from motionkit.sandbox import Sandbox
 from motionkit_pixverse import _tables

@@ -12,9 +12,10 @@ import pytest
 from support import clip, picture
 
 from motionkit.errors import Billed, ConfigError, InvalidRequest, Unsupported
-from motionkit.model.media import Facts, Generated
+from motionkit.model.media import Generated
 from motionkit.model.money import Basis, Quote, Rates, Unit
 from motionkit.model.operations import LipSync, Mimic
+from motionkit.model.probe import Facts
 from motionkit.provider import MediaField, Offer, Price, PriceRule, fit, offers, quote
 from motionkit_pixverse.adapter import PixVerse
 

@@ -34,8 +34,9 @@ from motionkit.errors import (
 )
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
-from motionkit.model.job import Job, KeyState, State, Submission
+from motionkit.model.job import Job, KeyState, State
 from motionkit.model.request import Request
+from motionkit.model.submission import Submission
 from motionkit.provider import Offer, fit
 from motionkit.purchase.jobs import Jobs
 from motionkit.testing.memory import Memory, Settings, Vendor

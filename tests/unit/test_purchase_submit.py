@@ -37,7 +37,8 @@ from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.session import NotSent
 from motionkit.journal import Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal import journal as ledger
-from motionkit.model.job import Found, Job, KeyState, Never, NotSeen, SameId, State
+from motionkit.model.job import Job, KeyState, State
+from motionkit.model.submission import Found, Never, NotSeen, SameId
 from motionkit.purchase import submit as submission_module
 from motionkit.purchase.submit import OTHER_PAUSE, PATIENCE, Submitter
 

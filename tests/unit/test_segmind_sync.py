@@ -29,7 +29,8 @@ from motionkit.errors import (
     SubmitUncertain,
 )
 from motionkit.http import session
-from motionkit.model.job import Call, Job, Output, Result, State, Submission, UnknownReason, utcnow
+from motionkit.model.job import Job, Output, Result, State, UnknownReason, utcnow
+from motionkit.model.submission import Call, Submission
 from motionkit.provider import spool
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples

@@ -25,7 +25,8 @@ from motionkit.errors import (
     Unsupported,
 )
 from motionkit.http.session import Response
-from motionkit.model.job import Call, Found, Job, NotSeen, State, Submission, UnknownReason, utcnow
+from motionkit.model.job import Job, State, UnknownReason, utcnow
+from motionkit.model.submission import Call, Found, NotSeen, Submission
 from motionkit_segmind import _tables
 from motionkit_segmind import adapter as segmind_adapter
 from motionkit_segmind._wire import seconds_until

@@ -8,7 +8,7 @@ from motionkit._support.hosts import is_loopback
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.http.download import _admitted
 from motionkit.http.session import checked_origin
-from motionkit.model import media
+from motionkit.model import media, probe
 
 HERE = [
     "127.0.0.1",
@@ -37,7 +37,7 @@ ELSEWHERE = [
 
 def taken_as_media(url: str) -> bool:
     try:
-        media.inspect(media.ref(url), "video")
+        probe.inspect(media.ref(url), "video")
     except InvalidRequest:
         return False
     return True

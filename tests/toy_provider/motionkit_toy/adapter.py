@@ -9,22 +9,12 @@ from typing import Any, ClassVar
 import attrs
 
 from motionkit.errors import JobNotFound, MotionKitError, ProtocolError
-from motionkit.model.job import (
-    Call,
-    Job,
-    Never,
-    Output,
-    Resend,
-    Result,
-    State,
-    Status,
-    Submission,
-    UnknownReason,
-    utcnow,
-)
-from motionkit.model.media import Data, Facts, File, Remote
+from motionkit.model.job import Job, Output, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.media import Data, File, Remote
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
+from motionkit.model.probe import Facts
 from motionkit.model.request import Request
+from motionkit.model.submission import Call, Never, Resend, Submission
 from motionkit.provider import (
     CALL_TIMEOUT,
     UPLOAD_TIMEOUT,
