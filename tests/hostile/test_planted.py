@@ -389,7 +389,7 @@ def test_a_crash_of_the_command_line_prints_no_secret(  # noqa: PLR0917 - fixtur
 ONE_AFTER_THE_OTHER = """
 import json, sys
 from motionkit.cli import main
-from motionkit.model.job import SameId
+from motionkit.model.submission import SameId
 from motionkit_pixverse.adapter import PixVerse
 PixVerse.resend = SameId(window=1.0, times=1)
 print(json.dumps([main(command) for command in json.loads(sys.argv[1])]))

@@ -52,6 +52,7 @@ from motionkit.model.budget import Budget
 from motionkit.model.job import KeyState, Output, Result, State, Status
 from motionkit.model.money import Basis, Cost, CostBasis, Quote, Unit
 from motionkit.model.operations import Mimic
+from motionkit.model.submission import Submission
 from motionkit.purchase.circuits import Circuits
 from motionkit.routing import circuit_breaker
 
@@ -758,7 +759,7 @@ WORKER = """
 import pathlib, sys
 from motionkit.journal import (Journal)
 from motionkit.journal import (PurchaseExists, NewPurchase)
-from motionkit.model.job import (Call, Submission)
+from motionkit.model.submission import Call, Submission
 paid = Call("POST", "/buy", paid=True)
 won = 0
 with Journal(pathlib.Path(sys.argv[1])) as journal:
@@ -1071,7 +1072,7 @@ from motionkit.model.budget import Budget
 from motionkit.errors import BudgetExceeded
 from motionkit.journal import Journal
 from motionkit.journal import NewPurchase
-from motionkit.model.job import Call, Submission
+from motionkit.model.submission import Call, Submission
 from motionkit.model.money import Basis, Quote, Unit
 
 usd = Decimal("0.40")

@@ -117,7 +117,7 @@ import sys
 from pathlib import Path
 from motionkit.journal import Journal
 from motionkit.journal import NewPurchase
-from motionkit.model.job import Call, Submission
+from motionkit.model.submission import Call, Submission
 
 first, second = Journal(Path(sys.argv[1])), Journal(Path(sys.argv[1]))
 print("ready", flush=True)
