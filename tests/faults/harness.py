@@ -7,10 +7,8 @@ import datetime as dt
 import functools
 import hashlib
 import itertools
-import math
-import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,8 +32,8 @@ from motionkit.journal.journal import Journal
 from motionkit.model.job import KeyState, State, utcnow
 from motionkit.model.operations import Mimic, Request
 from motionkit.model.submission import Call
-from motionkit.provider import uploads
 from motionkit.sandbox import Sandbox
+from motionkit.sandbox.faults import Fault
 from motionkit.testing.sandboxed import sandbox_stage
 from motionkit.testing.stage import ACCOUNT, client_for, options_for, sample_request
 from motionkit_pixverse.adapter import PixVerse
@@ -63,6 +61,8 @@ CALL_SECONDS = PATIENCE
 """Wall seconds that a whole call may take."""
 IMPATIENT_CALL_SECONDS = 0.3
 """The same where a fault hangs: what such a case costs."""
+IMPATIENT_SUBMIT_SECONDS = 1.5
+"""The same of a paid call that hangs; it has to reach the vendor within that, on any machine."""
 WAIT_SECONDS = 300.0
 KEY = "order-17"
 _OWN_KEY = "fault-matrix-key-0123456789"
@@ -240,7 +240,8 @@ def playing(case: Case, folder: Path) -> Iterator[Play]:
             speed=SYNC_SPEED if case.sync else 1.0,
         ) as sandbox,
     ):
-        shorten(patch, case)
+        in_force: list[Fault] = []
+        shorten(patch, case, in_force)
         if case.account:
             fields = dict(case.account)
             sandbox.add_account(case.provider, _OWN_KEY, label="matrix", **fields)
@@ -256,52 +257,44 @@ def playing(case: Case, folder: Path) -> Iterator[Play]:
             play.neighbour()
             play.before = play.ledger()
             wire.watch(patch)
-            for fault in case.faults:
-                sandbox.fault(fault)
+            in_force += [sandbox.fault(fault) for fault in case.faults]
             yield play
 
 
-def _hanging(case: Case) -> list[str]:
+def _hangs(fault: str, case: Case) -> bool:
     words = ("hang", "slow", "stuck") if case.sync else ("hang", "slow")
-    return [fault for fault in case.faults if any(word in fault for word in words)]
+    return any(word in fault for word in words)
 
 
 def _limit(case: Case) -> float:
-    return IMPATIENT_CALL_SECONDS if _hanging(case) else CALL_SECONDS
+    hangs = any(_hangs(fault, case) for fault in case.faults)
+    return IMPATIENT_CALL_SECONDS if hangs else CALL_SECONDS
 
 
-def _hanging_submits(case: Case) -> float:
-    """Return how many paid calls the vendor lets hang; a submit that hangs for ever counts so."""
-    times = [
-        re.search(r"times=(\d+)", fault)
-        for fault in _hanging(case)
-        if ":submit" in fault or case.sync
-    ]
-    numbers = [int(found[1]) if found else 1 for found in times]
-    return math.inf if 0 in numbers else sum(numbers)
-
-
-def shorten(patch: pytest.MonkeyPatch, case: Case) -> None:
+def shorten(patch: pytest.MonkeyPatch, case: Case, in_force: Sequence[Fault]) -> None:
     """Let a call that hangs fail soon.
 
     A paid call that does not hang keeps the long limit: on a loaded machine it may take as long as
     one that does, and would be sent once more.
+
+    Args:
+        patch: Puts the limits in place.
+        case: Whose calls they are.
+        in_force: The sandbox's faults; a paid call hangs until those of submits are spent.
     """
-    seconds = _limit(case)
-    patch.setattr(session, "CALL_TIMEOUT", seconds)
-    defaults = session.Session.send.__kwdefaults__ or {}
-    if "timeout" in defaults:
-        patch.setitem(defaults, "timeout", seconds)
-    patch.setattr(uploads, "UPLOAD_TIMEOUT", seconds)
-    patch.setattr(download, "DOWNLOAD_TIMEOUT", seconds)
-    real, left = session.Session.send, [_hanging_submits(case)]
+    patch.setattr(download, "DOWNLOAD_TIMEOUT", _limit(case))
+    real = session.Session.send
 
     def send(self: session.Session, call: Call, **options: Any) -> Any:
+        seconds = _limit(case)
         if call.paid:
-            if left[0] <= 0:
-                options.setdefault("timeout", CALL_SECONDS)
-            left[0] -= 1
-        return real(self, call, **options)
+            hangs = any(
+                fault.phase == "submit" and _hangs(fault.name, case) and not fault.spent
+                for fault in in_force
+            )
+            seconds = IMPATIENT_SUBMIT_SECONDS if hangs else CALL_SECONDS
+        limit = min(seconds, options.pop("timeout", seconds))
+        return real(self, call, timeout=limit, **options)
 
     patch.setattr(session.Session, "send", send)
 

@@ -205,7 +205,7 @@ AFTER = (
     "truncate:submit",
     "truncate:submit:cut=connection",
     "oversize:submit:bytes=8400000",
-    "slow:submit:seconds=0.5",
+    "slow:submit:seconds=3",
 )
 OFTEN = (
     "reset:submit",
