@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from motionkit._support import forks
+from motionkit._support import process
 from motionkit.journal import statistics
 from motionkit.journal.journal import Journal, optional
 from motionkit.model.job import Job
@@ -42,7 +42,7 @@ class Timing:
         self._journal = journal
         self._lateness = lateness
         self._now = now
-        self._lock = forks.Lock()
+        self._lock = process.Lock()
         self._seen: dict[Kind, list[tuple[float, float]]] | None = None
         self._counts: Counter[Kind] = Counter()
         self._beliefs: dict[Kind, tuple[int, DurationEstimate]] = {}

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 
-from motionkit._support import forks
+from motionkit._support import process
 from motionkit.errors import MotionKitError
 from motionkit.model.job import Job, Result, Status
 from motionkit.polling.queue import AccountQueue, PollQueue
@@ -72,7 +72,7 @@ class Engine:
         self._sleep = sleep
         self._spread = spread
         self._reset()
-        forks.tell(self)
+        process.notify_of_forks(self)
 
     def _reset(self) -> None:
         self._lock = threading.RLock()
