@@ -9,9 +9,8 @@ import attrs
 
 from motionkit._support import process
 from motionkit.config import Config
-from motionkit.http import rate_limit
-from motionkit.http.rate_limit import RateLimiter
-from motionkit.journal.caches import Caches
+from motionkit.http import RateLimiter, rate_limit
+from motionkit.journal import Caches
 from motionkit.provider import Provider, registry, uploads
 
 

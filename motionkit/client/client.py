@@ -21,8 +21,7 @@ from motionkit.client.accounts import Accounts
 from motionkit.errors import Billed, DownloadFailed, MotionKitError
 from motionkit.http import download as fetching
 from motionkit.http import retry
-from motionkit.journal.entries import PurchaseRecord
-from motionkit.journal.journal import Journal
+from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
 from motionkit.model.money import Balance, Quote
@@ -34,14 +33,22 @@ from motionkit.polling.engine import Engine
 from motionkit.polling.observe import JobObserver, about
 from motionkit.polling.watch import Seconds, Watcher
 from motionkit.provider import Provider, lookups, spool
-from motionkit.purchase import cancellation
-from motionkit.purchase.circuits import Circuit, Circuits
-from motionkit.purchase.compare import Row, ordered, with_balances
-from motionkit.purchase.fallback import Announce
-from motionkit.purchase.jobs import Jobs
-from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
-from motionkit.purchase.slots import Slots
-from motionkit.purchase.submit import Submitter
+from motionkit.purchase import (
+    Announce,
+    BuyOptions,
+    Cancellations,
+    Checkout,
+    Circuit,
+    Circuits,
+    Explanation,
+    Jobs,
+    Order,
+    Row,
+    Slots,
+    Submitter,
+    ordered,
+    with_balances,
+)
 
 log = logging.getLogger("motionkit")
 
@@ -97,7 +104,7 @@ class Client:
             sleep,
             clock,
         )
-        self.cancellations = cancellation.Cancellations()
+        self.cancellations = Cancellations()
         self.engine = Engine(
             self._looks,
             turn=self._looks.turn,

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from motionkit._support import process
-from motionkit.journal import statistics
-from motionkit.journal.journal import Journal, optional
+from motionkit.journal import Journal, optional, statistics
 from motionkit.model.job import Job
 from motionkit.polling import schedule
 from motionkit.polling.schedule import DurationEstimate, Plan

@@ -12,7 +12,7 @@ from decimal import Decimal
 import attrs
 
 from motionkit.errors import Billed, ConfigError, MotionKitError
-from motionkit.http.rate_limit import RateLimiter
+from motionkit.http import RateLimiter
 from motionkit.journal import Journal, PurchaseRecord, optional, timed
 from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt

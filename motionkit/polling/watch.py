@@ -15,7 +15,7 @@ import attrs
 
 from motionkit._support import backoff
 from motionkit.errors import Billed, MotionKitError, WaitTimeout
-from motionkit.http.retry import TRANSIENT
+from motionkit.http import TRANSIENT
 from motionkit.model.job import DOUBT_ERRORS, Job, Result, State, Status, UnknownReason
 from motionkit.polling import schedule
 

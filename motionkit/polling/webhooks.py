@@ -15,7 +15,7 @@ import attrs
 
 from motionkit._support.redaction import redact_data
 from motionkit.errors import ConfigError
-from motionkit.journal.journal import Journal, optional
+from motionkit.journal import Journal, optional
 from motionkit.model.job import Job, State, Status
 from motionkit.provider import Provider, WebhookEvent, Webhooks
 

@@ -1,8 +1,7 @@
 """The contract between the core and a vendor adapter, and what adapters are built from."""
 
 from motionkit._support.redaction import Secret
-from motionkit.http.response import Response
-from motionkit.http.session import CALL_TIMEOUT, JSON_LIMIT, Body, Session
+from motionkit.http import CALL_TIMEOUT, JSON_LIMIT, Body, Response, Session
 from motionkit.provider.contract import (
     AcceptsUnlistedModels,
     AccountSettings,

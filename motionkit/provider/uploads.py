@@ -18,9 +18,7 @@ import urllib3
 from urllib3.fields import RequestField
 
 from motionkit.errors import InvalidRequest
-from motionkit.http import retry
-from motionkit.http.connection import BLOCK
-from motionkit.http.session import Body
+from motionkit.http import BLOCK, Body, retry
 from motionkit.model import media, probe
 
 UPLOAD_TIMEOUT = 600.0

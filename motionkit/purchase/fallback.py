@@ -23,8 +23,7 @@ from motionkit.errors import (
     NoTargetLeft,
     SubmitUncertain,
 )
-from motionkit.journal.entries import NewPurchase, retry_key
-from motionkit.journal.journal import Journal
+from motionkit.journal import Journal, NewPurchase, retry_key
 from motionkit.model import codec, money
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import Job

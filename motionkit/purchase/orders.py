@@ -25,9 +25,8 @@ from motionkit.errors import (
     MotionKitError,
     Unsupported,
 )
-from motionkit.http.session import NotSent
-from motionkit.journal.entries import Alike, NewPurchase, PurchaseExists, PurchaseRecord
-from motionkit.journal.journal import Journal
+from motionkit.http import NotSent
+from motionkit.journal import Alike, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.media import Generated
 from motionkit.model.money import Quote

@@ -39,12 +39,8 @@ from motionkit.errors import (
     MotionKitError,
     SubmitUncertain,
 )
-from motionkit.http import retry
-from motionkit.http.connection import departing
-from motionkit.http.rate_limit import RateLimiter
-from motionkit.http.session import CALL_TIMEOUT, NotSent
-from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists, PurchaseRecord
-from motionkit.journal.journal import Journal
+from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, departing, retry
+from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState
 from motionkit.model.submission import Found, SameId, Submission
 from motionkit.provider import Provider, SearchesHistory
