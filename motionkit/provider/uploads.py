@@ -116,13 +116,6 @@ def multipart(
     return Stream(before, content, after, facts), f"multipart/form-data; boundary={boundary}"
 
 
-def data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:
-    """Return a streamed ``{"data_urls": ["data:...;base64,..."]}`` body with one file."""
-    kind = probe.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
-    before = f'{{"data_urls": ["data:{kind};base64,'.encode()
-    return Stream(before, content, b'"]}', facts, encoded=True)
-
-
 def form(fields: Mapping[str, str]) -> tuple[Body, str]:
     """Return a ``multipart/form-data`` body of text fields, and its content type."""
     content, kind = urllib3.encode_multipart_formdata(fields)
