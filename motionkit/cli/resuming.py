@@ -252,5 +252,5 @@ class Resuming:
 
 
 def _ending(waiter: Waiter) -> Result | BaseException:
-    ending = waiter.ending
+    ending = waiter.outcome
     return RuntimeError("a waiter was told of no ending") if ending is None else ending

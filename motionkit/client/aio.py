@@ -24,7 +24,7 @@ from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, Result, Status
 from motionkit.model.money import Balance, Quote
 from motionkit.model.request import Request
-from motionkit.polling.watch import Seconds, Waiter, Watcher, told
+from motionkit.polling.watch import Seconds, Waiter, Watcher, unwrap
 from motionkit.polling.webhooks import Delivery
 from motionkit.provider import Provider
 from motionkit.purchase import Announce, Cancellation, Circuit, Explanation, Jobs, Row
@@ -185,7 +185,7 @@ class AsyncClient:
         engine = self._client.engine
         waiter = engine.follow(job, self._client.limit(timeout), tell, show if watch else None)
         try:
-            ending = told((await ended).ending)
+            ending = unwrap((await ended).outcome)
         finally:
             engine.leave(waiter)
         if isinstance(ending, MotionKitError):
@@ -285,8 +285,8 @@ class AsyncClient:
         try:
             for _ in jobs:
                 waiter = await ended.get()
-                ending, waiter.ending = waiter.ending, None  # it is the caller's to keep
-                yield numbers[waiter], told(ending)
+                ending, waiter.outcome = waiter.outcome, None  # it is the caller's to keep
+                yield numbers[waiter], unwrap(ending)
         finally:
             for waiter in waiters:
                 engine.leave(waiter)

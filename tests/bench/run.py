@@ -104,13 +104,19 @@ def _transfer(row: Mapping[str, Any]) -> Iterator[Figure]:
 
 def _polling(row: Mapping[str, Any]) -> Iterator[Figure]:
     judged, _, bar = row["bar"].removesuffix(" s").partition(" <= ")
-    product = {"what": f"polls x detection delay, {row['figure']}", "floor": row["limit_s"], "unit": "s"}
+    product = {
+        "what": f"polls x detection delay, {row['figure']}",
+        "floor": row["limit_s"],
+        "unit": "s",
+    }
     note = f"{row['polls']} polls x {row['delay_s']} s; the floor is the limit of any schedule"
     limit = float(bar) if judged == "product" else None
     yield Figure(**product, ours=row["product_s"], bar=limit, absolute=True, note=note)
     if limit is not None and "learned" in row["figure"]:
         fixed = round(row["product_s"] / row["of_fixed_interval"], 1)
-        yield Figure(**product | {"what": "polls x detection delay, any fixed interval"}, ours=fixed)
+        yield Figure(
+            **product | {"what": "polls x detection delay, any fixed interval"}, ours=fixed
+        )
     if judged == "delay":
         what = f"mean detection delay, {row['figure']}"
         yield Figure(what=what, ours=row["delay_s"], unit="s", bar=float(bar))

@@ -157,9 +157,7 @@ def test_scarce_calls_are_never_exceeded(share: float) -> None:
 
 
 @pytest.mark.parametrize("share", [12.1, 24.2, 60.5, 242.0])
-def test_scarce_calls_cost_about_half_a_share_of_delay(
-    chance: random.Random, share: float
-) -> None:
+def test_scarce_calls_cost_about_half_a_share_of_delay(chance: random.Random, share: float) -> None:
     made = plan(DurationEstimate(132.0, 0.3), 2.0, share=share)
     jobs = [chance.uniform(60.0, 2000.0) for _ in range(500)]
     late = sum(bench.follow(made, seconds, chance)[1] - seconds for seconds in jobs) / len(jobs)

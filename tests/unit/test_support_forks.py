@@ -24,7 +24,7 @@ from motionkit.http import rate_limit
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.journal.database import Store
 from motionkit.journal.journal import Journal
-from motionkit.polling.durations import Timing, kind_of
+from motionkit.polling.durations import Durations, kind_of
 
 ROW = "INSERT INTO cooldowns VALUES (?, '', '', '')"
 
@@ -95,9 +95,9 @@ def test_a_pacer_whose_lock_another_thread_held_counts_in_the_child() -> None:
 
 def test_beliefs_whose_lock_another_thread_held_are_there_in_the_child(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.db") as journal:
-        timing = Timing(journal, 8.0)
+        timing = Durations(journal, 8.0)
         end = held_elsewhere(timing._lock)
-        child = forked(lambda: timing.belief(kind_of(job()), 60.0) is not None)
+        child = forked(lambda: timing.estimate(kind_of(job()), 60.0) is not None)
         end()
         assert good(child)
 
