@@ -76,7 +76,7 @@ def test_a_job_of_another_key_is_refused(
     told = cli("poll", "order-17")
 
     assert told.code == 2
-    assert "another key or origin" in told.err
+    assert "different API key or base URL" in told.err
 
 
 def test_result_prints_the_address_or_that_it_runs(cli: Cli, account: Account, order: str) -> None:
