@@ -304,7 +304,7 @@ class RouteBuyer:
             stage = Stage.SUBMIT
             earlier = self.journal.get(self.purchase.key)
             purchase = attrs.evolve(self.purchase, quote=place.row.quote, sandbox=place.sandbox)
-            job = submitter.buy(purchase, prepared.ready(), earlier=earlier)
+            job = submitter.submit(purchase, prepared.ready(), earlier=earlier)
         except MotionKitError as error:
             self._note(place, stage, error)
             return None

@@ -535,7 +535,7 @@ class Checkout:
         prepared = fallback.Prepared(functools.partial(target.provider.prepare, request, offer))
         deadline = self.clock() + patience
         self.slots.wait(submitter, patience)
-        job = submitter.buy(
+        job = submitter.submit(
             purchase,
             prepared.ready(),
             earlier=self.journal.get(purchase.key),
