@@ -1,4 +1,4 @@
-"""How long jobs take, and when they are polled because of it."""
+"""Estimated durations of jobs and the resulting polling schedules."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class _Row:
 
 
 def show(screen: Screen, config: Path | None, account: str, wanted: Callable[[Offer], bool]) -> int:
-    """Write each target's durations and plan; return how many there are.
+    """Write the estimate and the schedule of each target; return the number of targets.
 
     Args:
-        screen: Where.
-        config: A configuration's file.
-        account: Only this account, or this provider's; all when empty.
-        wanted: Which offers.
+        screen: The screen.
+        config: The configuration file.
+        account: An account or a provider; all when empty.
+        wanted: A filter of offers.
     """
     with mk.Client(config) as client:
         rows = [row for row in _rows(client, account) if wanted(row.offer)]
@@ -54,7 +54,7 @@ def _rows(client: mk.Client, only: str) -> Iterator[_Row]:
             continue
         try:
             provider = client.account(name)
-        except ConfigError:  # its key cannot be had; 'motionkit config check' says why
+        except ConfigError:  # without its key; 'motionkit config check' says why
             continue
         for offer in provider.offers:
             kind = (provider.fingerprint, offer.operation, offer.model)
@@ -92,12 +92,12 @@ def _cells(row: _Row) -> list[Any]:
     polls, delay = row.plan.expected()
     ages = ["0", *(f"{age:.0f}" for age in row.plan.times(_SHOWN - 1)), "..."]
     silent = row.offer.expected_seconds is None
-    guessed = silent and not estimate.n  # neither the offer nor a job says how long it takes
+    guessed = silent and not estimate.n  # no duration in the offer and no past job
     return [
         row.target,
         row.offer.operation,
         "?" if guessed else duration(estimate.median),
-        str(estimate.n) if estimate.n else "none" if silent else "none: the offer's word",
+        str(estimate.n) if estimate.n else "none" if silent else "none: documented",
         "?" if guessed else f"{polls:.0f}",
         "?" if guessed else f"{delay:.1f} s",
         ", ".join(ages) + " s",
