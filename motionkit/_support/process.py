@@ -1,32 +1,39 @@
-"""Which process wrote something, whether it still lives, and how long ago that was."""
+"""This process and others: identity, time since, locks and open files across a fork.
+
+A forked child has only the thread that forked it, so every lock that another thread held stays
+locked there for ever, unless it is replaced.
+"""
 
 from __future__ import annotations
 
 import functools
 import os
 import socket
+import threading
 import time
 import uuid
+import weakref
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 DISAGREEMENT = 2.0
-"""Seconds by which two clocks may disagree on a duration; beyond it neither is believed."""
+"""Seconds by which two clocks may disagree on a duration; beyond it neither is trusted."""
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", None) or getattr(time, "CLOCK_MONOTONIC", None)
 """Counts suspension: CLOCK_BOOTTIME on Linux, CLOCK_MONOTONIC on macOS."""
 
 
 def identity() -> str:
-    """Return what names this process among those that may share a journal: host and pid."""
+    """Return this process's name among those that may share a journal: host and process id."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def alive(owner: str | None) -> bool:
-    """Tell whether another process may still be at work.
+    """Return whether another process may still be running.
 
-    This process is not another one; a process on another host cannot be asked and counts as alive.
+    This process does not count. A process on another host cannot be checked and counts as alive.
     """
     if owner is None:
         return False
@@ -49,9 +56,9 @@ class Moment:
     """A point in time on two clocks, comparable between the processes of one boot.
 
     Attributes:
-        wall: Epoch seconds; anybody may set that clock.
-        uptime: Seconds on a clock that nobody sets and that goes on while the machine is suspended.
-        boot: What `uptime` counts from: an id of the machine's boot.
+        wall: Epoch seconds, on a clock that anybody may set.
+        uptime: Seconds on a clock that nobody sets and that runs while the machine is suspended.
+        boot: The id of the machine's boot, from which `uptime` counts.
     """
 
     wall: float
@@ -62,8 +69,8 @@ class Moment:
         """Return the seconds from an earlier moment to this one.
 
         Returns:
-            None when nobody can tell: another boot or machine, or the clocks disagree, because one
-            of them was set meanwhile.
+            None when it cannot be known: another boot or machine, or the clocks disagree because
+            one of them was set meanwhile.
         """
         if self.boot != earlier.boot:
             return None
@@ -74,15 +81,79 @@ class Moment:
 
 
 def moment() -> Moment:
-    """Return the present."""
+    """Return the current moment."""
     uptime = time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
     return Moment(time.time(), uptime, _boot_id())
 
 
 @functools.cache
 def _boot_id() -> str:
-    """Return the boot's id; where the system has none, one that no other process shares."""
+    """Return the boot's id, or one that no other process shares where the system has none."""
     try:
         return BOOT_ID.read_text("ascii").strip()
     except OSError:
         return f"process-{uuid.uuid4()}"
+
+
+class Forked(Protocol):
+    """An object that is notified of forks, in the thread that forks."""
+
+    def before_fork(self) -> None:
+        """Wait until no other thread is inside a step that the child could not finish."""
+
+    def after_fork(self, *, child: bool) -> None:
+        """Continue; in the child, drop whatever belongs to the parent."""
+
+
+_NOTIFIED: dict[weakref.ref[Forked], None] = {}
+_HELD: dict[int, list[Forked]] = {}
+"""The objects between `before_fork` and `after_fork`, by the thread that forks."""
+
+
+def notify_of_forks(thing: Forked) -> None:
+    """Notify an object of every fork from now on, as long as it lives."""
+    _NOTIFIED[weakref.ref(thing, lambda ref: _NOTIFIED.pop(ref, None))] = None
+
+
+class Lock:
+    """A lock like `threading.RLock` that is free in a forked child, whoever held it before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        notify_of_forks(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def before_fork(self) -> None:
+        """Do nothing: the child replaces the lock."""
+
+    def after_fork(self, *, child: bool) -> None:
+        """Replace the lock in the child."""
+        if child:
+            self._lock = threading.RLock()
+
+
+def _before() -> None:
+    held = _HELD[threading.get_ident()] = []
+    for ref in reversed(list(_NOTIFIED)):  # later objects may hold earlier ones
+        if (thing := ref()) is not None:
+            thing.before_fork()
+            held.append(thing)
+
+
+def _after(*, child: bool) -> None:
+    for thing in _HELD.pop(threading.get_ident(), []):
+        thing.after_fork(child=child)
+    if child:
+        _HELD.clear()
+
+
+os.register_at_fork(
+    before=_before,
+    after_in_parent=lambda: _after(child=False),
+    after_in_child=lambda: _after(child=True),
+)

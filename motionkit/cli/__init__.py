@@ -1,4 +1,4 @@
-"""The command line. `main` is its entry point; everything else needs the extra `motionkit[cli]`."""
+"""The command line. `main` is the entry point; the rest needs the extra `motionkit[cli]`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        argv: The arguments behind the program's name; those of the process when None.
+        argv: The arguments without the program's name; those of the process when None.
 
     Returns:
-        The exit code; `motionkit.cli.exit_codes` explains each.
+        The exit code; see `motionkit.cli.exit_codes`.
     """
     try:
         from motionkit.cli.app import run  # noqa: PLC0415 - the extra may be missing

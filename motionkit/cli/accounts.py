@@ -1,4 +1,4 @@
-"""The verbs on vendors and accounts: balance, providers."""
+"""The verbs on providers and accounts: balance, providers."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from motionkit.errors import ConfigError, MotionKitError
 
 def balance(
     account: Annotated[
-        str | None, typer.Argument(metavar="[ACCOUNT]", help="One account; all otherwise.")
+        str | None, typer.Argument(metavar="[ACCOUNT]", help="The account. Default: all.")
     ] = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Print what accounts hold, in the vendor's unit and in US dollars."""
+    """Print the balance of each account, in the vendor's unit and in US dollars."""
     screen = Screen(json=json)
     codes = [exit_codes.DONE]
     with mk.Client(config) as client:
         names = [account] if account else list(client.config.accounts)
         if not names:
             raise ConfigError(
-                "no account is configured", hint="'motionkit providers' names the keys to set"
+                "no account is configured", hint="'motionkit providers' lists the keys to set"
             )
         for name in names:
             try:
@@ -55,15 +55,15 @@ def providers(
         str | None,
         typer.Option(
             metavar="ACCOUNT",
-            help="Close the account's open circuits: routes try it again at once.",
+            help="Close the account's open circuits, so that routes use it again at once.",
         ),
     ] = None,
     json: Json = False,
     config_file: ConfigFile = None,
 ) -> int:
-    """List the installed providers and the accounts that are configured; never a key.
+    """List the installed providers and the configured accounts, never a key.
 
-    Open circuits, for which routes skip an account for a while, are listed with reason and time.
+    Accounts that routes skip for now (open circuits) are listed with cause and times.
     """
     screen = Screen(json=json)
     found = config.load(config_file)
@@ -105,19 +105,19 @@ def providers(
                     one.account,
                     one.cause.replace("_", " "),
                     f"{one.since:%Y-%m-%d %H:%M:%S}",
-                    f"{one.until:%Y-%m-%d %H:%M:%S}" if one.open else "the next submit tries it",
+                    f"{one.until:%Y-%m-%d %H:%M:%S}" if one.open else "next submit retries",
                     one.reason,
                 ]
                 for one in skipped
             ],
         )
-        screen.note("a route that falls back on the cause skips the account until then")
-        screen.note("'motionkit providers --reset ACCOUNT' lets it try the account again at once")
+        screen.note("routes that fall back on the cause skip the account until then")
+        screen.note("'motionkit providers --reset ACCOUNT' closes an account's circuits now")
     return exit_codes.DONE
 
 
 def _circuits(found: config.Config) -> list[Circuit]:
-    """Return what the journal knows; a journal that is not there knows nothing."""
+    """Return the open circuits; none without a journal file."""
     if found.journal is None or not found.journal.exists():
         return []
     with mk.Client(found) as client:

@@ -1,4 +1,4 @@
-"""The program: its verbs, its help, and what it says when something goes wrong."""
+"""The program: its verbs, its help, and the handling of errors that end it."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from motionkit.cli import (
     wait,
     webhook,
 )
-from motionkit.cli.options import Ordering, Running, command, example, summary
+from motionkit.cli.options import Ordering, Running, command, example, paragraphs, summary
 from motionkit.cli.screen import Screen, replace_unwritable, reporting
 from motionkit.client import registry
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.model.operations import OPERATIONS
 
 UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
-"""What typer raises for a command line that it cannot read; it exports only this subclass."""
+"""The base of typer's usage errors, of which it exports only this subclass."""
 
 _INTERRUPTED = 130
-"""What typer makes of Ctrl-C where no verb catches it."""
+"""The code that typer returns for Ctrl-C where no verb catches it."""
 
-_USAGE_HINT = "'motionkit --help' and 'motionkit VERB --help' explain"
+_USAGE_HINT = "see 'motionkit --help' and 'motionkit VERB --help'"
 
-_BUY = "Buy"
-_BUY_THERE = "Buy what one vendor alone sells"
-_GO_ON = "Go on with what was bought"
-_LOOK = "Look, for nothing"
-_TRY = "Try without keys and money"
+_SUBMIT = "Submit jobs"
+_VENDOR = "Vendor-specific operations"
+_MANAGE = "Manage jobs"
+_LOOK_UP = "Free look-ups"
+_TRY = "Try without keys or money"
 
 _EPILOG = f"""
 [bold]Examples[/bold]
@@ -61,8 +61,8 @@ _EPILOG = f"""
   motionkit wait order-17 --out out.mp4
   motionkit resume
 
-Money is announced before it is spent. The same command twice goes on with what it has bought. \
-Progress goes to standard error, the answer to standard output. Times are in seconds.
+Prices are shown before anything is charged. Repeating a command resumes its job instead of \
+paying again. Progress goes to standard error, results to standard output. Times are in seconds.
 
 [bold]Exit codes[/bold]
 
@@ -77,22 +77,22 @@ _RUN_EPILOG = """
   motionkit {name} {media} --max-usd 1.50
   motionkit {name} {media} --dry-run
 
-What it may cost is announced first. Ctrl-C leaves the job running (exit code 9); the same \
-command, or 'motionkit resume', goes on with it and buys nothing. 'motionkit --help' lists the \
-exit codes.
+The price is shown first. Ctrl-C leaves the job running (exit code 9); the same command or \
+'motionkit resume' picks it up without paying again. 'motionkit --help' lists the exit codes.
 """
 
 
 @attrs.define
 class Settings:
-    """What the options in front of the verb say."""
+    """The options in front of the verb."""
 
     debug: bool = False
 
 
 app = typer.Typer(
     name="motionkit",
-    help="Paid motion-control and video APIs, one command: submit, wait, fetch; never pay twice.",
+    help="Paid motion-control and video APIs behind one command: submit, wait, download. Never pay "
+    "twice.",
     epilog=_EPILOG,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -103,9 +103,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def _root(
     ctx: typer.Context,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
     shown: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     ctx.ensure_object(Settings).debug = debug
@@ -116,8 +114,8 @@ def _root(
         typer.echo(ctx.get_help())
 
 
-_submit = typer.Typer(help="Buy and leave: print the job, which runs on. One verb an operation.")
-_compare = typer.Typer(help="Say what each target would cost, take and deliver. Buys nothing.")
+_submit = typer.Typer(help="Submit a job and exit without waiting. One subcommand per operation.")
+_compare = typer.Typer(help="Compare price, duration and output per target. Submits nothing.")
 _jobs = typer.Typer()
 
 for _kind in registry.operations():
@@ -125,20 +123,20 @@ for _kind in registry.operations():
     _running, _ordering = Running, Ordering
     if masks.takes_masks(_kind):
         _running, _ordering = masks.SelectingRun, masks.SelectingOrder
-    _panel = _BUY if _kind in OPERATIONS else _BUY_THERE
+    _panel = _SUBMIT if _kind in OPERATIONS else _VENDOR
     app.command(_kind.verb, help=summary(_kind), epilog=_epilog, rich_help_panel=_panel)(
         command(_kind, _running, buy.run)
     )
     _submit.command(_kind.verb, help=f"{summary(_kind)} Does not wait.")(
         command(_kind, _ordering, buy.order)
     )
-    _compare.command(_kind.verb, help=f"{summary(_kind)} Buys nothing.")(
+    _compare.command(_kind.verb, help=f"{summary(_kind)} Submits nothing.")(
         command(_kind, compare.Comparing, compare.compare)
     )
 
-app.add_typer(_submit, name="submit", rich_help_panel=_BUY)
-app.add_typer(_compare, name="compare", rich_help_panel=_BUY)
-_going_on: tuple[Callable[..., int], ...] = (
+app.add_typer(_submit, name="submit", rich_help_panel=_SUBMIT)
+app.add_typer(_compare, name="compare", rich_help_panel=_SUBMIT)
+_managing: tuple[Callable[..., int], ...] = (
     wait.poll,
     wait.result,
     wait.wait,
@@ -153,26 +151,28 @@ _looking: tuple[Callable[..., int], ...] = (
     offers.offers,
 )
 _trying: tuple[Callable[..., int], ...] = (sandbox.sandbox, demo.demo)
-for _verb in _going_on:
-    app.command(rich_help_panel=_GO_ON)(_verb)
-_jobs.callback(invoke_without_command=True)(journal.jobs)
-_jobs.command()(journal.show)
-app.add_typer(_jobs, name="jobs", rich_help_panel=_GO_ON)
+for _verb in _managing:
+    app.command(help=paragraphs(_verb), rich_help_panel=_MANAGE)(_verb)
+_jobs.callback(help=paragraphs(journal.jobs), invoke_without_command=True)(journal.jobs)
+_jobs.command(help=paragraphs(journal.show))(journal.show)
+app.add_typer(_jobs, name="jobs", rich_help_panel=_MANAGE)
 for _verb in _looking:
-    app.command(rich_help_panel=_LOOK)(_verb)
-app.command("list", rich_help_panel=_LOOK)(lists.look_up)
-app.add_typer(config.verbs, name="config", rich_help_panel=_LOOK)
+    app.command(help=paragraphs(_verb), rich_help_panel=_LOOK_UP)(_verb)
+app.command("list", help=paragraphs(lists.look_up), rich_help_panel=_LOOK_UP)(lists.look_up)
+for _verb in (config.check, config.trust, config.schema):
+    config.verbs.command(help=paragraphs(_verb))(_verb)
+app.add_typer(config.verbs, name="config", rich_help_panel=_LOOK_UP)
 for _verb in _trying:
-    app.command(rich_help_panel=_TRY)(_verb)
+    app.command(help=paragraphs(_verb), rich_help_panel=_TRY)(_verb)
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code.
 
     Args:
-        argv: The arguments behind the program's name.
+        argv: The arguments without the program's name.
     """
-    # Errors are JSON too, those included that come before the verb has read its options.
+    # Read before the verb parses its options, so that usage errors are JSON too.
     screen = Screen(json="--json" in argv)
     settings = Settings()
     replace_unwritable()
@@ -181,17 +181,19 @@ def run(argv: Sequence[str]) -> int:
             code: Any = app(list(argv), prog_name="motionkit", standalone_mode=False, obj=settings)
     except UsageError as error:
         code = screen.error(InvalidRequest(_sentence(error), hint=_USAGE_HINT))
+    except SystemExit:  # rich and click raise it when the reader of the help has gone
+        code = exit_codes.DONE
     except typer.Abort:
-        screen.note("stopped; nothing was bought by this command")
+        screen.note("stopped; nothing further was submitted")
         code = exit_codes.UNEXPECTED
     except MotionKitError as error:
         _trace(settings)
         code = screen.error(error)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, not a dump
+    except Exception as error:  # noqa: BLE001 - a bug is reported in one sentence, without a traceback
         _trace(settings)
         code = screen.unexpected(error)
     if code == _INTERRUPTED:
-        screen.note("interrupted; 'motionkit jobs --open' shows what is still owed")
+        screen.note("interrupted; 'motionkit jobs --open' lists unfinished jobs")
         code = exit_codes.UNEXPECTED
     return code if isinstance(code, int) else exit_codes.DONE
 

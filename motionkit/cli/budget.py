@@ -1,4 +1,4 @@
-"""The verb on budgets: what is spent, held and left."""
+"""The verb `budget`: amounts spent, held and left."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from motionkit.model.money import dollars
 
 
 def budget(json: Json = False, config: ConfigFile = None) -> int:
-    """Show every budget: its limit, and what is spent, held and left in the current period.
+    """Show each budget: the limit, and the amounts spent, held and left in the current period.
 
-    Held is what unfinished purchases may cost at most. Periods begin and end in UTC. Purchases in
-    a sandbox on this machine count apart from real ones.
+    Held is the upper bound of unfinished jobs. Periods begin and end in UTC. Jobs in a sandbox on
+    this machine are counted separately.
     """
     screen = Screen(json=json)
     with Client(config) as client:
         found = client.budget()
     if not found:
-        screen.note("no budget is configured; budget_usd of [defaults] or of a route sets one")
+        screen.note("no budget is configured; set budget_usd in [defaults] or in a route")
         return exit_codes.DONE
     screen.rows(
         [_data(one) for one in found],

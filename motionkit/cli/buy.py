@@ -1,4 +1,4 @@
-"""The verbs that buy: one function for every operation, with and without waiting."""
+"""The verbs that submit: one function for every operation, with and without waiting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from motionkit.model.request import Request
 
 
 def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
-    """Buy, wait, fetch."""
+    """Submit, wait, download."""
     screen = Screen(json=options.json)
     with mk.Client(options.config) as client:
         request = checkout.make(kind, values, options, client)
@@ -38,9 +38,9 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
 def deliver(
     screen: Screen, client: Client, request: Request, options: Running
 ) -> tuple[Result, tuple[Path, ...]]:
-    """Buy or go on with a request, wait for it, and fetch its files.
+    """Submit a request or resume its job, wait for it, and download its files.
 
-    What was delivered before changes nothing where its file is still there.
+    A job that was delivered before changes nothing if its file still exists.
     """
     earlier = checkout.continued(client, request, options)
     if earlier is not None and checkout.finished(earlier):
@@ -50,13 +50,13 @@ def deliver(
     check_target(out, overwrite=options.overwrite)
     job = checkout.buy(screen, client, request, options, out=out, earlier=earlier)
     result = delivery.wait(screen, client, job, timeout=options.timeout)
-    if options.out is None:  # another command on the same media may have taken the name
+    if options.out is None:  # another command may have created the file meanwhile
         out = delivery.free(delivery.fitting(out, request.describe(), result))
     return result, delivery.fetch(screen, client, result, out, overwrite=options.overwrite)
 
 
 def order(kind: type[Request], values: dict[str, Any], options: Ordering) -> int:
-    """Buy and leave."""
+    """Submit and exit."""
     screen = Screen(json=options.json)
     with mk.Client(options.config) as client:
         request = checkout.make(kind, values, options, client)
@@ -77,7 +77,7 @@ def _submit(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Buy or go on with a request, and print its job."""
+    """Submit a request or resume its job, and print the job."""
     earlier = checkout.continued(client, request, options)
     if options.out is not None and not (earlier and checkout.finished(earlier)):
         check_target(options.out, overwrite=overwrite)
@@ -88,14 +88,14 @@ def _submit(
 def _dry_run(
     screen: Screen, client: Client, request: Request, options: Ordering | Running, out: Path | None
 ) -> None:
-    """Print what would be sent, and raise what the real run would raise before it sends anything.
+    """Print the requests, and raise the errors that a real run raises before it sends anything.
 
     Args:
         screen: Where to print.
         client: The client.
-        request: What is wanted.
-        options: How to buy it.
-        out: Where the file would go; None where nothing is fetched and no file was named.
+        request: The request.
+        options: The options of the verb.
+        out: The output file; None where nothing would be downloaded and no file was named.
     """
     overwrite = isinstance(options, Running) and options.overwrite
     if isinstance(options, masks.Selecting) and options.select:
@@ -120,9 +120,9 @@ def _dry_run(
 
 
 def _hand_over_job(screen: Screen, job: Job) -> None:
-    """Print the job: with ``--json`` as `motionkit wait -` takes it, else its key."""
+    """Print the job: with ``--json`` in the form that `motionkit wait -` takes, else its key."""
     if screen.json:
         screen.write(job.to_json())
     else:
         screen.answer({}, job.key)
-        screen.note(f"'motionkit wait {short(job.key)} --out FILE' fetches the result")
+        screen.note(f"'motionkit wait {short(job.key)} --out FILE' downloads the result")

@@ -1,4 +1,4 @@
-"""Buying: what it would cost is said first, asked about when it is much, and bought once."""
+"""Submit: show the price, ask for confirmation, and submit once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from motionkit.cli.format import (
     quoted,
     request_line,
     short,
-    standing,
+    state_of,
     target,
 )
 from motionkit.cli.options import Buying
@@ -35,11 +35,15 @@ from motionkit.model.money import Quote, dollars, rests_on
 from motionkit.model.request import Request
 
 ASK_ABOVE = Decimal(5)
-"""US dollars; above it a spend is confirmed."""
+"""US dollars; a higher price needs confirmation."""
+
+
+_AGAIN = frozenset({"again", "buy", "buy again", "new", "submit", "submit again"})
+"""Answers that ask for a new job."""
 
 
 class Extras(Protocol):
-    """Options that name a target and vendors' own options."""
+    """Options that name a target and vendor-specific options."""
 
     @property
     def via(self) -> str | None:
@@ -47,7 +51,7 @@ class Extras(Protocol):
 
     @property
     def extra(self) -> list[str] | None:
-        """Vendors' own options, ``NAME=VALUE``."""
+        """Vendor-specific options, ``NAME=VALUE``."""
 
 
 def make(
@@ -56,7 +60,7 @@ def make(
     """Return the request that the options describe.
 
     Raises:
-        InvalidRequest: A medium or an extra option cannot be understood.
+        InvalidRequest: A medium or an extra option is invalid.
     """
     extra = _extras(options.extra or (), options.via, client)
     return kind(**values, extra=extra)
@@ -84,7 +88,7 @@ def _extras(given: Sequence[str], via: str | None, client: Client) -> dict[str, 
 
 
 def _provider(name: str, via: str | None, client: Client) -> str:
-    """Return the provider that an extra option without one is for.
+    """Return the provider of an extra option that does not name one.
 
     Raises:
         InvalidRequest: The route has targets of several providers.
@@ -98,7 +102,7 @@ def _provider(name: str, via: str | None, client: Client) -> str:
         return next(iter(names))
     limit = " or ".join(f"{one}.{name}" for one in names)
     raise InvalidRequest(
-        f"extra: {via!r} has targets of several providers; write {limit}, not {name!r}",
+        f"extra: {via!r} has targets of several providers; write {limit} instead of {name!r}",
         field="extra",
         value=name,
         limit=limit,
@@ -114,20 +118,20 @@ def buy(
     out: Path | None,
     earlier: PurchaseRecord | None = None,
 ) -> Job:
-    """Announce, ask if need be, and buy; or go on with what was bought before.
+    """Show the price, confirm and submit; or resume an earlier job.
 
     Args:
-        screen: Where to say so.
+        screen: The screen.
         client: The client.
-        request: What is wanted.
-        options: How to buy it.
-        out: Where the file is wanted later.
-        earlier: What `continued` returned.
+        request: The request.
+        options: The options of the verb.
+        out: The output file.
+        earlier: The result of `continued`.
 
     Raises:
-        Abort: The user declined, or interrupted before anything was paid.
-        InvalidRequest: It has to be confirmed and nobody is there to do it.
-        SubmitUncertain: It may have been bought.
+        Abort: The user declined, or interrupted before the submit.
+        InvalidRequest: Confirmation is required in a non-interactive run.
+        SubmitUncertain: It may have been charged.
         MotionKitError: As `Client.submit`.
     """
     declined = False
@@ -154,21 +158,21 @@ def buy(
             wait_for_slot=options.wait_for_slot,
             announce=spending,
         )
-    screen.fact("bought", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
+    screen.fact("submitted", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
     if options.explain:
         explain(screen, client.jobs.get(job.key).decision)
     return job
 
 
 def explain(screen: Screen, decision: Sequence[Mapping[str, Any]]) -> None:
-    """Say why which target was taken, row by row."""
+    """Show the decision of the route, row by row."""
     for row in decision:
         note = f" ({row['note']})" if row["note"] else ""
         screen.fact("route", f"{decided(row)}{note}")
 
 
 def _entry(client: Client, key: str) -> PurchaseRecord | None:
-    """Return the purchase of exactly this key, or its paid retry."""
+    """Return the purchase of exactly this key, or its paid retry; None without one."""
     try:
         entry = client.jobs.get(key)
     except InvalidRequest:
@@ -177,143 +181,152 @@ def _entry(client: Client, key: str) -> PurchaseRecord | None:
 
 
 def continued(client: Client, request: Request, options: Buying) -> PurchaseRecord | None:
-    """Return the purchase that the command goes on with instead of buying, if any.
+    """Return the purchase that the command resumes instead of submitting, if any.
 
     Raises:
         InvalidRequest: Its key names another request, or both --new and --key are given.
     """
     if options.new and options.key is not None:
         raise InvalidRequest(
-            "--new buys under a key of its own; leave --key out, or give a key that is not taken",
+            "--new creates its own key; omit --key, or pass an unused --key instead of --new",
             field="new",
         )
     return None if options.new else client.bought_before(request, via=options.via, key=options.key)
 
 
 def tell_earlier(screen: Screen, earlier: PurchaseRecord, options: Buying) -> None:
-    """Say what was bought before: how long ago, where, its file, and how to buy it again."""
+    """Show an earlier purchase: its age, target and file, and how to submit again."""
     age = duration(max(0.0, utcnow().timestamp() - earlier.submitted))
     where = f" at {in_world(target(earlier), earlier.sandbox)}" if earlier.job else ""
     file = f", {earlier.delivered}" if earlier.delivered else ""
     screen.note(
-        f"the same request was bought {age} ago as {short(earlier.key)}{where}: "
-        f"{standing(earlier)}{file}"
+        f"the same request was submitted {age} ago as {short(earlier.key)}{where}: "
+        f"{state_of(earlier)}{file}"
         if earlier.job
-        else f"the same request was made {age} ago as {short(earlier.key)}: {standing(earlier)}"
+        else f"the same request was started {age} ago as {short(earlier.key)}: {state_of(earlier)}"
     )
     if options.key is not None or not screen.asks or finished(earlier):
         again = "--new" if options.key is None else "another --key"
-        screen.note(f"going on with it, nothing is bought; {again} would buy again")
+        screen.note(f"resuming it without paying again; {again} submits a new job")
 
 
 def finished(entry: PurchaseRecord) -> bool:
-    """Tell whether a purchase has succeeded and its file was delivered."""
+    """Return whether a purchase succeeded and its file was delivered."""
     return entry.state is State.SUCCEEDED and entry.delivered is not None
 
 
 def _declined(screen: Screen, earlier: PurchaseRecord, options: Buying) -> bool:
-    """Say what was bought before; tell whether the user wants to buy although it is open."""
+    """Show an earlier purchase; return whether the user wants to submit a new job anyway."""
     tell_earlier(screen, earlier, options)
     if options.key is not None or not screen.asks or finished(earlier):
         return False
-    answer = typer.prompt("resume it, or buy again", default="resume", err=True, show_choices=False)
-    return plain(answer).casefold() in {"buy", "buy again", "again", "new"}
+    answer = typer.prompt(
+        "resume it, or submit again", default="resume", err=True, show_choices=False
+    )
+    return plain(answer).casefold() in {
+        "submit",
+        "submit again",
+        "buy",
+        "buy again",
+        "again",
+        "new",
+    }
 
 
 def _resumed(screen: Screen, client: Client, earlier: PurchaseRecord) -> Job | None:
-    """Return an earlier purchase's job; None when nothing was bought under it."""
+    """Return an earlier purchase's job; None if its submit was refused or never sent."""
     try:
-        with settled_on_interrupt(client, earlier.key), screen.busy("settling"):
+        with settled_on_interrupt(client, earlier.key), screen.busy("resolving"):
             return client.jobs.resume(earlier)
     except MotionKitError as error:
         entry = _entry(client, earlier.key)
         settled = entry is not None and entry.state is KeyState.REFUSED
         if error.billed is not Billed.NO or not settled:
             raise
-        screen.note("its submit never left or was refused, so nothing was bought: buying it now")
+        screen.note("its submit was never sent or was refused: submitting it now")
         return None
 
 
 def announce(screen: Screen, request: Request, explanation: Explanation) -> None:
-    """Say what would be bought, where, and for how much."""
+    """Show the request, its target and its price."""
     for name, text in _announcement(request, explanation):
         screen.fact(name, text, style="bold" if name == "quote" else "")
 
 
 def _announcement(request: Request, explanation: Explanation) -> list[tuple[str, str]]:
     quote = explanation.quote
-    told = [
+    lines = [
         ("request", request_line(request.describe())),
         ("at", in_world(explanation.target, explanation.sandbox)),
         ("quote", quoted(quote)),
     ]
     if quote is not None:
-        told.append(("basis", rests_on(quote)))
-        told += [("note", note) for note in quote.notes]
-    return told + [("warning", warning) for warning in explanation.warnings]
+        lines.append(("basis", rests_on(quote)))
+        lines += [("note", note) for note in quote.notes]
+    return lines + [("warning", warning) for warning in explanation.warnings]
 
 
 def confirm(screen: Screen, quotes: Sequence[Quote | None], options: Buying) -> None:
-    """Ask where it costs much or nobody knows what it costs.
+    """Ask for confirmation of a high or unknown price.
 
     Args:
-        screen: Where to ask.
-        quotes: Of all that the command buys.
-        options: How to buy it.
+        screen: The screen.
+        quotes: The quotes of everything that the command submits.
+        options: The options of the verb.
 
     Raises:
         Abort: The user declined.
-        InvalidRequest: Nobody is there to be asked.
+        InvalidRequest: The run is non-interactive.
     """
     high = _together(quotes)
     if options.max_usd is not None and (high is None or high > options.max_usd):
-        return  # the client refuses it; there is nothing to ask
+        return  # the client refuses it anyway
     if options.yes or (high is not None and high <= ASK_ABOVE):
         return
     much = f"up to {dollars(high)}" if high is not None else _unbounded(quotes)
     if screen.asks:
         if options.dry_run:
-            screen.note(f"a real run would ask: buy this for {much}?")
+            screen.note(f"a real run would ask: submit this for {much}?")
             return
-        screen.confirm(f"buy this for {much}?")
+        screen.confirm(f"submit this for {much}?")
     elif high is None:
         raise InvalidRequest(
-            f"this costs {much}, and nobody is there to confirm it",
+            f"this costs {much}: confirmation required; pass --yes",
             field="yes",
             limit="a known price without --yes",
-            hint="say --yes to buy at any price, or name a target whose price is known",
+            hint="a target with a known price needs no --yes up to 5 USD",
         )
     else:
         raise InvalidRequest(
-            f"this costs {much}, above {ASK_ABOVE} USD, and nobody is there to confirm it",
+            f"this costs {much}, above {ASK_ABOVE} USD: confirmation required; pass --yes",
             field="yes",
             limit=f"{ASK_ABOVE} USD without --yes",
-            hint="say --yes; --max-usd N sets a limit of your own",
+            hint="--max-usd N sets your own limit",
         )
 
 
 def _together(quotes: Sequence[Quote | None]) -> Decimal | None:
-    """Return what all may cost together in US dollars; None when nobody knows."""
+    """Return the sum of the upper bounds in US dollars; None if one is unknown."""
     highs = [None if quote is None else quote.usd_high for quote in quotes]
     known = [high for high in highs if high is not None]
     return sum(known, Decimal(0)) if len(known) == len(highs) else None
 
 
 def _unbounded(quotes: Sequence[Quote | None]) -> str:
-    told = [quoted(quote) for quote in quotes if quote is not None and quote.likely is not None]
-    if len(told) < len(quotes):
-        return "an unknown price"
-    return f"{' and '.join(told)}, with no bound that is known"
+    known = [quoted(quote) for quote in quotes if quote is not None and quote.likely is not None]
+    if len(known) < len(quotes):
+        return "an unknown amount"
+    return f"{' and '.join(known)}, without a known upper bound"
 
 
 class Spending:
-    """What was announced and accepted: a further target may not cost more unless it is allowed.
+    """The accepted price: a fallback that costs more needs confirmation or --max-usd.
 
     Args:
-        screen: Where to say and ask.
-        options: How the user wants to buy.
-        target: The target that was announced.
-        quote: What it may cost.
+        screen: The screen.
+        options: The options of the verb.
+        target: The target that was shown.
+        quote: Its quote.
     """
 
     def __init__(self, screen: Screen, options: Buying, target: str, quote: Quote | None) -> None:
@@ -323,18 +336,18 @@ class Spending:
         self._ceiling = None if quote is None else quote.usd_high
 
     def __call__(self, submit: Announcement) -> None:
-        """Announce a further target, and ask or refuse where it may cost more.
+        """Show a fallback; ask for confirmation if it may cost more.
 
         Raises:
             Abort: The user declined.
-            BudgetExceeded: It may cost more than was announced, and nobody is there to be asked.
+            BudgetExceeded: It may cost more, and the run is non-interactive.
         """
         high = None if submit.quote is None else submit.quote.usd_high
         accepted = self._ceiling is None or (high is not None and high <= self._ceiling)
         if submit.target == self._target and accepted:
             return
         self._say(submit)
-        if self._ceiling is None:  # any price was accepted; what asks is as for a first target
+        if self._ceiling is None:  # any price was accepted: the rules of a first target apply
             confirm(self._screen, [submit.quote], self._options)
         elif not accepted:
             self._accept(submit, high, self._ceiling)
@@ -344,8 +357,8 @@ class Spending:
     def _say(self, submit: Announcement) -> None:
         why = submit.after.get(self._target)
         if submit.target != self._target:
-            told = f"{self._target}: {why}" if why else f"{self._target} is not taken"
-            self._screen.fact("fallback", f"{told}; nothing was bought there")
+            left = f"{self._target}: {why}" if why else f"{self._target} is skipped"
+            self._screen.fact("fallback", f"{left}; nothing was charged there")
             self._screen.fact("at", in_world(submit.target, submit.sandbox))
         self._screen.fact("quote", quoted(submit.quote), style="bold")
         for note in () if submit.quote is None else submit.quote.notes:
@@ -358,23 +371,23 @@ class Spending:
         much = f"up to {dollars(high)}" if high is not None else _unbounded([submit.quote])
         if self._screen.asks and not self._options.yes:
             self._screen.confirm(
-                f"{dollars(ceiling)} was announced; buy at {submit.target} for {much}?"
+                f"{dollars(ceiling)} was quoted; submit to {submit.target} for {much}?"
             )
             return
         allow = f"--max-usd {high}" if high is not None else f"--via {submit.target} --yes"
         raise BudgetExceeded(
-            f"{submit.target} costs {much}, and {dollars(ceiling)} was announced",
-            hint=f"nothing was bought; {allow} allows it",
+            f"{submit.target} costs {much}, but {dollars(ceiling)} was quoted",
+            hint=f"nothing was charged; {allow} allows it",
         )
 
 
 @contextmanager
 def settled_on_interrupt(client: Client, key: str) -> Iterator[None]:
-    """Turn Ctrl-C around a paid call into what the journal knows of it.
+    """Turn Ctrl-C during a paid call into an error with the state in the journal.
 
     Raises:
-        Abort: Nothing was paid.
-        SubmitUncertain: It may have been bought.
+        Abort: Nothing was charged.
+        SubmitUncertain: It may have been charged.
     """
     try:
         yield
@@ -385,14 +398,14 @@ def settled_on_interrupt(client: Client, key: str) -> Iterator[None]:
         if entry.job is not None:
             raise interrupted(entry.job, kept=True) from None
         raise SubmitUncertain(
-            "interrupted while the request was sent; it may have been bought",
+            "interrupted while sending the request; it may have been charged",
             key=key,
-            hint=f"the journal knows it: 'motionkit resume {short(key)}' settles it",
+            hint=f"'motionkit resume {short(key)}' resolves it",
         ) from None
 
 
 def dry_run(screen: Screen, request: Request, explanation: Explanation, options: Buying) -> None:
-    """Print the HTTP requests in order, and the quote; keys and signatures are left out."""
+    """Print the HTTP requests in order and the quote, without keys and signatures."""
     calls = [
         {
             "method": call.method,
@@ -414,7 +427,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
     }
     lines = []
     for call in calls:
-        lines.append(f"{call['method']} {call['url']}{'   (this one buys)' * bool(call['paid'])}")
+        lines.append(f"{call['method']} {call['url']}{'   (charged)' * bool(call['paid'])}")
         lines += [f"  {name}: {value}" for name, value in call["files"].items()]
         if call["json"] is not None:
             body = json.dumps(call["json"], indent=2, ensure_ascii=False)
@@ -427,7 +440,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
 
 
 def dry_resume(screen: Screen, request: Request, earlier: PurchaseRecord) -> None:
-    """Print that an earlier purchase is gone on with: no request buys anything."""
+    """Print that an earlier job is resumed: no request is charged."""
     data: dict[str, Any] = {
         "request": request.describe(),
         "key": earlier.key,

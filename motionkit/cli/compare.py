@@ -1,4 +1,4 @@
-"""The verb `compare`: what each target would cost, take and deliver, side by side."""
+"""The verb `compare`: price, duration and output of each target, side by side."""
 
 from __future__ import annotations
 
@@ -26,21 +26,23 @@ COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 
 @attrs.frozen(kw_only=True)
 class Comparing(Common):
-    """What `compare` takes."""
+    """The options of `compare`."""
 
     via: Annotated[
         str | None,
         typer.Option(
-            metavar="TARGET", help="A target or a route. Default: every offer of every account."
+            metavar="TARGET", help="A target or a route. Default: all offers of all accounts."
         ),
     ] = None
     offline: Annotated[
-        bool, typer.Option("--offline", help="Ask no account for its balance; send nothing.")
+        bool, typer.Option("--offline", help="Do not query balances; send nothing.")
     ] = False
-    as_csv: Annotated[bool, typer.Option("--csv", help="Answer as CSV.")] = False
+    as_csv: Annotated[bool, typer.Option("--csv", help="Output CSV.")] = False
     extra: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A vendor's own option, sent unread."),
+        typer.Option(
+            metavar="NAME=VALUE", help="Vendor-specific option, passed through unvalidated."
+        ),
     ] = None
 
 
@@ -49,7 +51,7 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
     screen = Screen(json=options.json)
     with mk.Client(options.config) as client:
         request = checkout.make(kind, values, options, client)
-        with screen.busy("asking every account for its balance"):
+        with screen.busy("querying balances"):
             rows = client.compare(request, via=options.via, balances=not options.offline)
     if options.as_csv:
         _write_csv(rows)
@@ -65,11 +67,11 @@ def _basis(row: Row) -> str:
     quote = row.quote
     if quote is None:
         return ""
-    told = f"observed n={quote.n}" if quote.basis is Basis.OBSERVED else quote.basis.value
+    basis = f"observed n={quote.n}" if quote.basis is Basis.OBSERVED else quote.basis.value
     if quote.as_of is None:
-        return told
+        return basis
     age = (datetime.now(UTC).date() - quote.as_of).days
-    return f"{told}, {age} d old{' (!)' if row.old else ''}"
+    return f"{basis}, {age} d old{' (!)' if row.old else ''}"
 
 
 def _takes(row: Row) -> str:
@@ -85,21 +87,21 @@ def _delivers(row: Row) -> str:
 
 
 def _notes(row: Row) -> list[str]:
-    told = [plain(warning) for warning in row.warnings]
+    notes = [plain(warning) for warning in row.warnings]
     if row.problem is not None:
-        told.append(plain(row.problem.message))
+        notes.append(plain(row.problem.message))
     if row.error is not None:
-        told.append(plain(f"{type(row.error).__name__}: {row.error.message}"))
+        notes.append(plain(row.error.message))
     if row.suffices is False:
-        told.append("the balance does not cover the quote's high")
-    return told
+        notes.append("the balance does not cover the quote's upper bound")
+    return notes
 
 
 def _print_notes(screen: Screen, rows: Sequence[Row]) -> None:
-    """Print what does not fit into a column."""
-    told = [(row.target, notes) for row in rows if (notes := _notes(row))]
-    if told and not screen.json:
-        screen.rows([], ["TARGET", "NOTES"], told)
+    """Print the notes of the rows as a second table."""
+    rows_with_notes = [(row.target, notes) for row in rows if (notes := _notes(row))]
+    if rows_with_notes and not screen.json:
+        screen.rows([], ["TARGET", "NOTES"], rows_with_notes)
 
 
 def _cells(row: Row) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The verbs on the configuration itself: check, trust, schema."""
+"""The verbs on the configuration: check, trust, schema."""
 
 from __future__ import annotations
 
@@ -20,35 +20,34 @@ from motionkit.model import codec
 from motionkit.model.budget import period_words
 from motionkit.model.money import both, dollars
 
-verbs = typer.Typer(help="Look at motionkit.toml: check it, trust it, teach it to an editor.")
+verbs = typer.Typer(help="Validate and trust motionkit.toml, or print its JSON schema.")
 
 _ORIGINS = {
-    Origin.OWN: "your own",
-    Origin.NAMED: "named by you",
+    Origin.OWN: "your own file",
+    Origin.NAMED: "named explicitly",
     Origin.FOUND: "found in a project folder",
 }
 
 
-@verbs.command()
 def check(
     online: Annotated[
-        bool, typer.Option("--online", help="Ask each account for its balance; that is free.")
+        bool, typer.Option("--online", help="Query each account's balance; free of charge.")
     ] = False,
     json: Json = False,
     config_file: ConfigFile = None,
 ) -> int:
-    """Say which files are used, and whether each account's key is found; never the key.
+    """Show the configuration files in use and whether each account's key is found, never the key.
 
-    A key's command is run to see whether it gives one.
+    The command of a key is run to check that it returns one.
     """
     screen = Screen(json=json)
     _show_files(screen, config.find_files(config_file))
     found = config.load(config_file)
-    place = None if found.journal is None else str(found.journal)
+    path = None if found.journal is None else str(found.journal)
     screen.rows(
-        [{"kind": "journal", "path": place}],
+        [{"kind": "journal", "path": path}],
         ["JOURNAL"],
-        [[place or "off: a crash can lose a job"]],
+        [[path or "off: a crash can lose a job"]],
     )
     code = _show_accounts(screen, found, online=online)
     if found.routes:
@@ -59,57 +58,54 @@ def check(
         )
     if not found.accounts:
         raise ConfigError(
-            "no account is configured", hint="'motionkit providers' names the keys to set"
+            "no account is configured", hint="'motionkit providers' lists the keys to set"
         )
     return code
 
 
-@verbs.command("trust")
-def trust_file(
+def trust(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="The file; the one found upwards otherwise."),
+        typer.Argument(metavar="[FILE]", help="Default: the file in this folder or above it."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip confirmation.")] = False,
     json: Json = False,
 ) -> int:
-    """Let a project's file set keys, prices, caps and hosts, run commands and read files.
+    """Trust a project's file: it may set keys, prices, caps and hosts, run commands, read files.
 
-    Shows what in it needs that, and asks. It holds until the file changes.
+    Shows the settings that need trust and asks for confirmation. Trust ends when the file changes.
     """
     screen = Screen(json=json)
     given = _to_trust(file)
     asked = config.findings(given, config.beneath(given)) if given.origin is Origin.FOUND else []
-    told: dict[str, Any] = {
+    data: dict[str, Any] = {
         "file": str(given.path.resolve()),
         "sha256": given.sha256,
         "settings": [{"path": one.dotted, "does": one.does, "is": one.shown} for one in asked],
     }
     if not asked:
         why = "" if given.origin is Origin.FOUND else f" ({_ORIGINS[given.origin]})"
-        screen.answer({**told, "trusted": True}, f"{given.path} needs no trust{why}")
+        screen.answer({**data, "trusted": True}, f"{given.path} does not need trust{why}")
         return exit_codes.DONE
     for one in asked:
         screen.fact(one.dotted, f"{one.does}: {one.shown}")
     if not yes:
         if not screen.asks:
             raise InvalidRequest(
-                f"nobody is there to say whether {given.path} is to be trusted",
-                hint="read the file, then add --yes",
+                f"{given.path} is not trusted: confirmation required; read it, then pass --yes",
                 field="yes",
             )
-        typer.confirm(f"trust {given.path} as it is now?", abort=True, err=True)
+        typer.confirm(f"trust the current content of {given.path}?", abort=True, err=True)
     store = config.trust_file(given)
-    screen.answer({**told, "trusted": True}, f"{given.path} is trusted until it changes")
+    screen.answer({**data, "trusted": True}, f"{given.path} is trusted until it changes")
     screen.fact("store", str(store))
     return exit_codes.DONE
 
 
-@verbs.command("schema")
-def print_schema() -> int:
-    """Print a JSON schema of motionkit.toml, for editors; it knows the installed providers."""
-    print(stdjson.dumps(config.json_schema(), indent=2))  # noqa: T201 - standard output
-    return exit_codes.DONE
+def schema() -> int:
+    """Print a JSON schema of motionkit.toml for editors; it covers the installed providers."""
+    written = Screen().write(stdjson.dumps(config.json_schema(), indent=2))
+    return exit_codes.DONE if written else exit_codes.STORAGE
 
 
 def _to_trust(file: Path | None) -> File:
@@ -126,7 +122,7 @@ def _to_trust(file: Path | None) -> File:
 
 def _show_files(screen: Screen, files: list[File]) -> None:
     if not files:
-        screen.note("no motionkit.toml; the keys in the environment make the accounts")
+        screen.note("no motionkit.toml; accounts come from the keys in the environment")
         return
     data = []
     for file in files:
@@ -143,23 +139,23 @@ def _show_files(screen: Screen, files: list[File]) -> None:
             }
         )
     cells = [
-        [row["path"], _ORIGINS[file.origin], _trust_words(file, row)]
+        [row["path"], _ORIGINS[file.origin], _trust_text(file, row)]
         for file, row in zip(files, data, strict=True)
     ]
     screen.rows(data, ["FILE", "HOW", "TRUST"], cells)
 
 
-def _trust_words(file: File, row: dict[str, Any]) -> str:
+def _trust_text(file: File, row: dict[str, Any]) -> str:
     if file.origin is not Origin.FOUND:
-        return "needs none"
+        return "not needed"
     if row["trusted"]:
-        return "trusted as it is"
+        return "trusted"
     needs = ", ".join(row["needs_trust"])
-    return f"not trusted, and needed for {needs}" if needs else "not trusted; needs none"
+    return f"not trusted, but required by {needs}" if needs else "not trusted; not needed"
 
 
 def _show_accounts(screen: Screen, found: config.Config, *, online: bool) -> int:
-    """Show the accounts, and return the worst exit code."""
+    """Show the accounts and return the highest exit code."""
     codes, data, cells = [exit_codes.DONE], [], []
     for account in found.accounts.values():
         row: dict[str, Any] = {
@@ -175,15 +171,15 @@ def _show_accounts(screen: Screen, found: config.Config, *, online: bool) -> int
         except ConfigError as error:
             row |= {"key_found": False, "error": as_data(error)}
             codes.append(exit_codes.code_of(error))
-        said = row.get("error", {}).get("message")
-        if said and account.key is not None:
-            said = said.removeprefix(str(account.key.spot)).lstrip(" .:")
+        problem = row.get("error", {}).get("message")
+        if problem and account.key is not None:
+            problem = problem.removeprefix(str(account.key.spot)).lstrip(" .:")
         cells.append(
             [
                 account.name,
                 account.provider,
                 row["key_source"],
-                f"no: {said}" if said else "yes",
+                f"no: {problem}" if problem else "yes",
                 [f"{name} {address}" for name, address in account.origins.items()]
                 or "the vendor's",
             ]
@@ -192,20 +188,20 @@ def _show_accounts(screen: Screen, found: config.Config, *, online: bool) -> int
     columns = ["ACCOUNT", "PROVIDER", "KEY FROM", "FOUND", "ADDRESS"]
     if online and data:
         columns.append("BALANCE")
-        with mk.Client(found) as client, screen.busy("asking for balances"):
+        with mk.Client(found) as client, screen.busy("querying balances"):
             for row, line in zip(data, cells, strict=True):
-                code, told = _ask(client, row)
+                code, text = _ask(client, row)
                 codes.append(code)
-                line.append(told)
+                line.append(text)
     if data:
         screen.rows(data, columns, cells)
     return max(codes)
 
 
 def _ask(client: mk.Client, row: dict[str, Any]) -> tuple[int, str]:
-    """Ask one account's balance into its row, and return the exit code and the words."""
+    """Query one account's balance into its row; return the exit code and the cell."""
     if not row["key_found"]:
-        return exit_codes.DONE, "not asked"
+        return exit_codes.DONE, "not queried"
     try:
         held = client.balance(row["account"])
     except MotionKitError as error:

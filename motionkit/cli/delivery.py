@@ -1,4 +1,4 @@
-"""From a job to a file: wait, fetch, and say how to go on when it breaks off."""
+"""From a job to a file: wait, download, and say how to resume after an interruption."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from motionkit.cli.format import charged, media_of, short
+from motionkit.cli.format import charged, media_of, reason, short
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
 from motionkit.errors import (
@@ -27,7 +27,7 @@ from motionkit.model import codec
 from motionkit.model.job import Job, Output, Result, State
 
 FRAME = "keyframe"
-"""The label of the output that is no mask but the frame that masks were selected on."""
+"""The label of the output that is the frame on which masks were selected, not a mask."""
 
 _UNFIT = re.compile(r"[^\w.+-]+")
 _LONGEST_STEM = 40
@@ -46,7 +46,7 @@ _SUFFIXES: Mapping[str, str] = {
 
 
 def interrupted(job: Job, *, kept: bool) -> WaitTimeout:
-    """Return what Ctrl-C means while a job runs.
+    """Return the error for Ctrl-C while a job runs.
 
     Args:
         job: The job.
@@ -58,37 +58,37 @@ def interrupted(job: Job, *, kept: bool) -> WaitTimeout:
         account=job.account,
         billed=Billed.UNKNOWN,
         job=job,
-        hint=go_on(job, kept=kept),
+        hint=how_to_resume(job, kept=kept),
     )
 
 
-def go_on(job: Job, *, kept: bool) -> str:
-    """Return how to go on with a job.
+def how_to_resume(job: Job, *, kept: bool) -> str:
+    """Return the commands that resume a job.
 
     Args:
         job: The job.
         kept: Whether the journal here has it.
     """
     if not kept:
-        return "give 'motionkit wait' the same job again"
+        return "give the same job to 'motionkit wait' again"
     name = short(job.key)
-    return f"go on with 'motionkit resume {name}' or 'motionkit wait {name} --out FILE'"
+    return f"'motionkit resume {name}' or 'motionkit wait {name} --out FILE' picks it up"
 
 
 def wait(
     screen: Screen, client: Client, job: Job, *, timeout: float | None, kept: bool = True
 ) -> Result:
-    """Wait for a job under the user's eyes.
+    """Wait for a job and show its states.
 
     Raises:
-        WaitTimeout: The deadline passed or Ctrl-C was pressed; says how to go on.
+        WaitTimeout: The deadline passed or Ctrl-C was pressed; the hint says how to resume.
         MotionKitError: As `Client.wait`.
     """
     try:
         with screen.following(job) as watch:
             result = client.wait(job, timeout=timeout, watch=watch)
     except WaitTimeout as error:
-        error.hint = go_on(job, kept=kept)
+        error.hint = how_to_resume(job, kept=kept)
         raise
     except KeyboardInterrupt:
         raise interrupted(job, kept=kept) from None
@@ -99,22 +99,22 @@ def wait(
 def fetch(
     screen: Screen, client: Client, result: Result, path: Path, *, overwrite: bool = False
 ) -> tuple[Path, ...]:
-    """Fetch a result's files: the main one to `path`, the others beside it as ``NAME-2``, ...
+    """Download a result's files: the main one to `path`, the others beside it as ``NAME-2``, ...
 
-    The main one comes last: the purchase counts as delivered when all are here.
+    The main one is last, so that the purchase counts as delivered only when all are complete.
 
     Raises:
-        DownloadFailed: One is not here yet; the result is safe at the vendor.
+        DownloadFailed: A download failed; the vendor still has the result.
     """
     fetched = []
     for number in range(len(result.outputs) - 1, -1, -1):
         target = path if number == 0 else _beside(path, number, result, overwrite=overwrite)
         try:
-            with screen.busy(f"fetching {target.name}"):
+            with screen.busy(f"downloading {target.name}"):
                 target = client.download(result, target, overwrite=overwrite, output=number)
         except KeyboardInterrupt:
             raise DownloadFailed(
-                f"interrupted while {target.name} was fetched",
+                f"interrupted while downloading {target.name}",
                 billed=Billed.YES,
                 job=result.job,
             ) from None
@@ -125,18 +125,18 @@ def fetch(
 def again(
     screen: Screen, client: Client, entry: PurchaseRecord, out: Path | None, *, overwrite: bool
 ) -> tuple[Result, tuple[Path, ...]]:
-    """Deliver a purchase that was delivered before; where its file is there, nothing changes.
+    """Deliver a purchase again; if its file still exists, nothing changes.
 
     Args:
-        screen: Where to say so.
+        screen: The screen.
         client: The client.
         entry: The purchase.
-        out: Where the file is wanted; where it was delivered when None.
+        out: The output file; the delivered one when None.
         overwrite: Replace another file.
 
     Raises:
-        InvalidRequest: Another file is there.
-        MotionKitError: The file is missing, and the vendor does not give it again.
+        InvalidRequest: Another file is in the way.
+        MotionKitError: The file is missing and the vendor no longer has it.
     """
     job, kept = entry.job, Path(entry.delivered or "")
     if job is None:
@@ -158,10 +158,10 @@ def again(
 
 
 def again_target(entry: PurchaseRecord, out: Path | None, *, overwrite: bool) -> Path:
-    """Return where `again` delivers a purchase.
+    """Return the file that `again` writes or keeps.
 
     Raises:
-        InvalidRequest: Another file is there.
+        InvalidRequest: Another file is in the way.
     """
     kept = Path(entry.delivered or "")
     path = out or (kept if _is_delivered(kept, entry) else free(kept))
@@ -170,7 +170,7 @@ def again_target(entry: PurchaseRecord, out: Path | None, *, overwrite: bool) ->
     if not overwrite and os.path.lexists(path):
         raise InvalidRequest(
             f"out: {str(path)!r} exists and is not the file that {short(entry.key)} delivered; "
-            "name another file or allow overwriting",
+            "choose another file, or pass --overwrite",
             field="out",
             value=str(path),
             limit="the delivered file, or one that does not exist",
@@ -180,7 +180,7 @@ def again_target(entry: PurchaseRecord, out: Path | None, *, overwrite: bool) ->
 
 
 def _is_delivered(path: Path, entry: PurchaseRecord) -> bool:
-    """Tell whether a file is the one that a purchase delivered."""
+    """Return whether a file is the one that a purchase delivered."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
@@ -189,29 +189,28 @@ def _is_delivered(path: Path, entry: PurchaseRecord) -> bool:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file over what is there; the target is whole or not there.
+    """Copy a file, replacing the target atomically.
 
     Raises:
-        DownloadFailed: The disk does not take it.
+        DownloadFailed: The target cannot be written.
     """
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}") as folder:
-            made = shutil.copyfile(source, Path(folder) / target.name)
-            made.replace(target)
+            shutil.copyfile(source, Path(folder) / target.name).replace(target)
     except OSError as error:
         raise DownloadFailed(
-            f"{target} cannot be written: {error.strerror}", billed=Billed.YES
+            f"cannot write {target}: {reason(error)}", billed=Billed.YES
         ) from error
 
 
 def _beside(path: Path, number: int, result: Result, *, overwrite: bool) -> Path:
-    """Return where another output than the main one goes."""
+    """Return the file of an output other than the main one."""
     target = path.with_name(f"{path.stem}-{number + 1}{suffix(result.outputs[number])}")
     return target if overwrite else free(target)
 
 
 def hand_over(screen: Screen, result: Result, files: Sequence[Path]) -> None:
-    """Print the answer: the files, or where they can be fetched."""
+    """Print the result: the files, or their URLs."""
     job = result.job
     data = {
         "key": job.key,
@@ -249,19 +248,19 @@ def hand_over(screen: Screen, result: Result, files: Sequence[Path]) -> None:
 
 
 def suffix(output: Output) -> str:
-    """Return the ending of an output's file, by what the vendor says it is."""
-    told = _SUFFIXES.get((output.content_type or "").partition(";")[0].strip().lower())
+    """Return the suffix of an output's file, from its content type, URL or kind."""
+    typed = _SUFFIXES.get((output.content_type or "").partition(";")[0].strip().lower())
     named = PurePosixPath(urlsplit(output.url).path).suffix.lower()
     kind = _KINDS.get(output.kind, ".bin")
-    return told or (named if named in _SUFFIXES.values() else kind)
+    return typed or (named if named in _SUFFIXES.values() else kind)
 
 
 def default_target(description: Mapping[str, Any], folder: Path | None = None) -> Path:
-    """Return a file that does not exist, named after the media of a request.
+    """Return a file that does not exist, named after a request's inputs.
 
     Args:
-        description: From `Request.describe`, or a journal's entry.
-        folder: Where; the working directory when None.
+        description: From `Request.describe` or the journal.
+        folder: The folder; the working directory when None.
     """
     return free(Path(folder or ".") / f"{_default_stem(description)}{_KINDS['video']}")
 
@@ -273,7 +272,7 @@ def _default_stem(description: Mapping[str, Any]) -> str:
 
 
 def fitting(path: Path, description: Mapping[str, Any], result: Result) -> Path:
-    """Return a file's name with the ending of what came, where we made that name ourselves."""
+    """Return the path with the suffix of the result, if its name is a default one."""
     stem, video = _default_stem(description), _KINDS["video"]
     ending = suffix(result.outputs[0])
     ours = re.fullmatch(rf"{re.escape(stem)}(-\d+)?{re.escape(video)}", path.name)
@@ -281,18 +280,18 @@ def fitting(path: Path, description: Mapping[str, Any], result: Result) -> Path:
 
 
 def _stem(label: str) -> str:
-    """Return the usable part of a file's name or of an address's last step."""
+    """Return the usable part of a file name or of a URL's last segment."""
     name = urlsplit(label).path if "://" in label else label
     return _UNFIT.sub("_", PurePosixPath(name).stem).strip("._")[:_LONGEST_STEM]
 
 
-def owed_target(entry: PurchaseRecord, result: Result, *, taken: Collection[Path] = ()) -> Path:
-    """Return where a result belongs: its purchase's own file or a free one like it.
+def output_of(entry: PurchaseRecord, result: Result, *, taken: Collection[Path] = ()) -> Path:
+    """Return the output file of a purchase, or a free one like it.
 
     Args:
         entry: The purchase.
-        result: What came.
-        taken: Files that others are being written to.
+        result: Its result.
+        taken: Files that other downloads are writing.
     """
     path = Path(entry.out) if entry.out else default_target(entry.description)
     return free(fitting(path, entry.description, result), taken)

@@ -1,4 +1,4 @@
-"""The verb `demo`: the whole way from a picture and a clip to a video, on this machine alone."""
+"""The verb `demo`: from an image and a clip to a video, in the local sandbox."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Row:
-    """How one account did."""
+    """The outcome of one account."""
 
     target: str
     quote: Quote | None
@@ -45,21 +45,20 @@ class Row:
 
 def demo(
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where the videos go; nothing is overwritten.")
+        Path, typer.Option(metavar="DIR", help="Folder for the videos; nothing is overwritten.")
     ] = Path("motionkit-demo"),
     speed: Annotated[
-        float, typer.Option(min=0.001, help="Vendor seconds in one second here.")
+        float, typer.Option(min=0.001, help="Time acceleration factor; 1 is real time.")
     ] = 60.0,
     json: Json = False,
 ) -> int:
-    """Run a request at every vendor of the local sandbox. No key, no files, no money.
+    """Run one request at every vendor of the local sandbox. No key, no files, no charges.
 
-    The sandbox, the sample picture, the sample clip and the journal are made for the occasion and
-    thrown away; the videos stay.
+    The sandbox, the sample inputs and the journal are temporary; the videos are kept.
     """
     screen = Screen(json=json)
     module = sandbox_module()
-    screen.note("a local sandbox stands in for the vendors: no network, no money", style="green")
+    screen.note("a local sandbox replaces the vendors: no network, no money", style="green")
     rows, codes = [], [exit_codes.DONE]
     with TemporaryDirectory() as name, module.Sandbox(speed=speed) as served:
         folder = Path(name)
@@ -69,7 +68,7 @@ def demo(
             quality="540p",
         )
         with (
-            _without_addresses(served.accounts),
+            _without_base_urls(served.accounts),
             mk.Client(_configuration(folder, served)) as client,
         ):
             for account in client.config.accounts:
@@ -126,12 +125,12 @@ def _write(path: Path, content: bytes) -> Path:
 
 
 LATENESS = 0.1
-"""Seconds: the sandbox's jobs end far earlier than the vendors', and its calls cost nothing."""
+"""Seconds; short, because the sandbox's jobs are fast and its calls are free."""
 
 
 @contextlib.contextmanager
-def _without_addresses(vendors: Iterable[str]) -> Iterator[None]:
-    """Hide the addresses that the environment names: they contradict the sandbox's."""
+def _without_base_urls(vendors: Iterable[str]) -> Iterator[None]:
+    """Hide the base URLs of the environment, which would replace the sandbox's."""
     names = {documented(vendor)[1] for vendor in vendors}
     hidden = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:
@@ -141,9 +140,9 @@ def _without_addresses(vendors: Iterable[str]) -> Iterator[None]:
 
 
 def _configuration(folder: Path, served: Sandbox) -> Path:
-    """Write a configuration of the sandbox's accounts alone, with a journal of its own.
+    """Write a configuration with only the sandbox's accounts and a temporary journal.
 
-    A user's own keys and addresses in the environment play no part: nothing here can reach them.
+    The user's keys and base URLs in the environment are not used.
     """
     lines = [
         f"journal = {_quoted(str(folder / 'journal.db'))}",
@@ -166,5 +165,5 @@ def _account(vendor: str, key: str, environment: Mapping[str, str]) -> list[str]
 
 
 def _quoted(text: str) -> str:
-    """Return a TOML string; JSON's are a subset of them."""
+    """Return a TOML string; JSON strings are a subset."""
     return json_text.dumps(text)

@@ -1,4 +1,4 @@
-"""What a process says when it ends: one code for each error class, as data."""
+"""The exit code of each error class, as data."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ DONE = 0
 UNEXPECTED = 1
 USAGE = 2
 UNCERTAIN = 10
+STORAGE = 11
 
 MEANINGS: Mapping[int, str] = {
     DONE: "done",
-    UNEXPECTED: "unexpected, or stopped before anything was bought",
+    UNEXPECTED: "unexpected error, or stopped before a submit",
     USAGE: "usage, configuration or invalid request",
     3: "authentication or permission",
-    4: "credits or budget",
+    4: "insufficient credits or budget exceeded",
     5: "media rejected or content blocked",
     6: "job failed or gone",
     7: "busy or rate limited",
     8: "provider unavailable, protocol error or no target left",
     9: "deadline passed or interrupted; the job still runs",
-    UNCERTAIN: "submit uncertain: it may have been bought",
-    11: "local storage: journal, disk or download",
+    UNCERTAIN: "submit uncertain: it may have been charged",
+    STORAGE: "local storage: journal, disk or download",
 }
 
 CODES: Mapping[type[errors.MotionKitError], int] = {
@@ -33,7 +34,7 @@ CODES: Mapping[type[errors.MotionKitError], int] = {
     errors.Unsupported: USAGE,
     errors.AuthenticationError: 3,
     errors.PermissionDenied: 3,
-    errors.SignatureError: 3,  # whoever sent it could not prove to be the vendor
+    errors.SignatureError: 3,  # the sender is not authenticated
     errors.InsufficientCredits: 4,
     errors.BudgetExceeded: 4,
     errors.MediaRejected: 5,
@@ -49,16 +50,16 @@ CODES: Mapping[type[errors.MotionKitError], int] = {
     errors.WaitTimeout: 9,
     errors.NotReady: 9,
     errors.SubmitUncertain: UNCERTAIN,
-    errors.JournalError: 11,
-    errors.DownloadFailed: 11,
+    errors.JournalError: STORAGE,
+    errors.DownloadFailed: STORAGE,
 }
 
 
 def code_of(error: BaseException) -> int:
-    """Return an error's exit code; the most specific class that has one decides."""
+    """Return the exit code of the most specific class of an error that has one."""
     return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), UNEXPECTED)
 
 
 def table() -> str:
-    """Return the codes and their meanings, one a line, for the help."""
+    """Return the codes and their meanings for the help, one per line."""
     return "\n".join(f"  {code:>2}  {meaning}" for code, meaning in MEANINGS.items())

@@ -1,4 +1,4 @@
-"""Values as people read them: prices, time, text that came from elsewhere."""
+"""Format values for people: prices, durations, untrusted text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from motionkit.model.job import KeyState, State
 from motionkit.model.money import Cost, Quote, amounts
 from motionkit.model.request import argument
 
-UNDELIVERED = "succeeded, not fetched"
+UNDELIVERED = "succeeded, not downloaded"
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
@@ -22,23 +22,33 @@ _ESCAPES = re.compile(
     r"|\x1b.?",
     re.DOTALL,
 )
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_MINTED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_GENERATED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SHORT = 8
-_TELLING = ("quality", "prompt", "text", "page")
+_DISTINCTIVE = ("quality", "prompt", "text", "page")
 _NAMED = ("template", "style")
-"""Values that a request is known by; numbers among them say what they are."""
+"""Distinctive values that are shown with their names, because they may be numbers."""
 
 
 def plain(text: object) -> str:
-    """Return one line of text without terminal codes: vendors' words reach a terminal through it.
+    """Return the text as one line that is safe to print on a terminal.
 
-    Escape sequences, control characters and those that turn the writing direction are dropped.
+    Escape sequences, control characters and bidirectional overrides are dropped.
     """
     kept = _ESCAPES.sub("", str(text)).replace("\r", " ").replace("\n", " ").replace("\t", " ")
     return "".join(
-        letter for letter in kept if unicodedata.category(letter) != "Cc" and letter not in _TURNING
+        letter
+        for letter in kept
+        if unicodedata.category(letter) != "Cc" and letter not in _DIRECTION
     )
+
+
+def reason(error: OSError | UnicodeError) -> str:
+    """Return why a file cannot be read or written."""
+    if isinstance(error, UnicodeError):
+        return "not UTF-8 text"
+    name = "" if error.filename is None else f"{error.filename}: "
+    return f"{name}{error.strerror or 'input/output error'}"
 
 
 def quoted(quote: Quote | None) -> str:
@@ -47,12 +57,12 @@ def quoted(quote: Quote | None) -> str:
 
 
 def charged(cost: Cost | None) -> str:
-    """Return a cost and how we know it."""
+    """Return a cost with its basis."""
     return "unknown" if cost is None else str(cost)
 
 
 def duration(seconds: float) -> str:
-    """Return seconds in the unit that suits them."""
+    """Return seconds in a suitable unit."""
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -63,14 +73,14 @@ def duration(seconds: float) -> str:
 
 
 def request_line(description: Mapping[str, Any]) -> str:
-    """Return a request in one line: its operation, media and values."""
+    """Return a request as one line: operation, media and values."""
     rest = dict(description)
     operation = rest.pop("operation", "?")
     return plain(f"{operation} " + " ".join(f"{name}={listed(one)}" for name, one in rest.items()))
 
 
 def media_of(description: Mapping[str, Any]) -> dict[str, str]:
-    """Return the media of a request by their names, from `Request.describe` or the journal."""
+    """Return the media of a request description by field."""
     kinds = registry.operations()
     own = [kind for kind in kinds if kind.operation == description.get("operation")]
     names = frozenset().union(*(kind.media_arguments() for kind in own or kinds))
@@ -78,48 +88,48 @@ def media_of(description: Mapping[str, Any]) -> dict[str, str]:
 
 
 def brief(description: Mapping[str, Any]) -> str:
-    """Return what tells a request from others: operation, media, quality, words, what it is of."""
-    told = [str(description.get("operation", "?")), *media_of(description).values()]
-    told += [listed(description[name]) for name in _TELLING if name in description]
-    told += [f"{name}={listed(description[name])}" for name in _NAMED if name in description]
-    return plain(" ".join(told))
+    """Return a short description of a request: operation, media and distinctive values."""
+    parts = [str(description.get("operation", "?")), *media_of(description).values()]
+    parts += [listed(description[name]) for name in _DISTINCTIVE if name in description]
+    parts += [f"{name}={listed(description[name])}" for name in _NAMED if name in description]
+    return plain(" ".join(parts))
 
 
 def listed(value: object) -> str:
-    """Return a value of a request; several with commas between them."""
+    """Return a value of a request, a list separated by commas."""
     if isinstance(value, list | tuple):
         return ",".join(str(one) for one in value)
     return str(value)
 
 
-def standing(entry: PurchaseRecord) -> str:
-    """Return where a purchase stands."""
+def state_of(entry: PurchaseRecord) -> str:
+    """Return the state of a purchase."""
     if entry.state is State.SUCCEEDED and entry.delivered is None:
         return UNDELIVERED
     if entry.ambiguous and entry.state is not KeyState.UNCERTAIN:
         return f"{entry.state.value}, uncertain"
-    word: str = entry.state.value
-    return f"{word}, stalled" if entry.stalled(time.time()) else word
+    state: str = entry.state.value
+    return f"{state}, stalled" if entry.stalled(time.time()) else state
 
 
 def target(entry: PurchaseRecord) -> str:
-    """Return account and model of a purchase, or what the user named when nothing was bought."""
+    """Return account and model of a purchase; without a job, the target that the user named."""
     return f"{entry.job.account}/{entry.job.model}" if entry.job else entry.via
 
 
 def in_world(name: str, sandbox: bool | None) -> str:
-    """Return a target's or an account's name; one in a sandbox on this machine says so.
+    """Return a target's or an account's name, marked where it is in a sandbox on this machine.
 
     Args:
-        name: Account and model, or the account.
-        sandbox: Whether it is in a sandbox; None where nobody knows.
+        name: Account and model, or an account.
+        sandbox: Whether it is in a sandbox; None when unknown.
     """
     return f"{name} (SANDBOX, loopback)" if sandbox else name
 
 
 def short(key: str, keys: Iterable[str] = ()) -> str:
-    """Return a minted key's beginning when it names no other; a key of the user's own whole."""
-    if not _MINTED.fullmatch(key):
+    """Return the first 8 characters of a generated key if they are unambiguous, else the key."""
+    if not _GENERATED.fullmatch(key):
         return key
     alike = [other for other in keys if other.startswith(key[:_SHORT])]
     return key[:_SHORT] if len(alike) <= 1 else key

@@ -1,4 +1,4 @@
-"""The verb `jobs`: what the journal knows."""
+"""The verb `jobs`: the content of the journal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from motionkit.cli.format import (
     quoted,
     request_line,
     short,
-    standing,
+    state_of,
     target,
 )
 from motionkit.cli.options import ConfigFile, Json, Reference
@@ -32,20 +32,21 @@ from motionkit.model.job import State
 from motionkit.model.money import both
 
 _ABOUT = "about "
-"""How a quote without bounds begins; here the '~' says it."""
+"""The prefix of a quote without bounds; the '~' replaces it here."""
 
 
 def jobs(
     ctx: typer.Context,
     open_only: Annotated[
-        bool, typer.Option("--open", help="Only those of which something is still owed.")
+        bool,
+        typer.Option("--open", help="Only jobs that are running, uncertain or not downloaded."),
     ] = False,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """List the purchases in the journal, the newest last.
+    """List the jobs in the journal, newest last.
 
-    AGE is the time since the purchase; a COST with '~' is the quote, as nothing is known yet.
+    AGE is the time since the submit. A COST with '~' is the quote: the actual cost is unknown.
     """
     if ctx.invoked_subcommand is not None:
         return exit_codes.DONE
@@ -60,24 +61,24 @@ def jobs(
         [_row(entry, keys) for entry in entries],
     )
     if not entries:
-        screen.note("nothing is open" if open_only else "nothing was bought yet")
+        screen.note("no unfinished jobs" if open_only else "no jobs yet")
     return exit_codes.DONE
 
 
 def show(ref: Reference, json: Json = False, config: ConfigFile = None) -> int:
-    """Print all that the journal knows of one purchase."""
+    """Print everything that the journal has about one job."""
     screen = Screen(json=json)
     with mk.Client(config) as client:
         entry = client.jobs.get(ref)
-    lines = [f"{name:<10} {plain(text)}" for name, text in _story(entry) if text]
+    lines = [f"{name:<10} {plain(text)}" for name, text in _details(entry) if text]
     screen.answer(_data(entry), "\n".join(lines))
     return exit_codes.DONE
 
 
 def _kept_until(entry: PurchaseRecord) -> datetime | None:
-    """Return when the vendor may delete the file of a purchase that is not fetched yet.
+    """Return when the vendor may delete the file of a job that is not downloaded yet.
 
-    None where nothing is owed, where the file is here already, or where no vendor says.
+    None if there is nothing to download, or if the vendor documents no date.
     """
     job = entry.job
     if entry.state is not State.SUCCEEDED or entry.delivered or job is None or "spool" in job.data:
@@ -90,10 +91,10 @@ def _kept_until(entry: PurchaseRecord) -> datetime | None:
     return None if keeps is None else job.submitted_at + keeps
 
 
-def _standing(entry: PurchaseRecord) -> list[str]:
+def _state(entry: PurchaseRecord) -> list[str]:
     until = _kept_until(entry)
     kept = [] if until is None else [f"file kept until {until.date().isoformat()}"]
-    return [standing(entry), *kept]
+    return [state_of(entry), *kept]
 
 
 def _row(entry: PurchaseRecord, keys: list[str]) -> list[Any]:
@@ -102,7 +103,7 @@ def _row(entry: PurchaseRecord, keys: list[str]) -> list[Any]:
     cost = both(paid.amount, paid.unit, paid.usd) if paid else expected
     return [
         short(entry.key, keys),
-        _standing(entry),
+        _state(entry),
         duration(max(0.0, time.time() - entry.created)),
         cost,
         in_world(target(entry), entry.sandbox),
@@ -147,28 +148,28 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _story(entry: PurchaseRecord) -> list[tuple[str, str]]:
+def _details(entry: PurchaseRecord) -> list[tuple[str, str]]:
     quote, until = entry.quote, _kept_until(entry)
-    told = [
+    details = [
         ("key", entry.key),
-        ("state", standing(entry) + (f" (vendor says {entry.word!r})" if entry.word else "")),
+        ("state", state_of(entry) + (f" (vendor status {entry.word})" if entry.word else "")),
         ("request", request_line(entry.description)),
         ("at", in_world(target(entry), entry.sandbox)),
         ("job", entry.job.id if entry.job else ""),
         ("quote", str(quote) if quote else "unknown"),
         ("cost", charged(entry.cost)),
         ("error", str(entry.error.get("message", "")) if entry.error else ""),
-        ("wanted at", entry.out or ""),
+        ("output", entry.out or ""),
         ("file", entry.delivered or ""),
         ("kept until", until.isoformat(timespec="seconds") if until else ""),
-        ("bought", _moment(entry.created)),
+        ("submitted", _moment(entry.created)),
         ("updated", _moment(entry.updated)),
     ]
-    told += [("route", decided(row)) for row in entry.decision]
+    details += [("route", decided(row)) for row in entry.decision]
     for number, attempt in enumerate(entry.attempts, 1):
         text = f"{attempt.state} at {attempt.account}, sent {attempt.sends}x, id {attempt.id}"
-        told.append((f"attempt {number}", text))
-    return told
+        details.append((f"attempt {number}", text))
+    return details
 
 
 def _moment(epoch: float) -> str:

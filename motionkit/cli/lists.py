@@ -1,4 +1,4 @@
-"""The verb `list`: look things up at a vendor."""
+"""The verb `list`: query a vendor's lists."""
 
 from __future__ import annotations
 
@@ -25,34 +25,36 @@ _RAW = "raw"
 
 def look_up(
     account: Annotated[
-        str | None, typer.Argument(metavar="[ACCOUNT]", help="All that have lists otherwise.")
+        str | None,
+        typer.Argument(metavar="[ACCOUNT]", help="Default: all accounts that have lists."),
     ] = None,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Of the list; all names otherwise.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Default: show the names of all lists."),
     ] = None,
     *,
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="What to ask the list by. Repeatable."),
+        typer.Option(metavar="NAME=VALUE", help="A filter of the list. Repeatable."),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="AGE", help="Only what is younger, e.g. 90m, 12h or 7d."),
+        typer.Option(metavar="AGE", help="Only entries younger than AGE, e.g. 90m, 12h or 7d."),
     ] = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Look things up at a vendor: voices, styles, templates, charges. Costs nothing.
+    """Query a vendor's lists: voices, styles, templates, charges. Free of charge.
 
-    Without NAME it says which lists there are and what each can be asked by. With --json each row
-    has what the vendor said, whole, as 'raw'.
+    Without NAME, shows the available lists and their filters. With --json, each row has the
+    vendor's full record as 'raw'.
     """
     screen = Screen(json=json)
     with mk.Client(config) as client:
         if account is None or name is None:
             _names(screen, client, account)
             return exit_codes.DONE
-        rows = client.look_up(account, name, **_asked(where or (), since))
+        rows = client.look_up(account, name, **_filters(where or (), since))
     _show(screen, rows)
     return exit_codes.DONE
 
@@ -62,18 +64,18 @@ def _names(screen: Screen, client: Client, account: str | None) -> None:
     rows = []
     for one in names:
         provider = client.account(one)
-        for name, told in list_names(provider).items():
-            able = list_options(provider, name)
-            rows.append({"account": one, "list": name, "what": told, "where": list(able)})
+        for name, what in list_names(provider).items():
+            filters = list_options(provider, name)
+            rows.append({"account": one, "list": name, "what": what, "where": list(filters)})
     if not names:
         raise ConfigError(
-            "no account is configured", hint="'motionkit providers' names the keys to set"
+            "no account is configured", hint="'motionkit providers' lists the keys to set"
         )
     if not rows:
         raise ConfigError(
-            f"{account} has no lists"
+            f"account {account} has no lists"
             if account
-            else f"no configured account has lists: there are {', '.join(names)}",
+            else f"no configured account has lists (configured: {', '.join(names)})",
             account=account,
         )
     screen.rows(
@@ -83,26 +85,26 @@ def _names(screen: Screen, client: Client, account: str | None) -> None:
     )
 
 
-def _asked(where: Sequence[str], since: str | None) -> dict[str, Any]:
-    asked: dict[str, Any] = {}
+def _filters(where: Sequence[str], since: str | None) -> dict[str, Any]:
+    filters: dict[str, Any] = {}
     for one in where:
         name, equals, value = one.partition("=")
         if not (name and equals):
             raise InvalidRequest(
                 f"where: {one!r} is not NAME=VALUE", field="where", value=one, limit="NAME=VALUE"
             )
-        asked[name] = _moment(name, value) if name in {"since", "until"} else value
+        filters[name] = _moment(name, value) if name in {"since", "until"} else value
     if since is not None:
-        asked["since"] = _moment("since", since)
-    return asked
+        filters["since"] = _moment("since", since)
+    return filters
 
 
 def _moment(name: str, age: str) -> float:
-    """Return the moment that lies so long ago, in epoch seconds."""
+    """Return the epoch seconds of an age before now."""
     found = _AGE.fullmatch(age)
     if found is None:
         raise InvalidRequest(
-            f"{name}: {age!r} is no age {_AGES}", field=name, value=age, limit=_AGES
+            f"{name}: {age!r} is not an age {_AGES}", field=name, value=age, limit=_AGES
         )
     return utcnow().timestamp() - int(found[1]) * _SECONDS[found[2]]
 
@@ -113,14 +115,14 @@ def _show(screen: Screen, rows: Sequence[Any]) -> None:
         screen.note("the list is empty")
         return
     heads = [name for name in data[0] if name != _RAW]
-    # A row of which we can tell nothing is shown as the vendor says it.
-    shown = [
+    # A row with no known field is shown as the vendor sent it.
+    cells = [
         [row[name] for name in heads]
         if any(row[name] for name in heads)
         else [row.get(_RAW), *[""] * (len(heads) - 1)]
         for row in data
     ]
-    screen.rows(data, [name.upper() for name in heads], [_texts(row) for row in shown])
+    screen.rows(data, [name.upper() for name in heads], [_texts(row) for row in cells])
 
 
 def _texts(row: Sequence[Any]) -> list[str]:

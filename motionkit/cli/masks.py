@@ -1,6 +1,6 @@
-"""Select masks first: what ``--select`` of a verb that takes masks stands for.
+"""Select masks first: ``--select`` of a verb that takes masks.
 
-The selection is a purchase of its own, under a key that the same clip gives again: repeating the
+The selection is a separate purchase. Its key is derived from the clip, so that repeating the
 command does not pay for it again.
 """
 
@@ -36,9 +36,9 @@ Select = Annotated[
         "--select",
         metavar="N",
         min=0,
-        help="What @selection0 of the prompt means: a mask by its number; a second one is "
-        "@selection1. The masks are selected first, for a price of its own, and saved beside the "
-        "file. 'motionkit mask' shows them alone. Repeatable.",
+        help="The number of the mask that @selection0 in the prompt means; a second one is "
+        "@selection1. Masks are selected first, billed separately, and saved beside the file. "
+        "'motionkit mask' only shows them. Repeatable.",
         rich_help_panel=REQUEST_PANEL,
     ),
 ]
@@ -46,14 +46,14 @@ Select = Annotated[
 
 @attrs.frozen(kw_only=True)
 class SelectingRun(Running):
-    """What a verb takes that can select masks, buy, wait and fetch."""
+    """The options of a verb that can select masks, submit, wait and download."""
 
     select: Select = None
 
 
 @attrs.frozen(kw_only=True)
 class SelectingOrder(Ordering):
-    """What a verb takes that can select masks, buy and leave."""
+    """The options of a verb that can select masks, submit and exit."""
 
     select: Select = None
 
@@ -63,21 +63,21 @@ Options = TypeVar("Options", SelectingRun, SelectingOrder)
 
 
 def takes_masks(kind: type[Request]) -> bool:
-    """Tell whether masks can be selected for an operation: it has masks and their frame."""
+    """Return whether an operation takes masks and their frame."""
     return {"masks", "keyframe"} <= {field.name for field in attrs.fields(kind)}
 
 
 @attrs.frozen
 class Plan:
-    """Both requests, as far as they can be told before the masks are known.
+    """Both requests, before the masks are known.
 
     Attributes:
-        wanted: What the masks are for, with stand-ins for them.
-        explained: What that would do.
+        wanted: The main request, with placeholders for the masks.
+        explained: Its explanation.
         selection: The selection of the masks.
-        selecting: What that would do.
-        key: Of the selection.
-        bought: The selection, where it was bought before.
+        selecting: Its explanation.
+        key: The key of the selection.
+        bought: The selection's purchase, if there is one.
     """
 
     wanted: Request
@@ -89,56 +89,56 @@ class Plan:
 
     @property
     def first(self) -> Decimal | None:
-        """US dollars that the selection did cost or may cost; None when nobody knows."""
+        """The cost of the selection, or its upper bound, in US dollars; None when unknown."""
         if self.bought is not None:
             return _spent(self.bought)
         return None if self.selecting.quote is None else self.selecting.quote.usd_high
 
 
 def plan(client: Client, request: Any, options: Selecting) -> Plan:
-    """Check both requests before anything is paid.
+    """Check both requests before anything is submitted.
 
     Raises:
-        Unsupported: Nobody selects masks there.
-        InvalidRequest: One of them does not fit.
+        Unsupported: The target does not select masks.
+        InvalidRequest: One of the requests is invalid.
     """
-    BuyOptions(key=options.key)  # a blank one is refused before the selection is paid, too
+    BuyOptions(key=options.key)  # refuse a blank key before the selection is paid
     if request.masks:
-        raise InvalidRequest("give either --select or --mask", field="select")
-    stand_ins = tuple(f"<mask {number}>" for number in options.select or ())
-    wanted = attrs.evolve(request, masks=stand_ins)
+        raise InvalidRequest("pass either --select or --mask, not both", field="select")
+    placeholders = tuple(f"<mask {number}>" for number in options.select or ())
+    wanted = attrs.evolve(request, masks=placeholders)
     explained = client.explain(wanted, via=options.via, limited=False)
     kinds = [kind for kind in registry.operations() if kind.operation == OPERATION]
     if not kinds:
         raise Unsupported("no installed provider selects masks", field="select")
-    made: Any = kinds[0]
-    selection: Request = made(video=request.video, keyframe=request.keyframe)
+    kind: Any = kinds[0]
+    selection: Request = kind(video=request.video, keyframe=request.keyframe)
     try:
         selecting = client.explain(selection, via=options.via, limited=False)
     except Unsupported as error:
-        error.hint = "select the masks elsewhere and give them with --mask"
+        error.hint = "select the masks elsewhere and pass them with --mask"
         raise
     key = _key(client, selection, selecting, options)
     bought = client.bought_before(selection, via=options.via, key=key)
     planned = Plan(wanted, explained, selection, selecting, key, bought)
-    # Where the masks are there, what they are for may be, too: then no limit refuses it.
+    # If the selection exists, the main job may exist too, and limits must not refuse it.
     planned = planned if bought else limited(client, planned, options)
     accounts = {_account(planned.explained), _account(planned.selecting)}
     if len(accounts) > 1:
         raise InvalidRequest(
-            f"the masks would be selected at {_account(planned.selecting)} and used at "
-            f"{_account(planned.explained)}, which does not know them",
+            f"masks selected at {_account(planned.selecting)} are unknown at "
+            f"{_account(planned.explained)}",
             field="via",
-            hint="name one account with --via",
+            hint="choose one account with --via",
         )
     return planned
 
 
 def limited(client: Client, planned: Plan, options: Selecting) -> Plan:
-    """Return a plan with the targets that caps and budgets leave; the budgets have to hold both.
+    """Return the plan within caps and budgets, which must cover both purchases.
 
     Raises:
-        BudgetExceeded: They leave none.
+        BudgetExceeded: No target is left.
     """
     via, cap, selecting = options.via, options.max_usd, planned.selecting
     if planned.bought is None:
@@ -150,7 +150,7 @@ def limited(client: Client, planned: Plan, options: Selecting) -> Plan:
 
 
 def _check(screen: Screen, planned: Plan, options: Selecting) -> None:
-    """Refuse what the caps, the budgets or the user do not allow, before anything is paid."""
+    """Apply caps, budgets and the user's confirmation before anything is submitted."""
     _within(planned, options)
     if planned.bought is None:
         quotes = [planned.selecting.quote, planned.explained.quote]
@@ -165,10 +165,7 @@ def _check(screen: Screen, planned: Plan, options: Selecting) -> None:
 def dry_run(
     screen: Screen, client: Client, request: Any, options: Selecting, out: Path | None
 ) -> None:
-    """Print both requests, and raise what the real run would raise before it pays.
-
-    Keys and signatures are left out.
-    """
+    """Print both requests without keys and signatures; raise the errors of a real run."""
     planned = plan(client, request, options)
     if out is not None and planned.bought is None:
         check_target(out, overwrite=isinstance(options, Running) and options.overwrite)
@@ -177,7 +174,7 @@ def dry_run(
         checkout.dry_run(screen, planned.selection, planned.selecting, options)
     else:
         planned = limited(client, planned, options)
-        screen.note(f"the masks were selected before, as {short(planned.key)}")
+        screen.note(f"the masks were selected earlier, as {short(planned.key)}")
         checkout.dry_resume(screen, planned.selection, bought)
     checkout.dry_run(screen, planned.wanted, planned.explained, options)
     _check(screen, planned, options)
@@ -186,22 +183,22 @@ def dry_run(
 def select(
     screen: Screen, client: Client, request: Any, options: Options
 ) -> tuple[Request, Options]:
-    """Buy the selection, or go on with it; show and save the masks; return what to buy with them.
+    """Submit the selection or resume it; show and save the masks.
 
     Returns:
-        The request with its masks, and the options with what the selection leaves of --max-usd.
+        The request with its masks, and the options with the rest of --max-usd.
 
     Raises:
-        InvalidRequest: There is no mask of that number.
-        MotionKitError: As `spend.buy`.
+        InvalidRequest: There is no mask with that number.
+        MotionKitError: As `checkout.buy`.
     """
     planned = plan(client, request, options)
     key, bought = planned.key, planned.bought
     if bought is None:
-        if options.out is not None:  # else what the masks are for may have been delivered there
+        if options.out is not None:  # otherwise the main job may have been delivered there
             check_target(options.out, overwrite=isinstance(options, Running) and options.overwrite)
         _check(screen, planned, options)
-        screen.fact("first", "the masks are selected, which is paid for apart")
+        screen.fact("first", "masks are selected first and billed separately")
         screen.fact("then", f"{request.operation}: {quoted(planned.explained.quote)}")
         options = attrs.evolve(options, yes=True)
     out = options.out or delivery.default_target(request.describe())
@@ -218,17 +215,17 @@ def select(
 
 
 def _left(screen: Screen, selection: PurchaseRecord, options: Options) -> Options:
-    """Return the options with what the selection leaves of --max-usd.
+    """Return the options with the rest of --max-usd.
 
     Raises:
-        BudgetExceeded: Nobody knows what the selection cost.
+        BudgetExceeded: The cost of the selection is unknown.
     """
     if options.max_usd is None:
         return options
     spent = _spent(selection)
     if spent is None:
         raise BudgetExceeded(
-            f"what selecting the masks cost is unknown, and max_usd is {dollars(options.max_usd)}"
+            f"the cost of selecting the masks is unknown; max_usd is {dollars(options.max_usd)}"
         )
     left = max(options.max_usd - spent, Decimal(0))
     screen.fact("left", f"{dollars(left)} of --max-usd, after the selection's {dollars(spent)}")
@@ -236,7 +233,7 @@ def _left(screen: Screen, selection: PurchaseRecord, options: Options) -> Option
 
 
 def _spent(entry: PurchaseRecord) -> Decimal | None:
-    """Return the US dollars that a purchase did cost, or else may have cost at most."""
+    """Return the cost of a purchase in US dollars, else its upper bound."""
     if entry.cost is not None and entry.cost.usd is not None:
         return entry.cost.usd
     return None if entry.quote is None else entry.quote.usd_high
@@ -249,8 +246,8 @@ def _account(explanation: Explanation) -> str:
 def _key(client: Client, selection: Request, selecting: Explanation, options: Selecting) -> str:
     """Return the key of a selection: the same for the same clip, frame and target.
 
-    The target counts and not the word for it. Keys that earlier versions made hold the word; where
-    the journal has one, it stays.
+    It is derived from the resolved target. Earlier versions used the text of --via; such a key
+    stays valid if the journal has it.
     """
     if options.key is not None:
         return f"{options.key}-masks"
@@ -268,7 +265,7 @@ def _key(client: Client, selection: Request, selecting: Explanation, options: Se
 
 
 def _held(client: Client, selection: Request, options: Selecting, key: str) -> bool | None:
-    """Tell whether a key has a selection that gave something or may still; None without one."""
+    """Return whether the selection of a key succeeded or may still succeed; None without one."""
     entry = client.bought_before(selection, via=options.via, key=key)
     if entry is None:
         return None
@@ -277,14 +274,14 @@ def _held(client: Client, selection: Request, options: Selecting, key: str) -> b
 
 
 def _within(planned: Plan, options: Selecting) -> None:
-    """Refuse what both together could cost too much, before either is paid."""
+    """Check the sum of both upper bounds against --max-usd before either is submitted."""
     if options.max_usd is None:
         return
     quote, first = planned.explained.quote, planned.first
     high = None if quote is None else quote.usd_high
     total = None if high is None or first is None else first + high
     if total is None or total > options.max_usd:
-        shown = "an unknown price" if total is None else dollars(total)
+        shown = "an unknown amount" if total is None else dollars(total)
         raise BudgetExceeded(
             f"selecting the masks and {planned.wanted.operation} together cost up to {shown}; "
             f"max_usd is {dollars(options.max_usd)}"
@@ -296,13 +293,13 @@ def _picture(out: Path, name: object, ending: str) -> Path:
 
 
 def _save(screen: Screen, client: Client, result: Result, out: Path) -> list[Path]:
-    """Fetch the pictures beside the file, the first one last: that one delivers the selection."""
+    """Download the images beside the file; the first is last, because it marks delivery."""
     saved = []
     for number in reversed(range(len(result.outputs))):
         output = result.outputs[number]
         name = FRAME if output.label == FRAME else f"mask-{number}"
         path = delivery.free(_picture(out, name, delivery.suffix(output)))
-        with screen.busy(f"fetching {path.name}"):
+        with screen.busy(f"downloading {path.name}"):
             saved.append(client.download(result, path, output=number))
     return saved[::-1]
 
@@ -321,7 +318,7 @@ def _show(
         place = pictures[number] if number < len(pictures) else None
         chosen = "selected" if number in wanted else ""
         text = f"{mask.label or '':<{width}}  {chosen:<8}  id {mask.id}"
-        screen.fact(f"mask {number}", text + (f"  {place}" if place else "  saved before"))
+        screen.fact(f"mask {number}", text + (f"  {place}" if place else "  saved earlier"))
         rows.append(
             {
                 "number": number,
@@ -335,24 +332,24 @@ def _show(
         screen.fact("frame", str(frame))
     if screen.json:
         cost = codec.unstructure(result.cost) if result.cost else None
-        told = {"key": result.job.key, "operation": OPERATION, "cost": cost, "masks": rows}
-        screen.answer(told, "")
+        data = {"key": result.job.key, "operation": OPERATION, "cost": cost, "masks": rows}
+        screen.answer(data, "")
 
 
 def _chosen(masks: list[Output], number: int) -> str:
     if number >= len(masks) or not masks[number].id:
         listed = ", ".join(f"{n} ({mask.label})" for n, mask in enumerate(masks) if mask.id)
         raise InvalidRequest(
-            f"select: there is no mask {number}; there are {listed or 'none'}",
+            f"select: mask {number} does not exist; found {listed or 'no mask'}",
             field="select",
             value=str(number),
             limit=listed,
-            hint="the selection is paid for; the same command with another number goes on with it",
+            hint="the selection is paid; repeat the command with another number to use it",
         )
     return str(masks[number].id)
 
 
 def _frame(result: Result, asked: int | None) -> int | None:
-    """Return the frame that the vendor selected on, else the one that was asked for."""
+    """Return the frame that the vendor used, else the requested one."""
     frames = [output.id or "" for output in result.outputs if output.label == FRAME]
     return int(frames[0]) if frames and frames[0].isdecimal() else asked

@@ -1,4 +1,4 @@
-"""The verb `offers`: what the installed providers sell, condensed to what fits a terminal."""
+"""The verb `offers`: the models of the installed providers, condensed for a terminal."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from motionkit.model.money import shown
 
 _QUALITY, _SECONDS = "quality", "duration"
 _LEGEND = (
-    "* what a bare account means; ? the vendor's pages leave doubts, quotes say 'estimated'; "
-    "'observed' and 'inferred' rows are not documented; --model NAME shows limits, --json all"
+    "* default model of an account; ? ambiguous price, quoted as 'estimated'; 'observed' and "
+    "'inferred' rows are undocumented; --model NAME shows limits, --json everything"
 )
-_NOBODY = "nobody offers that"
+_NONE = "no matching offers"
 
 Row = tuple[str, Offer]
 
@@ -37,25 +37,23 @@ def offers(
     ] = None,
     via: Annotated[
         str | None,
-        typer.Option(metavar="TARGET", help="Only this account or provider, or one's /MODEL."),
+        typer.Option(metavar="TARGET", help="Only this account or provider, or its /MODEL."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this model, with its limits.")
+        str | None, typer.Option(metavar="NAME", help="Only this model; shows its limits.")
     ] = None,
     timing: Annotated[
         bool,
-        typer.Option(
-            "--timing", help="Show what jobs are believed to take, and when they are looked at."
-        ),
+        typer.Option("--timing", help="Show estimated job durations and the polling schedule."),
     ] = False,
     json: Json = False,
     config_file: ConfigFile = None,
 ) -> int:
-    """List what the installed providers sell: qualities, prices with source and day, limits.
+    """List the models of the installed providers: qualities, prices with source and date, limits.
 
-    Needs no key and asks nobody: it is the providers' own data. Prices stand in the order of the
-    qualities. USUAL is the seconds that a job takes. With --timing it is the journal's too: of each
-    account, what its past jobs took. A name that stands in no offer is refused.
+    No key or network needed. Prices are listed per quality, in the same order. USUAL is the typical
+    duration of a job. --timing also uses the past jobs of each account in the journal. Unknown
+    names are rejected.
     """
     screen = Screen(json=json)
     account, _, named = (via or "").partition("/")
@@ -70,12 +68,12 @@ def offers(
     model = model or named or None
 
     def wanted(offer: Offer) -> bool:
-        asked = operation is None or offer.operation in {operation, verbs.get(operation)}
-        return asked and model in {None, offer.model}
+        matches = operation is None or offer.operation in {operation, verbs.get(operation)}
+        return matches and model in {None, offer.model}
 
     if timing:
         if not show_timing(screen, config_file, account, wanted):
-            screen.note(_NOBODY)
+            screen.note(_NONE)
         return exit_codes.DONE
     rows = [
         (name, offer)
@@ -90,12 +88,12 @@ def offers(
         return exit_codes.DONE
     order = {kind.operation: place for place, kind in enumerate(registry.operations())}
     rows.sort(key=lambda row: (order.get(row[1].operation, len(order)), row[0]))
-    for (provider, told), operations in _alike(rows, limits=model is not None).items():
+    for (provider, section), operations in _alike(rows, limits=model is not None).items():
         screen.answer({}, f"{', '.join(operations)} at {provider}")
-        cells = [[str(cell).split("\n") for cell in row] for row in told.rows]
+        cells = [[str(cell).split("\n") for cell in row] for row in section.rows]
         screen.rows([], ["MODEL", "QUALITY", "PRICE", "USUAL"], cells)
-        screen.answer({}, "\n".join([*(f"  {plain(line)}" for line in told.lines), ""]))
-    screen.note(_LEGEND if rows else _NOBODY)
+        screen.answer({}, "\n".join([*(f"  {plain(line)}" for line in section.lines), ""]))
+    screen.note(_LEGEND if rows else _NONE)
     return exit_codes.DONE
 
 
@@ -104,12 +102,12 @@ def _models(providers: Iterable[str]) -> set[str]:
 
 
 def _check(field: str, value: str | None, known: Collection[str]) -> None:
-    """Refuse a name that stands in no offer, with those that do."""
+    """Reject a name that no offer has."""
     if value is None or value in known:
         return
     listed = ", ".join(sorted(known))
     raise InvalidRequest(
-        f"{field}: {value!r} stands in no offer; there are {listed}",
+        f"{field}: no offer matches {value!r}; known: {listed}",
         field=field,
         value=value,
         limit=listed,
@@ -117,16 +115,16 @@ def _check(field: str, value: str | None, known: Collection[str]) -> None:
 
 
 @attrs.frozen
-class _Told:
-    """What is shown of an operation's offers: the table's rows, and the lines below it."""
+class _Section:
+    """An operation's offers: the rows of the table and the lines below it."""
 
     rows: tuple[tuple[Any, ...], ...]
     lines: tuple[str, ...]
 
 
-def _alike(rows: Sequence[Row], *, limits: bool) -> dict[tuple[str, _Told], list[str]]:
-    """Return what to show, and which operations it is true of: many share models and prices."""
-    found: dict[tuple[str, _Told], list[str]] = {}
+def _alike(rows: Sequence[Row], *, limits: bool) -> dict[tuple[str, _Section], list[str]]:
+    """Return the sections with their operations: many share models and prices."""
+    found: dict[tuple[str, _Section], list[str]] = {}
     for (operation, provider), group in itertools.groupby(
         rows, key=lambda row: (row[1].operation, row[0])
     ):
@@ -135,8 +133,8 @@ def _alike(rows: Sequence[Row], *, limits: bool) -> dict[tuple[str, _Told], list
         if limits:
             lines += [f"{offer.model}: {limit}" for offer in several for limit in _limits(offer)]
             lines += [f"{offer.model}: {offer.source}" for offer in several]
-        told = _Told(tuple(_row(offer) for offer in several), tuple(lines))
-        found.setdefault((provider, told), []).append(operation)
+        section = _Section(tuple(_row(offer) for offer in several), tuple(lines))
+        found.setdefault((provider, section), []).append(operation)
     return found
 
 
@@ -147,13 +145,13 @@ def _row(offer: Offer) -> tuple[Any, ...]:
     return (
         name if offer.evidence == "documented" else f"{name}\n({offer.evidence})",
         _joined(qualities) or unlisted,
-        "\n".join(_price(_asked(offer), qualities)),
+        "\n".join(_price(_applicable(offer), qualities)),
         "?" if offer.expected_seconds is None else f"{offer.expected_seconds:.0f} s",
     )
 
 
-def _asked(offer: Offer) -> Price | None:
-    """Return a price without what a request to this offer cannot ask for."""
+def _applicable(offer: Offer) -> Price | None:
+    """Return the price without the rules for fields that the offer does not have."""
     if offer.price is None:
         return None
     cells = [cell for cell in offer.price.cells if {*cell.when, cell.adds} <= {*offer.fields, None}]
@@ -161,14 +159,14 @@ def _asked(offer: Offer) -> Price | None:
 
 
 def _joined(qualities: Sequence[str]) -> str:
-    """Return ``360/540/720p`` for what ends alike."""
+    """Return e.g. ``360/540/720p``."""
     if len(qualities) > 1 and all(one.endswith("p") for one in qualities):
         return "/".join(one.removesuffix("p") for one in qualities) + "p"
     return "/".join(qualities)
 
 
 def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
-    """Return a price's lines: one for the cells that differ by quality and duration alone."""
+    """Yield a line for each group of rules that differ only in quality and duration."""
     if price is None:
         yield "unknown"
         return
@@ -178,7 +176,7 @@ def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
         kind = (tuple(rest.items()), cell.per, cell.step, cell.bound, cell.adds)
         groups.setdefault(kind, []).append(cell)
     bounded = {cell.bound for cell in price.cells} > {"likely"}
-    # What adds to a price and what holds in special cases comes after what is usual.
+    # Base prices first, then special cases and surcharges.
     for kind in sorted(groups, key=lambda one: (one[4] is not None, len(one[0]))):
         (rest_of, per, step, bound, adds), cells = kind, groups[kind]
         words = [_condition(name, one) for name, one in rest_of]
@@ -186,8 +184,8 @@ def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
         amounts = ", ".join(_amounts(cells, qualities))
         unit = shown(cells[-1].amount, price.unit).split(" ", 1)[1]
         each = f"each {step} {per}s" if step > 1 else f"a {per}"
-        told = f"{' '.join([*words, amounts])} {unit} {each}"
-        yield f"{told} ({bound})" if bounded else f"about {told}" if bound else told
+        line = f"{' '.join([*words, amounts])} {unit} {each}"
+        yield f"{line} ({bound})" if bounded else f"about {line}" if bound else line
 
 
 def _condition(name: str, value: Any) -> str:
@@ -196,7 +194,7 @@ def _condition(name: str, value: Any) -> str:
 
 
 def _amounts(cells: Sequence[PriceRule], qualities: Sequence[str]) -> Iterator[str]:
-    """Return the amounts in the qualities' order, once for each duration."""
+    """Yield the amounts in the order of the qualities, once per duration."""
     durations = dict.fromkeys(cell.when.get(_SECONDS) for cell in cells)
     for seconds in durations:
         found = {

@@ -1,7 +1,8 @@
-"""The options of the verbs, as data: what a record's fields are, its command line takes.
+"""The options of the verbs, as data: each field of a record becomes an option.
 
-A record of options is an attrs class whose annotations carry the option's help. The options of an
-operation come from its request class: names and types from the fields, help from the docstring.
+A record of options is an attrs class whose annotations carry the options' help texts. The options
+of an operation come from its request class: names and types from the fields, help from the
+docstring.
 """
 
 from __future__ import annotations
@@ -19,36 +20,40 @@ import typer
 from motionkit.model.media import Ref
 from motionkit.model.request import Request
 
-_MEDIA_HELP = "A file or an https:// address."
-REQUEST_PANEL, _MONEY_PANEL, _FILE_PANEL = "Request", "Where and for how much", "File and waiting"
+_ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
+_MEDIA_HELP = "A file or an https:// URL."
+REQUEST_PANEL, _MONEY_PANEL, _FILE_PANEL = "Request", "Target and price", "File and waiting"
 
 
 def usd(text: str) -> Decimal:
-    """Read an amount of US dollars.
+    """Parse an amount of US dollars.
 
     Raises:
-        BadParameter: It is none.
+        BadParameter: The text is not an amount of at least 0.
     """
     try:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("nan")
     if not amount.is_finite() or amount < 0:
-        raise typer.BadParameter(f"{text!r} is not an amount of US dollars such as 2.50")
+        raise typer.BadParameter(f"{text!r} is not an amount of US dollars, e.g. 2.50")
     return amount
 
 
-Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object a line.")]
+Json = Annotated[bool, typer.Option("--json", help="Output JSON Lines.")]
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="motionkit.toml; found by itself otherwise."),
+    typer.Option(
+        "--config", metavar="FILE", help="The motionkit.toml to use. Default: search for it."
+    ),
 ]
 Timeout = Annotated[
     float | None,
     typer.Option(
         min=0,
         metavar="SECONDS",
-        help="Wait at most so long; the job runs on. Default: the configured one, 1800.",
+        help="Maximum time to wait; the job keeps running after that. Default: 'timeout' of the "
+        "configuration, 1800.",
         rich_help_panel=_FILE_PANEL,
     ),
 ]
@@ -56,7 +61,7 @@ Out = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Where the file goes. Default: a new name made of the media's names.",
+        help="Where to save the file. Default: a new file named after the inputs.",
         rich_help_panel=_FILE_PANEL,
     ),
 ]
@@ -68,15 +73,15 @@ Reference = Annotated[
     str,
     typer.Argument(
         metavar="REF",
-        help="A key, the beginning of one, a vendor's job id; or a job as JSON: "
-        "inline, a file, '-' for standard input.",
+        help="A key or its beginning, a vendor's job id, or a job as JSON: inline, in a file, or "
+        "'-' for standard input.",
     ),
 ]
 
 
 @attrs.frozen(kw_only=True)
 class Common:
-    """What nearly every verb takes."""
+    """The options that most verbs have."""
 
     json: Json = False
     config: ConfigFile = None
@@ -84,14 +89,14 @@ class Common:
 
 @attrs.frozen(kw_only=True)
 class Buying(Common):
-    """What every verb that buys takes."""
+    """The options of every verb that submits."""
 
     via: Annotated[
         str | None,
         typer.Option(
             metavar="TARGET",
-            help="ACCOUNT, ACCOUNT/MODEL or a route. Default: the route 'default', which is every "
-            "account in order unless it is configured.",
+            help="ACCOUNT, ACCOUNT/MODEL or a route. Default: the route 'default': every account "
+            "in order, unless configured otherwise.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = None
@@ -99,8 +104,8 @@ class Buying(Common):
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Your name for this purchase; one that exists is not bought again, and the file "
-            "that it delivered stays.",
+            help="An idempotency key of your choice: reusing it resumes the job instead of "
+            "submitting again, and keeps the delivered file.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = None
@@ -108,8 +113,8 @@ class Buying(Common):
         bool,
         typer.Option(
             "--new",
-            help="Buy again although the same request is unfinished or was bought not long ago "
-            "('remember' in the configuration, 7 days).",
+            help="Submit again even if the same request is unfinished or was submitted recently "
+            "('remember' of the configuration, 7 days).",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = False
@@ -118,7 +123,7 @@ class Buying(Common):
         typer.Option(
             parser=usd,
             metavar="USD",
-            help="Refuse when the quote's high exceeds it or is unknown.",
+            help="Refuse if the quote's upper bound exceeds this or is unknown.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = None
@@ -127,9 +132,9 @@ class Buying(Common):
         typer.Option(
             "--yes",
             "-y",
-            help="Do not ask. Otherwise a terminal asks above 5 USD, when the price is unknown, "
-            "and before a fallback costs more than was announced; without a terminal all three are "
-            "refused. A dearer fallback without asking takes --max-usd.",
+            help="Skip confirmation. Without it, a terminal asks above 5 USD, at an unknown price "
+            "and before a fallback costs more than quoted; non-interactive runs refuse all three. "
+            "A fallback that costs more needs --max-usd as well.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = False
@@ -138,9 +143,9 @@ class Buying(Common):
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="Wait at most so long while the account runs as many jobs as it may, or its "
-            "vendor refuses for another passing cause; 0 refuses at once. Default: the configured "
-            "one, 600.",
+            help="Maximum time to wait for a free concurrency slot, or for another temporary "
+            "refusal to pass; 0 refuses at once. Default: 'wait_for_slot' of the configuration, "
+            "600.",
             rich_help_panel=_FILE_PANEL,
         ),
     ] = None
@@ -148,8 +153,8 @@ class Buying(Common):
         bool,
         typer.Option(
             "--dry-run",
-            help="Show the HTTP requests and the quote; send nothing. Caps, budgets and the file's "
-            "name are checked: the exit code is that of a real run that is refused for them.",
+            help="Show the HTTP requests and the quote; send nothing. Caps, budgets and the output "
+            "file are checked, with the exit code of a real run that they would stop.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = False
@@ -157,7 +162,7 @@ class Buying(Common):
         bool,
         typer.Option(
             "--explain",
-            help="Say why which target was taken, row by row.",
+            help="Show why each target was chosen, skipped or ruled out.",
             rich_help_panel=_MONEY_PANEL,
         ),
     ] = False
@@ -165,8 +170,8 @@ class Buying(Common):
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="A vendor's own option, sent unread; VALUE is JSON where it can be. "
-            "PROVIDER.NAME=VALUE names the provider. Repeatable.",
+            help="Vendor-specific option, passed through unvalidated; VALUE is parsed as JSON if "
+            "possible. PROVIDER.NAME=VALUE names the provider. Repeatable.",
             rich_help_panel=REQUEST_PANEL,
         ),
     ] = None
@@ -174,14 +179,21 @@ class Buying(Common):
 
 @attrs.frozen(kw_only=True)
 class Ordering(Buying):
-    """What a verb takes that buys and leaves."""
+    """The options of a verb that submits and exits."""
 
-    out: Out = None
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where 'motionkit wait' and 'motionkit resume' will save the file.",
+            rich_help_panel=_FILE_PANEL,
+        ),
+    ] = None
 
 
 @attrs.frozen(kw_only=True)
 class Running(Buying):
-    """What a verb takes that buys, waits and fetches."""
+    """The options of a verb that submits, waits and downloads."""
 
     out: Out = None
     overwrite: Overwrite = False
@@ -189,7 +201,9 @@ class Running(Buying):
     no_wait: Annotated[
         bool,
         typer.Option(
-            "--no-wait", help="Print the job and leave; it runs on.", rich_help_panel=_FILE_PANEL
+            "--no-wait",
+            help="Print the job and exit; it runs on.",
+            rich_help_panel=_FILE_PANEL,
         ),
     ] = False
 
@@ -198,22 +212,22 @@ Act = Callable[[type[Request], dict[str, Any], Any], int]
 
 
 def command(request: type[Request], options: type[Common], act: Act) -> Callable[..., int]:
-    """Return a function whose signature is the request's fields and then the options' fields.
+    """Return a function whose parameters are the request's fields, then the options' fields.
 
     Args:
         request: The operation.
         options: The record of the verb's own options.
-        act: Called with the request class, the values given for its fields, and the options.
+        act: Called with the request class, the given values of its fields, and the options.
     """
-    asked = _request_parameters(request)
+    fields = _request_parameters(request)
     own = _option_parameters(options)
 
     def run(**given: Any) -> int:
-        values = {one.name: given[one.name] for one in asked if given[one.name] is not None}
+        values = {one.name: given[one.name] for one in fields if given[one.name] is not None}
         return act(request, values, options(**{one.name: given[one.name] for one in own}))
 
-    run.__signature__ = inspect.Signature([*asked, *own])  # type: ignore[attr-defined]  # PEP 362
-    run.__annotations__ = {one.name: one.annotation for one in (*asked, *own)}
+    run.__signature__ = inspect.Signature([*fields, *own])  # type: ignore[attr-defined]  # PEP 362
+    run.__annotations__ = {one.name: one.annotation for one in (*fields, *own)}
     return run
 
 
@@ -222,32 +236,39 @@ def summary(request: type[Request]) -> str:
     return (inspect.getdoc(request) or request.operation).partition("\n")[0]
 
 
+def paragraphs(function: Callable[..., Any]) -> str:
+    """Return a docstring with one line per paragraph: the terminal wraps it."""
+    text = inspect.getdoc(function) or ""
+    return "\n\n".join(" ".join(one.split()) for one in text.split("\n\n"))
+
+
 def example(request: type[Request]) -> str:
-    """Return the options that a request cannot do without, as one would write them."""
+    """Return the required options of a request as a command line."""
     hints = get_type_hints(request)
     needed = [field for field in attrs.fields(request) if field.default is attrs.NOTHING]
-    told = []
-    for field in needed:
-        hint = hints[field.name]
-        told.append(f"{_flag(field, hint)} {field.name if _takes_media(hint) else 'VALUE'}")
-    return " ".join(told)
+    media = request.media_kinds()
+    return " ".join(
+        f"{_flag(field, hints[field.name])} "
+        + (f"{field.name}{_ENDINGS[media[field.name]]}" if field.name in media else "VALUE")
+        for field in needed
+    )
 
 
 def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
     hints = get_type_hints(request)
     helps = _attribute_help(request)
-    made = []
+    parameters = []
     for field in sorted(attrs.fields(request), key=lambda one: one.default is not attrs.NOTHING):
         if field.name == "extra":
             continue
         hint = hints[field.name]
         media, several = _takes_media(hint), get_origin(hint) is tuple
-        told = [helps.get(field.name, "")]
-        told += [_MEDIA_HELP] if media else []
-        told += ["Repeatable."] if several else []
+        sentences = [helps.get(field.name, "")]
+        sentences += [_MEDIA_HELP] if media else []
+        sentences += ["Repeatable."] if several else []
         option = typer.Option(
             *([_flag(field, hint)] if several else []),
-            help=" ".join(told).strip(),
+            help=" ".join(sentences).strip(),
             rich_help_panel=REQUEST_PANEL,
             metavar="FILE" if media else None,
         )
@@ -255,17 +276,17 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
         if several:
             kind = list[str] if media else list[get_args(hint)[0]]  # type: ignore[misc]  # known when it runs
             kind = kind if field.default is attrs.NOTHING else kind | None
-        made.append(_parameter(field, Annotated[kind, option]))
-    return made
+        parameters.append(_parameter(field, Annotated[kind, option]))
+    return parameters
 
 
 def _takes_media(hint: Any) -> bool:
-    """Tell whether a field's type is a medium, several, or one that may be left out."""
+    """Return whether a field takes one medium, several, or an optional one."""
     return hint in {Ref, Ref | None, tuple[Ref, ...]}
 
 
 def _flag(field: attrs.Attribute[Any], hint: Any) -> str:
-    """Return a field's option; several values are given one at a time."""
+    """Return a field's option; a repeatable one is in the singular."""
     name = field.name.removesuffix("s") if get_origin(hint) is tuple else field.name
     return f"--{name.replace('_', '-')}"
 
@@ -283,11 +304,11 @@ def _parameter(field: attrs.Attribute[Any], annotation: Any) -> inspect.Paramete
 
 
 def _attribute_help(request: type[Request]) -> dict[str, str]:
-    """Read the attributes' lines of a docstring; without docstrings the help is shorter."""
+    """Return the help of each field from the docstrings; empty under ``python -OO``."""
     found: list[tuple[str, str]] = []
     for kind in reversed(request.__mro__):
-        _, _, told = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
-        found += re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", told, re.MULTILINE)
-    # The docstrings speak to Python; a command line has no None.
-    words = {name: text.replace("``", "'").replace(" when None", "") for name, text in found}
-    return {name: " ".join(text.split()) for name, text in words.items()}
+        _, _, section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
+        found += re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", section, re.MULTILINE)
+    # The docstrings address Python; a command line has no None.
+    texts = {name: text.replace("``", "'").replace(" when None", "") for name, text in found}
+    return {name: " ".join(text.split()) for name, text in texts.items()}

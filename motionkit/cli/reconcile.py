@@ -1,4 +1,4 @@
-"""The verb `reconcile`: purchases of which nobody can tell, the evidence, and the user's word."""
+"""The verb `reconcile`: resolve uncertain submits by evidence or by the user's decision."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 import motionkit as mk
 from motionkit._support.redaction import redact_data
 from motionkit.cli import exit_codes
-from motionkit.cli.format import request_line, short, standing
+from motionkit.cli.format import request_line, short, state_of
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
 from motionkit.client import Reconciled
@@ -21,7 +21,7 @@ from motionkit.model.job import KeyState
 
 
 class Assume(StrEnum):
-    """What the user knows from elsewhere."""
+    """A manual resolution."""
 
     LOST = "lost"
     CHARGED = "charged"
@@ -30,77 +30,77 @@ class Assume(StrEnum):
 def reconcile(
     ref: Annotated[
         str | None,
-        typer.Argument(metavar="[REF]", help="One purchase; all that are in doubt otherwise."),
+        typer.Argument(metavar="[REF]", help="The job. Default: all uncertain ones."),
     ] = None,
     *,
     assume: Annotated[
         Assume | None,
         typer.Option(
-            help="What you know from elsewhere: 'lost' (nothing was bought, it may be bought "
-            "again) or 'charged' (it was paid for and is not to be had). Needs REF.",
+            help="Resolve it manually: 'lost' (not charged; it may be submitted again) or "
+            "'charged' (charged, but the result is out of reach). Needs REF.",
         ),
     ] = None,
     adopt: Annotated[
         str | None,
-        typer.Option(metavar="JOB", help="The candidate that it is, by its id. Needs REF."),
+        typer.Option(metavar="JOB", help="Resolve it as this candidate, by job id. Needs REF."),
     ] = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Settle purchases that may or may not have been bought; buy nothing.
+    """Resolve uncertain submits with the vendor's records. Never submits.
 
-    The vendor is asked, and what it says is shown. What it cannot settle stays as it is until you
-    say --assume or --adopt. Exit code 10 while something remains in doubt.
+    Shows the vendor's evidence. What it does not resolve stays uncertain until you pass --assume or
+    --adopt. Exit code 10 while a submit remains uncertain.
     """
     if ref is None and (assume is not None or adopt is not None):
-        raise InvalidRequest("--assume and --adopt are about one purchase: name it", field="ref")
+        raise InvalidRequest("--assume and --adopt need REF", field="ref")
     screen = Screen(json=json)
     codes = [exit_codes.DONE]
     with mk.Client(config) as client:
-        doubtful = [KeyState.INTENDED, KeyState.UNCERTAIN]
+        unresolved = [KeyState.INTENDED, KeyState.UNCERTAIN]
         entries = (
             [client.jobs.get(ref)]
             if ref
-            else [entry for entry in client.jobs.list() if entry.state in doubtful]
+            else [entry for entry in client.jobs.list() if entry.state in unresolved]
         )
         if not entries:
-            screen.note("nothing is in doubt")
+            screen.note("no uncertain jobs")
         for entry in entries:
             screen.fact("reconcile", f"{entry.key}: {request_line(entry.description)}")
             try:
-                told = client.jobs.reconcile(
+                outcome = client.jobs.reconcile(
                     entry, assume=assume.value if assume else None, adopt=adopt
                 )
             except MotionKitError as error:
                 codes.append(screen.error(error))
                 continue
-            _show(screen, told)
-            if told.entry.state in doubtful:
+            _show(screen, outcome)
+            if outcome.entry.state in unresolved:
                 codes.append(exit_codes.UNCERTAIN)
     return max(codes)
 
 
-def _show(screen: Screen, told: Reconciled) -> None:
-    entry = told.entry
-    for note in told.notes:
+def _show(screen: Screen, outcome: Reconciled) -> None:
+    entry = outcome.entry
+    for note in outcome.notes:
         screen.note(note)
-    for job in told.candidates:
-        screen.fact("candidate", f"job {job.id} at {job.account}: looks the same, nobody owns it")
-    for row in told.usage:
+    for job in outcome.candidates:
+        screen.fact("candidate", f"job {job.id} at {job.account}: matches, and no purchase owns it")
+    for row in outcome.usage:
         screen.fact("usage", jsonlib.dumps(redact_data(row), default=str, ensure_ascii=False))
     data: dict[str, Any] = {
         "key": entry.key,
         "state": entry.state.value,
-        "job": told.job.id if told.job else None,
-        "candidates": [job.id for job in told.candidates],
-        "usage": codec.unstructure(redact_data(list(told.usage))),
-        "notes": told.notes,
+        "job": outcome.job.id if outcome.job else None,
+        "candidates": [job.id for job in outcome.candidates],
+        "usage": codec.unstructure(redact_data(list(outcome.usage))),
+        "notes": outcome.notes,
     }
-    screen.answer(data, f"{entry.key} {standing(entry)}")
-    if told.job is not None:
-        screen.note(f"'motionkit resume {short(entry.key)}' fetches the result")
+    screen.answer(data, f"{entry.key} {state_of(entry)}")
+    if outcome.job is not None:
+        screen.note(f"'motionkit resume {short(entry.key)}' downloads the result")
     elif entry.state in {KeyState.INTENDED, KeyState.UNCERTAIN}:
         screen.note(
-            f"look at the vendor's console, then say 'motionkit reconcile {short(entry.key)} "
+            f"check the vendor's console, then run 'motionkit reconcile {short(entry.key)} "
             "--assume lost' or '--assume charged'"
         )

@@ -1,9 +1,9 @@
-"""Many unfinished purchases at once: resolve, wait and download, each as it comes.
+"""Resume many unfinished purchases at once: resolve, wait and download each one.
 
-The main thread alone writes to the screen and is told what happens through one queue. Waiting is
-the engine's; resolving and downloading have a few threads of their own each, so that one that hangs
-holds up no other. The threads are daemons: Ctrl-C does not wait for a vendor. To end one is to kill
-it, which the journal is made for.
+Only the main thread writes to the screen; it reads events from one queue. The engine waits for
+jobs. Resolving and downloading have a few threads each, so that one that hangs does not block the
+others. The threads are daemons, so that Ctrl-C does not wait for a vendor: the journal covers a
+process that is killed at any point.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 import attrs
 
 from motionkit.cli import delivery, exit_codes
-from motionkit.cli.format import charged, request_line, short, standing
+from motionkit.cli.format import charged, request_line, short, state_of
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, Waiter
 from motionkit.errors import Billed, DownloadFailed, MotionKitError, SubmitUncertain, WaitTimeout
@@ -25,21 +25,20 @@ from motionkit.journal import PurchaseRecord
 from motionkit.model.job import Job, KeyState, Result, Status
 
 MOST_RESOLVED = 8
-"""Interrupted submits that are resolved at once; each may wait for minutes."""
+"""Interrupted submits that are resolved concurrently; each may wait for minutes."""
 MOST_DOWNLOADS = 4
-"""Purchases whose files are downloaded at once."""
-PARTING = 5.0
-"""Seconds that Ctrl-C gives to a re-send that is on its way."""
-
+"""Purchases whose files are downloaded concurrently."""
+GRACE = 5.0
+"""Seconds that Ctrl-C gives to a re-send that is in progress."""
 
 DOWNLOADING = "downloading"
 
 
-class _Crew:
-    """A few threads that work off a queue; made when there is work.
+class _Pool:
+    """A pool of daemon threads that start on demand.
 
     Args:
-        most: How many.
+        most: The largest number of threads.
     """
 
     def __init__(self, most: int) -> None:
@@ -47,8 +46,8 @@ class _Crew:
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def give(self, work: Callable[[], None]) -> None:
-        """Queue some work, which raises nothing."""
+    def put(self, work: Callable[[], None]) -> None:
+        """Queue work, which must not raise."""
         self._work.put(work)
         if len(self._threads) < self._most:
             thread = threading.Thread(target=self._run, name="motionkit-resume", daemon=True)
@@ -56,7 +55,7 @@ class _Crew:
             self._threads.append(thread)
 
     def stop(self, seconds: float) -> None:
-        """Begin nothing new, and wait so long for what has begun."""
+        """Start nothing new, and give running work the seconds to end."""
         try:
             while True:
                 self._work.get_nowait()
@@ -74,16 +73,16 @@ class _Crew:
 
 
 def _ended() -> None:
-    """End a crew's thread."""
+    """Mark the end of the queue for a thread."""
 
 
 @attrs.frozen
 class _Event:
-    """What happened to a purchase.
+    """A step of one purchase.
 
     Attributes:
         entry: The purchase.
-        value: Its job, an observation, its result, its result with the files, or what went wrong.
+        value: Its job, status, result, result with files, or error.
     """
 
     entry: PurchaseRecord
@@ -92,12 +91,12 @@ class _Event:
 
 @attrs.define
 class Resuming:
-    """Purchases that are resumed at once.
+    """Purchases that are resumed concurrently.
 
     Attributes:
-        screen: Where it is told; by the main thread alone.
+        screen: The screen; used by the main thread only.
         client: The client.
-        timeout: Seconds that each may take.
+        timeout: Maximum seconds to wait for each job.
     """
 
     screen: Screen
@@ -105,18 +104,18 @@ class Resuming:
     timeout: float | None
     _left: dict[str, PurchaseRecord] = attrs.field(factory=dict)
     _jobs: dict[str, Job] = attrs.field(factory=dict)
-    _words: dict[str, str] = attrs.field(factory=dict)
+    _states: dict[str, str] = attrs.field(factory=dict)
     _codes: list[int] = attrs.field(factory=lambda: [exit_codes.DONE])
     _targets: set[Path] = attrs.field(factory=set)
     _waiters: list[Waiter] = attrs.field(factory=list)
     _events: SimpleQueue[_Event] = attrs.field(factory=SimpleQueue)
-    _resolvers: _Crew = attrs.field(factory=lambda: _Crew(MOST_RESOLVED))
-    _loaders: _Crew = attrs.field(factory=lambda: _Crew(MOST_DOWNLOADS))
+    _resolvers: _Pool = attrs.field(factory=lambda: _Pool(MOST_RESOLVED))
+    _loaders: _Pool = attrs.field(factory=lambda: _Pool(MOST_DOWNLOADS))
 
     def run(self, entries: Sequence[PurchaseRecord]) -> int:
         """Resume the purchases; return the highest of their exit codes.
 
-        Ctrl-C ends it: it says what still runs, and the exit code counts those, too.
+        Ctrl-C stops: it lists the jobs that keep running and counts them in the exit code.
         """
         self._left = {entry.key: entry for entry in entries}
         try:
@@ -128,7 +127,7 @@ class Resuming:
                     self._take(event)
                     change(self._summary())
         except KeyboardInterrupt:
-            self._resolvers.stop(PARTING)
+            self._resolvers.stop(GRACE)
             self._loaders.stop(0.0)
             self._interrupted()
         finally:
@@ -138,26 +137,26 @@ class Resuming:
 
     def _begin(self, entry: PurchaseRecord) -> None:
         self.screen.fact(
-            "resume", f"{entry.key}: {request_line(entry.description)}, {standing(entry)}"
+            "resume", f"{entry.key}: {request_line(entry.description)}, {state_of(entry)}"
         )
         if entry.job is not None:
             self._follow(entry, entry.job)
         else:
-            self._words[entry.key] = "being resolved"
-            self._resolvers.give(lambda: self._put(entry, lambda: self.client.jobs.resume(entry)))
+            self._states[entry.key] = "resolving"
+            self._resolvers.put(lambda: self._put(entry, lambda: self.client.jobs.resume(entry)))
 
     def _put(
         self, entry: PurchaseRecord, work: Callable[[], Job | tuple[Result, tuple[Path, ...]]]
     ) -> None:
-        """Do some work in a thread of a crew and report what it gave, or raised."""
+        """Run work in a thread of a pool and queue its result or error."""
         try:
             self._events.put(_Event(entry, work()))
-        except BaseException as error:  # noqa: BLE001 - it is told by the main thread
+        except BaseException as error:  # noqa: BLE001 - the main thread reports it
             self._events.put(_Event(entry, error))
 
     def _follow(self, entry: PurchaseRecord, job: Job) -> None:
         self._jobs[entry.key] = job
-        self._words[entry.key] = "waited for"
+        self._states[entry.key] = "waiting"
         self._waiters.append(
             self.client.engine.follow(
                 job,
@@ -175,7 +174,7 @@ class Resuming:
             if isinstance(value, BaseException):
                 self._failed(entry, value)
             elif isinstance(value, Status):
-                self._words[entry.key] = value.state.value
+                self._states[entry.key] = value.state.value
             elif isinstance(value, Job):
                 self._follow(entry, value)
             elif isinstance(value, Result):
@@ -186,9 +185,9 @@ class Resuming:
             self._failed(entry, error)
 
     def _failed(self, entry: PurchaseRecord, error: BaseException) -> None:
-        """Report what went wrong with one purchase; the others are not to suffer."""
+        """Report the error of one purchase and continue with the others."""
         if isinstance(error, WaitTimeout) and error.job is not None:
-            error.hint = delivery.go_on(error.job, kept=True)
+            error.hint = delivery.how_to_resume(error.job, kept=True)
         if isinstance(error, MotionKitError):
             self._over(entry, self.screen.error(error))
         elif isinstance(error, Exception):
@@ -197,16 +196,18 @@ class Resuming:
             raise error
 
     def _deliver(self, entry: PurchaseRecord, done: Result) -> None:
-        """Download a finished job's files, unless they are here."""
+        """Download a finished job's files, unless they were delivered."""
         if entry.delivered and Path(entry.delivered).is_file():
-            alone = attrs.evolve(done, outputs=done.outputs[:1])  # where the others went is unknown
+            alone = attrs.evolve(
+                done, outputs=done.outputs[:1]
+            )  # the journal has the path of the first only
             self._delivered(entry, alone, (Path(entry.delivered),))
             return
-        self._words[entry.key] = DOWNLOADING
-        target = delivery.owed_target(entry, done, taken=self._targets)
+        self._states[entry.key] = DOWNLOADING
+        target = delivery.output_of(entry, done, taken=self._targets)
         self._targets.add(target)
         quiet = attrs.evolve(self.screen, quiet=True)
-        self._loaders.give(
+        self._loaders.put(
             lambda: self._put(
                 entry, lambda: (done, delivery.fetch(quiet, self.client, done, target))
             )
@@ -219,23 +220,23 @@ class Resuming:
 
     def _over(self, entry: PurchaseRecord, code: int) -> None:
         self._left.pop(entry.key, None)
-        self._words.pop(entry.key, None)
+        self._states.pop(entry.key, None)
         self._codes.append(code)
 
     def _summary(self) -> str:
-        counted = Counter(self._words.values())
-        told = ", ".join(f"{count} {word}" for word, count in sorted(counted.items()))
-        many = "1 purchase" if len(self._left) == 1 else f"{len(self._left)} purchases"
-        return f"{many} left: {told}" if told else f"{many} left"
+        counted = Counter(self._states.values())
+        states = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
+        many = "1 job" if len(self._left) == 1 else f"{len(self._left)} jobs"
+        return f"{many} left: {states}" if states else f"{many} left"
 
     def _interrupted(self) -> None:
-        """Say of everything that is unfinished how it is, and how to go on."""
+        """Report the state of each unfinished purchase and how to resume it."""
         for key in list(self._left):
             entry = self.client.jobs.get(key)
             job = entry.job or self._jobs.get(key)
-            if job is not None and self._words.get(key) == DOWNLOADING:
+            if job is not None and self._states.get(key) == DOWNLOADING:
                 error: MotionKitError = DownloadFailed(
-                    f"interrupted while the file of {key} was downloaded",
+                    f"interrupted while downloading the file of {key}",
                     billed=Billed.YES,
                     job=job,
                 )
@@ -244,7 +245,7 @@ class Resuming:
                 self._codes.append(self.screen.error(delivery.interrupted(job, kept=True)))
             elif entry.state is not KeyState.REFUSED:
                 error = SubmitUncertain(
-                    f"interrupted while {key} was resolved; it may have been bought",
+                    f"interrupted while resolving {key}; it may have been charged",
                     key=key,
                     hint=f"'motionkit resume {short(key)}' resolves it",
                 )
@@ -252,5 +253,5 @@ class Resuming:
 
 
 def _ending(waiter: Waiter) -> Result | BaseException:
-    ending = waiter.ending
-    return RuntimeError("a waiter was told of no ending") if ending is None else ending
+    outcome = waiter.outcome
+    return RuntimeError("a waiter ended without an outcome") if outcome is None else outcome

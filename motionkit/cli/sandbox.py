@@ -1,4 +1,4 @@
-"""The verb `sandbox`: serve the vendors' contracts on this machine, in the foreground."""
+"""The verb `sandbox`: serve the vendors' APIs on this machine, in the foreground."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WEBHOOK_ID, _WEBHOOK_SECRET = "sandbox-webhook", "sandbox-webhook-secret"
 
 
 def sandbox_module() -> Any:
-    """Import the sandbox; it comes with an extra.
+    """Import the sandbox, which needs an extra.
 
     Raises:
         ConfigError: The extra is not installed.
@@ -44,9 +44,9 @@ def sandbox_module() -> Any:
         ) from error
 
 
-def _run(made: Sandbox, command: list[str], folder: Path) -> int:
-    """Run a command with the sandbox's environment alone, and return its exit code."""
-    with made as served:
+def _run(sandbox: Sandbox, command: list[str], folder: Path) -> int:
+    """Run a command in the sandbox's environment and return its exit code."""
+    with sandbox as served:
         variables = {name for vendor in registry.names() for name in documented(vendor)}
         plain = {
             name: value
@@ -54,13 +54,13 @@ def _run(made: Sandbox, command: list[str], folder: Path) -> int:
             if name not in variables and not name.startswith("MOTIONKIT_")
         }
         config = folder / "motionkit.toml"
-        config.touch(0o600)  # an empty file: no project's file is looked for
+        config.touch(0o600)  # an empty file stops the search for a project's file
         own = {"MOTIONKIT_CONFIG": str(config), "XDG_CONFIG_HOME": str(folder)}
         try:
             code = subprocess.call(command, env={**plain, **served.environment, **own})  # noqa: S603 - the user's own command
         except FileNotFoundError as error:
             raise InvalidRequest(
-                f"command: {command[0]!r} is not found", field="command", value=command[0]
+                f"command: {command[0]!r} not found", field="command", value=command[0]
             ) from error
     return code if code >= 0 else 128 - code
 
@@ -71,13 +71,13 @@ def sandbox(
     command: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[-- COMMAND ...]", help="Run this in the sandbox; it ends with the command."
+            metavar="[-- COMMAND ...]", help="Run this command in the sandbox and exit with it."
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = _PORT,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = _PORT,
     speed: Annotated[
         float,
-        typer.Option(min=0.001, help="Vendor seconds in one second here; 1 is as slow as life."),
+        typer.Option(min=0.001, help="Time acceleration factor; 1 is real time."),
     ] = 20.0,
     fault: Annotated[
         list[str] | None,
@@ -88,16 +88,16 @@ def sandbox(
     ] = None,
     webhook: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Tell ends of jobs to this address, on loopback only."),
+        typer.Option(metavar="URL", help="Send webhooks to this URL, on loopback only."),
     ] = None,
     json: Json = False,
 ) -> int:
-    """Serve the vendors' contracts on this machine until Ctrl-C: no network, no money.
+    """Serve the vendors' APIs on this machine until Ctrl-C: no network, no charges.
 
-    Prints the environment variables to set; their journal is deleted with the sandbox.
+    Prints the environment variables to set. The journal is deleted with the sandbox.
 
-    With ``-- COMMAND ...``, runs the command in the sandbox, without your keys or configuration,
-    and returns its exit code.
+    With '-- COMMAND ...', runs the command in the sandbox, without your keys and configuration,
+    and exits with its code.
 
     GET /_sandbox/ledger reports submits, jobs and charges.
     """
@@ -105,20 +105,20 @@ def sandbox(
     module = sandbox_module()
 
     def ready(served: Sandbox) -> None:
-        told = served.environment
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in told.items()]
-        screen.answer(told, "\n".join(lines))
+        variables = served.environment
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        screen.answer(variables, "\n".join(lines))
         screen.note(
-            f"the sandbox serves {served.url} at {speed:g} times real speed; Ctrl-C ends it"
+            f"the sandbox serves {served.url} at {speed:g} times real time; Ctrl-C stops it"
         )
         if webhook is not None:
             screen.note(
-                f"webhooks go to {webhook}: webhook_id = {_WEBHOOK_ID!r}, "
+                f"webhooks are sent to {webhook}: webhook_id = {_WEBHOOK_ID!r}, "
                 f"webhook_secret = {_WEBHOOK_SECRET!r}"
             )
 
     try:
-        made: Sandbox = module.Sandbox(
+        served: Sandbox = module.Sandbox(
             host=host,
             port=0 if command and port == _PORT else port,
             speed=speed,
@@ -130,22 +130,22 @@ def sandbox(
         raise InvalidRequest(f"{name}: {error}", field=name) from error
     if webhook is not None:
         try:
-            made.add_webhook(_WEBHOOK_ID, webhook, _WEBHOOK_SECRET)
+            served.add_webhook(_WEBHOOK_ID, webhook, _WEBHOOK_SECRET)
         except ValueError as error:
             raise InvalidRequest(f"webhook: {error}", field="webhook", value=webhook) from error
     try:
         if command:
             with TemporaryDirectory(prefix="motionkit-sandbox-") as folder:
-                return _run(made, command, Path(folder))
-        made.serve_forever(ready)
+                return _run(served, command, Path(folder))
+        served.serve_forever(ready)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         raise InvalidRequest(
-            f"port: {port} on {host} is taken",
+            f"port: {port} on {host} is in use",
             field="port",
             value=str(port),
-            hint="give another with --port; 0 takes a free one",
+            hint="choose another with --port; 0 picks a free port",
         ) from error
-    screen.note("the sandbox ended")
+    screen.note("the sandbox stopped")
     return exit_codes.DONE

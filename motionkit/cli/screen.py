@@ -1,4 +1,4 @@
-"""The screen: progress on standard error, the answer on standard output."""
+"""The screen: progress on standard error, results on standard output."""
 
 from __future__ import annotations
 
@@ -19,50 +19,49 @@ from rich.text import Text
 
 from motionkit._support.redaction import redact
 from motionkit.cli import exit_codes
-from motionkit.cli.format import duration, plain
+from motionkit.cli.format import duration, plain, reason
 from motionkit.cli.hints import hint_of
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model import codec
 from motionkit.model.job import Job, Status
 
 PIPE_WIDTH = 240
-"""Columns where nobody looks at a terminal: wide enough that no cell is folded."""
+"""Columns without a terminal: wide enough that no cell is folded."""
 
 _WHOLE = frozenset({"TARGET"})
-"""Columns that are not folded: their words are copied into the next command."""
-
+"""Columns that are not folded: people copy their values into the next command."""
 
 _VERDICTS = {"passed_over": "not tried", "ruled_out": "ruled out"}
-"""What a decision's rows say to people, where it is not the word in the journal."""
+"""Verdicts of a decision that people read in other words than the journal's."""
 
 
 class _Progress(Console):
-    """A console whose closed pipe ends nothing: what was bought ends as it ended."""
+    """A console that goes quiet on a closed pipe: the exit code stays that of the verb."""
 
     def on_broken_pipe(self) -> None:
-        """Write nothing more."""
+        """Stop writing."""
         self.quiet = True
 
 
 _ERR = _Progress(stderr=True, highlight=False)
-"""One console, so that lines go above a live line and not into it."""
+"""One console for all screens, so that rich keeps lines above live lines."""
 
 _LIVE: list[Progress] = []
-"""The live lines that are shown now."""
+"""The live lines on display."""
 
 _BILLED: Mapping[Billed, str] = {
-    Billed.YES: "this was billed, or will be",
-    Billed.UNKNOWN: "this may have been billed",
+    Billed.YES: "this was charged, or will be",
+    Billed.UNKNOWN: "this may have been charged",
 }
 
 
 @attrs.frozen
 class Screen:
-    """Where a verb writes.
+    """The output of a verb.
 
     Attributes:
-        json: Whether the answer is one JSON object a line.
-        quiet: Whether no live line is shown: another one is, already.
+        json: Whether results are JSON Lines.
+        quiet: Whether to show no live line, because another one is on display.
     """
 
     json: bool = False
@@ -70,7 +69,7 @@ class Screen:
 
     @property
     def asks(self) -> bool:
-        """Whether somebody sits there and can answer a question."""
+        """Whether the user can be asked for confirmation."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def note(self, text: str, *, style: str = "") -> None:
@@ -78,35 +77,37 @@ class Screen:
         _ERR.print(Text(plain(text), style), soft_wrap=True)
 
     def fact(self, name: str, text: str, *, style: str = "") -> None:
-        """Write a line of progress that has a name."""
+        """Write a line of progress with a label."""
         line = Text.assemble((f"{name:<9} ", "bold"), (plain(text), style))
         _ERR.print(line, soft_wrap=True)
 
     def answer(self, data: Mapping[str, Any], text: str) -> None:
-        """Write an answer: the data with ``--json``, else the text."""
+        """Write a result: the data with ``--json``, else the text."""
         self.write(codec.dumps(data) if self.json else text)
 
-    def write(self, text: str) -> None:
-        """Write a line to standard output.
+    def write(self, text: str) -> bool:
+        """Write a line to standard output; return False if the device does not take it.
 
-        Where that is closed or full the exit code stays that of the verb: it may have paid.
+        If it is closed or full, the exit code stays that of the verb, which may have been charged.
         """
         try:
             print(text, flush=True)  # noqa: T201 - standard output
         except OSError as error:
-            sys.stdout = io.StringIO()  # what follows goes nowhere
+            sys.stdout = io.StringIO()  # drop everything that follows
             if not isinstance(error, BrokenPipeError):
-                self.note(f"standard output cannot be written: {error.strerror or error}")
+                self.note(f"cannot write to standard output: {reason(error)}")
+                return False
+        return True
 
     def rows(
         self, data: Sequence[Mapping[str, Any]], columns: Sequence[str], cells: Sequence[Any]
     ) -> None:
-        """Write a list: an object a line with ``--json``, else a table.
+        """Write a list: JSON Lines with ``--json``, else a table.
 
         Args:
             data: The rows as data.
-            columns: The table's heads.
-            cells: The table's rows, texts in the order of the heads.
+            columns: The table's headings.
+            cells: The table's rows, in the order of the headings.
         """
         if self.json:
             for row in data:
@@ -117,11 +118,17 @@ class Screen:
             table.add_column(head, overflow="fold", no_wrap=head in _WHOLE)
         for row in cells:
             table.add_row(*(_cell(cell) for cell in row))
-        width = None if sys.stdout.isatty() else PIPE_WIDTH
-        Console(highlight=False, width=width).print(table)
+        terminal, drawn = sys.stdout.isatty(), io.StringIO()
+        Console(
+            file=drawn,
+            force_terminal=terminal or None,
+            width=None if terminal else PIPE_WIDTH,
+            highlight=False,
+        ).print(table)
+        self.write(drawn.getvalue().removesuffix("\n"))
 
     def error(self, error: MotionKitError) -> int:
-        """Write what went wrong, and return the exit code."""
+        """Write an error and return its exit code."""
         code = exit_codes.code_of(error)
         if self.json:
             self.answer({**as_data(error), "exit_code": code}, "")
@@ -135,21 +142,22 @@ class Screen:
         return code
 
     def unexpected(self, error: Exception) -> int:
-        """Write what nobody foresaw, without secrets, and return the exit code."""
+        """Write an unexpected error without secrets and return the exit code."""
         name, message = type(error).__name__, redact(str(error))
         if self.json:
             failed = {"error": name, "message": message, "exit_code": exit_codes.UNEXPECTED}
             self.answer(failed, "")
-        self.fact("error:", f"{name}: {message}", style="red")
-        self.fact("hint:", "run 'motionkit --debug ...' for a traceback and report it")
+        shown = reason(error) if isinstance(error, OSError) else f"{name}: {message}"
+        self.fact("error:", redact(shown), style="red")
+        self.fact("hint:", "report it with the traceback that 'motionkit --debug ...' shows")
         return exit_codes.UNEXPECTED
 
     @contextmanager
     def busy(self, text: str) -> Iterator[Callable[[str], None]]:
-        """Show that something goes on: a live line on a terminal, nothing otherwise.
+        """Show a live line on a terminal, nothing otherwise.
 
         Yields:
-            A function that changes the line's text.
+            A function that sets the text of the line.
         """
         if self.quiet or not _ERR.is_terminal:
             yield lambda _: None
@@ -183,10 +191,10 @@ class Screen:
 
     @contextmanager
     def following(self, job: Job) -> Iterator[Callable[[Job, Status], None]]:
-        """Show a job's states as they come.
+        """Show the states of a job as they change.
 
         Yields:
-            What `Client.wait` takes as its watcher.
+            A watcher for `Client.wait`.
         """
         usual = f", usually {duration(job.expected_seconds)}" if job.expected_seconds else ""
         seen: list[tuple[str, str]] = []
@@ -199,13 +207,13 @@ class Screen:
                 seen.append(state)
                 change(f"{state[0]}{usual}")
                 age = max(0.0, (status.observed_at - job.submitted_at).total_seconds())
-                self.fact(f"{state[0]}", f"after {duration(age)} (vendor says {status.word!r})")
+                self.fact(state[0], f"after {duration(age)} (vendor status {status.word})")
 
             yield watch
 
 
 def replace_unwritable() -> None:
-    """Let standard output replace characters that its encoding lacks, instead of failing."""
+    """Make standard output replace the characters that its encoding does not have."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
 
@@ -221,40 +229,40 @@ def as_data(error: MotionKitError) -> dict[str, Any]:
 
 
 def decided(row: Mapping[str, Any]) -> str:
-    """Return one row of a route's decision as a sentence: "ACCOUNT skipped: ...".
+    """Return one row of a route's decision as a sentence: "ACCOUNT not tried: ...".
 
     Args:
-        row: A row as in `Entry.decision`: target, verdict, sentence.
+        row: A row of `PurchaseRecord.decision`: target, verdict, sentence.
     """
     return f"{row['target']} {_VERDICTS.get(row['verdict'], row['verdict'])}: {row['sentence']}"
 
 
 def _plain(cause: str) -> str:
-    """Return the message of an error that stamina logged as ``repr``: its class is for programs."""
+    """Return the message of an error that stamina logged as ``repr``."""
     shown = re.fullmatch(r"""\w+\((['"])(.*)\1\)""", cause, re.DOTALL)
     return shown[2] if shown else cause
 
 
 class Reports(logging.Handler):
-    """Show what the library logs (a poll repeated, the journal switched off) as progress."""
+    """Show the log of the library (retries, a journal that is off) as progress."""
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(logging.INFO)
         self._screen = screen
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; a retry is told by what caused it."""
+        """Write one record; a retry with its cause."""
         cause = getattr(record, "stamina.caused_by", None)
         if cause is None:
             self._screen.note(record.getMessage(), style="dim")
         else:
             pause = getattr(record, "stamina.wait_for", 0.0)
-            self._screen.note(f"trying again in {pause:.1f} s: {_plain(cause)}", style="dim")
+            self._screen.note(f"retrying in {pause:.1f} s: {_plain(cause)}", style="dim")
 
 
 @contextmanager
 def reporting(screen: Screen) -> Iterator[None]:
-    """Send the library's log to the screen for a while."""
+    """Send the library's log to the screen inside the block."""
     handler = Reports(screen)
     loggers = [logging.getLogger(name) for name in ("motionkit", "stamina")]
     before = [(logger, logger.level, logger.propagate) for logger in loggers]
@@ -272,6 +280,6 @@ def reporting(screen: Screen) -> Iterator[None]:
 
 
 def _cell(value: Any) -> Text:
-    """Return a table cell; a line break in ours is kept, one of a vendor's is not."""
+    """Return a table cell: a list becomes lines, line breaks in text are dropped."""
     lines = value if isinstance(value, list) else [value]
     return Text("\n".join(plain(line) for line in lines))

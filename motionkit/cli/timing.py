@@ -1,4 +1,4 @@
-"""What is believed of jobs' durations, and when jobs are looked at because of it."""
+"""Estimated durations of jobs and the resulting polling schedules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from motionkit.client import Offer, Plan, registry
 from motionkit.errors import ConfigError
 
 _SHOWN = 6
-"""Looks whose ages are shown."""
+"""Polls whose ages are shown."""
 
 
 @attrs.frozen
@@ -28,13 +28,13 @@ class _Row:
 
 
 def show(screen: Screen, config: Path | None, account: str, wanted: Callable[[Offer], bool]) -> int:
-    """Write each target's belief and plan; return how many there are.
+    """Write the estimate and the schedule of each target; return the number of targets.
 
     Args:
-        screen: Where.
-        config: A configuration's file.
-        account: Only this account, or this provider's; all when empty.
-        wanted: Which offers.
+        screen: The screen.
+        config: The configuration file.
+        account: An account or a provider; all when empty.
+        wanted: A filter of offers.
     """
     with mk.Client(config) as client:
         rows = [row for row in _rows(client, account) if wanted(row.offer)]
@@ -42,7 +42,7 @@ def show(screen: Screen, config: Path | None, account: str, wanted: Callable[[Of
         return 0
     screen.rows(
         [_data(row) for row in rows],
-        ["TARGET", "OPERATION", "USUALLY", "JOBS SEEN", "LOOKS", "LATENESS", "LOOKS AT"],
+        ["TARGET", "OPERATION", "USUALLY", "JOBS SEEN", "POLLS", "DELAY", "POLLS AT"],
         [_cells(row) for row in rows],
     )
     return len(rows)
@@ -54,7 +54,7 @@ def _rows(client: mk.Client, only: str) -> Iterator[_Row]:
             continue
         try:
             provider = client.account(name)
-        except ConfigError:  # its key cannot be had; 'motionkit config check' says why
+        except ConfigError:  # without its key; 'motionkit config check' says why
             continue
         for offer in provider.offers:
             kind = (provider.fingerprint, offer.operation, offer.model)
@@ -73,30 +73,32 @@ def _rows(client: mk.Client, only: str) -> Iterator[_Row]:
 
 def _data(row: _Row) -> dict[str, Any]:
     plan = row.plan
+    polls, delay = plan.expected()
     return {
         "target": row.target,
         "operation": row.offer.operation,
         "expected_seconds": row.offer.expected_seconds,
-        "median_seconds": round(plan.belief.median, 1),
-        "sigma": round(plan.belief.sigma, 3),
-        "n": plan.belief.n,
-        "looks": round(plan.looks, 1),
-        "lateness_seconds": round(plan.lateness, 2),
+        "median_seconds": round(plan.estimate.median, 1),
+        "sigma": round(plan.estimate.sigma, 3),
+        "n": plan.estimate.n,
+        "looks": round(polls, 1),
+        "lateness_seconds": round(delay, 2),
         "looks_at_seconds": [0.0, *(round(age, 1) for age in plan.times(_SHOWN - 1))],
     }
 
 
 def _cells(row: _Row) -> list[Any]:
-    belief = row.plan.belief
+    estimate = row.plan.estimate
+    polls, delay = row.plan.expected()
     ages = ["0", *(f"{age:.0f}" for age in row.plan.times(_SHOWN - 1)), "..."]
     silent = row.offer.expected_seconds is None
-    guessed = silent and not belief.n  # neither the offer nor a job says how long it takes
+    guessed = silent and not estimate.n  # no duration in the offer and no past job
     return [
         row.target,
         row.offer.operation,
-        "?" if guessed else duration(belief.median),
-        str(belief.n) if belief.n else "none" if silent else "none: the offer's word",
-        "?" if guessed else f"{row.plan.looks:.0f}",
-        "?" if guessed else f"{row.plan.lateness:.1f} s",
+        "?" if guessed else duration(estimate.median),
+        str(estimate.n) if estimate.n else "none" if silent else "none: documented",
+        "?" if guessed else f"{polls:.0f}",
+        "?" if guessed else f"{delay:.1f} s",
         ", ".join(ages) + " s",
     ]

@@ -1,4 +1,4 @@
-"""The verbs that go on with what was bought: poll, result, wait, resume."""
+"""The verbs on submitted jobs: poll, result, wait, resume."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import typer
 import motionkit as mk
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.checkout import settled_on_interrupt
-from motionkit.cli.format import charged, request_line, short, standing
-from motionkit.cli.options import ConfigFile, Json, Out, Overwrite, Reference, Timeout
+from motionkit.cli.format import charged, reason, request_line, short, state_of
+from motionkit.cli.options import ConfigFile, Json, Overwrite, Reference, Timeout
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
@@ -24,24 +24,24 @@ from motionkit.model.job import Job, KeyState
 
 @attrs.frozen
 class Named:
-    """What a reference names: a job, and its purchase when the journal here has it."""
+    """A job that a reference names, and its purchase if the journal has it."""
 
     job: Job
     entry: PurchaseRecord | None
 
 
 def named(client: Client, reference: str) -> Named:
-    """Return the job of a reference. Settles nothing and sends nothing.
+    """Return the job of a reference. Resolves nothing and sends nothing.
 
     Args:
         client: The client.
         reference: A key, its beginning, a job id; or JSON, a file of it, ``-``.
 
     Raises:
-        InvalidRequest: It names nothing, several, or a purchase that was refused.
-        SubmitUncertain: Its purchase has no job, or none that we know of.
+        InvalidRequest: No job or several match, or the submit was refused.
+        SubmitUncertain: The purchase has no known job.
     """
-    job = _given_job(reference)
+    job = _unambiguous_job(reference)
     try:
         entry = client.jobs.get(reference if job is None else job.key)
     except InvalidRequest:
@@ -55,17 +55,19 @@ def named(client: Client, reference: str) -> Named:
         return Named(entry.job, entry)
     if entry.state is KeyState.REFUSED:
         raise InvalidRequest(
-            f"{entry.key} was refused; nothing was bought", field="job", value=reference
+            f"the submit of {entry.key} was refused; nothing was charged",
+            field="job",
+            value=reference,
         )
     raise SubmitUncertain(
         f"{entry.key} has no job yet: it is {entry.state.value}",
         key=entry.key,
-        hint=f"'motionkit resume {short(entry.key)}' settles it",
+        hint=f"'motionkit resume {short(entry.key)}' resolves it",
     )
 
 
-def _given_job(reference: str) -> Job | None:
-    """Return the job in what cannot be a key: JSON, ``-``, a path with a folder or suffix."""
+def _unambiguous_job(reference: str) -> Job | None:
+    """Return the job of a reference that cannot be a key: JSON, ``-``, or a path."""
     if reference == "-":
         return Job.from_json(sys.stdin.read())
     if reference.lstrip().startswith("{"):
@@ -76,7 +78,7 @@ def _given_job(reference: str) -> Job | None:
         return Job.from_json(Path(reference).read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(
-            f"job: {reference!r} cannot be read: {error}", field="job", value=reference
+            f"job: cannot read {reference!r}: {reason(error)}", field="job", value=reference
         ) from error
 
 
@@ -89,9 +91,9 @@ def _job_in_file(reference: str) -> Job | None:
 
 
 def poll(ref: Reference, *, json: Json = False, config: ConfigFile = None) -> int:
-    """Look at a job once and print its state.
+    """Poll a job once and print its state.
 
-    Exit code 0 whatever the state: the look succeeded.
+    The exit code is 0 whatever the state.
     """
     screen = Screen(json=json)
     with mk.Client(config) as client:
@@ -108,16 +110,16 @@ def poll(ref: Reference, *, json: Json = False, config: ConfigFile = None) -> in
         "observed_at": status.observed_at,
     }
     screen.answer(data, status.state.value)
-    screen.note(f"job {job.id} at {job.account}: the vendor says {status.word!r}")
+    screen.note(f"job {job.id} at {job.account}: vendor status {status.word}")
     if status.message:
         screen.note(status.message)
     return exit_codes.DONE
 
 
 def result(ref: Reference, *, json: Json = False, config: ConfigFile = None) -> int:
-    """Print the address of a finished job's file, and its cost.
+    """Print the URL of a finished job's file, and its cost.
 
-    The address needs no key and expires. Exit code 9 while the job runs.
+    The URL needs no key and expires. Exit code 9 while the job runs.
     """
     screen = Screen(json=json)
     with mk.Client(config) as client:
@@ -130,26 +132,30 @@ def result(ref: Reference, *, json: Json = False, config: ConfigFile = None) -> 
 def wait(
     ref: Reference,
     *,
-    out: Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to save the file. Default: the file that the submit named; without one, "
+            "only print the URL.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     timeout: Timeout = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Wait for a job and fetch its file.
-
-    The file goes to --out, or where the purchase wanted it; with neither, its address is printed.
-    """
+    """Wait for a job and download its file."""
     screen = Screen(json=json)
     if out is not None:
         check_target(out, overwrite=overwrite)
     with mk.Client(config) as client:
-        what = named(client, ref)
-        kept = what.entry is not None
-        done = delivery.wait(screen, client, what.job, timeout=timeout, kept=kept)
+        target = named(client, ref)
+        kept = target.entry is not None
+        done = delivery.wait(screen, client, target.job, timeout=timeout, kept=kept)
         path = out
-        if path is None and what.entry is not None and what.entry.out:
-            path = delivery.owed_target(what.entry, done)
+        if path is None and target.entry is not None and target.entry.out:
+            path = delivery.output_of(target.entry, done)
         files: tuple[Path, ...] = ()
         if path is not None:
             files = delivery.fetch(screen, client, done, path, overwrite=overwrite)
@@ -160,28 +166,30 @@ def wait(
 def resume(
     refs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REF]...", help="These purchases; all open ones otherwise."),
+        typer.Argument(metavar="[REF]...", help="The jobs. Default: all unfinished ones."),
     ] = None,
     *,
     timeout: Timeout = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Resume all unfinished purchases at once: resolve, wait, download. Never submits new ones.
+    """Resume all unfinished jobs at once: resolve, wait, download. Never submits new ones.
 
-    A file goes where its purchase wanted it, or under a free name like it, as soon as its job ends.
-    One that fails or hangs does not stop the others. The exit code is the highest of all.
+    Each file is saved as its submit named it, or under a free name, as soon as its job ends. A job
+    that fails or hangs does not stop the others. The exit code is the highest of all.
     """
     screen = Screen(json=json)
     with mk.Client(config) as client:
         named = [client.jobs.get(ref) for ref in refs or ()]
-        owed = list({one.key: one for one in named or client.jobs.list(open_only=True)}.values())
-        if not owed:
-            screen.note("nothing is open")
-        if len(owed) > 1:
-            return Resuming(screen, client, timeout).run(owed)
+        unfinished = list(
+            {one.key: one for one in named or client.jobs.list(open_only=True)}.values()
+        )
+        if not unfinished:
+            screen.note("no unfinished jobs")
+        if len(unfinished) > 1:
+            return Resuming(screen, client, timeout).run(unfinished)
         codes = [exit_codes.DONE]
-        for entry in owed:
+        for entry in unfinished:
             _attempt(screen, client, entry, timeout, codes)
     return max(codes)
 
@@ -189,7 +197,7 @@ def resume(
 def _attempt(
     screen: Screen, client: Client, entry: PurchaseRecord, timeout: float | None, codes: list[int]
 ) -> None:
-    screen.fact("resume", f"{entry.key}: {request_line(entry.description)}, {standing(entry)}")
+    screen.fact("resume", f"{entry.key}: {request_line(entry.description)}, {state_of(entry)}")
     try:
         _deliver(screen, client, entry, timeout)
     except MotionKitError as error:
@@ -204,7 +212,9 @@ def _deliver(screen: Screen, client: Client, entry: PurchaseRecord, timeout: flo
     done = delivery.wait(screen, client, job, timeout=timeout)
     if entry.delivered and Path(entry.delivered).is_file():
         files: tuple[Path, ...] = (Path(entry.delivered),)
-        done = attrs.evolve(done, outputs=done.outputs[:1])  # where the others went nobody wrote
+        done = attrs.evolve(
+            done, outputs=done.outputs[:1]
+        )  # the journal has the path of the first only
     else:
-        files = delivery.fetch(screen, client, done, delivery.owed_target(entry, done))
+        files = delivery.fetch(screen, client, done, delivery.output_of(entry, done))
     delivery.hand_over(screen, done, files)

@@ -1,4 +1,4 @@
-"""The verb `webhook`: take what a vendor says of its own accord, in the foreground."""
+"""The verb `webhook`: receive a vendor's webhooks in the foreground."""
 
 from __future__ import annotations
 
@@ -25,25 +25,26 @@ if TYPE_CHECKING:
 _PATIENCE = 30.0
 """Seconds for a body to arrive."""
 _GRACE = 5.0
-"""Seconds for deliveries that are under way when the receiver ends."""
+"""Seconds for deliveries that are in progress when the receiver stops."""
 
 
 def webhook(
     account: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Whose webhooks. Default: the only account with any."),
+        typer.Option(metavar="NAME", help="The account. Default: the only one with webhooks."),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; any other than loopback is open to others.")
+        str, typer.Option(help="Address to listen on; other hosts reach any address but loopback.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8788,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = 8788,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Receive a vendor's webhooks until Ctrl-C: check, write to the journal, acknowledge.
+    """Receive a vendor's webhooks until Ctrl-C: verify, write to the journal, acknowledge.
 
-    Any path takes them. A job that ended by webhook is not polled again; whoever waits for it in
-    another process is told. The vendor calls from outside: put a tunnel or a proxy in front.
+    Requests to any URL path are accepted. A job that ended by webhook is not polled again, and
+    other processes that wait for it notice. The vendor calls from outside: put a tunnel or a proxy
+    in front.
     """
     screen = Screen(json=json)
     with mk.Client(config) as client:
@@ -53,12 +54,12 @@ def webhook(
             asyncio.run(receiver.serve(_web(), host, port))
         except OSError as error:
             raise _no_port(host, port, error) from error
-    screen.note("the receiver ended")
+    screen.note("the receiver stopped")
     return exit_codes.DONE
 
 
 def _web() -> Any:
-    """Import aiohttp's server; it comes with an extra.
+    """Import aiohttp's server, which needs an extra.
 
     Raises:
         ConfigError: The extra is not installed.
@@ -77,10 +78,10 @@ def _web() -> Any:
 def _no_port(host: str, port: int, error: OSError) -> MotionKitError:
     taken = error.errno == errno.EADDRINUSE
     return InvalidRequest(
-        f"port: {port} on {host} is taken" if taken else f"host: cannot listen on {host}:{port}",
+        f"port: {port} on {host} is in use" if taken else f"host: cannot listen on {host}:{port}",
         field="port" if taken else "host",
         value=f"{host}:{port}",
-        hint="give another with --port; 0 takes a free one" if taken else error.strerror,
+        hint="choose another with --port; 0 picks a free port" if taken else error.strerror,
     )
 
 
@@ -95,7 +96,7 @@ def _only_account(client: Client) -> str:
             f"several accounts have webhooks: {', '.join(names)}"
             if names
             else "no configured account has webhooks",
-            hint="say which with --account" if names else "'motionkit providers' names the keys",
+            hint="choose one with --account" if names else "'motionkit providers' lists the keys",
         )
     return names[0]
 
@@ -109,10 +110,10 @@ class _Receiver:
     account: str
 
     def check(self) -> None:
-        """Refuse to start where nothing could ever be taken.
+        """Check that the account can receive webhooks.
 
         Raises:
-            ConfigError: The account's vendor sends none, or there is no secret.
+            ConfigError: The vendor sends none, or the account has no secret.
         """
         try:
             self.client.parse_webhook(self.account, {}, b"")
@@ -129,7 +130,7 @@ class _Receiver:
         async def take(request: web.Request) -> web.Response:
             try:
                 async with asyncio.timeout(_PATIENCE):
-                    body = await request.read()  # a larger one is answered with 413 in there
+                    body = await request.read()  # aiohttp answers a larger one with 413
             except TimeoutError:
                 return web.Response(status=408)
             status, content = await asyncio.to_thread(self._take, request.headers, body)
@@ -143,7 +144,7 @@ class _Receiver:
             bound = runner.addresses[0][1]
             shown = f"[{host}]" if ":" in host else host
             self.screen.note(
-                f"receiving webhooks of {self.account} at http://{shown}:{bound}; Ctrl-C ends it"
+                f"receiving webhooks of {self.account} at http://{shown}:{bound}; Ctrl-C stops it"
             )
             await stop.wait()
         finally:
@@ -156,15 +157,15 @@ class _Receiver:
         except SignatureError as error:
             self.screen.note(error.message, style="yellow")
             return 401, b"signature"
-        except MotionKitError as error:  # the vendor tries again, and our disk may be well by then
+        except MotionKitError as error:  # the vendor retries, and the disk may have recovered
             self.screen.error(error)
             return 500, b"not now"
-        data, line = _told(delivery)
+        data, line = _report(delivery)
         self.screen.answer(data, line)
         return 200, delivery.acknowledgement
 
 
-def _told(delivery: Delivery) -> tuple[dict[str, Any], str]:
+def _report(delivery: Delivery) -> tuple[dict[str, Any], str]:
     """Return a delivery as data and as a line."""
     job, status = delivery.job, delivery.status
     data = {

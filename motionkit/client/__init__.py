@@ -4,7 +4,7 @@ The command line imports from here what it shows of purchases, polling and provi
 """
 
 from motionkit.client.client import Client
-from motionkit.http.download import check_target
+from motionkit.http import check_target
 from motionkit.polling.schedule import Plan
 from motionkit.polling.watch import Waiter
 from motionkit.polling.webhooks import Delivery
@@ -13,11 +13,7 @@ from motionkit.provider.fit import inspect as inspect_media
 from motionkit.provider.lookups import names_of as list_names
 from motionkit.provider.lookups import options_of as list_options
 from motionkit.provider.signatures import MAX_BODY
-from motionkit.purchase.circuits import Circuit
-from motionkit.purchase.compare import Row
-from motionkit.purchase.fallback import Announcement
-from motionkit.purchase.jobs import Reconciled
-from motionkit.purchase.orders import BuyOptions, Explanation
+from motionkit.purchase import Announcement, BuyOptions, Circuit, Explanation, Reconciled, Row
 
 __all__ = [
     "MAX_BODY",

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from motionkit._support import forks
+from motionkit._support import process
 from motionkit.config import Config
-from motionkit.http import rate_limit
-from motionkit.http.rate_limit import RateLimiter
-from motionkit.journal.caches import Caches
+from motionkit.http import RateLimiter, rate_limit
+from motionkit.journal import Caches
 from motionkit.provider import Provider, registry, uploads
 
 
@@ -34,8 +33,8 @@ class Accounts:
     sleep: Callable[[float], None] = time.sleep
     _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
     _limiters: dict[str, RateLimiter] = attrs.field(factory=dict, init=False)
-    _locks: dict[str, forks.Lock] = attrs.field(factory=dict, init=False)
-    _lock: forks.Lock = attrs.field(factory=forks.Lock, init=False)
+    _locks: dict[str, process.Lock] = attrs.field(factory=dict, init=False)
+    _lock: process.Lock = attrs.field(factory=process.Lock, init=False)
     """Held for look-ups only; an account's own lock is held while its key is fetched."""
 
     def of(self, account: str) -> Provider:
@@ -49,7 +48,7 @@ class Accounts:
             return made
         known = self.config.account(account)
         with self._lock:
-            lock = self._locks.setdefault(account, forks.Lock())
+            lock = self._locks.setdefault(account, process.Lock())
         with lock:
             if account not in self._made:
                 kind = self.classes.get(known.provider) or registry.load(known.provider)

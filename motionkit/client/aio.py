@@ -19,20 +19,15 @@ from typing import Any, ParamSpec, Self, TypeVar
 from motionkit.client.client import Client
 from motionkit.config import Config
 from motionkit.errors import Billed, MotionKitError
-from motionkit.journal.entries import PurchaseRecord
+from motionkit.journal import PurchaseRecord
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, Result, Status
 from motionkit.model.money import Balance, Quote
 from motionkit.model.request import Request
-from motionkit.polling.watch import Seconds, Waiter, Watcher, told
+from motionkit.polling.watch import Seconds, Waiter, Watcher, unwrap
 from motionkit.polling.webhooks import Delivery
 from motionkit.provider import Provider
-from motionkit.purchase import cancellation
-from motionkit.purchase.circuits import Circuit
-from motionkit.purchase.compare import Row
-from motionkit.purchase.fallback import Announce
-from motionkit.purchase.jobs import Jobs
-from motionkit.purchase.orders import Explanation
+from motionkit.purchase import Announce, Cancellation, Circuit, Explanation, Jobs, Row
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -190,7 +185,7 @@ class AsyncClient:
         engine = self._client.engine
         waiter = engine.follow(job, self._client.limit(timeout), tell, show if watch else None)
         try:
-            ending = told((await ended).ending)
+            ending = unwrap((await ended).outcome)
         finally:
             engine.leave(waiter)
         if isinstance(ending, MotionKitError):
@@ -290,8 +285,8 @@ class AsyncClient:
         try:
             for _ in jobs:
                 waiter = await ended.get()
-                ending, waiter.ending = waiter.ending, None  # it is the caller's to keep
-                yield numbers[waiter], told(ending)
+                ending, waiter.outcome = waiter.outcome, None  # it is the caller's to keep
+                yield numbers[waiter], unwrap(ending)
         finally:
             for waiter in waiters:
                 engine.leave(waiter)
@@ -301,10 +296,10 @@ class AsyncClient:
 
     async def _buy(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         def begin(*args: P.args, **kwargs: P.kwargs) -> T:
-            with cancellation.using(one):
+            with one.active():
                 return call(*args, **kwargs)
 
-        one = cancellation.Cancellation()
+        one = Cancellation()
         try:
             return await self._in(self._buying, begin, *args, **kwargs)
         except asyncio.CancelledError:

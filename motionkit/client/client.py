@@ -21,27 +21,34 @@ from motionkit.client.accounts import Accounts
 from motionkit.errors import Billed, DownloadFailed, MotionKitError
 from motionkit.http import download as fetching
 from motionkit.http import retry
-from motionkit.journal.entries import PurchaseRecord
-from motionkit.journal.journal import Journal
+from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
 from motionkit.model.money import Balance, Quote
 from motionkit.model.request import Request
 from motionkit.model.submission import Call
 from motionkit.polling import webhooks
-from motionkit.polling.durations import Timing
+from motionkit.polling.durations import Durations
 from motionkit.polling.engine import Engine
 from motionkit.polling.observe import JobObserver, about
 from motionkit.polling.watch import Seconds, Watcher
 from motionkit.provider import Provider, lookups, spool
-from motionkit.purchase import cancellation
-from motionkit.purchase.circuits import Circuit, Circuits
-from motionkit.purchase.compare import Row, ordered, with_balances
-from motionkit.purchase.fallback import Announce
-from motionkit.purchase.jobs import Jobs
-from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
-from motionkit.purchase.slots import Slots
-from motionkit.purchase.submit import Submitter
+from motionkit.purchase import (
+    Announce,
+    BuyOptions,
+    Cancellations,
+    Checkout,
+    Circuit,
+    Circuits,
+    Explanation,
+    Jobs,
+    Order,
+    Row,
+    Slots,
+    Submitter,
+    ordered,
+    with_balances,
+)
 
 log = logging.getLogger("motionkit")
 
@@ -83,8 +90,8 @@ class Client:
             config, dict(provider_classes or {}), self._journal.caches, sleep=sleep, clock=clock
         )
         self.jobs = Jobs(self._journal, self._submitter)
-        self.timing = Timing(self._journal, config.defaults.lateness)
-        self._looks = JobObserver(
+        self.timing = Durations(self._journal, config.defaults.lateness)
+        self._observer = JobObserver(
             self.account, self._adapters.limiter, self._journal, self.timing, clock=clock
         )
         self.desk = Checkout(
@@ -93,15 +100,15 @@ class Client:
             self.jobs,
             self.account,
             self._submitter,
-            Slots(self._journal, self._glance, self._looks.gap, self._looks.age, sleep, clock),
+            Slots(
+                self._journal, self._glance, self._observer.gap, self._observer.age, sleep, clock
+            ),
             sleep,
             clock,
         )
-        self.cancellations = cancellation.Cancellations()
+        self.cancellations = Cancellations()
         self.engine = Engine(
-            self._looks,
-            turn=self._looks.turn,
-            turned=self._looks.turned,
+            self._observer,
             clock=clock,
             sleep=sleep,
             spread=spread,
@@ -136,7 +143,7 @@ class Client:
         wish = BuyOptions(via=via, max_usd=arguments.dollars("max_usd", max_usd), limited=limited)
         more = arguments.dollars("besides", besides) or Decimal(0)
         found = self.desk.explain(request, wish, besides=more)
-        scarce = self._looks.scarce(found.target.partition("/")[0])
+        scarce = self._observer.scarce(found.target.partition("/")[0])
         return attrs.evolve(found, warnings=(*found.warnings, *scarce))
 
     def quote(self, request: Request, *, via: str | None = None) -> Quote | None:
@@ -235,7 +242,7 @@ class Client:
             ConfigError: The job belongs to another account.
             MotionKitError: With the job, and never ``billed=NO``.
         """
-        return self._looks.observe(job, lambda provider: retry.read(lambda: provider.poll(job)))
+        return self._observer.observe(job, lambda provider: retry.read(lambda: provider.poll(job)))
 
     def result(self, job: Job) -> Result:
         """Return what a finished job gave.
@@ -244,11 +251,11 @@ class Client:
             NotReady: It still runs.
             JobFailed, ContentBlocked, JobGone: It ended without a result.
         """
-        status = self._looks.noticed(job)
+        status = self._observer.reported(job)
         if status is None:
             return self._asked(job)
         with about(job):
-            return self._looks.priced(status.need_result(job))
+            return self._observer.priced(status.need_result(job))
 
     def wait(
         self, job: Job, *, timeout: Seconds | None = None, watch: Watcher | None = None
@@ -283,7 +290,7 @@ class Client:
             In the order of the jobs, what each gave, or the error that `wait` would have raised.
         """
         given = list(jobs)
-        found = dict(self.engine.endings(given, self.limit(timeout)))
+        found = dict(self.engine.outcomes(given, self.limit(timeout)))
         return [found[number] for number in range(len(given))]
 
     def as_completed(
@@ -299,7 +306,7 @@ class Client:
             A job, and what it gave or the error that `wait` would have raised.
         """
         given = list(jobs)
-        for number, ending in self.engine.endings(given, self.limit(timeout)):
+        for number, ending in self.engine.outcomes(given, self.limit(timeout)):
             yield given[number], ending
 
     def run(
@@ -378,7 +385,7 @@ class Client:
         """
         delivery = webhooks.receive(self.account(account), self._journal, headers, body)
         if delivery.job is not None and delivery.status is not None:
-            self._looks.seen(delivery.job, delivery.status, unseen=0.0)
+            self._observer.record(delivery.job, delivery.status, since_last=0.0)
         return delivery
 
     # Accounts.
@@ -496,7 +503,7 @@ class Client:
 
     def _glance(self, job: Job) -> Status:
         """Poll a job once, without repeating a poll that fails."""
-        return self._looks.observe(job, lambda provider: provider.poll(job))
+        return self._observer.observe(job, lambda provider: provider.poll(job))
 
     def limit(self, timeout: Seconds | None) -> float:
         """Return the seconds that a wait may take."""
@@ -520,7 +527,7 @@ class Client:
         """Return what the vendor says now that a job gave, fresh addresses included."""
         status = self.poll(job)
         if status.state is State.SUCCEEDED:
-            return retry.read(lambda: self._looks.result(job, status))
+            return retry.read(lambda: self._observer.result(job, status))
         with about(job):
             return status.need_result(job)
 

@@ -36,7 +36,7 @@ from motionkit.config.files import (
 )
 from motionkit.config.routes import DEFAULT_ROUTE, Route, read_routes
 from motionkit.errors import ConfigError
-from motionkit.http.session import checked_origin
+from motionkit.http import checked_origin
 from motionkit.model.budget import Budget
 from motionkit.provider import AccountSettings, is_origin, registry
 

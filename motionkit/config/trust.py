@@ -34,7 +34,7 @@ from motionkit.config.files import File, Origin, Spot, own_file, state_folder, w
 from motionkit.config.routes import Route
 from motionkit.config.tables import ENTRIES, bare, value
 from motionkit.errors import ConfigError
-from motionkit.http.session import checked_origin
+from motionkit.http import checked_origin
 from motionkit.provider import AccountSettings, Untrusted, is_origin, registry
 
 log = logging.getLogger("motionkit")

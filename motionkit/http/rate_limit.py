@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from motionkit._support import forks
+from motionkit._support import process
 
 WINDOW = 60.0
 """Seconds in which a vendor counts calls."""
@@ -27,7 +27,7 @@ _current: contextvars.ContextVar[RateLimiter | None] = contextvars.ContextVar(
     "limiter", default=_OUTSIDE
 )
 _known: dict[str, weakref.WeakSet[RateLimiter]] = {}
-_lock = forks.Lock()
+_lock = process.Lock()
 
 
 def of(account: str) -> RateLimiter | None:
@@ -93,7 +93,7 @@ class RateLimiter:
         self.rpm = rpm
         self._clock = clock
         self._sleep = sleep
-        self._lock = forks.Lock()
+        self._lock = process.Lock()
         self._calls: deque[float] = deque()
         self._mine = threading.local()
 

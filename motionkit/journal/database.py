@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from motionkit._support import forks
+from motionkit._support import process
 from motionkit.errors import JournalError
 from motionkit.journal import files
 from motionkit.journal.files import Inode
@@ -135,7 +135,7 @@ class SharedFile:
         self.endings = 0
         self.connection: sqlite3.Connection | None = None
         self._opened: dict[Path, Inode] = {} if path is None or inode is None else {path: inode}
-        forks.tell(self)
+        process.notify_of_forks(self)
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -293,7 +293,7 @@ class SharedFile:
 
 _OPEN: dict[Inode, SharedFile] = {}
 """What this process has open, by device and inode: two names of one file are one file."""
-_SHARING = forks.Lock()
+_SHARING = process.Lock()
 
 
 def acquire(path: Path | None) -> SharedFile:

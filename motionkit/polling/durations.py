@@ -1,4 +1,4 @@
-"""What is believed of jobs' durations, from the journal and from what ends while we look."""
+"""How long jobs take: estimated from the journal and from the jobs that end meanwhile."""
 
 from __future__ import annotations
 
@@ -6,100 +6,96 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from motionkit._support import forks
-from motionkit.journal import statistics
-from motionkit.journal.journal import Journal, optional
+from motionkit._support import process
+from motionkit.journal import Journal, optional, statistics
 from motionkit.model.job import Job
 from motionkit.polling import schedule
 from motionkit.polling.schedule import DurationEstimate, Plan
 
 REFIT = 1.25
-"""How much the number of jobs seen must have grown until a belief is made anew."""
+"""Growth of the number of past jobs after which an estimate is made anew."""
 _MOST = 2000
-"""Durations that are remembered of all kinds together when the journal is read, and of one kind."""
+"""Durations kept: of all kinds together when the journal is read, and of each kind later."""
 
 Kind = tuple[str, str, str]
-"""An account's fingerprint, operation and model: jobs of one kind take alike."""
+"""An account's fingerprint, operation and model: jobs of one kind take about as long."""
 
 
 def kind_of(job: Job) -> Kind:
-    """Return what a job is compared with."""
+    """Return the kind of a job."""
     return job.fingerprint, job.operation, job.model
 
 
-class Timing:
-    """When jobs are looked at, by what jobs of their kind took.
+class Durations:
+    """The durations of past jobs, and when to poll the next ones because of them.
 
     Args:
         journal: Where past durations are.
-        lateness: Wished mean seconds between a job's end and our noticing.
+        delay: Wished mean seconds between a job's end and the poll that sees it.
         now: Epoch seconds.
     """
 
     def __init__(
-        self, journal: Journal, lateness: float, now: Callable[[], float] = time.time
+        self, journal: Journal, delay: float, now: Callable[[], float] = time.time
     ) -> None:
         self._journal = journal
-        self._lateness = lateness
+        self._delay = delay
         self._now = now
-        self._lock = forks.Lock()
-        self._seen: dict[Kind, list[tuple[float, float]]] | None = None
+        self._lock = process.Lock()
+        self._past: dict[Kind, list[tuple[float, float]]] | None = None
+        """Seconds and end of past jobs by kind, the oldest first."""
         self._counts: Counter[Kind] = Counter()
-        self._beliefs: dict[Kind, tuple[int, DurationEstimate]] = {}
+        """Jobs of each kind ever recorded: more than are kept."""
+        self._estimates: dict[Kind, tuple[int, DurationEstimate]] = {}
 
-    def belief(self, kind: Kind, expected: float | None) -> DurationEstimate:
-        """Return what is believed of a kind of jobs.
+    def estimate(self, kind: Kind, expected: float | None) -> DurationEstimate:
+        """Return how long jobs of a kind take.
 
         Args:
-            kind: Which.
-            expected: What the offer says they take, in seconds.
+            kind: The kind of jobs.
+            expected: The duration in seconds that the offer states, if any.
         """
         with self._lock:
-            seen = self._durations().get(kind, [])
-            among, known = self._beliefs.get(kind, (0, None))
-            count = self._counts[kind]  # more than are remembered
-            if known is None or count >= max(REFIT * among, 1):
-                known = _fitted(expected, seen)
-                self._beliefs[kind] = count, known
+            past = self._read().get(kind, [])
+            count_then, known = self._estimates.get(kind, (0, None))
+            count = self._counts[kind]
+            if known is None or count >= max(REFIT * count_then, 1):
+                known = _estimated(expected, past)
+                self._estimates[kind] = count, known
             return known
 
     def plan(
         self, kind: Kind, expected: float | None, *, floor: float = 0.0, share: float = 0.0
     ) -> Plan:
-        """Return when jobs of a kind are looked at; see `schedule.plan`."""
-        return schedule.plan(
-            self.belief(kind, expected),
-            self._lateness,
-            floor=floor,
-            share=share,
-        )
+        """Return when jobs of a kind are polled; see `schedule.plan`."""
+        return schedule.plan(self.estimate(kind, expected), self._delay, floor=floor, share=share)
 
     def learn(self, job: Job, seconds: float) -> None:
-        """Take note of what a job took whose success was just written."""
+        """Record the duration of a job that just succeeded."""
         with self._lock:
-            if self._seen is None:
-                return  # whoever asks first reads it from the journal
+            if self._past is None:
+                return  # the journal has it already, and is read when somebody asks first
             kind = kind_of(job)
             self._counts[kind] += 1
-            seen = self._seen.setdefault(kind, [])
-            seen.append((seconds, self._now()))
-            del seen[: max(0, len(seen) - _MOST)]
+            past = self._past.setdefault(kind, [])
+            past.append((seconds, self._now()))
+            del past[: max(0, len(past) - _MOST)]
 
-    def _durations(self) -> dict[Kind, list[tuple[float, float]]]:
-        """Return seconds and end of past jobs by kind, oldest first; the journal is read once."""
-        if self._seen is None:
-            self._seen = {}
-            past: list[tuple[Kind, float, float]] = []
+    def _read(self) -> dict[Kind, list[tuple[float, float]]]:
+        """Return past durations by kind; the journal is read once."""
+        if self._past is None:
+            self._past = {}
+            recorded: list[tuple[Kind, float, float]] = []
             with optional("how long jobs take"):
-                past = self._journal.durations(_MOST)
-            for kind, seconds, ended in past:
+                recorded = self._journal.durations(_MOST)
+            for kind, seconds, ended in recorded:
                 self._counts[kind] += 1
-                self._seen.setdefault(kind, []).append((seconds, ended))
-        return self._seen
+                self._past.setdefault(kind, []).append((seconds, ended))
+        return self._past
 
 
-def _fitted(expected: float | None, seen: list[tuple[float, float]]) -> DurationEstimate:
-    weights = statistics.weights([ended for _, ended in seen])
+def _estimated(expected: float | None, past: list[tuple[float, float]]) -> DurationEstimate:
+    weights = statistics.weights([ended for _, ended in past])
     return schedule.estimate(
-        expected, [(seconds, weight) for (seconds, _), weight in zip(seen, weights, strict=True)]
+        expected, [(seconds, weight) for (seconds, _), weight in zip(past, weights, strict=True)]
     )

@@ -1,4 +1,4 @@
-"""Looking at jobs: one observation or result, checked, priced, and written down."""
+"""Poll a job: check its status or result, price it, and record it in the journal."""
 
 from __future__ import annotations
 
@@ -12,60 +12,61 @@ from decimal import Decimal
 import attrs
 
 from motionkit.errors import Billed, ConfigError, MotionKitError
-from motionkit.http.rate_limit import RateLimiter
+from motionkit.http import RateLimiter
 from motionkit.journal import Journal, PurchaseRecord, optional, timed
 from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt
-from motionkit.polling import schedule, webhooks
-from motionkit.polling.durations import Timing, kind_of
+from motionkit.polling import webhooks
+from motionkit.polling.durations import Durations, kind_of
 from motionkit.provider import Provider, ShowsRefunds, Webhooks
 
 log = logging.getLogger("motionkit")
 
-WORTH_A_WORD = 15.0
-"""Seconds between two looks at one job from which a limit of calls is worth a warning."""
-
-
+SPARSE = 15.0
+"""Seconds between two polls of one job from which a rate limit is worth a warning."""
 OLD_SHARE = 0.75
-"""Of the time that a vendor keeps a job, after which a look warns."""
+"""Of the time for which a vendor keeps a job, after which polling warns."""
 
 
 @attrs.frozen
 class JobObserver:
-    """How a client looks at jobs; see `motionkit.polling.watch.Observer`.
+    """How a client polls jobs; see `motionkit.polling.watch.Observer`.
 
     Attributes:
         account: Returns an account's adapter.
-        limiter: Returns what counts an account's calls; None where nobody set a limit.
-        journal: Where observations are written.
-        timing: What is believed of durations.
+        limiter: Returns an account's rate limiter; None where no limit is set.
+        journal: Where statuses are recorded.
+        durations: How long jobs take.
         clock: Monotonic seconds; a job's age runs on it.
     """
 
     account: Callable[[str], Provider]
     limiter: Callable[[str], RateLimiter | None]
     journal: Journal
-    timing: Timing
+    durations: Durations
     clock: Callable[[], float] = time.monotonic
-    _warned: set[str] = attrs.field(factory=set)
+    _sparse: set[str] = attrs.field(factory=set)
+    """Accounts whose rate limit was warned of."""
     _old: set[tuple[str, str]] = attrs.field(factory=set)
-    _told: dict[str, bool] = attrs.field(factory=dict)
+    """Jobs whose age was warned of."""
+    _webhooks: dict[str, bool] = attrs.field(factory=dict)
+    """Whether an account's vendor sends webhooks."""
     _running: dict[tuple[str, str], float] = attrs.field(factory=dict)
     """The age at which a caller last saw a job running."""
     _ages: dict[tuple[str, str], tuple[float, float]] = attrs.field(factory=dict)
-    """A job's age when it was first asked for, and when that was by the clock."""
+    """A job's age when it was first asked for, and when that was on the clock."""
 
     def provider_of(self, job: Job) -> Provider:
         """Return the adapter of the account that paid for a job.
 
         Raises:
-            ConfigError: The account has another key or origin now.
+            ConfigError: The account has another key or base URL now.
         """
         provider = self.account(job.account)
         if provider.fingerprint != job.fingerprint:
             raise ConfigError(
-                f"job {job.id} was paid by another key or origin than account {job.account!r} "
-                "has now",
+                f"job {job.id} was submitted with a different API key or base URL than account "
+                f"{job.account!r} uses now",
                 hint="use the key and region that submitted it",
                 account=job.account,
                 job=job,
@@ -78,64 +79,64 @@ class JobObserver:
         job: Job,
         ask: Callable[[Provider], Status],
         *,
-        unseen: float | None = None,
+        since_last: float | None = None,
     ) -> Status:
-        """Observe a job once and write it down.
+        """Get a job's status once and record it.
 
         Args:
             job: The job.
-            ask: Ask its account's adapter.
-            unseen: Seconds since it was last seen running; None for a caller that looks by itself.
+            ask: Gets the status from the account's adapter.
+            since_last: Seconds since a poll saw it running; None for a caller outside the engine.
         """
         provider = self.provider_of(job)
         with about(job):
             status = ask(provider)
         status = _with_refund(provider, job, status)
-        since = self._unseen(job, status) if unseen is None else unseen
-        return self.seen(job, status, unseen=since)
+        if since_last is None:
+            since_last = self._since_running(job, status)
+        return self.record(job, status, since_last=since_last)
 
-    def seen(self, job: Job, status: Status, *, unseen: float) -> Status:
-        """Write down what was observed of a job, or what its vendor said of its own accord.
+    def record(self, job: Job, status: Status, *, since_last: float) -> Status:
+        """Record a status that was polled, or reported by a webhook.
 
         Args:
             job: The job.
-            status: What it is.
-            unseen: Seconds for which nobody had looked; 0 when the vendor told at once.
+            status: Its status.
+            since_last: Seconds since a poll saw it running; 0 for a webhook, which is sent at once.
         """
         entry: PurchaseRecord | None = None
         if status.state.terminal:
             with optional("the quote of a job that ended"):
                 entry = self.journal.bought(job)
         cost = self.priced(status.result).cost if status.result else _refund(job, status, entry)
-        ended = self.journal.observed(job, status, cost, unseen=unseen)
-        told = None if cost is None or not ended else doubt(cost, entry.quote if entry else None)
-        if told is not None:
-            log.warning("job %s at %s: %s", job.id, job.account, told)
+        ended = self.journal.observed(job, status, cost, unseen=since_last)
+        if ended and cost is not None:
+            doubtful = doubt(cost, entry.quote if entry else None)
+            if doubtful is not None:
+                log.warning("job %s at %s: %s", job.id, job.account, doubtful)
         if ended and status.result is not None:
             age = self.age(job)
-            if timed(job, age, unseen):
-                self.timing.learn(job, age - unseen / 2)
+            if timed(job, age, since_last):
+                # It ended at any moment since the last poll: on average, halfway.
+                self.durations.learn(job, age - since_last / 2)
         if status.state.terminal:
             self._ages.pop((job.fingerprint, job.id), None)
         return status
 
-    def _unseen(self, job: Job, status: Status) -> float:
-        """Return the seconds since a caller last saw a job running; all its life at first."""
-        name, age = (job.fingerprint, job.id), self.age(job)
-        since = age - self._running.pop(name, 0.0)
+    def _since_running(self, job: Job, status: Status) -> float:
+        """Return the seconds since a caller last saw a job running; its whole age at first."""
+        key, age = (job.fingerprint, job.id), self.age(job)
+        since = age - self._running.pop(key, 0.0)
         if not status.state.terminal:
-            self._running[name] = age
+            self._running[key] = age
         return max(0.0, since)
 
-    def noticed(self, job: Job) -> Status | None:
-        """Return how a job ended, where its vendor has said so of its own accord."""
-        return webhooks.noticed(self.provider_of(job), self.journal, job)
+    def reported(self, job: Job) -> Status | None:
+        """Return the status in which a webhook reported that a job ended, if one did."""
+        return webhooks.reported(self.provider_of(job), self.journal, job)
 
     def priced(self, result: Result) -> Result:
-        """Add what the journal knows: the path taken, and an assumed cost where none was told.
-
-        Where the vendor does not say the cost, the quote stands in and is marked as assumed.
-        """
+        """Add the path taken, and the quote as an assumed cost where the vendor reports none."""
         entry = None
         with optional("the quote and the path of a result"):
             entry = self.journal.bought(result.job)
@@ -148,28 +149,40 @@ class JobObserver:
         cost = Cost(quote.likely, quote.unit, quote.usd_likely, CostBasis.ASSUMED)
         return attrs.evolve(result, cost=cost)
 
-    # What the engine asks for.
+    # The engine's observer.
 
-    def look(self, job: Job, unseen: float | None) -> Status:
-        """Observe a job once and write it down; the vendor is not asked where it has told."""
+    def reserve(self, job: Job) -> float:
+        """Reserve calls for a poll, or return how many seconds to wait."""
+        limiter = self.limiter(job.account)
+        return 0.0 if limiter is None else limiter.acquire(_calls(self.account(job.account)))
+
+    def release(self, job: Job) -> None:
+        """Give back the reserved calls that the poll did not make."""
+        limiter = self.limiter(job.account)
+        if limiter is not None:
+            limiter.release()
+
+    def poll(self, job: Job, since_last: float | None) -> Status:
+        """Poll a job once and record its status; a webhook's report saves the call."""
         age = self.age(job)
         self._warn_of_age(job, age)
-        since = age if unseen is None else unseen
 
         def ask(provider: Provider) -> Status:
-            told = self._is_told(job.account)
-            return (told and webhooks.noticed(provider, self.journal, job)) or provider.poll(job)
+            status = None
+            if self._sends_webhooks(job.account):
+                status = webhooks.reported(provider, self.journal, job)
+            return status or provider.poll(job)
 
-        return self.observe(job, ask, unseen=since)
+        return self.observe(job, ask, since_last=age if since_last is None else since_last)
 
-    def _is_told(self, account: str) -> bool:
-        """Tell whether an account's vendor may say something of its own accord; asked often."""
-        if account not in self._told:
-            self._told[account] = isinstance(self.account(account), Webhooks)
-        return self._told[account]
+    def _sends_webhooks(self, account: str) -> bool:
+        """Return whether an account's vendor may send webhooks; kept, since each poll asks."""
+        if account not in self._webhooks:
+            self._webhooks[account] = isinstance(self.account(account), Webhooks)
+        return self._webhooks[account]
 
     def result(self, job: Job, status: Status) -> Result:
-        """Return what a job gave that was just seen to have succeeded."""
+        """Return the result of a job that has just succeeded."""
         if status.result is not None:
             return self.priced(status.result)
         provider = self.provider_of(job)
@@ -177,38 +190,27 @@ class JobObserver:
             return self.priced(provider.result(job))
 
     def gap(self, job: Job, age: float, among: int) -> float:
-        """Return the seconds until the next look at a job that still runs."""
+        """Return the seconds until the next poll of a job that still runs."""
         provider, limiter = self.account(job.account), self.limiter(job.account)
-        share = 0.0 if limiter is None else limiter.share(schedule.stepped(among), _calls(provider))
-        if share > WORTH_A_WORD:
-            self._warn(job.account, share, among)
+        share = 0.0 if limiter is None else limiter.share(among, _calls(provider))
+        if share > SPARSE:
+            self._warn_of_limit(job.account, share, among)
         floor = float(getattr(provider, "poll_floor", 0.0))
-        plan = self.timing.plan(kind_of(job), job.expected_seconds, floor=floor, share=share)
+        plan = self.durations.plan(kind_of(job), job.expected_seconds, floor=floor, share=share)
         return plan.after(age) - age
 
     def age(self, job: Job) -> float:
         """Return the seconds since a job was accepted.
 
-        The wall clock is read once for a job; from then on its age runs on a clock that nobody
-        sets, so that a correction neither ages a job nor teaches a duration that never was.
+        The wall clock is read once per job; from then on its age runs on the monotonic clock. A
+        correction of the wall clock would age the job and be learned as a duration.
         """
         now = self.clock()
         first = max(0.0, (utcnow() - job.submitted_at).total_seconds())
         age, since = self._ages.setdefault((job.fingerprint, job.id), (first, now))
         return age + now - since
 
-    def turn(self, job: Job) -> float:
-        """Take what a look needs of the calls a minute; else the seconds after which to ask."""
-        limiter = self.limiter(job.account)
-        if limiter is None:
-            return 0.0
-        return limiter.acquire(_calls(self.account(job.account)))
-
-    def turned(self, job: Job) -> None:
-        """Give back what the look did not need."""
-        limiter = self.limiter(job.account)
-        if limiter is not None:
-            limiter.release()
+    # Warnings.
 
     def _warn_of_age(self, job: Job, age: float) -> None:
         """Warn once that the vendor will soon forget a job."""
@@ -220,7 +222,7 @@ class JobObserver:
             return
         self._old.add((job.fingerprint, job.id))
         log.warning(
-            "job %s at %s is %.0f min old; the vendor keeps jobs for %.0f min, and may tell less "
+            "job %s at %s is %.0f min old; the vendor keeps jobs for %.0f min, and may report less "
             "later",
             job.id,
             job.account,
@@ -229,20 +231,20 @@ class JobObserver:
         )
 
     def scarce(self, account: str) -> tuple[str, ...]:
-        """Return what to know before paying where an account's calls a minute are few."""
+        """Return warnings for a quote where an account's rate limit makes polling sparse."""
         limiter = self.limiter(account)
         if limiter is None:
             return ()
         share = limiter.share(1, _calls(self.account(account)))
-        if share <= WORTH_A_WORD:
+        if share <= SPARSE:
             return ()
-        return (f"rpm = {limiter.rpm} allows a look at a job every {share:.0f} s at best",)
+        return (f"rpm = {limiter.rpm} allows a poll of a job every {share:.0f} s at best",)
 
-    def _warn(self, account: str, share: float, among: int) -> None:
-        if account not in self._warned:
-            self._warned.add(account)
+    def _warn_of_limit(self, account: str, share: float, among: int) -> None:
+        if account not in self._sparse:
+            self._sparse.add(account)
             log.warning(
-                "%s: rpm allows a look at each of %d jobs every %.0f s; ends are noticed late",
+                "%s: rpm allows a poll of each of %d jobs every %.0f s; ends are noticed late",
                 account,
                 among,
                 share,
@@ -250,7 +252,7 @@ class JobObserver:
 
 
 def _refund(job: Job, status: Status, entry: PurchaseRecord | None) -> Cost | None:
-    """Return a cost of 0 for a job that ended in a state documented or seen as not charged."""
+    """Return a cost of 0 for a failed job that is documented or listed as not charged."""
     if status.state not in STATE_ERRORS or status.billed is not Billed.NO:
         return None
     charged = job.cost or (entry.cost if entry else None)
@@ -260,10 +262,9 @@ def _refund(job: Job, status: Status, entry: PurchaseRecord | None) -> Cost | No
 
 
 def _with_refund(provider: Provider, job: Job, status: Status) -> Status:
-    """Return the status of a failed job, not charged where its vendor lists the whole refund.
+    """Mark a failed job as not charged where its vendor lists the whole refund.
 
-    Only a listed refund changes anything: what cannot be read, or is not there yet, leaves the
-    charge that was reported.
+    A refund that cannot be read, or is not listed yet, leaves the charge that was reported.
     """
     if status.state is not State.FAILED or status.billed is not Billed.UNKNOWN or not job.cost:
         return status
@@ -285,9 +286,9 @@ def _calls(provider: Provider) -> int:
 
 @contextmanager
 def about(job: Job) -> Iterator[None]:
-    """Let an error say which job it is about, and never that nothing was bought.
+    """Attach the job to errors, and make sure they never claim ``billed=NO``.
 
-    Only a terminal failure whose refund is documented or was seen may say so.
+    Only a terminal failure whose refund is documented or listed may claim it.
     """
     try:
         yield
@@ -298,4 +299,4 @@ def about(job: Job) -> Iterator[None]:
         raise
 
 
-__all__ = ["WORTH_A_WORD", "JobObserver", "about"]
+__all__ = ["SPARSE", "JobObserver", "about"]

@@ -1,7 +1,7 @@
-"""One job that is followed until it ends: what each look at it means, and when to look again.
+"""Track one job until it ends: interpret each poll, schedule the next.
 
-However many wait for the job, it is looked at once. A failing look never ends the pursuit; only a
-terminal word, a refusal such as a wrong key, or doubt and nothing else for its grace does.
+A job is polled once for all who wait for it. A failed poll never ends the tracking; only a terminal
+status, a refusal such as a wrong key, or a doubt that lasts longer than its grace does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import attrs
 
 from motionkit._support import backoff
 from motionkit.errors import Billed, MotionKitError, WaitTimeout
-from motionkit.http.retry import TRANSIENT
+from motionkit.http import TRANSIENT
 from motionkit.model.job import DOUBT_ERRORS, Job, Result, State, Status, UnknownReason
 from motionkit.polling import schedule
 
@@ -25,30 +25,36 @@ DOUBT_GRACE: Mapping[UnknownReason, float] = {
     UnknownReason.NOT_FOUND: 120.0,
     UnknownReason.NO_OUTPUT: 60.0,
 }
-"""Seconds of nothing else after which a doubt ends a wait; the journal keeps the job open."""
+"""Seconds for which a doubt must last to end a wait; the journal keeps the job unfinished."""
 
 Seconds = float | dt.timedelta
 Watcher = Callable[[Job, Status], None]
 Outcome = Result | BaseException
-"""How a pursuit ends; anything but a `MotionKitError` is a bug that comes out where one waits."""
+"""How a job ended; anything but a `Result` or `MotionKitError` is a bug, raised in the waiter."""
 
 
 class Observer(Protocol):
-    """How jobs are looked at."""
+    """How jobs are polled. The engine asks for everything else than time and threads here."""
 
-    def look(self, job: Job, unseen: float | None) -> Status:
-        """Observe a job once and write it down.
+    def reserve(self, job: Job) -> float:
+        """Reserve calls for a poll, or return how many seconds to wait."""
+
+    def release(self, job: Job) -> None:
+        """Give back the reserved calls that the poll did not make."""
+
+    def poll(self, job: Job, since_last: float | None) -> Status:
+        """Poll a job once and record its status.
 
         Args:
             job: The job.
-            unseen: Seconds since it was last seen running; None when it never was.
+            since_last: Seconds since a poll saw it running; None at the first one.
         """
 
     def result(self, job: Job, status: Status) -> Result:
-        """Return what a job gave that was just seen to have succeeded."""
+        """Return the result of a job that has just succeeded."""
 
     def gap(self, job: Job, age: float, among: int) -> float:
-        """Return the seconds until the next look at a job that still runs.
+        """Return the seconds until the next poll of a job that still runs.
 
         Args:
             job: The job.
@@ -65,48 +71,39 @@ class Waiter:
     """Somebody who waits for a job.
 
     Attributes:
-        job: The job, as the waiter has it.
+        job: The job, as the waiter passed it.
         limit: Seconds that the wait may take.
         deadline: When it is over, on the engine's clock.
-        tell: Called once, when there is an ending.
-        watch: Called with every observation.
-        ending: None until there is one.
+        notify: Called once, when there is an outcome.
+        watch: Called with every status.
+        outcome: None until there is one.
     """
 
     job: Job
     limit: float
     deadline: float
-    tell: Callable[[Waiter], None]
+    notify: Callable[[Waiter], None]
     watch: Watcher | None = None
-    ending: Outcome | None = None
+    outcome: Outcome | None = None
 
-    def end(self, ending: Outcome) -> None:
-        """Tell the waiter how it ended."""
-        self.ending = ending
-        self.tell(self)
-
-    def timed_out(self, cause: BaseException | None) -> WaitTimeout:
-        """Return the error of a deadline that passed."""
-        return still_running(
-            self.job,
-            f"job {self.job.id} at {self.job.account} did not end within {self.limit:g} s",
-            cause,
-        )
+    def end(self, outcome: Outcome) -> None:
+        """Set the outcome and notify the waiter."""
+        self.outcome = outcome
+        self.notify(self)
 
 
 @attrs.define(eq=False)
 class WatchedJob:
-    """A job, who waits for it, and when it is looked at next.
+    """A job, its waiters, and when it is polled next.
 
     Attributes:
         job: The job.
         began: When it was first followed, on the engine's clock.
         age: Its age then, in seconds.
-        due: When it is looked at next, on the engine's clock.
+        due: When it is polled next, on the engine's clock.
         waiters: Who waits.
-        ticket: Its valid place in the agenda; older places are passed over.
-        lent: A thread of the caller's own follows it.
-        looking: The identity of the thread that looks at it; 0 when none does.
+        ticket: Its valid entry in the queue; entries with another ticket are skipped.
+        polling: Whether a thread polls it now.
     """
 
     job: Job
@@ -115,39 +112,43 @@ class WatchedJob:
     due: float
     waiters: list[Waiter] = attrs.field(factory=list)
     ticket: int = 0
-    lent: bool = False
-    looking: int = 0
-    _seen: float | None = None
+    polling: bool = False
+    _running_at: float | None = None
     _failures: int = 0
     _cause: MotionKitError | None = None
     _doubt: UnknownReason | None = None
-    _doubted: float = 0.0
+    _doubted_at: float = 0.0
 
-    def look(
-        self, eyes: Observer, clock: Callable[[], float], among: int, spread: Callable[[], float]
+    def poll(
+        self,
+        observer: Observer,
+        clock: Callable[[], float],
+        among: int,
+        spread: Callable[[], float],
     ) -> Outcome | None:
-        """Look once.
+        """Poll once.
 
         Args:
-            eyes: How.
+            observer: How.
             clock: The engine's.
             among: How many jobs of the account are followed.
             spread: From 0 to 1, at random.
 
         Returns:
-            The ending; None when there is none yet, and then `due` says when to look again.
+            The outcome; None while there is none, and then `due` says when to poll again.
         """
         job, began = self.job, clock()
-        unseen = None if self._seen is None else began - self._seen
+        since_last = None if self._running_at is None else began - self._running_at
         try:
-            status = eyes.look(job, unseen)
+            status = observer.poll(job, since_last)
             for waiter in self.waiters:
                 if waiter.watch is not None:
                     waiter.watch(job, status)
             if status.state is State.SUCCEEDED:
-                return eyes.result(job, status)
+                return observer.result(job, status)
         except TRANSIENT as error:
-            log.info("look at %s failed and is repeated: %s", job.id, error)
+            # The job is paid and runs on: a network that is down says nothing about it.
+            log.info("poll of %s failed and is repeated: %s", job.id, error)
             self._failures, self._cause = self._failures + 1, error
             self.due = clock() + backoff.after_failure(
                 self._failures, hint=error.retry_after, spread=spread()
@@ -157,37 +158,37 @@ class WatchedJob:
         if status.state.terminal:
             return status.error(job)
         now = clock()
-        self._seen = began
+        # The poll's start, not its end: the job may have ended while the response was on its way.
+        self._running_at = began
         if status.doubt is not self._doubt:
-            self._doubt, self._doubted = status.doubt, now
-        if self._doubt is not None and now - self._doubted > DOUBT_GRACE.get(self._doubt, now):
+            self._doubt, self._doubted_at = status.doubt, now
+        # A new job may not be listed yet, and an output may lag behind its status: one such
+        # response proves nothing, only the same one for minutes does.
+        if self._doubt is not None and now - self._doubted_at > DOUBT_GRACE.get(self._doubt, now):
             return _doubtful(job, self._doubt, status)
-        if status.hint is not None:
+        if status.hint is not None:  # the vendor knows best when its job will be done
             self.due = now + backoff.wished(status.hint)
         else:
-            gap = eyes.gap(job, self.age + now - self.began, among)
-            apart = 2 * spread() - 1 if among > 1 else 0.0  # one alone has nobody to keep from
+            gap = observer.gap(job, self.age + now - self.began, among)
+            apart = 2 * spread() - 1 if among > 1 else 0.0  # a job alone has nobody to avoid
             self.due = now + gap * (1 + schedule.JITTER * apart)
         return None
 
     @property
     def answered(self) -> bool:
-        """Whether the last look was."""
+        """Whether the last poll was answered."""
         return self._failures == 0
 
-    def expired(self, now: float) -> list[Waiter]:
-        """Take out and return the waiters whose deadline has passed."""
-        over = [waiter for waiter in self.waiters if waiter.deadline <= now]
-        if over:
-            self.waiters = [waiter for waiter in self.waiters if waiter.deadline > now]
-        return over
-
-    def call_it_off(self, waiter: Waiter) -> None:
-        """Tell a waiter that its deadline has passed."""
-        waiter.end(waiter.timed_out(self._cause))
+    def expire(self, now: float) -> None:
+        """End the waits whose deadline has passed; the job itself runs on."""
+        expired = [waiter for waiter in self.waiters if waiter.deadline <= now]
+        self.waiters = [waiter for waiter in self.waiters if waiter.deadline > now]
+        for waiter in expired:
+            text = f"did not end within {waiter.limit:g} s"
+            waiter.end(still_running(waiter.job, text, self._cause))
 
     def next(self) -> float:
-        """Return when to look next: the last look of a wait comes at its deadline."""
+        """Return when to poll next: the last poll of a wait comes at its deadline."""
         return min([self.due, *(waiter.deadline for waiter in self.waiters)])
 
 
@@ -196,17 +197,27 @@ def seconds(value: Seconds) -> float:
     return value.total_seconds() if isinstance(value, dt.timedelta) else float(value)
 
 
-def told(ending: Outcome | None) -> Result | MotionKitError:
-    """Return an ending as a value; a bug is raised."""
-    if isinstance(ending, Result | MotionKitError):
-        return ending
-    raise ending or RuntimeError("a waiter was told of no ending")
+def unwrap(outcome: Outcome | None) -> Result | MotionKitError:
+    """Return an outcome as a value; a bug is raised."""
+    if isinstance(outcome, Result | MotionKitError):
+        return outcome
+    raise outcome or RuntimeError("a waiter was notified without an outcome")
 
 
 def still_running(job: Job, text: str, cause: BaseException | None = None) -> WaitTimeout:
-    """Return what a wait ends with that did not see the job's end."""
+    """Return the error of a wait that ends before its job.
+
+    Args:
+        job: The job.
+        text: What happened, after the job's name.
+        cause: What kept failing meanwhile, if anything.
+    """
     error = WaitTimeout(
-        text, provider=job.provider, account=job.account, billed=Billed.UNKNOWN, job=job
+        f"job {job.id} at {job.account} {text}",
+        provider=job.provider,
+        account=job.account,
+        billed=Billed.UNKNOWN,
+        job=job,
     )
     error.__cause__ = cause
     return error
@@ -215,13 +226,13 @@ def still_running(job: Job, text: str, cause: BaseException | None = None) -> Wa
 def _doubtful(job: Job, doubt: UnknownReason, status: Status) -> MotionKitError:
     kind, billed = DOUBT_ERRORS[doubt]
     return kind(
-        f"job {job.id} at {job.account}: for {DOUBT_GRACE[doubt]:g} s the vendor said nothing but "
-        f"{status.word!r} ({doubt.value.replace('_', ' ')})",
+        f"job {job.id} at {job.account}: for {DOUBT_GRACE[doubt]:g} s the vendor reported nothing "
+        f"but {status.word!r} ({doubt.value.replace('_', ' ')})",
         provider=job.provider,
         account=job.account,
         code=status.word,
         billed=billed,
-        hint="the journal keeps the job open; client.wait(job) asks again",
+        hint="the journal keeps the job; client.wait(job) asks again",
         job=job,
         raw=status.raw,
     )

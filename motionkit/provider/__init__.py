@@ -1,8 +1,7 @@
 """The contract between the core and a vendor adapter, and what adapters are built from."""
 
 from motionkit._support.redaction import Secret
-from motionkit.http.response import Response
-from motionkit.http.session import CALL_TIMEOUT, JSON_LIMIT, Body, Session
+from motionkit.http import CALL_TIMEOUT, JSON_LIMIT, Body, Response, Session
 from motionkit.provider.contract import (
     AcceptsUnlistedModels,
     AccountSettings,
@@ -33,7 +32,7 @@ from motionkit.provider.contract import (
 from motionkit.provider.fit import Check, Fit, refuse, whole_number
 from motionkit.provider.offers import MediaField, Offer, Price, PriceRule, load_offers
 from motionkit.provider.prepare import Upload, assemble
-from motionkit.provider.uploads import UPLOAD_TIMEOUT, data_urls, form, multipart
+from motionkit.provider.uploads import UPLOAD_TIMEOUT, Stream, form, multipart
 
 __all__ = [
     "CALL_TIMEOUT",
@@ -62,6 +61,7 @@ __all__ = [
     "Session",
     "ShowsRefunds",
     "ShowsUsage",
+    "Stream",
     "Untrusted",
     "Upload",
     "Uploads",
@@ -69,7 +69,6 @@ __all__ = [
     "Webhooks",
     "assemble",
     "billed_after",
-    "data_urls",
     "form",
     "in_sandbox",
     "is_origin",

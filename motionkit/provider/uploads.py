@@ -18,9 +18,7 @@ import urllib3
 from urllib3.fields import RequestField
 
 from motionkit.errors import InvalidRequest
-from motionkit.http import retry
-from motionkit.http.connection import BLOCK
-from motionkit.http.session import Body
+from motionkit.http import BLOCK, Body, retry
 from motionkit.model import media, probe
 
 UPLOAD_TIMEOUT = 600.0
@@ -116,13 +114,6 @@ def multipart(
     before = f"--{boundary}\r\n{part.render_headers()}".encode()
     after = f"\r\n--{boundary}--\r\n".encode()
     return Stream(before, content, after, facts), f"multipart/form-data; boundary={boundary}"
-
-
-def data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:
-    """Return a streamed ``{"data_urls": ["data:...;base64,..."]}`` body with one file."""
-    kind = probe.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
-    before = f'{{"data_urls": ["data:{kind};base64,'.encode()
-    return Stream(before, content, b'"]}', facts, encoded=True)
 
 
 def form(fields: Mapping[str, str]) -> tuple[Body, str]:

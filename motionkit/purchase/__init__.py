@@ -1,1 +1,30 @@
 """From a request to a job, paid for once: targets, quotes, submission, fallback."""
+
+from motionkit.purchase.cancellation import Cancellation, Cancellations
+from motionkit.purchase.circuits import Circuit, Circuits
+from motionkit.purchase.compare import Row, ordered, with_balances
+from motionkit.purchase.fallback import Announce, Announcement
+from motionkit.purchase.jobs import Jobs, Reconciled
+from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
+from motionkit.purchase.slots import Slots
+from motionkit.purchase.submit import Submitter
+
+__all__ = [
+    "Announce",
+    "Announcement",
+    "BuyOptions",
+    "Cancellation",
+    "Cancellations",
+    "Checkout",
+    "Circuit",
+    "Circuits",
+    "Explanation",
+    "Jobs",
+    "Order",
+    "Reconciled",
+    "Row",
+    "Slots",
+    "Submitter",
+    "ordered",
+    "with_balances",
+]

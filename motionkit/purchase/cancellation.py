@@ -1,7 +1,7 @@
-"""Cancel a submit that is not written ahead yet: its caller gave up, or its client was closed.
+"""Cancel a submit that is not in the journal yet: its caller gave up, or its client was closed.
 
-Until the intention is in the journal nothing can have been bought, so that a cancelled submit ends
-there. Afterwards it is never cancelled: the paid call may have left, and the journal has its job.
+Before the journal has the intention, nothing can have been sent, and a cancelled submit ends there.
+Afterwards it is never cancelled: the paid call may have left, and its job must reach the journal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from motionkit.errors import MotionKitError
 
 
 class Cancellation:
-    """Whether one call may still go on; any thread may cancel it, once and for good."""
+    """Whether one call may still submit. Any thread may cancel it; it cannot be undone."""
 
     def __init__(self) -> None:
         self._ended = threading.Event()
@@ -29,13 +29,13 @@ class Cancellation:
         """End the call's wait for a slot, and keep it from submitting.
 
         Args:
-            reason: Why, as the beginning of a sentence.
+            reason: The beginning of a sentence that ends with "before anything was submitted".
         """
         self._cancelled = True
         self.end_wait(reason)
 
     def end_wait(self, reason: str) -> None:
-        """End the call's wait for a slot; without one it may still submit."""
+        """End the call's wait for a slot; a call that does not wait may still submit."""
         self._reason = self._reason or reason
         self._ended.set()
 
@@ -43,20 +43,20 @@ class Cancellation:
         """Do nothing while the call may submit.
 
         Raises:
-            MotionKitError: It was cancelled; nothing was bought.
+            MotionKitError: It was cancelled; nothing was submitted.
         """
         if self._cancelled:
             self._refuse()
 
     def sleep(self, seconds: float, sleep: Callable[[float], None]) -> None:
-        """Wait for a slot, but no longer than the call may.
+        """Wait for a slot, until the time is over or the wait is ended.
 
         Args:
-            seconds: How long.
-            sleep: How; a caller's own clock is left to it.
+            seconds: The time.
+            sleep: How to wait; only `time.sleep` can be interrupted.
 
         Raises:
-            MotionKitError: The wait was ended; nothing was bought.
+            MotionKitError: The wait was ended; nothing was submitted.
         """
         if sleep is time.sleep:
             self._ended.wait(seconds)
@@ -66,7 +66,16 @@ class Cancellation:
             self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise MotionKitError(f"{self._reason} before anything was submitted: nothing was bought")
+        raise MotionKitError(f"{self._reason} before anything was submitted")
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Make `check` and `sleep` obey this cancellation, in this thread."""
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            _current.reset(token)
 
 
 class Cancellations:
@@ -74,31 +83,31 @@ class Cancellations:
 
     def __init__(self) -> None:
         self._open: dict[threading.Event, tuple[Cancellation, int, int]] = {}
-        """By what tells their end: their cancellation, process and thread."""
+        """Cancellation, process and thread of each call, by the event that is set at its end."""
         self._closed: str | None = None
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Give a call its cancellation, or the one that its thread was given."""
+        """Run a call under the cancellation of its thread, or a new one."""
         one, ended = _current.get() or Cancellation(), threading.Event()
         self._open[ended] = one, os.getpid(), threading.get_ident()
         if self._closed is not None:
             one.end_wait(self._closed)
         try:
-            with using(one):
+            with one.active():
                 yield
         finally:
             self._open.pop(ended, None)
             ended.set()
 
     def end_waits(self, reason: str) -> None:
-        """End every wait for a slot, and all that would begin later."""
+        """End every wait for a slot, also those that begin later."""
         self._closed = reason
         for one, _, _ in list(self._open.values()):
             one.end_wait(reason)
 
     def join(self) -> None:
-        """Wait until what other threads submit has come to its end."""
+        """Wait until the submits of other threads have ended."""
         for ended, (_, process, thread) in list(self._open.items()):
             # a forked child has none of its parent's threads, and nobody waits for itself
             if process == os.getpid() and thread != threading.get_ident():
@@ -110,25 +119,15 @@ _current: contextvars.ContextVar[Cancellation | None] = contextvars.ContextVar(
 )
 
 
-@contextmanager
-def using(one: Cancellation) -> Iterator[None]:
-    """Let `check` and `sleep` of this thread mean a call's cancellation."""
-    token = _current.set(one)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
 def check() -> None:
-    """Do nothing while this thread's call may go on; see `Cancellation.check`."""
+    """Do nothing while this thread's call may submit; see `Cancellation.check`."""
     one = _current.get()
     if one is not None:
         one.check()
 
 
 def sleep(seconds: float, how: Callable[[float], None]) -> None:
-    """Sleep, but no longer than this thread's call may go on; see `Cancellation.sleep`."""
+    """Wait for a slot in this thread's call; see `Cancellation.sleep`."""
     one = _current.get()
     if one is None:
         how(seconds)

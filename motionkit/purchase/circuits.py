@@ -16,7 +16,7 @@ import attrs
 
 from motionkit._support.redaction import printable, redact
 from motionkit.errors import JournalError, MotionKitError
-from motionkit.journal.caches import Caches
+from motionkit.journal import Caches
 from motionkit.model import codec
 from motionkit.routing import circuit_breaker
 from motionkit.routing.circuit_breaker import Breaker, Cause

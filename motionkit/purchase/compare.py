@@ -12,9 +12,7 @@ from typing import Any
 import attrs
 
 from motionkit.errors import InvalidRequest, JournalError, MotionKitError
-from motionkit.journal import statistics
-from motionkit.journal.entries import PurchaseRecord
-from motionkit.journal.journal import Journal
+from motionkit.journal import Journal, PurchaseRecord, statistics
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request

@@ -23,8 +23,7 @@ from motionkit.errors import (
     NoTargetLeft,
     SubmitUncertain,
 )
-from motionkit.journal.entries import NewPurchase, retry_key
-from motionkit.journal.journal import Journal
+from motionkit.journal import Journal, NewPurchase, retry_key
 from motionkit.model import codec, money
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import Job
@@ -305,7 +304,7 @@ class RouteBuyer:
             stage = Stage.SUBMIT
             earlier = self.journal.get(self.purchase.key)
             purchase = attrs.evolve(self.purchase, quote=place.row.quote, sandbox=place.sandbox)
-            job = submitter.buy(purchase, prepared.ready(), earlier=earlier)
+            job = submitter.submit(purchase, prepared.ready(), earlier=earlier)
         except MotionKitError as error:
             self._note(place, stage, error)
             return None

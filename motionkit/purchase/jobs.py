@@ -10,8 +10,7 @@ import attrs
 
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.http import retry
-from motionkit.journal.entries import Alike, PurchaseRecord
-from motionkit.journal.journal import Journal
+from motionkit.journal import Alike, Journal, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, CostBasis, Unit
 from motionkit.provider import SearchesHistory, ShowsUsage

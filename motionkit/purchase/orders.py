@@ -25,9 +25,8 @@ from motionkit.errors import (
     MotionKitError,
     Unsupported,
 )
-from motionkit.http.session import NotSent
-from motionkit.journal.entries import Alike, NewPurchase, PurchaseExists, PurchaseRecord
-from motionkit.journal.journal import Journal
+from motionkit.http import NotSent
+from motionkit.journal import Alike, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.media import Generated
 from motionkit.model.money import Quote
@@ -536,7 +535,7 @@ class Checkout:
         prepared = fallback.Prepared(functools.partial(target.provider.prepare, request, offer))
         deadline = self.clock() + patience
         self.slots.wait(submitter, patience)
-        job = submitter.buy(
+        job = submitter.submit(
             purchase,
             prepared.ready(),
             earlier=self.journal.get(purchase.key),

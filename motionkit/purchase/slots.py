@@ -14,8 +14,7 @@ from math import inf
 import attrs
 
 from motionkit.errors import Billed, Busy, MotionKitError
-from motionkit.journal.entries import PurchaseRecord
-from motionkit.journal.journal import Journal
+from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.job import Job, Status
 from motionkit.purchase import cancellation
 from motionkit.purchase.submit import Submitter

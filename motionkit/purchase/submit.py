@@ -1,22 +1,39 @@
-"""One key's life: from an intention to a job, to a refusal, or to an honest "we cannot tell".
+"""Submit one key's paid call: to a job, to a refusal, or to an honest "unknown".
 
 ::
 
     (no key) --intend-----------> INTENDED
     INTENDED --job id-----------> job            the vendor accepted it
-    INTENDED --not a byte left--> REFUSED        nothing was bought
-    INTENDED --refusal----------> REFUSED        nothing was bought
+    INTENDED --no byte left-----> REFUSED        nothing was charged
+    INTENDED --refusal----------> REFUSED        nothing was charged
     INTENDED --anything else----> UNCERTAIN      it may have arrived
     INTENDED --crash, restart---> UNCERTAIN      a paid call may have left before the crash
-    INTENDED --crash, unsent----> REFUSED        the journal says that it was never handed over
+    INTENDED --crash, unsent----> REFUSED        the journal shows that it was never handed over
     REFUSED  --new attempt id---> INTENDED
     UNCERTAIN --same id again---> job            only where the vendor deduplicates, in its window
-    UNCERTAIN --not a byte left-> UNCERTAIN      that re-send does not count
-    UNCERTAIN --found alone-----> job            a single job with our token that nobody else owns
-    UNCERTAIN --refusal---------> UNCERTAIN      a lost job may be what holds the slot
+    UNCERTAIN --no byte left----> UNCERTAIN      that re-send does not count
+    UNCERTAIN --one match-------> job            the only job in the history with our token
+    UNCERTAIN --refusal---------> UNCERTAIN      a lost job may be what takes the slot
 
-Nothing but a job leads out of UNCERTAIN by itself. Whether an answer is a refusal is the vendor
-table's word (`billed=NO` on the error); whether a byte left is the connection's.
+Only a job, or the user, leads out of UNCERTAIN. The vendor's table decides whether an answer is a
+refusal (`billed=NO` on the error); the connection decides whether a byte left.
+
+Every step is on the disk before the one that it announces, so that a crash (``kill -9``, a power
+cut) at any instruction leaves at least as much in the journal as can have happened:
+
+==================================  ==================  ==========================================
+crash                               in the journal      on the next run with that key
+==================================  ==================  ==========================================
+before the intention is written     nothing             submits: only free uploads can have left
+before `Journal.sending` is         INTENDED, no send   REFUSED, then submits with a new id
+written
+from then on, until the answer      INTENDED, one send  UNCERTAIN, whether or not a byte left:
+is written                                              re-send, history, or the user
+after the answer is written         job or REFUSED      polls the job; or submits with a new id
+==================================  ==================  ==========================================
+
+In the other order, send first and write afterwards, a crash in between would leave a paid job
+without a trace, and the next run would pay again.
 """
 
 from __future__ import annotations
@@ -39,12 +56,8 @@ from motionkit.errors import (
     MotionKitError,
     SubmitUncertain,
 )
-from motionkit.http import retry
-from motionkit.http.connection import departing
-from motionkit.http.rate_limit import RateLimiter
-from motionkit.http.session import CALL_TIMEOUT, NotSent
-from motionkit.journal.entries import Attempt, NewPurchase, PurchaseExists, PurchaseRecord
-from motionkit.journal.journal import Journal
+from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, departing, retry
+from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState
 from motionkit.model.submission import Found, SameId, Submission
 from motionkit.provider import Provider, SearchesHistory
@@ -54,36 +67,36 @@ from motionkit.purchase import cancellation
 log = logging.getLogger("motionkit")
 
 RESEND_PAUSE = 2.0
-"""Seconds at least before the same attempt id goes out again."""
+"""Minimum seconds before a re-send."""
 LONGEST_RESEND_PAUSE = 30.0
-"""Seconds to which that doubles while nothing leaves."""
+"""Seconds up to which the pause doubles while no byte leaves."""
 FIRST_RESEND, LAST_RESEND = 1 / 8, 23 / 24
 """Shares of a vendor's window after which the first and the last re-send leave."""
 TAIL_PAUSE = 1.0
-"""Seconds between two tries at the very end of the window, while nothing leaves."""
+"""Seconds between two tries at the very end of the window, while no byte leaves."""
 FIND_PAUSE = 5.0
-"""Seconds between two looks into a vendor's history."""
+"""Seconds between two requests for a vendor's history."""
 MARGIN = 5.0
-"""Seconds for what surrounds a paid call."""
+"""Seconds for the journal writes around a paid call."""
 PATIENCE = CALL_TIMEOUT + MARGIN
 """Seconds after which no live process can still be in the middle of a paid call of usual length."""
 OTHER_PAUSE = 0.5
-"""Seconds between two looks at what another process does."""
+"""Seconds between two checks of what another process has written."""
 
 EQUAL_REFUSALS = 12
-"""So often an account may refuse for a passing cause in a row; some of them never pass."""
+"""Passing refusals in a row after which the submit gives up; some of them never pass."""
 
 _IN_FLIGHT: set[str] = set()
-"""Attempts that a thread of this process is in the middle of."""
+"""Attempts that a thread of this process is submitting."""
 os.register_at_fork(after_in_child=_IN_FLIGHT.clear)  # the parent's threads stay with the parent
 
 
 @contextmanager
 def _in_flight(attempt_id: str) -> Iterator[None]:
-    """Mark an attempt as one that a thread of this process is in the middle of.
+    """Mark an attempt that this thread is submitting.
 
-    The mark is set before the journal shows the attempt to other threads: in between, one of them
-    would take it for an attempt that a crash left behind.
+    The mark is set before the journal shows the attempt to other threads: otherwise one of them
+    could mistake it for an attempt that a crash left behind, and resolve it.
     """
     _IN_FLIGHT.add(attempt_id)
     try:
@@ -94,7 +107,10 @@ def _in_flight(attempt_id: str) -> Iterator[None]:
 
 @contextmanager
 def _not_free() -> Iterator[None]:
-    """Keep a failure of the ledger after the paid call from passing for "nothing was bought"."""
+    """Correct `billed` of a journal error that follows a paid call.
+
+    Before the call such an error means that nothing was sent, so its default is NO.
+    """
     try:
         yield
     except JournalError as error:
@@ -109,13 +125,13 @@ def new_attempt_id() -> str:
 
 
 def resend_at(number: int, resend: SameId) -> float:
-    """Return after how many seconds since the first send a re-send is due.
+    """Return how many seconds after the first send a re-send is due.
 
-    The re-sends are spread over the window in a geometric row: the first is early, because most
-    outages are short, and the last is as late as the vendor still deduplicates.
+    The re-sends are spread geometrically over the window: the first is early, because most outages
+    are short, and the last is as late as the vendor still deduplicates.
 
     Args:
-        number: Which re-send, counted from 1.
+        number: The number of the re-send, from 1.
         resend: The vendor's rule.
     """
     if resend.times == 1:
@@ -125,18 +141,21 @@ def resend_at(number: int, resend: SameId) -> float:
 
 
 def about(account: str, text: str) -> str:
-    """Return what is said of an account, with its name in front once."""
+    """Return a message that begins with the account's name, once."""
     return text if text.startswith(f"{account}:") else f"{account}: {text}"
 
 
 @attrs.define
 class _Window:
-    """The time in which a vendor takes an attempt id that it has had before for the same submit.
+    """The time after the first send in which a vendor still deduplicates an attempt id.
+
+    After it, a re-send may buy a second job. The window is therefore closed whenever it is not
+    certain that it is open: after a reboot, on another machine, or when a clock was set meanwhile.
 
     Attributes:
         resend: The vendor's rule.
-        first: When the id was first sent; None when nobody knows exactly.
-        moment: The present.
+        first: When the id was first sent; None when that is not known on both clocks.
+        moment: Returns the present.
         least: Seconds that have passed in any case: those that were slept.
     """
 
@@ -146,23 +165,26 @@ class _Window:
     least: float = 0.0
 
     def passed(self) -> float | None:
-        """Return the seconds since the first send, None when nobody can tell."""
+        """Return the seconds since the first send, None when they are unknown."""
         passed = None if self.first is None else self.moment().since(self.first)
         return None if passed is None else max(passed, self.least)
 
     def is_open(self, after: float = 0.0) -> bool:
-        """Tell whether the window is certainly open, now or after some seconds."""
+        """Return whether the window is certainly open, now or after some seconds."""
         passed = self.passed()
         return passed is not None and passed + after <= self.resend.window
 
     def pause(self, counted: int, unsent: int, hint: float | None) -> float | None:
-        """Return the seconds until the same id may go out again, None when it may not any more.
+        """Decide whether a lost submit may be re-sent, and return the seconds until then.
 
         Args:
-            counted: Re-sends so far of which something left.
-            unsent: Tries in a row of which nothing left; they do not count, and are repeated with
+            counted: Re-sends so far that may have arrived.
+            unsent: Tries in a row of which no byte left; they do not count, and are repeated with
                 backoff.
-            hint: Seconds that the vendor asked for.
+            hint: The vendor's ``Retry-After``, in seconds.
+
+        Returns:
+            None when it may never be re-sent again.
         """
         passed = self.passed()
         if passed is None or counted >= self.resend.times:
@@ -177,10 +199,12 @@ class _Window:
         return pause if self.is_open(pause) else None
 
     def check(self) -> None:
-        """Have the last word before the first byte.
+        """Check the window again, right before the first byte leaves.
+
+        Connecting and the TLS handshake take time after `pause` decided.
 
         Raises:
-            TimeoutError: The window is over: the vendor might take a re-send for a new submit.
+            TimeoutError: The window is closed: the vendor might take a re-send for a new submit.
         """
         if not self.is_open():
             raise TimeoutError(f"the {self.resend.window:g} s for a re-send are over")
@@ -188,19 +212,19 @@ class _Window:
 
 @attrs.frozen
 class Submitter:
-    """Drive one account's submissions through the states above.
+    """Drive one account's submits through the states above.
 
     Attributes:
         provider: The account's adapter.
-        journal: Where every step is written ahead.
-        sleep: How to wait; tests give their own.
-        clock: Monotonic seconds; tests give their own.
-        now: Epoch seconds; tests give their own.
-        window: Seconds for which a vendor's history is asked.
-        slots: How many jobs the account runs at once; None when nobody said.
-        limiter: Counts the account's calls; None when nobody limits them.
-        moment: The present on two clocks, which the time of a first send is compared with; made
-            of `now` and `clock` where those are given.
+        journal: The journal.
+        sleep: Waits; injectable.
+        clock: Returns monotonic seconds; injectable.
+        now: Returns epoch seconds; injectable.
+        window: Seconds for which a vendor's history is searched.
+        slots: How many jobs the account runs at once; None when unlimited or unknown.
+        limiter: The account's rate limiter; None without a limit.
+        moment: Returns the present on two clocks, to compare with a first send; derived from `now`
+            and `clock` where those are injected.
     """
 
     provider: Provider
@@ -219,7 +243,7 @@ class Submitter:
             return lambda: process.moment()  # noqa: PLW0108 - tests replace it
         return lambda: Moment(self.now(), self.clock(), "given")
 
-    def buy(
+    def submit(
         self,
         purchase: NewPurchase,
         prepare: Callable[[], Submission],
@@ -231,36 +255,40 @@ class Submitter:
 
         Args:
             purchase: What to write ahead of it.
-            prepare: Makes the submission; called again when the vendor refuses a reference to an
+            prepare: Returns the submission; called again when the vendor refuses a reference to an
                 upload that it no longer keeps.
-            earlier: The key's entry, when all its attempts so far were refused.
-            wait_for_slot: Seconds to wait while the account refuses for a cause that passes: it is
-                busy, or the vendor is overloaded or asks for fewer calls. Each further try is a new
-                attempt.
+            earlier: The key's record, when all its attempts so far were refused.
+            wait_for_slot: Seconds to wait while the account refuses for a passing cause: it is
+                busy, the vendor is overloaded, or the rate limit is reached. Each further try is a
+                new attempt.
 
         Raises:
-            KeyTaken: The key stands elsewhere by now, or an identical request is open; nothing was
-                sent.
-            SubmitUncertain: It may have arrived and could not be settled.
-            MotionKitError: ``billed=NO``: nothing was bought.
+            PurchaseExists: Another process has submitted the key, or an identical request is
+                unfinished; nothing was sent.
+            SubmitUncertain: It may have arrived, and that could not be resolved.
+            MotionKitError: ``billed=NO``: nothing was charged.
         """
         submission = prepare()
         deadline = self.clock() + wait_for_slot
         refusals, fresh = 0, False
         while True:
-            if self.limiter is not None:  # wait before the journal says that a call may leave now
+            # Both come before the intention. A wait after it would look like a call in progress
+            # to other processes, and from the intention on a submit is never cancelled.
+            if self.limiter is not None:
                 self.limiter.wait()
-            cancellation.check()  # from the intention on it is never cancelled
+            cancellation.check()
             try:
                 return self._attempt(purchase, earlier, submission)
             except MotionKitError as error:
+                # A new attempt id may buy again, so only a certain `billed=NO` leads to one; all
+                # else was resolved under the same id in `_resolve`, or ends as uncertain.
                 if error.billed is Billed.NO and error.passing:
                     refusals += 1
                     pause = backoff.slot_delay(refusals, hint=error.retry_after)
                     if refusals >= EQUAL_REFUSALS or self.clock() + pause > deadline:
                         raise
                     log.info(
-                        "%s; nothing was bought, waiting up to %.0f s for a slot, asking again in "
+                        "%s; nothing was bought, waiting up to %.0f s for a slot; next try in "
                         "%.0f s",
                         about(self.provider.account, error.message),
                         deadline - self.clock(),
@@ -281,64 +309,65 @@ class Submitter:
     ) -> Job:
         """Write a new attempt ahead, and send it."""
         attempt_id = new_attempt_id()
-        made = (attempt_id, submission, self.provider.fingerprint)
+        intend = self.journal.intend if earlier is None else self.journal.intend_again
         with _in_flight(attempt_id):
-            if earlier is not None:
-                attempt = self.journal.intend_again(purchase, *made)
-            else:
-                attempt = self.journal.intend(purchase, *made)
-            return self._send(attempt)
+            return self._send(intend(purchase, attempt_id, submission, self.provider.fingerprint))
 
-    def settle(self, entry: PurchaseRecord) -> Job:
-        """Go on with a purchase that a crash or a bad answer left open. Buys nothing new.
+    def settle(self, record: PurchaseRecord) -> Job:
+        """Resolve a purchase that a crash or an unusable answer left without a job or a refusal.
+
+        Never submits a new attempt.
 
         Raises:
-            SubmitUncertain: It still cannot be told.
-            NotSent: The call was never handed to the network; the key may be bought now.
-            InvalidRequest: It was refused; nothing was bought.
+            SubmitUncertain: It is still unknown whether the submit arrived.
+            NotSent: The call was never handed to the network; the key may be submitted now.
+            InvalidRequest: It was refused; nothing was charged.
         """
-        entry = self._await_other_process(entry.key)
-        if entry.job is not None:
-            return entry.job
-        if entry.state is KeyState.REFUSED:
+        record = self._await_other_process(record.key)
+        if record.job is not None:
+            return record.job
+        if record.state is KeyState.REFUSED:
             raise InvalidRequest(
-                f"{entry.key} was refused; nothing was bought", field="key", value=entry.key
+                f"{record.key} was refused; nothing was charged", field="key", value=record.key
             )
-        attempt = entry.attempts[-1]
+        attempt = record.attempts[-1]
         if attempt.sends == 0:
             unsent = NotSent(
-                f"the submit of {entry.key} was interrupted before anything left; nothing was "
-                "bought",
+                f"the submit of {record.key} was interrupted before anything was sent; nothing was "
+                "charged",
                 provider=self.provider.name,
                 account=attempt.account,
             )
-            if self.journal.unsent(attempt, unsent):  # `sending` refuses to go on from there
+            # Its process may live and be slow. Once this is written, `Journal.sending` stops it;
+            # where it was faster, nothing is written here, and its attempt counts.
+            if self.journal.unsent(attempt, unsent):
                 raise unsent
-            return self.settle(self.journal.entry(entry.key))  # its process was only slow
-        cause = SubmitUncertain(f"the submit of {entry.key} was interrupted", key=entry.key)
+            return self.settle(self.journal.entry(record.key))
+        # The journal cannot show whether the call left between `sending` and the crash.
+        cause = SubmitUncertain(f"the submit of {record.key} was interrupted", key=record.key)
         with _in_flight(attempt.id), _not_free():
             self.journal.uncertain(attempt, cause)
-            return self._clear_up(attempt, cause)
+            return self._resolve(attempt, cause)
 
     def _await_other_process(self, key: str) -> PurchaseRecord:
-        """Return the entry once nobody else can be in the middle of its paid call.
+        """Return the record once nobody else can be in the middle of its paid call.
 
-        Another process is left alone for as long as a call may take, a thread of this one until it
-        has cleared up as well. What the wall clock says can shorten that, never lengthen it.
+        Waits for another process as long as a call may take, and for a thread of this one until it
+        has resolved its attempt too. The wall clock can shorten that wait, never lengthen it.
         """
         started, slept = self.clock(), 0.0
         while True:
-            entry = self.journal.entry(key)
-            attempt = entry.attempts[-1]
+            record = self.journal.entry(key)
+            attempt = record.attempts[-1]
             ours = attempt.id in _IN_FLIGHT
-            if entry.state is KeyState.INTENDED:
+            if record.state is KeyState.INTENDED:
                 busy = ours or process.alive(attempt.owner)
             else:
-                busy = ours and entry.state is KeyState.UNCERTAIN
+                busy = ours and record.state is KeyState.UNCERTAIN
             patience = self._patience(attempt, ours=ours)
-            age = self.now() - (attempt.first_sent or entry.updated)
+            age = self.now() - (attempt.first_sent or record.updated)
             if not busy or max(self.clock() - started, slept, age) > patience:
-                return entry
+                return record
             if not slept:
                 log.info(
                     "another %s may be in the middle of submitting %s; waiting for it, %.0f s at "
@@ -351,6 +380,7 @@ class Submitter:
             slept += OTHER_PAUSE
 
     def _patience(self, attempt: Attempt, *, ours: bool) -> float:
+        """Return the seconds for which another process or thread may work on an attempt."""
         own = attempt.submission.timeout
         call = PATIENCE if own is None else own + MARGIN
         if not ours:
@@ -359,6 +389,9 @@ class Submitter:
         return call + (resend.window if isinstance(resend, SameId) else self.window)
 
     def _send(self, attempt: Attempt) -> Job:
+        """Send an attempt for the first time."""
+        # The journal has the send before the network does. Killed between the two, the attempt
+        # counts as sent and costs a check; the other way round it would be paid for twice.
         attempt = self.journal.sending(attempt, self.moment())
         try:
             job = self.provider.submit(attempt.submission, attempt.id)
@@ -366,27 +399,33 @@ class Submitter:
             if error.billed is Billed.NO:
                 self.journal.refused(attempt, error)
                 raise
+            # A time-out, a broken connection, an unreadable or unknown answer: the vendor may have
+            # accepted and charged. From here on only evidence counts.
             with _not_free():
                 self.journal.uncertain(attempt, error)
-                return self._clear_up(attempt, error)
+                return self._resolve(attempt, error)
         with _not_free():
             return self.adopt(attempt, job)
 
-    def _clear_up(self, attempt: Attempt, cause: MotionKitError) -> Job:
-        """Look for positive evidence of an attempt that may have arrived."""
+    def _resolve(self, attempt: Attempt, cause: MotionKitError) -> Job:
+        """Find the job of an attempt that may have arrived, by re-sending its id or in the history.
+
+        A missing job proves nothing: histories lag, and a re-send can get lost too. Without
+        evidence the purchase stays uncertain for the user to resolve.
+        """
         resend = self.provider.resend
         try:
             if isinstance(resend, SameId):
-                job, cause = self._send_same_id(attempt, resend, cause)
+                job, cause = self._resend(attempt, resend, cause)
             else:
                 job = self._find(attempt)
-        except PurchaseExists as taken:  # another process has settled it meanwhile
-            job = taken.entry.job
+        except PurchaseExists as exists:  # another process has resolved it meanwhile
+            job = exists.entry.job
             if job is not None:
                 return job
         if job is not None:
             return self.adopt(attempt, job)
-        told = SubmitUncertain(
+        uncertain = SubmitUncertain(
             f"{attempt.account}: the submit may have arrived, and the vendor did not confirm it: "
             f"{cause.message}",
             key=attempt.key,
@@ -396,37 +435,46 @@ class Submitter:
             http_status=cause.http_status,
             raw=cause.raw,
         )
-        self.journal.uncertain(attempt, told)
-        raise told from cause
+        self.journal.uncertain(attempt, uncertain)
+        raise uncertain from cause
 
-    def _send_same_id(
+    def _resend(
         self, attempt: Attempt, resend: SameId, cause: MotionKitError
     ) -> tuple[Job | None, MotionKitError]:
-        """Send the same attempt id again while the vendor takes it for the same submit."""
+        """Re-send a lost submit under the same attempt id, while the vendor deduplicates it.
+
+        `SameId` of the adapter allows it, `_Window.pause` decides it, and `_Window.check` holds
+        back the first byte where the window has closed since.
+
+        Returns:
+            The job, if the vendor answered with one, and the last error.
+        """
         window = _Window(resend, attempt.first, self.moment)
         window.least = window.passed() or 0.0
         unsent = 0
+        # The journal masks secrets. With a mask in it, the call would be another one than the
+        # vendor has seen under this id.
         while attempt.whole:
-            attempt = self._counted(attempt)
+            attempt = self._with_sends(attempt)
             pause = window.pause(attempt.sends - 1, unsent, cause.retry_after)
             if pause is None:
                 break
             log.info(
-                "%s did not confirm the submit of %s; sending the same id again in %.0f s",
+                "%s did not confirm the submit of %s; re-sending the same id in %.0f s",
                 attempt.account,
                 attempt.key,
                 pause,
             )
             self.sleep(pause)
             window.least += pause
-            if not self._take_turn(window):
+            if not self._acquire(window):
                 break
             try:
-                attempt = self.journal.sending(attempt, self.moment())
-            except PurchaseExists as taken:
-                if taken.entry.state is not KeyState.UNCERTAIN:
+                attempt = self.journal.sending(attempt, self.moment())  # ahead, as in `_send`
+            except PurchaseExists as exists:
+                if exists.entry.state is not KeyState.UNCERTAIN:
                     raise
-                continue  # another process has just sent it
+                continue  # another process has just re-sent it: count again, and wait
             try:
                 with departing(window.check):
                     return self.provider.submit(attempt.submission, attempt.id), cause
@@ -437,19 +485,25 @@ class Submitter:
             except MotionKitError as error:
                 cause, unsent = error, 0
                 self.journal.uncertain(attempt, error)
+                # A refusal now does not prove that the first send was refused: that one may have
+                # become the job that takes the slot. It ends the re-sends, not the doubt.
                 if error.billed is Billed.NO and not error.passing:
-                    break  # the vendor answers and refuses; asking again would not tell more
+                    break
         return None, cause
 
-    def _counted(self, attempt: Attempt) -> Attempt:
-        """Return an attempt with the sends that the journal has by now, other processes' too."""
-        entry = self.journal.entry(attempt.key)
-        if entry.job is not None:
-            raise PurchaseExists(entry)
-        return attrs.evolve(attempt, sends=entry.attempts[-1].sends)
+    def _with_sends(self, attempt: Attempt) -> Attempt:
+        """Return an attempt with the current number of sends, other processes' included.
 
-    def _take_turn(self, window: _Window) -> bool:
-        """Take one of the account's calls for this thread; False when the window is over first."""
+        Raises:
+            PurchaseExists: The purchase has a job by now.
+        """
+        record = self.journal.entry(attempt.key)
+        if record.job is not None:
+            raise PurchaseExists(record)
+        return attrs.evolve(attempt, sends=record.attempts[-1].sends)
+
+    def _acquire(self, window: _Window) -> bool:
+        """Acquire a call from the rate limiter; False when the window closes first."""
         if self.limiter is None:
             return window.is_open()
         while pause := self.limiter.acquire():
@@ -463,16 +517,14 @@ class Submitter:
         return True
 
     def _find(self, attempt: Attempt) -> Job | None:
-        """Ask the vendor's history for a while; it lags."""
+        """Search the vendor's history for `window` seconds: new jobs appear in it late."""
         if not isinstance(self.provider, SearchesHistory):
             return None
         since = attempt.first_sent or self.now()
         deadline = self.clock() + self.window
         while True:
-            entry = self.journal.entry(attempt.key)
-            if entry.job is not None:
-                raise PurchaseExists(entry)
-            job = self._look(self.provider, attempt.submission, since)
+            self._with_sends(attempt)  # raises when another process has found it
+            job = self._only_match(self.provider, attempt.submission, since)
             if job is not None:
                 return job
             if self.clock() + FIND_PAUSE > deadline:
@@ -482,26 +534,29 @@ class Submitter:
     def candidates(
         self, provider: SearchesHistory, submission: Submission, since: float
     ) -> tuple[Job, ...]:
-        """Return the jobs in the vendor's history that look like a submission and nobody owns.
+        """Return the jobs in the vendor's history that match a submission and have no owner.
 
         Raises:
-            MotionKitError: The history cannot be asked.
+            MotionKitError: The history cannot be read.
         """
         found = retry.read(lambda: provider.find(submission, since))
-        seen = (found.job,) if isinstance(found, Found) else found.candidates
-        return tuple(job for job in seen if not self.journal.owns(job.fingerprint, job.id))
+        jobs = (found.job,) if isinstance(found, Found) else found.candidates
+        return tuple(job for job in jobs if not self.journal.owns(job.fingerprint, job.id))
 
-    def _look(self, provider: SearchesHistory, submission: Submission, since: float) -> Job | None:
-        """Return the one job in the vendor's history that is ours and nobody else's."""
+    def _only_match(
+        self, provider: SearchesHistory, submission: Submission, since: float
+    ) -> Job | None:
+        """Return the one job in the vendor's history that can only be this submission's."""
         try:
-            free = self.candidates(provider, submission, since)
-        except MotionKitError as error:  # the history cannot be asked now; that proves nothing
-            log.info("the history of %s did not answer: %s", self.provider.account, error)
+            jobs = self.candidates(provider, submission, since)
+        except MotionKitError as error:  # no evidence, either way
+            log.info("the history of %s cannot be read: %s", self.provider.account, error)
             return None
-        return free[0] if len(free) == 1 and submission.token is not None else None
+        # Without a token of ours in it, even a single match may be somebody else's job.
+        return jobs[0] if len(jobs) == 1 and submission.token is not None else None
 
     def adopt(self, attempt: Attempt, job: Job) -> Job:
-        """Write that an attempt bought this job.
+        """Write that this is an attempt's job.
 
         Raises:
             SubmitUncertain: Another purchase owns that job.
@@ -514,14 +569,16 @@ class Submitter:
             error.billed = Billed.YES
             error.fill(job=job, hint=f"keep this: {job.to_json()}")
             raise
+        # The vendor deduplicated another attempt, or a user adopted the job elsewhere. One of two
+        # purchases was charged, and it is not known which.
         if not owned:
-            told = SubmitUncertain(
+            uncertain = SubmitUncertain(
                 f"{attempt.account}: the vendor answered with job {job.id}, which another "
                 "purchase owns",
                 key=attempt.key,
                 provider=self.provider.name,
                 account=attempt.account,
             )
-            self.journal.uncertain(attempt, told)
-            raise told
+            self.journal.uncertain(attempt, uncertain)
+            raise uncertain
         return job

@@ -29,12 +29,12 @@ from motionkit.provider import (
     Offer,
     Phase,
     Session,
+    Stream,
     Untrusted,
     Upload,
     Uploads,
     assemble,
     billed_after,
-    data_urls,
     load_offers,
     untrusted,
 )
@@ -284,7 +284,7 @@ class Segmind:
             content = self._send(
                 call,
                 Phase.UPLOAD,
-                body=data_urls(reference, facts),
+                body=_data_urls(reference, facts),
                 headers={"Content-Type": "application/json"},
                 timeout=UPLOAD_TIMEOUT,
             )
@@ -348,6 +348,16 @@ class Segmind:
         return Status(
             State.UNKNOWN, word, now, doubt=UnknownReason.NOT_FOUND, message=error.message
         )
+
+
+def _data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:
+    """Return a streamed ``{"data_urls": ["data:...;base64,..."]}`` body with one file.
+
+    https://docs.segmind.com/api-reference/segmind-storage takes files as data URLs only.
+    """
+    kind = probe.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
+    before = f'{{"data_urls": ["data:{kind};base64,'.encode()
+    return Stream(before, content, b'"]}', facts, encoded=True)
 
 
 def _age(job: Job, now: dt.datetime | None) -> dt.timedelta | None:

@@ -63,12 +63,12 @@ QUOTES: tuple[tuple[str, Mapping[str, str]], ...] = (
     ),
     (
         (
-            "After 20 jobs of an offer, polls a job times lateness are {learned.times} of what no"
-            " schedule gets below; any fixed interval takes {fixed.times}."
+            "After 20 jobs of an offer, polls x detection delay is {learned.times} the limit of any"
+            " schedule; any fixed interval gets {fixed.times}."
         ),
         {
-            "learned": "looks x lateness, learned from 20 jobs",
-            "fixed": "looks x lateness, any fixed interval",
+            "learned": "polls x detection delay, learned from 20 jobs",
+            "fixed": "polls x detection delay, any fixed interval",
         },
     ),
     (
@@ -104,16 +104,22 @@ def _transfer(row: Mapping[str, Any]) -> Iterator[Figure]:
 
 def _polling(row: Mapping[str, Any]) -> Iterator[Figure]:
     judged, _, bar = row["bar"].removesuffix(" s").partition(" <= ")
-    product = {"what": f"looks x lateness, {row['figure']}", "floor": row["limit_s"], "unit": "s"}
-    note = f"{row['looks']} looks x {row['lateness_s']} s; the floor is the limit of any schedule"
+    product = {
+        "what": f"polls x detection delay, {row['figure']}",
+        "floor": row["limit_s"],
+        "unit": "s",
+    }
+    note = f"{row['polls']} polls x {row['delay_s']} s; the floor is the limit of any schedule"
     limit = float(bar) if judged == "product" else None
     yield Figure(**product, ours=row["product_s"], bar=limit, absolute=True, note=note)
     if limit is not None and "learned" in row["figure"]:
         fixed = round(row["product_s"] / row["of_fixed_interval"], 1)
-        yield Figure(**product | {"what": "looks x lateness, any fixed interval"}, ours=fixed)
-    if judged == "lateness":
-        what = f"mean lateness, {row['figure']}"
-        yield Figure(what=what, ours=row["lateness_s"], unit="s", bar=float(bar))
+        yield Figure(
+            **product | {"what": "polls x detection delay, any fixed interval"}, ours=fixed
+        )
+    if judged == "delay":
+        what = f"mean detection delay, {row['figure']}"
+        yield Figure(what=what, ours=row["delay_s"], unit="s", bar=float(bar))
 
 
 _TOLD: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Figure]]] = {

@@ -83,9 +83,13 @@ def served(content: Path) -> Iterator[str]:
 # What is compared: each pair does the same hashing, encoding and syncing.
 
 
+BEFORE, AFTER = b'{"data_urls": ["data:video/mp4;base64,', b'"]}'
+
+
 def ours_up(session: Session, path: Path, facts: probe.Facts, *, encoded: bool) -> None:
     if encoded:
-        body, kind = uploads.data_urls(media.File(path), facts), "application/json"
+        content = media.File(path)
+        body, kind = uploads.Stream(BEFORE, content, AFTER, facts, encoded=True), "application/json"
     else:
         body, kind = uploads.multipart("file", media.File(path), facts)
     session.send(Call("POST", "/up"), headers={"Content-Type": kind}, body=body, timeout=600)
@@ -93,8 +97,8 @@ def ours_up(session: Session, path: Path, facts: probe.Facts, *, encoded: bool) 
 
 def bare_up(session: requests.Session, url: str, path: Path, *, encoded: bool) -> None:
     size = path.stat().st_size
-    before = b'{"data_urls": ["data:video/mp4;base64,' if encoded else b"--b\r\n\r\n"
-    after = b'"]}' if encoded else b"\r\n--b--\r\n"
+    before = BEFORE if encoded else b"--b\r\n\r\n"
+    after = AFTER if encoded else b"\r\n--b--\r\n"
 
     def pieces() -> Iterator[bytes]:
         digest = hashlib.sha256()

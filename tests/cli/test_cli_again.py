@@ -39,7 +39,7 @@ def test_a_finished_purchase_changes_nothing_where_its_file_is(
 
     assert (again.code, again.out) == (0, "out.mp4\n")
     assert "ago as order-17 at pixverse/mimic (SANDBOX, loopback): succeeded" in again.err
-    assert "nothing is bought; another --key would buy again" in again.err
+    assert "resuming it without paying again; another --key submits a new job" in again.err
     after = Path("out.mp4").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert account.bought == ONCE
@@ -102,10 +102,10 @@ def test_without_a_key_the_same_command_is_a_finished_purchase_for_a_week(
     cli("mimic", *media, "--out", "out.mp4")
     again = cli("mimic", *media, "--out", "out.mp4")
     assert (again.code, again.out) == (0, "out.mp4\n")
-    assert "nothing is bought; --new would buy again" in again.err
+    assert "resuming it without paying again; --new submits a new job" in again.err
     left = cli("submit", "mimic", *media)
     assert left.code == 0
-    assert "nothing is bought; --new would buy again" in left.err
+    assert "resuming it without paying again; --new submits a new job" in left.err
     assert account.bought == ONCE
 
     with sqlite3.connect(tmp_path / "state" / "journal.db") as db:
@@ -161,7 +161,7 @@ def test_after_a_crash_before_the_call_left_the_same_command_buys_at_once(
     told = cli("mimic", *media, *more, "--out", "out.mp4")
 
     assert told.code == 0
-    assert "nothing was bought: buying it now" in told.err
+    assert "submitting it now" in told.err
     assert "quote     40 credits = 0.40 USD" in told.err
     assert account.bought == ONCE
 
@@ -195,7 +195,7 @@ def test_ctrl_c_while_a_slot_is_waited_for_buys_nothing(
     told = cli("submit", "mimic", *media)
 
     assert told.code == 1
-    assert "nothing was bought" in told.err
+    assert "nothing further was submitted" in told.err
     assert account.ledger["jobs"] == []
 
 

@@ -89,4 +89,4 @@ def test_without_a_budget_it_is_said_how_to_set_one(cli: Cli, account: Account) 
     told = cli("budget")
 
     assert (told.code, told.out) == (0, "")
-    assert "budget_usd of [defaults]" in told.err
+    assert "set budget_usd in [defaults]" in told.err

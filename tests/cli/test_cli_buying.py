@@ -58,7 +58,7 @@ def test_one_command_makes_a_video_and_announces_the_price(
     assert "at        pixverse/mimic (SANDBOX, loopback)" in progress
     assert any(line.startswith("basis     listed, read 20") for line in progress)
     assert progress.index("quote     40 credits = 0.40 USD") < next(
-        number for number, line in enumerate(progress) if line.startswith("bought")
+        number for number, line in enumerate(progress) if line.startswith("submitted")
     )
     assert "cost      40 credits = 0.40 USD (reported)" in progress
 
@@ -148,7 +148,7 @@ def test_the_same_command_again_goes_on_and_buys_nothing(
     assert again.code == 0
     assert "ago as" in again.err
     assert first.out[:8] in again.err
-    assert "going on with it, nothing is bought; --new would buy again" in again.err
+    assert "resuming it without paying again; --new submits a new job" in again.err
     assert account.bought == (1, 1, "40")
 
 
@@ -158,9 +158,9 @@ def test_the_same_command_after_delivery_buys_nothing_and_names_the_file(
     assert cli("mimic", *media).out == "hero-dance.mp4\n"
     again = cli("mimic", *media)
     assert (again.code, again.out) == (0, f"{Path('hero-dance.mp4').absolute()}\n")
-    assert "the same request was bought" in again.err
+    assert "the same request was submitted" in again.err
     assert str(Path("hero-dance.mp4").absolute()) in again.err
-    assert "going on with it, nothing is bought; --new would buy again" in again.err
+    assert "resuming it without paying again; --new submits a new job" in again.err
     assert account.bought == (1, 1, "40")
     assert {path.name for path in Path().glob("*.mp4")} == {"dance.mp4", "hero-dance.mp4"}
 
@@ -217,7 +217,7 @@ def test_at_a_terminal_the_open_job_is_offered(
 
     told = cli("submit", "mimic", *media)
 
-    assert "resume it, or buy again" in told.err
+    assert "resume it, or submit again" in told.err
     assert len(account.ledger["jobs"]) == jobs
 
 
@@ -236,9 +236,9 @@ def test_above_five_dollars_a_terminal_asks(
 
     told = cli("submit", "mimic", *media)
 
-    assert "buy this for up to 8.00 USD?" in told.err
+    assert "submit this for up to 8.00 USD?" in told.err
     assert told.code == (0 if jobs else 1)
-    assert ("stopped; nothing was bought" in told.err) is not bool(jobs)
+    assert ("stopped; nothing further was submitted" in told.err) is not bool(jobs)
     assert len(dear.ledger["jobs"]) == jobs
 
 
@@ -267,7 +267,7 @@ def test_an_unknown_price_is_refused_under_a_cap_and_without_a_terminal_unless_y
     told = cli("submit", "mimic", *remote)
     assert told.code == 2
     assert "quote     unknown" in told.err
-    assert "this costs an unknown price, and nobody is there to confirm it" in told.err
+    assert "this costs an unknown amount: confirmation required; pass --yes" in told.err
     assert "--yes" in told.err
     assert account.ledger["calls"] == {}
 
@@ -289,7 +289,7 @@ def test_a_submit_that_may_have_arrived_is_told_as_such(
     assert told.one["error"] == "SubmitUncertain"
     assert told.one["key"] == "order-17"
     assert told.one["billed"] == "unknown"
-    assert "money:    this may have been billed" in told.err
+    assert "money:    this may have been charged" in told.err
     assert len(account.ledger["jobs"]) == 1
 
 
@@ -312,7 +312,7 @@ def test_a_vendors_words_cannot_command_the_terminal(
         (["refuse:submit:code=500090"], 4, None),
         (["moderate:submit"], 5, None),
         (["fail:submit"], 6, None),
-        (["fail:submit", "http:history:status=500:times=0"], 6, "this may have been billed"),
+        (["fail:submit", "http:history:status=500:times=0"], 6, "this may have been charged"),
     ],
     ids=["credits", "moderation", "failed, refund listed", "failed, no statement"],
 )

@@ -74,7 +74,7 @@ def test_the_files_their_trust_and_where_keys_come_from_are_shown(
         str(file),
         str(own),
         "found in a project folder",
-        "not trusted; needs none",
+        "not trusted; not needed",
         "your own",
         "environment variable PIXVERSE_API_KEY",
         "command 'echo'",
@@ -126,7 +126,7 @@ def test_check_shows_an_untrusted_file_and_what_it_asks_for(cli: Cli, file: Path
     file.write_text(BOLD)
     told = cli("config", "check")
     assert told.code == 2
-    assert "not trusted, and needed for accounts.bold.api_key.command" in told.out
+    assert "not trusted, but required by accounts.bold.api_key.command" in told.out
     assert "motionkit config trust" in told.err
     (row,) = of_kind(cli("config", "check", "--json"), "file")
     assert (row["trusted"], row["needs_trust"]) == (False, ["accounts.bold.api_key.command"])
@@ -276,10 +276,10 @@ def test_a_file_that_asks_for_nothing_needs_no_trust(
     cli: Cli, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.write_text('[accounts.pixverse]\napi_key = "${PIXVERSE_API_KEY}"\n')
-    assert cli("config", "trust").out == f"{file} needs no trust\n"
+    assert cli("config", "trust").out == f"{file} does not need trust\n"
     file.write_text(BOLD)
     monkeypatch.setenv("MOTIONKIT_CONFIG", str(file))
-    assert cli("config", "trust").out == f"{file} needs no trust (named by you)\n"
+    assert cli("config", "trust").out == f"{file} does not need trust (named explicitly)\n"
     assert not (tmp_path / "state").exists()
 
 

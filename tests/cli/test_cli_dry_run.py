@@ -105,7 +105,7 @@ def test_a_dry_run_shows_the_requests_and_then_what_refuses_them(
     told = without_network(cli, monkeypatch, *line)
     shown, refused = without_network(cli, monkeypatch, *line, "--json").data
 
-    assert "(this one buys)" in told.out
+    assert "(charged)" in told.out
     assert "defaults.budget_usd: 0.39 USD of 0.39 USD in total left" in told.err
     assert shown["quote"]["usd_high"] == "0.40"
     assert (refused["error"], refused["exit_code"]) == ("BudgetExceeded", 4)
@@ -151,7 +151,7 @@ def test_at_a_terminal_a_dry_run_says_what_would_be_asked(
     told = without_network(cli, monkeypatch, "mimic", *media, "--via", "dear", "--dry-run")
 
     assert told.code == 0
-    assert "a real run would ask: buy this for up to 8.00 USD?" in told.err
+    assert "a real run would ask: submit this for up to 8.00 USD?" in told.err
 
 
 def test_a_dry_run_of_what_was_bought_says_so_and_no_cap_refuses_it(
@@ -165,7 +165,7 @@ def test_a_dry_run_of_what_was_bought_says_so_and_no_cap_refuses_it(
     elsewhere = without_network(cli, monkeypatch, *line[:-1], "hero.png", "--dry-run")
 
     assert (again.code, again.out) == (0, "k1\n")
-    assert "going on with it, nothing is bought" in again.err
+    assert "resuming it without paying again" in again.err
     assert elsewhere.code == 2
     assert len(account.ledger["jobs"]) == 1
 

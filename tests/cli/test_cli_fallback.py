@@ -13,7 +13,7 @@ from cli_support import Account, Cli
 from motionkit.cli.screen import Screen
 from motionkit.sandbox import Sandbox
 
-DEARER = "segmind/pixverse-mimic costs up to 2.03 USD, and 0.40 USD was announced"
+DEARER = "segmind/pixverse-mimic costs up to 2.03 USD, but 0.40 USD was quoted"
 
 
 @attrs.frozen
@@ -84,7 +84,7 @@ def test_a_dearer_fallback_without_a_terminal_is_refused_with_the_words_to_allow
     told = cli("submit", "mimic", *media)
 
     assert told.code == 4
-    assert f"fallback  pixverse/mimic: {why}; nothing was bought there" in told.err
+    assert f"fallback  pixverse/mimic: {why}; nothing was charged there" in told.err
     assert "at        segmind/pixverse-mimic" in told.err
     assert DEARER in told.err
     assert "--max-usd 2.03" in told.err
@@ -115,7 +115,7 @@ def test_a_cap_allows_a_dearer_fallback_which_is_announced_before_it_is_bought(
     second = lines.index("at        segmind/pixverse-mimic (SANDBOX, loopback)")
     assert lines.index("at        pixverse/mimic (SANDBOX, loopback)") < second
     assert any("2.03 USD" in line for line in lines[second:])
-    assert second < next(n for n, line in enumerate(lines) if line.startswith("bought"))
+    assert second < next(n for n, line in enumerate(lines) if line.startswith("submitted"))
 
 
 @pytest.mark.parametrize(("typed", "jobs"), [("y\n", (0, 1)), ("n\n", (0, 0)), ("", (0, 0))])
@@ -134,7 +134,7 @@ def test_a_terminal_asks_before_a_dearer_fallback(
 
     told = cli("submit", "mimic", *media)
 
-    question = "0.40 USD was announced; buy at segmind/pixverse-mimic for up to 2.03 USD?"
+    question = "0.40 USD was quoted; submit to segmind/pixverse-mimic for up to 2.03 USD?"
     assert question in told.err
     assert (told.code, both.jobs) == (0 if jobs[1] else 1, jobs)
 
@@ -155,7 +155,7 @@ def test_a_terminal_asks_before_a_fallback_without_a_known_bound(
 
     told = cli("submit", "mimic", *media, "--via", "average")
 
-    assert "with no bound that is known?" in told.err
+    assert "without a known upper bound?" in told.err
     assert both.jobs == jobs
 
 
@@ -212,7 +212,7 @@ def test_above_five_dollars_a_capped_fallback_is_confirmed_as_a_first_target_wou
     told = cli("submit", "mimic", *options, "k1")
 
     assert (told.code, both.jobs) == (2, (0, 0))
-    assert "this costs up to 8.00 USD, above 5 USD, and nobody is there to confirm" in told.err
+    assert "this costs up to 8.00 USD, above 5 USD: confirmation required; pass --yes" in told.err
     assert "fallback  pixverse/mimic: too few credits" in told.err
     assert cli("providers", "--reset", "pixverse").code == 0
     both.first.sandbox.fault(refusal)
@@ -230,6 +230,6 @@ def test_an_extra_option_behind_a_route_goes_to_the_provider_of_its_targets(
     clear = cli(*line, "pixverse.water_mark=true", "--via", "capped")
 
     assert unclear.code == 2
-    assert "write pixverse.water_mark or segmind.water_mark, not 'water_mark'" in unclear.err
+    assert "write pixverse.water_mark or segmind.water_mark instead of 'water_mark'" in unclear.err
     for told in (alone, clear):
         assert told.one["calls"][2]["json"]["water_mark"] is True

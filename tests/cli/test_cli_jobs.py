@@ -76,7 +76,7 @@ def test_a_job_of_another_key_is_refused(
     told = cli("poll", "order-17")
 
     assert told.code == 2
-    assert "another key or origin" in told.err
+    assert "different API key or base URL" in told.err
 
 
 def test_result_prints_the_address_or_that_it_runs(cli: Cli, account: Account, order: str) -> None:
@@ -107,7 +107,7 @@ def test_a_wait_that_times_out_says_how_to_go_on(
     assert told.one["error"] == "WaitTimeout"
     assert "'motionkit resume order-17'" in told.err
     assert "'motionkit wait order-17 --out FILE'" in told.err
-    assert "this may have been billed" in told.err
+    assert "this may have been charged" in told.err
 
 
 def test_wait_delivers_where_the_purchase_wanted_it(
@@ -136,7 +136,7 @@ def test_resume_delivers_everything_and_one_failure_stops_nothing(
     assert Path(by_key["b"]["file"]).name == "b.mp4"
     again = cli("resume")
     assert (again.code, again.out) == (0, "")
-    assert "nothing is open" in again.err
+    assert "no unfinished jobs" in again.err
 
 
 def test_what_is_finished_does_not_wait_behind_what_runs(
@@ -205,7 +205,7 @@ def test_an_interrupted_submit_is_settled_by_resume_alone(
         stopped = cli("mimic", *media, "--key", "order-17", "--out", "out.mp4", "--json")
     assert stopped.code == 10
     assert stopped.one["error"] == "SubmitUncertain"
-    assert "'motionkit resume order-17' settles it" in stopped.err
+    assert "'motionkit resume order-17' resolves it" in stopped.err
     polled = cli("poll", "order-17")
     assert polled.code == 10
     assert account.bought == (0, 0, "0")
@@ -229,7 +229,7 @@ def test_an_interrupt_before_anything_was_paid_says_so(
     told = cli("submit", "mimic", *media)
 
     assert told.code == 1
-    assert "stopped; nothing was bought" in told.err
+    assert "stopped; nothing further was submitted" in told.err
     assert account.bought == (0, 0, "0")
 
 
@@ -312,7 +312,7 @@ def test_ctrl_c_while_fetching_keeps_the_paid_result(
         told = cli("mimic", *media, "--out", "out.mp4")
     assert told.code == 11
     assert "motionkit resume" in told.err
-    assert "this was billed" in told.err
+    assert "this was charged" in told.err
 
     assert cli("resume").code == 0
     assert Path("out.mp4").is_file()

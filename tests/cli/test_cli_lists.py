@@ -60,12 +60,12 @@ def test_charges_are_those_since_an_age(cli: Cli, punctual: None, media: list[st
         (["pixverse", "voices", "--since", "7d"], "it is asked by kind, endpoint"),
         (
             ["pixverse", "charges", "--since", "yesterday"],
-            "since: 'yesterday' is no age such as 90m, 12h or 7d",
+            "since: 'yesterday' is not an age such as 90m, 12h or 7d",
         ),
-        (["pixverse", "charges", "--where", "until=soon"], "is no age"),
+        (["pixverse", "charges", "--where", "until=soon"], "is not an age"),
         (["nobody", "voices"], "there is no account 'nobody'"),
         (["segmind", "voices"], "has no lists"),
-        (["segmind"], "error:    segmind has no lists\n"),
+        (["segmind"], "error:    account segmind has no lists\n"),
     ],
 )
 def test_what_cannot_be_looked_up_says_what_can(
@@ -95,4 +95,4 @@ def test_where_no_account_has_lists_it_names_those_that_were_looked_at(
     monkeypatch.setenv("SEGMIND_API_KEY", "SG_0123456789abcdef")
     told = cli("list")
     assert told.code == 2
-    assert "no configured account has lists: there are segmind\n" in told.err
+    assert "no configured account has lists (configured: segmind)\n" in told.err

@@ -43,8 +43,8 @@ def test_everything_is_announced_before_the_first_call_that_costs(
 ) -> None:
     told = cli(*clip, "--select", 0).err
     assert told.index("modify: 40 credits") < told.index("2 credits = 0.02 USD")
-    assert told.index("quote     2 credits") < told.index("bought    job mask_selection")
-    assert told.index("quote     40 credits") < told.rindex("bought    job")
+    assert told.index("quote     2 credits") < told.index("submitted job mask_selection")
+    assert told.index("quote     40 credits") < told.rindex("submitted job")
 
 
 def test_a_repeated_command_pays_for_neither_again(
@@ -55,7 +55,7 @@ def test_a_repeated_command_pays_for_neither_again(
 
     assert (first.code, second.code) == (9, 9)
     assert slow_account.bought == (2, 2, "42")
-    assert "saved before" in second.err
+    assert "saved earlier" in second.err
     slow_account.finish_jobs()
     assert cli(*clip, "--select", 0, "--out", "done.mp4").out == "done.mp4\n"
     assert slow_account.bought == (2, 2, "42")
@@ -200,7 +200,7 @@ def test_a_price_to_be_confirmed_is_asked_about_before_the_masks_are_paid(
     monkeypatch.setattr("motionkit.cli.checkout.ASK_ABOVE", 0)
     told = cli(*clip, "--select", 0)
     assert (told.code, account.bought) == (2, (0, 0, "0"))
-    assert "say --yes" in told.err
+    assert "pass --yes" in told.err
     assert cli(*clip, "--select", 0, "--yes").code == 0
 
 

@@ -58,7 +58,7 @@ def test_what_is_not_documented_is_marked(cli: Cli) -> None:
     for row in marked:
         shown = cli("offers", "--operation", row["operation"], "--model", row["model"])
         assert f"({row['evidence']})" in shown.out
-        assert "not documented" in shown.err
+        assert "undocumented" in shown.err
 
 
 def test_one_model_shows_its_limits(cli: Cli) -> None:
@@ -87,7 +87,7 @@ def test_rows_are_chosen_by_operation_verb_target_and_model(
     assert {(row["provider"], row["operation"]) for row in rows} == want
     shown = cli("offers", *options)
     assert shown.code == 0
-    assert ("nobody offers that" in shown.err) is not bool(want)
+    assert ("no matching offers" in shown.err) is not bool(want)
 
 
 def test_the_table_of_a_terminal_of_80_columns_is_not_cut(
@@ -122,18 +122,18 @@ def test_an_unknown_name_is_a_usage_error_that_says_the_known_ones(
     assert told.code == 2
     assert (told.one["field"], told.one["value"]) == (field, value)
     assert among <= set(told.one["limit"].split(", "))
-    assert f"{field}: '{value}' stands in no offer; there are " in told.err
+    assert f"{field}: no offer matches '{value}'; known: " in told.err
     assert cli("offers", f"--{field}", value).out == ""
 
 
 def test_what_nobody_offers_has_no_heading(cli: Cli) -> None:
     told = cli("offers", "--model", "c1", "--operation", "extend", "--timing")
     assert (told.code, told.out) == (0, "")
-    assert "nobody offers that" in told.err
+    assert "no matching offers" in told.err
 
 
 def test_the_timing_of_an_offer_that_says_none_is_not_guessed(cli: Cli) -> None:
     table = cli("offers", "--via", "pixverse", "--timing").out.splitlines()
     rows = {line.split()[1]: re.split(r"  +", line)[2:6] for line in table[1:]}
     assert rows["mask_selection"] == ["?", "none", "?", "?"]
-    assert rows["mimic"][:2] == ["2 min 13 s", "none: the offer's word"]
+    assert rows["mimic"][:2] == ["2 min 13 s", "none: documented"]

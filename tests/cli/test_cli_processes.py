@@ -56,7 +56,7 @@ def test_ctrl_c_while_waiting_leaves_the_job_and_the_words_to_go_on(
 
     assert told.code == 9
     assert "still runs" in told.err
-    assert "this may have been billed" in told.err
+    assert "this may have been charged" in told.err
     assert "'motionkit resume order-17'" in told.err
     assert "Traceback" not in told.err
     assert cli("poll", "order-17").out == "running\n"
@@ -78,8 +78,8 @@ def test_ctrl_c_during_the_submit_is_settled_by_resume_without_a_second_purchase
         told = ended(submitting)
 
     assert told.code == 10
-    assert "'motionkit resume order-17' settles it" in told.err
-    assert "this may have been billed" in told.err
+    assert "'motionkit resume order-17' resolves it" in told.err
+    assert "this may have been charged" in told.err
 
     monkeypatch.setattr("motionkit.purchase.submit.RESEND_PAUSE", 0.0)
     monkeypatch.setattr("motionkit.purchase.submit.resend_at", lambda *_: 0.0)

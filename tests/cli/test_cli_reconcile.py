@@ -89,4 +89,4 @@ def test_a_word_without_a_purchase_or_a_candidate_is_refused(
 def test_nothing_in_doubt_says_so(cli: Cli, account: Account) -> None:
     told = cli("reconcile")
     assert (told.code, told.out) == (0, "")
-    assert "nothing is in doubt" in told.err
+    assert "no uncertain jobs" in told.err

@@ -21,7 +21,7 @@ def test_a_retry_is_told_by_the_errors_message_without_its_class(
         logging.getLogger("stamina").warning(
             "retry", extra={"stamina.caused_by": cause, "stamina.wait_for": 0.84}
         )
-    assert capsys.readouterr().err == f"trying again in 0.8 s: {message}\n"
+    assert capsys.readouterr().err == f"retrying in 0.8 s: {message}\n"
 
 
 @pytest.mark.parametrize(

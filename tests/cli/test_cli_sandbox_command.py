@@ -35,7 +35,7 @@ def test_a_command_runs_with_the_sandbox_alone_and_its_exit_code_is_returned(
 
 
 def test_a_command_that_is_not_there_is_an_invalid_request() -> None:
-    with pytest.raises(InvalidRequest, match="command: 'no-such-program' is not found"):
+    with pytest.raises(InvalidRequest, match="command: 'no-such-program' not found"):
         sandbox.sandbox(command=["no-such-program"])
 
 

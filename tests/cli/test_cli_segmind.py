@@ -165,7 +165,7 @@ def test_an_average_without_bounds_is_asked_about_at_a_terminal(
 
     told = cli("mimic", *media, "--via", "segmind/scail")
 
-    assert "buy this for about 1.93 USD, with no bound that is known?" in told.err + told.out
+    assert "submit this for about 1.93 USD, without a known upper bound?" in told.err + told.out
     assert account.bought[0] == 0
 
 

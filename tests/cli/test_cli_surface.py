@@ -196,12 +196,12 @@ def test_plain_text_keeps_words_and_drops_commands() -> None:
     assert plain("a\x1b[1;31mb\x1b]8;;http://x\x1b\\c\x00\nd\x9b") == "abc d"
 
 
-def test_offers_tell_what_is_believed_of_durations_and_when_jobs_are_looked_at(cli: Cli) -> None:
+def test_offers_show_how_long_jobs_take_and_when_they_are_polled(cli: Cli) -> None:
     rows = {row["target"]: row for row in cli("offers", "--timing", "--json").data}
     row = rows["pixverse/mimic"]
     assert row["n"] == 0
     assert row["median_seconds"] == row["expected_seconds"]
-    assert row["lateness_seconds"] == pytest.approx(2.0, abs=0.1)
+    assert 1.5 < row["lateness_seconds"] <= 2.0
     assert row["looks_at_seconds"][0] == 0.0
     assert row["looks_at_seconds"] == sorted(row["looks_at_seconds"])
 

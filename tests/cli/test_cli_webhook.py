@@ -69,7 +69,7 @@ def test_a_job_that_ended_by_webhook_is_fetched_without_a_poll(
         "repeated": False,
         "state": "succeeded",
     }
-    assert "the receiver ended" in last.err
+    assert "the receiver stopped" in last.err
     (delivery,) = deliveries(configured)
     assert (delivery["state"], delivery["attempts"][0]["answer"]) == ("delivered", "ok")
 
@@ -187,4 +187,4 @@ def test_a_taken_port_is_told(cli: Cli, configured: Account) -> None:
     with receiver(configured) as (_, url):
         told = cli("webhook", "--port", url.rpartition(":")[2])
     assert told.code == 2
-    assert "is taken" in told.err
+    assert "is in use" in told.err

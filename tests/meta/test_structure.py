@@ -89,6 +89,22 @@ def test_the_core_imports_no_provider() -> None:
         assert not any(name.startswith("motionkit_") for name in imports(path, lazy=True)), path
 
 
+ADAPTERS = [*sorted(PROVIDERS.glob("motionkit_*")), ROOT / "tests/toy_provider/motionkit_toy"]
+ADAPTERS_IMPORT = re.compile(r"motionkit\.(provider|errors|model(\.\w+)?)")
+
+
+@pytest.mark.parametrize("package", ADAPTERS, ids=lambda path: path.name)
+def test_an_adapter_imports_from_three_rooms_of_the_core_only(package: Path) -> None:
+    found = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules(package)
+        if "sandbox" not in path.relative_to(package).parts
+        for name in imports(path, lazy=True)
+        if name.split(".")[0] == "motionkit" and not ADAPTERS_IMPORT.fullmatch(name)
+    }
+    assert not found
+
+
 def test_the_core_names_no_vendor_outside_docstrings() -> None:
     pattern = re.compile("|".join(provider_names()), re.IGNORECASE)
     for path in modules(CORE):

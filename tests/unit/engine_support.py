@@ -23,28 +23,39 @@ from motionkit.polling.watch import Waiter
 
 @attrs.define
 class Vendor:
-    """Jobs that end when their time has come; whoever looks is written down.
+    """Jobs that end when their time has come; every poll is recorded.
 
     Attributes:
         clock: The vendor's and the engine's.
         ends: Job id to the moment when it ends.
-        gaps: Seconds until the next look, by age and number of jobs followed.
-        before: Called at the beginning of each look; may raise or block.
-        looks: Moment and job id of every look.
+        gaps: Seconds until the next poll, by age and number of jobs followed.
+        pause: Seconds to wait for the rate limit.
+        released: Called when a poll is over.
+        before: Called at the beginning of each poll; may raise or block.
+        polls: Moment and job id of every poll.
+        since_last: What each poll was told of the one before.
     """
 
     clock: Callable[[], float]
     ends: dict[str, float] = attrs.field(factory=dict)
     gaps: Callable[[float, int], float] = lambda _age, _among: 10.0
+    pause: Callable[[Job], float] = lambda _: 0.0
+    released: Callable[[Job], None] = lambda _: None
     before: Callable[[Job], None] = lambda _: None
     says: Status = attrs.field(factory=lambda: Status(State.RUNNING, "5", utcnow()))
-    looks: list[tuple[float, str]] = attrs.field(factory=list)
-    unseen: list[float | None] = attrs.field(factory=list)
+    polls: list[tuple[float, str]] = attrs.field(factory=list)
+    since_last: list[float | None] = attrs.field(factory=list)
 
-    def look(self, job: Job, unseen: float | None) -> Status:
+    def reserve(self, job: Job) -> float:
+        return self.pause(job)
+
+    def release(self, job: Job) -> None:
+        self.released(job)
+
+    def poll(self, job: Job, since_last: float | None) -> Status:
         now = self.clock()
-        self.looks.append((now, job.id))
-        self.unseen.append(unseen)
+        self.polls.append((now, job.id))
+        self.since_last.append(since_last)
         self.before(job)
         if now < self.ends.get(job.id, math.inf):
             return self.says
@@ -62,7 +73,7 @@ class Vendor:
         return 0.0
 
     def times(self, identity: str) -> list[float]:
-        return [moment for moment, seen in self.looks if seen == identity]
+        return [moment for moment, seen in self.polls if seen == identity]
 
 
 @contextmanager
@@ -73,10 +84,10 @@ def standing(engine: Engine) -> Iterator[None]:
 
 
 def together(engine: Engine, jobs: Sequence[Job], limit: float = 1e6) -> list[tuple[Job, Any]]:
-    """Follow jobs from one moment; return them with their endings as they end."""
+    """Follow jobs from one moment; return them with their outcomes as they end."""
     ended: SimpleQueue[Waiter] = SimpleQueue()
     engine.follow_all(jobs, limit, ended.put)
-    return [(waiter.job, waiter.ending) for waiter in (ended.get(timeout=PATIENCE) for _ in jobs)]
+    return [(waiter.job, waiter.outcome) for waiter in (ended.get(timeout=PATIENCE) for _ in jobs)]
 
 
 def numbered(number: int, account: str = "shop") -> list[Job]:

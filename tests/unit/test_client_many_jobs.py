@@ -103,7 +103,7 @@ def test_who_stops_listening_leaves_nothing_behind(client: Client, stage: Memory
     endings = client.as_completed(jobs)
     next(endings)
     endings.close()  # type: ignore[attr-defined]  # a generator's
-    until(lambda: not any(one.waiters for one in client.engine._pursuits.values()))
+    until(lambda: not any(one.waiters for one in client.engine._watched.values()))
     assert all(entry.open for entry in client.jobs.list())
 
 
@@ -144,18 +144,18 @@ def test_what_ended_between_two_looks_did_so_in_the_middle(client: Client) -> No
     )
 
 
-def test_the_belief_rests_on_the_journals_past_jobs_and_on_new_ones(
+def test_the_estimate_rests_on_the_journals_past_jobs_and_on_new_ones(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (one,) = submitted(client, 1)
     kind = (one.fingerprint, "mimic", "memory")
     past = [(kind, 30.0, 1000.0 + n) for n in range(20)]
     monkeypatch.setattr(type(client._journal), "durations", lambda *_: past)
-    assert client.timing.belief(kind, 120.0).n == 20
-    assert client.timing.belief(kind, 120.0).median == pytest.approx(36.0, rel=0.05)
+    assert client.timing.estimate(kind, 120.0).n == 20
+    assert client.timing.estimate(kind, 120.0).median == pytest.approx(36.0, rel=0.05)
     for _ in range(5):
         client.timing.learn(one, 30.0)
-    assert client.timing.belief(kind, 120.0).n == 25
+    assert client.timing.estimate(kind, 120.0).n == 25
 
 
 # Coroutines.
@@ -194,7 +194,7 @@ def test_a_cancelled_coroutine_loses_no_job(stage: MemoryStage, tmp_path: Path) 
                 waiting.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await waiting
-            until(lambda: not client._client.engine._pursuits)
+            until(lambda: not client._client.engine._watched)
             assert client.jobs.get(job.key).open
             return await client.wait(job)
 

@@ -44,7 +44,7 @@ class OddProvider(FakeProvider):
 def _providers(install: Callable[..., None], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(
         ("fake", "support:FakeProvider"),
-        ("odd", "test_trust:OddProvider"),
+        ("odd", "test_config_trust:OddProvider"),
         ("other", "support:FakeProvider"),
     )
     monkeypatch.setenv("FAKE_API_KEY", KEY)

@@ -108,7 +108,7 @@ def test_more_calls_than_a_minute_has_are_as_many_as_it_has(clock: Clock) -> Non
 
 @attrs.define
 class Limited:
-    """An account whose looks take calls of a minute.
+    """An account whose polls take calls of a minute.
 
     Attributes:
         calls: The moment of each.
@@ -133,16 +133,16 @@ class Limited:
                     self.calls.append(self.clock())
 
         def gap(age: float, among: int) -> float:
-            share = limiter.share(schedule.stepped(among), self.number)
+            share = limiter.share(among, self.number)
             plan = schedule.plan(schedule.estimate(132.6), 2.0, share=share)
             return plan.after(age) - age
 
         vendor.before = call
-        vendor.gaps = gap  # as a client's looks have it
+        vendor.gaps = gap  # as a client's observer has it
+        vendor.pause = lambda _: limiter.acquire(self.number)
+        vendor.released = lambda _: limiter.release()
         engine = Engine(
             vendor,
-            turn=lambda _: limiter.acquire(self.number),
-            turned=lambda _: limiter.release(),
             clock=self.clock,
             sleep=self.clock.sleep,
             spread=lambda: 0.5,
@@ -156,7 +156,7 @@ class Limited:
 
         engine.follow_all(jobs, 3600.0, tell)
         for _ in jobs:
-            assert isinstance(ended.get(timeout=PATIENCE).ending, Result)
+            assert isinstance(ended.get(timeout=PATIENCE).outcome, Result)
         engine.close()
         return late
 

@@ -127,9 +127,9 @@ def test_a_doubtful_cost_is_warned_of(
     stage = MemoryStage()
     with Client(**options_for(stage, tmp_path)) as client:
         bought = client.submit(sample_request(), via=ACCOUNT, key="k")
-        real = type(client._looks).priced
+        real = type(client._observer).priced
         dear = lambda looks, result: attrs.evolve(real(looks, result), cost=cost_of(amount))  # noqa: E731
-        monkeypatch.setattr(type(client._looks), "priced", dear)
+        monkeypatch.setattr(type(client._observer), "priced", dear)
         with caplog.at_level(logging.WARNING, "motionkit"):
             client.wait(bought)
     assert any("far above" in text or "impossible" in text for text in caplog.messages)
@@ -272,7 +272,7 @@ def test_a_job_first_seen_a_day_later_teaches_no_duration(
         (after,) = client.compare(sample_request(), via=ACCOUNT)
         assert (after.seconds, after.p90) == (before.seconds, None)
         assert client._journal.durations(10) == []
-        assert client.timing._seen in (None, {})
+        assert client.timing._past in (None, {})
 
 
 def test_jobs_that_are_waited_for_teach_their_duration(tmp_path: Path) -> None:

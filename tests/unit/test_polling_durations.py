@@ -1,4 +1,4 @@
-"""What is believed of durations follows what is learnt."""
+"""Estimates follow the jobs that end."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import pytest
 from support import job
 
 from motionkit.journal.journal import Journal
-from motionkit.polling.durations import Timing, kind_of
+from motionkit.polling.durations import Durations, kind_of
 
 
-def test_a_belief_still_follows_when_more_was_learnt_than_is_remembered() -> None:
+def test_an_estimate_still_follows_when_more_jobs_ended_than_are_kept() -> None:
     with Journal(None) as journal:
-        timing = Timing(journal, 8.0, now=lambda: 1e9)
+        durations = Durations(journal, 8.0, now=lambda: 1e9)
         one = job()
         kind = kind_of(one)
-        timing.belief(kind, 60.0)
+        durations.estimate(kind, 60.0)
         for _ in range(2000):
-            timing.learn(one, 60.0)
-            timing.belief(kind, 60.0)
-        assert timing.belief(kind, 60.0).median == pytest.approx(60.0, rel=0.05)
+            durations.learn(one, 60.0)
+            durations.estimate(kind, 60.0)
+        assert durations.estimate(kind, 60.0).median == pytest.approx(60.0, rel=0.05)
         for _ in range(2000):
-            timing.learn(one, 300.0)
-            timing.belief(kind, 60.0)
-        assert timing.belief(kind, 60.0).median > 200.0
+            durations.learn(one, 300.0)
+            durations.estimate(kind, 60.0)
+        assert durations.estimate(kind, 60.0).median > 200.0

@@ -6,7 +6,6 @@ import itertools
 import threading
 from collections.abc import Iterator
 from queue import SimpleQueue
-from typing import Any
 
 import attrs
 import pytest
@@ -49,7 +48,7 @@ def engine(vendor: Vendor, clock: Clock) -> Iterator[Engine]:
 # One job.
 
 
-def test_a_job_is_looked_at_at_once_and_then_when_the_plan_says(
+def test_a_job_is_polled_at_once_and_then_when_the_plan_says(
     engine: Engine, vendor: Vendor
 ) -> None:
     vendor.ends["shop-0"] = 1025.0
@@ -58,39 +57,39 @@ def test_a_job_is_looked_at_at_once_and_then_when_the_plan_says(
     assert vendor.times("shop-0") == [1000.0, 1010.0, 1020.0, 1030.0]
 
 
-def test_a_look_is_told_how_long_nobody_has_looked(engine: Engine, vendor: Vendor) -> None:
+def test_a_poll_knows_how_long_ago_the_last_one_was(engine: Engine, vendor: Vendor) -> None:
     vendor.ends["shop-0"] = 1015.0
     engine.wait(numbered(1)[0], 900)
-    assert vendor.unseen == [None, 10.0, 10.0]
+    assert vendor.since_last == [None, 10.0, 10.0]
 
 
-def test_looks_spread_by_a_twentieth_of_the_gap(vendor: Vendor, clock: Clock) -> None:
+def test_polls_spread_by_a_twentieth_of_the_gap(vendor: Vendor, clock: Clock) -> None:
     vendor.ends |= {"shop-0": 1005.0, "shop-1": 1005.0}
     for spread, moment in ((0.0, 1009.5), (1.0, 1010.5)):
         clock.now = 1000.0
-        vendor.looks.clear()
+        vendor.polls.clear()
         with_spread = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda s=spread: s)  # type: ignore[misc]  # the loop's own
-        assert len(list(with_spread.endings(numbered(2), 900))) == 2
+        assert len(list(with_spread.outcomes(numbered(2), 900))) == 2
         assert vendor.times("shop-0")[1] == pytest.approx(moment)
 
 
-def test_a_job_alone_has_nobody_to_keep_from(vendor: Vendor, clock: Clock) -> None:
+def test_a_job_alone_has_nobody_to_avoid(vendor: Vendor, clock: Clock) -> None:
     vendor.ends["shop-0"] = 1005.0
     with_spread = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda: 1.0)
     with_spread.wait(numbered(1)[0], 900)
     assert vendor.times("shop-0")[1] == pytest.approx(1010.0)
 
 
-def test_the_last_look_of_a_wait_comes_at_its_deadline(engine: Engine, vendor: Vendor) -> None:
+def test_the_last_poll_of_a_wait_comes_at_its_deadline(engine: Engine, vendor: Vendor) -> None:
     with pytest.raises(WaitTimeout, match="did not end within 25 s"):
         engine.wait(numbered(1)[0], 25)
     assert vendor.times("shop-0") == [1000.0, 1010.0, 1020.0, 1025.0]
 
 
-def test_a_wait_without_time_looks_once(engine: Engine, vendor: Vendor) -> None:
+def test_a_wait_without_time_polls_once(engine: Engine, vendor: Vendor) -> None:
     with pytest.raises(WaitTimeout):
         engine.wait(numbered(1)[0], 0)
-    assert len(vendor.looks) == 1
+    assert len(vendor.polls) == 1
 
 
 def test_a_vendors_hint_goes_before_the_plan(engine: Engine, vendor: Vendor) -> None:
@@ -107,7 +106,7 @@ def test_a_vendors_hint_goes_before_the_plan(engine: Engine, vendor: Vendor) -> 
         (RateLimited, 30.0, [30.0, 30.0, 30.0]),
     ],
 )
-def test_a_failed_look_is_put_back_and_says_nothing_of_the_job(
+def test_a_failed_poll_is_requeued_and_says_nothing_of_the_job(
     engine: Engine,
     vendor: Vendor,
     kind: type[MotionKitError],
@@ -169,7 +168,7 @@ def test_doubt_ends_the_wait_after_its_grace_and_only_when_nothing_else_was_seen
     assert clock() == 1240.0  # from 1110 on for more than 120 s
 
 
-def test_watchers_see_every_look_in_the_callers_thread(engine: Engine, vendor: Vendor) -> None:
+def test_watchers_see_every_status_in_the_callers_thread(engine: Engine, vendor: Vendor) -> None:
     vendor.ends["shop-0"] = 1015.0
     seen: list[tuple[State, threading.Thread]] = []
     engine.wait(
@@ -181,24 +180,14 @@ def test_watchers_see_every_look_in_the_callers_thread(engine: Engine, vendor: V
     assert {thread for _, thread in seen} == {threading.current_thread()}
 
 
-def test_a_single_wait_needs_no_thread(engine: Engine, vendor: Vendor) -> None:
-    vendor.ends["shop-0"] = 1015.0
-    before = threading.active_count()
-    counted: list[int] = []
-    engine.wait(numbered(1)[0], 900, lambda *_: counted.append(threading.active_count()))
-    assert set(counted) == {before}
-
-
 # Many jobs.
 
 
-def test_jobs_are_looked_at_in_the_order_in_which_they_are_due(
-    engine: Engine, vendor: Vendor
-) -> None:
+def test_jobs_are_polled_in_the_order_in_which_they_are_due(engine: Engine, vendor: Vendor) -> None:
     for number, one in enumerate(numbered(5)):
         vendor.ends[one.id] = 1000.0 + 7 * number
     ended = together(engine, numbered(5))
-    moments = [moment for moment, _ in vendor.looks]
+    moments = [moment for moment, _ in vendor.polls]
     assert moments == sorted(moments)
     assert [one.id for one, _ in ended][:2] == ["shop-0", "shop-1"]
     assert all(isinstance(ending, Result) for _, ending in ended)
@@ -217,12 +206,12 @@ def test_one_that_fails_does_not_hold_up_the_others(engine: Engine, vendor: Vend
     assert {vendor.times(name)[-1] for name in ended} == {1010.0}
 
 
-def test_two_who_wait_for_one_job_share_its_looks(engine: Engine, vendor: Vendor) -> None:
+def test_two_who_wait_for_one_job_share_its_polls(engine: Engine, vendor: Vendor) -> None:
     vendor.ends["shop-0"] = 1015.0
     one = numbered(1)[0]
     ended = together(engine, [one, one])
     assert [ending for _, ending in ended] == [ended[0][1]] * 2
-    assert len(vendor.looks) == 3
+    assert len(vendor.polls) == 3
 
 
 def test_each_who_waits_has_a_deadline_of_its_own(
@@ -234,26 +223,35 @@ def test_each_who_waits_has_a_deadline_of_its_own(
         for limit in (900.0, 5.0):
             engine.follow(numbered(1)[0], limit, lambda waiter: told.put((clock(), waiter)))
     first, second = (told.get(timeout=PATIENCE) for _ in range(2))
-    assert isinstance(first[1].ending, WaitTimeout)
+    assert isinstance(first[1].outcome, WaitTimeout)
     assert first[0] == 1005.0
-    assert isinstance(second[1].ending, Result)
+    assert isinstance(second[1].outcome, Result)
 
 
-def test_a_thread_that_follows_a_job_hands_it_on_when_another_waits_too(
-    engine: Engine, vendor: Vendor
-) -> None:
+def test_a_job_that_is_waited_for_may_be_followed_too(engine: Engine, vendor: Vendor) -> None:
     vendor.ends["shop-0"] = 1050.0
     one = numbered(1)[0]
-    told: SimpleQueue[Waiter] = SimpleQueue()
+    ended: SimpleQueue[Waiter] = SimpleQueue()
 
-    def join(*_: Any) -> None:
-        if len(vendor.looks) == 1:
-            engine.follow(one, 900.0, told.put)
+    def join(_: Job) -> None:
+        if len(vendor.polls) == 1:
+            engine.follow(one, 900.0, ended.put)
 
-    result = engine.wait(one, 900.0, join)
-    assert told.get(timeout=PATIENCE).ending == result
+    vendor.before = join
+    result = engine.wait(one, 900.0)
+    assert ended.get(timeout=PATIENCE).outcome == result
     moments = vendor.times("shop-0")
     assert len(moments) == len(set(moments)) == 6
+
+
+def test_a_clock_that_breaks_ends_the_waits_with_its_error(vendor: Vendor, clock: Clock) -> None:
+    def fail(_: float) -> None:
+        raise RuntimeError("no more time")
+
+    engine = Engine(vendor, clock=clock, sleep=fail)
+    with pytest.raises(RuntimeError, match="no more time"):
+        engine.wait(numbered(1)[0], 900.0)
+    assert not engine._watched
 
 
 def test_a_waiter_who_leaves_ends_nobody_elses_wait(engine: Engine, vendor: Vendor) -> None:
@@ -265,19 +263,19 @@ def test_a_waiter_who_leaves_ends_nobody_elses_wait(engine: Engine, vendor: Vend
         leaving = engine.follow(one, 900.0, left.append)
         engine.follow(one, 900.0, told.put)
         engine.leave(leaving)
-    assert isinstance(told.get(timeout=PATIENCE).ending, Result)
+    assert isinstance(told.get(timeout=PATIENCE).outcome, Result)
     assert not left
 
 
-def test_a_job_that_nobody_waits_for_is_not_looked_at(engine: Engine, vendor: Vendor) -> None:
+def test_a_job_that_nobody_waits_for_is_not_polled(engine: Engine, vendor: Vendor) -> None:
     vendor.ends["shop-1"] = 1100.0
     with standing(engine):
         leaving = engine.follow(numbered(1)[0], 900.0, lambda _: None)
         engine.leave(leaving)
     together(engine, numbered(2)[1:])
     assert vendor.times("shop-0") == []
-    with standing(engine):  # the thread that told of the end has done its work
-        until(lambda: not engine._pursuits)
+    with standing(engine):  # the thread that notified has done its work
+        until(lambda: not engine._watched)
 
 
 def test_ten_thousand_jobs_are_followed_by_one_thread(
@@ -295,8 +293,8 @@ def test_ten_thousand_jobs_are_followed_by_one_thread(
     engine.follow_all(jobs, 1800.0, lambda waiter: ended.put((clock(), waiter)))
     for _ in jobs:
         moment, waiter = ended.get(timeout=PATIENCE)
-        assert isinstance(waiter.ending, Result)
+        assert isinstance(waiter.outcome, Result)
         late += moment - vendor.ends[waiter.job.id]
     assert threading.active_count() - before <= 1
     assert late / len(jobs) < 8.0
-    assert len(vendor.looks) / len(jobs) < plan.looks + 1
+    assert len(vendor.polls) / len(jobs) < plan.expected()[0] + 1

@@ -1,7 +1,8 @@
-"""What goes wrong around a look leaves nobody waiting: interrupts, and no more threads."""
+"""What goes wrong around a poll leaves nobody waiting: interrupts, and no more threads."""
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,32 +42,65 @@ def engine(vendor: Vendor, clock: Clock) -> Iterator[Engine]:
 # Interrupts.
 
 
+def test_ctrl_c_ends_a_wait_at_once_and_leaves_nothing_behind() -> None:
+    """The next poll is an hour away; a wait that ended by its own deadline would raise that."""
+    vendor = Vendor(time.monotonic, gaps=lambda *_: 3600.0)
+    engine = Engine(vendor)
+    main = threading.main_thread().ident
+    assert main == threading.get_ident()
+
+    def press() -> None:
+        until(lambda: bool(vendor.polls))
+        until(lambda: all(not one.polling for one in engine._watched.values()))
+        signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=press, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        engine.wait(numbered(1)[0], PATIENCE)
+    assert not engine._watched
+    engine.close()
+
+
+def test_ctrl_c_during_a_poll_does_not_wait_for_its_response() -> None:
+    release = threading.Event()
+    main = threading.main_thread().ident
+    assert main == threading.get_ident()
+
+    def hang(_: Job) -> None:
+        signal.pthread_kill(main, signal.SIGINT)
+        release.wait(PATIENCE)
+
+    engine = Engine(Vendor(time.monotonic, before=hang))
+    with pytest.raises(KeyboardInterrupt):
+        engine.wait(numbered(1)[0], PATIENCE)
+    assert not release.is_set()
+    release.set()
+    until(lambda: not engine._watched)
+    engine.close()
+
+
 @attrs.define
 class Interrupted:
-    """Something that is called, and interrupts the caller once.
+    """Something that is called, and interrupts the main thread once.
 
     Attributes:
         call: What is called.
-        left: Calls until then.
+        left: Calls of the main thread until then.
     """
 
     call: Callable[..., Any]
     left: int
 
     def __call__(self, *args: Any) -> Any:
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
+        if threading.current_thread() is threading.main_thread():
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
         return self.call(*args)
 
 
 @pytest.mark.parametrize(
-    ("where", "call"),
-    [
-        (name, call)
-        for name, calls in (("_clock", 16), ("_sleep", 2), ("_turn", 3), ("_turned", 3))
-        for call in range(1, calls + 1)
-    ],
+    ("where", "call"), [("_clock", 1), ("_clock", 2), ("_put", 1), ("_attend", 1), ("_begin", 1)]
 )
 def test_an_interrupted_wait_leaves_nothing_behind(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, where: str, call: int
@@ -76,7 +110,7 @@ def test_an_interrupted_wait_leaves_nothing_behind(
         patch.setattr(engine, where, Interrupted(getattr(engine, where), call))
         with pytest.raises(KeyboardInterrupt):
             engine.wait(one, 900.0)
-    until(lambda: not engine._pursuits)
+    until(lambda: not engine._watched)
     assert isinstance(engine.wait(one, 900.0), Result)
 
 
@@ -84,18 +118,29 @@ def test_an_interrupted_wait_goes_on_for_those_who_joined_it(
     engine: Engine, vendor: Vendor
 ) -> None:
     one = numbered(1)[0]
-    told: SimpleQueue[Waiter] = SimpleQueue()
-    looks = iter([True])
+    ended: SimpleQueue[Waiter] = SimpleQueue()
 
-    def join(job: Job) -> None:
-        if next(looks, False):
-            engine.follow(job, 900.0, told.put)
-            engine._conclude = Interrupted(engine._conclude, 1)  # type: ignore[method-assign]
+    def interrupt(*_: object) -> None:
+        engine.follow(one, 900.0, ended.put)
+        raise KeyboardInterrupt
 
-    vendor.before = join
     with pytest.raises(KeyboardInterrupt):
-        engine.wait(one, 900.0)
-    assert isinstance(told.get(timeout=PATIENCE).ending, Result)
+        engine.wait(one, 900.0, interrupt)
+    assert isinstance(ended.get(timeout=PATIENCE).outcome, Result)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_whatever_a_poll_raises_comes_out_where_somebody_waits(
+    engine: Engine, vendor: Vendor, error: type[BaseException]
+) -> None:
+    def fail(_: Job) -> None:
+        raise error
+
+    vendor.before = fail
+    with pytest.raises(error):
+        engine.wait(numbered(1)[0], 900.0)
+    vendor.before = lambda _: None
+    assert isinstance(engine.wait(numbered(1)[0], 900.0), Result)
 
 
 def test_jobs_that_break_off_while_they_are_followed_are_followed_by_nobody(
@@ -107,7 +152,7 @@ def test_jobs_that_break_off_while_they_are_followed_are_followed_by_nobody(
 
     with pytest.raises(KeyboardInterrupt):
         engine.follow_all(jobs(), 900.0, lambda _: None)
-    until(lambda: not engine._pursuits)
+    until(lambda: not engine._watched)
 
 
 # No more threads.
@@ -132,13 +177,14 @@ def test_who_gets_no_thread_is_not_followed_and_may_try_again(
     for follow in (
         lambda: engine.follow(jobs[0], 900.0, lambda _: None),
         lambda: engine.follow_all(jobs, 900.0, lambda _: None),
-        lambda: list(engine.endings(jobs, 900.0)),
+        lambda: list(engine.outcomes(jobs, 900.0)),
+        lambda: engine.wait(jobs[0], 900.0),
     ):
         with pytest.raises(RuntimeError, match=NO_THREAD):
             follow()
-    until(lambda: not engine._pursuits)
+    until(lambda: not engine._watched)
     assert not engine._threads
-    assert engine._agenda.first is None
+    assert engine._queue.first is None
     exhausted()
     assert all(isinstance(ending, Result) for _, ending in together(engine, jobs))
 
@@ -150,38 +196,6 @@ def test_an_engine_that_got_no_thread_can_be_closed(
         engine.follow(numbered(1)[0], 900.0, lambda _: None)
     engine.close()
     exhausted()
-
-
-@pytest.mark.usefixtures("exhausted")
-def test_a_wait_needs_no_thread_though_another_who_joined_it_got_none(engine: Engine) -> None:
-    one = numbered(1)[0]
-    refused: list[str] = []
-
-    def join(*_: Any) -> None:
-        with pytest.raises(RuntimeError) as caught:
-            engine.follow(one, 900.0, lambda _: None)
-        refused.append(str(caught.value))
-
-    assert isinstance(engine.wait(one, 900.0, join), Result)
-    assert refused[:2] == [NO_THREAD] * 2
-    until(lambda: not engine._pursuits)
-
-
-@pytest.mark.usefixtures("exhausted")
-def test_who_joined_during_a_look_is_told_that_there_is_no_thread(
-    engine: Engine, vendor: Vendor
-) -> None:
-    one = numbered(1)[0]
-    told: list[Waiter] = []
-    vendor.before = lambda job: void(engine.follow(job, 900.0, told.append))
-    with pytest.raises(RuntimeError, match=NO_THREAD):
-        engine.wait(one, 900.0)
-    assert [str(waiter.ending) for waiter in told] == [NO_THREAD]
-    until(lambda: not engine._pursuits)
-
-
-def void(_: object) -> None:
-    """Take a value that nobody wants."""
 
 
 def test_where_no_further_thread_can_be_had_the_others_do_its_work(
@@ -207,5 +221,5 @@ def test_where_no_further_thread_can_be_had_the_others_do_its_work(
         patch.setattr(threading.Thread, "start", fail)
         engine.follow(second, 900.0, told.put)
     release.set()
-    assert all(isinstance(told.get(timeout=PATIENCE).ending, Result) for _ in range(2))
+    assert all(isinstance(told.get(timeout=PATIENCE).outcome, Result) for _ in range(2))
     engine.close()

@@ -47,49 +47,49 @@ def due(account: str, number: int, moment: float = 0.0) -> WatchedJob:
 
 
 def test_accounts_take_turns() -> None:
-    agenda = PollQueue()
+    queue = PollQueue()
     for account, number in (("big", 1000), ("small", 2)):
         for n in range(number):
-            agenda.put(due(account, n))
-    first = [agenda.take(0.0) for _ in range(4)]
+            queue.put(due(account, n))
+    first = [queue.take(0.0) for _ in range(4)]
     assert [p.job.account for p in first if p] == ["big", "small", "big", "small"]
 
 
-def test_an_account_without_room_holds_up_nobody_else() -> None:
-    agenda = PollQueue()
+def test_an_account_at_its_limit_blocks_no_other() -> None:
+    queue = PollQueue()
     for n in range(10):
-        agenda.put(due("stuck", n))
+        queue.put(due("stuck", n))
     for _ in range(LEAST):
-        assert agenda.take(0.0) is not None
-    assert agenda.take(0.0) is None
-    assert agenda.first is None
-    agenda.put(due("other", 1))
-    other = agenda.take(0.0)
+        assert queue.take(0.0) is not None
+    assert queue.take(0.0) is None
+    assert queue.first is None
+    queue.put(due("other", 1))
+    other = queue.take(0.0)
     assert other is not None
     assert other.job.account == "other"
-    agenda.line("stuck").done(1.0, None)
-    assert agenda.take(0.0) is not None
+    queue.account("stuck").done(1.0, None)
+    assert queue.take(0.0) is not None
 
 
 def test_what_is_not_due_is_not_taken() -> None:
-    agenda = PollQueue()
-    agenda.put(due("a", 1, 5.0))
-    assert agenda.take(4.9) is None
-    assert agenda.first == 5.0
-    assert agenda.take(5.0) is not None
+    queue = PollQueue()
+    queue.put(due("a", 1, 5.0))
+    assert queue.take(4.9) is None
+    assert queue.first == 5.0
+    assert queue.take(5.0) is not None
 
 
-def test_a_new_place_makes_the_old_one_void() -> None:
-    agenda = PollQueue()
+def test_a_new_entry_makes_the_old_one_void() -> None:
+    queue = PollQueue()
     one = due("a", 1, 5.0)
-    agenda.put(one)
+    queue.put(one)
     one.due = 2.0
-    agenda.put(one)
-    assert agenda.take(2.0) is one
-    assert agenda.take(9.0) is None
-    agenda.put(one)
-    agenda.drop(one)
-    assert agenda.first is None
+    queue.put(one)
+    assert queue.take(2.0) is one
+    assert queue.take(9.0) is None
+    queue.put(one)
+    queue.drop(one)
+    assert queue.first is None
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_new_place_makes_the_old_one_void() -> None:
         (10.0, 1000.0, MOST, MOST),
     ],
 )
-def test_room_is_made_for_as_many_looks_as_are_under_way(
+def test_as_many_polls_are_allowed_as_are_under_way(
     seconds: float, rate: float, least: int, most: int
 ) -> None:
     line = AccountQueue()
@@ -119,7 +119,7 @@ def test_threads_that_hinder_each_other_are_not_made_more() -> None:
     assert line.limit == LEAST
 
 
-def test_looks_that_are_not_answered_make_no_room() -> None:
+def test_unanswered_polls_allow_no_more() -> None:
     line = AccountQueue()
     for n in range(400):
         line.running += 1
@@ -128,7 +128,7 @@ def test_looks_that_are_not_answered_make_no_room() -> None:
     assert line.running == 0
 
 
-def test_a_pause_for_the_calls_a_minute_is_no_answered_look(
+def test_a_pause_for_the_rate_limit_is_no_answered_poll(
     vendor: Vendor, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[float | None] = []
@@ -142,9 +142,8 @@ def test_a_pause_for_the_calls_a_minute_is_no_answered_look(
     pauses = iter([5.0, 5.0, 0.0])
     vendor.before = lambda _: clock.sleep(0.25)
     vendor.ends["shop-0"] = 0.0
-    together(
-        Engine(vendor, turn=lambda _: next(pauses), clock=clock, sleep=clock.sleep), numbered(1)
-    )
+    vendor.pause = lambda _: next(pauses)
+    together(Engine(vendor, clock=clock, sleep=clock.sleep), numbered(1))
     assert told == [None, None, 0.25]
 
 
@@ -182,7 +181,7 @@ def test_a_vendor_stuck_in_connect_delays_no_other(real: Callable[[Vendor], Engi
     release.set()
 
 
-def test_closing_ends_waits_while_looks_are_under_way(
+def test_closing_ends_waits_while_polls_are_under_way(
     real: Callable[[Vendor], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines, "LAST_CALLS", 0.05)
@@ -198,7 +197,7 @@ def test_closing_ends_waits_while_looks_are_under_way(
         engine.follow(one, 900.0, told.put)
     assert looking.wait(PATIENCE)
     engine.close()
-    endings = [told.get(timeout=PATIENCE).ending for _ in range(20)]
+    endings = [told.get(timeout=PATIENCE).outcome for _ in range(20)]
     assert all(isinstance(ending, WaitTimeout) for ending in endings)
     assert "closed" in str(endings[0])
     release.set()
@@ -206,7 +205,7 @@ def test_closing_ends_waits_while_looks_are_under_way(
         engine.wait(numbered(1)[0], 900.0)
 
 
-def test_closing_ends_a_wait_that_sleeps_in_its_own_thread(
+def test_closing_ends_a_wait_in_another_thread(
     real: Callable[[Vendor], Engine],
 ) -> None:
     engine = real(Vendor(time.monotonic, gaps=lambda *_: 3600.0))
@@ -229,7 +228,7 @@ def test_after_a_close_nobody_is_left_waiting(engine: Engine) -> None:
     engine.close()
     told: list[Waiter] = []
     engine.follow(numbered(1)[0], 900.0, told.append)
-    assert isinstance(told[0].ending, WaitTimeout)
+    assert isinstance(told[0].outcome, WaitTimeout)
 
 
 def test_threads_without_work_end(
@@ -259,11 +258,11 @@ def test_the_wall_clock_may_jump(
     assert vendor.times("shop-0") == [1000.0, 1010.0, 1020.0]
 
 
-def test_after_a_suspend_every_job_is_looked_at_once_before_any_is_given_up(
+def test_after_a_suspend_every_job_is_polled_once_before_any_is_given_up(
     engine: Engine, vendor: Vendor, clock: Clock
 ) -> None:
     def suspend(_: Job) -> None:
-        if len(vendor.looks) == 3:
+        if len(vendor.polls) == 3:
             clock.now += 36_000
 
     vendor.before = suspend
@@ -287,10 +286,10 @@ def test_a_forked_child_starts_with_an_engine_of_its_own(
         inherited = told.get(timeout=PATIENCE)
         vendor.ends["shop-1"] = 0.0
         ended = together(engine, numbered(2)[1:])
-        good = isinstance(inherited.ending, WaitTimeout) and isinstance(ended[0][1], Result)
+        good = isinstance(inherited.outcome, WaitTimeout) and isinstance(ended[0][1], Result)
         os._exit(0 if good else 1)
     _, code = os.waitpid(child, 0)
     assert code == 0
     assert told.empty()
     vendor.ends["shop-0"] = 0.0
-    assert isinstance(told.get(timeout=PATIENCE).ending, Result)
+    assert isinstance(told.get(timeout=PATIENCE).outcome, Result)

@@ -93,7 +93,7 @@ def test_an_address_that_no_longer_holds_is_asked_for_anew(
 
 def test_a_job_ended_when_its_webhook_came(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     job = buy(client)
-    monkeypatch.setattr(client._looks.__class__, "age", staticmethod(lambda _: 600.0))
+    monkeypatch.setattr(client._observer.__class__, "age", staticmethod(lambda _: 600.0))
     learnt: list[float] = []
     monkeypatch.setattr(client.timing, "learn", lambda _, seconds: learnt.append(seconds))
     client.parse_webhook("pixverse", *signed(news(job)))
@@ -130,10 +130,10 @@ def test_a_clock_that_is_set_during_a_wait_teaches_no_duration(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = buy(client)
-    before = client._looks.age(job)
+    before = client._observer.age(job)
     later = job.submitted_at + dt.timedelta(hours=5)
     monkeypatch.setattr(observe, "utcnow", lambda: later)
-    assert client._looks.age(job) - before < 3600
+    assert client._observer.age(job) - before < 3600
 
 
 def test_a_job_whose_webhook_never_comes_is_polled_as_usual(

@@ -86,7 +86,7 @@ def test_a_job_that_a_caller_polls_ended_since_it_was_last_seen_running(
 ) -> None:
     ages = iter([100.0, 112.0, 7200.0])
     job = client.submit(sample_request(), via=ACCOUNT, key="hero")
-    monkeypatch.setattr(client._looks.__class__, "age", staticmethod(lambda _: next(ages)))
+    monkeypatch.setattr(client._observer.__class__, "age", staticmethod(lambda _: next(ages)))
     client.poll(job)
     stage.pass_time(JOB_SECONDS + 1)
     client.poll(job)
@@ -96,7 +96,7 @@ def test_a_job_that_a_caller_polls_ended_since_it_was_last_seen_running(
 def test_a_job_that_nobody_watched_ended_somewhere_in_its_life(
     client: Client, stage: MemoryStage, unseen: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client._looks.__class__, "age", staticmethod(lambda _: 7200.0))
+    monkeypatch.setattr(client._observer.__class__, "age", staticmethod(lambda _: 7200.0))
     job = client.submit(sample_request(), via=ACCOUNT, key="hero")
     stage.pass_time(JOB_SECONDS + 1)
     client.poll(job)

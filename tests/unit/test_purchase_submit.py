@@ -79,12 +79,12 @@ class Bench:
         plain: Any = provider  # scripts change `resend`, a constant in the contract
         return Submitter(plain, self.journal, self.clock.sleep, self.clock, self.clock)
 
-    def buy(self, provider: FakeProvider) -> Job:
-        return self.submitter(provider).buy(BOUGHT, submission)
+    def submit(self, provider: FakeProvider) -> Job:
+        return self.submitter(provider).submit(BOUGHT, submission)
 
     def fail(self, provider: FakeProvider) -> Any:
         with pytest.raises(MotionKitError) as caught:
-            self.buy(provider)
+            self.submit(provider)
         return caught.value
 
     @property
@@ -117,7 +117,7 @@ def scripted(*steps: Any, resend: Any = None) -> FakeProvider:
 
 def test_an_accepted_call_is_a_job_of_that_key_and_attempt(bench: Bench) -> None:
     provider = scripted(job("42"))
-    got = bench.buy(provider)
+    got = bench.submit(provider)
     (attempt,) = bench.entry.attempts
     assert provider.sent == [attempt.id]
     assert provider.bodies == [{"img_id": 7}]
@@ -143,15 +143,15 @@ def test_the_attempt_is_on_disk_and_counted_before_the_call_leaves(bench: Bench)
         ]
 
     provider.before = look
-    bench.buy(provider)
+    bench.submit(provider)
     assert len(on_disk) == 2
 
 
 def test_attempt_ids_are_uuids_and_differ(bench: Bench) -> None:
     first = scripted(job("42"))
-    bench.buy(first)
+    bench.submit(first)
     second = scripted(job("43"))
-    bench.submitter(second).buy(attrs.evolve(BOUGHT, key="order-18"), submission)
+    bench.submitter(second).submit(attrs.evolve(BOUGHT, key="order-18"), submission)
     assert first.sent != second.sent
     for attempt_id in first.sent + second.sent:
         assert len(attempt_id) == 36
@@ -159,10 +159,10 @@ def test_attempt_ids_are_uuids_and_differ(bench: Bench) -> None:
 
 
 def test_a_key_that_exists_is_not_bought_again(bench: Bench) -> None:
-    bench.buy(scripted(job("42")))
+    bench.submit(scripted(job("42")))
     again = scripted(job("43"))
     with pytest.raises(PurchaseExists) as caught:
-        bench.buy(again)
+        bench.submit(again)
     assert caught.value.entry.job is not None
     assert caught.value.entry.job.id == "42"
     assert again.sent == []
@@ -189,9 +189,9 @@ def test_a_new_attempt_after_a_refusal_has_a_new_attempt_id(bench: Bench) -> Non
     bench.fail(provider)
     submitter = bench.submitter(provider)
     with pytest.raises(Busy):
-        submitter.buy(BOUGHT, submission, earlier=bench.entry)
+        submitter.submit(BOUGHT, submission, earlier=bench.entry)
     other = submission(call=attrs.evolve(PAID, json={"img_id": 8}))
-    got = submitter.buy(BOUGHT, lambda: other, earlier=bench.entry)
+    got = submitter.submit(BOUGHT, lambda: other, earlier=bench.entry)
     assert len(set(provider.sent)) == 3
     assert [a.id for a in bench.entry.attempts] == provider.sent
     assert [a.state for a in bench.entry.attempts] == ["refused", "refused", "accepted"]
@@ -204,9 +204,9 @@ def test_a_job_is_not_bought_again_by_a_stale_entry(bench: Bench) -> None:
     provider = scripted(refusal(), job("42"), job("43"))
     bench.fail(provider)
     stale = bench.entry
-    bench.submitter(provider).buy(BOUGHT, submission, earlier=stale)
+    bench.submitter(provider).submit(BOUGHT, submission, earlier=stale)
     with pytest.raises(PurchaseExists):
-        bench.submitter(provider).buy(BOUGHT, submission, earlier=stale)
+        bench.submitter(provider).submit(BOUGHT, submission, earlier=stale)
     assert len(provider.sent) == 2
 
 
@@ -226,7 +226,7 @@ def test_a_refusal_for_a_passing_cause_is_waited_out_with_a_new_attempt(
     bench: Bench, passing: Any
 ) -> None:
     provider = scripted(passing(), passing(), job("42"))
-    got = bench.submitter(provider).buy(BOUGHT, submission, wait_for_slot=600.0)
+    got = bench.submitter(provider).submit(BOUGHT, submission, wait_for_slot=600.0)
     assert got.id == "42"
     assert [a.id for a in bench.entry.attempts] == provider.sent
     assert len(set(provider.sent)) == 3
@@ -241,7 +241,7 @@ def test_a_refusal_for_a_passing_cause_is_waited_for_no_longer_than_was_allowed(
     errors = [passing() for _ in range(20)]
     provider = scripted(*errors)
     with pytest.raises(MotionKitError) as caught:
-        bench.submitter(provider).buy(BOUGHT, submission, wait_for_slot=30.0)
+        bench.submitter(provider).submit(BOUGHT, submission, wait_for_slot=30.0)
     assert caught.value is errors[len(provider.sent) - 1]
     assert caught.value.billed is Billed.NO
     assert 15.0 <= bench.clock.now - START <= 30.0
@@ -259,7 +259,7 @@ def test_a_refusal_for_a_passing_cause_is_waited_for_no_longer_than_was_allowed(
 def test_a_refusal_that_does_not_pass_is_not_waited_for(bench: Bench, final: Any) -> None:
     provider = scripted(final)
     with pytest.raises(type(final)):
-        bench.submitter(provider).buy(BOUGHT, submission, wait_for_slot=600.0)
+        bench.submitter(provider).submit(BOUGHT, submission, wait_for_slot=600.0)
     assert bench.clock.slept == []
 
 
@@ -269,7 +269,7 @@ def test_what_may_have_arrived_is_never_bought_anew_because_its_cause_passes(
     doubtful = RateLimited("429 with a job in it", billed=Billed.UNKNOWN)
     provider = scripted(*[doubtful] * 3)
     with pytest.raises(SubmitUncertain):
-        bench.submitter(provider).buy(BOUGHT, submission, wait_for_slot=600.0)
+        bench.submitter(provider).submit(BOUGHT, submission, wait_for_slot=600.0)
     assert len(set(provider.sent)) == 1
 
 
@@ -281,7 +281,7 @@ def test_the_same_attempt_id_is_sent_again_until_the_vendor_answers(
     bench: Bench, losses: int
 ) -> None:
     provider = scripted(*[lost() for _ in range(losses)], job("42"))
-    got = bench.buy(provider)
+    got = bench.submit(provider)
     assert len(provider.sent) == losses + 1
     assert set(provider.sent) == {bench.entry.attempts[0].id}
     assert provider.bodies == [{"img_id": 7}] * (losses + 1)
@@ -301,7 +301,7 @@ def test_what_may_have_arrived_is_on_disk_before_anything_is_sent_again(bench: B
         states.append((entry.state, entry.ambiguous, entry.attempts[0].sends))
 
     provider.before = look
-    bench.buy(provider)
+    bench.submit(provider)
     assert states == [(KeyState.INTENDED, False, 1), (KeyState.UNCERTAIN, True, 2)]
 
 
@@ -349,13 +349,13 @@ def test_a_later_refusal_does_not_make_it_unbought(bench: Bench) -> None:
     assert_uncertain(bench, error)
     assert error.code == "500090"
     with pytest.raises(PurchaseExists):
-        bench.submitter(provider).buy(BOUGHT, submission, earlier=bench.entry)
+        bench.submitter(provider).submit(BOUGHT, submission, earlier=bench.entry)
     assert len(provider.sent) == 2
 
 
 def test_a_resend_that_is_refused_for_a_passing_cause_is_made_once_more(bench: Bench) -> None:
     provider = scripted(lost(), refusal(), job("42"))
-    assert bench.buy(provider).id == "42"
+    assert bench.submit(provider).id == "42"
     assert set(provider.sent) == {bench.entry.attempts[0].id}
 
 
@@ -368,7 +368,7 @@ def test_refusals_for_a_passing_cause_leave_it_uncertain(bench: Bench) -> None:
 
 def test_resends_that_did_not_leave_do_not_count(bench: Bench) -> None:
     provider = scripted(lost(), *[unsent() for _ in range(5)], lost(), job("42"))
-    assert bench.buy(provider).id == "42"
+    assert bench.submit(provider).id == "42"
     assert len(provider.sent) == 8
     assert bench.entry.attempts[0].sends == 3
 
@@ -419,7 +419,7 @@ def test_an_outage_within_the_window_ends_in_the_one_job(
     bench: Bench, error: Any, seconds: float
 ) -> None:
     outage = Outage(bench, seconds, error)
-    assert bench.buy(outage.provider()).id == "42"
+    assert bench.submit(outage.provider()).id == "42"
     assert len(outage.jobs) == 1
     assert len(outage.sent) <= 3
     assert bench.entry.state is State.QUEUED
@@ -452,7 +452,7 @@ def test_an_outage_is_resumed_where_a_killed_process_stopped(
     provider = outage.provider()
     dying = attrs.evolve(bench.submitter(provider), sleep=die)
     try:
-        dying.buy(BOUGHT, submission)
+        dying.submit(BOUGHT, submission)
     except Interrupted:
         assert bench.entry.state is KeyState.UNCERTAIN
         assert bench.submitter(provider).settle(bench.entry).id == "42"
@@ -468,7 +468,7 @@ def test_the_attempt_that_was_made_last_is_settled_although_the_clock_was_set_ba
     bench.fail(first)
     bench.clock.now -= by
     with pytest.raises(KeyboardInterrupt):
-        bench.submitter(second).buy(BOUGHT, submission, earlier=bench.entry)
+        bench.submitter(second).submit(BOUGHT, submission, earlier=bench.entry)
     assert bench.submitter(resumed).settle(bench.entry).id == "42"
     assert resumed.sent == second.sent  # the refused one's id would buy a second job
     assert [attempt.id for attempt in bench.entry.attempts] == first.sent + second.sent
@@ -477,12 +477,12 @@ def test_the_attempt_that_was_made_last_is_settled_although_the_clock_was_set_ba
 def test_a_vendor_that_asks_for_a_pause_is_given_it_within_the_window(bench: Bench) -> None:
     asks = ProviderUnavailable("503", billed=Billed.UNKNOWN, retry_after=40.0)
     provider = scripted(asks, job("42"))
-    bench.buy(provider)
+    bench.submit(provider)
     assert bench.clock.slept == [40.0]
     later = attrs.evolve(BOUGHT, key="order-18")
     asks.retry_after = 600.0
     provider.steps = [asks, job("43")]
-    bench.submitter(provider).buy(later, submission)
+    bench.submitter(provider).submit(later, submission)
     assert bench.clock.slept == [40.0, 115.0]
 
 
@@ -552,7 +552,7 @@ def test_nothing_is_sent_again_when_the_clocks_leave_a_doubt_about_the_window(
 ) -> None:
     clocks, provider = Clocks(), scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        on(clocks, bench, provider).buy(BOUGHT, submission)
+        on(clocks, bench, provider).submit(BOUGHT, submission)
     event(clocks)
     if sends == 1:
         with pytest.raises(SubmitUncertain):
@@ -573,14 +573,14 @@ def test_nothing_is_sent_again_after_a_pause_that_took_longer_than_it_was_to(
         event(clocks)
 
     with pytest.raises(SubmitUncertain):
-        attrs.evolve(on(clocks, bench, provider), sleep=sleep).buy(BOUGHT, submission)
+        attrs.evolve(on(clocks, bench, provider), sleep=sleep).submit(BOUGHT, submission)
     assert len(provider.sent) == 1
 
 
 def test_an_attempt_of_an_older_version_is_not_sent_again(bench: Bench) -> None:
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.buy(provider)
+        bench.submit(provider)
     with sqlite3.connect(bench.path) as db:
         db.execute("UPDATE attempts SET uptime=NULL, boot=NULL")
     db.close()
@@ -616,10 +616,10 @@ def test_a_resend_takes_its_turn_of_the_rate_limit_before_the_window_is_checked(
     plain.submit = submit
     submitter = attrs.evolve(bench.submitter(provider), sleep=sleep, limiter=limiter)
     if len(leaves) > 1:
-        assert submitter.buy(BOUGHT, submission).id == "42"
+        assert submitter.submit(BOUGHT, submission).id == "42"
     else:
         with pytest.raises(SubmitUncertain):
-            submitter.buy(BOUGHT, submission)
+            submitter.submit(BOUGHT, submission)
         assert bench.clock.now == START + 63.0, "there is no use in waiting for that turn"
     assert sent == pytest.approx(leaves)
 
@@ -653,7 +653,7 @@ def test_a_call_that_was_masked_on_disk_is_not_sent_again(bench: Bench) -> None:
     signed = attrs.evolve(PAID, json={"url": "https://h.example/a?sig=1"})
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.submitter(provider).buy(BOUGHT, lambda: submission(call=signed))
+        bench.submitter(provider).submit(BOUGHT, lambda: submission(call=signed))
     with pytest.raises(SubmitUncertain):
         bench.submitter(provider).settle(bench.entry)
     assert len(provider.sent) == 1
@@ -664,7 +664,7 @@ def test_asterisks_in_a_prompt_are_no_mask(bench: Bench, prompt: str) -> None:
     call = attrs.evolve(PAID, json={"prompt": prompt})
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.submitter(provider).buy(BOUGHT, lambda: submission(call=call))
+        bench.submitter(provider).submit(BOUGHT, lambda: submission(call=call))
     assert bench.submitter(provider).settle(bench.entry).id == "42"
     assert provider.bodies == [{"prompt": prompt}] * 2
 
@@ -673,7 +673,7 @@ def test_asterisks_that_an_older_version_wrote_may_be_a_mask(bench: Bench) -> No
     call = attrs.evolve(PAID, json={"prompt": "***"})
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.submitter(provider).buy(BOUGHT, lambda: submission(call=call))
+        bench.submitter(provider).submit(BOUGHT, lambda: submission(call=call))
     with sqlite3.connect(bench.path) as db:
         db.execute("UPDATE attempts SET masked=NULL")
     db.close()
@@ -687,7 +687,7 @@ def test_asterisks_that_an_older_version_wrote_may_be_a_mask(bench: Bench) -> No
 
 def test_a_job_found_in_the_history_is_adopted(bench: Bench) -> None:
     provider = FindingProvider(lost(), history=[NotSeen(), NotSeen(), Found(job("42"))])
-    got = bench.buy(provider)
+    got = bench.submit(provider)
     assert len(provider.sent) == 1
     assert provider.looks == [START] * 3
     assert bench.clock.slept == [5.0, 5.0]
@@ -715,14 +715,14 @@ def test_a_job_that_another_purchase_owns_is_no_candidate(bench: Bench) -> None:
     bench.own_elsewhere("42")
     twins = NotSeen((job("42"), job("43")))
     provider = FindingProvider(lost(), history=[twins])
-    assert bench.buy(provider).id == "43"
+    assert bench.submit(provider).id == "43"
     provider.history = [twins]
     assert bench.submitter(provider).candidates(provider, submission(), START) == ()
 
 
 def test_a_history_that_cannot_be_read_is_looked_at_again(bench: Bench) -> None:
     history = [NotSent("no network"), ProviderUnavailable("503"), Found(job("42"))]
-    assert bench.buy(FindingProvider(lost(), history=history)).id == "42"
+    assert bench.submit(FindingProvider(lost(), history=history)).id == "42"
 
 
 def test_a_history_that_can_never_be_read_leaves_it_uncertain(bench: Bench) -> None:
@@ -738,7 +738,7 @@ def test_a_crash_in_the_call_leaves_the_intention_and_resuming_sends_the_same_id
 ) -> None:
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.buy(provider)
+        bench.submit(provider)
     left = bench.entry
     assert (left.state, left.ambiguous, left.open) == (KeyState.INTENDED, False, True)
     assert left.attempts[0].sends == 1
@@ -753,7 +753,7 @@ def test_a_crash_in_the_call_leaves_the_intention_and_resuming_sends_the_same_id
 def test_a_crash_that_is_resumed_after_the_window_is_uncertain(bench: Bench) -> None:
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.buy(provider)
+        bench.submit(provider)
     bench.clock.now += 119
     with pytest.raises(SubmitUncertain) as caught:
         bench.submitter(provider).settle(bench.entry)
@@ -764,7 +764,7 @@ def test_a_crash_that_is_resumed_after_the_window_is_uncertain(bench: Bench) -> 
 def test_a_crash_is_resumed_from_the_history_where_there_is_no_idempotency(bench: Bench) -> None:
     provider = FindingProvider(Interrupted(), history=[Found(job("42"))])
     with pytest.raises(Interrupted):
-        bench.buy(provider)
+        bench.submit(provider)
     assert bench.submitter(provider).settle(bench.entry).id == "42"
     assert len(provider.sent) == 1
 
@@ -821,7 +821,7 @@ def test_an_attempt_that_was_never_handed_over_bought_nothing_and_may_be_bought_
     assert caught.value.billed is Billed.NO
     assert provider.sent == []
     assert (bench.entry.state, bench.entry.ambiguous) == (KeyState.REFUSED, False)
-    got = bench.submitter(provider).buy(BOUGHT, submission, earlier=bench.entry)
+    got = bench.submitter(provider).submit(BOUGHT, submission, earlier=bench.entry)
     assert (got.id, got.key) == ("42", "order-17")
     assert provider.sent != ["a1"]
 
@@ -882,7 +882,7 @@ def test_a_thread_waits_for_the_thread_that_is_in_the_middle_of_the_same_key(
 
         monkeypatch.setattr(bench.journal, "intend", preempted)
     try:
-        bought = bench.buy(provider)
+        bought = bench.submit(provider)
     finally:
         second.go_on.set()
         thread.join(PATIENCE_OF_TESTS)
@@ -901,7 +901,7 @@ def test_a_thread_waits_for_the_thread_that_sends_the_same_id_again(bench: Bench
         assert second.waiting.wait(PATIENCE_OF_TESTS)
 
     try:
-        bought = attrs.evolve(bench.submitter(provider), sleep=sleep).buy(BOUGHT, submission)
+        bought = attrs.evolve(bench.submitter(provider), sleep=sleep).submit(BOUGHT, submission)
     finally:
         second.go_on.set()
         thread.join(PATIENCE_OF_TESTS)
@@ -919,12 +919,12 @@ def test_two_processes_that_resume_at_once_make_no_more_resends_than_one(bench: 
             met.append("the other one")
             attempt = attrs.evolve(bench.entry.attempts[-1], masked=False)
             with pytest.raises(SubmitUncertain):
-                other._clear_up(attempt, lost())
+                other._resolve(attempt, lost())
         else:
             bench.clock.sleep(seconds)
 
     with pytest.raises(SubmitUncertain):
-        attrs.evolve(bench.submitter(provider), sleep=sleep).buy(BOUGHT, submission)
+        attrs.evolve(bench.submitter(provider), sleep=sleep).submit(BOUGHT, submission)
     assert len(provider.sent) == 3
     assert bench.entry.attempts[0].sends == 3
 
@@ -942,7 +942,7 @@ def test_an_uncertain_purchase_may_be_settled_again_and_again(bench: Bench) -> N
 def test_settling_is_marked_as_uncertain_before_anything_is_done(bench: Bench) -> None:
     provider = scripted(Interrupted(), Interrupted())
     with pytest.raises(Interrupted):
-        bench.buy(provider)
+        bench.submit(provider)
     with pytest.raises(Interrupted):
         bench.submitter(provider).settle(bench.entry)
     assert (bench.entry.state, bench.entry.ambiguous) == (KeyState.UNCERTAIN, True)
@@ -980,7 +980,7 @@ def test_a_further_attempt_without_a_ledger_is_not_sent(
     entry = bench.entry
     breaking(monkeypatch, "intend_again")
     with pytest.raises(JournalError):
-        bench.submitter(provider).buy(BOUGHT, submission, earlier=entry)
+        bench.submitter(provider).submit(BOUGHT, submission, earlier=entry)
     assert len(provider.sent) == 1
 
 
@@ -1026,7 +1026,7 @@ def test_settling_without_a_ledger_sends_nothing_and_is_not_called_free(
 ) -> None:
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.buy(provider)
+        bench.submit(provider)
     entry = bench.entry
     breaking(monkeypatch, "uncertain")
     with pytest.raises(JournalError) as caught:

@@ -15,7 +15,7 @@ import pytest
 from patience import PATIENCE
 from support import Clock, FakeProvider, FakeSettings, job
 
-from motionkit._support import forks
+from motionkit._support import process
 from motionkit._support.redaction import Secret
 from motionkit.client.accounts import Accounts
 from motionkit.config import Account, Config, Defaults
@@ -24,7 +24,7 @@ from motionkit.http import rate_limit
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.journal.database import Store
 from motionkit.journal.journal import Journal
-from motionkit.polling.durations import Timing, kind_of
+from motionkit.polling.durations import Durations, kind_of
 
 ROW = "INSERT INTO cooldowns VALUES (?, '', '', '')"
 
@@ -95,9 +95,9 @@ def test_a_pacer_whose_lock_another_thread_held_counts_in_the_child() -> None:
 
 def test_beliefs_whose_lock_another_thread_held_are_there_in_the_child(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.db") as journal:
-        timing = Timing(journal, 8.0)
+        timing = Durations(journal, 8.0)
         end = held_elsewhere(timing._lock)
-        child = forked(lambda: timing.belief(kind_of(job()), 60.0) is not None)
+        child = forked(lambda: timing.estimate(kind_of(job()), 60.0) is not None)
         end()
         assert good(child)
 
@@ -110,7 +110,7 @@ def test_adapters_that_another_thread_was_making_are_made_in_the_child(tmp_path:
             {"fake": FakeProvider},
             journal.caches,
         )
-        lock = adapters._locks["shop"] = forks.Lock()
+        lock = adapters._locks["shop"] = process.Lock()
         ends = [held_elsewhere(one) for one in (adapters._lock, lock, rate_limit._lock)]
         child = forked(lambda: isinstance(adapters.of("shop"), FakeProvider))
         for end in ends:
@@ -119,7 +119,7 @@ def test_adapters_that_another_thread_was_making_are_made_in_the_child(tmp_path:
 
 
 def test_the_parents_lock_stays_locked_over_a_fork() -> None:
-    lock = forks.Lock()
+    lock = process.Lock()
     order: list[str] = []
     with lock:
         child = forked(lambda: True)
@@ -131,18 +131,18 @@ def test_the_parents_lock_stays_locked_over_a_fork() -> None:
     assert order == ["first", "second"]
 
 
-def _note(lock: forks.Lock, order: list[str]) -> None:
+def _note(lock: process.Lock, order: list[str]) -> None:
     with lock:
         order.append("second")
 
 
 def test_what_is_gone_is_told_of_no_fork() -> None:
-    lock = forks.Lock()
+    lock = process.Lock()
     ref = weakref.ref(lock)
     del lock
     gc.collect()
     assert ref() is None
-    assert all(kept() is not None for kept in list(forks._TOLD))
+    assert all(kept() is not None for kept in list(process._NOTIFIED))
 
 
 # The journal.
