@@ -100,7 +100,7 @@ class ProviderContract:
         """Return a submission of a good request."""
         request = self.request_for()
         offer = pick(provider.offers, request.operation, None, target=ACCOUNT)
-        return provider.prepare(request, offer, **options)
+        return provider.prepare(fit_at(provider, request, offer, inspect(request)), **options)
 
     def submitted(self, client: Client) -> Job:
         """Return a job."""

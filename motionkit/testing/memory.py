@@ -128,9 +128,9 @@ class Memory:
         """Return a call's whole URL."""
         return f"https://memory.invalid{call.path}"
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
-        """Validate; an upload's reference is its content's digest."""
-        return assemble(self, self._uploads, request, offer, self._upload, dry=dry)
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Upload the media; an upload's reference is its content's digest."""
+        return assemble(self, self._uploads, fitted, self._upload, dry=dry)
 
     def _upload(
         self,

@@ -144,13 +144,11 @@ class PixVerse:
         """Return a call's whole URL."""
         return self._http.url(call)
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
-        """Validate, upload the media, and return the paid call."""
-        request = webhook.calling(request, offer.path, self._settings.webhook_id)
-        submission = assemble(
-            self, self._uploads, request, offer, self._upload, dry=dry, shape=bodies.shape
-        )
-        return self._verified(submission, dry=dry) if offer.operation in _VERIFIED else submission
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Upload the media and return the paid call."""
+        fitted = webhook.calling(fitted, self._settings.webhook_id)
+        made = assemble(self, self._uploads, fitted, self._upload, dry=dry, shape=bodies.shape)
+        return self._verified(made, dry=dry) if made.operation in _VERIFIED else made
 
     def check(self, fitted: Fit) -> Sequence[str]:
         """Check what takes two fields to tell; `rules` has it."""

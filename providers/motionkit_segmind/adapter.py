@@ -151,11 +151,12 @@ class Segmind:
         """Return a call's whole URL."""
         return self._http.url(call)
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
-        """Validate, upload what is not an address yet, and return the paid call."""
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Upload the media that have no URL yet, and return the paid call."""
         if self._mode == "sync":
-            offer = attrs.evolve(offer, path=offer.path.replace(V2, V1, 1))
-        made = assemble(self, self._uploads, request, offer, self._upload, dry=dry)
+            path = fitted.offer.path.replace(V2, V1, 1)
+            fitted = attrs.evolve(fitted, offer=attrs.evolve(fitted.offer, path=path))
+        made = assemble(self, self._uploads, fitted, self._upload, dry=dry)
         return attrs.evolve(made, timeout=self._blocking.timeout) if is_sync(made) else made
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:

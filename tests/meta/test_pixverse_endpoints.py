@@ -146,7 +146,8 @@ def test_the_adapter_calls_every_endpoint_and_no_other(seen: set[str]) -> None:
     far = Remote("https://example.com/a")
     requests: list[Request] = [Mimic(far, far), LipSync(far, audio=far), MusicVideo(far)]
     for request in requests:
-        made.prepare(request, by_operation[request.operation])
+        offer = by_operation[request.operation]
+        made.prepare(fit_at(made, request, offer, inspect(request)))
     for offer in PixVerse.offers:
         job = Job(
             id="1",

@@ -292,7 +292,7 @@ class FakeProvider:
     def url(self, call: Any) -> str:
         return f"https://fake.example{call.path}"
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
         raise NotImplementedError
 
     def poll(self, job: Job) -> Status:

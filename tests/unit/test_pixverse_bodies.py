@@ -51,7 +51,7 @@ class Nothing:
 def submission(request: Request, model: str | None = None) -> Submission:
     made = PixVerse("acme", Settings(api_key="key-0123456789"), Nothing())
     offer = pick(made.offers, request.operation, model, target="acme")
-    return made.prepare(request, offer, dry=True)
+    return made.prepare(fit_at(made, request, offer, inspect(request)), dry=True)
 
 
 BODIES: dict[str, tuple[Request, str | None, str, dict[str, Any]]] = {

@@ -163,8 +163,9 @@ def mimic(**values: Any) -> mk.Mimic:
 
 def sent(model: str, request: Request) -> Any:
     """Return the body that a request becomes; its path is checked on the way."""
-    offer = Target("acme", model, adapter()).offer(request)
-    call = adapter().prepare(request, offer).call
+    made = adapter()
+    offer = target.offer_of(made, request, model)
+    call = made.prepare(fit_at(made, request, offer, fitting.inspect(request))).call
     assert (call.method, call.path, call.paid) == ("POST", f"/v2/{model}", True)
     return call.json
 

@@ -134,7 +134,7 @@ def test_every_model_is_bought_so_in_sync_mode_and_has_the_time_it_takes() -> No
     for offer in made.offers:
         if offer.operation == "mimic":
             request = mk.Mimic("https://h.example/a.png", "https://h.example/b.mp4")
-            submission = made.prepare(request, offer)
+            submission = made.prepare(fit_at(made, request, offer, inspect(request)))
             assert submission.call.path == f"/v1/{offer.model}"
             assert submission.timeout == 240.0
 

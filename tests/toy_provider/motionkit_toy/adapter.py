@@ -71,9 +71,9 @@ class Toy:
         """Return a call's whole URL."""
         return self._session.url(call)
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
-        """Validate, hand in the props, and return the paid call."""
-        return assemble(self, self._uploads, request, offer, self._prop, dry=dry)
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Hand in the props and return the paid call."""
+        return assemble(self, self._uploads, fitted, self._prop, dry=dry)
 
     def _prop(
         self, slot: MediaField, reference: File | Data | Remote, facts: Facts
