@@ -45,7 +45,7 @@ from motionkit.purchase import (
     Order,
     Row,
     Slots,
-    Submitter,
+    Submitters,
     ordered,
     with_balances,
 )
@@ -89,19 +89,22 @@ class Client:
         self._adapters = Accounts(
             config, dict(provider_classes or {}), self._journal.caches, sleep=sleep, clock=clock
         )
-        self.jobs = Jobs(self._journal, self._submitter)
+        submitters = Submitters(config, self._adapters, self._journal, sleep, clock)
+        self.jobs = Jobs(self._journal, submitters)
         self.timing = Durations(self._journal, config.defaults.lateness)
-        self._observer = JobObserver(
-            self.account, self._adapters.limiter, self._journal, self.timing, clock=clock
-        )
+        self._observer = JobObserver(self._adapters, self._journal, self.timing, clock=clock)
         self.desk = Checkout(
             config,
             self._journal,
             self.jobs,
-            self.account,
-            self._submitter,
+            submitters,
             Slots(
-                self._journal, self._glance, self._observer.gap, self._observer.age, sleep, clock
+                self._journal,
+                self._observer.once,
+                self._observer.gap,
+                self._observer.age,
+                sleep,
+                clock,
             ),
             sleep,
             clock,
@@ -501,26 +504,10 @@ class Client:
         with self.cancellations.call():
             return order.next(job, error)
 
-    def _glance(self, job: Job) -> Status:
-        """Poll a job once, without repeating a poll that fails."""
-        return self._observer.observe(job, lambda provider: provider.poll(job))
-
     def limit(self, timeout: Seconds | None) -> float:
         """Return the seconds that a wait may take."""
         return arguments.span(
             "timeout", self.config.defaults.timeout if timeout is None else timeout
-        )
-
-    def _submitter(self, account: str) -> Submitter:
-        settings = self.config.account(account).settings
-        return Submitter(
-            self.account(account),
-            self._journal,
-            self._sleep,
-            self._clock,
-            window=settings.reconcile_window,
-            slots=settings.max_concurrent,
-            limiter=self._adapters.limiter(account),
         )
 
     def _asked(self, job: Job) -> Result:

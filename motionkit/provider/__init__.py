@@ -4,6 +4,7 @@ from motionkit._support.redaction import Secret
 from motionkit.http import CALL_TIMEOUT, JSON_LIMIT, Body, Response, Session
 from motionkit.provider.contract import (
     AcceptsUnlistedModels,
+    Accounts,
     AccountSettings,
     Checks,
     ErrorRow,
@@ -39,6 +40,7 @@ __all__ = [
     "UPLOAD_TIMEOUT",
     "AcceptsUnlistedModels",
     "AccountSettings",
+    "Accounts",
     "Body",
     "Check",
     "Checks",

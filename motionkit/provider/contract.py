@@ -17,6 +17,7 @@ import attrs
 from motionkit._support.hosts import at_loopback
 from motionkit._support.redaction import LONGEST_SAID, Secret, printable
 from motionkit.errors import Billed, ConfigError, MotionKitError
+from motionkit.http import RateLimiter
 from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance, Rates
 from motionkit.model.probe import Facts
@@ -215,6 +216,20 @@ class Provider(Protocol):
         """Let go of connections."""
 
 
+class Accounts(Protocol):
+    """Every account's adapter and rate limiter."""
+
+    def of(self, account: str) -> Provider:
+        """Return an account's adapter.
+
+        Raises:
+            ConfigError: There is no such account, or it has no key.
+        """
+
+    def limiter(self, account: str) -> RateLimiter | None:
+        """Return an account's rate limiter; None where no ``rpm`` is set."""
+
+
 @runtime_checkable
 class SearchesHistory(Protocol):
     """A provider whose history can be searched for a submission that may have arrived."""
@@ -334,9 +349,7 @@ class Checks(Protocol):
         """
 
 
-def fit_at(
-    provider: Provider, request: Request, offer: Offer, facts: Mapping[str, Facts]
-) -> Fit:
+def fit_at(provider: Provider, request: Request, offer: Offer, facts: Mapping[str, Facts]) -> Fit:
     """Fit a request to one of a provider's offers, by its own rules across fields too. No I/O.
 
     Args:

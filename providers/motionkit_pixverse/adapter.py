@@ -24,7 +24,6 @@ from motionkit.errors import (
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Resend, SameId, Submission
 from motionkit.provider import (
     UPLOAD_TIMEOUT,
@@ -129,16 +128,12 @@ class PixVerse:
             origins={"api": settings.base_url or HOSTS[settings.region]},
             auth={"API-KEY": settings.api_key},
         )
+        self.fingerprint = self._http.fingerprint
         library = Library(self._send, self._hold)
         self.lists = library.lists
         self.voices, self.styles = library.voices, library.styles
         self.templates, self.charges = library.templates, library.charges
         self.create_voice, self.delete_voice = library.create_voice, library.delete_voice
-
-    @property
-    def fingerprint(self) -> str:
-        """Identify key and origin without holding either."""
-        return self._http.fingerprint
 
     def url(self, call: Call) -> str:
         """Return a call's whole URL."""

@@ -21,8 +21,7 @@ import attrs
 
 from motionkit.errors import ConfigError, ProtocolError, SignatureError
 from motionkit.model.job import State
-from motionkit.model.request import Request
-from motionkit.provider import Response, Secret, WebhookEvent, signatures
+from motionkit.provider import Fit, Response, Secret, WebhookEvent, signatures
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import number
 

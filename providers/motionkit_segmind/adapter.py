@@ -19,7 +19,7 @@ from motionkit.errors import Billed, JobNotFound, MotionKitError, ProtocolError
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
-from motionkit.model.operations import OPERATIONS, Request
+from motionkit.model.operations import OPERATIONS
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
     UPLOAD_TIMEOUT,
@@ -136,16 +136,12 @@ class Segmind:
             },
             auth={"x-api-key": settings.api_key},
         )
+        self.fingerprint = self._http.fingerprint
         self._missed: dict[str, float] = {}
         self._history = History(self._send, self.fingerprint)
         self._blocking = Blocking(
             self._http, self._context, self.fingerprint, settings.sync_timeout
         )
-
-    @property
-    def fingerprint(self) -> str:
-        """Identify key and origin without holding either."""
-        return self._http.fingerprint
 
     def url(self, call: Call) -> str:
         """Return a call's whole URL."""

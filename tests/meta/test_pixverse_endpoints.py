@@ -16,7 +16,8 @@ from motionkit.model.job import Job, utcnow
 from motionkit.model.media import Remote
 from motionkit.model.operations import LipSync, Mimic, Request
 from motionkit.model.submission import Call
-from motionkit.provider import registry
+from motionkit.provider import fit_at, registry
+from motionkit.provider.fit import inspect
 from motionkit.sandbox import Sandbox
 from motionkit_pixverse.adapter import PixVerse, Settings
 from motionkit_pixverse.operations import MusicVideo

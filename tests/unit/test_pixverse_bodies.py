@@ -22,6 +22,8 @@ from motionkit.model.operations import (
     Upscale,
 )
 from motionkit.model.submission import Submission
+from motionkit.provider import fit_at
+from motionkit.provider.fit import inspect
 from motionkit.provider.offers import pick
 from motionkit_pixverse.adapter import PixVerse, Settings
 from motionkit_pixverse.operations import (

@@ -35,9 +35,8 @@ from motionkit.errors import (
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import Job, KeyState, State
-from motionkit.model.request import Request
 from motionkit.model.submission import Submission
-from motionkit.provider import Offer, fit
+from motionkit.provider import Fit, Uploads, fit
 from motionkit.purchase.jobs import Jobs
 from motionkit.testing.memory import Memory, Settings, Vendor
 from motionkit.testing.stage import (
@@ -61,15 +60,16 @@ class Crowded(Memory):
     refusing = frozenset({ACCOUNT})
     asked: list[str]
     made = 0
+    key = ""
 
-    @property
-    def fingerprint(self) -> str:
-        return f"{super().fingerprint}-{self.account}"
+    def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:
+        super().__init__(account, settings, uploads)
+        self.fingerprint += f"-{account}-{self.key}"
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
         if not dry:
             type(self).made += 1
-        return super().prepare(request, offer, dry=dry)
+        return super().prepare(fitted, dry=dry)
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
         self.asked.append(self.account)
@@ -297,7 +297,7 @@ def test_what_was_delivered_is_remembered_for_so_long_and_no_longer(shop: Shop) 
 def test_another_key_at_the_vendor_is_another_target(shop: Shop) -> None:
     with shop.client() as client:
         job = delivered(client, shop.folder)
-    shop.kind.fingerprint = property(lambda _: "f" * 16)  # type: ignore[method-assign, assignment]
+    shop.kind.key = "another"
     with shop.client() as client:
         assert client.submit(sample_request(), via=ACCOUNT) != job
 
@@ -559,10 +559,10 @@ def test_a_cancelled_coroutine_that_waits_for_a_slot_buys_nothing(shop: Shop, wo
 def test_a_coroutine_that_is_cancelled_while_it_uploads_buys_nothing(shop: Shop) -> None:
     uploading, go_on = threading.Event(), threading.Event()
 
-    def slow(self: Crowded, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
+    def slow(self: Crowded, fitted: Fit, *, dry: bool = False) -> Submission:
         uploading.set()
         assert go_on.wait(PATIENCE)
-        return Memory.prepare(self, request, offer, dry=dry)
+        return Memory.prepare(self, fitted, dry=dry)
 
     shop.kind.prepare = slow  # type: ignore[method-assign]
 
@@ -698,7 +698,7 @@ def test_closing_the_coroutines_client_ends_a_wait_for_a_slot_and_lets_a_paid_ca
 # What a routed purchase does right before and after the paid call.
 
 
-def test_a_routed_purchase_asks_for_the_balance_right_before_the_paid_call(
+def test_a_routed_purchase_asks_for_the_balance_before_it_uploads(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
@@ -714,7 +714,7 @@ def test_a_routed_purchase_asks_for_the_balance_right_before_the_paid_call(
         monkeypatch.setattr(shop.kind, name, noted)
     with shop.client(ROUTE) as client:
         client.submit(sample_request(), via="r")
-    assert calls == ["prepare", "balance", "submit"]
+    assert calls == ["balance", "prepare", "submit"]
 
 
 def test_an_error_that_may_have_been_billed_opens_no_circuit(shop: Shop) -> None:

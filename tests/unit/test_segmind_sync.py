@@ -31,7 +31,8 @@ from motionkit.errors import (
 from motionkit.http import session
 from motionkit.model.job import Job, Output, Result, State, UnknownReason, utcnow
 from motionkit.model.submission import Call, Submission
-from motionkit.provider import spool
+from motionkit.provider import fit_at, spool
+from motionkit.provider.fit import inspect
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit_segmind.adapter import Segmind, Settings

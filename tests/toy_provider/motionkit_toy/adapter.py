@@ -13,7 +13,6 @@ from motionkit.model.job import Job, Output, Result, State, Status, UnknownReaso
 from motionkit.model.media import Data, File, Remote
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
 from motionkit.model.probe import Facts
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Never, Resend, Submission
 from motionkit.provider import (
     CALL_TIMEOUT,
@@ -21,6 +20,7 @@ from motionkit.provider import (
     AccountSettings,
     Body,
     ErrorRow,
+    Fit,
     MediaField,
     Offer,
     Phase,
