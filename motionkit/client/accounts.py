@@ -35,7 +35,7 @@ class Accounts:
     _limiters: dict[str, RateLimiter] = attrs.field(factory=dict, init=False)
     _locks: dict[str, process.Lock] = attrs.field(factory=dict, init=False)
     _lock: process.Lock = attrs.field(factory=process.Lock, init=False)
-    """Held for look-ups only; an account's own lock is held while its key is fetched."""
+    """Held while a rate limiter is made; an account's own lock is held while its key is fetched."""
 
     def of(self, account: str) -> Provider:
         """Return an account's adapter.
@@ -47,9 +47,7 @@ class Accounts:
         if made is not None:
             return made
         known = self.config.account(account)
-        with self._lock:
-            lock = self._locks.setdefault(account, process.Lock())
-        with lock:
+        with self._locks.setdefault(account, process.Lock()):
             if account not in self._made:
                 kind = self.classes.get(known.provider) or registry.load(known.provider)
                 cache = uploads.CarefulUploads(self.caches)
@@ -61,9 +59,8 @@ class Accounts:
 
     def limiter(self, account: str) -> RateLimiter | None:
         """Return what counts an account's calls a minute; None where no ``rpm`` is set."""
-        found = self._limiters.get(account)
-        if found is not None:
-            return found
+        if account in self._limiters:
+            return self._limiters[account]
         rpm = self.config.account(account).rpm
         if rpm is None:
             return None

@@ -164,8 +164,10 @@ def assess(
         return None, Row(target, problem=error, lacks=lacks)
     given = request.values()
     listed = pricing.quote(fitted, provider.rates)
-    key = statistics.OfferKey(provider.fingerprint, offer.operation, offer.model, fitted.quality)
-    seen = past.get(key) if past else None
+    seen = None
+    if past:
+        made = provider.fingerprint, offer.operation, offer.model, fitted.quality
+        seen = past.get(statistics.OfferKey(*made))
     by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)
     # What goes by the second of an unknown clip stays unknown: other clips tell nothing of it.
     # The same holds for extra options that the offer does not price.

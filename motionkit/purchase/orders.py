@@ -485,12 +485,13 @@ class Checkout:
                     sandbox=place.sandbox,
                 )
             )
+        # Uploads go first: a slot that becomes free is not left waiting for them.
         prepare = functools.partial(submitter.provider.prepare, place.fitted)
-        prepared = fallback.Prepared(prepare)
+        ready = [prepare()]
         self.slots.wait(submitter, deadline)
         job = submitter.submit(
             purchase,
-            prepared.ready(),
+            lambda: ready.pop() if ready else prepare(),
             earlier=self.journal.get(purchase.key) if written else None,
             wait_for_slot=max(deadline - self.clock(), 0.0),
         )

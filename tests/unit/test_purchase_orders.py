@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 import pytest
@@ -34,9 +34,11 @@ from motionkit.errors import (
 )
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
+from motionkit.model import probe
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.submission import Submission
-from motionkit.provider import Fit, Uploads, fit
+from motionkit.provider import Fit, Uploads, contract, fit
+from motionkit.provider import quote as quotes
 from motionkit.purchase.jobs import Jobs
 from motionkit.testing.memory import Memory, Settings, Vendor
 from motionkit.testing.stage import (
@@ -775,3 +777,46 @@ def test_two_that_wait_for_a_slot_for_one_request_buy_it_once(shop: Shop) -> Non
     assert len(jobs) == 2
     assert jobs[0] == jobs[1]
     assert shop.bought() == (1, 0)
+
+
+# The straight way of a request.
+
+
+@pytest.mark.parametrize("via", [ACCOUNT, "both"])
+def test_a_submit_reads_each_file_once_and_fits_each_target_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, via: str
+) -> None:
+    calls: list[str] = []
+
+    def counted(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def call(*given: Any, **options: Any) -> Any:
+            calls.append(name)
+            return real(*given, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    counted(probe, "inspect")
+    counted(contract, "fit")
+    counted(quotes, "quote")
+    with shop.client(BOTH) as client:
+        client.submit(sample_request(), via=via)
+    targets = 1 if via == ACCOUNT else 2
+    assert sorted(calls) == ["fit"] * targets + ["inspect"] * 2 + ["quote"] * targets
+
+
+def test_facts_that_are_handed_down_are_not_read_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = sample_request()
+    facts = fit.inspect(request)
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("a file was read again")
+
+    monkeypatch.setattr(probe, "inspect", refuse)
+    with shop.client(ROUTE) as client:
+        assert client.bought_before(request, via="r", facts=facts) is None
+        assert client.explain(request, via="r", facts=facts).refused is None
+        assert client.submit(request, via="r", facts=facts).account == ACCOUNT
