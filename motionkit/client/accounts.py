@@ -9,7 +9,7 @@ import attrs
 
 from motionkit._support import process
 from motionkit.config import Config
-from motionkit.http import RateLimiter, rate_limit
+from motionkit.http import RateLimiter
 from motionkit.journal import Caches
 from motionkit.provider import Provider, registry, uploads
 
@@ -50,11 +50,8 @@ class Accounts:
         with self._locks.setdefault(account, process.Lock()):
             if account not in self._made:
                 kind = self.classes.get(known.provider) or registry.load(known.provider)
-                cache = uploads.CarefulUploads(self.caches)
-                limiter = self.limiter(account)
-                rate_limit.remember(account, limiter)
-                with rate_limit.given(limiter):
-                    self._made[account] = kind(account, known.settings, cache)
+                care = uploads.CarefulUploads(self.caches, self.limiter(account))
+                self._made[account] = kind(account, known.settings, care)
             return self._made[account]
 
     def limiter(self, account: str) -> RateLimiter | None:
@@ -71,7 +68,5 @@ class Accounts:
 
     def close(self) -> None:
         """Close the adapters' connections."""
-        for account, limiter in self._limiters.items():
-            rate_limit.forget(account, limiter)
         for adapter in self._made.values():
             adapter.close()

@@ -148,7 +148,11 @@ def billed_after(phase: Phase, *, refused: bool) -> Billed:
 
 
 class Uploads(Protocol):
-    """The core's care for uploads: retried, and not repeated while the vendor keeps them."""
+    """What the core does for an adapter: uploads are retried and cached, calls are limited."""
+
+    @property
+    def limiter(self) -> RateLimiter | None:
+        """The account's rate limiter, for each `Session` of the adapter; None without a limit."""
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         """Return the vendor's reference of that content, sending it if need be.

@@ -103,7 +103,7 @@ class PixVerse:
     Args:
         account: The account's name.
         settings: Its configuration.
-        uploads: The core's care for uploads.
+        uploads: The core's care for uploads, and the account's rate limiter.
     """
 
     name: ClassVar[str] = "pixverse"
@@ -127,6 +127,7 @@ class PixVerse:
             account=account,
             origins={"api": settings.base_url or HOSTS[settings.region]},
             auth={"API-KEY": settings.api_key},
+            limiter=uploads.limiter,
         )
         self.fingerprint = self._http.fingerprint
         library = Library(self._send, self._hold)

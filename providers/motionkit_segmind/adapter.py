@@ -105,7 +105,7 @@ class Segmind:
     Args:
         account: The account's name.
         settings: Its configuration.
-        uploads: The core's care for uploads.
+        uploads: The core's care for uploads, and the account's rate limiter.
     """
 
     name: ClassVar[str] = "segmind"
@@ -135,6 +135,7 @@ class Segmind:
                 "history": settings.history_url or base or HOSTS["history"],
             },
             auth={"x-api-key": settings.api_key},
+            limiter=uploads.limiter,
         )
         self.fingerprint = self._http.fingerprint
         self._missed: dict[str, float] = {}

@@ -128,7 +128,9 @@ def submits(host: server.Running, rounds: int) -> list[Figure]:
     path = "/openapi/v2/video/mimic/generate"
     body = {"img_id": 7, "video_media_id": 8, "quality": "540p"}
     with shop(host.url) as (client, folder):
-        session = Session(provider="bench", account="bench", origins={"api": host.url}, auth={})
+        session = Session(
+            provider="bench", account="bench", origins={"api": host.url}, auth={}, limiter=None
+        )
         ledger = sqlite3.connect(folder / "bare.db", isolation_level=None)
         ledger.execute("PRAGMA journal_mode=WAL")
         ledger.execute("PRAGMA synchronous=FULL")

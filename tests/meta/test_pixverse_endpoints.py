@@ -112,6 +112,8 @@ def test_the_sandbox_serves_every_endpoint_and_no_other() -> None:
 class Once:
     """Uploads that are simply sent."""
 
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         return send()
 

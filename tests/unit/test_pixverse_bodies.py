@@ -46,6 +46,8 @@ MADE = mk.Generated("627410861853514292")
 class Nothing:
     """Uploads where nothing is to be uploaded."""
 
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         raise AssertionError(f"{slot} was uploaded")
 

@@ -150,6 +150,8 @@ RANGES: dict[str, tuple[str, str, str, float]] = {
 class Once:
     """Uploads that are simply sent."""
 
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         return send()
 

@@ -63,6 +63,8 @@ pytestmark = pytest.mark.usefixtures("home")
 class Once:
     """Uploads that are simply sent."""
 
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         return send()
 

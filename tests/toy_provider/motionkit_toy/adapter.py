@@ -60,6 +60,7 @@ class Toy:
             account=account,
             origins={"api": settings.base_url or ORIGIN},
             auth={"Toy-Key": settings.api_key},
+            limiter=uploads.limiter,
         )
 
     @property
