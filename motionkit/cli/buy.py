@@ -10,7 +10,7 @@ from motionkit.cli import checkout, delivery, masks
 from motionkit.cli.format import short
 from motionkit.cli.options import Ordering, Running
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, check_target
+from motionkit.client import Client, check_target, inspect_media
 from motionkit.model.job import Job, Result
 from motionkit.model.request import Request
 
@@ -42,13 +42,14 @@ def deliver(
 
     A job that was delivered before changes nothing if its file still exists.
     """
-    earlier = checkout.continued(client, request, options)
+    facts = inspect_media(request)
+    earlier = checkout.continued(client, request, options, facts)
     if earlier is not None and checkout.finished(earlier):
         checkout.tell_earlier(screen, earlier, options)
         return delivery.again(screen, client, earlier, options.out, overwrite=options.overwrite)
     out = options.out or delivery.default_target(request.describe())
     check_target(out, overwrite=options.overwrite)
-    job = checkout.buy(screen, client, request, options, out=out, earlier=earlier)
+    job = checkout.buy(screen, client, request, options, out=out, facts=facts, earlier=earlier)
     result = delivery.wait(screen, client, job, timeout=options.timeout)
     if options.out is None:  # another command may have created the file meanwhile
         out = delivery.free(delivery.fitting(out, request.describe(), result))
@@ -78,10 +79,13 @@ def _submit(
     overwrite: bool = False,
 ) -> None:
     """Submit a request or resume its job, and print the job."""
-    earlier = checkout.continued(client, request, options)
+    facts = inspect_media(request)
+    earlier = checkout.continued(client, request, options, facts)
     if options.out is not None and not (earlier and checkout.finished(earlier)):
         check_target(options.out, overwrite=overwrite)
-    job = checkout.buy(screen, client, request, options, out=options.out, earlier=earlier)
+    job = checkout.buy(
+        screen, client, request, options, out=options.out, facts=facts, earlier=earlier
+    )
     _hand_over_job(screen, job)
 
 
@@ -101,7 +105,8 @@ def _dry_run(
     if isinstance(options, masks.Selecting) and options.select:
         masks.dry_run(screen, client, request, options, out)
         return
-    earlier = checkout.continued(client, request, options)
+    facts = inspect_media(request)
+    earlier = checkout.continued(client, request, options, facts)
     if earlier is not None:
         checkout.tell_earlier(screen, earlier, options)
         if checkout.finished(earlier):
@@ -112,7 +117,7 @@ def _dry_run(
         return
     if out is not None:
         check_target(out, overwrite=overwrite)
-    explanation = client.explain(request, via=options.via, max_usd=options.max_usd)
+    explanation = client.explain(request, via=options.via, max_usd=options.max_usd, facts=facts)
     checkout.dry_run(screen, request, explanation, options)
     if explanation.refused is not None:
         raise explanation.refused

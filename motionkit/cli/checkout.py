@@ -32,6 +32,7 @@ from motionkit.journal import PurchaseRecord, retried
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.money import Quote, dollars, rests_on
+from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 
 ASK_ABOVE = Decimal(5)
@@ -116,6 +117,7 @@ def buy(
     options: Buying,
     *,
     out: Path | None,
+    facts: Mapping[str, Facts],
     earlier: PurchaseRecord | None = None,
 ) -> Job:
     """Show the price, confirm and submit; or resume an earlier job.
@@ -126,6 +128,7 @@ def buy(
         request: The request.
         options: The options of the verb.
         out: The output file.
+        facts: The facts of the request's media.
         earlier: The result of `continued`.
 
     Raises:
@@ -140,7 +143,7 @@ def buy(
         job = None if declined else _resumed(screen, client, earlier)
         if job is not None:
             return job
-    explanation = client.explain(request, via=options.via, max_usd=options.max_usd)
+    explanation = client.explain(request, via=options.via, max_usd=options.max_usd, facts=facts)
     announce(screen, request, explanation)
     confirm(screen, [explanation.quote], options)
     spending = Spending(screen, options, explanation.target, explanation.quote)
@@ -157,6 +160,7 @@ def buy(
             out=out,
             wait_for_slot=options.wait_for_slot,
             announce=spending,
+            facts=facts,
         )
     screen.fact("submitted", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
     if options.explain:
@@ -180,7 +184,9 @@ def _entry(client: Client, key: str) -> PurchaseRecord | None:
     return entry if key in {entry.key, retried(entry.key)} else None
 
 
-def continued(client: Client, request: Request, options: Buying) -> PurchaseRecord | None:
+def continued(
+    client: Client, request: Request, options: Buying, facts: Mapping[str, Facts]
+) -> PurchaseRecord | None:
     """Return the purchase that the command resumes instead of submitting, if any.
 
     Raises:
@@ -191,7 +197,9 @@ def continued(client: Client, request: Request, options: Buying) -> PurchaseReco
             "--new creates its own key; omit --key, or pass an unused --key instead of --new",
             field="new",
         )
-    return None if options.new else client.bought_before(request, via=options.via, key=options.key)
+    if options.new:
+        return None
+    return client.bought_before(request, via=options.via, key=options.key, facts=facts)
 
 
 def tell_earlier(screen: Screen, earlier: PurchaseRecord, options: Buying) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -26,6 +27,7 @@ from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Output, Result, State
 from motionkit.model.money import dollars
+from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 
 OPERATION = "mask_selection"
@@ -77,6 +79,7 @@ class Plan:
         selection: The selection of the masks.
         selecting: Its explanation.
         key: The key of the selection.
+        facts: The facts of the main request's media.
         bought: The selection's purchase, if there is one.
     """
 
@@ -85,6 +88,7 @@ class Plan:
     selection: Request
     selecting: Explanation
     key: str
+    facts: Mapping[str, Facts]
     bought: PurchaseRecord | None = None
 
     @property
@@ -107,20 +111,22 @@ def plan(client: Client, request: Any, options: Selecting) -> Plan:
         raise InvalidRequest("pass either --select or --mask, not both", field="select")
     placeholders = tuple(f"<mask {number}>" for number in options.select or ())
     wanted = attrs.evolve(request, masks=placeholders)
-    explained = client.explain(wanted, via=options.via, limited=False)
+    facts = inspect_media(wanted)
+    explained = client.explain(wanted, via=options.via, limited=False, facts=facts)
     kinds = [kind for kind in registry.operations() if kind.operation == OPERATION]
     if not kinds:
         raise Unsupported("no installed provider selects masks", field="select")
     kind: Any = kinds[0]
     selection: Request = kind(video=request.video, keyframe=request.keyframe)
     try:
-        selecting = client.explain(selection, via=options.via, limited=False)
+        clip = {"video": facts["video"]}
+        selecting = client.explain(selection, via=options.via, limited=False, facts=clip)
     except Unsupported as error:
         error.hint = "select the masks elsewhere and pass them with --mask"
         raise
-    key = _key(client, selection, selecting, options)
-    bought = client.bought_before(selection, via=options.via, key=key)
-    planned = Plan(wanted, explained, selection, selecting, key, bought)
+    key = _key(client, selection, selecting, options, clip)
+    bought = client.bought_before(selection, via=options.via, key=key, facts=clip)
+    planned = Plan(wanted, explained, selection, selecting, key, facts, bought)
     # If the selection exists, the main job may exist too, and limits must not refuse it.
     planned = planned if bought else limited(client, planned, options)
     accounts = {_account(planned.explained), _account(planned.selecting)}
@@ -142,10 +148,13 @@ def limited(client: Client, planned: Plan, options: Selecting) -> Plan:
     """
     via, cap, selecting = options.via, options.max_usd, planned.selecting
     if planned.bought is None:
-        selecting = client.explain(planned.selection, via=via, max_usd=cap)
+        clip = {"video": planned.facts["video"]}
+        selecting = client.explain(planned.selection, via=via, max_usd=cap, facts=clip)
     planned = attrs.evolve(planned, selecting=selecting)
     besides = planned.first if planned.bought is None else None
-    explained = client.explain(planned.wanted, via=via, max_usd=cap, besides=besides)
+    explained = client.explain(
+        planned.wanted, via=via, max_usd=cap, besides=besides, facts=planned.facts
+    )
     return attrs.evolve(planned, explained=explained)
 
 
@@ -204,7 +213,10 @@ def select(
     out = options.out or delivery.default_target(request.describe())
     own = attrs.evolve(options, key=key, new=False)
     picture = _picture(out, "mask-0", ".png")
-    job = checkout.buy(screen, client, planned.selection, own, out=picture, earlier=bought)
+    clip = {"video": planned.facts["video"]}
+    job = checkout.buy(
+        screen, client, planned.selection, own, out=picture, facts=clip, earlier=bought
+    )
     result = delivery.wait(screen, client, job, timeout=getattr(options, "timeout", None))
     pictures = [] if bought and bought.delivered else _save(screen, client, result, out)
     masks = [output for output in result.outputs if output.label != FRAME]
@@ -243,7 +255,13 @@ def _account(explanation: Explanation) -> str:
     return explanation.target.partition("/")[0]
 
 
-def _key(client: Client, selection: Request, selecting: Explanation, options: Selecting) -> str:
+def _key(
+    client: Client,
+    selection: Request,
+    selecting: Explanation,
+    options: Selecting,
+    facts: Mapping[str, Facts],
+) -> str:
     """Return the key of a selection: the same for the same clip, frame and target.
 
     It is derived from the resolved target. Earlier versions used the text of --via; such a key
@@ -253,20 +271,27 @@ def _key(client: Client, selection: Request, selecting: Explanation, options: Se
         return f"{options.key}-masks"
     if options.new:
         return f"masks-{uuid.uuid4()}"
-    facts = inspect_media(selection)
     earlier, key = (
         f"masks-{selection.fingerprint(facts, word)[:16]}"
         for word in (options.via or "", selecting.target)
     )
-    if _held(client, selection, options, earlier):
+    if _held(client, selection, options, earlier, facts):
         return earlier
     numbered = itertools.chain([key], (f"{key}-{number}" for number in itertools.count(2)))
-    return next(one for one in numbered if _held(client, selection, options, one) is not False)
+    return next(
+        one for one in numbered if _held(client, selection, options, one, facts) is not False
+    )
 
 
-def _held(client: Client, selection: Request, options: Selecting, key: str) -> bool | None:
+def _held(
+    client: Client,
+    selection: Request,
+    options: Selecting,
+    key: str,
+    facts: Mapping[str, Facts],
+) -> bool | None:
     """Return whether the selection of a key succeeded or may still succeed; None without one."""
-    entry = client.bought_before(selection, via=options.via, key=key)
+    entry = client.bought_before(selection, via=options.via, key=key, facts=facts)
     if entry is None:
         return None
     ended = isinstance(entry.state, State) and entry.state.terminal

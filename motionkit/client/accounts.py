@@ -9,7 +9,7 @@ import attrs
 
 from motionkit._support import process
 from motionkit.config import Config
-from motionkit.http import RateLimiter, rate_limit
+from motionkit.http import RateLimiter
 from motionkit.journal import Caches
 from motionkit.provider import Provider, registry, uploads
 
@@ -35,7 +35,7 @@ class Accounts:
     _limiters: dict[str, RateLimiter] = attrs.field(factory=dict, init=False)
     _locks: dict[str, process.Lock] = attrs.field(factory=dict, init=False)
     _lock: process.Lock = attrs.field(factory=process.Lock, init=False)
-    """Held for look-ups only; an account's own lock is held while its key is fetched."""
+    """Held while a rate limiter is made; an account's own lock is held while its key is fetched."""
 
     def of(self, account: str) -> Provider:
         """Return an account's adapter.
@@ -47,23 +47,17 @@ class Accounts:
         if made is not None:
             return made
         known = self.config.account(account)
-        with self._lock:
-            lock = self._locks.setdefault(account, process.Lock())
-        with lock:
+        with self._locks.setdefault(account, process.Lock()):
             if account not in self._made:
                 kind = self.classes.get(known.provider) or registry.load(known.provider)
-                cache = uploads.CarefulUploads(self.caches)
-                limiter = self.limiter(account)
-                rate_limit.remember(account, limiter)
-                with rate_limit.given(limiter):
-                    self._made[account] = kind(account, known.settings, cache)
+                care = uploads.CarefulUploads(self.caches, self.limiter(account))
+                self._made[account] = kind(account, known.settings, care)
             return self._made[account]
 
     def limiter(self, account: str) -> RateLimiter | None:
         """Return what counts an account's calls a minute; None where no ``rpm`` is set."""
-        found = self._limiters.get(account)
-        if found is not None:
-            return found
+        if account in self._limiters:
+            return self._limiters[account]
         rpm = self.config.account(account).rpm
         if rpm is None:
             return None
@@ -74,7 +68,5 @@ class Accounts:
 
     def close(self) -> None:
         """Close the adapters' connections."""
-        for account, limiter in self._limiters.items():
-            rate_limit.forget(account, limiter)
         for adapter in self._made.values():
             adapter.close()

@@ -23,6 +23,7 @@ from motionkit.journal import PurchaseRecord
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, Result, Status
 from motionkit.model.money import Balance, Quote
+from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.polling.watch import Seconds, Waiter, Watcher, unwrap
 from motionkit.polling.webhooks import Delivery
@@ -78,6 +79,7 @@ class AsyncClient:
         max_usd: Decimal | str | None = None,
         besides: Decimal | str | None = None,
         limited: bool = True,
+        facts: Mapping[str, Facts] | None = None,
     ) -> Explanation:
         """Return the exact HTTP requests of a submit, and the quote. Nothing is sent."""
         return await self._read(
@@ -87,6 +89,7 @@ class AsyncClient:
             max_usd=max_usd,
             besides=besides,
             limited=limited,
+            facts=facts,
         )
 
     async def quote(self, request: Request, *, via: str | None = None) -> Quote | None:
@@ -100,10 +103,15 @@ class AsyncClient:
         return await self._read(self._client.compare, request, via=via, balances=balances)
 
     async def bought_before(
-        self, request: Request, *, via: str | None = None, key: str | None = None
+        self,
+        request: Request,
+        *,
+        via: str | None = None,
+        key: str | None = None,
+        facts: Mapping[str, Facts] | None = None,
     ) -> PurchaseRecord | None:
         """Return the purchase that the same `submit` would go on with, if any."""
-        return await self._read(self._client.bought_before, request, via=via, key=key)
+        return await self._read(self._client.bought_before, request, via=via, key=key, facts=facts)
 
     async def balance(self, name: str) -> Balance:
         """Return what an account holds."""
@@ -134,6 +142,7 @@ class AsyncClient:
         out: Path | str | None = None,
         wait_for_slot: Seconds | None = None,
         announce: Announce | None = None,
+        facts: Mapping[str, Facts] | None = None,
     ) -> Job:
         """Upload, pay, and return the job. The same request or key never buys twice.
 
@@ -150,6 +159,7 @@ class AsyncClient:
             out=out,
             wait_for_slot=wait_for_slot,
             announce=announce,
+            facts=facts,
         )
 
     async def poll(self, job: Job) -> Status:

@@ -25,6 +25,7 @@ from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
 from motionkit.model.money import Balance, Quote
+from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.model.submission import Call
 from motionkit.polling import webhooks
@@ -45,7 +46,7 @@ from motionkit.purchase import (
     Order,
     Row,
     Slots,
-    Submitter,
+    Submitters,
     ordered,
     with_balances,
 )
@@ -89,19 +90,22 @@ class Client:
         self._adapters = Accounts(
             config, dict(provider_classes or {}), self._journal.caches, sleep=sleep, clock=clock
         )
-        self.jobs = Jobs(self._journal, self._submitter)
+        submitters = Submitters(config, self._adapters, self._journal, sleep, clock)
+        self.jobs = Jobs(self._journal, submitters)
         self.timing = Durations(self._journal, config.defaults.lateness)
-        self._observer = JobObserver(
-            self.account, self._adapters.limiter, self._journal, self.timing, clock=clock
-        )
+        self._observer = JobObserver(self._adapters, self._journal, self.timing, clock=clock)
         self.desk = Checkout(
             config,
             self._journal,
             self.jobs,
-            self.account,
-            self._submitter,
+            submitters,
             Slots(
-                self._journal, self._glance, self._observer.gap, self._observer.age, sleep, clock
+                self._journal,
+                self._observer.once,
+                self._observer.gap,
+                self._observer.age,
+                sleep,
+                clock,
             ),
             sleep,
             clock,
@@ -124,6 +128,7 @@ class Client:
         max_usd: Decimal | str | None = None,
         besides: Decimal | str | None = None,
         limited: bool = True,
+        facts: Mapping[str, Facts] | None = None,
     ) -> Explanation:
         """Return the exact HTTP requests of a submit, and the quote. Nothing is sent.
 
@@ -135,6 +140,8 @@ class Client:
             besides: US dollars that are going to be spent on another purchase before this one;
                 budgets must hold both.
             limited: Whether caps and budgets count in the choice of a route's target.
+            facts: The media's facts, for a caller that has just read them with
+                `motionkit.client.inspect_media`; the files are read when None.
 
         Raises:
             InvalidRequest: The request does not fit the target.
@@ -142,7 +149,7 @@ class Client:
         """
         wish = BuyOptions(via=via, max_usd=arguments.dollars("max_usd", max_usd), limited=limited)
         more = arguments.dollars("besides", besides) or Decimal(0)
-        found = self.desk.explain(request, wish, besides=more)
+        found = self.desk.explain(request, wish, besides=more, facts=facts)
         scarce = self._observer.scarce(found.target.partition("/")[0])
         return attrs.evolve(found, warnings=(*found.warnings, *scarce))
 
@@ -171,14 +178,25 @@ class Client:
         return ordered(with_balances(rows, self.balance) if balances else rows)
 
     def bought_before(
-        self, request: Request, *, via: str | None = None, key: str | None = None
+        self,
+        request: Request,
+        *,
+        via: str | None = None,
+        key: str | None = None,
+        facts: Mapping[str, Facts] | None = None,
     ) -> PurchaseRecord | None:
         """Return the purchase that the same `submit` would go on with, if any.
+
+        Args:
+            request: What is wanted.
+            via: As `submit` takes it.
+            key: As `submit` takes it.
+            facts: As `explain` takes it.
 
         Raises:
             InvalidRequest: The key names another request.
         """
-        entry = self.desk.known(request, BuyOptions(via=via, key=key))
+        entry = self.desk.known(request, BuyOptions(via=via, key=key), facts)
         return None if entry is None or entry.state is KeyState.REFUSED else entry
 
     # Paying, and after.
@@ -194,6 +212,7 @@ class Client:
         out: Path | str | None = None,
         wait_for_slot: Seconds | None = None,
         announce: Announce | None = None,
+        facts: Mapping[str, Facts] | None = None,
     ) -> Job:
         """Upload, pay, and return the job. The same request or key never buys twice.
 
@@ -216,6 +235,7 @@ class Client:
             announce: Called with target and price before each submit; what it raises ends the
                 purchase, with nothing bought. A fallback may cost more than the first target:
                 `max_usd`, the route's ``max_usd`` and budgets alone bound it.
+            facts: As `explain` takes it. A file that has changed since is refused at its upload.
 
         Raises:
             SubmitUncertain: It may have arrived; nothing will be sent again by itself.
@@ -233,7 +253,7 @@ class Client:
             announce=announce,
         )
         with self.cancellations.call():
-            return self.desk.order(request, wish).job
+            return self.desk.order(request, wish, facts).job
 
     def poll(self, job: Job) -> Status:
         """Observe a job once; the free read is retried on transient errors.
@@ -501,26 +521,10 @@ class Client:
         with self.cancellations.call():
             return order.next(job, error)
 
-    def _glance(self, job: Job) -> Status:
-        """Poll a job once, without repeating a poll that fails."""
-        return self._observer.observe(job, lambda provider: provider.poll(job))
-
     def limit(self, timeout: Seconds | None) -> float:
         """Return the seconds that a wait may take."""
         return arguments.span(
             "timeout", self.config.defaults.timeout if timeout is None else timeout
-        )
-
-    def _submitter(self, account: str) -> Submitter:
-        settings = self.config.account(account).settings
-        return Submitter(
-            self.account(account),
-            self._journal,
-            self._sleep,
-            self._clock,
-            window=settings.reconcile_window,
-            slots=settings.max_concurrent,
-            limiter=self._adapters.limiter(account),
         )
 
     def _asked(self, job: Job) -> Result:

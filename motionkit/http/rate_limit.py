@@ -1,82 +1,31 @@
-"""Keep to the calls a minute that a vendor allows an account.
+"""Keep to the requests per minute that a vendor allows an account.
 
-Every HTTP call of the account counts: uploads, submits, polls, results. A session finds its limiter
-by its account, whenever the adapter makes it, so that adapters need not know of it.
+Every HTTP call of the account counts: uploads, submits, polls, results. The core makes one limiter
+per account and hands it to the adapter, which hands it to each of its sessions.
 """
 
 from __future__ import annotations
 
-import contextvars
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from motionkit._support import process
 
 WINDOW = 60.0
-"""Seconds in which a vendor counts calls."""
+"""Seconds over which a vendor counts calls."""
 _SHORTEST = 1e-3
-"""Seconds: a wait's least length, so that one that floats cut short is not repeated for ever."""
-
-_OUTSIDE: Any = object()
-_current: contextvars.ContextVar[RateLimiter | None] = contextvars.ContextVar(
-    "limiter", default=_OUTSIDE
-)
-_known: dict[str, weakref.WeakSet[RateLimiter]] = {}
-_lock = process.Lock()
-
-
-def of(account: str) -> RateLimiter | None:
-    """Return what every HTTP call of an account goes through, if anything; for its sessions.
-
-    In an adapter's constructor that is the adapter's own; at any later time the one that its
-    account was given. Clients of one process that set different limits for one account name share
-    the lowest for sessions that are made late.
-
-    Args:
-        account: The account's name.
-    """
-    limiter = _current.get()
-    if limiter is not _OUTSIDE:
-        remember(account, limiter)
-        return limiter
-    with _lock:
-        return min(_known.get(account, ()), key=lambda one: one.rpm, default=None)
-
-
-def remember(account: str, limiter: RateLimiter | None) -> None:
-    """Let the sessions that an account's adapter makes later find its limiter."""
-    if limiter is not None:
-        with _lock:
-            _known.setdefault(account, weakref.WeakSet()).add(limiter)
-
-
-def forget(account: str, limiter: RateLimiter) -> None:
-    """Give an account's limiter to no more sessions: its client is closed."""
-    with _lock:
-        _known.get(account, weakref.WeakSet()).discard(limiter)
-
-
-@contextmanager
-def given(limiter: RateLimiter | None) -> Iterator[None]:
-    """Give a limiter to the sessions that are made inside."""
-    token = _current.set(limiter)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+"""Seconds: the shortest wait, so that a rounding error cannot repeat one for ever."""
 
 
 class RateLimiter:
-    """Let so many calls of one process pass in any minute, and never one more.
+    """Let at most so many calls of this process start in any minute.
 
-    `call` stands for one HTTP call: it waits until that may go. Who would rather do something else
-    meanwhile asks with `take` first; what was taken waits for nothing. A call's minute begins anew
-    with its answer: it cannot have arrived later than that, whatever the network did.
+    `call` wraps one HTTP call and waits until it may start. A thread that has other work meanwhile
+    reserves calls with `acquire` first; a reserved call starts at once. A call's minute begins with
+    its response: the vendor cannot have counted it later than that, however slow the network was.
 
     Args:
         rpm: Calls a minute.
@@ -95,25 +44,25 @@ class RateLimiter:
         self._sleep = sleep
         self._lock = process.Lock()
         self._calls: deque[float] = deque()
-        self._mine = threading.local()
+        self._local = threading.local()
 
     def share(self, jobs: float, calls: int) -> float:
-        """Return the seconds between two looks at each of some jobs that can go on for ever.
+        """Return the seconds between two polls of each job that the limit allows for ever.
 
         Args:
             jobs: How many share the calls.
-            calls: How many must be free before a look, which may need them all.
+            calls: How many must be free before a poll, which may need them all.
         """
         return WINDOW * jobs / max(1, self.rpm - calls + 1)
 
     def acquire(self, calls: int = 1) -> float:
-        """Take calls for this thread if they may go now.
+        """Reserve calls for this thread if they may start now.
 
         Args:
             calls: How many; more than the minute has are as many as it has.
 
         Returns:
-            0 when they were taken, else the seconds after which to ask again.
+            0 when they are reserved, else the seconds after which to ask again.
         """
         calls = min(calls, self.rpm)
         with self._lock:
@@ -124,51 +73,51 @@ class RateLimiter:
             if short > 0:
                 return max(self._calls[short - 1] + WINDOW - now, _SHORTEST)
             self._calls.extend([now] * calls)
-        self._taken.extend([now] * calls)
+        self._reserved.extend([now] * calls)
         return 0.0
 
     def release(self) -> None:
-        """Give back what this thread took and did not use."""
+        """Give back the calls that this thread reserved and did not make."""
         with self._lock:
-            for moment in self._taken:
+            for moment in self._reserved:
                 if moment in self._calls:  # else its minute is over
                     self._calls.remove(moment)
-        self._taken.clear()
+        self._reserved.clear()
 
     def wait(self) -> None:
-        """Wait until one call may go, and take it for this thread."""
+        """Wait until one call may start, and reserve it for this thread."""
         while pause := self.acquire():
             self._sleep(pause)
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Wait until one call may go, and let it."""
-        moment = self._go()
+        """Wait until one call may start, and count it."""
+        started = self._start()
         try:
             yield
         finally:
             with self._lock:
-                if moment in self._calls:  # else its minute is over, and was too early
-                    self._calls.remove(moment)
+                if started in self._calls:  # else its minute is over already
+                    self._calls.remove(started)
                 self._calls.append(self._clock())
 
-    def _go(self) -> float:
-        """Wait until one call may go; return when it did."""
-        while self._taken:
-            taken = self._taken.pop()
+    def _start(self) -> float:
+        """Wait until one call may start; return when it did."""
+        while self._reserved:
+            reserved = self._reserved.pop()
             with self._lock:
                 now = self._clock()
-                if taken in self._calls:  # else its minute is over, by this clock or by another's
-                    self._calls.remove(taken)
+                if reserved in self._calls:  # else its minute is over: another thread may have it
+                    self._calls.remove(reserved)
                     self._calls.append(now)
                     return now
         self.wait()
-        return self._taken.pop()
+        return self._reserved.pop()
 
     @property
-    def _taken(self) -> list[float]:
+    def _reserved(self) -> list[float]:
         try:
-            taken: list[float] = self._mine.taken
+            reserved: list[float] = self._local.reserved
         except AttributeError:
-            taken = self._mine.taken = []
-        return taken
+            reserved = self._local.reserved = []
+        return reserved

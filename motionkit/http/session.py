@@ -38,8 +38,8 @@ from motionkit.errors import (
     ProtocolError,
     ProviderUnavailable,
 )
-from motionkit.http import rate_limit
 from motionkit.http.connection import CallGuard, Transport, watching
+from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import LONGEST_REASON, Response
 from motionkit.model.submission import Call
 
@@ -104,6 +104,7 @@ class Session:
         origins: Origin name (``api``, ``upload``, ...) to ``https://host``.
         auth: Authentication headers; sent to those origins only. `Secret.prefixed` puts a word
             such as ``Bearer`` before a key.
+        limiter: The account's rate limiter, which every call counts against; None without a limit.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Session:
         account: str,
         origins: Mapping[str, str],
         auth: Mapping[str, Secret],
+        limiter: RateLimiter | None,
     ) -> None:
         self.provider = provider
         self.account = account
@@ -124,7 +126,7 @@ class Session:
         self._signed = _by_name(self._auth)
         self._prefix = {name: urlsplit(url).path for name, url in self.origins.items()}
         self._environment = {name: environment(url) for name, url in self.origins.items()}
-        self._limiter = rate_limit.of(account)
+        self._limiter = limiter
         self._open()
 
     def _open(self) -> None:

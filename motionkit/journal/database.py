@@ -178,16 +178,15 @@ class SharedFile:
             JournalError: It was deleted or replaced. What is written now reaches nobody else, so
                 that another process could submit the same key.
         """
-        for path, inode in self._opened.items():
-            now = files.inode(path)
-            if now != inode:
-                what = "deleted" if now is None else "replaced"
-                raise JournalError(
-                    f"the journal {self.path} is not the one that this process opened: "
-                    f"{path.name} was {what} meanwhile",
-                    hint="put the file back, or restart with the journal that is to be used; "
-                    "nothing is submitted until then",
-                )
+        gone = files.first_gone(self._opened)
+        if gone is not None:
+            path, what = gone
+            raise JournalError(
+                f"the journal {self.path} is not the one that this process opened: "
+                f"{path.name} was {what} meanwhile",
+                hint="put the file back, or restart with the journal that is to be used; "
+                "nothing is submitted until then",
+            )
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         deadline = time.monotonic() + BUSY_TIMEOUT

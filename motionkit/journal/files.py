@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from motionkit.errors import JournalError
@@ -165,3 +166,16 @@ def _network_file_system(path: Path) -> str | None:
         if inside and len(point) > len(best):
             best, kind = point, name
     return kind if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS else None
+
+
+def first_gone(opened: Mapping[Path, Inode]) -> tuple[Path, str] | None:
+    """Return the first path that no longer leads to its file, and why; None where all do.
+
+    Args:
+        opened: What each path led to when it was opened.
+    """
+    for path, known in opened.items():
+        now = inode(path)
+        if now != known:
+            return path, "deleted" if now is None else "replaced"
+    return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
@@ -116,6 +116,11 @@ def structure(data: Any, kind: type[T]) -> T:
 def dumps(data: Any) -> str:
     """Return compact, key-sorted JSON; Decimals and dates become text."""
     return _ENCODER.encode(data)
+
+
+def dumps_all(data: Iterable[Any]) -> list[str]:
+    """Return `dumps` of each."""
+    return [_ENCODER.encode(one) for one in data]
 
 
 def loads(text: str, kind: type[T], *, name: str, version: int) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -96,6 +96,15 @@ class Request:
             via: The target or route as the user named it: earlier versions of motionkit took it
                 for a part of the request, and journals hold what they made of it.
         """
+        return self.fingerprints(facts, () if via is None else (via,))[-1]
+
+    def fingerprints(self, facts: Mapping[str, Facts], vias: Iterable[str]) -> tuple[str, ...]:
+        """Return the request's fingerprint, and the older one for each target or route named.
+
+        Args:
+            facts: What is known of each media argument.
+            vias: See `fingerprint`.
+        """
         import hashlib  # noqa: PLC0415 - OpenSSL loads when there is something to digest
 
         from motionkit.model import codec  # noqa: PLC0415 - cattrs loads when first needed
@@ -105,9 +114,9 @@ class Request:
             for name, value in self.media().items()
         }
         named = {"operation": self.operation, "media": content, "extra": self.extra}
-        word = {} if via is None else {"via": via}
-        text = codec.dumps({**named, **word, "values": self.values()})
-        return hashlib.sha256(text.encode()).hexdigest()
+        plain = {**named, "values": self.values()}
+        texts = codec.dumps_all([plain, *({**plain, "via": via} for via in vias)])
+        return tuple(hashlib.sha256(text.encode()).hexdigest() for text in texts)
 
 
 def _identity(value: Ref) -> str:

@@ -12,13 +12,12 @@ from decimal import Decimal
 import attrs
 
 from motionkit.errors import Billed, ConfigError, MotionKitError
-from motionkit.http import RateLimiter
 from motionkit.journal import Journal, PurchaseRecord, optional, timed
 from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt
 from motionkit.polling import webhooks
 from motionkit.polling.durations import Durations, kind_of
-from motionkit.provider import Provider, ShowsRefunds, Webhooks
+from motionkit.provider import Accounts, Provider, ShowsRefunds, Webhooks
 
 log = logging.getLogger("motionkit")
 
@@ -33,15 +32,13 @@ class JobObserver:
     """How a client polls jobs; see `motionkit.polling.watch.Observer`.
 
     Attributes:
-        account: Returns an account's adapter.
-        limiter: Returns an account's rate limiter; None where no limit is set.
+        accounts: Their adapters and rate limiters.
         journal: Where statuses are recorded.
         durations: How long jobs take.
         clock: Monotonic seconds; a job's age runs on it.
     """
 
-    account: Callable[[str], Provider]
-    limiter: Callable[[str], RateLimiter | None]
+    accounts: Accounts
     journal: Journal
     durations: Durations
     clock: Callable[[], float] = time.monotonic
@@ -56,13 +53,17 @@ class JobObserver:
     _ages: dict[tuple[str, str], tuple[float, float]] = attrs.field(factory=dict)
     """A job's age when it was first asked for, and when that was on the clock."""
 
+    def once(self, job: Job) -> Status:
+        """Poll a job once; a poll that fails is not repeated."""
+        return self.observe(job, lambda provider: provider.poll(job))
+
     def provider_of(self, job: Job) -> Provider:
         """Return the adapter of the account that paid for a job.
 
         Raises:
             ConfigError: The account has another key or base URL now.
         """
-        provider = self.account(job.account)
+        provider = self.accounts.of(job.account)
         if provider.fingerprint != job.fingerprint:
             raise ConfigError(
                 f"job {job.id} was submitted with a different API key or base URL than account "
@@ -153,12 +154,12 @@ class JobObserver:
 
     def reserve(self, job: Job) -> float:
         """Reserve calls for a poll, or return how many seconds to wait."""
-        limiter = self.limiter(job.account)
-        return 0.0 if limiter is None else limiter.acquire(_calls(self.account(job.account)))
+        limiter = self.accounts.limiter(job.account)
+        return 0.0 if limiter is None else limiter.acquire(_calls(self.accounts.of(job.account)))
 
     def release(self, job: Job) -> None:
         """Give back the reserved calls that the poll did not make."""
-        limiter = self.limiter(job.account)
+        limiter = self.accounts.limiter(job.account)
         if limiter is not None:
             limiter.release()
 
@@ -178,7 +179,7 @@ class JobObserver:
     def _sends_webhooks(self, account: str) -> bool:
         """Return whether an account's vendor may send webhooks; kept, since each poll asks."""
         if account not in self._webhooks:
-            self._webhooks[account] = isinstance(self.account(account), Webhooks)
+            self._webhooks[account] = isinstance(self.accounts.of(account), Webhooks)
         return self._webhooks[account]
 
     def result(self, job: Job, status: Status) -> Result:
@@ -191,7 +192,7 @@ class JobObserver:
 
     def gap(self, job: Job, age: float, among: int) -> float:
         """Return the seconds until the next poll of a job that still runs."""
-        provider, limiter = self.account(job.account), self.limiter(job.account)
+        provider, limiter = self.accounts.of(job.account), self.accounts.limiter(job.account)
         share = 0.0 if limiter is None else limiter.share(among, _calls(provider))
         if share > SPARSE:
             self._warn_of_limit(job.account, share, among)
@@ -214,7 +215,7 @@ class JobObserver:
 
     def _warn_of_age(self, job: Job, age: float) -> None:
         """Warn once that the vendor will soon forget a job."""
-        retention: dt.timedelta | None = getattr(self.account(job.account), "retention", None)
+        retention: dt.timedelta | None = getattr(self.accounts.of(job.account), "retention", None)
         if retention is None or (job.fingerprint, job.id) in self._old:
             return
         kept = retention.total_seconds()
@@ -232,10 +233,10 @@ class JobObserver:
 
     def scarce(self, account: str) -> tuple[str, ...]:
         """Return warnings for a quote where an account's rate limit makes polling sparse."""
-        limiter = self.limiter(account)
+        limiter = self.accounts.limiter(account)
         if limiter is None:
             return ()
-        share = limiter.share(1, _calls(self.account(account)))
+        share = limiter.share(1, _calls(self.accounts.of(account)))
         if share <= SPARSE:
             return ()
         return (f"rpm = {limiter.rpm} allows a poll of a job every {share:.0f} s at best",)

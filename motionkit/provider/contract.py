@@ -17,11 +17,13 @@ import attrs
 from motionkit._support.hosts import at_loopback
 from motionkit._support.redaction import LONGEST_SAID, Secret, printable
 from motionkit.errors import Billed, ConfigError, MotionKitError
+from motionkit.http import RateLimiter
 from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance, Rates
+from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, NotSeen, Resend, Submission
-from motionkit.provider.fit import Check, Fit
+from motionkit.provider.fit import Fit, fit
 from motionkit.provider.offers import Offer
 
 
@@ -146,7 +148,11 @@ def billed_after(phase: Phase, *, refused: bool) -> Billed:
 
 
 class Uploads(Protocol):
-    """The core's care for uploads: retried, and not repeated while the vendor keeps them."""
+    """What the core does for an adapter: uploads are retried and cached, calls are limited."""
+
+    @property
+    def limiter(self) -> RateLimiter | None:
+        """The account's rate limiter, for each `Session` of the adapter; None without a limit."""
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         """Return the vendor's reference of that content, sending it if need be.
@@ -179,13 +185,15 @@ class Provider(Protocol):
     def url(self, call: Any) -> str:
         """Return the whole URL of one of this provider's calls, for people to read."""
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
-        """Validate, upload, and return the exact paid call. Free and repeatable.
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Upload the media and return the exact paid call. Free and repeatable.
 
         Args:
-            request: What is wanted.
-            offer: The row to fit it to.
-            dry: Do no I/O but reading local media; placeholders stand for uploads.
+            fitted: The request as one of the offers takes it; it was checked before.
+            dry: Do no I/O; placeholders stand for uploads.
+
+        Raises:
+            MotionKitError: An upload failed, with ``billed=NO``.
         """
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
@@ -210,6 +218,20 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+class Accounts(Protocol):
+    """Every account's adapter and rate limiter."""
+
+    def of(self, account: str) -> Provider:
+        """Return an account's adapter.
+
+        Raises:
+            ConfigError: There is no such account, or it has no key.
+        """
+
+    def limiter(self, account: str) -> RateLimiter | None:
+        """Return an account's rate limiter; None where no ``rpm`` is set."""
 
 
 @runtime_checkable
@@ -331,15 +353,28 @@ class Checks(Protocol):
         """
 
 
-def rules_of(provider: Provider) -> Check | None:
-    """Return a provider's rules across fields, None when it has none."""
-    return provider.check if isinstance(provider, Checks) else None
+def fit_at(provider: Provider, request: Request, offer: Offer, facts: Mapping[str, Facts]) -> Fit:
+    """Fit a request to one of a provider's offers, by its own rules across fields too. No I/O.
 
+    Args:
+        provider: The account's adapter. Its ``unpriced``, where it has one, names vendor fields
+            that never change a price.
+        request: What is wanted.
+        offer: The row.
+        facts: What is known of each media argument.
 
-def unpriced_of(provider: Provider) -> Collection[str]:
-    """Return the vendor fields that a provider declares never to change a price (`unpriced`)."""
-    found: Collection[str] = getattr(provider, "unpriced", ())
-    return found
+    Raises:
+        Unsupported: A field that this target does not support.
+        InvalidRequest: A value that it does not take; names field, value and limit.
+    """
+    return fit(
+        request,
+        offer,
+        facts,
+        provider.check if isinstance(provider, Checks) else None,
+        extra=request.extra.get(provider.name, {}),
+        unpriced=getattr(provider, "unpriced", ()),
+    )
 
 
 @runtime_checkable

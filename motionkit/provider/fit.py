@@ -1,8 +1,8 @@
-"""The fit of a request to an offer: what will be sent, or why it cannot be. No I/O."""
+"""Fit a request to an offer: what will be sent, or why it cannot be. No I/O but `inspect`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
@@ -24,9 +24,14 @@ class Fit:
         values: Neutral values as they will be delivered, defaults filled in.
         body: Vendor fields without media.
         facts: What is known of each media argument.
+        references: Each media argument's reference, with the vendor's field for it.
         warnings: What the user should know before paying.
-        replaced: Neutral values that an extra option replaces and that the price knows.
+        extra: The request's options for this vendor, by vendor field.
+        priced: The neutral values that the price is computed from, extra options included.
         unpriced: Extra options of which the price is unknown.
+        quality: The quality that will be delivered, where the offer has one.
+        seconds: The length of the new clip, where it is known.
+        clip_seconds: The seconds that are billed, where known.
     """
 
     request: Request
@@ -34,43 +39,18 @@ class Fit:
     values: Mapping[str, Any]
     body: Mapping[str, Any]
     facts: Mapping[str, probe.Facts]
-    warnings: tuple[str, ...] = ()
-    replaced: Mapping[str, Any] = attrs.field(factory=dict)
-    unpriced: tuple[str, ...] = ()
-
-    @property
-    def priced(self) -> Mapping[str, Any]:
-        """The neutral values that the price is computed from, extra options included."""
-        return {**self.values, **self.replaced}
-
-    @property
-    def quality(self) -> str | None:
-        """The quality that will be delivered, where the offer has one."""
-        value = self.priced.get("quality")
-        return None if value is None else str(value)
-
-    @property
-    def seconds(self) -> float | None:
-        """The length of the new clip, where it can be told."""
-        told = self.priced.get("duration")
-        if _is_number(told):
-            return float(told)
-        facts = self.facts.get(self.request.length_of or "")
-        return None if facts is None else facts.seconds
-
-    @property
-    def clip_seconds(self) -> float | None:
-        """The seconds that are billed, where known."""
-        price = self.offer.price
-        if price is None or price.seconds_of is None:
-            return None
-        if price.seconds_of in self.facts:
-            return self.facts[price.seconds_of].seconds
-        return self.priced.get(price.seconds_of)
+    references: Mapping[str, tuple[MediaField, media.Ref]]
+    warnings: tuple[str, ...]
+    extra: Mapping[str, Any]
+    priced: Mapping[str, Any]
+    unpriced: tuple[str, ...]
+    quality: str | None
+    seconds: float | None
+    clip_seconds: float | None
 
 
 def inspect(request: Request) -> dict[str, probe.Facts]:
-    """Look at every media argument of a request.
+    """Read every media argument of a request.
 
     Raises:
         InvalidRequest: One of them is missing, empty or unreadable.
@@ -105,7 +85,8 @@ def fit(
         Unsupported: A field that this target cannot express.
         InvalidRequest: A value that it does not take; names field, value and limit.
     """
-    given = request.values()
+    given, media_given = request.values(), request.media()
+    arguments = {name: argument(name) for name in media_given}
     for name, value in given.items():
         if name not in offer.fields:
             able = ", ".join(sorted([*offer.fields, *offer.media])) or "none"
@@ -116,17 +97,19 @@ def fit(
                 limit=able,
             )
     values = {**offer.defaults, **given}
-    _check_values(request, offer, values)
+    _check_values(request, offer, values, arguments.values())
     warnings: list[str] = list(_doubts(offer))
-    for name, reference in request.media().items():
-        slot = offer.media.get(argument(name))
+    references: dict[str, tuple[MediaField, media.Ref]] = {}
+    for name, reference in media_given.items():
+        slot = offer.media.get(arguments[name])
         if slot is None:
             raise Unsupported(
-                f"{offer.model} takes no {argument(name)}",
+                f"{offer.model} takes no {arguments[name]}",
                 field=name,
                 value=reference.label,
                 limit=", ".join(offer.media) or "no media",
             )
+        references[name] = slot, reference
         warnings += _check_slot(name, reference, slot, facts[name])
     quality = values.get("quality")
     if isinstance(quality, str) and quality in offer.quality_map:
@@ -138,19 +121,37 @@ def fit(
         if offer.fields[name]  # what has no name of its own is the adapter's to express
     }
     replaced, unknown = _extras(offer, extra, unpriced)
+    priced = {**values, **replaced}
+    delivered, duration = priced.get("quality"), priced.get("duration")
+    length = facts.get(request.length_of or "")
     fitted = Fit(
-        request,
-        offer,
-        values,
-        {**offer.fixed, **body},
-        facts,
-        tuple(warnings),
-        replaced,
-        unknown,
+        request=request,
+        offer=offer,
+        values=values,
+        body={**offer.fixed, **body},
+        facts=facts,
+        references=references,
+        warnings=tuple(warnings),
+        extra=extra,
+        priced=priced,
+        unpriced=unknown,
+        quality=None if delivered is None else str(delivered),
+        seconds=float(duration) if _is_number(duration) else length.seconds if length else None,
+        clip_seconds=_billed_seconds(offer, priced, facts),
     )
     if check is None:
         return fitted
     return attrs.evolve(fitted, warnings=(*warnings, *check(fitted)))
+
+
+def _billed_seconds(
+    offer: Offer, priced: Mapping[str, Any], facts: Mapping[str, probe.Facts]
+) -> float | None:
+    """Return the seconds that an offer bills, None where it bills none or they are unknown."""
+    name = None if offer.price is None else offer.price.seconds_of
+    if name is None:
+        return None
+    return facts[name].seconds if name in facts else priced.get(name)
 
 
 def _extras(
@@ -244,8 +245,10 @@ def _doubts(offer: Offer) -> Iterator[str]:
         yield f"the names of {offer.model}'s fields are inferred; its page has them: {offer.source}"
 
 
-def _check_values(request: Request, offer: Offer, values: Mapping[str, Any]) -> None:
-    there = {*values, *map(argument, request.media())}
+def _check_values(
+    request: Request, offer: Offer, values: Mapping[str, Any], media_arguments: Iterable[str]
+) -> None:
+    there = {*values, *media_arguments}
     for name in offer.required:
         if name not in there:
             raise InvalidRequest(

@@ -1,6 +1,7 @@
-"""Make a submission: the part of `prepare` that is the same at every vendor.
+"""Assemble a submission: the part of `prepare` that is the same at every vendor.
 
-An adapter says how one upload is done; everything else about a request is its offer's data.
+An adapter defines how one upload is made; the rest is its offer's data. Nothing is checked here:
+the request was fitted before.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from typing import Any
 import attrs
 
 from motionkit.model import media, probe
-from motionkit.model.request import Request, argument
 from motionkit.model.submission import Call, Submission
-from motionkit.provider.contract import Provider, Uploads, rules_of, unpriced_of
-from motionkit.provider.fit import Fit, fit, inspect, whole_number
-from motionkit.provider.offers import MediaField, Offer
+from motionkit.provider.contract import Provider, Uploads
+from motionkit.provider.fit import Fit, whole_number
+from motionkit.provider.offers import MediaField
 
 
 @attrs.frozen
@@ -43,43 +43,33 @@ Shape = Callable[[Fit, dict[str, Any]], dict[str, Any]]
 def assemble(
     provider: Provider,
     uploads: Uploads,
-    request: Request,
-    offer: Offer,
+    fitted: Fit,
     placing: Placing,
     *,
     dry: bool,
     shape: Shape | None = None,
 ) -> Submission:
-    """Validate a request, upload its media, and return the exact paid call.
+    """Upload the media of a fitted request, and return the exact paid call.
 
     Args:
         provider: The account's adapter.
-        uploads: The core's care for uploads.
-        request: What is wanted.
-        offer: The row to fit it to.
+        uploads: Retries uploads, and caches them.
+        fitted: The request as its offer takes it.
         placing: How this vendor is given media.
-        dry: Do no I/O but looking at local media; placeholders stand for uploads.
-        shape: What is left to do where the vendor's body is not flat.
+        dry: Do no I/O; placeholders stand for uploads.
+        shape: Makes the vendor's body of a flat one, where it is nested.
 
     Raises:
-        InvalidRequest: The request does not fit; nothing was uploaded.
         MotionKitError: An upload failed, with ``billed=NO``.
     """
-    extra = request.extra.get(provider.name, {})
-    fitted = fit(
-        request,
-        offer,
-        inspect(request),
-        rules_of(provider),
-        extra=extra,
-        unpriced=unpriced_of(provider),
-    )
+    offer = fitted.offer
+    fingerprint = provider.fingerprint
     body = dict(fitted.body)
     calls: list[Call] = []
     token: str | None = None
 
     def held(name: str, slot: MediaField, reference: media.Ref) -> tuple[str, Any]:
-        """Return the vendor's field for a medium, and what stands there."""
+        """Return the vendor's field for a medium, and its value."""
         nonlocal token
         if isinstance(reference, media.Generated):
             return slot.generated or slot.field, _token(name, slot, reference.id)
@@ -88,23 +78,21 @@ def assemble(
         facts = fitted.facts[name]
         upload = placing(slot, reference, facts)
         if upload is None:
-            return slot.field, getattr(reference, "url", reference.label)
+            return slot.field, getattr(reference, "url", facts.label)
         calls.append(upload.call)
         if dry:
             return slot.field, f"<{slot.field} of {facts.label}>"
         digest = facts.sha256 if upload.shared else None
-        made = uploads.put(provider.fingerprint, slot.kind, digest, upload.send)
+        made = uploads.put(fingerprint, slot.kind, digest, upload.send)
         token = token or (None if upload.shared else made)
         return slot.field, _token(name, slot, made)
 
-    for name, reference in request.media().items():
-        slot = offer.media[argument(name)]
+    for name, (slot, reference) in fitted.references.items():
         field, value = held(name, slot, reference)
         body[field] = [*body.get(field, ()), value] if slot.many else value
     if shape is not None:
         body = shape(fitted, body)
-    body |= extra
-    paid = Call("POST", offer.path, json=body, paid=True)
+    paid = Call("POST", offer.path, json={**body, **fitted.extra}, paid=True)
     return Submission(
         provider=provider.name,
         account=provider.account,
@@ -121,5 +109,5 @@ def assemble(
 
 
 def _token(name: str, slot: MediaField, reference: str) -> Any:
-    """Return a vendor's reference as the vendor wants it: text, or an integer token."""
+    """Return a vendor's reference in the type that the vendor takes: text, or an integer."""
     return whole_number(name, reference) if slot.integer else reference

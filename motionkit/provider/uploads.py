@@ -18,7 +18,7 @@ import urllib3
 from urllib3.fields import RequestField
 
 from motionkit.errors import InvalidRequest
-from motionkit.http import BLOCK, Body, retry
+from motionkit.http import BLOCK, Body, RateLimiter, retry
 from motionkit.model import media, probe
 
 UPLOAD_TIMEOUT = 600.0
@@ -134,9 +134,15 @@ class UploadCache(Protocol):
 
 @attrs.frozen
 class CarefulUploads:
-    """Uploads that are retried, and sent once while the vendor keeps them."""
+    """Uploads that are retried, and sent once while the vendor keeps them.
+
+    Attributes:
+        cache: Where the vendor's references are kept.
+        limiter: The account's rate limiter, for the adapter's sessions.
+    """
 
     cache: UploadCache
+    limiter: RateLimiter | None = None
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         """Return the vendor's reference of that content, sending it if need be."""

@@ -5,9 +5,10 @@ from motionkit.purchase.circuits import Circuit, Circuits
 from motionkit.purchase.compare import Row, ordered, with_balances
 from motionkit.purchase.fallback import Announce, Announcement
 from motionkit.purchase.jobs import Jobs, Reconciled
-from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
+from motionkit.purchase.orders import Checkout, Order
 from motionkit.purchase.slots import Slots
-from motionkit.purchase.submit import Submitter
+from motionkit.purchase.submit import Submitter, Submitters
+from motionkit.purchase.target import BuyOptions, Explanation
 
 __all__ = [
     "Announce",
@@ -25,6 +26,7 @@ __all__ = [
     "Row",
     "Slots",
     "Submitter",
+    "Submitters",
     "ordered",
     "with_balances",
 ]

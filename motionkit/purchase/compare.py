@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -16,7 +17,7 @@ from motionkit.journal import Journal, PurchaseRecord, statistics
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.provider import Offer, Provider, fit, rules_of, unpriced_of
+from motionkit.provider import Fit, Offer, Provider, fit_at
 from motionkit.provider import quote as pricing
 from motionkit.routing.decision import suffices
 
@@ -141,8 +142,8 @@ def assess(
     provider: Provider,
     facts: Mapping[str, Facts],
     past: Past,
-) -> Row:
-    """Say what one offer would do with a request; nothing is sent.
+) -> tuple[Fit | None, Row]:
+    """Fit a request to one offer and quote it; nothing is sent.
 
     Args:
         request: What is wanted.
@@ -150,55 +151,74 @@ def assess(
         provider: The account's adapter.
         facts: What is known of the media.
         past: From `Experience.past`.
+
+    Returns:
+        The fit, None where the request does not fit, and what it would cost and deliver.
     """
     target = f"{provider.account}/{offer.model}"
+    able = {*offer.fields, *offer.media}
+    lacks = tuple(name for name in request.arguments() if name not in able)
     try:
-        fitted = fit.fit(
-            request,
-            offer,
-            facts,
-            rules_of(provider),
-            extra=request.extra.get(provider.name, {}),
-            unpriced=unpriced_of(provider),
-        )
+        fitted = fit_at(provider, request, offer, facts)
     except InvalidRequest as error:
-        return Row(target, problem=error, lacks=_lacks(request, offer))
+        return None, Row(target, problem=error, lacks=lacks)
+    given = request.values()
     listed = pricing.quote(fitted, provider.rates)
-    key = statistics.OfferKey(provider.fingerprint, offer.operation, offer.model, fitted.quality)
-    seen = past.get(key)
+    seen = None
+    if past:
+        made = provider.fingerprint, offer.operation, offer.model, fitted.quality
+        seen = past.get(statistics.OfferKey(*made))
     by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)
     # What goes by the second of an unknown clip stays unknown: other clips tell nothing of it.
     # The same holds for extra options that the offer does not price.
     knowable = not fitted.unpriced and (listed is None or listed.likely is not None)
-    quote = statistics.observed_quote(
-        listed,
-        seen if knowable else None,
-        per_second=by_second,
-        seconds=fitted.clip_seconds,
-        rates=provider.rates,
-    )
+    quote = listed
+    if seen is not None and knowable:
+        quote = statistics.observed_quote(
+            listed,
+            seen,
+            per_second=by_second,
+            seconds=fitted.clip_seconds,
+            rates=provider.rates,
+        )
     today = dt.datetime.now(dt.UTC).date()
-    return Row(
+    return fitted, Row(
         target,
         quote=quote,
         listed=listed,
-        seconds=statistics.expected_seconds(offer.expected_seconds, seen),
+        seconds=(
+            offer.expected_seconds
+            if seen is None
+            else statistics.expected_seconds(offer.expected_seconds, seen)
+        ),
         p90=seen.durations.p90 if seen is not None and seen.durations else None,
         quality=fitted.quality,
         delivers=fitted.seconds,
-        defaults={
-            name: value for name, value in offer.defaults.items() if name not in request.values()
-        },
-        lacks=_lacks(request, offer),
+        defaults={name: value for name, value in offer.defaults.items() if name not in given},
+        lacks=lacks,
         clip_seconds=fitted.clip_seconds,
         warnings=fitted.warnings,
         old=quote is not None and quote.as_of is not None and today - quote.as_of > OLD_AFTER,
     )
 
 
-def _lacks(request: Request, offer: Offer) -> tuple[str, ...]:
-    able = {*offer.fields, *offer.media}
-    return tuple(name for name in request.arguments() if name not in able)
+def over_cap(quote: Quote | None, cap: Decimal | None) -> str | None:
+    """Say why a quote exceeds a cap; None where it does not.
+
+    An unknown price exceeds every cap: nobody could promise to keep it.
+
+    Args:
+        quote: What a submit is expected to cost.
+        cap: US dollars at most; None where a budget is the cap.
+    """
+    high = None if quote is None else quote.usd_high
+    if high is None:
+        why = "; ".join(quote.notes) if quote else "no price is known"
+        limit = "a budget" if cap is None else "max_usd"
+        return f"the price is unknown ({why}); refused because {limit} is set"
+    if cap is None or high <= cap:
+        return None
+    return f"the quote's high of {high} USD exceeds max_usd of {cap} USD"
 
 
 def with_balances(rows: Sequence[Row], ask: Callable[[str], Balance]) -> list[Row]:

@@ -1,7 +1,8 @@
 """Buy through a route: gather the facts, ask the router, make the attempt, write down why.
 
-The router decides and does nothing; this does and decides nothing. A free call goes to the account
-right before the paid one, so that an outage is met there, where nothing can have been bought.
+The router decides and does nothing; this does and decides nothing. Each attempt asks the account
+for its balance first: an outage or an empty account shows before anything is uploaded, and where
+nothing can have been bought.
 """
 
 from __future__ import annotations
@@ -28,9 +29,8 @@ from motionkit.model import codec, money
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import Job
 from motionkit.model.money import Balance, Quote, dollars
-from motionkit.model.request import Request
 from motionkit.model.submission import Submission
-from motionkit.provider import Offer, in_sandbox
+from motionkit.provider import Fit, in_sandbox
 from motionkit.purchase import cancellation, circuits, compare, slots
 from motionkit.purchase.submit import Submitter, about
 from motionkit.routing import circuit_breaker, router
@@ -39,6 +39,8 @@ from motionkit.routing.decision import Choose, OnBusy, Reason, Row, Stage, Stop,
 
 log = logging.getLogger("motionkit")
 
+_CAPPED = frozenset({Reason.PRICE_ABOVE_MAX, Reason.PRICE_UNKNOWN_UNDER_CAP})
+
 
 @attrs.frozen
 class RouteTarget:
@@ -46,29 +48,32 @@ class RouteTarget:
 
     Attributes:
         target: As the route names it.
-        submitter: Of its account; None when the account cannot be used.
-        offer: What it would buy.
         row: What it would cost and deliver.
+        submitter: Of its account; None when the account cannot be used.
+        fitted: The request as its offer takes it; None where it does not fit.
+        account: The account's name.
+        fingerprint: Of the account's key and origin; empty when the account cannot be used.
+        sandbox: Whether its account is in a sandbox on this machine.
     """
 
     target: str
-    submitter: Submitter | None
-    offer: Offer | None
     row: compare.Row
+    submitter: Submitter | None = None
+    fitted: Fit | None = None
+    account: str = attrs.field(init=False)
+    fingerprint: str = attrs.field(init=False)
+    sandbox: bool = attrs.field(init=False)
 
-    @property
-    def account(self) -> str:
-        """The account's name."""
+    @account.default
+    def _account(self) -> str:
         return self.target.partition("/")[0]
 
-    @property
-    def fingerprint(self) -> str:
-        """Of the account's key and origin; empty when it cannot be used."""
+    @fingerprint.default
+    def _fingerprint(self) -> str:
         return "" if self.submitter is None else self.submitter.provider.fingerprint
 
-    @property
-    def sandbox(self) -> bool:
-        """Whether its account is in a sandbox on this machine."""
+    @sandbox.default
+    def _in_sandbox(self) -> bool:
         return self.submitter is not None and in_sandbox(self.submitter.provider)
 
 
@@ -97,10 +102,10 @@ Announce = Callable[[Announcement], object]
 
 
 class Prepared:
-    """A submission that is kept while a slot is waited for, its uploads with it.
+    """A submission and its uploads, kept while a slot is waited for.
 
     Args:
-        make: Makes the submission; called again when its uploads have gone stale.
+        make: Makes the submission; called again when the uploads are stale.
     """
 
     def __init__(self, make: Callable[[], Submission]) -> None:
@@ -108,7 +113,7 @@ class Prepared:
         self._submission = make()
 
     def ready(self) -> Callable[[], Submission]:
-        """Return what `Submitter.buy` takes: it gives what is ready, and then makes it anew."""
+        """Return what `Submitter.submit` calls: the submission first, afterwards a new one."""
         given = False
 
         def prepare() -> Submission:
@@ -128,21 +133,20 @@ class RouteBuyer:
     Attributes:
         route: The rules.
         places: Its targets, in its order.
-        request: What is wanted.
         purchase: What to write ahead; its quote is the chosen target's.
         journal: Where everything is kept.
         slots: Who knows how many jobs an account runs.
         patience: Seconds to wait for a slot of each target.
         sleep: How to wait; tests give their own.
         now: Epoch seconds; tests give their own.
-        announce: Told of each target before anything is bought there.
+        announce: Called before each submit.
         tried: The attempts so far.
         record: Why which target was taken, row by row.
+        known: Whether the journal may hold the purchase's key.
     """
 
     route: Route
     places: Sequence[RouteTarget]
-    request: Request
     purchase: NewPurchase
     journal: Journal
     slots: slots.Slots
@@ -152,14 +156,17 @@ class RouteBuyer:
     announce: Announce | None = None
     tried: list[Tried] = attrs.field(factory=list)
     record: tuple[Row, ...] = ()
+    known: bool = True
     _errors: list[MotionKitError] = attrs.field(factory=list)
     _waited: dict[str, float] = attrs.field(factory=dict)
     _balances: dict[str, Balance] = attrs.field(factory=dict)
     _prepared: dict[str, Prepared] = attrs.field(factory=dict)
     """By target: what is ready to be sent, kept while its slot is waited for."""
 
-    @property
-    def _circuits(self) -> circuits.Circuits:
+    _circuits: circuits.Circuits = attrs.field(init=False, repr=False)
+
+    @_circuits.default
+    def _of_the_journal(self) -> circuits.Circuits:
         return circuits.Circuits(self.journal.caches, self.now)
 
     @property
@@ -272,6 +279,7 @@ class RouteBuyer:
         self.purchase = attrs.evolve(
             self.purchase, key=retry_key(self.purchase.key, len(self.tried) + 1), again=True
         )
+        self.known = True  # another process may have taken the retry's key
 
     def _tell(self, wait: Wait) -> None:
         """Say once for each target that it is waited for, and for how long at most."""
@@ -287,22 +295,23 @@ class RouteBuyer:
 
     def _try(self, action: Try) -> Job | None:
         place = self._place(action.target)
-        if place.submitter is None or place.offer is None:
+        if place.submitter is None or place.fitted is None:
             return None
         if not self._circuits.claim(place.account, place.fingerprint, action.probes):
             return None  # another process was faster
-        stage = Stage.PREPARE
+        stage = Stage.CANARY
         provider, submitter = place.submitter.provider, place.submitter
         try:
+            if self._learn(place, provider.balance()):
+                return None  # it cannot pay: the router knows now, and nothing was uploaded
+            stage = Stage.PREPARE
             prepared = self._prepared.get(place.target)
             if prepared is None:
-                make = functools.partial(provider.prepare, self.request, place.offer)
+                make = functools.partial(provider.prepare, place.fitted)
                 prepared = self._prepared[place.target] = Prepared(make)
-            stage = Stage.CANARY
-            if self._learn(place, provider.balance()):
-                return None  # it cannot pay: the router knows now
             stage = Stage.SUBMIT
-            earlier = self.journal.get(self.purchase.key)
+            earlier = self.journal.get(self.purchase.key) if self.known else None
+            self.known = True
             purchase = attrs.evolve(self.purchase, quote=place.row.quote, sandbox=place.sandbox)
             job = submitter.submit(purchase, prepared.ready(), earlier=earlier)
         except MotionKitError as error:
@@ -403,14 +412,11 @@ class RouteBuyer:
     def _why(self, row: Row) -> str:
         """Say a row's reason with its numbers, where it has some."""
         quote, cap = row.quote, self.route.max_usd
-        if row.reason is Reason.PRICE_ABOVE_MAX and quote is not None:
-            return f"the quote's high of {quote.usd_high} USD exceeds max_usd of {cap} USD"
+        if row.reason in _CAPPED and (over := compare.over_cap(quote, cap)):
+            return over
         if row.reason is Reason.BUDGET_SPENT and quote is not None and quote.usd_high is not None:
             tightest = self._tightest(self._place(row.target))
             return f"{tightest}; this may cost {dollars(quote.usd_high)}"
-        if row.reason is Reason.PRICE_UNKNOWN_UNDER_CAP:
-            notes = "; ".join(quote.notes) if quote else "no price is known"
-            return f"the price is unknown ({notes}), and there is a cap to keep"
         return row.note or _clause(row.reason)
 
     def told(self) -> list[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from motionkit.journal import Alike, Journal, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, CostBasis, Unit
 from motionkit.provider import SearchesHistory, ShowsUsage
-from motionkit.purchase.submit import Submitter
+from motionkit.purchase.submit import Submitters
 
 Assumption = Literal["lost", "charged"]
 
@@ -43,7 +43,7 @@ class Jobs:
     """What the journal holds; `Client.jobs` is one of these."""
 
     _journal: Journal
-    _submitter: Callable[[str], Submitter]
+    _submitters: Submitters
 
     def list(self, *, open_only: bool = False) -> list[PurchaseRecord]:
         """Return the purchases, oldest first."""
@@ -119,7 +119,7 @@ class Jobs:
         if entry.job is not None:
             return entry.job
         attempt = entry.attempts[-1]
-        submitter = self._submitter(attempt.account)
+        submitter = self._submitters.of(attempt.account)
         if submitter.provider.fingerprint != attempt.fingerprint:
             raise SubmitUncertain(
                 f"{entry.key} may have arrived at another key or origin than account "
@@ -184,7 +184,7 @@ class Jobs:
         self, entry: PurchaseRecord, adopt: str | None, error: SubmitUncertain
     ) -> Reconciled:
         attempt = entry.attempts[-1]
-        submitter = self._submitter(attempt.account)
+        submitter = self._submitters.of(attempt.account)
         provider = submitter.provider
         since = attempt.first_sent or entry.created
         candidates: tuple[Job, ...] = ()

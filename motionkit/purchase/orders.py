@@ -1,4 +1,8 @@
-"""From a request and a word to a purchase: which target or route is meant, and buying there."""
+"""Resolve ``via`` to a target or route, and purchase there.
+
+A request goes one way: its media are read once, at the client's border; each target is resolved
+and fitted once, and its quote is kept beside the fit; the adapter prepares what was fitted.
+"""
 
 from __future__ import annotations
 
@@ -9,99 +13,35 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from math import inf
-from pathlib import Path
 from typing import Any
 
 import attrs
 
-from motionkit.config import Config
-from motionkit.config.credentials import documented
-from motionkit.config.routes import DEFAULT_ROUTE, Route
+from motionkit.config import Config, Route, documented
+from motionkit.config.routes import DEFAULT_ROUTE
 from motionkit.errors import (
     Billed,
     BudgetExceeded,
     ConfigError,
     InvalidRequest,
     MotionKitError,
-    Unsupported,
 )
 from motionkit.http import NotSent
 from motionkit.journal import Alike, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
-from motionkit.model.media import Generated
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.model.submission import Call
-from motionkit.provider import AcceptsUnlistedModels, Provider, fit, in_sandbox, registry
-from motionkit.provider import offers as offering
+from motionkit.provider import Offer, fit, registry
 from motionkit.purchase import cancellation, compare, fallback
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.jobs import Jobs
 from motionkit.purchase.slots import Slots
-from motionkit.purchase.submit import Submitter
+from motionkit.purchase.submit import Submitters
+from motionkit.purchase.target import BuyOptions, Explanation, Target
 from motionkit.routing.decision import Stop
 
 log = logging.getLogger("motionkit")
-
-
-@attrs.frozen
-class Explanation:
-    """What a request would do, before anything is sent.
-
-    Attributes:
-        target: Account and model.
-        calls: The HTTP requests in order; keys left out, placeholders for uploads.
-        urls: The whole URL of each call.
-        quote: What it is expected to cost; None when no price is known.
-        warnings: What the user should know before paying.
-        decision: Why which target of a route is taken, row by row; empty for a direct target.
-        refused: What a submit would be refused with now, by a cap or a budget; None otherwise.
-        sandbox: Whether the account is in a sandbox on this machine.
-    """
-
-    target: str
-    calls: tuple[Call, ...]
-    urls: tuple[str, ...]
-    quote: Quote | None
-    warnings: tuple[str, ...]
-    decision: tuple[Mapping[str, Any], ...] = ()
-    refused: BudgetExceeded | None = None
-    sandbox: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class BuyOptions:
-    """How a request is to be bought; see `Client.submit`."""
-
-    via: str | None = None
-    key: str | None = None
-    again: bool | None = None
-    max_usd: Decimal | None = None
-    out: Path | None = None
-    wait_for_slot: float | None = None
-    announce: fallback.Announce | None = None
-    limited: bool = True
-    """Whether caps and budgets count; not where nothing may have to be bought."""
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse a key that is blank: an unset variable would buy every time.
-
-        Raises:
-            InvalidRequest: It is.
-        """
-        if self.key is not None and not self.key.strip():
-            raise InvalidRequest(
-                f"key {self.key!r} is blank: it would buy every time",
-                field="key",
-                value=self.key,
-                limit="text that is not blank, or no key",
-            )
-
-    @property
-    def buys_again(self) -> bool:
-        """Whether to buy although an identical request is open; a key of one's own means it."""
-        return self.key is not None if self.again is None else self.again
 
 
 @attrs.frozen
@@ -123,49 +63,36 @@ class Order:
         return self.buyer.buy()
 
 
-@attrs.frozen
-class Target:
-    """One account, and the model that was named, if any."""
+Resolved = tuple[Target, Offer] | MotionKitError
+"""A target and the offer that it means for a request, or why it cannot be used."""
 
-    account: str
-    model: str | None
-    provider: Provider
 
-    def offer(self, request: Request) -> offering.Offer:
-        """Return the row that this target means for a request.
+@attrs.define
+class Asked:
+    """A request whose media were read and whose ``via`` was resolved, both once.
 
-        Raises:
-            Unsupported: There is none.
-            InvalidRequest: The request refers to a video that another account made.
-        """
-        for name, value in request.media().items():
-            made = value.job if isinstance(value, Generated) else None
-            if isinstance(made, Job) and made.fingerprint != self.provider.fingerprint:
-                raise InvalidRequest(
-                    f"{name}: job {made.id} was made by {made.provider} account {made.account!r}; "
-                    f"{self.account!r} cannot refer to it",
-                    field=name,
-                    value=made.id,
-                    limit="a job of the same account, or its downloaded file",
-                )
-        target = self.account + (f"/{self.model}" if self.model else "")
-        try:
-            return offering.pick(self.provider.offers, request.operation, self.model, target=target)
-        except Unsupported:
-            if self.model is None or not isinstance(self.provider, AcceptsUnlistedModels):
-                raise
-            row = self.provider.unlisted(request.operation, self.model)
-            if row is None:
-                raise
-            return row
+    Attributes:
+        request: What is wanted.
+        facts: What is known of each media argument.
+        name: The target or route that was named; the journal keeps it as ``via``.
+        route: The rules; None for a single target.
+        resolved: Its targets by name, in the route's order.
+        places: The same, fitted and quoted; empty until they are needed.
+    """
+
+    request: Request
+    facts: Mapping[str, Facts]
+    name: str
+    route: Route | None
+    resolved: Mapping[str, Resolved]
+    places: Sequence[fallback.RouteTarget] = ()
 
 
 @attrs.frozen
 class Chosen:
-    """What would be tried first: its target and offer, the route, and why, row by row."""
+    """What would be tried first: the target, the route, and why, row by row."""
 
-    target: Target
-    offer: offering.Offer
+    place: fallback.RouteTarget
     route: Route | None = None
     decision: tuple[Mapping[str, Any], ...] = ()
 
@@ -174,12 +101,14 @@ class Chosen:
 class Checkout:
     """Where purchases are made.
 
+    Every verb takes the facts of the media from a caller that has read them, and reads them itself
+    otherwise.
+
     Attributes:
         config: The accounts and routes.
         journal: Where everything is kept.
-        jobs: The journal's face.
-        account: Returns an account's adapter.
-        submitter: Returns an account's submitter.
+        jobs: What was purchased before.
+        submitters: Each account's submitter, and its adapter.
         slots: Who knows how many jobs an account runs.
         sleep: How to wait.
         clock: Monotonic seconds.
@@ -188,41 +117,38 @@ class Checkout:
     config: Config
     journal: Journal
     jobs: Jobs
-    account: Callable[[str], Provider]
-    submitter: Callable[[str], Submitter]
+    submitters: Submitters
     slots: Slots
     sleep: Callable[[float], None]
     clock: Callable[[], float]
     _experience: compare.Experience = attrs.field(init=False, repr=False, eq=False)
+    _circuits: Circuits = attrs.field(init=False, repr=False, eq=False)
 
     @_experience.default
     def _read_once(self) -> compare.Experience:
         return compare.Experience(self.journal)
 
+    @_circuits.default
+    def _of_the_journal(self) -> Circuits:
+        return Circuits(self.journal.caches)
+
     # What is meant.
 
-    def route(self, via: str | None) -> Route | None:
-        """Return the route that a word means; None when it means a target.
+    def _route(self, via: str | None) -> tuple[Route | None, str]:
+        """Return the route that ``via`` names, None for a target, and its name.
 
         Raises:
             ConfigError: It is neither, or nothing is configured.
         """
         if via is not None:
-            return self.config.route(via)
+            return self.config.route(via), via
         if not self.config.accounts:
             names = " or ".join(documented(name)[0] for name in registry.names())
             raise ConfigError(f"no account is configured: set {names or 'a key'}")
         route = self.config.routes.get(DEFAULT_ROUTE)
-        if route is not None and route == Route(name=DEFAULT_ROUTE, targets=route.targets[:1]):
-            return None  # one account and no rules: a target like any other
-        return route
-
-    def named(self, via: str | None) -> str:
-        """Return the word under which a purchase is remembered."""
-        if via is not None:
-            return via
-        route = self.route(None)
-        return next(iter(self.config.accounts)) if route is None else route.name
+        if route is None or route == Route(name=DEFAULT_ROUTE, targets=route.targets[:1]):
+            return None, next(iter(self.config.accounts))  # no rules: a target like any other
+        return route, route.name
 
     def target(self, via: str) -> Target:
         """Return one target.
@@ -231,91 +157,154 @@ class Checkout:
             ConfigError: There is no such account, or it has no key.
         """
         account, _, model = via.partition("/")
-        return Target(account, model or None, self.account(account))
+        return Target(account, model or None, self.submitters.of(account).provider)
 
-    def chosen(self, request: Request, wish: BuyOptions) -> Chosen:
+    def _resolve(self, name: str, request: Request) -> Resolved:
+        try:
+            target = self.target(name)
+            return target, target.offer(request)
+        except MotionKitError as error:
+            return error
+
+    def _ask(self, request: Request, via: str | None, facts: Mapping[str, Facts] | None) -> Asked:
+        """Read a request's media and resolve its targets.
+
+        Raises:
+            InvalidRequest: A medium cannot be read.
+            ConfigError: `via` is neither a target nor a route.
+        """
+        route, name = self._route(via)
+        facts = fit.inspect(request) if facts is None else facts
+        targets = (name,) if route is None else route.targets
+        resolved = {one: self._resolve(one, request) for one in targets}
+        return Asked(request, facts, name, route, resolved)
+
+    def _places(self, asked: Asked) -> Sequence[fallback.RouteTarget]:
+        """Return the targets fitted and quoted; once for each request."""
+        if not asked.places:
+            past = self._experience.past()
+            asked.places = [self._place(asked, name, past) for name in asked.resolved]
+        return asked.places
+
+    def _place(self, asked: Asked, name: str, past: compare.Past) -> fallback.RouteTarget:
+        resolved = asked.resolved[name]
+        if isinstance(resolved, InvalidRequest):
+            return fallback.RouteTarget(name, compare.Row(name, problem=resolved))
+        if isinstance(resolved, ConfigError):
+            return fallback.RouteTarget(name, compare.Row(name, error=resolved))
+        if isinstance(resolved, MotionKitError):
+            raise resolved
+        target, offer = resolved
+        fitted, row = compare.assess(asked.request, offer, target.provider, asked.facts, past)
+        return fallback.RouteTarget(name, row, self.submitters.of(target.account), fitted)
+
+    def _direct_place(self, asked: Asked) -> fallback.RouteTarget:
+        """Return the one target that is meant.
+
+        Raises:
+            MotionKitError: It cannot take the request.
+        """
+        (resolved,) = asked.resolved.values()
+        if isinstance(resolved, MotionKitError):
+            raise resolved
+        (place,) = self._places(asked)
+        if place.row.problem is not None:
+            raise place.row.problem
+        return place
+
+    def _chosen(self, asked: Asked, options: BuyOptions) -> Chosen:
         """Return what would be tried first now; nothing is asked of any vendor.
 
         Raises:
             MotionKitError: No target can take the request.
         """
-        route = self.route(wish.via)
-        if route is None:
-            target = self.target(self.named(wish.via))
-            return Chosen(target, target.offer(request))
-        buyer = self._buyer(route, request, wish, fit.inspect(request))
+        if asked.route is None:
+            return Chosen(self._direct_place(asked))
+        buyer = self._buyer(asked, asked.route, options)
         decision = buyer.preview()
         buyer.record = decision.rows
         if isinstance(decision.action, Stop):
             raise buyer.refused(decision.action)
-        target = self.target(decision.action.target)
-        return Chosen(target, target.offer(request), route, tuple(buyer.told()))
+        name = decision.action.target
+        place = next(one for one in self._places(asked) if one.target == name)
+        if place.row.problem is not None:
+            raise place.row.problem
+        return Chosen(place, asked.route, tuple(buyer.told()))
 
     # Before paying.
 
     def explain(
-        self, request: Request, wish: BuyOptions, *, besides: Decimal = Decimal(0)
+        self,
+        request: Request,
+        options: BuyOptions,
+        *,
+        besides: Decimal = Decimal(0),
+        facts: Mapping[str, Facts] | None = None,
     ) -> Explanation:
         """Return the exact HTTP requests of a submit, the quote, and what would refuse it.
 
         Args:
             request: What is wanted.
-            wish: How it is to be bought.
+            options: How it is to be submitted.
             besides: US dollars that the same command is going to spend on another purchase.
+            facts: What is known of the media.
         """
-        chosen = self.chosen(request, wish)
-        target = chosen.target
-        submission = target.provider.prepare(request, chosen.offer, dry=True)
-        quote = self._assessed(target, chosen.offer, request, fit.inspect(request)).quote
-        budgets = self.config.budgets(chosen.route, None if chosen.route else target.account)
-        sandbox = in_sandbox(target.provider)
-        made = NewPurchase(
-            key="",
-            request="",
-            via="",
-            description={},
-            quote=quote,
-            budgets=budgets,
-            sandbox=sandbox,
-        )
+        chosen = self._chosen(self._ask(request, options.via, facts), options)
+        place, quote = chosen.place, chosen.place.row.quote
+        if place.submitter is None or place.fitted is None:
+            raise place.row.error or ConfigError(f"{place.target} cannot be used")
+        provider = place.submitter.provider
+        submission = provider.prepare(place.fitted, dry=True)
         refused = None
-        try:
-            if wish.max_usd is not None:
-                _within(quote, wish.max_usd)
-            if wish.limited:
-                self.journal.check_budgets(made, besides)
-        except BudgetExceeded as error:
-            refused = error
+        if options.max_usd is not None and (over := compare.over_cap(quote, options.max_usd)):
+            refused = BudgetExceeded(over)
+        elif options.limited:
+            budgets = self.config.budgets(chosen.route, None if chosen.route else place.account)
+            try:
+                self.journal.check_budgets(
+                    NewPurchase(
+                        key="",
+                        request="",
+                        via="",
+                        description={},
+                        quote=quote,
+                        budgets=budgets,
+                        sandbox=place.sandbox,
+                    ),
+                    besides,
+                )
+            except BudgetExceeded as error:
+                refused = error
         return Explanation(
-            f"{target.account}/{chosen.offer.model}",
+            place.row.target,
             submission.calls,
-            tuple(target.provider.url(call) for call in submission.calls),
+            tuple(provider.url(call) for call in submission.calls),
             quote,
             submission.warnings,
             chosen.decision,
             refused,
-            sandbox,
+            place.sandbox,
         )
 
     def quote(self, request: Request, via: str | None) -> Quote | None:
         """Return what a request is expected to cost; None when no price is known."""
-        chosen = self.chosen(request, BuyOptions(via=via))
-        row = self._assessed(chosen.target, chosen.offer, request, fit.inspect(request))
-        if row.problem is not None:
-            raise row.problem
-        return row.quote
+        return self._chosen(self._ask(request, via, None), BuyOptions(via=via)).place.row.quote
 
     def rows(self, request: Request, via: str | None) -> list[compare.Row]:
-        """Return a row per target that a word means; None means every offer of every account."""
-        facts = fit.inspect(request)
-        names = self._every(request) if via is None else self._named(via)
-        return [place.row for place in self._places(names, request, facts)]
+        """Return a row per target that ``via`` names; None means every offer of every account."""
+        if via is not None:
+            asked = self._ask(request, via, None)
+        else:
+            facts = fit.inspect(request)
+            resolved = {name: self._resolve(name, request) for name in self._every(request)}
+            asked = Asked(request, facts, "", None, resolved)
+        return [place.row for place in self._places(asked)]
 
     def _every(self, request: Request) -> list[str]:
         names = []
         for account in self.config.accounts:
             try:
-                provider = self.account(account)
+                provider = self.submitters.of(account).provider
             except ConfigError:
                 names.append(account)  # its row says why
                 continue
@@ -326,129 +315,87 @@ class Checkout:
             ]
         return names
 
-    def _named(self, via: str) -> Sequence[str]:
-        route = self.route(via)
-        return [via] if route is None else route.targets
-
-    def _assessed(
-        self,
-        target: Target,
-        offer: offering.Offer,
-        request: Request,
-        facts: Mapping[str, Facts],
-    ) -> compare.Row:
-        past = self._experience.past()
-        return compare.assess(request, offer, target.provider, facts, past)
-
-    def _places(
-        self, names: Sequence[str], request: Request, facts: Mapping[str, Facts]
-    ) -> list[fallback.RouteTarget]:
-        past = self._experience.past()
-        places = []
-        for name in names:
-            try:
-                target = self.target(name)
-                offer = target.offer(request)
-            except InvalidRequest as error:
-                places.append(
-                    fallback.RouteTarget(name, None, None, compare.Row(name, problem=error))
-                )
-            except ConfigError as error:
-                places.append(
-                    fallback.RouteTarget(name, None, None, compare.Row(name, error=error))
-                )
-            else:
-                row = compare.assess(request, offer, target.provider, facts, past)
-                submitter = self.submitter(target.account)
-                places.append(fallback.RouteTarget(name, submitter, offer, row))
-        return places
-
     # Paying.
 
-    def known(self, request: Request, wish: BuyOptions) -> PurchaseRecord | None:
-        """Return the purchase that a wish continues, if any.
+    def known(
+        self, request: Request, options: BuyOptions, facts: Mapping[str, Facts] | None = None
+    ) -> PurchaseRecord | None:
+        """Return the purchase that a submit would continue, if any.
 
         Raises:
             InvalidRequest: The key names another request, or a medium cannot be read.
         """
-        alike = self.alike(request, wish.via)
-        return self.jobs.known(wish.key, alike, again=wish.buys_again)
+        alike = self._alike(self._ask(request, options.via, facts))
+        return self.jobs.known(options.key, alike, again=options.buys_again)
 
-    def alike(self, request: Request, via: str | None) -> Alike:
-        """Return which purchases a request would repeat, bought by the same word now.
-
-        Raises:
-            InvalidRequest: A medium cannot be read.
-            ConfigError: The word is neither a target nor a route.
-        """
-        route = self.route(via)
-        named = self.named(via)
-        facts = fit.inspect(request)
-        words = dict.fromkeys([named, *self.config.routes, *self.config.accounts])
+    def _alike(self, asked: Asked) -> Alike:
+        """Return which purchases a request would repeat, made with the same ``via`` now."""
+        names = dict.fromkeys([asked.name, *self.config.routes, *self.config.accounts])
         sellers: set[tuple[str, str]] = set()
-        for name in (named,) if route is None else route.targets:
-            try:
-                target = self.target(name)
-                offer = target.offer(request)
-            except MotionKitError:
+        for resolved in asked.resolved.values():
+            if isinstance(resolved, MotionKitError):
                 continue  # it sells nothing of the kind, or its account cannot be used
-            words[f"{target.account}/{offer.model}"] = None
+            target, offer = resolved
+            names[f"{target.account}/{offer.model}"] = None
             sellers |= {
                 (target.provider.fingerprint, offer.model),
                 (target.account, offer.model),
             }
+        remember = self.config.defaults.remember
         return Alike(
-            (request.fingerprint(facts), *(request.fingerprint(facts, word) for word in words)),
+            asked.request.fingerprints(asked.facts, names),
             frozenset(sellers),
-            time.time() - self.config.defaults.remember if self.config.defaults.remember else inf,
+            time.time() - remember if remember else inf,
         )
 
-    def order(self, request: Request, wish: BuyOptions) -> Order:
-        """Buy, or go on with what was bought before.
+    def order(
+        self, request: Request, options: BuyOptions, facts: Mapping[str, Facts] | None = None
+    ) -> Order:
+        """Purchase, or continue what was purchased before.
 
         Raises:
-            SubmitUncertain: It may have arrived; nothing will be sent again by itself.
+            SubmitUncertain: It may have arrived; it is never re-sent automatically.
             MotionKitError: With ``billed=NO``: nothing was bought.
         """
-        alike = self.alike(request, wish.via)
-        known = self.jobs.known(wish.key, alike, again=wish.buys_again)
-        key = wish.key or str(uuid.uuid4())
-        deadline = self.clock() + self._patience(wish)
+        asked = self._ask(request, options.via, facts)
+        alike = self._alike(asked)
+        known = self.jobs.known(options.key, alike, again=options.buys_again)
+        key = options.key or str(uuid.uuid4())
+        deadline = self.clock() + self._patience(asked.route, options)
         while True:
             if known is not None and known.state is not KeyState.REFUSED:
                 job = self._bought(known)
                 if job is not None:
-                    self._say(known, wish)
+                    self._say(known, options)
                     return Order(job)
                 key = known.key  # nothing was bought under it: this one does
             purchase = NewPurchase(
                 key=key,
                 request=alike.requests[0],
-                via=self.named(wish.via),
+                via=asked.name,
                 description=request.describe(),
-                out=None if wish.out is None else str(wish.out.absolute()),
-                again=wish.buys_again,
+                out=None if options.out is None else str(options.out.absolute()),
+                again=options.buys_again,
                 alike=alike,
             )
             try:
-                return self._order(request, wish, purchase, max(deadline - self.clock(), 0.0))
+                return self._order(asked, options, purchase, deadline, written=known is not None)
             except PurchaseExists as taken:  # another thread or process was faster
                 known = taken.entry
                 if known.key == key:
                     self.jobs.check(known, alike)
                 cancellation.sleep(0.0, self.sleep)
             except BudgetExceeded:  # what spent the budget may be this very request
-                known = self.jobs.known(wish.key, alike, again=wish.buys_again)
+                known = self.jobs.known(options.key, alike, again=options.buys_again)
                 if known is None or known.state is KeyState.REFUSED:
                     raise
 
-    def _patience(self, wish: BuyOptions) -> float:
+    def _patience(self, route: Route | None, options: BuyOptions) -> float:
         """Return the seconds that a submit waits for a slot."""
-        if wish.wait_for_slot is not None:
-            return wish.wait_for_slot
-        route = self.route(wish.via)
-        said = None if route is None else route.wait_for_slot
-        return self.config.defaults.wait_for_slot if said is None else said
+        if options.wait_for_slot is not None:
+            return options.wait_for_slot
+        own = None if route is None else route.wait_for_slot
+        return self.config.defaults.wait_for_slot if own is None else own
 
     def _bought(self, entry: PurchaseRecord) -> Job | None:
         """Return the job of a purchase; None when it turns out that nothing was bought.
@@ -471,9 +418,9 @@ class Checkout:
                 # It was refused, and another thread or process submits it again meanwhile.
 
     @staticmethod
-    def _say(entry: PurchaseRecord, wish: BuyOptions) -> None:
+    def _say(entry: PurchaseRecord, options: BuyOptions) -> None:
         """Log that an earlier purchase is returned where no key asked for it."""
-        if wish.key is not None or entry.job is None:
+        if options.key is not None or entry.job is None:
             return
         age = max(0.0, time.time() - entry.submitted)
         finished = entry.state is State.SUCCEEDED
@@ -490,94 +437,91 @@ class Checkout:
         )
 
     def _order(
-        self, request: Request, wish: BuyOptions, purchase: NewPurchase, patience: float
+        self,
+        asked: Asked,
+        options: BuyOptions,
+        purchase: NewPurchase,
+        deadline: float,
+        *,
+        written: bool,
     ) -> Order:
-        facts = fit.inspect(request)
-        route = self.route(wish.via)
-        if route is None:
-            return Order(self._direct(request, wish, facts, purchase, patience))
-        buyer = self._buyer(route, request, wish, facts, purchase)
-        buyer.patience = patience
+        """Submit; `written` says that the journal may hold the purchase's key already."""
+        if asked.route is None:
+            place = self._direct_place(asked)
+            return Order(self._direct(place, options, purchase, deadline, written=written))
+        buyer = self._buyer(asked, asked.route, options, purchase)
+        buyer.patience = max(deadline - self.clock(), 0.0)
+        buyer.known = written
         return Order(buyer.buy(), buyer)
 
     def _direct(
         self,
-        request: Request,
-        wish: BuyOptions,
-        facts: Mapping[str, Facts],
+        place: fallback.RouteTarget,
+        options: BuyOptions,
         purchase: NewPurchase,
-        patience: float,
+        deadline: float,
+        *,
+        written: bool,
     ) -> Job:
-        target = self.target(self.named(wish.via))
-        offer = target.offer(request)
-        row = self._assessed(target, offer, request, facts)
-        if row.problem is not None:
-            raise row.problem
-        if wish.max_usd is not None:
-            _within(row.quote, wish.max_usd)
+        quote, submitter = place.row.quote, place.submitter
+        if submitter is None or place.fitted is None:
+            raise place.row.error or ConfigError(f"{place.target} cannot be used")
+        if options.max_usd is not None and (over := compare.over_cap(quote, options.max_usd)):
+            raise BudgetExceeded(over)
         purchase = attrs.evolve(
             purchase,
-            quote=row.quote,
-            budgets=self.config.budgets(None, target.account),
-            sandbox=in_sandbox(target.provider),
+            quote=quote,
+            budgets=self.config.budgets(None, place.account),
+            sandbox=place.sandbox,
         )
-        self.journal.check_budgets(purchase)
-        if wish.announce is not None:
-            wish.announce(
+        if purchase.budgets:  # before the uploads; the journal checks again when it writes
+            self.journal.check_budgets(purchase)
+        if options.announce is not None:
+            options.announce(
                 fallback.Announcement(
-                    target=row.target,
-                    quote=row.quote,
-                    max_usd=wish.max_usd,
-                    sandbox=purchase.sandbox,
+                    target=place.row.target,
+                    quote=quote,
+                    max_usd=options.max_usd,
+                    sandbox=place.sandbox,
                 )
             )
-        submitter = self.submitter(target.account)
-        prepared = fallback.Prepared(functools.partial(target.provider.prepare, request, offer))
-        deadline = self.clock() + patience
-        self.slots.wait(submitter, patience)
+        # Uploads go first: a slot that becomes free is not left waiting for them.
+        prepare = functools.partial(submitter.provider.prepare, place.fitted)
+        ready = [prepare()]
+        self.slots.wait(submitter, deadline)
         job = submitter.submit(
             purchase,
-            prepared.ready(),
-            earlier=self.journal.get(purchase.key),
+            lambda: ready.pop() if ready else prepare(),
+            earlier=self.journal.get(purchase.key) if written else None,
             wait_for_slot=max(deadline - self.clock(), 0.0),
         )
-        Circuits(self.journal.caches).submitted(target.account, target.provider.fingerprint)
+        self._circuits.submitted(place.account, place.fingerprint)
         return job
 
     def _buyer(
         self,
+        asked: Asked,
         route: Route,
-        request: Request,
-        wish: BuyOptions,
-        facts: Mapping[str, Facts],
+        options: BuyOptions,
         purchase: NewPurchase | None = None,
     ) -> fallback.RouteBuyer:
-        caps = [cap for cap in (route.max_usd, wish.max_usd) if cap is not None and wish.limited]
-        budgets = self.config.budgets(route) if wish.limited else ()
+        caps = [cap for cap in (route.max_usd, options.max_usd) if cap is not None]
+        cap = min(caps) if caps and options.limited else None
+        budgets = self.config.budgets(route) if options.limited else ()
         made = purchase or NewPurchase(key="", request="", via=route.name, description={})
         return fallback.RouteBuyer(
-            attrs.evolve(route, max_usd=min(caps) if caps else None),
-            self._places(route.targets, request, facts),
-            request,
+            attrs.evolve(route, max_usd=cap),
+            self._places(asked),
             attrs.evolve(made, route=route.name, budgets=budgets),
             self.journal,
             self.slots,
-            self._patience(wish),
+            self._patience(route, options),
             self.sleep,
             self._steady(),
-            wish.announce,
+            options.announce,
         )
 
     def _steady(self) -> Callable[[], float]:
-        """Return epoch seconds that go on from here as the monotonic clock does."""
+        """Return epoch seconds that advance as the monotonic clock does from here."""
         wall, began = time.time(), self.clock()
         return lambda: wall + self.clock() - began
-
-
-def _within(quote: Quote | None, max_usd: Decimal) -> None:
-    high = None if quote is None else quote.usd_high
-    if high is None:
-        why = "; ".join(quote.notes) if quote else "no price is known"
-        raise BudgetExceeded(f"the price is unknown ({why}), and max_usd is {max_usd} USD")
-    if high > max_usd:
-        raise BudgetExceeded(f"the quote's high of {high} USD exceeds max_usd of {max_usd} USD")

@@ -86,22 +86,21 @@ class Slots:
                 self._unknown.add(entry.key)
             self._due[entry.key] = self.clock() + gap
 
-    def wait(self, submitter: Submitter, patience: float) -> None:
+    def wait(self, submitter: Submitter, deadline: float) -> None:
         """Wait until the journal counts a free slot.
 
         Where the running jobs cannot be polled, the vendor has the last word after the wait.
 
         Args:
             submitter: Of the account.
-            patience: Seconds to wait at most; 0 refuses at once.
+            deadline: When to give up, by the clock; one that is over refuses at once.
 
         Raises:
             Busy: The account still runs ``max_concurrent`` jobs; nothing was sent.
             MotionKitError: The caller gave up meanwhile; nothing was bought.
         """
-        deadline = self.clock() + patience
         told = False
-        while True:
+        while self.full(submitter):
             self.notice(submitter)
             left = deadline - self.clock()
             if not self.full(submitter):

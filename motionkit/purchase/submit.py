@@ -49,6 +49,7 @@ import attrs
 
 from motionkit._support import backoff, process
 from motionkit._support.process import Moment
+from motionkit.config import Config
 from motionkit.errors import (
     Billed,
     InvalidRequest,
@@ -60,7 +61,7 @@ from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, departing, retry
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState
 from motionkit.model.submission import Found, SameId, Submission
-from motionkit.provider import Provider, SearchesHistory
+from motionkit.provider import Accounts, Provider, SearchesHistory
 from motionkit.provider.contract import references
 from motionkit.purchase import cancellation
 
@@ -582,3 +583,43 @@ class Submitter:
             self.journal.uncertain(attempt, uncertain)
             raise uncertain
         return job
+
+
+@attrs.frozen
+class Submitters:
+    """The submitter of each account, made when it is first needed.
+
+    Attributes:
+        config: The accounts' settings.
+        accounts: Their adapters and rate limiters.
+        journal: Where every step is written ahead.
+        sleep: How to wait; tests give their own.
+        clock: Monotonic seconds; tests give their own.
+    """
+
+    config: Config
+    accounts: Accounts
+    journal: Journal
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    _made: dict[str, Submitter] = attrs.field(factory=dict, init=False, repr=False, eq=False)
+
+    def of(self, account: str) -> Submitter:
+        """Return an account's submitter.
+
+        Raises:
+            ConfigError: There is no such account, or it has no key.
+        """
+        made = self._made.get(account)
+        if made is None:
+            settings = self.config.account(account).settings
+            made = self._made[account] = Submitter(
+                self.accounts.of(account),
+                self.journal,
+                self.sleep,
+                self.clock,
+                window=settings.reconcile_window,
+                slots=settings.max_concurrent,
+                limiter=self.accounts.limiter(account),
+            )
+        return made

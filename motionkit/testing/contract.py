@@ -33,7 +33,8 @@ from motionkit.model.job import Job, State, Status, UnknownReason
 from motionkit.model.money import Unit
 from motionkit.model.request import Request
 from motionkit.model.submission import Submission
-from motionkit.provider import Provider
+from motionkit.provider import Provider, fit_at
+from motionkit.provider.fit import inspect
 from motionkit.provider.offers import pick
 from motionkit.testing.stage import (
     ACCOUNT,
@@ -100,7 +101,7 @@ class ProviderContract:
         """Return a submission of a good request."""
         request = self.request_for()
         offer = pick(provider.offers, request.operation, None, target=ACCOUNT)
-        return provider.prepare(request, offer, **options)
+        return provider.prepare(fit_at(provider, request, offer, inspect(request)), **options)
 
     def submitted(self, client: Client) -> Job:
         """Return a job."""

@@ -14,10 +14,10 @@ from motionkit.errors import AuthenticationError, Billed, MotionKitError
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Output, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Never, Resend, Submission
 from motionkit.provider import (
     AccountSettings,
+    Fit,
     MediaField,
     Offer,
     Phase,
@@ -118,19 +118,15 @@ class Memory:
         self._key = settings.api_key
         self._vendor = settings.vendor
         self._uploads = uploads
-
-    @property
-    def fingerprint(self) -> str:
-        """Identify the key without holding it."""
-        return f"memory-{sum(self._key.encode()):012d}"
+        self.fingerprint = f"memory-{sum(self._key.encode()):012d}"
 
     def url(self, call: Call) -> str:
         """Return a call's whole URL."""
         return f"https://memory.invalid{call.path}"
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
-        """Validate; an upload's reference is its content's digest."""
-        return assemble(self, self._uploads, request, offer, self._upload, dry=dry)
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Upload the media; an upload's reference is its content's digest."""
+        return assemble(self, self._uploads, fitted, self._upload, dry=dry)
 
     def _upload(
         self,

@@ -24,7 +24,6 @@ from motionkit.errors import (
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Resend, SameId, Submission
 from motionkit.provider import (
     UPLOAD_TIMEOUT,
@@ -104,7 +103,7 @@ class PixVerse:
     Args:
         account: The account's name.
         settings: Its configuration.
-        uploads: The core's care for uploads.
+        uploads: The core's care for uploads, and the account's rate limiter.
     """
 
     name: ClassVar[str] = "pixverse"
@@ -128,29 +127,24 @@ class PixVerse:
             account=account,
             origins={"api": settings.base_url or HOSTS[settings.region]},
             auth={"API-KEY": settings.api_key},
+            limiter=uploads.limiter,
         )
+        self.fingerprint = self._http.fingerprint
         library = Library(self._send, self._hold)
         self.lists = library.lists
         self.voices, self.styles = library.voices, library.styles
         self.templates, self.charges = library.templates, library.charges
         self.create_voice, self.delete_voice = library.create_voice, library.delete_voice
 
-    @property
-    def fingerprint(self) -> str:
-        """Identify key and origin without holding either."""
-        return self._http.fingerprint
-
     def url(self, call: Call) -> str:
         """Return a call's whole URL."""
         return self._http.url(call)
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
-        """Validate, upload the media, and return the paid call."""
-        request = webhook.calling(request, offer.path, self._settings.webhook_id)
-        submission = assemble(
-            self, self._uploads, request, offer, self._upload, dry=dry, shape=bodies.shape
-        )
-        return self._verified(submission, dry=dry) if offer.operation in _VERIFIED else submission
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Upload the media and return the paid call."""
+        fitted = webhook.calling(fitted, self._settings.webhook_id)
+        made = assemble(self, self._uploads, fitted, self._upload, dry=dry, shape=bodies.shape)
+        return self._verified(made, dry=dry) if made.operation in _VERIFIED else made
 
     def check(self, fitted: Fit) -> Sequence[str]:
         """Check what takes two fields to tell; `rules` has it."""

@@ -21,8 +21,7 @@ import attrs
 
 from motionkit.errors import ConfigError, ProtocolError, SignatureError
 from motionkit.model.job import State
-from motionkit.model.request import Request
-from motionkit.provider import Response, Secret, WebhookEvent, signatures
+from motionkit.provider import Fit, Response, Secret, WebhookEvent, signatures
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import number
 
@@ -83,18 +82,16 @@ def secret(value: str | Secret | None) -> Secret | None:
     return Secret(stripped)
 
 
-def calling(request: Request, path: str, webhook_id: str | None) -> Request:
-    """Return a request that asks the vendor to call, where a paid call takes that.
+def calling(fitted: Fit, webhook_id: str | None) -> Fit:
+    """Return a request that asks the vendor to call, where its paid call takes that.
 
     Args:
-        request: What is wanted; a ``webhook_id`` of its own in ``extra`` stays.
-        path: Of the paid call.
+        fitted: The request; a ``webhook_id`` among its extra options stays.
         webhook_id: As configured.
     """
-    if webhook_id is None or path not in CALLING_PATHS:
-        return request
-    own = request.extra.get(VENDOR, {})
-    return attrs.evolve(request, extra={**request.extra, VENDOR: {"webhook_id": webhook_id, **own}})
+    if webhook_id is None or fitted.offer.path not in CALLING_PATHS:
+        return fitted
+    return attrs.evolve(fitted, extra={"webhook_id": webhook_id, **fitted.extra})
 
 
 def read(

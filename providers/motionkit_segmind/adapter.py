@@ -19,7 +19,7 @@ from motionkit.errors import Billed, JobNotFound, MotionKitError, ProtocolError
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
-from motionkit.model.operations import OPERATIONS, Request
+from motionkit.model.operations import OPERATIONS
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
     UPLOAD_TIMEOUT,
@@ -105,7 +105,7 @@ class Segmind:
     Args:
         account: The account's name.
         settings: Its configuration.
-        uploads: The core's care for uploads.
+        uploads: The core's care for uploads, and the account's rate limiter.
     """
 
     name: ClassVar[str] = "segmind"
@@ -135,27 +135,25 @@ class Segmind:
                 "history": settings.history_url or base or HOSTS["history"],
             },
             auth={"x-api-key": settings.api_key},
+            limiter=uploads.limiter,
         )
+        self.fingerprint = self._http.fingerprint
         self._missed: dict[str, float] = {}
         self._history = History(self._send, self.fingerprint)
         self._blocking = Blocking(
             self._http, self._context, self.fingerprint, settings.sync_timeout
         )
 
-    @property
-    def fingerprint(self) -> str:
-        """Identify key and origin without holding either."""
-        return self._http.fingerprint
-
     def url(self, call: Call) -> str:
         """Return a call's whole URL."""
         return self._http.url(call)
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
-        """Validate, upload what is not an address yet, and return the paid call."""
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Upload the media that have no URL yet, and return the paid call."""
         if self._mode == "sync":
-            offer = attrs.evolve(offer, path=offer.path.replace(V2, V1, 1))
-        made = assemble(self, self._uploads, request, offer, self._upload, dry=dry)
+            path = fitted.offer.path.replace(V2, V1, 1)
+            fitted = attrs.evolve(fitted, offer=attrs.evolve(fitted.offer, path=path))
+        made = assemble(self, self._uploads, fitted, self._upload, dry=dry)
         return attrs.evolve(made, timeout=self._blocking.timeout) if is_sync(made) else made
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:

@@ -27,7 +27,9 @@ from figures import Figure, compared, options, taking_turns, told
 
 import motionkit as mk
 from motionkit.http.session import Session
+from motionkit.journal.journal import Journal
 from motionkit.model.submission import Call
+from motionkit.provider.uploads import CarefulUploads
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 
@@ -49,7 +51,8 @@ def polls(host: server.Running, rounds: int) -> list[Figure]:
         (PixVerse, f"/openapi/v2/video/result/{begun}"),
         (Segmind, f"/v2/requests/{begun}/status"),
     ):
-        provider: Any = adapter("bench", adapter.settings(api_key=KEY, base_url=host.url), None)
+        settings: Any = adapter.settings(api_key=KEY, base_url=host.url)
+        provider: Any = adapter("bench", settings, CarefulUploads(Journal(None).caches))
         job = mk.Job(
             id=begun,
             provider=provider.name,
@@ -128,7 +131,9 @@ def submits(host: server.Running, rounds: int) -> list[Figure]:
     path = "/openapi/v2/video/mimic/generate"
     body = {"img_id": 7, "video_media_id": 8, "quality": "540p"}
     with shop(host.url) as (client, folder):
-        session = Session(provider="bench", account="bench", origins={"api": host.url}, auth={})
+        session = Session(
+            provider="bench", account="bench", origins={"api": host.url}, auth={}, limiter=None
+        )
         ledger = sqlite3.connect(folder / "bare.db", isolation_level=None)
         ledger.execute("PRAGMA journal_mode=WAL")
         ledger.execute("PRAGMA synchronous=FULL")

@@ -168,6 +168,7 @@ def compare(folder: Path, megabytes: int, rounds: int) -> list[dict[str, object]
             account="bench",
             origins={"api": url},
             auth={"API-KEY": Secret("bench-key-0123456789")},
+            limiter=None,
         )
         down = functools.partial(ours_down, url, target)
         pairs = {

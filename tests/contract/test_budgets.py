@@ -16,7 +16,7 @@ import motionkit as mk
 from motionkit import config
 from motionkit.client.client import Client
 from motionkit.errors import BudgetExceeded, Busy, MotionKitError
-from motionkit.purchase.orders import BuyOptions, Checkout
+from motionkit.purchase import Checkout
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
@@ -167,10 +167,10 @@ def test_a_budget_spent_by_the_same_request_meanwhile_returns_its_job(
     ):
         patience, faster = Checkout._patience, []
 
-        def late(desk: Checkout, wish: BuyOptions) -> float:
+        def late(desk: Checkout, *given: Any) -> float:
             if desk is client.desk and not faster:  # after the look for an identical request
                 faster.append(other.submit(sample_request(), via=word))
-            return patience(desk, wish)
+            return patience(desk, *given)
 
         monkeypatch.setattr(Checkout, "_patience", late)
         assert client.submit(sample_request(), via=word).id == faster[0].id

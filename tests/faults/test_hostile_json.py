@@ -161,6 +161,8 @@ hostile_for_long = settings(hostile, max_examples=5000)
 
 @attrs.frozen
 class _NoUploads:
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Any) -> str:
         raise NotImplementedError
 

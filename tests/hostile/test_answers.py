@@ -36,6 +36,8 @@ MEMORY = 64 << 20
 
 @attrs.frozen
 class _NoUploads:
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         raise NotImplementedError
 

@@ -66,7 +66,9 @@ def run(session: Session, kind: str, url: str, size: int, folder: Path) -> None:
 
 def main(kind: str, url: str, size: int, folder: Path) -> None:
     auth = {"API-KEY": Secret("weighed-key-0123456789")}
-    session = Session(provider="weighed", account="weighed", origins={"api": url}, auth=auth)
+    session = Session(
+        provider="weighed", account="weighed", origins={"api": url}, auth=auth, limiter=None
+    )
     run(session, kind, url, 1 << 20, folder)
     before = peak()
     run(session, kind, url, size, folder)

@@ -16,7 +16,8 @@ from motionkit.model.job import Job, utcnow
 from motionkit.model.media import Remote
 from motionkit.model.operations import LipSync, Mimic, Request
 from motionkit.model.submission import Call
-from motionkit.provider import registry
+from motionkit.provider import fit_at, registry
+from motionkit.provider.fit import inspect
 from motionkit.sandbox import Sandbox
 from motionkit_pixverse.adapter import PixVerse, Settings
 from motionkit_pixverse.operations import MusicVideo
@@ -111,6 +112,8 @@ def test_the_sandbox_serves_every_endpoint_and_no_other() -> None:
 class Once:
     """Uploads that are simply sent."""
 
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         return send()
 
@@ -146,7 +149,8 @@ def test_the_adapter_calls_every_endpoint_and_no_other(seen: set[str]) -> None:
     far = Remote("https://example.com/a")
     requests: list[Request] = [Mimic(far, far), LipSync(far, audio=far), MusicVideo(far)]
     for request in requests:
-        made.prepare(request, by_operation[request.operation])
+        offer = by_operation[request.operation]
+        made.prepare(fit_at(made, request, offer, inspect(request)))
     for offer in PixVerse.offers:
         job = Job(
             id="1",

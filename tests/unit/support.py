@@ -22,9 +22,8 @@ from PIL import Image
 
 from motionkit.model.job import Job, Result, Status
 from motionkit.model.money import Balance, Rates
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, SameId, Submission
-from motionkit.provider import AccountSettings, Offer, Untrusted, untrusted
+from motionkit.provider import AccountSettings, Fit, Offer, Untrusted, untrusted
 
 # A server whose every byte the test decides.
 
@@ -292,7 +291,7 @@ class FakeProvider:
     def url(self, call: Any) -> str:
         return f"https://fake.example{call.path}"
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
         raise NotImplementedError
 
     def poll(self, job: Job) -> Status:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from typing import Any, ClassVar
 
+import pytest
 from engine_support import PATIENCE
 from support import Clock, FakeProvider, FakeSettings
 
 from motionkit._support.redaction import Secret
 from motionkit.client.accounts import Accounts
 from motionkit.config import Account, Config, Defaults
-from motionkit.http import rate_limit
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.session import Session
 from motionkit.journal.journal import Journal
+from motionkit.provider import Uploads
 
 
 class Slow(FakeProvider):
@@ -33,12 +34,17 @@ class Slow(FakeProvider):
 class Late(FakeProvider):
     """An adapter that makes its session at the first call."""
 
+    def __init__(self, account: str, settings: Any, uploads: Uploads) -> None:
+        super().__init__(account, settings, uploads)
+        self.uploads = uploads
+
     def session(self) -> Session:
         return Session(
             provider="fake",
             account=self.account,
             origins={"api": "http://127.0.0.1:1"},
             auth={},
+            limiter=self.uploads.limiter,
         )
 
 
@@ -82,25 +88,27 @@ def test_threads_that_want_one_account_at_once_share_its_adapter() -> None:
     assert len({id(one) for one in got}) == 1
 
 
-def test_a_session_made_at_the_first_call_keeps_the_rate_limit() -> None:
+def test_an_adapter_gets_its_accounts_rate_limiter() -> None:
     made = adapters(Late, shop=5, other=None)
     shop, other = made.of("shop"), made.of("other")
     assert isinstance(shop, Late)
     assert isinstance(other, Late)
-    found: list[Session] = []
-    thread = threading.Thread(target=lambda: found.append(shop.session()))
-    thread.start()
-    thread.join(PATIENCE)
-    assert found[0]._limiter is made.limiter("shop")
+    assert shop.session()._limiter is made.limiter("shop") is not None
     assert other.session()._limiter is None
 
 
-def test_a_closed_clients_rate_limit_binds_no_later_session() -> None:
-    made = adapters(Late, shop=5)
-    shop = made.of("shop")
-    assert isinstance(shop, Late)
-    made.close()
-    assert shop.session()._limiter is None
+def test_two_clients_limit_an_account_of_the_same_name_apart() -> None:
+    limits = []
+    for rpm in (5, 9):
+        shop = adapters(Late, shop=rpm).of("shop")
+        assert isinstance(shop, Late)
+        limits.append(shop.session()._limiter)
+    assert [one.rpm for one in limits if one] == [5, 9]
+
+
+def test_a_session_cannot_forget_the_rate_limit() -> None:
+    with pytest.raises(TypeError, match="limiter"):
+        Session(provider="fake", account="shop", origins={}, auth={})  # type: ignore[call-arg]
 
 
 def test_a_rate_limit_is_made_once_whatever_asks_for_it(monkeypatch: Any) -> None:
@@ -112,7 +120,7 @@ def test_a_rate_limit_is_made_once_whatever_asks_for_it(monkeypatch: Any) -> Non
         constructed.append(args)
         init(self, *args)
 
-    monkeypatch.setattr(rate_limit.RateLimiter, "__init__", counted)
+    monkeypatch.setattr(RateLimiter, "__init__", counted)
     first = made.limiter("shop")
     assert all(made.limiter("shop") is first for _ in range(100))
     made.of("shop")

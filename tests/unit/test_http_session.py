@@ -49,6 +49,7 @@ def session(url: str, **origins: str) -> Session:
         account="shop",
         origins={"api": url, **origins},
         auth={"API-KEY": Secret(KEY)},
+        limiter=None,
     )
 
 
@@ -374,7 +375,9 @@ def test_a_proxy_of_the_environment_is_used_elsewhere_and_its_refusal_sent_nothi
 def test_a_word_before_the_key_reaches_the_wire_with_it() -> None:
     with Scripted(answer()) as server:
         auth = {"Authorization": Secret(KEY).prefixed("Bearer ")}
-        opened = Session(provider="fake", account="shop", origins={"api": server.url}, auth=auth)
+        opened = Session(
+            provider="fake", account="shop", origins={"api": server.url}, auth=auth, limiter=None
+        )
         opened.send(READ)
         opened.close()
         assert header(server.requests[0], "Authorization") == f"Bearer {KEY}"
@@ -710,7 +713,11 @@ def test_loopback_is_told_by_address(host: str | None, expected: bool) -> None:
 def test_a_fingerprint_names_key_and_origin_and_holds_neither() -> None:
     def printed(url: str, key: str, provider: str = "fake") -> str:
         opened = Session(
-            provider=provider, account="x", origins={"api": url}, auth={"API-KEY": Secret(key)}
+            provider=provider,
+            account="x",
+            origins={"api": url},
+            auth={"API-KEY": Secret(key)},
+            limiter=None,
         )
         opened.close()
         return opened.fingerprint

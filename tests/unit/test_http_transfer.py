@@ -177,7 +177,9 @@ def test_a_streamed_upload_arrives_with_its_length(tmp_path: Path) -> None:
     path.write_bytes(CLIP)
     stream, kind = multipart("file", File(path), probe.inspect(File(path), "video"))
     with Scripted(answer()) as server:
-        session = Session(provider="fake", account="shop", origins={"api": server.url}, auth={})
+        session = Session(
+            provider="fake", account="shop", origins={"api": server.url}, auth={}, limiter=None
+        )
         session.send(Call("POST", "/upload"), headers={"Content-Type": kind}, body=stream)
         session.close()
         (request,) = server.requests

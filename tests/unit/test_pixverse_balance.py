@@ -17,6 +17,8 @@ from motionkit_pixverse.adapter import PixVerse, Settings
 class Once:
     """Uploads that are simply sent."""
 
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         return send()
 

@@ -22,6 +22,8 @@ from motionkit.model.operations import (
     Upscale,
 )
 from motionkit.model.submission import Submission
+from motionkit.provider import fit_at
+from motionkit.provider.fit import inspect
 from motionkit.provider.offers import pick
 from motionkit_pixverse.adapter import PixVerse, Settings
 from motionkit_pixverse.operations import (
@@ -44,6 +46,8 @@ MADE = mk.Generated("627410861853514292")
 class Nothing:
     """Uploads where nothing is to be uploaded."""
 
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         raise AssertionError(f"{slot} was uploaded")
 
@@ -51,7 +55,7 @@ class Nothing:
 def submission(request: Request, model: str | None = None) -> Submission:
     made = PixVerse("acme", Settings(api_key="key-0123456789"), Nothing())
     offer = pick(made.offers, request.operation, model, target="acme")
-    return made.prepare(request, offer, dry=True)
+    return made.prepare(fit_at(made, request, offer, inspect(request)), dry=True)
 
 
 BODIES: dict[str, tuple[Request, str | None, str, dict[str, Any]]] = {

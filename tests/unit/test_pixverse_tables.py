@@ -102,6 +102,8 @@ CONTEXT = {"provider": "pixverse", "account": "acme"}
 class Once:
     """Uploads that are simply sent."""
 
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         return send()
 

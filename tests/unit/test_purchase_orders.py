@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 import pytest
@@ -34,10 +34,11 @@ from motionkit.errors import (
 )
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
+from motionkit.model import probe
 from motionkit.model.job import Job, KeyState, State
-from motionkit.model.request import Request
 from motionkit.model.submission import Submission
-from motionkit.provider import Offer, fit
+from motionkit.provider import Fit, Uploads, contract, fit
+from motionkit.provider import quote as quotes
 from motionkit.purchase.jobs import Jobs
 from motionkit.testing.memory import Memory, Settings, Vendor
 from motionkit.testing.stage import (
@@ -61,15 +62,16 @@ class Crowded(Memory):
     refusing = frozenset({ACCOUNT})
     asked: list[str]
     made = 0
+    key = ""
 
-    @property
-    def fingerprint(self) -> str:
-        return f"{super().fingerprint}-{self.account}"
+    def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:
+        super().__init__(account, settings, uploads)
+        self.fingerprint += f"-{account}-{self.key}"
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
         if not dry:
             type(self).made += 1
-        return super().prepare(request, offer, dry=dry)
+        return super().prepare(fitted, dry=dry)
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
         self.asked.append(self.account)
@@ -297,7 +299,7 @@ def test_what_was_delivered_is_remembered_for_so_long_and_no_longer(shop: Shop) 
 def test_another_key_at_the_vendor_is_another_target(shop: Shop) -> None:
     with shop.client() as client:
         job = delivered(client, shop.folder)
-    shop.kind.fingerprint = property(lambda _: "f" * 16)  # type: ignore[method-assign, assignment]
+    shop.kind.key = "another"
     with shop.client() as client:
         assert client.submit(sample_request(), via=ACCOUNT) != job
 
@@ -559,10 +561,10 @@ def test_a_cancelled_coroutine_that_waits_for_a_slot_buys_nothing(shop: Shop, wo
 def test_a_coroutine_that_is_cancelled_while_it_uploads_buys_nothing(shop: Shop) -> None:
     uploading, go_on = threading.Event(), threading.Event()
 
-    def slow(self: Crowded, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
+    def slow(self: Crowded, fitted: Fit, *, dry: bool = False) -> Submission:
         uploading.set()
         assert go_on.wait(PATIENCE)
-        return Memory.prepare(self, request, offer, dry=dry)
+        return Memory.prepare(self, fitted, dry=dry)
 
     shop.kind.prepare = slow  # type: ignore[method-assign]
 
@@ -698,7 +700,7 @@ def test_closing_the_coroutines_client_ends_a_wait_for_a_slot_and_lets_a_paid_ca
 # What a routed purchase does right before and after the paid call.
 
 
-def test_a_routed_purchase_asks_for_the_balance_right_before_the_paid_call(
+def test_a_routed_purchase_asks_for_the_balance_before_it_uploads(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
@@ -714,7 +716,7 @@ def test_a_routed_purchase_asks_for_the_balance_right_before_the_paid_call(
         monkeypatch.setattr(shop.kind, name, noted)
     with shop.client(ROUTE) as client:
         client.submit(sample_request(), via="r")
-    assert calls == ["prepare", "balance", "submit"]
+    assert calls == ["balance", "prepare", "submit"]
 
 
 def test_an_error_that_may_have_been_billed_opens_no_circuit(shop: Shop) -> None:
@@ -775,3 +777,46 @@ def test_two_that_wait_for_a_slot_for_one_request_buy_it_once(shop: Shop) -> Non
     assert len(jobs) == 2
     assert jobs[0] == jobs[1]
     assert shop.bought() == (1, 0)
+
+
+# The straight way of a request.
+
+
+@pytest.mark.parametrize("via", [ACCOUNT, "both"])
+def test_a_submit_reads_each_file_once_and_fits_each_target_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, via: str
+) -> None:
+    calls: list[str] = []
+
+    def counted(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def call(*given: Any, **options: Any) -> Any:
+            calls.append(name)
+            return real(*given, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    counted(probe, "inspect")
+    counted(contract, "fit")
+    counted(quotes, "quote")
+    with shop.client(BOTH) as client:
+        client.submit(sample_request(), via=via)
+    targets = 1 if via == ACCOUNT else 2
+    assert sorted(calls) == ["fit"] * targets + ["inspect"] * 2 + ["quote"] * targets
+
+
+def test_facts_that_are_handed_down_are_not_read_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = sample_request()
+    facts = fit.inspect(request)
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("a file was read again")
+
+    monkeypatch.setattr(probe, "inspect", refuse)
+    with shop.client(ROUTE) as client:
+        assert client.bought_before(request, via="r", facts=facts) is None
+        assert client.explain(request, via="r", facts=facts).refused is None
+        assert client.submit(request, via="r", facts=facts).account == ACCOUNT

@@ -14,9 +14,10 @@ from motionkit.errors import Billed, InvalidRequest, Unsupported
 from motionkit.model.money import Basis
 from motionkit.model.request import Request
 from motionkit.provider import fit as fitting
+from motionkit.provider import fit_at
 from motionkit.provider import quote as pricing
 from motionkit.provider.offers import pick
-from motionkit.purchase.orders import Target
+from motionkit.purchase.target import Target
 from motionkit.testing import samples
 from motionkit_segmind.adapter import Segmind, Settings
 
@@ -149,6 +150,8 @@ RANGES: dict[str, tuple[str, str, str, float]] = {
 class Once:
     """Uploads that are simply sent."""
 
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         return send()
 
@@ -163,8 +166,9 @@ def mimic(**values: Any) -> mk.Mimic:
 
 def sent(model: str, request: Request) -> Any:
     """Return the body that a request becomes; its path is checked on the way."""
-    offer = Target("acme", model, adapter()).offer(request)
-    call = adapter().prepare(request, offer).call
+    made = adapter()
+    offer = Target("acme", model, made).offer(request)
+    call = made.prepare(fit_at(made, request, offer, fitting.inspect(request))).call
     assert (call.method, call.path, call.paid) == ("POST", f"/v2/{model}", True)
     return call.json
 

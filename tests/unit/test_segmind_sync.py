@@ -31,7 +31,8 @@ from motionkit.errors import (
 from motionkit.http import session
 from motionkit.model.job import Job, Output, Result, State, UnknownReason, utcnow
 from motionkit.model.submission import Call, Submission
-from motionkit.provider import spool
+from motionkit.provider import fit_at, spool
+from motionkit.provider.fit import inspect
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit_segmind.adapter import Segmind, Settings
@@ -61,6 +62,8 @@ pytestmark = pytest.mark.usefixtures("home")
 
 class Once:
     """Uploads that are simply sent."""
+
+    limiter = None
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         return send()
@@ -134,7 +137,7 @@ def test_every_model_is_bought_so_in_sync_mode_and_has_the_time_it_takes() -> No
     for offer in made.offers:
         if offer.operation == "mimic":
             request = mk.Mimic("https://h.example/a.png", "https://h.example/b.mp4")
-            submission = made.prepare(request, offer)
+            submission = made.prepare(fit_at(made, request, offer, inspect(request)))
             assert submission.call.path == f"/v1/{offer.model}"
             assert submission.timeout == 240.0
 

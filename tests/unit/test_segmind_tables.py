@@ -86,6 +86,8 @@ URL = "https://images.segmind.com/generations/a.mp4"
 class Once:
     """Uploads that are simply sent."""
 
+    limiter = None
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         return send()
 

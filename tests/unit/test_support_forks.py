@@ -20,7 +20,6 @@ from motionkit._support.redaction import Secret
 from motionkit.client.accounts import Accounts
 from motionkit.config import Account, Config, Defaults
 from motionkit.errors import JournalError
-from motionkit.http import rate_limit
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.journal.database import Store
 from motionkit.journal.journal import Journal
@@ -93,7 +92,7 @@ def test_a_pacer_whose_lock_another_thread_held_counts_in_the_child() -> None:
     assert good(child)
 
 
-def test_beliefs_whose_lock_another_thread_held_are_there_in_the_child(tmp_path: Path) -> None:
+def test_estimates_whose_lock_another_thread_held_are_there_in_the_child(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.db") as journal:
         timing = Durations(journal, 8.0)
         end = held_elsewhere(timing._lock)
@@ -111,7 +110,7 @@ def test_adapters_that_another_thread_was_making_are_made_in_the_child(tmp_path:
             journal.caches,
         )
         lock = adapters._locks["shop"] = process.Lock()
-        ends = [held_elsewhere(one) for one in (adapters._lock, lock, rate_limit._lock)]
+        ends = [held_elsewhere(one) for one in (adapters._lock, lock)]
         child = forked(lambda: isinstance(adapters.of("shop"), FakeProvider))
         for end in ends:
             end()

@@ -13,7 +13,6 @@ from motionkit.model.job import Job, Output, Result, State, Status, UnknownReaso
 from motionkit.model.media import Data, File, Remote
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit
 from motionkit.model.probe import Facts
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Never, Resend, Submission
 from motionkit.provider import (
     CALL_TIMEOUT,
@@ -21,6 +20,7 @@ from motionkit.provider import (
     AccountSettings,
     Body,
     ErrorRow,
+    Fit,
     MediaField,
     Offer,
     Phase,
@@ -60,6 +60,7 @@ class Toy:
             account=account,
             origins={"api": settings.base_url or ORIGIN},
             auth={"Toy-Key": settings.api_key},
+            limiter=uploads.limiter,
         )
 
     @property
@@ -71,9 +72,9 @@ class Toy:
         """Return a call's whole URL."""
         return self._session.url(call)
 
-    def prepare(self, request: Request, offer: Offer, *, dry: bool = False) -> Submission:
-        """Validate, hand in the props, and return the paid call."""
-        return assemble(self, self._uploads, request, offer, self._prop, dry=dry)
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Hand in the props and return the paid call."""
+        return assemble(self, self._uploads, fitted, self._prop, dry=dry)
 
     def _prop(
         self, slot: MediaField, reference: File | Data | Remote, facts: Facts
