@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 SHORTEST_DELAY = 0.1
+"""Seconds: a vendor that says "at once" is not called in a tight loop."""
 LONGEST_HINT = 120.0
-"""Seconds: a vendor that asks for more is asked again then all the same."""
+"""Seconds: a vendor that asks for a longer wait is called after this one."""
 
 FIRST_PAUSE = 1.0
-"""Seconds after the first look that failed; each further one doubles them."""
+"""Seconds after the first failed poll; each further failure doubles them."""
 LONGEST_PAUSE = 15.0
 """Seconds."""
+FIRST_SLOT_PAUSE, LONGEST_SLOT_PAUSE = 5.0, 60.0
+"""Seconds after the first refusal for lack of a slot, doubled by each further one; and at most."""
 
 
 def wished(hint: float) -> float:
-    """Return the seconds after which a vendor that named a time is asked, within reason."""
+    """Return the seconds to wait where the vendor named a time, within bounds."""
     return min(max(hint, SHORTEST_DELAY), LONGEST_HINT)
 
 
 def after_failure(failures: int, *, hint: float | None = None, spread: float = 0.5) -> float:
-    """Return the seconds until a look that failed is repeated.
+    """Return the seconds until a failed poll is repeated.
 
     Args:
         failures: How many failed in a row.
-        hint: What the vendor asked for, in seconds; it goes first.
-        spread: From 0 to 1, at random: machines that failed together do not come back together.
+        hint: The seconds that the vendor asked for; they override the rest.
+        spread: From 0 to 1, at random: machines that failed together do not retry together.
     """
     if hint is not None:
         return wished(hint)
-    return float(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE) * (0.5 + spread))
+    return _doubled(FIRST_PAUSE, failures, LONGEST_PAUSE) * (0.5 + spread)
 
 
 def slot_delay(refusals: int, *, hint: float | None = None) -> float:
@@ -35,8 +38,12 @@ def slot_delay(refusals: int, *, hint: float | None = None) -> float:
 
     Args:
         refusals: How often it was busy in a row.
-        hint: What the vendor asked for, in seconds; it goes first.
+        hint: The seconds that the vendor asked for; they override the rest.
     """
     if hint is not None:
         return wished(hint)
-    return float(min(5.0 * 2 ** min(refusals - 1, 10), 60.0))
+    return _doubled(FIRST_SLOT_PAUSE, refusals, LONGEST_SLOT_PAUSE)
+
+
+def _doubled(first: float, times: int, longest: float) -> float:
+    return float(min(first * 2 ** min(times - 1, 10), longest))

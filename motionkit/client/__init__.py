@@ -5,9 +5,7 @@ The command line imports from here what it shows of purchases, polling and provi
 
 from motionkit.client.client import Client
 from motionkit.http import check_target
-from motionkit.polling.schedule import Plan
-from motionkit.polling.watch import Waiter
-from motionkit.polling.webhooks import Delivery
+from motionkit.polling import Delivery, Plan, Waiter
 from motionkit.provider import ExpiresFiles, MediaField, Offer, Price, PriceRule, registry
 from motionkit.provider.fit import inspect as inspect_media
 from motionkit.provider.lookups import names_of as list_names

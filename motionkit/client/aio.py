@@ -25,8 +25,7 @@ from motionkit.model.job import STATE_ERRORS, Job, Result, Status
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.polling.watch import Seconds, Waiter, Watcher, unwrap
-from motionkit.polling.webhooks import Delivery
+from motionkit.polling import Delivery, Seconds, Waiter, Watcher, unwrap
 from motionkit.provider import Provider
 from motionkit.purchase import Announce, Cancellation, Circuit, Explanation, Jobs, Row
 

@@ -6,7 +6,7 @@ import math
 from decimal import Decimal, InvalidOperation
 
 from motionkit.errors import InvalidRequest
-from motionkit.polling.watch import Seconds, seconds
+from motionkit.polling import Seconds, seconds
 
 
 def dollars(name: str, value: Decimal | str | None) -> Decimal | None:

@@ -28,11 +28,16 @@ from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.model.submission import Call
-from motionkit.polling import webhooks
-from motionkit.polling.durations import Durations
-from motionkit.polling.engine import Engine
-from motionkit.polling.observe import JobObserver, about
-from motionkit.polling.watch import Seconds, Watcher
+from motionkit.polling import (
+    Delivery,
+    Durations,
+    Engine,
+    JobObserver,
+    Seconds,
+    Watcher,
+    about,
+    receive,
+)
 from motionkit.provider import Provider, lookups, spool
 from motionkit.purchase import (
     Announce,
@@ -385,9 +390,7 @@ class Client:
             self._journal.delivered(job, fetched.path.absolute(), fetched.sha256)
         return fetched.path
 
-    def parse_webhook(
-        self, account: str, headers: Mapping[str, str], body: bytes
-    ) -> webhooks.Delivery:
+    def parse_webhook(self, account: str, headers: Mapping[str, str], body: bytes) -> Delivery:
         """Check a delivery and write what it says: waiting for that job asks the vendor no more.
 
         Args:
@@ -403,7 +406,7 @@ class Client:
             SignatureError: It does not come from the vendor, was changed, or is too old.
             ConfigError: The vendor sends none, or the account has no secret to check one with.
         """
-        delivery = webhooks.receive(self.account(account), self._journal, headers, body)
+        delivery = receive(self.account(account), self._journal, headers, body)
         if delivery.job is not None and delivery.status is not None:
             self._observer.record(delivery.job, delivery.status, since_last=0.0)
         return delivery

@@ -21,7 +21,7 @@ class Defaults:
             running jobs, or refuses for another passing cause; 0 refuses at once.
         remember: Seconds for which an identical request that was bought and delivered returns its
             job instead of buying again; 0 buys again.
-        lateness: Wished mean seconds between a job's end and our noticing.
+        lateness: Wished mean detection delay: seconds from a job's end to the poll that sees it.
         budget_usd: US dollars that everything together may spend in a day, week, month, or in
             total, whatever the target or the route.
         route_budgets: Whether a route's budget holds for the ``route`` alone, or ``always``: also

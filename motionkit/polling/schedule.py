@@ -79,16 +79,16 @@ class DurationEstimate:
         return self.median * math.exp(z * self.sigma)
 
 
-def estimate(expected: float | None, seen: Iterable[tuple[float, float]] = ()) -> DurationEstimate:
+def estimate(expected: float | None, past: Iterable[tuple[float, float]] = ()) -> DurationEstimate:
     """Estimate durations from what the offer states and from past jobs.
 
     Args:
         expected: The typical duration in seconds that the offer states, if any.
-        seen: Seconds that past jobs took, each with its weight.
+        past: Seconds that past jobs took, each with its weight.
     """
     median = expected or VAGUE_SECONDS
     sigma = PRIOR_SIGMA if expected else VAGUE_SIGMA
-    rows = sorted((math.log(seconds), weight) for seconds, weight in seen if seconds > 0)
+    rows = sorted((math.log(seconds), weight) for seconds, weight in past if seconds > 0)
     middle = _middle([*rows, (math.log(median), PRIOR_WEIGHT)])
     rows = [(x, weight) for x, weight in rows if abs(x - middle) <= OUTLIER]
     if not rows:
