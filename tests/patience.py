@@ -5,13 +5,29 @@ A loaded machine delays a process by many seconds, so the bound only ends a test
 
 from __future__ import annotations
 
+import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
 PATIENCE = 300.0
 """Seconds after which a test gives up waiting."""
+
+
+@contextmanager
+def bounded(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """Kill a process whose output is read, at the end of the block or of our patience."""
+    watchdog = threading.Timer(PATIENCE, process.kill)
+    watchdog.start()
+    try:
+        yield process
+    finally:
+        watchdog.cancel()
+        watchdog.join()
+        process.kill()
 
 
 def until(condition: Callable[[], object]) -> None:

@@ -195,7 +195,7 @@ class RouteBuyer:
         """Try targets in the router's order until one accepts.
 
         Raises:
-            KeyTaken: Another process was faster; nothing was sent.
+            PurchaseExists: Another process was faster; nothing was sent.
             SubmitUncertain: One may have accepted; nothing else is tried.
             NoTargetLeft: Every target was tried or ruled out; it carries each attempt's error.
             MotionKitError: What the route does not fall back on.

@@ -192,8 +192,8 @@ class _Window:
             return None
         left = self.resend.window * LAST_RESEND - passed
         if unsent:
-            backoff = min(RESEND_PAUSE * 2.0 ** min(unsent - 1, 10), LONGEST_RESEND_PAUSE)
-            pause = min(backoff, max(left, TAIL_PAUSE))
+            doubled = min(RESEND_PAUSE * 2.0 ** min(unsent - 1, 10), LONGEST_RESEND_PAUSE)
+            pause = min(doubled, max(left, TAIL_PAUSE))
         else:
             pause = max(resend_at(counted + 1, self.resend) - passed, RESEND_PAUSE)
         pause = max(pause, min(hint or 0.0, left))

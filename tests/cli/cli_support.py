@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
 import pytest
-from patience import PATIENCE
+from patience import PATIENCE, bounded
 
 from motionkit.cli import main
 from motionkit.sandbox import Sandbox
@@ -78,20 +77,16 @@ class Account:
 @contextmanager
 def process(*argv: object) -> Iterator[subprocess.Popen[str]]:
     """Run the command line in a process of its own; it never outlives the test."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "motionkit", *(str(one) for one in argv)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
-        watchdog = threading.Timer(PATIENCE, running.kill)
-        watchdog.start()
-        try:
-            yield running
-        finally:
-            watchdog.cancel()
-            watchdog.join()
-            running.kill()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "motionkit", *(str(one) for one in argv)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as running,
+        bounded(running),
+    ):
+        yield running
 
 
 def read_until(running: subprocess.Popen[str], text: str) -> str:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 import requests
-from patience import PATIENCE, until
+from patience import PATIENCE, bounded, until
 from sandbox_bodies import PATHS
 from sandbox_support import Client, Stage
 
@@ -316,14 +315,16 @@ def test_the_command_line_says_what_its_webhook_is_called(receiver: Receiver) ->
     )
     assert refused.returncode == 2
     assert "loopback" in refused.stderr
-    with subprocess.Popen(
-        [*command, receiver.url],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as serving:
+    with (
+        subprocess.Popen(
+            [*command, receiver.url],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as serving,
+        bounded(serving),
+    ):
         assert serving.stderr is not None
-        told = next(line for line in serving.stderr if line.startswith("webhooks go to"))
-        serving.send_signal(signal.SIGINT)
+        told = next(line for line in serving.stderr if line.startswith("webhooks are sent to"))
     assert receiver.url in told
     assert "webhook_id = 'sandbox-webhook'" in told
