@@ -22,7 +22,7 @@ from motionkit.model.request import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
 _MEDIA_HELP = "A file or an https:// URL."
-REQUEST_PANEL, _MONEY_PANEL, _FILE_PANEL = "Request", "Target and price", "File and waiting"
+REQUEST_PANEL, _MONEY_PANEL, FILE_PANEL = "Request", "Target and price", "File and waiting"
 
 
 def usd(text: str) -> Decimal:
@@ -54,7 +54,7 @@ Timeout = Annotated[
         metavar="SECONDS",
         help="Maximum time to wait; the job keeps running after that. Default: 'timeout' of the "
         "configuration, 1800.",
-        rich_help_panel=_FILE_PANEL,
+        rich_help_panel=FILE_PANEL,
     ),
 ]
 Out = Annotated[
@@ -62,12 +62,12 @@ Out = Annotated[
     typer.Option(
         metavar="FILE",
         help="Where to save the file. Default: a new file named after the inputs.",
-        rich_help_panel=_FILE_PANEL,
+        rich_help_panel=FILE_PANEL,
     ),
 ]
 Overwrite = Annotated[
     bool,
-    typer.Option("--overwrite", help="Replace the file if it exists.", rich_help_panel=_FILE_PANEL),
+    typer.Option("--overwrite", help="Replace the file if it exists.", rich_help_panel=FILE_PANEL),
 ]
 Reference = Annotated[
     str,
@@ -146,7 +146,7 @@ class Buying(Common):
             help="Maximum time to wait for a free concurrency slot, or for another temporary "
             "refusal to pass; 0 refuses at once. Default: 'wait_for_slot' of the configuration, "
             "600.",
-            rich_help_panel=_FILE_PANEL,
+            rich_help_panel=FILE_PANEL,
         ),
     ] = None
     dry_run: Annotated[
@@ -186,7 +186,7 @@ class Ordering(Buying):
         typer.Option(
             metavar="FILE",
             help="Where 'motionkit wait' and 'motionkit resume' will save the file.",
-            rich_help_panel=_FILE_PANEL,
+            rich_help_panel=FILE_PANEL,
         ),
     ] = None
 
@@ -203,7 +203,7 @@ class Running(Buying):
         typer.Option(
             "--no-wait",
             help="Print the job and exit; it runs on.",
-            rich_help_panel=_FILE_PANEL,
+            rich_help_panel=FILE_PANEL,
         ),
     ] = False
 

@@ -196,7 +196,11 @@ class Resuming:
             raise error
 
     def _deliver(self, entry: PurchaseRecord, done: Result) -> None:
-        """Download a finished job's files, unless they were delivered."""
+        """Download a finished job's files, unless they were delivered.
+
+        The purchase is read again: the command that submitted it may have delivered it meanwhile.
+        """
+        entry = self.client.jobs.get(entry.key)
         if entry.delivered and Path(entry.delivered).is_file():
             alone = attrs.evolve(
                 done, outputs=done.outputs[:1]

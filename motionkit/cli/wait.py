@@ -13,7 +13,7 @@ import motionkit as mk
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.checkout import settled_on_interrupt
 from motionkit.cli.format import charged, reason, request_line, short, state_of
-from motionkit.cli.options import ConfigFile, Json, Overwrite, Reference, Timeout
+from motionkit.cli.options import FILE_PANEL, ConfigFile, Json, Overwrite, Reference, Timeout
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
@@ -138,6 +138,7 @@ def wait(
             metavar="FILE",
             help="Where to save the file. Default: the file that the submit named; without one, "
             "only print the URL.",
+            rich_help_panel=FILE_PANEL,
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -210,6 +211,7 @@ def _deliver(screen: Screen, client: Client, entry: PurchaseRecord, timeout: flo
     with settled_on_interrupt(client, entry.key):
         job = client.jobs.resume(entry)
     done = delivery.wait(screen, client, job, timeout=timeout)
+    entry = client.jobs.get(entry.key)  # the command that submitted it may have delivered it
     if entry.delivered and Path(entry.delivered).is_file():
         files: tuple[Path, ...] = (Path(entry.delivered),)
         done = attrs.evolve(

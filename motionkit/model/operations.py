@@ -1,4 +1,4 @@
-"""What one can ask for: frozen requests that two vendors could serve.
+"""The neutral operations: frozen requests that two vendors could serve.
 
 A vendor-only operation lives with its vendor, as another subclass of `Request`.
 """
@@ -38,16 +38,16 @@ def words(value: str | Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen
 class Mimic(Request):
-    """Motion control: put the motion of a reference clip onto a character picture.
+    """Motion control: transfer the motion of a reference clip to a character image.
 
     Attributes:
         image: The character: a person or an animal, clearly visible.
         video: The reference clip: a person is its focus.
         quality: E.g. ``540p``; the target's default when None.
-        prompt: What else to say, where a target takes it.
-        seed: For repeatable results, where a target takes it.
-        keep_audio: Keep the reference clip's sound, where a target takes it.
-        orientation: ``image`` or ``video``: whose framing rules, where a target takes it.
+        prompt: Additional text prompt, if the target supports it.
+        seed: For repeatable results, if the target supports it.
+        keep_audio: Keep the reference clip's audio, if the target supports it.
+        orientation: ``image`` or ``video``: the input that sets the framing, where supported.
     """
 
     operation: ClassVar[str] = "mimic"
@@ -73,14 +73,14 @@ class Generation(Request):
         seed: For repeatable results.
         negative_prompt: What not to show.
         motion: ``normal`` or ``fast``.
-        style: A look that the target names, e.g. ``anime``.
-        camera: A camera movement that the target names, e.g. ``zoom_in``.
-        audio: Make sound with the picture.
+        style: A style of the target, e.g. ``anime``.
+        camera: A camera movement of the target, e.g. ``zoom_in``.
+        audio: Generate audio.
         multi_clip: Cut between several shots.
         thinking: Let the vendor work on the prompt first: ``enabled``, ``disabled`` or ``auto``.
-        sound_effect: Words for a sound effect to add.
-        speech: Words that a person in the clip says.
-        voice: Who says them: a voice's id.
+        sound_effect: The prompt of a sound effect to add.
+        speech: The text that a person in the clip speaks.
+        voice: The id of the voice that speaks it.
     """
 
     quality: str | None = None
@@ -100,7 +100,7 @@ class Generation(Request):
 
 @attrs.frozen
 class TextToVideo(Generation):
-    """Make a clip from words.
+    """Generate a clip from a text prompt (text-to-video).
 
     Attributes:
         prompt: What to show.
@@ -116,12 +116,12 @@ class TextToVideo(Generation):
 
 @attrs.frozen
 class ImageToVideo(Generation):
-    """Animate a picture.
+    """Generate a clip from an image and a prompt (image-to-video).
 
     Attributes:
         image: The first frame.
         prompt: What happens.
-        aspect_ratio: E.g. ``16:9``, where a target does not take the picture's own.
+        aspect_ratio: E.g. ``16:9``, if the target does not use the image's own.
     """
 
     operation: ClassVar[str] = "image_to_video"
@@ -134,11 +134,11 @@ class ImageToVideo(Generation):
 
 @attrs.frozen
 class Transition(Generation):
-    """Make a clip that leads from one picture to another.
+    """Generate a transition between two images.
 
     Attributes:
-        first_frame: Where it begins.
-        last_frame: Where it ends.
+        first_frame: The first frame.
+        last_frame: The last frame.
         prompt: What happens in between.
     """
 
@@ -152,7 +152,7 @@ class Transition(Generation):
 
 @attrs.frozen
 class Extend(Generation):
-    """Make a clip longer.
+    """Extend a clip.
 
     Attributes:
         video: The clip.
@@ -168,13 +168,13 @@ class Extend(Generation):
 
 @attrs.frozen
 class LipSync(Request):
-    """Let the person in a clip speak: a recording, or words in a voice.
+    """Lip-sync a person in a clip to a recording, or to text in a voice.
 
     Attributes:
         video: The clip.
-        audio: What is spoken, recorded. Either this, or `text` and `voice`.
-        text: What is spoken, as words.
-        voice: Who says the words: a voice's id.
+        audio: The recorded speech. Either this, or `text` and `voice`.
+        text: The text to speak.
+        voice: The id of the voice that speaks the text.
     """
 
     operation: ClassVar[str] = "lip_sync"
@@ -193,12 +193,12 @@ class LipSync(Request):
 
 @attrs.frozen
 class Restyle(Request):
-    """Give a clip another look.
+    """Apply a style to a clip.
 
     Attributes:
         video: The clip.
-        style: A look that the vendor lists, by its id. Either this or `prompt`.
-        prompt: The look in words.
+        style: The id of a style in the vendor's list. Either this or `prompt`.
+        prompt: A description of the style.
         seed: For repeatable results.
     """
 
@@ -214,12 +214,12 @@ class Restyle(Request):
 
 @attrs.frozen
 class Modify(Request):
-    """Edit a clip by words: swap, add or remove subjects, replace text, change the look.
+    """Edit a clip by a prompt: swap, add or remove subjects, replace text, change the style.
 
     Attributes:
         video: The clip.
-        prompt: What to change. ``@selection0`` means the first mask, ``@img0`` the first picture.
-        images: Pictures that the prompt refers to.
+        prompt: What to change. ``@selection0`` means the first mask, ``@img0`` the first image.
+        images: Images that the prompt refers to.
         masks: Areas that the prompt refers to, by the ids of a mask selection.
         keyframe: The frame that the masks were selected on.
         quality: E.g. ``540p``; the target's default when None.
@@ -243,7 +243,7 @@ class Modify(Request):
 
 @attrs.frozen
 class Swap(Request):
-    """Put another subject into a clip, in the place of a mask.
+    """Replace a masked subject in a clip with another one.
 
     Attributes:
         video: The clip that the mask was selected on.
@@ -266,7 +266,7 @@ class Swap(Request):
 
 @attrs.frozen
 class Upscale(Request):
-    """Give a clip more pixels.
+    """Increase the resolution of a clip.
 
     Attributes:
         video: The clip.

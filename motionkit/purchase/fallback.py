@@ -35,7 +35,18 @@ from motionkit.purchase import cancellation, circuits, compare, slots
 from motionkit.purchase.submit import Submitter, about
 from motionkit.routing import circuit_breaker, router
 from motionkit.routing import decision as decisions
-from motionkit.routing.decision import Choose, OnBusy, Reason, Row, Stage, Stop, Tried, Try, Wait
+from motionkit.routing.decision import (
+    Choose,
+    OnBusy,
+    Reason,
+    Row,
+    Stage,
+    Stop,
+    Tried,
+    Try,
+    Verdict,
+    Wait,
+)
 
 log = logging.getLogger("motionkit")
 
@@ -232,7 +243,9 @@ class RouteBuyer:
         quote = place.row.quote
         last = self.tried[-1] if self.tried else None
         failed = last is not None and last.stage is Stage.WAIT
-        if last is not None and (failed or last.target != place.target):
+        # An announcement names a fallback itself: say it once.
+        moved = self.announce is None and last is not None and last.target != place.target
+        if last is not None and (failed or moved):
             told = "an unknown price" if quote is None else money.amounts(quote)
             log.info(
                 "the job at %s failed; paying for another try at %s for %s"
@@ -392,9 +405,11 @@ class RouteBuyer:
         elif len(self.places) == 1 and self.places[0].row.problem is not None:
             error = self.places[0].row.problem
         else:
-            told = self.record or self.preview().rows
+            rows = self.record or self.preview().rows
+            # The last reason against each target: why it was preferred explains no failure.
+            against = {row.target: row for row in rows if row.verdict is not Verdict.CHOSEN}
             kind = stop.error or NoTargetLeft
-            text = "; ".join(f"{row.target}: {self._why(row)}" for row in told)
+            text = "; ".join(f"{row.target}: {self._why(row)}" for row in against.values() or rows)
             if len(self.places) > 1:
                 text = f"route {self.route.name!r}: {_clause(stop.reason)}. {text}"
             attempts = tuple(self._errors) or tuple(

@@ -22,11 +22,11 @@ def _whole(value: int | tuple[int, ...] | list[int]) -> tuple[int, ...]:
 
 @attrs.frozen
 class Effect(Generation):
-    """Put pictures into one of the vendor's effects (video templates).
+    """Apply one of the vendor's effects (video templates) to images.
 
     Attributes:
         template: The effect's number; it is activated in the vendor's console first.
-        images: The pictures that the effect takes: one, or several in its order.
+        images: The images that the effect takes: one, or several in its order.
         prompt: What happens.
     """
 
@@ -40,12 +40,12 @@ class Effect(Generation):
 
 @attrs.frozen
 class MultiTransition(Request):
-    """Make a clip that leads through two to seven pictures.
+    """Generate transitions through two to seven images.
 
     Attributes:
-        images: The pictures, in order.
-        durations: Seconds from each picture to the next: one fewer than pictures, 30 in all.
-        prompts: What happens on the way to the next picture: none, or one for each duration; an
+        images: The images, in order.
+        durations: Seconds from each image to the next: one fewer than images, 30 in all.
+        prompts: What happens on the way to the next image: none, or one for each duration; an
             empty one says nothing.
         quality: E.g. ``540p``; the target's default when None.
     """
@@ -61,17 +61,17 @@ class MultiTransition(Request):
 
 @attrs.frozen
 class ReferenceToVideo(Request):
-    """Make a clip with subjects and backgrounds of pictures, each named in the prompt.
+    """Generate a clip with subjects and backgrounds from images that the prompt names.
 
     Attributes:
-        images: The pictures.
+        images: The images.
         names: What the prompt calls each of them: ``hero`` is ``@hero`` there, a space after it.
         prompt: What to show, with every name in it.
-        kinds: ``subject`` or ``background`` for each picture; all subjects when left out.
+        kinds: ``subject`` or ``background`` for each image; all subjects when left out.
         quality: E.g. ``540p``; the target's default when None.
         duration: Seconds of the new clip; the target's default when None.
         aspect_ratio: E.g. ``16:9``; the target's default when None.
-        audio: Make sound with the picture.
+        audio: Generate audio.
         seed: For repeatable results.
     """
 
@@ -91,7 +91,7 @@ class ReferenceToVideo(Request):
 
 @attrs.frozen
 class SoundEffect(Request):
-    """Add sound to a clip.
+    """Add a sound effect to a clip.
 
     Attributes:
         video: The clip.
@@ -109,13 +109,13 @@ class SoundEffect(Request):
 
 @attrs.frozen
 class MaskSelection(Request):
-    """Find the people, objects and the background of a clip's frame, as masks to swap or modify.
+    """Select masks in a clip's frame: people, objects and background, to swap or modify.
 
     It is billed, and answered at once.
 
     Attributes:
         video: The clip that will be changed.
-        keyframe: The frame to look at; the target's default when None.
+        keyframe: The frame; the target's default when None.
     """
 
     operation: ClassVar[str] = "mask_selection"
@@ -127,11 +127,11 @@ class MaskSelection(Request):
 
 @attrs.frozen
 class ImageTemplate(Request):
-    """Make a picture of pictures, by one of the vendor's image templates.
+    """Apply one of the vendor's image templates to images.
 
     Attributes:
         template: The template's number; it is activated in the vendor's console first.
-        images: The pictures that the template takes.
+        images: The images that the template takes.
     """
 
     operation: ClassVar[str] = "image_template"
@@ -143,7 +143,7 @@ class ImageTemplate(Request):
 
 @attrs.frozen
 class Avatar(Request):
-    """Let a picture speak: a recording, or words in a voice.
+    """Animate a portrait to speak a recording, or text in a voice.
 
     Attributes:
         image: Who speaks.
@@ -170,7 +170,7 @@ class Avatar(Request):
 
 @attrs.frozen(kw_only=True)
 class RealEstate(Request):
-    """Make a clip that shows a property: from its web page, or from words and pictures.
+    """Generate a clip of a property from its web page, or from text and images.
 
     Attributes:
         page: The address of the property's page. Either this, or pictures and a prompt.

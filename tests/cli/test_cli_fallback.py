@@ -233,3 +233,27 @@ def test_an_extra_option_behind_a_route_goes_to_the_provider_of_its_targets(
     assert "write pixverse.water_mark or segmind.water_mark instead of 'water_mark'" in unclear.err
     for told in (alone, clear):
         assert told.one["calls"][2]["json"]["water_mark"] is True
+
+
+def test_a_fallback_is_told_once(cli: Cli, both: Vendors, media: list[str]) -> None:
+    both.first_is(500044)
+
+    told = cli("submit", "mimic", *media, "--max-usd", "2.50")
+    lines = [line for line in told.err.splitlines() if "pixverse/mimic" in line and "busy" in line]
+
+    assert told.code == 0, told.err
+    assert len(lines) == 1
+    assert "nothing was bought at" not in told.err
+
+
+def test_no_target_left_tells_the_reasons_against_each_target_only(
+    cli: Cli, both: Vendors, media: list[str]
+) -> None:
+    both.first_is(500044)
+    told = cli("submit", "mimic", *media, "--via", "twins", "--json")
+
+    assert told.code == 8
+    message = told.one["message"]
+    assert "can take the request now" not in message
+    assert "comes after the one preferred" not in message
+    assert message.count("at its limit of running jobs") == 2
