@@ -1,9 +1,9 @@
-"""Connections that note what left, and read under one deadline.
+"""Connections that know what was sent, and read under one deadline.
 
 A subclass of urllib3's connections notes when the first byte of a request is handed over: the only
 honest ground for "nothing arrived". It also bounds every read by the call's deadline, because a
-body that drips a byte a second defeats a read time-out; refuses, where a call may go to public
-addresses only, the address that a name turned out to mean; and writes no request into a debug log.
+body that drips a byte a second defeats a read time-out; closes the connection, where a call may go
+to public addresses only, if a name resolved to another one; and keeps requests out of debug logs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextvars
 import functools
 import http.client
 import io
-import ipaddress
 import logging
 import socket
 import time
@@ -28,6 +27,7 @@ import urllib3.connection
 import urllib3.connectionpool
 
 from motionkit._support.redaction import MASK, RedactedStr, redact
+from motionkit.http.addresses import InternalAddressError, is_public
 
 BLOCK = 192 * 1024
 """Bytes of a body at a time, either way; a multiple of three, so that base64 pieces join."""
@@ -37,16 +37,15 @@ _MAX_LINES = 1_000
 """Lines in a row; a head has a hundred at most, and between two chunks there are two."""
 _MAX_INTERIM = 20
 """Interim answers (1xx) before the answer."""
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @attrs.define
 class CallGuard:
-    """What one call may take, where it may go, and whether it left.
+    """The bounds of one call, and whether anything of it was sent.
 
     Attributes:
         deadline: On the monotonic clock, for the whole call.
-        sent: Whether the first byte of the request was handed over.
+        sent: Whether the first byte of the request was handed to the network.
         public: Whether only public addresses may be connected to.
     """
 
@@ -58,7 +57,7 @@ class CallGuard:
         """Return the seconds left.
 
         Raises:
-            TimeoutError: None are.
+            TimeoutError: The deadline passed.
         """
         left = self.deadline - time.monotonic()
         if left <= 0:
@@ -66,67 +65,48 @@ class CallGuard:
         return left
 
 
-_watch: contextvars.ContextVar[CallGuard | None] = contextvars.ContextVar("watch", default=None)
-
-
-@contextmanager
-def watching(seconds: float) -> Iterator[CallGuard]:
-    """Bound everything sent and read inside by one deadline, and note what left."""
-    watch = CallGuard(time.monotonic() + seconds)
-    token = _watch.set(watch)
-    try:
-        yield watch
-    finally:
-        _watch.reset(token)
-
-
-_departure: contextvars.ContextVar[Callable[[], None] | None] = contextvars.ContextVar(
-    "departure", default=None
+# Context variables, because requests and urllib3 pass nothing of ours down to the connection.
+_guard: contextvars.ContextVar[CallGuard | None] = contextvars.ContextVar("guard", default=None)
+_last_check: contextvars.ContextVar[Callable[[], None] | None] = contextvars.ContextVar(
+    "last_check", default=None
 )
 
 
 @contextmanager
-def departing(check: Callable[[], None]) -> Iterator[None]:
-    """Let a check have the last word before the first byte of each request made inside.
+def guarded_call(seconds: float) -> Iterator[CallGuard]:
+    """Bound everything sent and read inside by one deadline, and note whether anything was sent."""
+    guard = CallGuard(time.monotonic() + seconds)
+    token = _guard.set(guard)
+    try:
+        yield guard
+    finally:
+        _guard.reset(token)
+
+
+@contextmanager
+def check_before_sending(check: Callable[[], None]) -> Iterator[None]:
+    """Run a check right before the first byte of each request made inside.
 
     Args:
-        check: Raises an OSError where the request may not leave any more.
+        check: Raises an OSError if the request must not be sent any more.
     """
-    token = _departure.set(check)
+    token = _last_check.set(check)
     try:
         yield
     finally:
-        _departure.reset(token)
-
-
-class InternalAddressError(Exception):
-    """A public name means an address of this machine or of a private network."""
-
-
-def is_public(address: str) -> bool:
-    """Tell whether an IP address is anybody's, not this machine's or a private network's."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-        if inner:
-            return is_public(str(inner))
-        if ip.is_site_local:
-            return False
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+        _last_check.reset(token)
 
 
 class _BoundedReader(io.RawIOBase):
     """A socket's reading side under the current call's deadline.
 
-    It stands for the socket where http.client's response makes its buffer.
+    http.client's response takes it in place of the socket, and calls nothing but `makefile`.
     """
 
-    def __init__(self, sock: socket.socket, watch: CallGuard) -> None:
+    def __init__(self, sock: socket.socket, guard: CallGuard) -> None:
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
-        self._watch = watch
+        self._guard = guard
 
     def makefile(self, _: str) -> _BoundedBuffer:
         return _BoundedBuffer(self)
@@ -135,7 +115,8 @@ class _BoundedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._watch.remaining())
+        # A socket's time-out starts anew with each read, so it gets what is left of the call's.
+        self._sock.settimeout(self._guard.remaining())
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -144,7 +125,11 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _BoundedBuffer(io.BufferedReader):
-    """A buffer that reads neither endless lines nor endlessly many."""
+    """A buffer that reads neither endless lines nor endlessly many.
+
+    The deadline alone would let a peer that sends header lines as fast as it can keep this process
+    busy until then, and urllib3 reads the heads of chunks without a limit.
+    """
 
     _lines = 0
 
@@ -152,8 +137,7 @@ class _BoundedBuffer(io.BufferedReader):
         self._lines += 1
         if self._lines > _MAX_LINES:
             raise http.client.HTTPException(f"more than {_MAX_LINES} lines in a row")
-        bounded = _MAX_LINE + 1 if size is None or size < 0 else size
-        line = super().readline(bounded)
+        line = super().readline(_MAX_LINE + 1 if size is None or size < 0 else size)
         if len(line) > _MAX_LINE:
             raise http.client.LineTooLong("answer")
         return line
@@ -171,14 +155,15 @@ class _BoundedResponse(http.client.HTTPResponse):
     """http.client's response, reading through `_BoundedReader`."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        watch = _watch.get()
-        source = sock if watch is None else cast("socket.socket", _BoundedReader(sock, watch))
+        guard = _guard.get()
+        source = sock if guard is None else cast("socket.socket", _BoundedReader(sock, guard))
         super().__init__(source, *args, **kwargs)
 
     def _read_status(self) -> tuple[str, int, str]:
         """Return the answer's status line, past a bounded number of interim answers."""
         for _ in range(_MAX_INTERIM):
             version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
+            # http.client skips 100 alone and would take 103 (early hints) for the answer.
             if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
                 return version, status, reason
             while self.fp.readline(_MAX_LINE + 1) not in {b"\r\n", b"\n", b""}:
@@ -186,8 +171,8 @@ class _BoundedResponse(http.client.HTTPResponse):
         raise http.client.HTTPException(f"more than {_MAX_INTERIM} interim answers")
 
 
-class TrackedHTTPConnection:
-    """Note the first byte of a request; the CONNECT of a proxy tunnel is not one."""
+class _Tracked:
+    """Note the first byte of a request; a proxy tunnel's CONNECT is not part of it."""
 
     debuglevel = 0  # http.client's own debugging prints requests, and with them keys
     sock: socket.socket | None
@@ -195,10 +180,10 @@ class TrackedHTTPConnection:
     _connecting = False
 
     putheader = http.client.HTTPConnection.putheader
-    """Without urllib3's search of every value for a mark that nothing here sets."""
+    """http.client's own: urllib3's searches every value for a mark that nothing here sets."""
 
     def connect(self) -> None:
-        """Connect, through the proxy if there is one, and note what is not the request."""
+        """Connect, through the proxy if there is one; what is sent meanwhile is not the request."""
         self._connecting = True
         try:
             super().connect()  # type: ignore[misc]  # a mix-in of urllib3's connections
@@ -206,73 +191,73 @@ class TrackedHTTPConnection:
             self._connecting = False
 
     def _new_conn(self) -> socket.socket:
-        """Open the socket, and close it where a name means an address that it must not.
-
-        The address that was connected to is looked at, not one that the name meant before; no byte
-        has left by then. A proxy is the user's own choice, and resolves names itself.
-        """
+        """Open the socket, and close it if the name resolved to an address that is not allowed."""
         sock = cast("socket.socket", super()._new_conn())  # type: ignore[misc]  # as above
-        watch = _watch.get()
-        if watch is not None and watch.public and self.proxy is None:
+        guard = _guard.get()
+        # The connected address is checked, not one resolved before: a name may change its address
+        # in between. No byte was sent yet. A proxy is the user's own choice, and resolves names.
+        if guard is not None and guard.public and self.proxy is None:
             address = sock.getpeername()[0]
             if not is_public(address):
                 sock.close()
-                raise InternalAddressError("its name means an address in a private network")
+                raise InternalAddressError("its name resolves to a private network")
         return sock
 
     def send(self, data: Any) -> None:
-        """Send bytes and note that they left."""
+        """Send bytes and note that they were sent."""
         if not self._connecting:
+            # Connect first: what fails up to here fails with nothing sent.
             if self.sock is None:
                 self.connect()
-            watch = _watch.get()
-            if watch is not None:
+            guard = _guard.get()
+            if guard is not None:
                 if self.sock is not None:
-                    self.sock.settimeout(watch.remaining())
-                if not watch.sent and (check := _departure.get()) is not None:
+                    self.sock.settimeout(guard.remaining())
+                if not guard.sent and (check := _last_check.get()) is not None:
                     check()
-                watch.sent = True
+                # Set before, not after: of a send that fails, some bytes may have arrived.
+                guard.sent = True
         super().send(data)  # type: ignore[misc]  # a mix-in of urllib3's connections
 
 
-class NotingHTTPConnection(TrackedHTTPConnection, urllib3.connection.HTTPConnection):
-    """Plain HTTP that notes what left."""
+class TrackedHTTPConnection(_Tracked, urllib3.connection.HTTPConnection):
+    """Plain HTTP that knows what was sent."""
 
     response_class = _BoundedResponse
 
 
-class NotingHTTPSConnection(TrackedHTTPConnection, urllib3.connection.HTTPSConnection):
-    """HTTPS that notes what left."""
+class TrackedHTTPSConnection(_Tracked, urllib3.connection.HTTPSConnection):
+    """HTTPS that knows what was sent."""
 
     response_class = _BoundedResponse
 
 
-class NotingHTTPPool(urllib3.connectionpool.HTTPConnectionPool):
-    """A pool of `NotingHTTPConnection`."""
+class TrackedHTTPPool(urllib3.connectionpool.HTTPConnectionPool):
+    """A pool of `TrackedHTTPConnection`."""
 
-    ConnectionCls = NotingHTTPConnection
-
-
-class NotingHTTPSPool(urllib3.connectionpool.HTTPSConnectionPool):
-    """A pool of `NotingHTTPSConnection`."""
-
-    ConnectionCls = NotingHTTPSConnection
+    ConnectionCls = TrackedHTTPConnection
 
 
-_POOLS = {"http": NotingHTTPPool, "https": NotingHTTPSPool}
+class TrackedHTTPSPool(urllib3.connectionpool.HTTPSConnectionPool):
+    """A pool of `TrackedHTTPSConnection`."""
+
+    ConnectionCls = TrackedHTTPSConnection
+
+
+_POOLS = {"http": TrackedHTTPPool, "https": TrackedHTTPSPool}
 
 
 @functools.lru_cache
-def _asked(url: str) -> requests.PreparedRequest:
-    """Return what requests wants to see before it names a host's pool."""
+def _request_to(url: str) -> requests.PreparedRequest:
+    """Return a request, which requests wants before it returns a host's pool."""
     return requests.Request("GET", url).prepare()
 
 
 class Transport(requests.adapters.HTTPAdapter):
-    """requests' transport with noting connections."""
+    """requests' transport with tracked connections."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools of noting connections."""
+        """Make the pools of tracked connections."""
         super().init_poolmanager(*args, **{"blocksize": BLOCK} | kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
@@ -282,27 +267,28 @@ class Transport(requests.adapters.HTTPAdapter):
         """Return the pool of connections to a URL's host.
 
         Args:
-            url: Of the origin.
-            verify: Whether its certificate is checked, or the path of what to check it with.
-            proxies: By scheme.
+            url: The origin.
+            verify: Whether its certificate is checked, or the path of the certificates to check it
+                with.
+            proxies: Proxy by scheme.
 
         Raises:
             requests.RequestException, OSError: The proxy or the certificates cannot be used.
         """
-        pool = self.get_connection_with_tls_context(_asked(url), verify, proxies=dict(proxies))
+        pool = self.get_connection_with_tls_context(_request_to(url), verify, proxies=dict(proxies))
         self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # not in typeshed
         return cast("urllib3.HTTPConnectionPool", pool)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make a proxy's pools of noting connections; its credentials are not shown."""
+        """Return a proxy's pools of tracked connections; its credentials are not shown."""
         manager = super().proxy_manager_for(RedactedStr(proxy), **{"blocksize": BLOCK} | kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
 
 
 def _quiet(record: logging.LogRecord) -> bool:
-    """Mask queries and secrets in what urllib3 logs of a call of ours; the others' stay."""
-    if _watch.get() is not None and isinstance(record.args, tuple):
+    """Mask queries and secrets in urllib3's log records of our calls; leave the others alone."""
+    if _guard.get() is not None and isinstance(record.args, tuple):
         record.args = tuple(_shown(value) for value in record.args)
     return True
 

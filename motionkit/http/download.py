@@ -17,7 +17,6 @@ import binascii
 import hashlib
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -25,28 +24,14 @@ from urllib.parse import urljoin, urlsplit
 
 import attrs
 import requests
-import urllib3.exceptions
 
 from motionkit._support.hosts import is_loopback
 from motionkit._support.redaction import RedactedStr
 from motionkit.errors import DownloadFailed, InvalidRequest, MotionKitError, ProviderUnavailable
-from motionkit.http import retry
-from motionkit.http.connection import (
-    BLOCK,
-    CallGuard,
-    InternalAddressError,
-    Transport,
-    is_public,
-    watching,
-)
+from motionkit.http import addresses, exchange, retry
+from motionkit.http.addresses import InternalAddressError
+from motionkit.http.connection import BLOCK, CallGuard, Transport, guarded_call
 from motionkit.http.partial_file import PartialFile
-from motionkit.http.session import (
-    CONNECT_TIMEOUT,
-    USER_AGENT,
-    environment,
-    root_cause,
-    strip_tracebacks,
-)
 from motionkit.model import probe
 
 DOWNLOAD_TIMEOUT = 600.0
@@ -59,8 +44,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _STALE = frozenset({401, 403, 404, 410})
 """Answers that a fresh URL mends."""
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
-_LONGEST_SHOWN = 100
-"""Characters of an address in an error."""
 
 
 @attrs.frozen
@@ -196,38 +179,21 @@ class _Fetch:
             self._begin()
             self._add(_enclosed(self._url, self._limit))
             return
-        outer = sys.exc_info()[1]
-        failure: MotionKitError
         adapter = Transport()
         try:
-            with watching(DOWNLOAD_TIMEOUT) as watch:
-                self._receive(adapter, watch)
-        except InternalAddressError as error:
-            cause, failure = None, DownloadFailed(f"the result's address is refused: {error}")
-        except ValueError as error:  # no URL at all; some of them are requests' errors, too
-            cause, reason = root_cause(error, outer)
-            failure = DownloadFailed(f"the result's address cannot be used: {reason}")
-        except (requests.RequestException, urllib3.exceptions.HTTPError, TimeoutError) as error:
-            cause, reason = root_cause(error, outer)
-            failure = ProviderUnavailable(f"the file host broke off: {reason}")
-        except MotionKitError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the URL too
-            raise strip_tracebacks(error, outer) from None
-        else:
-            return
+            with guarded_call(DOWNLOAD_TIMEOUT) as guard:
+                exchange.run(lambda: self._receive(adapter, guard), _explained)
         finally:
             adapter.close()
-        raise failure from cause
 
-    def _receive(self, adapter: Transport, watch: CallGuard) -> None:
+    def _receive(self, adapter: Transport, guard: CallGuard) -> None:
         asked = bool(self._size and self._tag)
         if not asked:
             self._begin()
-        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        headers = {"User-Agent": exchange.USER_AGENT, "Accept-Encoding": "identity"}
         if asked:
             headers |= {"Range": f"bytes={self._size}-", "If-Range": self._tag}
-        response = self._follow(adapter, headers, watch)
+        response = self._follow(adapter, headers, guard)
         try:
             status, tag = response.status_code, response.headers.get("ETag", "")
             if status in _STALE:
@@ -286,18 +252,20 @@ class _Fetch:
         return whole
 
     def _follow(
-        self, adapter: Transport, headers: dict[str, str], watch: CallGuard
+        self, adapter: Transport, headers: dict[str, str], guard: CallGuard
     ) -> requests.Response:
         """Send a GET, following a few redirects to places that a file host may send us to."""
         url, local = self._url, self._local
         for _ in range(MAX_REDIRECTS + 1):
-            local, problem = _admitted(url, local=local)
+            local, problem = addresses.check_result(url, local=local)
             if problem:
-                raise DownloadFailed(f"the result's address ({_shown(url)}) {problem}")
-            watch.public = not local
+                raise DownloadFailed(f"the result's address ({addresses.brief(url)}) {problem}")
+            guard.public = not local
             prepared = requests.Request("GET", url, headers=headers).prepare()
-            timeout = (CONNECT_TIMEOUT, _READ_TIMEOUT)
-            response = adapter.send(prepared, stream=True, timeout=timeout, **environment(url))
+            timeout = (exchange.CONNECT_TIMEOUT, _READ_TIMEOUT)
+            response = adapter.send(
+                prepared, stream=True, timeout=timeout, **exchange.environment(url)
+            )
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
@@ -305,30 +273,15 @@ class _Fetch:
         raise DownloadFailed(f"the result's address redirects more than {MAX_REDIRECTS} times")
 
 
-def _admitted(url: str, *, local: bool) -> tuple[bool, str]:
-    """Return whether a URL leads to this machine, and what is wrong with it; empty if nothing is.
-
-    Args:
-        url: The URL.
-        local: Whether everything so far was on this machine.
-    """
-    parts = urlsplit(url)
-    here = local and is_loopback(parts.hostname)
-    if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and here)):
-        return here, "is not https"
-    if "@" in parts.netloc:
-        return here, "is not https without credentials"
-    if not here and (is_loopback(parts.hostname) or _internal(parts.hostname)):
-        return here, "leads into a private network"
-    return here, ""
-
-
-def _internal(host: str) -> bool:
-    """Tell whether a host is written as an address that is not public; names are told later."""
-    try:
-        return not is_public(host)
-    except ValueError:
-        return False
+def _explained(error: BaseException, reason: str) -> MotionKitError:
+    """Return the error for a try that broke: repeated, or not where no try can mend it."""
+    if isinstance(error, MotionKitError):
+        return error
+    if isinstance(error, InternalAddressError):
+        return DownloadFailed(f"the result's address is refused: {reason}")
+    if isinstance(error, ValueError):  # not a URL at all; some of these are requests' errors, too
+        return DownloadFailed(f"the result's address cannot be used: {reason}")
+    return ProviderUnavailable(f"the file host broke off: {reason}")
 
 
 def _host(url: str) -> str | None:
@@ -336,13 +289,6 @@ def _host(url: str) -> str | None:
         return urlsplit(url).hostname
     except ValueError:
         return None
-
-
-def _shown(url: str) -> str:
-    """Return what may be told of an address: how it begins, without credentials and query."""
-    parts = urlsplit(url)
-    host = f"//{parts.hostname}" if parts.hostname else ""
-    return f"{parts.scheme}:{host}"[:_LONGEST_SHOWN]
 
 
 def _length(response: requests.Response) -> int | None:

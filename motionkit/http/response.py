@@ -57,6 +57,10 @@ class Response:
         """
         try:
             return _parsed(self.body)
+        except json.JSONDecodeError as error:
+            why = f"it cannot be read at character {error.pos}"
+        except UnicodeDecodeError:
+            why = "it is not UTF-8"
         except (ValueError, ArithmeticError, RecursionError) as error:
             why = str(error)[:LONGEST_REASON]
         # Raised out here: the decoder's own error carries the whole body.

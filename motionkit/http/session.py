@@ -18,7 +18,6 @@ import hashlib
 import io
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import IO, Any, Protocol, cast
@@ -27,31 +26,23 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 import requests.utils
 import urllib3
-import urllib3.exceptions
 
-from motionkit._support.hosts import is_loopback
-from motionkit._support.redaction import RedactedStr, Secret, redact
-from motionkit.errors import (
-    Billed,
-    ConfigError,
-    MotionKitError,
-    ProtocolError,
-    ProviderUnavailable,
-)
-from motionkit.http.connection import CallGuard, Transport, watching
+from motionkit._support.redaction import Secret
+from motionkit.errors import Billed, MotionKitError, ProtocolError, ProviderUnavailable
+from motionkit.http import exchange
+from motionkit.http.addresses import checked_origin
+from motionkit.http.connection import CallGuard, Transport, guarded_call
+from motionkit.http.exchange import USER_AGENT, NotSent
 from motionkit.http.rate_limit import RateLimiter
-from motionkit.http.response import LONGEST_REASON, Response
+from motionkit.http.response import Response
 from motionkit.model.submission import Call
 
 JSON_LIMIT = 8 * 1024 * 1024
 """Bytes: a larger answer is refused."""
 SINK_LIMIT = 1024**3
 """Bytes: a larger answer that goes to a file is refused."""
-CONNECT_TIMEOUT = 10.0
-"""Seconds to connect."""
 CALL_TIMEOUT = 60.0
 """Seconds for a whole call that carries no file."""
-USER_AGENT = "motionkit"
 _POOL_SIZE = 128
 """Connections kept; more than an engine has threads."""
 _CHUNK = 64 * 1024
@@ -60,14 +51,8 @@ _SINK_CHUNK = 4 * 1024
 _LENGTH_DIGITS = 20
 _CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Content codings that are undone in bounded memory; we ask for none at all."""
-_BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
-"""What the libraries raise when an exchange breaks."""
 _ONCE = urllib3.Retry(0, read=False)
 """As requests has it: what breaks is raised, and a redirect is an answer like any other."""
-
-
-class NotSent(ProviderUnavailable):
-    """Not one byte of the request left: nothing can have arrived."""
 
 
 class Body(Protocol):
@@ -77,22 +62,6 @@ class Body(Protocol):
         """Return up to `size` bytes; empty at the end."""
 
     def __iter__(self) -> Iterator[bytes]: ...
-
-
-def checked_origin(url: str, *, field: str) -> str:
-    """Return an origin without a trailing slash.
-
-    Raises:
-        ConfigError: It is not ``https://host`` (plain ``http`` is for loopback only).
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # brackets that hold no address
-        parts = urlsplit("")
-    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
-    if not parts.hostname or not secure or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ConfigError(f"{field}: {redact(url)!r} is not https://host (http on loopback only)")
-    return url.rstrip("/")
 
 
 class Session:
@@ -125,7 +94,7 @@ class Session:
         self._auth = dict(auth)
         self._signed = _by_name(self._auth)
         self._prefix = {name: urlsplit(url).path for name, url in self.origins.items()}
-        self._environment = {name: environment(url) for name, url in self.origins.items()}
+        self._environment = {name: exchange.environment(url) for name, url in self.origins.items()}
         self._limiter = limiter
         self._open()
 
@@ -179,10 +148,10 @@ class Session:
         own = Transport(pool_connections=1, pool_maxsize=1) if call.paid else None
         try:
             turn = nullcontext() if self._limiter is None else self._limiter.call()
-            with turn, watching(timeout) as watch:
+            with turn, guarded_call(timeout) as guard:
                 return self._exchange(
                     call,
-                    watch,
+                    guard,
                     sink,
                     lambda: self._sent(call, headers or {}, body, timeout=timeout, own=own),
                 )
@@ -193,36 +162,40 @@ class Session:
     def _exchange(
         self,
         call: Call,
-        watch: CallGuard,
+        guard: CallGuard,
         sink: IO[bytes] | None,
         ask: Callable[[], urllib3.BaseHTTPResponse],
     ) -> Response:
         where = f"{self.account}: {call.method} {call.path}"
-        context: dict[str, Any] = {"provider": self.provider, "account": self.account}
-        outer = sys.exc_info()[1]
-        failure: MotionKitError
-        try:
+
+        def work() -> Response:
             response = ask()
             try:
                 content = _content(response, where, sink)
             finally:
                 response.close()
                 response.release_conn()
-        except _BROKEN as error:
-            kind, what = (
-                (ProviderUnavailable, "no whole answer") if watch.sent else (NotSent, "not sent")
-            )
-            billed = Billed.UNKNOWN if call.paid and watch.sent else Billed.NO
-            cause, reason = root_cause(error, outer)
-            failure = kind(f"{where}: {what}: {reason}", billed=billed, **context)
-        except ProtocolError as error:
-            error.billed = Billed.UNKNOWN if call.paid else Billed.NO
-            failure, cause = error.fill(**context).with_traceback(None), None
-        except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the key too
-            raise strip_tracebacks(error, outer) from None
-        else:
             return Response(response.status, response.headers, content)
-        raise failure from cause
+
+        def explain(error: BaseException, reason: str) -> MotionKitError:
+            # A byte that left may have arrived whole: nobody but the vendor knows whether it acted.
+            answered = isinstance(error, MotionKitError)
+            paid = call.paid and (answered or guard.sent)
+            billed = Billed.UNKNOWN if paid else Billed.NO
+            if isinstance(error, MotionKitError):
+                error.billed = billed
+                return error.fill(provider=self.provider, account=self.account)
+            kind, what = (
+                (ProviderUnavailable, "no whole answer") if guard.sent else (NotSent, "not sent")
+            )
+            return kind(
+                f"{where}: {what}: {reason}",
+                billed=billed,
+                provider=self.provider,
+                account=self.account,
+            )
+
+        return exchange.run(work, explain, broken=(*exchange.NETWORK, OSError))
 
     def _sent(
         self,
@@ -273,24 +246,6 @@ class Session:
         self._adapter.close()
 
 
-def environment(url: str) -> dict[str, Any]:
-    """Return proxies and certificates for a URL as the environment asks; loopback needs no proxy.
-
-    A proxy's credentials are secrets: they are made known to `redact`.
-    """
-    with requests.Session() as session:
-        settings = session.merge_environment_settings(url, {}, None, None, None)
-    if is_loopback(urlsplit(url).hostname):
-        return {"proxies": {}, "verify": settings["verify"]}
-    for proxy in settings["proxies"].values():
-        user, at, _ = str(proxy).rpartition("://")[2].rpartition("@")
-        if at:
-            Secret(user)
-            Secret(user.partition(":")[2])
-    proxies = {scheme: RedactedStr(proxy) for scheme, proxy in settings["proxies"].items()}
-    return {"proxies": proxies, "verify": settings["verify"]}
-
-
 def _by_name(
     headers: Mapping[str, str] | Mapping[str, Secret],
 ) -> dict[str, tuple[str, str | Secret]]:
@@ -316,7 +271,7 @@ def _target(call: Call) -> str:
 
 @functools.lru_cache
 def _timeouts(seconds: float) -> urllib3.Timeout:
-    return urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds)
+    return urllib3.Timeout(connect=min(exchange.CONNECT_TIMEOUT, seconds), read=seconds)
 
 
 def _content(response: urllib3.BaseHTTPResponse, where: str, sink: IO[bytes] | None) -> bytes:
@@ -354,37 +309,3 @@ def _pour(
         else:
             return
     raise ProtocolError(f"{where}: the answer {problem}", http_status=response.status)
-
-
-def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
-    """Give an error and what led to it, up to what was being handled before the call."""
-    found: BaseException | None = error
-    while found is not None and found is not outer:
-        yield found
-        found = found.__cause__ or found.__context__
-
-
-def root_cause(
-    error: BaseException, outer: BaseException | None = None
-) -> tuple[BaseException | None, str]:
-    """Return what a library's error comes down to: its innermost cause, and that as text.
-
-    The outer layers repeat URLs and object addresses, so the text is the innermost one's. It is
-    returned as a cause only where it is the operating system's or the interpreter's own, which
-    hold a number and a sentence, and without frames.
-
-    Args:
-        error: What was raised.
-        outer: What was being handled before.
-    """
-    inner = list(_chain(error, outer))[-1]
-    reason = f"{type(inner).__name__}: {inner}"[:LONGEST_REASON]
-    plain = isinstance(inner, OSError) and type(inner).__module__ in {"builtins", "socket", "ssl"}
-    return (strip_tracebacks(inner, outer) if plain else None), redact(reason)
-
-
-def strip_tracebacks(error: BaseException, outer: BaseException | None = None) -> BaseException:
-    """Return an error without its frames and those of what led to it: they hold requests."""
-    for one in list(_chain(error, outer)):
-        one.__traceback__ = None
-    return error

@@ -57,7 +57,7 @@ from motionkit.errors import (
     MotionKitError,
     SubmitUncertain,
 )
-from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, departing, retry
+from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, check_before_sending, retry
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState
 from motionkit.model.submission import Found, SameId, Submission
@@ -477,7 +477,7 @@ class Submitter:
                     raise
                 continue  # another process has just re-sent it: count again, and wait
             try:
-                with departing(window.check):
+                with check_before_sending(window.check):
                     return self.provider.submit(attempt.submission, attempt.id), cause
             except NotSent as error:
                 cause = error

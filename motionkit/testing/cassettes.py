@@ -31,10 +31,10 @@ from vcr.serializers import yamlserializer
 
 from motionkit.errors import ConfigError
 from motionkit.http.connection import (
-    NotingHTTPConnection,
-    NotingHTTPPool,
-    NotingHTTPSConnection,
-    NotingHTTPSPool,
+    TrackedHTTPConnection,
+    TrackedHTTPPool,
+    TrackedHTTPSConnection,
+    TrackedHTTPSPool,
 )
 
 REQUEST_HEADERS = frozenset({"content-type", "accept"})
@@ -50,16 +50,16 @@ _FIXED_BOUNDARY = "recorded"
 _MATCH_ON = ["method", "scheme", "host", "port", "path", "query", "whole_body"]
 
 
-class _VCRNotingHTTP(
+class _VCRTrackedHTTP(
     vcr.stubs.urllib3_stubs.VCRRequestsHTTPConnection,  # type: ignore[misc]  # vcrpy is untyped
 ):
-    _baseclass = NotingHTTPConnection
+    _baseclass = TrackedHTTPConnection
 
 
-class _VCRNotingHTTPS(
+class _VCRTrackedHTTPS(
     vcr.stubs.urllib3_stubs.VCRRequestsHTTPSConnection,  # type: ignore[misc]  # vcrpy is untyped
 ):
-    _baseclass = NotingHTTPSConnection
+    _baseclass = TrackedHTTPSConnection
 
 
 class BlockedSocketError(RuntimeError):
@@ -170,8 +170,8 @@ def _recorder(mode: str, serializer: _Headed) -> Any:
         before_record_request=_scrubbed_request,
         before_record_response=_scrubbed_response,
         custom_patches=(
-            (NotingHTTPPool, "ConnectionCls", _VCRNotingHTTP),
-            (NotingHTTPSPool, "ConnectionCls", _VCRNotingHTTPS),
+            (TrackedHTTPPool, "ConnectionCls", _VCRTrackedHTTP),
+            (TrackedHTTPSPool, "ConnectionCls", _VCRTrackedHTTPS),
         ),
     )
     recorder.register_serializer("headed", serializer)

@@ -25,7 +25,7 @@ from rawhost import http as answer
 from motionkit.errors import DownloadFailed
 from motionkit.http import download as fetching
 from motionkit.http import partial_file
-from motionkit.http.connection import is_public
+from motionkit.http.addresses import is_public
 from motionkit.http.download import download
 from motionkit.sandbox import sample_clip
 

@@ -40,7 +40,7 @@ def test_a_transient_error_is_tried_again(kind: type[MotionKitError], failures: 
 
 
 def test_a_subclass_of_a_transient_error_is_tried_again() -> None:
-    from motionkit.http.session import NotSent
+    from motionkit.http import NotSent
 
     call = Call(NotSent("no bytes"))
     assert retry.read(call) == "answer"

@@ -24,18 +24,14 @@ import urllib3
 from patience import PATIENCE
 from support import Peer, Scripted, Server, answer, header, refused_port
 
+from motionkit._support.hosts import is_loopback
 from motionkit._support.redaction import Secret, redact
 from motionkit.errors import Billed, ConfigError, ProtocolError, ProviderUnavailable
-from motionkit.http.connection import departing, watching
-from motionkit.http.session import (
-    JSON_LIMIT,
-    NotSent,
-    Response,
-    Session,
-    checked_origin,
-    environment,
-    is_loopback,
-)
+from motionkit.http.addresses import checked_origin
+from motionkit.http.connection import check_before_sending, guarded_call
+from motionkit.http.exchange import NotSent, environment, root_cause
+from motionkit.http.response import Response
+from motionkit.http.session import JSON_LIMIT, Session
 from motionkit.model.submission import Call
 
 KEY = "sk-planted-wire-key"
@@ -176,7 +172,7 @@ def test_a_free_call_that_broke_bought_nothing() -> None:
 
 
 def test_the_flag_is_set_by_the_first_byte_and_not_by_connecting() -> None:
-    with Scripted(answer()) as server, watching(5) as watch:
+    with Scripted(answer()) as server, guarded_call(5) as watch:
         assert not watch.sent
         opened = session(server.url)
         opened.send(READ)
@@ -200,7 +196,7 @@ def test_a_request_that_may_not_leave_any_more_sends_no_byte_of_itself(call: Cal
             asked.append(True)
             raise TimeoutError("the window is over")
 
-        with departing(check):
+        with check_before_sending(check):
             error = attempt(server.url, call)
         assert type(error) is NotSent
         assert error.billed is Billed.NO
@@ -214,7 +210,7 @@ def test_a_request_that_may_leave_is_asked_about_once() -> None:
     with Scripted(answer(b'{"a": 1}')) as server:
         opened = session(server.url)
         try:
-            with departing(lambda: asked.append(True)):
+            with check_before_sending(lambda: asked.append(True)):
                 assert opened.send(BUY).status == 200
         finally:
             opened.close()
@@ -771,8 +767,37 @@ def test_the_reason_is_this_calls_and_not_what_was_handled_before() -> None:
         {}["of another time"]
     except KeyError:
         error = attempt(f"http://127.0.0.1:{refused_port()}")
-    assert "ConnectionRefusedError" in error.message
-    assert "another time" not in error.message
+    assert error.message == "shop: POST /buy: not sent: Connection refused"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (http.client.IncompleteRead(b"ab", 9), "the answer broke off"),
+        (http.client.BadStatusLine("hello"), "the answer does not begin with an HTTP status"),
+        (
+            http.client.RemoteDisconnected("Remote end closed connection without response"),
+            "the server closed the connection without an answer",
+        ),
+        (ConnectionResetError(), "the connection failed"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_reason_names_no_class_and_no_error_number(error: Exception, said: str) -> None:
+    assert root_cause(error)[1] == said
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"", "at character 0"), (b'{"a": }', "at character 6"), (b'"\xff"', "not UTF-8")],
+)
+def test_an_answer_that_is_no_json_says_where_and_shows_no_python(body: bytes, said: str) -> None:
+    with pytest.raises(ProtocolError, match=said) as caught:
+        Response(200, {}, body).json()
+    assert "Expecting" not in caught.value.message
+    assert "codec" not in caught.value.message
 
 
 CUT_SHORT = Response(200, {}, b'{"url": "https://h.example/v?sig=planted"')

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from motionkit.errors import Billed, ProtocolError
-from motionkit.http.session import Response
+from motionkit.http import Response
 from motionkit_pixverse.adapter import PixVerse, Settings
 
 

@@ -26,8 +26,7 @@ from motionkit.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from motionkit.http import retry
-from motionkit.http.session import Response
+from motionkit.http import Response, retry
 from motionkit.model.job import Job, State, UnknownReason, utcnow
 from motionkit.model.submission import Call, Submission
 from motionkit.provider import Phase

@@ -23,7 +23,7 @@ from motionkit.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from motionkit.http.session import NotSent
+from motionkit.http import NotSent
 from motionkit.polling.observe import about
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import ACCOUNT, client_for, sample_request

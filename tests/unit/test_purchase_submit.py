@@ -33,8 +33,8 @@ from motionkit.errors import (
     RateLimited,
     SubmitUncertain,
 )
+from motionkit.http import NotSent
 from motionkit.http.rate_limit import RateLimiter
-from motionkit.http.session import NotSent
 from motionkit.journal import Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal import journal as ledger
 from motionkit.model.job import Job, KeyState, State

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from motionkit import errors
 from motionkit._support import backoff
 from motionkit.errors import Billed
-from motionkit.http import session
+from motionkit.http import NotSent
 from motionkit.model import codec
 from motionkit.model.money import Balance, Basis, Quote, Unit
 from motionkit.routing.circuit_breaker import (
@@ -1047,7 +1047,7 @@ def test_the_causes_are_the_words_of_the_configuration() -> None:
     ("error", "cause"),
     [
         (errors.ProviderUnavailable, "unavailable"),
-        (session.NotSent, "unavailable"),
+        (NotSent, "unavailable"),
         (errors.ProtocolError, "unavailable"),
         (errors.Busy, "busy"),
         (errors.RateLimited, "rate_limited"),

@@ -28,7 +28,7 @@ from motionkit.errors import (
     ProviderUnavailable,
     SubmitUncertain,
 )
-from motionkit.http import session
+from motionkit.http import NotSent, session
 from motionkit.model.job import Job, Output, Result, State, UnknownReason, utcnow
 from motionkit.model.submission import Call, Submission
 from motionkit.provider import fit_at, spool
@@ -255,7 +255,7 @@ def test_a_refusal_leaves_no_file(status: str, kind: type[MotionKitError], bille
 
 
 def test_where_nothing_left_nothing_is_kept_and_nothing_was_bought() -> None:
-    with pytest.raises(session.NotSent) as caught:
+    with pytest.raises(NotSent) as caught:
         adapter(f"http://127.0.0.1:{refused_port()}").submit(SUBMISSION, ATTEMPT)
     assert caught.value.billed is Billed.NO
     assert not kept().exists()

@@ -24,7 +24,7 @@ from motionkit.errors import (
     RateLimited,
     Unsupported,
 )
-from motionkit.http.session import Response
+from motionkit.http import Response
 from motionkit.model.job import Job, State, UnknownReason, utcnow
 from motionkit.model.submission import Call, Found, NotSeen, Submission
 from motionkit_segmind import _tables

@@ -6,8 +6,7 @@ import pytest
 
 from motionkit._support.hosts import is_loopback
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.http.download import _admitted
-from motionkit.http.session import checked_origin
+from motionkit.http.addresses import check_result, checked_origin
 from motionkit.model import media, probe
 
 HERE = [
@@ -52,7 +51,7 @@ def taken_as_origin(url: str) -> bool:
 
 
 def taken_as_result(url: str) -> bool:
-    return _admitted(url, local=True)[1] == ""
+    return check_result(url, local=True)[1] == ""
 
 
 @pytest.mark.parametrize(

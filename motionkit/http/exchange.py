@@ -1,0 +1,148 @@
+"""What sessions and downloads share: the environment's settings, and one mapping of errors.
+
+The libraries' own errors stay in here: their texts quote addresses, and the locals of their frames
+hold the request's bytes, key included. What leaves says what went wrong, with the operating
+system's own error as its cause where there is one.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions
+
+from motionkit._support.hosts import is_loopback
+from motionkit._support.redaction import RedactedStr, Secret, redact
+from motionkit.errors import MotionKitError, ProviderUnavailable
+from motionkit.http.addresses import InternalAddressError
+from motionkit.http.response import LONGEST_REASON
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to connect."""
+USER_AGENT = "motionkit"
+
+NETWORK = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    InternalAddressError,
+    TimeoutError,
+    ValueError,
+)
+"""What the libraries raise when an exchange breaks; some of their errors are ValueErrors."""
+_SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
+    (urllib3.exceptions.InvalidChunkLength, "the answer's chunks cannot be read"),
+    (urllib3.exceptions.DecodeError, "the answer cannot be decompressed"),
+    (http.client.IncompleteRead, "the answer broke off"),
+    (http.client.RemoteDisconnected, "the server closed the connection without an answer"),
+    (http.client.BadStatusLine, "the answer does not begin with an HTTP status"),
+    (http.client.LineTooLong, "a header of the answer is too long"),
+)
+"""Errors whose own text is Python's; the first that applies to any error of the chain."""
+
+
+class NotSent(ProviderUnavailable):
+    """Not one byte of the request left: nothing can have arrived."""
+
+
+def run(
+    work: Callable[[], T],
+    explain: Callable[[BaseException, str], MotionKitError],
+    *,
+    broken: tuple[type[BaseException], ...] = NETWORK,
+) -> T:
+    """Make an exchange, and raise what breaks it as one of our errors, without frames.
+
+    Args:
+        work: The exchange.
+        explain: Returns the error to raise, from what was raised and a sentence about its cause.
+        broken: What to explain besides our own errors; others pass, stripped of their frames.
+    """
+    outer = sys.exc_info()[1]
+    cause: BaseException | None
+    try:
+        return work()
+    except MotionKitError as error:
+        cause, failure = error.__cause__, explain(error, error.message).with_traceback(None)
+    except broken as error:
+        cause, reason = root_cause(error, outer)
+        failure = explain(error, reason)
+    except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the key too
+        raise strip_tracebacks(error, outer) from None
+    # Raised out here, so that the library's error is not its context.
+    raise failure from cause
+
+
+def environment(url: str) -> dict[str, Any]:
+    """Return proxies and certificates for a URL as the environment asks; loopback needs no proxy.
+
+    A proxy's credentials are secrets: they are registered with `redact`.
+    """
+    with requests.Session() as session:
+        settings = session.merge_environment_settings(url, {}, None, None, None)
+    if is_loopback(urlsplit(url).hostname):
+        return {"proxies": {}, "verify": settings["verify"]}
+    for proxy in settings["proxies"].values():
+        user, at, _ = str(proxy).rpartition("://")[2].rpartition("@")
+        if at:
+            Secret(user)
+            Secret(user.partition(":")[2])
+    proxies = {scheme: RedactedStr(proxy) for scheme, proxy in settings["proxies"].items()}
+    return {"proxies": proxies, "verify": settings["verify"]}
+
+
+def root_cause(
+    error: BaseException, outer: BaseException | None = None
+) -> tuple[BaseException | None, str]:
+    """Return the innermost cause of a library's error, and a sentence about it.
+
+    The outer layers repeat URLs and object addresses, so the sentence is the innermost one's. It is
+    returned as a cause only where it is the operating system's or the interpreter's own, which
+    hold a number and a sentence, and without frames.
+
+    Args:
+        error: What was raised.
+        outer: What was being handled before.
+    """
+    chain = list(_chain(error, outer))
+    inner = chain[-1]
+    plain = isinstance(inner, OSError) and type(inner).__module__ in {"builtins", "socket", "ssl"}
+    reason = redact(_sentence(chain)[:LONGEST_REASON])
+    return (strip_tracebacks(inner, outer) if plain else None), reason
+
+
+def strip_tracebacks(error: BaseException, outer: BaseException | None = None) -> BaseException:
+    """Return an error without its frames and those of its causes: they hold requests."""
+    for one in list(_chain(error, outer)):
+        one.__traceback__ = None
+    return error
+
+
+def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and its causes, up to what was being handled before the call."""
+    found: BaseException | None = error
+    while found is not None and found is not outer:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _sentence(chain: list[BaseException]) -> str:
+    """Return what went wrong, as a person would say it: no class name, no error number."""
+    for kind, sentence in _SENTENCES:
+        if any(isinstance(one, kind) for one in chain):
+            return sentence
+    inner = chain[-1]
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return f"the certificate is not valid: {inner.verify_message}"
+    if isinstance(inner, ssl.SSLError) and inner.reason:
+        return f"TLS failed: {inner.reason.replace('_', ' ').lower()}"
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror
+    return str(inner) or "the connection failed"
