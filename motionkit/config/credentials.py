@@ -19,7 +19,7 @@ from motionkit._support.folders import FILE_NAME
 from motionkit._support.redaction import Sealed, Secret
 from motionkit.config.files import Spot
 from motionkit.errors import ConfigError
-from motionkit.provider.contract import api_key
+from motionkit.provider import AccountSettings
 
 COMMAND_TIMEOUT = 60.0
 """Seconds for a command to print a key; it may ask the user to unlock something."""
@@ -205,6 +205,6 @@ def _text(content: bytes, where: str) -> str:
 
 def _usable(text: str, spot: Spot) -> Secret:
     try:
-        return api_key(text)
+        return AccountSettings(api_key=text).api_key
     except ConfigError as error:
         raise ConfigError(f"{spot} {error.message.removeprefix('api_key ')}") from None

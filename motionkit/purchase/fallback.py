@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from motionkit.config.routes import Route
+from motionkit.config import Route
 from motionkit.errors import (
     Billed,
     InvalidRequest,

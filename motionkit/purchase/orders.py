@@ -17,8 +17,7 @@ from typing import Any
 
 import attrs
 
-from motionkit.config import Config, Route, documented
-from motionkit.config.routes import DEFAULT_ROUTE
+from motionkit.config import DEFAULT_ROUTE, Config, Route, documented
 from motionkit.errors import (
     Billed,
     BudgetExceeded,

@@ -13,8 +13,7 @@ import attrs
 import pytest
 
 from motionkit._support.redaction import Secret
-from motionkit.config import from_environment
-from motionkit.config.credentials import documented
+from motionkit.config import documented, from_environment
 from motionkit.errors import ConfigError
 from motionkit.provider import AccountSettings, Provider
 from motionkit.sandbox import Sandbox
