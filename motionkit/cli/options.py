@@ -8,7 +8,6 @@ docstring.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import attrs
 import typer
 
+from motionkit.config import attribute_help
 from motionkit.model.media import Ref
 from motionkit.model.request import Request
 
@@ -304,11 +304,6 @@ def _parameter(field: attrs.Attribute[Any], annotation: Any) -> inspect.Paramete
 
 
 def _attribute_help(request: type[Request]) -> dict[str, str]:
-    """Return the help of each field from the docstrings; empty under ``python -OO``."""
-    found: list[tuple[str, str]] = []
-    for kind in reversed(request.__mro__):
-        _, _, section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
-        found += re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", section, re.MULTILINE)
-    # The docstrings address Python; a command line has no None.
-    texts = {name: text.replace("``", "'").replace(" when None", "") for name, text in found}
-    return {name: " ".join(text.split()) for name, text in texts.items()}
+    """Return the help of each field; the docstrings address Python, which has None."""
+    helps = attribute_help(request)
+    return {name: one.replace("`", "'").replace(" when None", "") for name, one in helps.items()}
