@@ -17,8 +17,7 @@ import attrs
 import typer
 
 from motionkit.config import attribute_help
-from motionkit.model.media import Ref
-from motionkit.model.request import Request
+from motionkit.model.operations import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
 _MEDIA_HELP = "A file or an https:// URL."
@@ -258,11 +257,12 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
     hints = get_type_hints(request)
     helps = _attribute_help(request)
     parameters = []
+    kinds = request.media_kinds()
     for field in sorted(attrs.fields(request), key=lambda one: one.default is not attrs.NOTHING):
         if field.name == "extra":
             continue
         hint = hints[field.name]
-        media, several = _takes_media(hint), get_origin(hint) is tuple
+        media, several = field.name in kinds, get_origin(hint) is tuple
         sentences = [helps.get(field.name, "")]
         sentences += [_MEDIA_HELP] if media else []
         sentences += ["Repeatable."] if several else []
@@ -278,11 +278,6 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
             kind = kind if field.default is attrs.NOTHING else kind | None
         parameters.append(_parameter(field, Annotated[kind, option]))
     return parameters
-
-
-def _takes_media(hint: Any) -> bool:
-    """Return whether a field takes one medium, several, or an optional one."""
-    return hint in {Ref, Ref | None, tuple[Ref, ...]}
 
 
 def _flag(field: attrs.Attribute[Any], hint: Any) -> str:
