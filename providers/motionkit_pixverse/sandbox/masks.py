@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import attrs
+from PIL import Image
 
 from motionkit.sandbox import Job, Route
-from motionkit.sandbox.canvas import Canvas
+from motionkit.sandbox.drawing import png
 from motionkit.sandbox.files import StoredFile
 from motionkit.sandbox.media import result_picture
 from motionkit_pixverse.sandbox import prices
@@ -135,7 +136,8 @@ class Masks:
 
 
 def _drawn(name: str, size: tuple[int, int]) -> bytes:
-    canvas = Canvas(*size, (0, 0, 0))
+    mask = Image.new("RGB", size)
     left, top, width, height = _AREAS[name]
-    canvas.box(left * size[0], top * size[1], width * size[0], height * size[1], (255, 255, 255))
-    return canvas.png()
+    right, bottom = round((left + width) * size[0]), round((top + height) * size[1])
+    mask.paste("white", (round(left * size[0]), round(top * size[1]), right, bottom))
+    return png(mask)
