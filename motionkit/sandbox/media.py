@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO
+from typing import IO, cast
 
 import attrs
 import av
@@ -135,7 +135,7 @@ def _film(
             stream.options = {"preset": "ultrafast", "crf": "30"}
             speaker = container.add_stream("aac", rate=_RATE, layout="mono") if sound else None
             for number, image in enumerate(images):
-                frame = av.VideoFrame.from_image(image)
+                frame = av.VideoFrame.from_image(image)  # type: ignore[no-untyped-call]
                 frame.pts, frame.time_base = number, Fraction(1, fps)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
@@ -164,7 +164,8 @@ def _decoded(picture: bytes | None) -> Image.Image:
     """Return a picture or a clip's first frame; the sample if it is unreadable."""
     try:
         with av.open(io.BytesIO(picture or b""), "r") as container:
-            return next(container.decode(video=0)).to_image()
+            frame = next(container.decode(video=0))
+            return cast("Image.Image", frame.to_image())  # type: ignore[no-untyped-call]
     except (av.FFmpegError, StopIteration, IndexError):
         return scene(*_SAMPLE)
 
