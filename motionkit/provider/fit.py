@@ -98,7 +98,7 @@ def fit(
             )
     values = {**offer.defaults, **given}
     _check_values(request, offer, values, arguments.values())
-    warnings: list[str] = list(_doubts(offer))
+    warnings: list[str] = list(_doubts(offer, given))
     references: dict[str, tuple[MediaField, media.Ref]] = {}
     for name, reference in media_given.items():
         slot = offer.media.get(arguments[name])
@@ -237,12 +237,15 @@ def whole_number(name: str, reference: str) -> int:
 _LONGEST_SHOWN = 60
 
 
-def _doubts(offer: Offer) -> Iterator[str]:
+def _doubts(offer: Offer, given: Collection[str]) -> Iterator[str]:
     if offer.evidence == "observed":
         told = f"{offer.operation} with {offer.model}"
         yield f"{told} is not in the vendor's documentation: others were seen to use it"
     if offer.evidence == "inferred":
         yield f"the names of {offer.model}'s fields are inferred; its page has them: {offer.source}"
+    for name, source in offer.unconfirmed.items():
+        if name in given:
+            yield f"{name} with {offer.model} is not in the vendor's documentation: {source}"
 
 
 def _check_values(
@@ -325,6 +328,13 @@ def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.
         )
     if slot.integer and isinstance(reference, media.Generated | media.Uploaded):
         whole_number(name, reference.id)
+    if slot.urls and isinstance(reference, media.Uploaded) and "://" not in reference.id:
+        raise Unsupported(
+            f"{name}: this target cannot take an upload by an id; it takes its URL",
+            field=name,
+            value=reference.label,
+            limit="a file, bytes or a URL",
+        )
     if facts.kind is None:
         return []
     if facts.container not in slot.formats:
@@ -335,20 +345,26 @@ def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.
             value=str(facts.container),
             limit=formats,
         )
-    for label, value, limit, unit in (
-        ("size", facts.size, slot.max_bytes, "bytes"),
-        ("width", facts.width, slot.max_side, "pixels"),
-        ("height", facts.height, slot.max_side, "pixels"),
-        ("length", facts.seconds, slot.max_seconds, "seconds"),
+    for label, value, least, most, unit in (
+        ("size", facts.size, None, slot.max_bytes, "bytes"),
+        ("width", facts.width, slot.min_side, slot.max_side, "pixels"),
+        ("height", facts.height, slot.min_side, slot.max_side, "pixels"),
+        ("length", facts.seconds, slot.min_seconds, slot.max_seconds, "seconds"),
     ):
-        if value is not None and limit is not None and value > limit:
-            raise InvalidRequest(
-                f"{name}: {facts.label} has a {label} of {value:,} {unit}; "
-                f"the vendor takes at most {limit:,} {unit}",
-                field=name,
-                value=f"{value} {unit}",
-                limit=f"at most {limit} {unit}",
-            )
+        if value is None:
+            continue
+        for limit, word, broken in (
+            (least, "at least", least is not None and value < least),
+            (most, "at most", most is not None and value > most),
+        ):
+            if broken:
+                raise InvalidRequest(
+                    f"{name}: {facts.label} has a {label} of {value:,} {unit}; "
+                    f"the vendor takes {word} {limit:,} {unit}",
+                    field=name,
+                    value=f"{value} {unit}",
+                    limit=f"{word} {limit} {unit}",
+                )
     warnings = []
     if facts.missing:
         warnings.append(f"{name}: pixels and seconds are unchecked: {facts.missing}")

@@ -31,10 +31,13 @@ class MediaField:
         formats: Containers that the vendor takes.
         generated: The vendor's field for a video that it made itself.
         integer: Whether references go as integer tokens; else as text.
+        urls: Whether an upload is referred to by its URL only, never by an id.
         max_bytes: Larger is refused here.
         warn_bytes: Larger is warned about: the vendor's pages disagree.
         max_side: Pixels, width or height.
+        min_side: Pixels, width or height.
         max_seconds: Longer is refused here.
+        min_seconds: Shorter is refused here.
         many: Whether the vendor's field is a list.
         source: The vendor page behind the limits.
     """
@@ -44,10 +47,13 @@ class MediaField:
     formats: tuple[str, ...]
     generated: str | None = None
     integer: bool = False
+    urls: bool = False
     max_bytes: int | None = None
     warn_bytes: int | None = None
     max_side: int | None = None
+    min_side: int | None = None
     max_seconds: float | None = None
+    min_seconds: float | None = None
     many: bool = False
     source: str = ""
 
@@ -88,6 +94,7 @@ class Price:
         seconds_of: The media argument whose seconds are billed, or the value that says them.
         text_of: The value whose UTF-8 bytes are billed where the seconds are not given.
         note: What the reader should know.
+        rounds_up: Whether the source says that started seconds are billed in full; else inferred.
     """
 
     unit: Unit
@@ -98,6 +105,7 @@ class Price:
     seconds_of: str | None = None
     text_of: str | None = None
     note: str = ""
+    rounds_up: bool = False
 
 
 @attrs.frozen
@@ -125,6 +133,8 @@ class Offer:
         source: The vendor page behind the row.
         evidence: Whether the vendor documents the row, others observed it, or its fields' names are
             inferred from its sisters'.
+        unconfirmed: Neutral fields that only third parties describe, to where; a request with one
+            gets a warning.
     """
 
     operation: str
@@ -146,6 +156,7 @@ class Offer:
     price: Price | None = None
     expected_seconds: float | None = None
     evidence: Literal["documented", "observed", "inferred"] = "documented"
+    unconfirmed: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def load_offers(package: str) -> tuple[Offer, ...]:

@@ -77,7 +77,8 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[Decimal | None, list[str
     if seconds == seconds.to_integral_value():
         return seconds, []
     whole = seconds.to_integral_value(ROUND_CEILING)
-    return seconds, [f"{seconds:f} s are taken as {whole} s: that seconds round up is inferred"]
+    why = "started seconds are billed" if price.rounds_up else "that seconds round up is inferred"
+    return seconds, [f"{seconds:f} s are taken as {whole} s: {why}"]
 
 
 def _is_given(fitted: Fit, name: str) -> bool:
