@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 
 def is_loopback(host: str | None) -> bool:
     """Tell whether a host name is this machine.
@@ -26,15 +24,3 @@ def is_loopback(host: str | None) -> bool:
         return False
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     return (mapped or ip).is_loopback
-
-
-def at_loopback(url: str | None) -> bool:
-    """Tell whether an address leads to this machine, where the sandbox is.
-
-    Args:
-        url: A whole URL; None is no address.
-    """
-    try:
-        return url is not None and is_loopback(urlsplit(url).hostname)
-    except ValueError:
-        return False

@@ -12,7 +12,7 @@ from motionkit.cli.options import Ordering, Running
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target, inspect_media
 from motionkit.model.job import Job, Result
-from motionkit.model.request import Request
+from motionkit.model.operations import Request
 
 
 def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:

@@ -8,7 +8,6 @@ docstring.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -17,8 +16,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import attrs
 import typer
 
-from motionkit.model.media import Ref
-from motionkit.model.request import Request
+from motionkit.config import attribute_help
+from motionkit.model.operations import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
 _MEDIA_HELP = "A file or an https:// URL."
@@ -258,11 +257,12 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
     hints = get_type_hints(request)
     helps = _attribute_help(request)
     parameters = []
+    kinds = request.media_kinds()
     for field in sorted(attrs.fields(request), key=lambda one: one.default is not attrs.NOTHING):
         if field.name == "extra":
             continue
         hint = hints[field.name]
-        media, several = _takes_media(hint), get_origin(hint) is tuple
+        media, several = field.name in kinds, get_origin(hint) is tuple
         sentences = [helps.get(field.name, "")]
         sentences += [_MEDIA_HELP] if media else []
         sentences += ["Repeatable."] if several else []
@@ -278,11 +278,6 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
             kind = kind if field.default is attrs.NOTHING else kind | None
         parameters.append(_parameter(field, Annotated[kind, option]))
     return parameters
-
-
-def _takes_media(hint: Any) -> bool:
-    """Return whether a field takes one medium, several, or an optional one."""
-    return hint in {Ref, Ref | None, tuple[Ref, ...]}
 
 
 def _flag(field: attrs.Attribute[Any], hint: Any) -> str:
@@ -304,11 +299,6 @@ def _parameter(field: attrs.Attribute[Any], annotation: Any) -> inspect.Paramete
 
 
 def _attribute_help(request: type[Request]) -> dict[str, str]:
-    """Return the help of each field from the docstrings; empty under ``python -OO``."""
-    found: list[tuple[str, str]] = []
-    for kind in reversed(request.__mro__):
-        _, _, section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
-        found += re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", section, re.MULTILINE)
-    # The docstrings address Python; a command line has no None.
-    texts = {name: text.replace("``", "'").replace(" when None", "") for name, text in found}
-    return {name: " ".join(text.split()) for name, text in texts.items()}
+    """Return the help of each field; the docstrings address Python, which has None."""
+    helps = attribute_help(request)
+    return {name: one.replace("`", "'").replace(" when None", "") for name, one in helps.items()}

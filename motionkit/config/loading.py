@@ -18,7 +18,6 @@ from typing import Any
 import attrs
 
 from motionkit._support.folders import FILE_NAME
-from motionkit._support.hosts import at_loopback
 from motionkit._support.redaction import redact_urls
 from motionkit.config import tables, trust
 from motionkit.config.credentials import Key, documented, expand, no_key, variables
@@ -36,7 +35,7 @@ from motionkit.config.files import (
 )
 from motionkit.config.routes import DEFAULT_ROUTE, Route, read_routes
 from motionkit.errors import ConfigError
-from motionkit.http import checked_origin
+from motionkit.http import at_loopback, checked_origin
 from motionkit.model.budget import Budget
 from motionkit.provider import AccountSettings, is_origin, registry
 

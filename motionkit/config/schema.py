@@ -129,7 +129,7 @@ def _account(provider: str) -> Schema:
 
 def _record(kind: type[Any], *, leave_out: list[str] | None = None) -> Schema:
     hints = get_type_hints(kind)
-    told = described(kind)
+    told = attribute_help(kind)
     made: dict[str, Schema] = {}
     for field in attrs.fields(kind):
         if field.init and field.name not in (leave_out or []):
@@ -173,8 +173,8 @@ def _value(hint: Any) -> Schema:
     return dict(_SIMPLE[str] if text else _SIMPLE.get(hint, {}))
 
 
-def described(kind: type[Any]) -> dict[str, str]:
-    """Return what the docstrings of a record and its parents say of each attribute."""
+def attribute_help(kind: type[Any]) -> dict[str, str]:
+    """Return the help of each attribute from a class's docstrings; none under ``python -OO``."""
     told: dict[str, str] = {}
     for one in reversed(kind.__mro__):
         _, _, lines = inspect.cleandoc(one.__doc__ or "").partition("Attributes:\n")

@@ -22,11 +22,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
 import attrs
 
-from motionkit._support.hosts import is_loopback
 from motionkit._support.redaction import LONGEST_SAID, MASK, Secret, printable, redact_urls
 from motionkit.config.credentials import documented, variables
 from motionkit.config.defaults import Defaults
@@ -34,7 +32,7 @@ from motionkit.config.files import File, Origin, Spot, own_file, state_folder, w
 from motionkit.config.routes import Route
 from motionkit.config.tables import ENTRIES, bare, value
 from motionkit.errors import ConfigError
-from motionkit.http import checked_origin
+from motionkit.http import at_loopback, checked_origin
 from motionkit.provider import AccountSettings, Untrusted, is_origin, registry
 
 log = logging.getLogger("motionkit")
@@ -436,7 +434,7 @@ def _on_this_machine(given: str) -> bool:
     if variables(given) or "\\" in given or not given.isprintable():
         return False
     try:
-        return is_loopback(urlsplit(checked_origin(given, field="")).hostname)
+        return at_loopback(checked_origin(given, field=""))
     except ConfigError:
         return False
 

@@ -1,12 +1,21 @@
 """One HTTP call, bounded and under a deadline: session, response, retry, rate limit, download."""
 
-from motionkit.http.addresses import checked_origin
-from motionkit.http.connection import BLOCK, check_before_sending
-from motionkit.http.download import check_target
+from motionkit.http.addresses import at_loopback, checked_origin
+from motionkit.http.connection import (
+    BLOCK,
+    TrackedHTTPConnection,
+    TrackedHTTPPool,
+    TrackedHTTPSConnection,
+    TrackedHTTPSPool,
+    check_before_sending,
+)
+from motionkit.http.download import Downloaded, check_target
+from motionkit.http.download import download as download_file
 from motionkit.http.exchange import NotSent
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import Response
 from motionkit.http.retry import TRANSIENT
+from motionkit.http.retry import read as with_retries
 from motionkit.http.session import CALL_TIMEOUT, JSON_LIMIT, Body, Session
 
 __all__ = [
@@ -15,11 +24,19 @@ __all__ = [
     "JSON_LIMIT",
     "TRANSIENT",
     "Body",
+    "Downloaded",
     "NotSent",
     "RateLimiter",
     "Response",
     "Session",
+    "TrackedHTTPConnection",
+    "TrackedHTTPPool",
+    "TrackedHTTPSConnection",
+    "TrackedHTTPSPool",
+    "at_loopback",
     "check_before_sending",
     "check_target",
     "checked_origin",
+    "download_file",
+    "with_retries",
 ]

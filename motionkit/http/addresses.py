@@ -41,6 +41,18 @@ def checked_origin(url: str, *, field: str) -> str:
     return url.rstrip("/")
 
 
+def at_loopback(url: str | None) -> bool:
+    """Tell whether an address leads to this machine, where the sandbox is.
+
+    Args:
+        url: A whole URL; None is no address.
+    """
+    try:
+        return url is not None and is_loopback(urlsplit(url).hostname)
+    except ValueError:
+        return False
+
+
 def is_public(address: str) -> bool:
     """Return whether an IP address is globally routable.
 

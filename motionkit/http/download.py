@@ -20,12 +20,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import attrs
 import requests
 
-from motionkit._support.hosts import is_loopback
 from motionkit._support.redaction import RedactedStr
 from motionkit.errors import DownloadFailed, InvalidRequest, MotionKitError, ProviderUnavailable
 from motionkit.http import addresses, exchange, retry
@@ -87,7 +86,7 @@ def download(
         DownloadFailed: It did not arrive whole; the result is still safe at the vendor.
     """
     url = RedactedStr(url)
-    local = is_loopback(_host(origin or url))
+    local = addresses.at_loopback(origin or url)
     check_target(target, overwrite=overwrite)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -282,13 +281,6 @@ def _explained(error: BaseException, reason: str) -> MotionKitError:
     if isinstance(error, ValueError):  # not a URL at all; some of these are requests' errors, too
         return DownloadFailed(f"the result's address cannot be used: {reason}")
     return ProviderUnavailable(f"the file host broke off: {reason}")
-
-
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
 
 
 def _length(response: requests.Response) -> int | None:

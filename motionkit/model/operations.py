@@ -11,7 +11,7 @@ from typing import ClassVar
 import attrs
 
 from motionkit.model.media import Ref, ref, refs
-from motionkit.model.request import Request, takes
+from motionkit.model.request import Request, argument, takes
 
 __all__ = [
     "OPERATIONS",
@@ -27,6 +27,7 @@ __all__ = [
     "TextToVideo",
     "Transition",
     "Upscale",
+    "argument",
     "words",
 ]
 

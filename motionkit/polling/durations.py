@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from motionkit._support import process
-from motionkit.journal import Journal, optional, statistics
+from motionkit.journal import Journal, optional, weights
 from motionkit.model.job import Job
 from motionkit.polling import schedule
 from motionkit.polling.schedule import DurationEstimate, Plan
@@ -95,7 +95,7 @@ class Durations:
 
 
 def _estimated(expected: float | None, past: list[tuple[float, float]]) -> DurationEstimate:
-    weights = statistics.weights([ended for _, ended in past])
+    heavy = weights([ended for _, ended in past])
     return schedule.estimate(
-        expected, [(seconds, weight) for (seconds, _), weight in zip(past, weights, strict=True)]
+        expected, [(seconds, weight) for (seconds, _), weight in zip(past, heavy, strict=True)]
     )

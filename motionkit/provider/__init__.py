@@ -21,27 +21,49 @@ from motionkit.provider.contract import (
     Uploads,
     WebhookEvent,
     Webhooks,
+    api_key,
     billed_after,
     fit_at,
     in_sandbox,
     is_origin,
     job_ids,
+    references,
     untrusted,
     vendor_error,
 )
 from motionkit.provider.fit import Check, Fit, refuse, whole_number
-from motionkit.provider.offers import MediaField, Offer, Price, PriceRule, load_offers
+from motionkit.provider.fit import inspect as inspect_media
+from motionkit.provider.lookups import look_up
+from motionkit.provider.lookups import names_of as list_names
+from motionkit.provider.lookups import options_of as list_options
+from motionkit.provider.offers import MediaField, Offer, Price, PriceRule, load_offers, parse_offers
+from motionkit.provider.offers import pick as pick_offer
 from motionkit.provider.prepare import Upload, assemble
-from motionkit.provider.uploads import UPLOAD_TIMEOUT, Stream, form, multipart
+from motionkit.provider.quote import quote as quote_fit
+from motionkit.provider.registry import load as load_provider
+from motionkit.provider.registry import names as provider_names
+from motionkit.provider.registry import operations
+from motionkit.provider.signatures import MAX_BODY
+from motionkit.provider.spool import opener as spool_opener
+from motionkit.provider.uploads import (
+    UPLOAD_TIMEOUT,
+    CarefulUploads,
+    Stream,
+    UploadCache,
+    form,
+    multipart,
+)
 
 __all__ = [
     "CALL_TIMEOUT",
     "JSON_LIMIT",
+    "MAX_BODY",
     "UPLOAD_TIMEOUT",
     "AcceptsUnlistedModels",
     "AccountSettings",
     "Accounts",
     "Body",
+    "CarefulUploads",
     "Check",
     "Checks",
     "ErrorRow",
@@ -65,19 +87,33 @@ __all__ = [
     "Stream",
     "Untrusted",
     "Upload",
+    "UploadCache",
     "Uploads",
     "WebhookEvent",
     "Webhooks",
+    "api_key",
     "assemble",
     "billed_after",
     "fit_at",
     "form",
     "in_sandbox",
+    "inspect_media",
     "is_origin",
     "job_ids",
+    "list_names",
+    "list_options",
     "load_offers",
+    "load_provider",
+    "look_up",
     "multipart",
+    "operations",
+    "parse_offers",
+    "pick_offer",
+    "provider_names",
+    "quote_fit",
+    "references",
     "refuse",
+    "spool_opener",
     "untrusted",
     "vendor_error",
     "whole_number",

@@ -14,14 +14,13 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import attrs
 
-from motionkit._support.hosts import at_loopback
 from motionkit._support.redaction import LONGEST_SAID, Secret, printable
 from motionkit.errors import Billed, ConfigError, MotionKitError
-from motionkit.http import RateLimiter
+from motionkit.http import RateLimiter, at_loopback
 from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance, Rates
+from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, NotSeen, Resend, Submission
 from motionkit.provider.fit import Fit, fit
 from motionkit.provider.offers import Offer

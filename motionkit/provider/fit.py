@@ -10,7 +10,7 @@ import attrs
 
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.model import media, probe
-from motionkit.model.request import Request, argument
+from motionkit.model.operations import Request, argument
 from motionkit.provider.offers import MediaField, Offer
 
 

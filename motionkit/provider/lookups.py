@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.http import retry
+from motionkit.http import with_retries
 from motionkit.provider.contract import Lists, Provider
 
 LONGEST = 600.0
@@ -72,7 +72,7 @@ def look_up(provider: Provider, name: str, options: Mapping[str, Any]) -> Sequen
         _check(name, option, value)
     assert isinstance(provider, Lists)  # noqa: S101 - `options_of` has seen to it
     fetch = provider.lists[name]
-    return retry.read(lambda: fetch(**options), timeout=LONGEST)
+    return with_retries(lambda: fetch(**options), timeout=LONGEST)
 
 
 def _check(name: str, option: str, value: Any) -> None:

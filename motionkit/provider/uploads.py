@@ -18,7 +18,7 @@ import urllib3
 from urllib3.fields import RequestField
 
 from motionkit.errors import InvalidRequest
-from motionkit.http import BLOCK, Body, RateLimiter, retry
+from motionkit.http import BLOCK, Body, RateLimiter, with_retries
 from motionkit.model import media, probe
 
 UPLOAD_TIMEOUT = 600.0
@@ -150,7 +150,7 @@ class CarefulUploads:
             known = self.cache.get_upload(account, slot, sha256)
             if known is not None:
                 return known
-        token = retry.read(send, timeout=UPLOAD_TIMEOUT)
+        token = with_retries(send, timeout=UPLOAD_TIMEOUT)
         if sha256 is not None:
             self.cache.put_upload(account, slot, sha256, token)
         return token

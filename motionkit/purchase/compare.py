@@ -13,7 +13,16 @@ from typing import Any
 import attrs
 
 from motionkit.errors import InvalidRequest, JournalError, MotionKitError
-from motionkit.journal import Journal, PurchaseRecord, statistics
+from motionkit.journal import (
+    Journal,
+    Observation,
+    OfferKey,
+    PurchaseRecord,
+    Stats,
+    expected_seconds,
+    observed_quote,
+    summarise,
+)
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
@@ -75,7 +84,7 @@ class Row:
         return self.target.partition("/")[0]
 
 
-Past = Mapping[statistics.OfferKey, statistics.Stats]
+Past = Mapping[OfferKey, Stats]
 
 
 class Experience:
@@ -89,7 +98,7 @@ class Experience:
     def __init__(self, journal: Journal, limit: int = 2000) -> None:
         self._journal = journal
         self._limit = limit
-        self._seen: dict[tuple[str, float], statistics.Observation | None] = {}
+        self._seen: dict[tuple[str, float], Observation | None] = {}
         self._told: tuple[tuple[int, int] | None, Past] = None, {}
 
     def past(self) -> Past:
@@ -102,11 +111,11 @@ class Experience:
                 one: seen[one] if one in seen else self._observation(one[0])
                 for one in self._journal.succeeded(self._limit)
             }
-            past = statistics.summarise(filter(None, self._seen.values()))
+            past = summarise(filter(None, self._seen.values()))
             self._told = learnt, past
         return past
 
-    def _observation(self, key: str) -> statistics.Observation | None:
+    def _observation(self, key: str) -> Observation | None:
         """Return what one purchase tells; nothing where its row cannot be read."""
         try:
             entry = self._journal.entry(key)
@@ -118,7 +127,7 @@ class Experience:
         return _observation(entry)
 
 
-def _observation(entry: PurchaseRecord) -> statistics.Observation | None:
+def _observation(entry: PurchaseRecord) -> Observation | None:
     """Return what one purchase tells; nothing, where somebody else's job stands for it."""
     attempt = next((a for a in reversed(entry.attempts) if a.job is not None), None)
     if attempt is None or attempt.job is None or entry.finished is None:
@@ -126,8 +135,8 @@ def _observation(entry: PurchaseRecord) -> statistics.Observation | None:
     job, sent = attempt.job, attempt.submission
     # A quote without amounts was for something that the offer does not price, such as an extra.
     unpriced = entry.quote is not None and entry.quote.likely is None
-    return statistics.Observation(
-        offer=statistics.OfferKey(job.fingerprint, job.operation, job.model, sent.quality),
+    return Observation(
+        offer=OfferKey(job.fingerprint, job.operation, job.model, sent.quality),
         ended=entry.finished,
         succeeded=True,
         clip_seconds=sent.clip_seconds,
@@ -167,14 +176,14 @@ def assess(
     seen = None
     if past:
         made = provider.fingerprint, offer.operation, offer.model, fitted.quality
-        seen = past.get(statistics.OfferKey(*made))
+        seen = past.get(OfferKey(*made))
     by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)
     # What goes by the second of an unknown clip stays unknown: other clips tell nothing of it.
     # The same holds for extra options that the offer does not price.
     knowable = not fitted.unpriced and (listed is None or listed.likely is not None)
     quote = listed
     if seen is not None and knowable:
-        quote = statistics.observed_quote(
+        quote = observed_quote(
             listed,
             seen,
             per_second=by_second,
@@ -189,7 +198,7 @@ def assess(
         seconds=(
             offer.expected_seconds
             if seen is None
-            else statistics.expected_seconds(offer.expected_seconds, seen)
+            else expected_seconds(offer.expected_seconds, seen)
         ),
         p90=seen.durations.p90 if seen is not None and seen.durations else None,
         quality=fitted.quality,

@@ -1,4 +1,4 @@
-"""Segmind's words and statuses, and what they mean here.
+"""Map Segmind's status words and HTTP statuses to states and errors.
 
 Vendor pages: states and codes https://www.segmind.com/models/pixverse-mimic/api, asynchronous
 requests https://docs.segmind.com/docs/serverless-api/async-inference, error table
@@ -36,10 +36,10 @@ STATES: Mapping[str, tuple[State, Billed]] = MappingProxyType(
         "FAILED": (State.FAILED, Billed.NO),  # the balance is unchanged on failure
     }
 )
-"""The vendor's word to our state and what a job in it has cost. Any other word: UNKNOWN."""
+"""Status word to state, and whether a job in that state is billed. Any other word: UNKNOWN."""
 
 JOB_NAMES = frozenset({"request_id", "status_url", "response_url"})
-"""Under which an answer to a paid call names what was bought; a refusal has none of them."""
+"""Keys that identify a job in the response to a submit; a refusal has none of them."""
 
 HISTORY_STATES: Mapping[str, State] = MappingProxyType(
     {
@@ -48,7 +48,7 @@ HISTORY_STATES: Mapping[str, State] = MappingProxyType(
         "FAILED": State.FAILED,
     }
 )
-"""The request history has words of its own."""
+"""Status words of the request history, which differ from those of a poll."""
 
 MODERATION_WORDS = (
     "content_policy",
@@ -58,7 +58,7 @@ MODERATION_WORDS = (
     "nsfw",
     "safety",
 )
-"""A FAILED whose error has one of these was blocked, not broken: there is no state for it."""
+"""A FAILED job whose error contains one of these is BLOCKED: the vendor has no state for it."""
 
 RATE_LIMITS: tuple[tuple[str, Mapping[str, int]], ...] = (
     (
@@ -70,9 +70,9 @@ RATE_LIMITS: tuple[tuple[str, Mapping[str, int]], ...] = (
         MappingProxyType({"Flexible": 60, "Pro": 120, "Business": 500, "Scale": 1000}),
     ),
 )
-"""Calls a minute by plan: two official tables that disagree, so an account says its own `rpm`.
+"""Requests per minute by plan. Two official tables disagree, so each account sets its own `rpm`.
 
-Nobody says whether polls count; they are taken to.
+No page says whether polls count; motionkit counts them.
 """
 
 
@@ -86,18 +86,18 @@ def _plans() -> str:
 
 STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
     {
-        400: ErrorRow(InvalidRequest, "the request is malformed or lacks a field"),
+        400: ErrorRow(InvalidRequest, "the request is malformed or a field is missing"),
         401: ErrorRow(AuthenticationError, "the key is missing, wrong or expired"),
         403: ErrorRow(PermissionDenied, "the team or plan may not use this model"),
         404: ErrorRow(JobNotFound, "no such model, or no such request", without_job=InvalidRequest),
-        405: ErrorRow(ProtocolError, "the wrong verb"),
+        405: ErrorRow(ProtocolError, "the HTTP method is not allowed"),
         406: ErrorRow(InvalidRequest, "the request is not acceptable"),
         410: ErrorRow(Unsupported, "the model is retired"),
         422: ErrorRow(JobFailed, "the request failed", without_job=InvalidRequest),
         429: ErrorRow(
             RateLimited,
-            "too many calls",
-            hint=f"set the account's rpm to your plan's calls a minute ({_plans()})",
+            "the rate limit is reached",
+            hint=f"set the account's rpm to your plan's requests per minute ({_plans()})",
         ),
         500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),
         502: ErrorRow(ProviderUnavailable, "the gateway failed", refuses=False),
@@ -112,14 +112,14 @@ NOT_ACCEPTABLE: tuple[tuple[str, ErrorRow], ...] = (
     ("spend limit", ErrorRow(InsufficientCredits, "the team's spend limit is reached")),
     ("content type", ErrorRow(ProtocolError, "the content type was not accepted")),
 )
-"""HTTP 406 has four causes, told apart by text; what fits none is a value that was refused."""
+"""HTTP 406 has four causes, distinguished by text; any other text is a rejected value."""
 
 AVERAGES = "https://www.segmind.com/llms.txt"
 UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
     dict.fromkeys(("prompt", "negative_prompt", "seed", "base64"), (AVERAGES, dt.date(2026, 8, 22)))
 )
-"""Fields that change no price when they are sent as extras: the page and day that says what does.
+"""Extra fields that never change a price, each with source and date.
 
 The page averages each model over all of its runs. No model's page prices a text or a seed, and
-``base64`` changes only the form of the answer. Every other field, known or not, may cost more.
+``base64`` changes only the encoding of the response. Any other field may cost more.
 """

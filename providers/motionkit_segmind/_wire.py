@@ -1,4 +1,4 @@
-"""Segmind's answers: words under HTTP 200 and 422, errors under any name, outputs in any shape."""
+"""Parse Segmind's responses: states under HTTP 200 and 422, error texts, costs, outputs."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from motionkit_segmind._tables import (
 )
 
 ID = re.compile(r"(?!\.+$)[\w.:=+-]{1,200}", re.ASCII)
-"""What can be a request's id: it becomes a step of a path."""
+"""Valid request ids: an id becomes a path segment."""
 _RESET = "x-rate-limit-reset-at-utc"
 _STATED = (200, 422)
-"""HTTP statuses under which a request's own state is told."""
+"""HTTP statuses whose body may hold a request's state."""
 _NO_STATE = (None, None)
-_UNDOCUMENTED = ErrorRow(ProtocolError, "a status that the vendor does not document", refuses=False)
+_UNDOCUMENTED = ErrorRow(ProtocolError, "an undocumented HTTP status", refuses=False)
 _SERVER_ERROR = ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False)
 
 
 def unwrap(
     answer: Response, phase: Phase, context: Mapping[str, Any], call: Call, *, stated: bool = False
 ) -> Mapping[str, Any]:
-    """Return a successful answer's object.
+    """Return the JSON object of a successful response.
 
     Args:
-        answer: What came.
-        phase: What the call was for.
+        answer: The response.
+        phase: The purpose of the call.
         context: Provider and account.
-        call: What was sent.
-        stated: Whether HTTP 422 with a status word is an answer too: a failed request's.
+        call: The call that was sent.
+        stated: Accept HTTP 422 with a status word: the state of a failed request.
 
     Raises:
-        MotionKitError: What the HTTP status means. It may have been billed where the answer to a
-            paid call names a job all the same; see `taken`.
-        ProtocolError: No JSON object where one must be.
+        MotionKitError: The error for the HTTP status. It may have been billed if the response to a
+            paid call still names a job; see `taken`.
+        ProtocolError: The body is not a JSON object.
     """
     try:
         data = _object(answer)
@@ -70,10 +70,10 @@ def unwrap(
 
 
 def taken(answer: Response, call: Call) -> str | None:
-    """Return the id of the one request that the answer to a paid call names, whatever its status.
+    """Return the id of the only request that the response to a paid call names, at any HTTP status.
 
     Returns:
-        None where there is no id, one that cannot be read, or several.
+        None if there is no id, an invalid one, or several.
     """
     try:
         found = set(map(repr, ids := job_ids(answer.json(), {"request_id"}, call)))
@@ -86,7 +86,7 @@ def taken(answer: Response, call: Call) -> str | None:
 def _object(answer: Response) -> Mapping[str, Any]:
     data = answer.json()
     if not isinstance(data, Mapping):
-        raise ProtocolError("the answer is not a JSON object", http_status=answer.status)
+        raise ProtocolError("the response is not a JSON object", http_status=answer.status)
     return data
 
 
@@ -99,15 +99,15 @@ def refusal(
     *,
     unread: bool = False,
 ) -> MotionKitError:
-    """Return the error that an answer's HTTP status and text mean.
+    """Return the error for a response's HTTP status and text.
 
     Args:
-        answer: What came.
-        phase: What the call was for.
+        answer: The response.
+        phase: The purpose of the call.
         context: Provider and account.
-        data: The object in the answer.
-        call: What was sent.
-        unread: Whether there is an object that cannot be read: it may name a request.
+        data: The JSON object of the response.
+        call: The call that was sent.
+        unread: The body starts an object that cannot be parsed: it may name a request.
     """
     text = error_text(data)
     fallback = _SERVER_ERROR if answer.status >= 500 else _UNDOCUMENTED
@@ -129,7 +129,7 @@ def refusal(
 
 
 def _says_taken(data: Mapping[str, Any], call: Call) -> bool:
-    """Tell whether an answer names a request, or a state that only a request can be in."""
+    """Return whether a response names a request, or a state that only a request can have."""
     word = data.get("status")
     state, _ = STATES.get(word, _NO_STATE) if isinstance(word, str) else _NO_STATE
     works = state is not None and state is not State.FAILED
@@ -137,7 +137,7 @@ def _says_taken(data: Mapping[str, Any], call: Call) -> bool:
 
 
 def error_text(data: Mapping[str, Any]) -> str | None:
-    """Return the message that stands under ``error``, ``detail`` or ``message``."""
+    """Return the error text, whichever key holds it."""
     for name in ("error", "detail", "message", "error_message"):
         value = data.get(name)
         if isinstance(value, str) and value:
@@ -148,17 +148,17 @@ def error_text(data: Mapping[str, Any]) -> str | None:
 
 
 def moderated(message: str | None) -> bool:
-    """Tell whether a failure's text speaks of moderation."""
+    """Return whether a failure's text mentions moderation."""
     folded = (message or "").casefold()
     return any(word in folded for word in MODERATION_WORDS)
 
 
 def seconds_until(moment: str | None, now: dt.datetime | None = None) -> float | None:
-    """Return the seconds until a UTC moment (ISO text or epoch seconds), None when unreadable.
+    """Return the seconds until a UTC moment (ISO text or epoch seconds), None if unparsable.
 
     Args:
-        moment: By the vendor's clock.
-        now: The present by the vendor's clock; this machine's when None.
+        moment: On the vendor's clock.
+        now: The current time on the vendor's clock; this machine's if None.
     """
     if not moment:
         return None
@@ -167,7 +167,7 @@ def seconds_until(moment: str | None, now: dt.datetime | None = None) -> float |
 
 
 def parse_moment(value: Any) -> dt.datetime | None:
-    """Return an aware UTC datetime from ISO text or epoch seconds, None when unreadable."""
+    """Return an aware UTC datetime from ISO text or epoch seconds, None if unparsable."""
     text = str(value).strip()
     try:
         if text.replace(".", "", 1).isdecimal():
@@ -179,7 +179,7 @@ def parse_moment(value: Any) -> dt.datetime | None:
 
 
 def amount_of(data: Mapping[str, Any], name: str) -> Decimal | None:
-    """Return a number that stands in an answer, as a number or as text; None for anything else."""
+    """Return a number given as a number or as text; None for anything else."""
     value = data.get(name)
     if isinstance(value, str):
         try:
@@ -193,13 +193,13 @@ def amount_of(data: Mapping[str, Any], name: str) -> Decimal | None:
 
 
 def cost_of(data: Mapping[str, Any], name: str = "cost") -> Cost | None:
-    """Return the charge that stands in an answer, in US dollars."""
+    """Return a reported charge in US dollars."""
     amount = amount_of(data, name)
     return None if amount is None else Cost(amount, Unit.USD, amount, CostBasis.REPORTED)
 
 
 def outputs_of(data: Mapping[str, Any]) -> tuple[Output, ...]:
-    """Return every output that a result holds, in any shape that was met; empty when none."""
+    """Return every output of a result, in any of the shapes that were observed."""
     found: dict[str, Output] = {}
     for value in (data.get("video"), data.get("output"), data.get("images"), data.get("audio")):
         for output in _outputs(value):

@@ -1,4 +1,4 @@
-"""Segmind's v2 API: words, failure under HTTP 422, dollars, no idempotency key, an hour's memory.
+"""Segmind's v2 API: failures under HTTP 422, no idempotency key, results kept for one hour.
 
 Vendor documentation: https://docs.segmind.com/docs/serverless-api/async-inference
 """
@@ -59,37 +59,37 @@ HOSTS: Mapping[str, str] = {
     "upload": "https://workflows-api.segmind.com",
     "history": "https://api.spotprod.segmind.com",
 }
-"""What is asked for to the host that answers it."""
+"""The host that serves each kind of call."""
 _SLUG = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*", re.ASCII)
-"""What can be a model: it becomes a step of a path."""
+"""Valid model names: a name becomes a path segment."""
 _NO_MODELS = frozenset({"requests", "get-user-credits"})
-"""Steps of other paths that look like a model's."""
+"""Path segments that look like a model but are other endpoints."""
 _STORED: Mapping[media.Kind, tuple[str, ...]] = {
     "image": ("jpeg", "png", "webp", "gif"),
     "video": ("mp4", "mov", "webm"),
     "audio": ("mp3",),
 }
-"""What the storage takes: https://docs.segmind.com/api-reference/segmind-storage"""
+"""Formats that the storage accepts: https://docs.segmind.com/api-reference/segmind-storage"""
 _ACCEPTED = "accepted"
-"""In a job's data: when it was accepted, by the ``Date`` of the vendor's answer."""
+"""Key in a job's data: when it was accepted, from the response's ``Date`` header."""
 _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
 
 
 @attrs.frozen(kw_only=True)
 class Settings(AccountSettings):
-    """What ``[accounts.NAME]`` may hold for Segmind.
+    """Settings of ``[accounts.NAME]`` for Segmind.
 
     Attributes:
-        upload_url: Origin of uploads, over `base_url`.
-        history_url: Origin of the request history, over `base_url`.
-        history: Whether the request history may be asked.
+        upload_url: Origin of uploads; overrides `base_url`.
+        history_url: Origin of the request history; overrides `base_url`.
+        history: Whether the request history may be searched.
         mode: ``async`` queues a job and polls it (v2). ``sync`` makes one blocking call (v1), whose
-            answer is kept in the state folder's ``spool`` first; for models that take seconds.
-        sync_timeout: Seconds that such a call may take; some models take minutes.
+            response is stored in the state folder's ``spool`` first; for models that take seconds.
+        sync_timeout: Timeout of a blocking call in seconds; some models take minutes.
 
     `rpm` chooses the plan. Two official tables disagree: Free 5, Pro 50, Enterprise as agreed
     (https://docs.segmind.com/api-reference/rate-limits); Flexible 60, Pro 120, Business 500, Scale
-    1000 (the pricing page). Give the number that your own plan names.
+    1000 (the pricing page). Use the number of your own plan.
     """
 
     upload_url: str | None = None
@@ -105,7 +105,7 @@ class Segmind:
     Args:
         account: The account's name.
         settings: Its configuration.
-        uploads: The core's care for uploads, and the account's rate limiter.
+        uploads: The core's upload cache, and the account's rate limiter.
     """
 
     name: ClassVar[str] = "segmind"
@@ -114,7 +114,7 @@ class Segmind:
     resend: ClassVar[Resend] = Never()
     unpriced: ClassVar[Collection[str]] = UNPRICED.keys()
     retention: ClassVar[dt.timedelta] = dt.timedelta(hours=1)
-    """From the submit: https://docs.segmind.com/docs/serverless-api/async-inference"""
+    """Counted from the submit: https://docs.segmind.com/docs/serverless-api/async-inference"""
     keeps_files: ClassVar[dt.timedelta] = dt.timedelta(days=7)
     poll_calls: ClassVar[int] = 2
 
@@ -145,7 +145,7 @@ class Segmind:
         )
 
     def url(self, call: Call) -> str:
-        """Return a call's whole URL."""
+        """Return a call's full URL."""
         return self._http.url(call)
 
     def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
@@ -157,7 +157,7 @@ class Segmind:
         return attrs.evolve(made, timeout=self._blocking.timeout) if is_sync(made) else made
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
-        """Send the paid call once; the vendor knows no attempt ids."""
+        """Send the paid call once; Segmind has no attempt ids."""
         if is_sync(submission):
             return self._blocking.buy(submission, attempt_id)
         call = submission.call
@@ -167,7 +167,7 @@ class Segmind:
             request_id = content.get("request_id")
             if not isinstance(request_id, str) or not ID.fullmatch(request_id):
                 raise ProtocolError(
-                    f"{self.account}: the answer has no request_id",
+                    f"{self.account}: the response has no request_id",
                     billed=billed_after(Phase.SUBMIT, refused=False),
                     raw=dict(content),
                     **self._context,
@@ -176,21 +176,21 @@ class Segmind:
             request_id = taken(answer, call)
             if request_id is None:
                 raise
-            log.warning("%s: the answer names request %s all the same", error.message, request_id)
+            log.warning("%s: the response still names request %s", error.message, request_id)
         data = None if answer.date is None else {_ACCEPTED: answer.date.isoformat()}
         return submission.job(
             request_id, fingerprint=self.fingerprint, attempt_id=attempt_id, data=data
         )
 
     def poll(self, job: Job) -> Status:
-        """Observe a job; a finished one's status carries its result."""
+        """Poll a job; the status of a finished job carries its result."""
         if is_spooled(job):
             return observe(job)
         call = _reading(job, "/status")
         answer = self._http.send(call)
         try:
             content = unwrap(answer, Phase.POLL, self._context, call, stated=True)
-            if content.get("status") == "COMPLETED":  # the result has the last word
+            if content.get("status") == "COMPLETED":  # the result decides
                 call = _reading(job)
                 answer = self._http.send(call)
                 content = unwrap(answer, Phase.RESULT, self._context, call, stated=True)
@@ -200,7 +200,7 @@ class Segmind:
         return self._status(job, content)
 
     def result(self, job: Job) -> Result:
-        """Return what a finished job gave."""
+        """Return a finished job's result."""
         return self.poll(job).need_result(job)
 
     def balance(self) -> Balance:
@@ -210,26 +210,26 @@ class Segmind:
         pools = {name: cost.amount for name, cost in found.items() if cost is not None}
         if "credits" not in pools:
             raise ProtocolError(
-                f"{self.account}: the answer has no credits", raw=dict(content), **self._context
+                f"{self.account}: the response has no credits", raw=dict(content), **self._context
             )
         total = sum(pools.values(), Decimal(0))
         return Balance(total, Unit.USD, total, pools, raw=content)
 
     def find(self, submission: Submission, since: float) -> Found | NotSeen:
-        """Look in the request history for what only this submission contains."""
+        """Search the request history for this submission."""
         return self._history.find(submission, since)
 
     def check(self, fitted: Fit) -> Sequence[str]:
-        """Say which qualities go to the vendor unchecked: the page on record does not list them."""
+        """Warn of a quality that the model's page does not list."""
         offer, quality = fitted.offer, fitted.quality
         if quality in {None, offer.defaults.get("quality")} or "quality" in offer.allowed:
             return ()
-        return (f"quality={quality!r}: {offer.model}'s page does not say whether it takes that",)
+        return (f"quality={quality!r}: {offer.model}'s page does not list this value",)
 
     def unlisted(self, operation: str, model: str) -> Offer | None:
-        """Return a row for a model that has none: media under the names that most models have.
+        """Return an offer for an unlisted model: media under the names that most models use.
 
-        Nothing is known of its price. A model that is listed does what its rows say, no more.
+        Its price is unknown. A listed model supports only what its rows say.
         """
         kinds = [kind for kind in OPERATIONS if kind.operation == operation]
         listed = any(offer.model == model for offer in self.offers)
@@ -242,7 +242,7 @@ class Segmind:
             if fields[name].default != ()
         }
         if len(set(single.values())) < len(single):
-            return None  # two pictures: one name cannot say which is which
+            return None  # two pictures: one name cannot tell them apart
         return Offer(
             operation=operation,
             model=model,
@@ -257,7 +257,7 @@ class Segmind:
         )
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         self._http.close()
 
     def _send(
@@ -272,7 +272,7 @@ class Segmind:
         reference: media.File | media.Data | media.Remote,
         facts: probe.Facts,
     ) -> Upload | None:
-        """Upload a local file; the picture afresh each time, so that its address is ours alone."""
+        """Upload a local file; pictures every time, so that the address identifies one job."""
         if isinstance(reference, media.Remote):
             return None
         shown = f"data URL of {facts.label} ({facts.size} bytes)"
@@ -289,7 +289,7 @@ class Segmind:
             urls = content.get("file_urls") or content.get("urls")  # pages and SDK disagree
             if not isinstance(urls, list) or not urls or not isinstance(urls[0], str):
                 raise ProtocolError(
-                    f"{self.account}: the upload's answer has no address", **self._context
+                    f"{self.account}: the upload's response has no URL", **self._context
                 )
             return urls[0]
 
@@ -325,11 +325,11 @@ class Segmind:
         )
 
     def _forgotten(self, job: Job, error: JobNotFound, date: dt.datetime | None) -> Status:
-        """Tell a job that is not visible from one that the vendor keeps in its history only.
+        """Return the status of a job that a poll did not find.
 
-        This machine's clock decides only whether to ask the history. A job is gone when the history
-        does not know it either and its hour is over by the vendor's own clock, or has passed here
-        since it was first not found, where the vendor told no time.
+        This machine's clock decides only whether to search the history. A job is GONE if the
+        history does not have it either and its retention is over on the vendor's clock. If the
+        vendor sent no time, retention counts from the first poll that did not find the job.
         """
         now = utcnow()
         word = error.code or "404"
@@ -338,9 +338,9 @@ class Segmind:
         over = (dt.timedelta(seconds=missing) if age is None else age) >= self.retention
         old = over or now - job.submitted_at >= self.retention
         asks = self._asks_history and (old or was_sync(job))
-        told = self._history.look_up(job) if asks else None
-        if told is not None:
-            return told
+        found = self._history.look_up(job) if asks else None
+        if found is not None:
+            return found
         if asks and over:
             return Status(State.GONE, word, now, message=error.message)
         return Status(
@@ -351,7 +351,7 @@ class Segmind:
 def _data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:
     """Return a streamed ``{"data_urls": ["data:...;base64,..."]}`` body with one file.
 
-    https://docs.segmind.com/api-reference/segmind-storage takes files as data URLs only.
+    https://docs.segmind.com/api-reference/segmind-storage accepts files as data URLs only.
     """
     kind = probe.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
     before = f'{{"data_urls": ["data:{kind};base64,'.encode()
@@ -359,7 +359,7 @@ def _data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:
 
 
 def _age(job: Job, now: dt.datetime | None) -> dt.timedelta | None:
-    """Return a job's age by the vendor's clock; None where it told no time then or now."""
+    """Return a job's age on the vendor's clock; None if either response had no time."""
     accepted = job.data.get(_ACCEPTED)
     if now is None or not isinstance(accepted, str):
         return None
@@ -368,7 +368,7 @@ def _age(job: Job, now: dt.datetime | None) -> dt.timedelta | None:
 
 
 def _reading(job: Job, suffix: str = "") -> Call:
-    """Return the call that reads a job; its URL is made from the id, never taken from an answer."""
+    """Return the call that reads a job; its URL is built from the id, never from a response."""
     return Call("GET", f"/v2/requests/{job.id}{suffix}")
 
 

@@ -1,7 +1,7 @@
-"""The request history: what an account asked for, of any age; words and cost in fields of its own.
+"""The request history: an account's requests of any age, with their states and costs.
 
-Its outline is not documented: rows are looked for under every name that was met. The official SDK
-has its addresses: https://docs.segmind.com/docs/sdks/python
+Its response is not documented, so rows are read from every key that was observed. The official SDK
+has its URLs: https://docs.segmind.com/docs/sdks/python
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PER_PAGE = 100
 _CLOCK_SKEW = dt.timedelta(seconds=30)
 
 Send = Callable[[Call, Phase], Mapping[str, Any]]
-"""Sends a call of a phase and returns the answer's object."""
+"""Send a call of a phase and return the response's object."""
 
 
 @attrs.frozen
@@ -34,26 +34,26 @@ class History:
     """One account's request history.
 
     Attributes:
-        send: The account's way to the vendor.
-        fingerprint: Of the account.
+        send: Sends a call of this account.
+        fingerprint: The account's fingerprint.
     """
 
     send: Send
     fingerprint: str
 
     def look_up(self, job: Job) -> Status | None:
-        """Return what the history says of a job; None when it does not know it."""
+        """Return a job's status from the history; None if it is not there."""
         try:
-            told = self.send(Call("GET", f"{_PATH}/{job.id}", origin="history"), Phase.POLL)
+            reply = self.send(Call("GET", f"{_PATH}/{job.id}", origin="history"), Phase.POLL)
         except JobNotFound:
             return None
-        inner = told.get("data")
-        return _status(job, inner if isinstance(inner, Mapping) else told)
+        inner = reply.get("data")
+        return _status(job, inner if isinstance(inner, Mapping) else reply)
 
     def find(self, submission: Submission, since: float) -> Found | NotSeen:
-        """Look for what only this submission contains.
+        """Search for the request whose body equals this submission's.
 
-        Media given as addresses are nobody's alone: jobs that look alike are candidates then.
+        A request with media given as URLs is not unique, so matches are only candidates then.
         """
         start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
         jobs = {
@@ -86,7 +86,7 @@ class History:
         return rows
 
     def _same(self, row: Mapping[str, Any], submission: Submission) -> Job | None:
-        """Return a row's job if the row is of this submission."""
+        """Return the job of a row whose body equals this submission's."""
         sent = row.get("request_body")
         request_id = row.get("request_id")
         if not isinstance(sent, Mapping) or not isinstance(request_id, str):

@@ -1,9 +1,8 @@
-"""Segmind's v1 road: one blocking call whose answer is the film itself; for ``mode = "sync"``.
+"""Segmind's v1 API for ``mode = "sync"``: one blocking call whose response is the video.
 
-The answer comes once. It goes to a file before anything of it is read (`motionkit.provider.spool`),
-and the job says where it lies, so that every process on this machine finds it finished. What it
-cost stands in the headers. An answer that breaks off stays where it is, and whether the run was
-billed is unknown. Vendor documentation: https://docs.segmind.com/docs/serverless-api
+The response arrives once. It is stored in a file before it is parsed (`motionkit.provider.spool`),
+and the job names that file, so that every process on this machine finds it. Headers hold the cost.
+A truncated response is kept, and whether the run was billed is unknown. Vendor documentation: https://docs.segmind.com/docs/serverless-api
 """
 
 from __future__ import annotations
@@ -27,28 +26,28 @@ log = logging.getLogger("motionkit")
 
 V1, V2 = "/v1/", "/v2/"
 _SPOOL = "spool"
-"""The job's own note of where its answer lies."""
+"""Key in a job's data: the name of the stored response."""
 _WORD = "COMPLETED"
-"""Under HTTP 200 nothing else can have come; the vendor says no word here."""
+"""The status word of a stored response: the vendor sends none with the video."""
 
 
 def is_sync(submission: Submission) -> bool:
-    """Tell whether a submission is bought by one blocking call."""
+    """Return whether a submission is one blocking call."""
     return submission.call.path.startswith(V1)
 
 
 def note(submission: Submission) -> dict[str, Any]:
-    """Return what a job that the history shows must remember of how it was bought."""
+    """Return what a job found in the history records of its mode."""
     return {"mode": "sync"} if is_sync(submission) else {}
 
 
 def was_sync(job: Job) -> bool:
-    """Tell whether a job was bought by one blocking call: the queue need not know it."""
+    """Return whether a job was one blocking call: polls may not find it."""
     return _SPOOL in job.data or job.data.get("mode") == "sync"
 
 
 def is_spooled(job: Job) -> bool:
-    """Tell whether a job's answer lies on this machine."""
+    """Return whether a job's response is stored on this machine."""
     name = job.data.get(_SPOOL)
     return isinstance(name, str) and spool.is_kept(name)
 
@@ -60,8 +59,8 @@ class Blocking:
     Attributes:
         http: The account's session.
         context: Provider and account, for errors.
-        fingerprint: Of the account.
-        timeout: Seconds that a call may take.
+        fingerprint: The account's fingerprint.
+        timeout: Timeout of a call in seconds.
     """
 
     http: Session
@@ -70,10 +69,10 @@ class Blocking:
     timeout: float
 
     def buy(self, submission: Submission, attempt_id: str) -> Job:
-        """Send the paid call once and keep what it answers.
+        """Send the paid call once and store its response.
 
         Raises:
-            JournalError: The answer could not be kept; nothing was sent.
+            JournalError: The response file could not be created; nothing was sent.
             MotionKitError: ``billed=NO`` for a refusal only.
         """
         kept = spool.create(attempt_id)
@@ -91,12 +90,12 @@ class Blocking:
         except MotionKitError as error:
             raise _told(error, kept, attempt_id) from error.__cause__
         finally:
-            with contextlib.suppress(OSError):  # what a full disk did not take is told above
+            with contextlib.suppress(OSError):  # a full disk was reported above
                 kept.close()
         return self._job(submission, attempt_id, answer)
 
     def _refused(self, submission: Submission, attempt_id: str, answer: Response) -> Job:
-        """Return the job that an answer names in spite of its status.
+        """Return the job that a refusal still names.
 
         Raises:
             MotionKitError: It names none.
@@ -107,14 +106,14 @@ class Blocking:
             found = taken(answer, submission.call)
             if found is None:
                 raise
-            log.warning("%s: the answer names request %s all the same", error.message, found)
+            log.warning("%s: the response still names request %s", error.message, found)
             return submission.job(
                 found, fingerprint=self.fingerprint, attempt_id=attempt_id, data=note(submission)
             )
-        raise AssertionError("no 2xx is unwrapped")  # pragma: no cover
+        raise AssertionError("only non-2xx responses get here")  # pragma: no cover
 
     def _need_result(self, answer: Response, kept: IO[bytes]) -> None:
-        """Refuse what is neither a whole film nor names one.
+        """Reject a response that is no complete video and names none.
 
         Raises:
             ProtocolError: It may have been billed.
@@ -127,19 +126,19 @@ class Blocking:
         if size == 0:
             problem = "is empty"
         elif container in {"mp4", "mov"} and not probe.boxes_fit(kept, size):
-            problem = "broke off"  # a gateway that cuts a film may well tell what is left of it
+            problem = "is truncated"  # a gateway may send a content length that matches the cut
         elif kind is None and not _named_in(kept):
             problem = "is no media and names none"
         if problem:
             raise ProtocolError(
-                f"{self.context['account']}: the answer {problem}",
+                f"{self.context['account']}: the response {problem}",
                 http_status=answer.status,
                 billed=billed_after(Phase.SUBMIT, refused=False),
                 **self.context,
             )
 
     def _job(self, submission: Submission, attempt_id: str, answer: Response) -> Job:
-        told = answer.headers.get("x-request-id", "")
+        request_id = answer.headers.get("x-request-id", "")
         data = {
             name: value
             for name, value in (
@@ -151,7 +150,7 @@ class Blocking:
             if value is not None
         }
         return submission.job(
-            told if ID.fullmatch(told) else attempt_id,
+            request_id if ID.fullmatch(request_id) else attempt_id,
             fingerprint=self.fingerprint,
             attempt_id=attempt_id,
             cost=cost_of(answer.headers, "x-cost"),
@@ -160,17 +159,17 @@ class Blocking:
 
 
 def _told(error: MotionKitError, kept: IO[bytes], name: str) -> MotionKitError:
-    """Let an error say where the broken answer lies; remove the file where nothing came."""
+    """Add the path of a partial response to an error; remove an empty file."""
     if not (kept.tell() or os.fstat(kept.fileno()).st_size):
         spool.path(name).unlink(missing_ok=True)
         return error
-    error.message = f"{error.message}; what came is kept in {spool.path(name)}"
+    error.message = f"{error.message}; the partial response is kept in {spool.path(name)}"
     error.args = (error.message,)
     return error
 
 
 def observe(job: Job) -> Status:
-    """Return the state of a job whose answer lies here: it ended before it had a job."""
+    """Return the status of a job whose response is stored on this machine."""
     name = job.data[_SPOOL]
     with spool.open_kept(name) as kept:
         kind, _ = probe.sniff(kept.read(probe.SNIFF_BYTES))
@@ -183,7 +182,7 @@ def observe(job: Job) -> Status:
             else (Output(spool.address(name), kind=kind, content_type=content_type, size=size),)
         )
     now, raw = utcnow(), dict(job.data)
-    if not outputs:  # somebody has changed the file
+    if not outputs:  # the file was changed
         return Status(
             State.UNKNOWN, _WORD, now, doubt=UnknownReason.NO_OUTPUT, billed=Billed.YES, raw=raw
         )
@@ -193,15 +192,15 @@ def observe(job: Job) -> Status:
 
 
 def _named_in(kept: IO[bytes]) -> tuple[Output, ...]:
-    """Return the outputs that an answer in JSON names; none where it cannot be read."""
+    """Return the outputs that a JSON response names; none if it is unparsable."""
     text = kept.read(JSON_LIMIT + 1)
     if len(text) > JSON_LIMIT:
         return ()
     try:
-        told = Response(200, {}, text).json()
+        content = Response(200, {}, text).json()
     except ProtocolError:
         return ()
-    return outputs_of(told if isinstance(told, Mapping) else {"output": told})
+    return outputs_of(content if isinstance(content, Mapping) else {"output": content})
 
 
 __all__ = ["Blocking", "is_spooled", "is_sync", "note", "observe", "was_sync"]

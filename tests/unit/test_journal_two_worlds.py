@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from motionkit._support.hosts import at_loopback
 from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
 from motionkit.config import Account, Config
 from motionkit.config.defaults import Defaults
 from motionkit.config.routes import Route
 from motionkit.errors import AuthenticationError, Billed, BudgetExceeded
+from motionkit.http import at_loopback
 from motionkit.journal import Journal
 from motionkit.model.submission import Call
 from motionkit.provider import Provider, in_sandbox, registry

@@ -302,7 +302,7 @@ def test_540p_is_delivered_as_576p_by_scail_and_it_says_so() -> None:
 def test_a_quality_that_no_page_lists_is_sent_and_told(model: str) -> None:
     assert fitted(model, mimic()).warnings == ()
     (told,) = fitted(model, mimic(quality="540p")).warnings
-    assert told == f"quality='540p': {model}'s page does not say whether it takes that"
+    assert told == f"quality='540p': {model}'s page does not list this value"
     assert fitted(model, mimic(quality="540p")).body["resolution"] == "540p"
 
 

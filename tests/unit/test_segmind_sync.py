@@ -196,8 +196,8 @@ def test_an_answer_that_breaks_off_may_have_been_billed_and_what_came_is_named()
 
 
 BROKEN = {
-    "cut": (unbounded(FILM[:500]), "broke off"),
-    "cut in its length": (answer(FILM[:500], headers=HEADERS), "broke off"),
+    "cut": (unbounded(FILM[:500]), "is truncated"),
+    "cut in its length": (answer(FILM[:500], headers=HEADERS), "is truncated"),
     "empty": (answer(b"", headers=HEADERS), "is empty"),
     "html": (answer(b"<html>busy</html>", headers=HEADERS), "is no media and names none"),
     "nothing": (answer(b"{}"), "is no media and names none"),

@@ -1,4 +1,4 @@
-"""Segmind's HTTP contract for the sandbox: a second reading of it, apart from the adapter's."""
+"""Segmind's HTTP contract for the sandbox, written independently of the adapter."""
 
 from motionkit_segmind.sandbox.app import SegmindSandbox
 

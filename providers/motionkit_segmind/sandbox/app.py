@@ -1,6 +1,6 @@
-"""The vendor's app: gateway, storage and history hosts of the vendor on one origin.
+"""The vendor's app: gateway, storage and history hosts on one origin.
 
-A further model is a further row in `models.MODELS`.
+To add a model, add a row to `models.MODELS`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class SegmindSandbox:
     """Segmind's serverless API: v1 sync, v2 queued, uploads, credits and history.
 
     Args:
-        world: The sandbox's books.
-        upload_answer: Key under which an upload's URLs come: "file_urls", "urls" or "both".
-        polls_count: The gateway's GETs use up the rate limit too.
-        sync_polls: A v1 run can be polled under its `x-request-id`; no page says so. Its place in
-            the history does not depend on it.
+        world: The sandbox's state.
+        upload_answer: Key of the URLs in an upload's response: "file_urls", "urls" or "both".
+        polls_count: The gateway's GETs count against the rate limit too.
+        sync_polls: A v1 run can be polled under its `x-request-id`; no page says so. It is in
+            the history either way.
     """
 
     name = VENDOR
@@ -47,7 +47,7 @@ class SegmindSandbox:
     ) -> None:
         self._world = world
         gate = Gate(world, polls_count)
-        # Credits before the slug patterns: a fixed path under /v1 is no model.
+        # Credits before the slug patterns: /v1/get-user-credits is not a model.
         self._subjects = (
             History(gate),
             Polls(gate, sync_polls),

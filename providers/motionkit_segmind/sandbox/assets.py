@@ -23,7 +23,7 @@ _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "video/mp4": ".mp4"}
 
 @attrs.frozen
 class Asset:
-    """An uploaded file and what a look into it told."""
+    """An uploaded file and its media facts."""
 
     mime: str
     content: bytes = attrs.field(repr=False)
@@ -35,7 +35,7 @@ class Assets:
 
     Args:
         gate: The gateway.
-        answer: Key of the answer: the SDK reads `file_urls`, the docs show `urls`.
+        answer: Key of the URLs in the response: the SDK reads `file_urls`, the docs show `urls`.
     """
 
     def __init__(self, gate: Gate, answer: UploadAnswer) -> None:
@@ -54,12 +54,12 @@ class Assets:
         if None in assets:
             raise Refusal(400, "data_urls must hold base64 data URLs")
         urls = [call.origin() + self._keep(asset) for asset in assets if asset]
-        told: dict[str, object] = {"message": "Files uploaded successfully"}
+        reply: dict[str, object] = {"message": "Files uploaded successfully"}
         if self._answer != "urls":
-            told["file_urls"] = urls
+            reply["file_urls"] = urls
         if self._answer != "file_urls":
-            told["urls"] = urls
-        return web.json_response(told)
+            reply["urls"] = urls
+        return web.json_response(reply)
 
     def _keep(self, asset: Asset) -> str:
         world = self._gate.world

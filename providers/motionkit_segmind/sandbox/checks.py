@@ -1,4 +1,4 @@
-"""What is said about a body: by the gateway before the run, or by the run itself (section 3.1)."""
+"""Validate a body: in the gateway before the run, or in the run itself (contract section 3.1)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ _IS: Mapping[Kind, Callable[[object], bool]] = {
         isinstance(value, list) and all(isinstance(part, str) for part in value)
     ),
 }
-# The numbers that a loose model is known to take.
 _NUMBER = Parameter("number")
 
 
 def check(model: Model, fields: Mapping[str, Any]) -> None:
-    """Check what the gateway checks before the model runs.
+    """Validate as the gateway does before the model runs.
 
     Raises:
-        Refusal: A required parameter is missing (400); a name or a declared value is none (406).
+        Refusal: A required parameter is missing (400); an unknown name or value (406).
     """
     for name, parameter in model.parameters.items():
         if parameter.required and fields.get(name) in _ABSENT:
@@ -43,7 +42,7 @@ def check(model: Model, fields: Mapping[str, Any]) -> None:
 
 
 def noticed(model: Model, fields: Mapping[str, Any]) -> str:
-    """Return the error that only the run brings up, or nothing."""
+    """Return the error that only the run reports, or an empty text."""
     for name, value in fields.items():
         numbers = {model.cost_from, model.seconds_from}
         row = _NUMBER if name in numbers else model.parameters.get(name)

@@ -1,4 +1,4 @@
-"""What every call passes in front, and how the gateway says no: contract sections 1 and 4."""
+"""Authentication, rate limits and refusals of the gateway: contract sections 1 and 4."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WRONG_VERB = (
     "<h1>Method Not Allowed</h1>"
     "<p>The method is not allowed for the requested URL.</p></html>"
 )
-# Outlines of an error answer that clients met, beside the documented `error`.
+# Shapes of an error response that clients observed, beside the documented `error`.
 ERROR_SHAPES: Mapping[str, Callable[[int, str], dict[str, Any]]] = {
     "detail": lambda _, text: {"detail": text},
     "message": lambda _, text: {"message": text},
@@ -35,7 +35,7 @@ ERROR_SHAPES: Mapping[str, Callable[[int, str], dict[str, Any]]] = {
 
 
 class Refusal(Exception):
-    """The gateway says no.
+    """The gateway refuses a call.
 
     Args:
         status: HTTP status.
@@ -52,27 +52,27 @@ class Refusal(Exception):
 
 @attrs.frozen
 class Call:
-    """A call whose key is known."""
+    """An authenticated call."""
 
     request: web.Request
     account: Account
     phases: tuple[str, ...]
 
     def origin(self) -> str:
-        """Return the base URL under which the client reached us: all URLs are absolute."""
+        """Return the base URL that the client used: all URLs in responses are absolute."""
         return f"{self.request.scheme}://{self.request.host}"
 
     async def fields(self) -> dict[str, Any]:
-        """Return the body's parameters; JSON, or a form as the gateway takes one too."""
+        """Return the body's parameters, from JSON or a form."""
         if self.request.content_type == "multipart/form-data":
             return dict(await self.request.post())
         try:
-            told = await self.request.json()
+            sent = await self.request.json()
         except ValueError:
             raise Refusal(400, "Request body is not valid JSON") from None
-        if not isinstance(told, dict):
+        if not isinstance(sent, dict):
             raise Refusal(400, "Request body must be a JSON object")
-        return told
+        return sent
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[web.StreamResponse]]
@@ -80,12 +80,12 @@ Handler: TypeAlias = Callable[[Call], Awaitable[web.StreamResponse]]
 
 @attrs.define(eq=False)
 class Gate:
-    """What the gateway's endpoints have in common.
+    """Common behaviour of the gateway's endpoints.
 
     Attributes:
-        world: The sandbox's books.
-        polls_count: The gateway's GETs use up the rate limit too; the contract (section 4) leaves
-            it open. Uploads and history live on other hosts and do not count.
+        world: The sandbox's state.
+        polls_count: The gateway's GETs count against the rate limit too; the contract (section 4)
+            leaves it open. Uploads and history are on other hosts and do not count.
     """
 
     world: World
@@ -94,7 +94,7 @@ class Gate:
     def route(
         self, method: str, path: str, phases: tuple[str, ...], handler: Handler
     ) -> list[Route]:
-        """Return a route, and the one that refuses every other verb with a page."""
+        """Return a route, and the route that refuses every other method with an HTML page."""
         polls = method == "GET" and path.startswith(_GATEWAY)
 
         async def serve(request: web.Request) -> web.StreamResponse:
@@ -115,7 +115,7 @@ class Gate:
         """Count a call against the account's rate.
 
         Raises:
-            Refusal: The minute is full.
+            Refusal: The limit of this minute is reached.
         """
         reset = account.over_rate(self.world.clock.now())
         if reset is not None:

@@ -22,7 +22,7 @@ _WORDS: Mapping[State, str] = {
     State.BLOCKED: "FAILED",
 }
 _SORT_BY = ("model_created", "model_name", "credits_deduction")
-# The page's outline is not documented; `data` is our reading, the others can be asked for.
+# The response's shape is not documented: `data` is the default, faults select the others.
 HISTORY_SHAPES: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "bare_list": lambda page: page["data"],
     "requests": lambda page: {"requests": page["data"], "total": page["total"]},
@@ -32,7 +32,7 @@ HISTORY_SHAPES: Mapping[str, Callable[[dict[str, Any]], Any]] = {
 
 
 class History:
-    """What an account has and what it asked for, retained or not."""
+    """An account's credits and its requests of any age."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -70,7 +70,7 @@ class History:
             and status in {None, (row := self._row(call, job))["model_status"]}
         ]
         rows.sort(key=lambda row: row[by] or 0, reverse=order == "desc")
-        told = {
+        reply = {
             "data": rows[(page - 1) * size : page * size],
             "page": page,
             "per_page": size,
@@ -79,7 +79,7 @@ class History:
         shape = self._gate.world.faults.take(
             "shape", call.phases, VENDOR, lambda fault: fault["shape"] in HISTORY_SHAPES
         )
-        return web.json_response(HISTORY_SHAPES[shape["shape"]](told) if shape else told)
+        return web.json_response(HISTORY_SHAPES[shape["shape"]](reply) if shape else reply)
 
     async def _one(self, call: Call) -> web.StreamResponse:
         name = call.request.match_info["id"]
@@ -101,7 +101,7 @@ class History:
         return first, last
 
     def _visible(self, call: Call) -> list[Job]:
-        """Return the account's jobs, latest first, without those that a lag still hides."""
+        """Return the account's jobs, latest first, without those that a lag fault hides."""
         world = self._gate.world
         lag = world.faults.take("history_lag", call.phases, VENDOR)
         newest = world.clock.now() - (lag["seconds"] if lag else 0)

@@ -23,7 +23,7 @@ from motionkit_segmind.sandbox.gate import RESET_HEADER, VENDOR, Call, Gate, Ref
 from motionkit_segmind.sandbox.models import MODELS, Model
 
 _SIGMA = 6.0
-_QUICK = 0.24  # a bad parameter that only the model notices
+_QUICK = 0.24  # a bad parameter that only the model rejects
 _BLOCKED = 21.0  # observed for moderation
 _UNSEEN_SECONDS = 5.0
 _LONGEST_FILM = 30.0
@@ -33,14 +33,14 @@ SUBMIT_SHAPES = {"id_only": ("request_id",), "no_urls": ("request_id", "status")
 
 @attrs.frozen
 class Output:
-    """What a job will show; made only when it is looked at."""
+    """A job's result, rendered on first access."""
 
     path: str
     file: StoredFile
 
 
 class Inference:
-    """Both ways to buy a run."""
+    """Both ways to submit a run."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -54,16 +54,16 @@ class Inference:
 
     async def _queue(self, call: Call) -> web.StreamResponse:
         job = await self._accept(call)
-        told = {"request_id": job.id, "status": "QUEUED", **addresses(self._gate, call, job)}
+        reply = {"request_id": job.id, "status": "QUEUED", **addresses(self._gate, call, job)}
         shape = self._gate.world.faults.take(
             "shape", call.phases, VENDOR, lambda fault: fault["shape"] in SUBMIT_SHAPES
         )
         if shape is not None:
-            told = {key: told[key] for key in SUBMIT_SHAPES[shape["shape"]]}
-        return web.json_response(told)
+            reply = {key: reply[key] for key in SUBMIT_SHAPES[shape["shape"]]}
+        return web.json_response(reply)
 
     async def _wait(self, call: Call) -> web.StreamResponse:
-        """Answer with the film itself; what it cost stands in the headers."""
+        """Respond with the video itself; headers hold the cost."""
         job = await self._accept(call, sync=True)
         if SPOILED.get():
             return web.Response()
@@ -82,12 +82,12 @@ class Inference:
             RESET_HEADER: stamp((call.account.recent or [world.clock.now()])[0] + 60),
         }
         film = await output.file.content()
-        if job.body.get("base64"):  # how the page's switch shapes the answer is our reading
+        if job.body.get("base64"):  # inferred: the page does not show the response
             return web.Response(text=base64.b64encode(film).decode(), headers=headers)
         return web.Response(body=film, content_type="video/mp4", headers=headers)
 
     async def _accept(self, call: Call, *, sync: bool = False) -> Job:
-        """Check in the order of contract section 12 and enter the job."""
+        """Validate in the order of contract section 12 and start the job."""
         slug = call.request.match_info["slug"]
         model = MODELS.get(slug)
         if model is None:
@@ -115,13 +115,13 @@ class Inference:
         return job
 
     def _free(self, account: Account) -> Decimal:
-        """Return the balance without what running jobs will cost."""
+        """Return the balance minus what running jobs reserve."""
         world = self._gate.world
         reserved = (job.price for job in world.jobs(account) if world.state(job).open)
         return account.balance - sum(reserved, Decimal(0))
 
     def _afford(self, call: Call, price: Decimal) -> None:
-        """Reserve the estimated cost: what runs already is spoken for."""
+        """Refuse a run whose estimated cost exceeds the unreserved balance."""
         account, free = call.account, self._free(call.account)
         if free < price:
             raise Refusal(
@@ -164,19 +164,19 @@ class Inference:
     def _price(
         self, call: Call, model: Model, fields: dict[str, Any], assets: list[Asset]
     ) -> Decimal:
-        """Return what the run will cost: the model's price, or what a fault makes of it."""
+        """Return the cost of a run: the model's price, or that of a fault."""
         price = model.price(fields, _clip_seconds(assets))
         fault = self._gate.world.faults.take("cost", call.phases, VENDOR)
         return price if fault is None else Decimal(str(fault["usd"]))
 
     def _lasting(self, model: Model, fields: dict[str, Any]) -> float | None:
-        told = fields.get(model.seconds_from)
-        if isinstance(told, int | float):
-            return float(told)
+        value = fields.get(model.seconds_from)
+        if isinstance(value, int | float):
+            return float(value)
         return self._gate.world.lasting(model.mean, min(_SIGMA, model.mean / 20))
 
     def _assets(self, call: Call, fields: dict[str, Any]) -> list[Asset]:
-        """Return the uploads behind our own URLs; what others point at is never looked at."""
+        """Return the uploads behind our own URLs; other URLs are never fetched."""
         found = []
         for value in fields.values():
             for url in value if isinstance(value, list) else [value]:
@@ -186,7 +186,7 @@ class Inference:
         return [asset for asset in found if asset]
 
     def _output(self, job: Job, model: Model, assets: list[Asset]) -> Output:
-        """Plan a film: as long as the clip or as `duration` says, in the shape asked for."""
+        """Plan the video: length of the clip or `duration`, in the requested shape."""
         world, fields = self._gate.world, job.body
         asset = next((a for a in assets if a.clip and a.clip.kind == "image"), None)
         picture = asset.content if asset else _inline(fields.get("image"))
@@ -201,7 +201,7 @@ class Inference:
 
 
 def addresses(gate: Gate, call: Call, job: Job) -> dict[str, str]:
-    """Return a job's three URLs, on a stranger's host if a fault says so."""
+    """Return a job's three URLs, on a foreign host if a fault says so."""
     fault = gate.world.faults.take("foreign_status_url", call.phases, VENDOR)
     base = call.origin()
     if fault is not None:
@@ -228,10 +228,10 @@ def _clip_seconds(assets: list[Asset]) -> float | None:
     return next((a.clip.seconds for a in assets if a.clip and a.clip.seconds), None)
 
 
-def _asked_seconds(told: object) -> float:
+def _asked_seconds(value: object) -> float:
     """Return a duration that was asked for, as far as a film of it can be made."""
-    if isinstance(told, int | float) and told > 0:
-        return min(float(told), _LONGEST_FILM)
+    if isinstance(value, int | float) and value > 0:
+        return min(float(value), _LONGEST_FILM)
     return _UNSEEN_SECONDS
 
 

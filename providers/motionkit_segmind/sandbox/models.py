@@ -1,8 +1,7 @@
 """The models that the sandbox runs, one row each: contract section 9.
 
-Prices are published averages of a run, whatever is asked for, and durations are published means.
-No list price is public. Only for a clip that was seen does `pixverse-mimic` cost the maker's own
-rate and an observed markup.
+Prices and durations are published averages of a run. No list price is public. For a clip that was
+uploaded, `pixverse-mimic` costs the upstream rate times an observed markup.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ class Parameter:
     """One parameter of a model.
 
     Attributes:
-        kind: What the model takes it as; another kind is noticed by the run only.
-        required: The gateway refuses a body without it, even where the page shows a default.
-        default: What the model takes where it is absent.
+        kind: Its JSON type; only the run rejects another type.
+        required: The gateway refuses a body without it, even if the page shows a default.
+        default: The value if it is absent.
         choices: Declared values, checked before the model runs.
-        span: Smallest and largest number, noticed by the run only.
+        span: Smallest and largest number; only the run rejects others.
     """
 
     kind: Kind = "string"
@@ -47,14 +46,14 @@ class Model:
 
     Attributes:
         average: USD for a run.
-        mean: Usual vendor seconds from submit to outcome.
-        parameters: What the model takes.
-        loose: No table of parameters is known: every further field passes, of any kind.
-        needs: Parameters of which the run misses one in each group, though no page says required.
-        quality: Parameter whose value (`540p`) tells the lines on the short side of the result.
-        rates: USD for a second of a clip whose length is known, by quality.
-        cost_from: Parameter that tells what the run costs.
-        seconds_from: Parameter that tells how long the run takes.
+        mean: Mean vendor seconds from submit to outcome.
+        parameters: Its parameters by name.
+        loose: No table of parameters is known: any further field of any type passes.
+        needs: Groups of which the run needs one parameter each, though no page says so.
+        quality: Parameter whose value (`540p`) gives the short side of the result in pixels.
+        rates: USD per second of an uploaded clip, by quality.
+        cost_from: Parameter that sets the cost of the run.
+        seconds_from: Parameter that sets how long the run takes.
         retired: The gateway refuses it (HTTP 410).
     """
 
@@ -70,25 +69,25 @@ class Model:
     retired: bool = False
 
     def value(self, fields: Mapping[str, object], name: str) -> object:
-        """Return what was sent under a name, or else the default."""
+        """Return the value sent under a name, or the default."""
         sent = fields.get(name)
         if sent is None and name in self.parameters:
             return self.parameters[name].default
         return sent
 
     def lines(self, fields: Mapping[str, object]) -> int | None:
-        """Return the result's lines; None for a quality that names none."""
-        told = self.value(fields, self.quality)
-        if told is None:
+        """Return the result's short side in pixels; None for an invalid quality."""
+        value = self.value(fields, self.quality)
+        if value is None:
             return _UNKNOWN_LINES
-        text = str(told).removesuffix("p")
+        text = str(value).removesuffix("p")
         return int(text) if text.isdecimal() and 0 < int(text) <= 2160 else None
 
     def price(self, fields: Mapping[str, object], seconds: float | None) -> Decimal:
-        """Return what a run costs in USD; `seconds` is None for a clip that was never seen."""
-        told = fields.get(self.cost_from)
-        if isinstance(told, int | float):
-            return Decimal(str(told))
+        """Return the cost of a run in USD; `seconds` is None for a clip that was not uploaded."""
+        value = fields.get(self.cost_from)
+        if isinstance(value, int | float):
+            return Decimal(str(value))
         if not self.rates or seconds is None:
             return self.average
         rate = self.rates[str(self.value(fields, self.quality))]
@@ -116,7 +115,7 @@ _P_VIDEO: Mapping[str, Parameter] = {
     "seed": _SEED,
     "disable_safety_checker": _FLAG,
 }
-# The pages' quality values of the older PixVerse models are not known: any number of lines passes.
+# The quality values of the older PixVerse models are not known: any number of pixels passes.
 _PIXVERSE_VIDEO: Mapping[str, Parameter] = {
     "prompt": _MUST,
     "duration": Parameter("integer", required=True, choices=(5, 8)),
@@ -224,7 +223,7 @@ MODELS: Mapping[str, Model] = {
         },
         quality="quality",
     ),
-    # Of these only the average price is known.
+    # Only the average price of these is known.
     **{
         slug: Model(average, loose=True)
         for slug, average in {
@@ -245,8 +244,8 @@ MODELS: Mapping[str, Model] = {
             "hailuo-2.3": "0.53",
         }.items()
     },
-    # The vendor's own test model; that its `credits` are the price in USD is our reading.
+    # The vendor's test model; inferred: its `credits` are the price in USD.
     "mock-inference": Model("0.01", 5, loose=True, cost_from="credits", seconds_from="sleep"),
-    # Which slugs are retired is not known; this one stands for them all.
+    # Which slugs are retired is not known; this one represents them.
     "sandbox-retired": Model("1", retired=True),
 }

@@ -19,21 +19,21 @@ _WORDS: Mapping[State, str] = {
     State.RUNNING: "PROCESSING",
     State.SUCCEEDED: "COMPLETED",
     State.FAILED: "FAILED",
-    State.BLOCKED: "FAILED",  # content blocks are no state of their own
+    State.BLOCKED: "FAILED",  # content blocks have no separate state
 }
 _UNKNOWN_WORD = "ON_HOLD"
-# Outlines of a finished result that clients met, by what stays of `output` and `video`.
+# Shapes of a finished result that clients observed, by what remains of `output` and `video`.
 RESULT_SHAPES = frozenset(
     {"absent", "base64", "bytes", "list", "no_cost", "output_only", "video_only"}
 )
 
 
 class Polls:
-    """The three ways to ask for a run.
+    """The three endpoints that read a run.
 
     Args:
         gate: The gateway.
-        sync: Runs of v1 are found too.
+        sync: Runs of v1 are found as well.
     """
 
     def __init__(self, gate: Gate, sync: bool) -> None:
@@ -79,10 +79,10 @@ class Polls:
         state = self._gate.world.state(job)
         if state is not State.SUCCEEDED:
             return self._unfinished(call, job, state)
-        told = {"status": _WORDS[state], "request_id": job.id, "metrics": _metrics(job)}
+        reply = {"status": _WORDS[state], "request_id": job.id, "metrics": _metrics(job)}
         if self._shape(call, "no_cost"):
-            told["metrics"] = {"inference_time": _metrics(job)["inference_time"]}
-        return web.json_response(told)
+            reply["metrics"] = {"inference_time": _metrics(job)["inference_time"]}
+        return web.json_response(reply)
 
     async def _result(self, call: Call) -> web.StreamResponse:
         job = self._find(call)
@@ -95,7 +95,7 @@ class Polls:
         url = call.origin() + output.path
         if self._gate.world.faults.take("empty_url", call.phases, VENDOR):
             url = ""
-        told = {
+        reply = {
             "status": _WORDS[state],
             "request_id": job.id,
             "error": None,
@@ -108,23 +108,23 @@ class Polls:
             },
             "metrics": _metrics(job),
         }
-        return self._shaped(call, told, film)
+        return self._shaped(call, reply, film)
 
-    def _shaped(self, call: Call, told: dict[str, Any], film: bytes) -> web.Response:
+    def _shaped(self, call: Call, reply: dict[str, Any], film: bytes) -> web.Response:
         shape = self._shape(call)
         if shape == "bytes":
             return web.Response(body=film, content_type="video/mp4")
         if shape == "no_cost":
-            told["metrics"] = {"inference_time": told["metrics"]["inference_time"]}
+            reply["metrics"] = {"inference_time": reply["metrics"]["inference_time"]}
         elif shape == "list":
-            told["output"] = [told["output"]]
+            reply["output"] = [reply["output"]]
         elif shape == "base64":
-            told["output"] = base64.b64encode(film).decode()
+            reply["output"] = base64.b64encode(film).decode()
         if shape in {"absent", "video_only"}:
-            del told["output"]
+            del reply["output"]
         if shape in {"absent", "base64", "list", "output_only"}:
-            del told["video"]
-        return web.json_response(told)
+            del reply["video"]
+        return web.json_response(reply)
 
     def _shape(self, call: Call, *only: str) -> str | None:
         known = only or RESULT_SHAPES
@@ -137,7 +137,7 @@ class Polls:
         if state.open:
             return web.json_response(self._open(call, job, _WORDS[state]))
         metrics = _metrics(job)
-        told = {
+        reply = {
             "status": _WORDS[state],
             "request_id": job.id,
             "error": job.error,
@@ -145,7 +145,7 @@ class Polls:
                 key: metrics[key] for key in ("inference_time", "queue_time", "total_time")
             },
         }
-        return web.json_response(told, status=422)
+        return web.json_response(reply, status=422)
 
     def _open(self, call: Call, job: Job, word: str) -> dict[str, Any]:
         urls = addresses(self._gate, call, job)
