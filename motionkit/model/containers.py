@@ -5,6 +5,8 @@ Only the headers are read, without any library, so this holds without ``motionki
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator, Mapping
 from typing import IO
 
@@ -17,6 +19,8 @@ _HEAD = 4096
 """Bytes of a file's start; enough for any header that is read here."""
 _MOST_BOXES = 16
 """Boxes before the first that tells what the file is."""
+
+_MOST_TRACKS = 64
 
 _MAGIC: tuple[tuple[int, bytes, Kind, str], ...] = (
     (0, b"\xff\xd8\xff", "image", "jpeg"),
@@ -51,7 +55,7 @@ _BRANDS: Mapping[bytes, tuple[Kind, str]] = {
 }
 """ISO base media brands that are not plain MP4."""
 _PICTURES = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")
-"""Brands that make a file a picture wherever they stand, the most telling first (ISO/IEC 23008-12)."""
+"""Brands of pictures (ISO/IEC 23008-12), the most telling first: they count wherever they stand."""
 
 _DOCTYPES: Mapping[bytes, str] = {b"webm": "webm", b"matroska": "mkv"}
 """EBML document types (RFC 8794) and their containers."""
@@ -104,7 +108,7 @@ def sniff(stream: IO[bytes]) -> Found:
 
 
 def _iso_media(stream: IO[bytes]) -> Found:
-    """Tell an MP4, MOV, M4A, HEIC or AVIF by its brand, or by boxes from before there were brands."""
+    """Tell MP4, MOV, M4A, HEIC and AVIF by the brand, or by boxes from before there were brands."""
     for (at, _, kind), _ in zip(_boxes(stream), range(_MOST_BOXES), strict=False):
         if kind == b"ftyp":
             stream.seek(at + 8)
@@ -128,10 +132,11 @@ def _brand(major: bytes, compatible: list[bytes]) -> Found:
     return _BRANDS[major]
 
 
-def _boxes(stream: IO[bytes]) -> Iterator[tuple[int, int | None, bytes]]:
-    """Yield start, end and type of each top-level box that the headers name; None: up to the end."""
-    at = 0
-    while True:
+def _boxes(
+    stream: IO[bytes], at: int = 0, end: int | None = None
+) -> Iterator[tuple[int, int | None, bytes]]:
+    """Yield start, end (None: the end of the file) and type of the boxes between two places."""
+    while end is None or at < end:
         stream.seek(at)
         head = stream.read(16)
         length, kind = int.from_bytes(head[:4]), head[4:8]
@@ -145,9 +150,33 @@ def _boxes(stream: IO[bytes]) -> Iterator[tuple[int, int | None, bytes]]:
         at += length
 
 
+def untrimmed_seconds(stream: IO[bytes]) -> float:
+    """Return the longest duration that an MP4 or MOV file names; 0 where it names none.
+
+    The movie's header has one, and each track's: an edit list may play less of a track than it has.
+    ISO/IEC 14496-12, 8.2.2 and 8.4.2.
+    """
+    found = [0.0]
+    folders = {b"moov", b"trak", b"mdia"}
+    left: list[tuple[int, int | None]] = [(0, None)]
+    while left and len(found) < _MOST_TRACKS:
+        for at, end, kind in _boxes(stream, *left.pop()):
+            if kind in folders:
+                left.append((at + 8, end))
+            elif kind in {b"mvhd", b"mdhd"}:
+                stream.seek(at + 8)
+                content = stream.read(36)
+                scale, length = (20, 8) if content[:1] == b"\1" else (12, 4)
+                units = int.from_bytes(content[scale : scale + 4])
+                duration = content[scale + 4 : scale + 4 + length]
+                if units and duration != b"\xff" * length:  # all ones: unknown
+                    found.append(int.from_bytes(duration) / units)
+    return max(found)
+
+
 def _doctype(head: bytes) -> bytes:
     """Return the DocType of an EBML file's header; ``matroska`` where it has none (RFC 8794)."""
-    elements = dict((name, (at, end)) for name, at, end in _elements(head, 0, len(head)))
+    elements = {name: (at, end) for name, at, end in _elements(head, 0, len(head))}
     at, end = elements[_EBML]
     for name, start, stop in _elements(head, at, end or len(head)):
         if name == _DOCTYPE:
@@ -220,6 +249,35 @@ def missing_bytes(stream: IO[bytes], size: int, container: str | None) -> int:
             elements = _elements(head, 0, len(head))
             end = next((stop or size for name, _, stop in elements if name == _SEGMENT), size)
     return max(end - size, 0)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+"""Characters that no text has."""
+_TEXTS = (
+    (("<!doctype html", "<html", "<head", "<body"), "an HTML page"),
+    (("{", "["), "JSON"),
+    (("<?xml",), "an XML document"),
+)
+
+
+def other_content(stream: IO[bytes]) -> str:
+    """Return what a file plainly is when it is no media (a page, JSON, text, nothing), else ``""``.
+
+    Pictures that are text (SVG) are media.
+    """
+    stream.seek(0)
+    head = stream.read(_HEAD)
+    stream.seek(0)
+    if not head:
+        return "an empty file"
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # a letter may be cut off
+    except UnicodeDecodeError:
+        return ""
+    if _CONTROL.search(text) or "<svg" in text:
+        return ""
+    start = text.lstrip().lower()
+    return next((what for begin, what in _TEXTS if start.startswith(begin)), "text")
 
 
 def is_whole(stream: IO[bytes], size: int) -> bool:

@@ -10,7 +10,6 @@ import io
 import os
 import stat
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import IO, Any, cast
 
 import attrs
@@ -35,10 +34,10 @@ class Facts:
         width: Pixels.
         height: Pixels.
         seconds: Duration of the film, or of the sound where there is no film.
-        seconds_high: Duration of the container, where that is longer; a vendor may count either.
         size: Bytes.
         sha256: Of the content.
         missing: Why pixels or seconds are unknown, as a sentence; empty when they are known.
+        seconds_high: The longest duration that its container names; a vendor may count it.
     """
 
     label: str
@@ -48,10 +47,10 @@ class Facts:
     width: int | None = None
     height: int | None = None
     seconds: float | None = None
-    seconds_high: float | None = None
     size: int | None = None
     sha256: str | None = None
     missing: str = ""
+    seconds_high: float | None = None
 
 
 def inspect(value: Ref, field: str) -> Facts:
@@ -85,11 +84,9 @@ def open_content(value: File | Data) -> IO[bytes]:
 
 
 def _inspect_file(file: File, field: str) -> Facts:
-    path, shown = file.path, shown_path(file.path)
+    path, shown = file.path, repr(str(file.path))
     problem = ""
     try:
-        if file.path == Path():
-            raise _refused(field, "the path is empty", "")
         mode = path.stat().st_mode
         problem = next((words for test, words in _NO_FILES if test(mode)), "")
         if not problem:
@@ -118,7 +115,9 @@ def _refused(field: str, problem: str, value: str, limit: str | None = None) -> 
     return InvalidRequest(f"{field}: {problem}", field=field, value=value, limit=limit)
 
 
-def look(stream: IO[bytes], size: int, label: str, field: str) -> Facts:
+def look(
+    stream: IO[bytes], size: int, label: str, field: str, *, sha256: str | None = None
+) -> Facts:
     """Read an open file.
 
     Args:
@@ -126,6 +125,7 @@ def look(stream: IO[bytes], size: int, label: str, field: str) -> Facts:
         size: Its length in bytes.
         label: How to call it in messages.
         field: The request's field, for error messages.
+        sha256: Its digest, where it is known already.
 
     Raises:
         InvalidRequest: It is not playable media, or not all of it.
@@ -137,9 +137,10 @@ def look(stream: IO[bytes], size: int, label: str, field: str) -> Facts:
             f"{label} is neither a picture, a video nor audio that we know by its content",
             label,
         )
-    import hashlib  # noqa: PLC0415 - OpenSSL loads when there is something to digest
+    if sha256 is None:
+        import hashlib  # noqa: PLC0415 - OpenSSL loads when there is something to digest
 
-    sha256 = hashlib.file_digest(cast("Any", stream), "sha256").hexdigest()
+        sha256 = hashlib.file_digest(cast("Any", stream), "sha256").hexdigest()
     known = Facts(label, kind=kind, container=container, size=size, sha256=sha256)
     lacking = containers.missing_bytes(stream, size, container)
     if lacking:
@@ -191,16 +192,26 @@ def _probe_image(stream: IO[bytes], known: Facts) -> Facts:
         # Image.open would refuse large pictures by an error without their size
         with opener[0](stream, "") as picture:
             width, height = picture.size
-            if width * height > MOST_PIXELS:
-                raise _TooManyPixelsError(width, height)
-            picture.draft("L", (width // 8, height // 8))  # a JPEG is read whole but kept small
-            picture.load()
-            for frame in range(1, getattr(picture, "n_frames", 1)):
-                picture.seek(frame)
-                picture.load()
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+            if width * height <= MOST_PIXELS:
+                picture.draft("L", (width // 8, height // 8))  # a JPEG is read whole but kept small
+                for frame in range(getattr(picture, "n_frames", 1)):
+                    picture.seek(frame)
+                    picture.load()
+    except (OSError, SyntaxError) as error:
         raise _Unreadable(error) from error
+    except Exception as error:
+        raise _Unreadable("its content is broken") from error
+    if width * height > MOST_PIXELS:
+        raise _TooManyPixelsError(width, height)
+    if known.container == "gif" and not _ends_with_trailer(stream):
+        raise _Unreadable("it breaks off")  # Pillow takes the frames that are there
     return attrs.evolve(known, codec=known.container, width=width, height=height)
+
+
+def _ends_with_trailer(stream: IO[bytes]) -> bool:
+    """Tell whether a GIF has its trailer (GIF89a, 27); some writers pad with zeros behind it."""
+    stream.seek(-min(64, stream.seek(0, os.SEEK_END)), os.SEEK_END)
+    return stream.read().rstrip(b"\0").endswith(b";")
 
 
 _BY_TRACKS: Mapping[tuple[Kind, str | None], str] = {
@@ -214,6 +225,8 @@ _BY_TRACKS: Mapping[tuple[Kind, str | None], str] = {
 def _probe_stream(stream: IO[bytes], known: Facts) -> Facts:
     import av  # noqa: PLC0415 - optional extra
 
+    untrimmed = containers.untrimmed_seconds(stream) if known.container in {"mp4", "mov"} else 0.0
+    stream.seek(0)
     try:
         # metadata are not ours to judge, and some programs write them in Latin-1
         with av.open(stream, mode="r", metadata_errors="ignore") as container:
@@ -235,12 +248,14 @@ def _probe_stream(stream: IO[bytes], known: Facts) -> Facts:
                 container=_BY_TRACKS.get((kind, known.container), known.container),
                 codec=track.codec_context.codec.canonical_name,
                 seconds=round(seconds, 3),
-                seconds_high=round(max(seconds, whole or 0), 3),
+                seconds_high=round(max(seconds, whole or 0.0, untrimmed), 3),
                 width=films[0].width if films else None,
                 height=films[0].height if films else None,
             )
     except av.error.FFmpegError as error:
         raise _Unreadable(error.strerror) from error
+    except (ValueError, LookupError, RuntimeError) as error:
+        raise _Unreadable("its content is broken") from error
 
 
 _PROBES: Mapping[Kind, Callable[[IO[bytes], Facts], Facts]] = {
@@ -248,8 +263,3 @@ _PROBES: Mapping[Kind, Callable[[IO[bytes], Facts], Facts]] = {
     "video": _probe_stream,
     "audio": _probe_stream,
 }
-
-
-def shown_path(path: Path) -> str:
-    """Return a path quoted for a message, whatever bytes its name has."""
-    return repr(os.fsencode(path).decode("utf-8", "backslashreplace")) if path.name else repr(str(path))
