@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -17,6 +17,7 @@ import attrs
 import typer
 
 from motionkit.config import attribute_help
+from motionkit.model.money import AMOUNT, amount
 from motionkit.model.operations import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
@@ -30,13 +31,10 @@ def usd(text: str) -> Decimal:
     Raises:
         BadParameter: The text is not an amount of at least 0.
     """
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite() or amount < 0:
-        raise typer.BadParameter(f"{text!r} is not an amount of US dollars, e.g. 2.50")
-    return amount
+    found = amount(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not {AMOUNT}")
+    return found
 
 
 Json = Annotated[bool, typer.Option("--json", help="Output JSON Lines.")]

@@ -13,7 +13,7 @@ from motionkit.errors import BudgetExceeded, InvalidRequest
 from motionkit.journal.entries import NewPurchase
 from motionkit.journal.rows import unpacked
 from motionkit.model import codec
-from motionkit.model.budget import Budget, BudgetStatus
+from motionkit.model.budget import Budget, BudgetStatus, unknown_price
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import Cost, CostBasis, possible
 
@@ -90,7 +90,7 @@ def require(
     if wanted is None:
         names = ", ".join(dict.fromkeys(budget.name for budget in purchase.budgets))
         raise BudgetExceeded(
-            f"the price is unknown, and {names} limits what may be spent",
+            unknown_price(purchase.quote, names),
             hint="remove the budget, or choose a target with a known price",
         )
     for budget in purchase.budgets:

@@ -26,7 +26,7 @@ from motionkit.errors import (
 )
 from motionkit.journal import Journal, NewPurchase, retry_key
 from motionkit.model import codec, money
-from motionkit.model.budget import BudgetStatus
+from motionkit.model.budget import BudgetStatus, over_cap
 from motionkit.model.job import Job
 from motionkit.model.money import Balance, Quote, dollars
 from motionkit.model.submission import Submission
@@ -427,7 +427,7 @@ class RouteBuyer:
     def _why(self, row: Row) -> str:
         """Say a row's reason with its numbers, where it has some."""
         quote, cap = row.quote, self.route.max_usd
-        if row.reason in _CAPPED and (over := compare.over_cap(quote, cap)):
+        if row.reason in _CAPPED and (over := over_cap(quote, cap)):
             return over
         if row.reason is Reason.BUDGET_SPENT and quote is not None and quote.usd_high is not None:
             tightest = self._tightest(self._place(row.target))

@@ -27,6 +27,7 @@ from motionkit.errors import (
 )
 from motionkit.http import NotSent
 from motionkit.journal import Alike, Journal, NewPurchase, PurchaseExists, PurchaseRecord
+from motionkit.model.budget import over_cap
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
@@ -255,7 +256,7 @@ class Checkout:
         provider = place.submitter.provider
         submission = provider.prepare(place.fitted, dry=True)
         refused = None
-        if options.max_usd is not None and (over := compare.over_cap(quote, options.max_usd)):
+        if options.max_usd is not None and (over := over_cap(quote, options.max_usd)):
             refused = BudgetExceeded(over)
         elif options.limited:
             budgets = self.config.budgets(chosen.route, None if chosen.route else place.account)
@@ -465,7 +466,7 @@ class Checkout:
         quote, submitter = place.row.quote, place.submitter
         if submitter is None or place.fitted is None:
             raise place.row.error or ConfigError(f"{place.target} cannot be used")
-        if options.max_usd is not None and (over := compare.over_cap(quote, options.max_usd)):
+        if options.max_usd is not None and (over := over_cap(quote, options.max_usd)):
             raise BudgetExceeded(over)
         purchase = attrs.evolve(
             purchase,

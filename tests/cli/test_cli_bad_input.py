@@ -93,7 +93,7 @@ OPTIONS: list[tuple[list[str], int, str]] = [
     (["--via", "pixvers"], 2, "there is no account or route 'pixvers'; accounts are: pixverse"),
     (["--via", "pixverse/v9"], 2, "pixverse/v9 does not offer mimic with v9; it has mimic"),
     (["--max-usd", "0.39"], 4, "the quote's high of 0.40 USD exceeds max_usd of 0.39 USD"),
-    (["--max-usd", "nan"], 2, "'nan' is not an amount of US dollars, e.g. 2.50"),
+    (["--max-usd", "nan"], 2, "'nan' is not an amount of US dollars such as 2.50"),
     (["--out", "taken.mp4"], 2, "out: 'taken.mp4' exists; name another file or allow"),
     (["--out", "."], 2, "out: '.' is a folder"),
     (["--extra", "webhook"], 2, "extra: 'webhook' is not NAME=VALUE"),

@@ -133,7 +133,7 @@ def test_a_voice_whose_id_is_not_answered_is_found_in_the_list() -> None:
         return {} if call.method == "POST" else speakers(4)(call)
 
     assert Vendor(answer).library.create_voice("voice 3", mk.Uploaded("1")).id == "3"
-    with pytest.raises(ProtocolError, match="not in the list yet"):
+    with pytest.raises(ProtocolError, match="not listed yet"):
         Vendor(answer).library.create_voice("voice 9", mk.Uploaded("1"))
 
 
