@@ -32,6 +32,8 @@ class Fit:
         quality: The quality that will be delivered, where the offer has one.
         seconds: The length of the new clip, where it is known.
         clip_seconds: The seconds that are billed, where known.
+        clip_seconds_high: The most seconds that the vendor may count: a container may run longer
+            than its film.
     """
 
     request: Request
@@ -47,6 +49,7 @@ class Fit:
     quality: str | None
     seconds: float | None
     clip_seconds: float | None
+    clip_seconds_high: float | None
 
 
 def inspect(request: Request) -> dict[str, probe.Facts]:
@@ -96,7 +99,7 @@ def fit(
                 value=str(value),
                 limit=able,
             )
-    values = {**offer.defaults, **given}
+    values = {name: _whole(value) for name, value in {**offer.defaults, **given}.items()}
     _check_values(request, offer, values, arguments.values())
     warnings: list[str] = list(_doubts(offer, given))
     references: dict[str, tuple[MediaField, media.Ref]] = {}
@@ -124,6 +127,7 @@ def fit(
     priced = {**values, **replaced}
     delivered, duration = priced.get("quality"), priced.get("duration")
     length = facts.get(request.length_of or "")
+    billed = _billed_seconds(offer, priced, facts)
     fitted = Fit(
         request=request,
         offer=offer,
@@ -137,7 +141,8 @@ def fit(
         unpriced=unknown,
         quality=None if delivered is None else str(delivered),
         seconds=float(duration) if _is_number(duration) else length.seconds if length else None,
-        clip_seconds=_billed_seconds(offer, priced, facts),
+        clip_seconds=billed[0],
+        clip_seconds_high=billed[1],
     )
     if check is None:
         return fitted
@@ -146,12 +151,15 @@ def fit(
 
 def _billed_seconds(
     offer: Offer, priced: Mapping[str, Any], facts: Mapping[str, probe.Facts]
-) -> float | None:
-    """Return the seconds that an offer bills, None where it bills none or they are unknown."""
+) -> tuple[float | None, float | None]:
+    """Return the fewest and most seconds that an offer may bill; None where they are unknown."""
     name = None if offer.price is None else offer.price.seconds_of
     if name is None:
-        return None
-    return facts[name].seconds if name in facts else priced.get(name)
+        return None, None
+    if name in facts:
+        seconds = facts[name].seconds
+        return seconds, facts[name].seconds_high or seconds
+    return priced.get(name), priced.get(name)
 
 
 def _extras(
@@ -270,8 +278,11 @@ def _check_values(
 def _check_sizes(request: Request, offer: Offer, values: Mapping[str, Any]) -> None:
     for name, (low, high) in offer.ranges.items():
         value = values.get(name)
-        if value is not None and not (_is_number(value) and low <= value <= high):
-            raise refuse(offer.model, name, value, f"{_bound(low)} to {_bound(high)}")
+        whole = isinstance(low, int) and isinstance(high, int)
+        taken = _is_number(value) and low <= value <= high
+        if value is not None and not (taken and (not whole or isinstance(value, int))):
+            kind = "whole numbers from " if whole and isinstance(value, float) else ""
+            raise refuse(offer.model, name, value, f"{kind}{_bound(low)} to {_bound(high)}")
     for name, most in offer.lengths.items():
         text = values.get(name)
         if isinstance(text, str) and len(text) > most:
@@ -280,6 +291,11 @@ def _check_sizes(request: Request, offer: Offer, values: Mapping[str, Any]) -> N
         count = len(getattr(request, name, ()))
         if not fewest <= count <= most:
             raise refuse(offer.model, name, f"{count} of them", f"{fewest} to {most}")
+
+
+def _whole(value: Any) -> Any:
+    """Return 5.0 as 5: vendors that take whole numbers refuse the other."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _bound(value: float) -> str:
@@ -318,7 +334,11 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts) -> list[str]:
+_KINDS: Mapping[str, str] = {"image": "a picture", "video": "a film", "audio": "sound"}
+
+
+def _check_held(name: str, reference: media.Ref, slot: MediaField) -> None:
+    """Check a reference to what the vendor holds against the references that it takes."""
     if isinstance(reference, media.Generated) and slot.generated is None:
         raise Unsupported(
             f"{name}: this target cannot take a generated video by its id",
@@ -335,16 +355,9 @@ def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.
             value=reference.label,
             limit="a file, bytes or a URL",
         )
-    if facts.kind is None:
-        return []
-    if facts.container not in slot.formats:
-        formats = ", ".join(slot.formats)
-        raise InvalidRequest(
-            f"{name}: {facts.label} is {facts.container}; the vendor takes {formats}",
-            field=name,
-            value=str(facts.container),
-            limit=formats,
-        )
+
+
+def _check_limits(name: str, slot: MediaField, facts: probe.Facts) -> None:
     for label, value, least, most, unit in (
         ("size", facts.size, None, slot.max_bytes, "bytes"),
         ("width", facts.width, slot.min_side, slot.max_side, "pixels"),
@@ -365,6 +378,23 @@ def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.
                     value=f"{value} {unit}",
                     limit=f"{word} {limit} {unit}",
                 )
+
+
+def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts) -> list[str]:
+    _check_held(name, reference, slot)
+    if facts.kind is None:
+        return []
+    if facts.kind != slot.kind or facts.container not in slot.formats:
+        formats = ", ".join(slot.formats)
+        kind = "" if facts.kind == slot.kind else f"{_KINDS[facts.kind]}, "
+        raise InvalidRequest(
+            f"{name}: {facts.label} is {kind}{facts.container}; the vendor takes "
+            f"{_KINDS[slot.kind] + ' as ' if kind else ''}{formats}",
+            field=name,
+            value=str(facts.container),
+            limit=formats,
+        )
+    _check_limits(name, slot, facts)
     warnings = []
     if facts.missing:
         warnings.append(f"{name}: pixels and seconds are unchecked: {facts.missing}")

@@ -59,12 +59,15 @@ def quote(fitted: Fit, rates: Rates) -> Quote | None:
     )
 
 
-def _billed_seconds(fitted: Fit, price: Price) -> tuple[Decimal | None, list[str]]:
+_Seconds = Mapping[str, Decimal | None]
+"""The seconds that are billed, by bound of a quote."""
+
+
+def _billed_seconds(fitted: Fit, price: Price) -> tuple[_Seconds, list[str]]:
     name = price.seconds_of
     if name is None or not _is_given(fitted, name):
-        return None, []
-    told = fitted.clip_seconds
-    if told is None:
+        return {}, []
+    if fitted.clip_seconds is None or fitted.clip_seconds_high is None:
         facts = fitted.facts[name]
         rates = "; ".join(
             f"{cell.amount} {price.unit.value}s per {cell.per}"
@@ -72,13 +75,22 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[Decimal | None, list[str
             if cell.per == "second" and _matches(cell, fitted.priced)
         )
         why = facts.missing or f"{facts.label} does not say"
-        return None, [f"the seconds of {name} are unknown ({why}); {rates}"]
-    seconds = Decimal(str(told))
-    if seconds == seconds.to_integral_value():
-        return seconds, []
-    whole = seconds.to_integral_value(ROUND_CEILING)
-    why = "started seconds are billed" if price.rounds_up else "that seconds round up is inferred"
-    return seconds, [f"{seconds:f} s are taken as {whole} s: {why}"]
+        return {}, [f"the seconds of {name} are unknown ({why}); {rates}"]
+    low, high = Decimal(str(fitted.clip_seconds)), Decimal(str(fitted.clip_seconds_high))
+    notes = []
+    if _ceiling(low) != _ceiling(high):
+        notes.append(
+            f"{fitted.facts[name].label} runs {high:f} s and its film {low:f} s: that the "
+            "vendor counts either is inferred"
+        )
+    if high != high.to_integral_value():
+        why = "started seconds are billed" if price.rounds_up else "that seconds round up is inferred"
+        notes.append(f"{high:f} s are taken as {_ceiling(high)} s: {why}")
+    return {"low": low, "likely": high, "high": high}, notes
+
+
+def _ceiling(number: Decimal) -> Decimal:
+    return number.to_integral_value(ROUND_CEILING)
 
 
 def _is_given(fitted: Fit, name: str) -> bool:
@@ -116,7 +128,7 @@ def _matches(cell: PriceRule, values: Mapping[str, Any]) -> bool:
 
 
 def _sum(
-    fitted: Fit, price: Price, cells: Sequence[PriceRule], bound: str, seconds: Decimal | None
+    fitted: Fit, price: Price, cells: Sequence[PriceRule], bound: str, seconds: _Seconds
 ) -> Decimal | None:
     """Return what cells amount to together; None where one of them cannot tell, or none is."""
     amounts = [_amount(fitted, price, cell, bound, seconds) for cell in cells]
@@ -129,11 +141,11 @@ def _sum(
 
 
 def _amount(
-    fitted: Fit, price: Price, cell: PriceRule, bound: str, seconds: Decimal | None
+    fitted: Fit, price: Price, cell: PriceRule, bound: str, seconds: _Seconds
 ) -> Decimal | None:
     if cell.per == "run":
         return cell.amount
-    count = seconds
+    count = seconds.get(bound)
     if cell.per == "byte":
         count = Decimal(len(str(fitted.priced[price.text_of or ""]).encode()))
     if count is None:
