@@ -321,8 +321,9 @@ class World:
         )
 
 
-def open_account(vendor: str, key: str, pools: Mapping[str, object], **limits: Any) -> Account:
-    """Make an account; its money may be given as text, int or Decimal."""
-    label = limits.pop("label", None) or mask(key)
+def open_account(
+    vendor: str, key: str, pools: Mapping[str, object], *, label: str = "", **limits: Any
+) -> Account:
+    """Return a new account; amounts may be text, int or Decimal."""
     balances = {pool: Decimal(str(amount)) for pool, amount in pools.items()}
-    return Account(vendor, key, label, balances, **limits)
+    return Account(vendor, key, label or mask(key), balances, **limits)
