@@ -67,6 +67,6 @@ def _job(world: World, job: Job) -> dict[str, Any]:
 
 
 def money(amount: Decimal) -> str:
-    """Return an amount as plain digits, without an exponent or idle zeros."""
+    """Return an amount as digits, without an exponent or trailing zeros."""
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
