@@ -29,21 +29,13 @@ class Fit:
         references: Each media argument's reference, with the vendor's field for it.
         warnings: What the user should know before paying.
         extra: The request's options for this vendor, by vendor field.
-<<<<<<< HEAD
-        priced: The neutral values that the price is computed from, extra options included.
-        unpriced: Extra options of which the price is unknown.
-        quality: The quality that will be delivered, where the offer has one.
-        seconds: The length of the new clip, where it is known.
-        clip_seconds: The seconds that are billed, where known.
-        clip_seconds_high: The most seconds that the vendor may count: a container may run longer
-            than its film.
-=======
         priced: The neutral values that determine the price, extra options included.
         unpriced: Extra options that make the price unknown.
         quality: The delivered quality, if the offer has one.
         seconds: The length of the new clip, if known.
         clip_seconds: The billed seconds, if known.
->>>>>>> origin/main
+        clip_seconds_high: The most seconds that the vendor may count: a container may run longer
+            than its film.
     """
 
     request: Request
@@ -104,12 +96,8 @@ def fit(
                 value=str(value),
                 limit=able,
             )
-<<<<<<< HEAD
-    values = {name: _whole(value) for name, value in {**offer.defaults, **given}.items()}
-=======
     arguments = {name: argument(name) for name in media_given}
-    values = {**offer.defaults, **given}
->>>>>>> origin/main
+    values = {name: _whole(value) for name, value in {**offer.defaults, **given}.items()}
     _check_values(request, offer, values, arguments.values())
     warnings: list[str] = list(_doubts(offer, given))
     references: dict[str, tuple[MediaField, media.Ref]] = {}
@@ -161,12 +149,8 @@ def fit(
 
 def _billed_seconds(
     offer: Offer, priced: Mapping[str, Any], facts: Mapping[str, probe.Facts]
-<<<<<<< HEAD
 ) -> tuple[float | None, float | None]:
     """Return the fewest and most seconds that an offer may bill; None where they are unknown."""
-=======
-) -> float | None:
->>>>>>> origin/main
     name = None if offer.price is None else offer.price.seconds_of
     if name is None:
         return None, None
@@ -258,14 +242,7 @@ def whole_number(name: str, reference: str) -> int:
     return int(reference)
 
 
-<<<<<<< HEAD
-_LONGEST_SHOWN = 60
-
-
 def _doubts(offer: Offer, given: Collection[str]) -> Iterator[str]:
-=======
-def _doubts(offer: Offer) -> Iterator[str]:
->>>>>>> origin/main
     if offer.evidence == "observed":
         named = f"{offer.operation} with {offer.model}"
         yield f"{named} is not in the vendor's documentation, but others were seen to use it"
@@ -346,17 +323,11 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-<<<<<<< HEAD
 _KINDS: Mapping[str, str] = {"image": "a picture", "video": "a film", "audio": "sound"}
 
 
 def _check_held(name: str, reference: media.Ref, slot: MediaField) -> None:
     """Check a reference to what the vendor holds against the references that it takes."""
-=======
-def _check_media(
-    name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts
-) -> list[str]:
->>>>>>> origin/main
     if isinstance(reference, media.Generated) and slot.generated is None:
         raise Unsupported(
             f"{name}: this target does not accept a generated video by its id",
@@ -384,50 +355,25 @@ def _check_limits(name: str, slot: MediaField, facts: probe.Facts) -> None:
     ):
         if value is None:
             continue
-        for limit, word, broken in (
-            (least, "at least", least is not None and value < least),
-            (most, "at most", most is not None and value > most),
-        ):
-            if broken:
-                raise InvalidRequest(
-                    f"{name}: {facts.label} has a {label} of {value:,} {unit}; "
-                    f"the vendor takes {word} {limit:,} {unit}",
-                    field=name,
-                    value=f"{value} {unit}",
-                    limit=f"{word} {limit} {unit}",
-                )
+        text = f"{name}: {facts.label} has a {label} of {value:,} {unit}; the vendor takes"
+        if least is not None and value < least:
+            raise _invalid(name, f"{value} {unit}", f"at least {least:,} {unit}", text)
+        if most is not None and value > most:
+            raise _invalid(name, f"{value} {unit}", f"at most {most:,} {unit}", text)
 
 
-def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts) -> list[str]:
+def _check_media(
+    name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts
+) -> list[str]:
     _check_held(name, reference, slot)
     if facts.kind is None:
         return []
-<<<<<<< HEAD
     if facts.kind != slot.kind or facts.container not in slot.formats:
-        formats = ", ".join(slot.formats)
         kind = "" if facts.kind == slot.kind else f"{_KINDS[facts.kind]}, "
-        raise InvalidRequest(
-            f"{name}: {facts.label} is {kind}{facts.container}; the vendor takes "
-            f"{_KINDS[slot.kind] + ' as ' if kind else ''}{formats}",
-            field=name,
-            value=str(facts.container),
-            limit=formats,
-        )
-    _check_limits(name, slot, facts)
-=======
-    if facts.container not in slot.formats:
-        text = f"{name}: {facts.label} is {facts.container}; the vendor takes"
+        text = f"{name}: {facts.label} is {kind}{facts.container}; the vendor takes"
+        text += f" {_KINDS[slot.kind]} as" if kind else ""
         raise _invalid(name, str(facts.container), ", ".join(slot.formats), text)
-    for label, value, limit, unit in (
-        ("size", facts.size, slot.max_bytes, "bytes"),
-        ("width", facts.width, slot.max_side, "pixels"),
-        ("height", facts.height, slot.max_side, "pixels"),
-        ("length", facts.seconds, slot.max_seconds, "seconds"),
-    ):
-        if value is not None and limit is not None and value > limit:
-            text = f"{name}: {facts.label} has a {label} of {value:,} {unit}; the vendor takes"
-            raise _invalid(name, f"{value} {unit}", f"at most {limit:,} {unit}", text)
->>>>>>> origin/main
+    _check_limits(name, slot, facts)
     warnings = []
     if facts.missing:
         warnings.append(f"{name}: pixels and seconds are unchecked: {facts.missing}")

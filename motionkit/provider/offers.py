@@ -21,31 +21,21 @@ from motionkit.model.money import Basis, Unit
 class MediaField:
     """The vendor's field for one media argument, and its limits.
 
-        Attributes:
-            field: The vendor's name.
-            kind: image, video or audio.
-    <<<<<<< HEAD
-            formats: Containers that the vendor takes.
-            generated: The vendor's field for a video that it made itself.
-            integer: Whether references go as integer tokens; else as text.
-            urls: Whether an upload is referred to by its URL only, never by an id.
-            max_bytes: Larger is refused here.
-            warn_bytes: Larger is warned about: the vendor's pages disagree.
-            max_side: Pixels, width or height.
-            min_side: Pixels, width or height.
-            max_seconds: Longer is refused here.
-            min_seconds: Shorter is refused here.
-    =======
-            formats: The accepted containers.
-            generated: The vendor's field for a video that it generated itself.
-            integer: Whether references are sent as integers; otherwise as text.
-            max_bytes: Larger media are refused.
-            warn_bytes: Larger media cause a warning, because the vendor's pages disagree.
-            max_side: Pixels, width or height.
-            max_seconds: Longer media are refused.
-    >>>>>>> origin/main
-            many: Whether the vendor's field is a list.
-            source: The vendor page behind the limits.
+    Attributes:
+        field: The vendor's name.
+        kind: image, video or audio.
+        formats: The accepted containers.
+        generated: The vendor's field for a video that it generated itself.
+        integer: Whether references are sent as integers; otherwise as text.
+        urls: Whether an upload is referred to by its URL only, never by an id.
+        max_bytes: Larger media are refused.
+        warn_bytes: Larger media cause a warning, because the vendor's pages disagree.
+        max_side: Pixels, width or height.
+        min_side: Pixels, width or height.
+        max_seconds: Longer media are refused.
+        min_seconds: Shorter media are refused.
+        many: Whether the vendor's field is a list.
+        source: The vendor page behind the limits.
     """
 
     field: str
@@ -91,22 +81,16 @@ class PriceRule:
 class Price:
     """How an offer is priced.
 
-        Attributes:
-            unit: Credits or US dollars.
-            basis: ``listed`` or ``estimated``.
-            source: The vendor's page.
-            as_of: The day when it was read.
-            cells: The amounts.
-    <<<<<<< HEAD
-            seconds_of: The media argument whose seconds are billed, or the value that says them.
-            text_of: The value whose UTF-8 bytes are billed where the seconds are not given.
-            note: What the reader should know.
-            rounds_up: Whether the source says that started seconds are billed in full; else inferred.
-    =======
-            seconds_of: The media argument whose seconds are billed, or the value that states them.
-            text_of: The value whose UTF-8 bytes are billed if no seconds are given.
-            note: A note for the reader of a quote.
-    >>>>>>> origin/main
+    Attributes:
+        unit: Credits or US dollars.
+        basis: ``listed`` or ``estimated``.
+        source: The vendor's page.
+        as_of: The day when it was read.
+        cells: The amounts.
+        seconds_of: The media argument whose seconds are billed, or the value that states them.
+        text_of: The value whose UTF-8 bytes are billed if no seconds are given.
+        note: A note for the reader of a quote.
+        rounds_up: Whether the source says that started seconds are billed; otherwise inferred.
     """
 
     unit: Unit
@@ -124,40 +108,29 @@ class Price:
 class Offer:
     """One operation of a provider with one model.
 
-        Attributes:
-            operation: The neutral operation, e.g. ``mimic``.
-            model: The vendor's model.
-            path: The paid call's path.
-            default: Whether an account without a model means this one for the operation.
-            fields: Neutral field to vendor field, of the supported ones.
-            fixed: Vendor fields that are always sent.
-            defaults: Neutral values for fields that the request leaves out.
-            required: Neutral fields and media arguments that the vendor requires.
-            allowed: Neutral field to its accepted values.
-            ranges: Neutral field to its smallest and largest value.
-            lengths: Neutral text field to its most characters.
-            counts: Neutral field or media argument of several values to the fewest and the most.
-    <<<<<<< HEAD
-            combinations: Sets of values that go together; a request fits into one of them.
-            quality_map: Neutral quality to what the vendor delivers for it.
-            media: Media argument to its slot.
-            price: None when nothing is known.
-            expected_seconds: The usual duration of a job.
-            source: The vendor page behind the row.
-            evidence: Whether the vendor documents the row, others observed it, or its fields' names are
-                inferred from its sisters'.
-            unconfirmed: Neutral fields that only third parties describe, to where; a request with one
-                gets a warning.
-    =======
-            combinations: Sets of values that can be combined; a request must fit one of them.
-            quality_map: Neutral quality to the delivered one.
-            media: Media argument to its field.
-            price: None if unknown.
-            expected_seconds: The typical duration of a job.
-            source: The vendor's page.
-            evidence: Whether the vendor documents the offer, others observed it, or its field names are
-                inferred from similar models.
-    >>>>>>> origin/main
+    Attributes:
+        operation: The neutral operation, e.g. ``mimic``.
+        model: The vendor's model.
+        path: The paid call's path.
+        default: Whether an account without a model means this one for the operation.
+        fields: Neutral field to vendor field, of the supported ones.
+        fixed: Vendor fields that are always sent.
+        defaults: Neutral values for fields that the request leaves out.
+        required: Neutral fields and media arguments that the vendor requires.
+        allowed: Neutral field to its accepted values.
+        ranges: Neutral field to its smallest and largest value.
+        lengths: Neutral text field to its most characters.
+        counts: Neutral field or media argument of several values to the fewest and the most.
+        combinations: Sets of values that can be combined; a request must fit one of them.
+        quality_map: Neutral quality to the delivered one.
+        media: Media argument to its field.
+        price: None if unknown.
+        expected_seconds: The typical duration of a job.
+        source: The vendor's page.
+        evidence: Whether the vendor documents the offer, others observed it, or its field names are
+            inferred from similar models.
+        unconfirmed: Neutral fields that only third parties describe, with their source; a request
+            with one gets a warning.
     """
 
     operation: str

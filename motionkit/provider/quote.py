@@ -69,21 +69,15 @@ _Seconds = Mapping[str, Decimal | None]
 def _billed_seconds(fitted: Fit, price: Price) -> tuple[_Seconds, list[str]]:
     name = price.seconds_of
     if name is None or not _is_given(fitted, name):
-<<<<<<< HEAD
         return {}, []
     if fitted.clip_seconds is None or fitted.clip_seconds_high is None:
-=======
-        return None, []
-    if fitted.clip_seconds is None:
->>>>>>> origin/main
         facts = fitted.facts[name]
         rates = "; ".join(
             f"{cell.amount} {price.unit.value}s per {cell.per}"
             for cell in price.cells
             if cell.per == "second" and _matches(cell, fitted.priced)
         )
-<<<<<<< HEAD
-        why = facts.missing or f"{facts.label} does not say"
+        why = facts.missing or f"{facts.label} does not state its length"
         return {}, [f"the seconds of {name} are unknown ({why}); {rates}"]
     low, high = Decimal(str(fitted.clip_seconds)), Decimal(str(fitted.clip_seconds_high))
     notes = []
@@ -93,22 +87,13 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[_Seconds, list[str]]:
             "vendor counts either is inferred"
         )
     if high != high.to_integral_value():
-        why = "started seconds are billed" if price.rounds_up else "that seconds round up is inferred"
-        notes.append(f"{high:f} s are taken as {_ceiling(high)} s: {why}")
+        why = "started seconds are billed" if price.rounds_up else "rounding up is inferred"
+        notes.append(f"{high:f} s are quoted as {_ceiling(high)} s: {why}")
     return {"low": low, "likely": high, "high": high}, notes
 
 
 def _ceiling(number: Decimal) -> Decimal:
     return number.to_integral_value(ROUND_CEILING)
-=======
-        why = facts.missing or f"{facts.label} does not state its length"
-        return None, [f"the seconds of {name} are unknown ({why}); {rates}"]
-    seconds = Decimal(str(fitted.clip_seconds))
-    if seconds == seconds.to_integral_value():
-        return seconds, []
-    whole = seconds.to_integral_value(ROUND_CEILING)
-    return seconds, [f"{seconds:f} s are quoted as {whole} s: rounding up is inferred"]
->>>>>>> origin/main
 
 
 def _is_given(fitted: Fit, name: str) -> bool:
