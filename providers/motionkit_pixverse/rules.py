@@ -156,19 +156,23 @@ def references_have_names(fitted: Fit) -> Iterator[str]:
 
 
 def the_prompt_names_every_reference(fitted: Fit) -> Iterator[str]:
-    """The prompt has ``@name`` for each picture, followed by a space, and no other ``@word``."""
+    """The prompt has ``@name`` for each picture, followed by a space, and no other ``@word``.
+
+    A comma after it was seen accepted; the vendor's page asks for a space.
+    """
     names = sorted(fitted.values.get("names", ()), key=len, reverse=True)
     prompt = str(fitted.values.get("prompt", ""))
     known = "|".join(map(re.escape, names))
-    found = {match[1] for match in re.finditer(rf"@({known})(?= |$)", prompt)}
+    found = {match[1] for match in re.finditer(rf"@({known})(?=[ ,]|$)", prompt)}
     for name in names:
         if name not in found:
             raise _refuse(fitted, "prompt", prompt, f"a text with '@{name}' followed by a space")
-    stray = re.search(rf"@(?!(?:{known})(?: |$))\w*", prompt)
+    stray = re.search(rf"@(?!(?:{known})(?:[ ,]|$))\w*", prompt)
     if stray:
         named = ", ".join(f"@{name}" for name in names)
         raise _refuse(fitted, "prompt", stray[0], f"{named}, each followed by a space")
-    yield from ()
+    if re.search(rf"@(?:{known}),", prompt):
+        yield "prompt: a comma follows a name; the vendor's page asks for a space"
 
 
 def masks_are_ids_or_urls(fitted: Fit) -> Iterator[str]:
