@@ -11,6 +11,7 @@ import pytest
 
 import motionkit as mk
 from motionkit.http import Response
+from motionkit.model.media import Remote
 from motionkit.model.operations import (
     Extend,
     ImageToVideo,
@@ -336,7 +337,7 @@ BODIES: dict[str, tuple[Request, str | None, str, dict[str, Any]]] = {
             "quality": "720p",
             "aspect_ratio": "9:16",
             "img_references": [{"img_id": 371819823766891}, {"img_id": 371819823766892}],
-            "video_references": [{"video_url": mk.Remote("https://example.com/a.mp4").url}],
+            "video_references": [{"video_url": Remote("https://example.com/a.mp4").url}],
         },
     ),
     "an ad of a house": (
