@@ -17,6 +17,7 @@ HINTS: Mapping[type[errors.MotionKitError], str] = {
 COMMANDS: Mapping[str, str] = {
     "client.budget()": "'motionkit budget'",
     "client.wait(job)": "'motionkit resume'",
+    "allow_undocumented=True": "--allow-undocumented",
 }
 """The command for a call that the hint of one error names."""
 

@@ -267,7 +267,7 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
         sentences += [_MEDIA_HELP] if media else []
         sentences += ["Repeatable."] if several else []
         option = typer.Option(
-            *([_flag(field, hint)] if several else []),
+            *([_flag(field, hint)] if several or hint is bool else []),
             help=" ".join(sentences).strip(),
             rich_help_panel=REQUEST_PANEL,
             metavar="FILE" if media else None,

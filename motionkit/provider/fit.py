@@ -85,6 +85,15 @@ def fit(
         Unsupported: A field that this target cannot express.
         InvalidRequest: A value that it does not take; names field, value and limit.
     """
+    if offer.evidence == "inferred" and not request.allow_undocumented:
+        raise Unsupported(
+            f"the fields of {offer.model} are not documented: a wrong name may be ignored, and the "
+            "run still charged",
+            field="allow_undocumented",
+            value="False",
+            limit="True, and its fields as extra",
+            hint="name its fields as extra and confirm with allow_undocumented=True",
+        )
     given, media_given = request.values(), request.media()
     arguments = {name: argument(name) for name in media_given}
     for name, value in given.items():
@@ -116,7 +125,7 @@ def fit(
         values["quality"] = offer.quality_map[quality]
         warnings.append(f"quality={quality!r} is delivered as {values['quality']!r}")
     body = {
-        offer.fields[name]: list(value) if isinstance(value, tuple) else value
+        offer.fields[name]: _spelled(value, offer.spelling.get(name))
         for name, value in values.items()
         if offer.fields[name]  # what has no name of its own is the adapter's to express
     }
@@ -142,6 +151,13 @@ def fit(
     if check is None:
         return fitted
     return attrs.evolve(fitted, warnings=(*warnings, *check(fitted)))
+
+
+def _spelled(value: Any, spelling: str | None) -> Any:
+    """Return a neutral value as the vendor writes it."""
+    if spelling is not None:
+        return str(value) if spelling == "text" else str(value).upper()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _billed_seconds(
@@ -242,7 +258,8 @@ def _doubts(offer: Offer) -> Iterator[str]:
         told = f"{offer.operation} with {offer.model}"
         yield f"{told} is not in the vendor's documentation: others were seen to use it"
     if offer.evidence == "inferred":
-        yield f"the names of {offer.model}'s fields are inferred; its page has them: {offer.source}"
+        names = ", ".join([*offer.fields.values(), *(one.field for one in offer.media.values())])
+        yield f"the names of {offer.model}'s fields are inferred ({names}); see {offer.source}"
 
 
 def _check_values(

@@ -119,12 +119,14 @@ class Offer:
         counts: Neutral field or media argument of several values to the fewest and the most.
         combinations: Sets of values that go together; a request fits into one of them.
         quality_map: Neutral quality to what the vendor delivers for it.
+        spelling: Neutral field to how the vendor writes its values: a number as ``text``, or text in
+            ``upper`` case.
         media: Media argument to its slot.
         price: None when nothing is known.
         expected_seconds: The usual duration of a job.
         source: The vendor page behind the row.
         evidence: Whether the vendor documents the row, others observed it, or its fields' names are
-            inferred from its sisters'.
+            inferred; an inferred row needs the request's `allow_undocumented`.
     """
 
     operation: str
@@ -142,6 +144,7 @@ class Offer:
     counts: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
     combinations: tuple[Mapping[str, Sequence[Any]], ...] = ()
     quality_map: Mapping[str, str] = attrs.field(factory=dict)
+    spelling: Mapping[str, Literal["text", "upper"]] = attrs.field(factory=dict)
     media: Mapping[str, MediaField] = attrs.field(factory=dict)
     price: Price | None = None
     expected_seconds: float | None = None
