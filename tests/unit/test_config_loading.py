@@ -221,7 +221,7 @@ def test_an_unusable_key_in_the_environment_is_named_and_not_shown(
     with pytest.raises(ConfigError) as caught:
         config.load()
     assert caught.value.message == (
-        "environment: accounts.fake.api_key has characters that cannot stand in an HTTP header"
+        "environment: accounts.fake.api_key has characters that an HTTP header cannot hold"
     )
 
 
@@ -431,9 +431,9 @@ def test_a_wrong_type_is_refused_with_its_dotted_path(text: str, said: str, home
         ("[accounts.fake]", ": accounts.fake.api_key is missing: give the key of fake"),
         ('[accounts.fake]\napi_key = "  "', ": accounts.fake.api_key is empty"),
         ('[accounts.fake]\napi_key = "planted\\u0007"',
-         ": accounts.fake.api_key has characters that cannot stand in an HTTP header"),
+         ": accounts.fake.api_key has characters that an HTTP header cannot hold"),
         ('[accounts.fake]\napi_key = "planted-\\u00e9"',
-         ": accounts.fake.api_key has characters that cannot stand in an HTTP header"),
+         ": accounts.fake.api_key has characters that an HTTP header cannot hold"),
         (KEYED + "7", f": accounts.fake.api_key is not text; {FORMS}"),
         (KEYED + '{ file = "a", command = ["b"] }',
          f": accounts.fake.api_key is a table that is not understood; {FORMS}"),
@@ -1083,7 +1083,7 @@ def test_a_command_runs_once_and_only_when_its_account_is_used(home: Path) -> No
         ('{ file = "absent" }', "api_key.file: {home}/absent: No such file or directory"),
         ('{ file = "." }', "api_key.file: {home}: Is a directory"),
         ('{ file = "empty" }', "api_key is empty"),
-        ('{ file = "two" }', "api_key has characters that cannot stand in an HTTP header"),
+        ('{ file = "two" }', "api_key has characters that an HTTP header cannot hold"),
         ('{ file = "bytes" }', "api_key.file: {home}/bytes does not give text"),
         ('{ command = ["./absent"] }',
          "api_key.command: './absent' cannot be run: No such file or directory"),
@@ -1095,7 +1095,7 @@ def test_a_command_runs_once_and_only_when_its_account_is_used(home: Path) -> No
         ('{ command = ["echo"] }', "api_key.command: 'echo' printed no key on its first line"),
         ('{ command = ["printf", "\\\\377"] }', "api_key.command: 'printf' does not give text"),
         ('{ command = ["printf", "planted\\\\tkey"] }',
-         "api_key has characters that cannot stand in an HTTP header"),
+         "api_key has characters that an HTTP header cannot hold"),
         ('{ command = ["sh", "-c", "echo planted; sleep 30"] }',
          "api_key.command: 'sh' did not end within 0.3 s"),
     ],
