@@ -88,13 +88,18 @@ class Store:
             self.file.check()
             return db.execute(statement, values).fetchall()
 
-    def execute(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> int:
+    def execute(
+        self,
+        statement: str,
+        values: Sequence[Any] | Mapping[str, Any] = (),
+        doing: str = "write to",
+    ) -> int:
         """Run one statement in a transaction of its own; return how many rows it changed.
 
         Raises:
             JournalError: As from `writing`.
         """
-        with self.writing() as db:
+        with self.writing(doing) as db:
             return db.execute(statement, values).rowcount
 
     @contextmanager

@@ -206,28 +206,20 @@ class Journal:
             JournalError: It may not be sent.
         """
         at = at or process.moment()
-        first = attempt.sends == 0
-        with self._store.writing(AHEAD) as db:
-            # `sends=:sends` lets one of two processes through that read the same number of sends.
-            allowed = db.execute(
-                "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,:wall),"
-                " uptime=CASE WHEN first_sent IS NULL THEN :uptime ELSE uptime END,"
-                " boot=CASE WHEN first_sent IS NULL THEN :boot ELSE boot END"
-                " WHERE id=:id AND sends=:sends AND state IN (:intended,:uncertain)",
-                {
-                    **STATES,
-                    "wall": at.wall,
-                    "uptime": at.uptime,
-                    "boot": at.boot,
-                    "id": attempt.id,
-                    "sends": attempt.sends,
-                },
-            ).rowcount
-            if not allowed:
-                raise PurchaseExists(self.entry(attempt.key))
-        if first:
-            attempt = attrs.evolve(attempt, first_sent=at.wall, uptime=at.uptime, boot=at.boot)
-        return attrs.evolve(attempt, sends=attempt.sends + 1)
+        present = {"first_sent": at.wall, "uptime": at.uptime, "boot": at.boot}
+        # `sends=:sends` lets one of two processes through that read the same number of sends.
+        allowed = self._store.execute(
+            "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,:first_sent),"
+            " uptime=CASE WHEN first_sent IS NULL THEN :uptime ELSE uptime END,"
+            " boot=CASE WHEN first_sent IS NULL THEN :boot ELSE boot END"
+            " WHERE id=:id AND sends=:sends AND state IN (:intended,:uncertain)",
+            {**STATES, **present, "id": attempt.id, "sends": attempt.sends},
+            AHEAD,
+        )
+        if not allowed:
+            raise PurchaseExists(self.entry(attempt.key))
+        first = present if attempt.sends == 0 else {}
+        return attrs.evolve(attempt, sends=attempt.sends + 1, **first)
 
     def not_sent(self, attempt: Attempt) -> Attempt:
         """Take back the last send, of which no byte left.

@@ -43,7 +43,7 @@ def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
 
 def attempt_columns(attempt: Attempt) -> dict[str, Any]:
     """Return the columns of a new attempt, without its time."""
-    content = codec.dumps(codec.unstructure(attempt.submission))
+    content = codec.pack(attempt.submission)
     text = _masked(content)
     return {
         "id": attempt.id,
@@ -113,7 +113,7 @@ def _state(word: str) -> State | KeyState:
 
 def packed(value: Any) -> str | None:
     """Return a record as JSON; NULL for None."""
-    return None if value is None else codec.dumps(codec.unstructure(value))
+    return None if value is None else codec.pack(value)
 
 
 def unpacked(text: str | None, kind: type[Any]) -> Any:
