@@ -34,8 +34,8 @@ from motionkit.provider import Fit, in_sandbox
 from motionkit.purchase import cancellation, circuits, compare, slots
 from motionkit.purchase.submit import Submitter, about
 from motionkit.routing import circuit_breaker, router
-from motionkit.routing import decision as decisions
-from motionkit.routing.decision import (
+
+from motionkit.routing import (
     Choose,
     OnBusy,
     Reason,
