@@ -47,12 +47,12 @@ log = logging.getLogger("motionkit")
 _NEW_KEY = (
     "INSERT INTO purchases (key, request, via, description, state, quote, out, created, updated,"
     " route, reserved, reserved_at, sandbox) VALUES (:key, :request, :via, :description, :intended,"
-    " :quote, :out, :now, :now, :route, :reserved, :now, :sandbox) ON CONFLICT (key) DO NOTHING"
+    " :quote, :out, :now, :now, :route, :reserved, :now, :sandbox) ON CONFLICT (key) DO "
 )
 _REFUSED_KEY = (
-    "UPDATE purchases SET state=:intended, error=NULL, updated=:now, quote=:quote,"
+    f"{_NEW_KEY}UPDATE SET state=:intended, error=NULL, updated=:now, quote=:quote,"
     " reserved=:reserved, reserved_at=:now, route=:route, sandbox=:sandbox, out=COALESCE(:out,out)"
-    " WHERE key=:key AND state=:refused AND ambiguous=0"
+    " WHERE state=:refused AND ambiguous=0"
 )
 _NEW_ATTEMPT = (
     "INSERT INTO attempts (id, key, account, fingerprint, submission, state, created, owner,"
@@ -124,12 +124,12 @@ class Journal:
                 set; it carries that record. Nothing was written.
             JournalError: Nothing may be sent.
         """
-        return self._intend(_NEW_KEY, purchase, attempt_id, submission, fingerprint)
+        return self._intend(f"{_NEW_KEY}NOTHING", purchase, attempt_id, submission, fingerprint)
 
     def intend_again(
         self, purchase: NewPurchase, attempt_id: str, submission: Submission, fingerprint: str
     ) -> Attempt:
-        """Write a further attempt of a key whose earlier ones were all refused.
+        """Write an attempt of a key that is new, or whose earlier attempts were all refused.
 
         Raises:
             BudgetExceeded: A budget does not hold it; nothing was written.

@@ -70,9 +70,8 @@ _BY_ERROR = {error: word for word, cause in CAUSES.items() for error in cause.er
 
 
 class Gate(enum.Enum):
-    """The state of a breaker."""
+    """The state of a breaker; a closed one is not kept."""
 
-    CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
     PROBING = "probing"

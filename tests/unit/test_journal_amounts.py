@@ -16,6 +16,7 @@ import pytest
 import time_machine
 from support import NOON, job, submission
 
+from motionkit import routing
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError
 from motionkit.journal import Journal, NewPurchase, timed
@@ -26,7 +27,6 @@ from motionkit.model.money import Balance, Basis, Cost, CostBasis, Quote, Unit
 from motionkit.polling.schedule import LONGEST_GAP
 from motionkit.purchase import compare
 from motionkit.purchase.compare import Experience
-from motionkit import routing
 from motionkit.testing.memory import Memory, MemoryStage
 from motionkit.testing.stage import (
     ACCOUNT,

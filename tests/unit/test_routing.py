@@ -41,7 +41,7 @@ from motionkit.routing import (
     suffices,
     trip,
 )
-from motionkit.routing.circuit_breaker import Gate, cooldown, gate
+from motionkit.routing.circuit_breaker import Gate, cooldown
 from motionkit.routing.reasons import VERDICTS
 from motionkit.routing.router import _RULED_OUT_ERRORS
 
@@ -1064,15 +1064,14 @@ def test_an_errors_class_names_its_cause(
 
 
 def test_a_breaker_opens_rests_lets_one_probe_in_and_opens_for_longer() -> None:
-    assert gate(None, 100.0) is Gate.CLOSED
     first = trip(None, "unavailable", now=100.0)
     assert first == Breaker("unavailable", 1, 130.0)
-    assert gate(first, 129.9) is Gate.OPEN
+    assert first.gate(129.9) is Gate.OPEN
     assert claim(first, now=129.9) is None
-    assert gate(first, 130.0) is Gate.HALF_OPEN
+    assert first.gate(130.0) is Gate.HALF_OPEN
     probing = claim(first, now=130.0)
     assert probing == Breaker("unavailable", 1, 130.0, 160.0)
-    assert gate(probing, 159.9) is Gate.PROBING
+    assert probing.gate(159.9) is Gate.PROBING
     assert probing.shut_until == 160.0
     assert claim(probing, now=159.9) is None
     assert claim(probing, now=160.0) == Breaker("unavailable", 1, 130.0, 190.0)
