@@ -12,7 +12,7 @@ from motionkit.cli.options import Ordering, Running
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target, inspect_media
 from motionkit.model.job import Job, Result
-from motionkit.model.request import Request
+from motionkit.model.operations import Request
 
 
 def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
@@ -53,7 +53,7 @@ def deliver(
     result = delivery.wait(screen, client, job, timeout=options.timeout)
     if options.out is None:  # another command may have created the file meanwhile
         out = delivery.free(delivery.fitting(out, request.describe(), result))
-    return result, delivery.fetch(screen, client, result, out, overwrite=options.overwrite)
+    return delivery.fetch(screen, client, result, out, overwrite=options.overwrite)
 
 
 def order(kind: type[Request], values: dict[str, Any], options: Ordering) -> int:

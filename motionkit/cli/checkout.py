@@ -32,8 +32,8 @@ from motionkit.journal import PurchaseRecord, retried
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.money import Quote, dollars, rests_on
+from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
-from motionkit.model.request import Request
 
 ASK_ABOVE = Decimal(5)
 """US dollars; a higher price needs confirmation."""

@@ -19,7 +19,7 @@ from motionkit.cli.screen import Screen, as_data
 from motionkit.client import Row
 from motionkit.model import codec
 from motionkit.model.money import Basis, both
-from motionkit.model.request import Request
+from motionkit.model.operations import Request
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 

@@ -25,7 +25,6 @@ from motionkit.config import documented
 from motionkit.errors import MotionKitError
 from motionkit.model import codec
 from motionkit.model.job import Result
-from motionkit.model.media import File
 from motionkit.model.money import Quote
 
 if TYPE_CHECKING:
@@ -63,8 +62,8 @@ def demo(
     with TemporaryDirectory() as name, module.Sandbox(speed=speed) as served:
         folder = Path(name)
         request = mk.Mimic(
-            image=File(_write(folder / "picture.png", module.sample_picture())),
-            video=File(_write(folder / "clip.mp4", module.sample_clip())),
+            image=_write(folder / "picture.png", module.sample_picture()),
+            video=_write(folder / "clip.mp4", module.sample_clip()),
             quality="540p",
         )
         with (

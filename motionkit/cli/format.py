@@ -12,7 +12,6 @@ from motionkit.client import registry
 from motionkit.journal import PurchaseRecord
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import Cost, Quote, amounts
-from motionkit.model.request import argument
 
 UNDELIVERED = "succeeded, not downloaded"
 
@@ -84,7 +83,7 @@ def media_of(description: Mapping[str, Any]) -> dict[str, str]:
     kinds = registry.operations()
     own = [kind for kind in kinds if kind.operation == description.get("operation")]
     names = frozenset().union(*(kind.media_arguments() for kind in own or kinds))
-    return {name: str(one) for name, one in description.items() if argument(name) in names}
+    return {name: str(one) for name, one in description.items() if name.partition("[")[0] in names}
 
 
 def brief(description: Mapping[str, Any]) -> str:

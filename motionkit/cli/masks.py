@@ -27,8 +27,8 @@ from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Output, Result, State
 from motionkit.model.money import dollars
+from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
-from motionkit.model.request import Request
 
 OPERATION = "mask_selection"
 

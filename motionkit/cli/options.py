@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -17,8 +17,8 @@ import attrs
 import typer
 
 from motionkit.config import attribute_help
-from motionkit.model.media import Ref
-from motionkit.model.request import Request
+from motionkit.model.money import AMOUNT, amount
+from motionkit.model.operations import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
 _MEDIA_HELP = "A file or an https:// URL."
@@ -31,13 +31,10 @@ def usd(text: str) -> Decimal:
     Raises:
         BadParameter: The text is not an amount of at least 0.
     """
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite() or amount < 0:
-        raise typer.BadParameter(f"{text!r} is not an amount of US dollars, e.g. 2.50")
-    return amount
+    found = amount(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not {AMOUNT}")
+    return found
 
 
 Json = Annotated[bool, typer.Option("--json", help="Output JSON Lines.")]
@@ -258,11 +255,12 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
     hints = get_type_hints(request)
     helps = _attribute_help(request)
     parameters = []
+    kinds = request.media_kinds()
     for field in sorted(attrs.fields(request), key=lambda one: one.default is not attrs.NOTHING):
         if field.name == "extra":
             continue
         hint = hints[field.name]
-        media, several = _takes_media(hint), get_origin(hint) is tuple
+        media, several = field.name in kinds, get_origin(hint) is tuple
         sentences = [helps.get(field.name, "")]
         sentences += [_MEDIA_HELP] if media else []
         sentences += ["Repeatable."] if several else []
@@ -278,11 +276,6 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
             kind = kind if field.default is attrs.NOTHING else kind | None
         parameters.append(_parameter(field, Annotated[kind, option]))
     return parameters
-
-
-def _takes_media(hint: Any) -> bool:
-    """Return whether a field takes one medium, several, or an optional one."""
-    return hint in {Ref, Ref | None, tuple[Ref, ...]}
 
 
 def _flag(field: attrs.Attribute[Any], hint: Any) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from motionkit.sandbox import Sandbox
 
 _PORT = 8787
-_EXTRA = frozenset({"aiohttp", "av"})
+_EXTRA = frozenset({"PIL", "aiohttp", "av"})
 _WEBHOOK_ID, _WEBHOOK_SECRET = "sandbox-webhook", "sandbox-webhook-secret"
 
 

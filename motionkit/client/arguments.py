@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from motionkit.errors import InvalidRequest
+from motionkit.model.money import AMOUNT, amount
 from motionkit.polling import Seconds, seconds
 
 
@@ -21,13 +22,10 @@ def dollars(name: str, value: Decimal | str | None) -> Decimal | None:
     """
     if value is None:
         return None
-    try:
-        amount = Decimal(value)
-    except (InvalidOperation, TypeError, ValueError):
-        amount = Decimal("nan")
-    if not amount.is_finite() or amount < 0:
-        raise _wrong(name, value, "an amount of US dollars such as 2.50")
-    return amount
+    found = amount(value)
+    if found is None:
+        raise _wrong(name, value, AMOUNT)
+    return found
 
 
 def span(name: str, value: Seconds) -> float:

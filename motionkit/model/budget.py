@@ -12,7 +12,7 @@ from decimal import Decimal
 import attrs
 
 from motionkit.errors import BudgetExceeded
-from motionkit.model.money import dollars
+from motionkit.model.money import Quote, dollars
 
 
 def _midnight(now: dt.datetime) -> dt.datetime:
@@ -38,6 +38,27 @@ _NEXT: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
 def period_words(period: str) -> str:
     """Return a period as it follows an amount: ``a day``, ``in total``."""
     return "in total" if period == "total" else f"a {period}"
+
+
+def over_cap(quote: Quote | None, cap: Decimal | None) -> str | None:
+    """Return why a quote exceeds a cap; None where it does not. An unknown price always does.
+
+    Args:
+        quote: What a submit is expected to cost.
+        cap: US dollars at most; None where a budget is the cap.
+    """
+    high = None if quote is None else quote.usd_high
+    if high is None:
+        return unknown_price(quote, "a budget" if cap is None else "max_usd")
+    if cap is None or high <= cap:
+        return None
+    return f"the quote's high of {high} USD exceeds max_usd of {cap} USD"
+
+
+def unknown_price(quote: Quote | None, limit: str) -> str:
+    """Return why a limit refuses a request without a price: nobody could promise to keep it."""
+    why = "; ".join(quote.notes) if quote else "no price is known"
+    return f"the price is unknown ({why}); refused because {limit} is set"
 
 
 @attrs.frozen(kw_only=True)

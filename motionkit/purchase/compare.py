@@ -7,7 +7,6 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -28,7 +27,7 @@ from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.provider import Fit, Offer, Provider, fit_at
 from motionkit.provider import quote as pricing
-from motionkit.routing.decision import suffices
+from motionkit.routing import suffices
 
 OLD_AFTER = dt.timedelta(days=90)
 """A price that was read longer ago is flagged."""
@@ -209,25 +208,6 @@ def assess(
         warnings=fitted.warnings,
         old=quote is not None and quote.as_of is not None and today - quote.as_of > OLD_AFTER,
     )
-
-
-def over_cap(quote: Quote | None, cap: Decimal | None) -> str | None:
-    """Say why a quote exceeds a cap; None where it does not.
-
-    An unknown price exceeds every cap: nobody could promise to keep it.
-
-    Args:
-        quote: What a submit is expected to cost.
-        cap: US dollars at most; None where a budget is the cap.
-    """
-    high = None if quote is None else quote.usd_high
-    if high is None:
-        why = "; ".join(quote.notes) if quote else "no price is known"
-        limit = "a budget" if cap is None else "max_usd"
-        return f"the price is unknown ({why}); refused because {limit} is set"
-    if cap is None or high <= cap:
-        return None
-    return f"the quote's high of {high} USD exceeds max_usd of {cap} USD"
 
 
 def with_balances(rows: Sequence[Row], ask: Callable[[str], Balance]) -> list[Row]:

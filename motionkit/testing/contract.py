@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from motionkit.client.client import Client
+import motionkit as mk
+from motionkit.client import Client, inspect_media
 from motionkit.errors import (
     Billed,
     ConfigError,
@@ -31,11 +32,8 @@ from motionkit.errors import (
 )
 from motionkit.model.job import Job, State, Status, UnknownReason
 from motionkit.model.money import Unit
-from motionkit.model.request import Request
 from motionkit.model.submission import Submission
-from motionkit.provider import Provider, fit_at
-from motionkit.provider.fit import inspect
-from motionkit.provider.offers import pick
+from motionkit.provider import Provider, fit_at, pick_offer
 from motionkit.testing.stage import (
     ACCOUNT,
     AMBIGUOUS,
@@ -93,15 +91,15 @@ class ProviderContract:
         """Return the adapter under test."""
         return client.account(ACCOUNT)
 
-    def request_for(self, **values: Any) -> Request:
+    def request_for(self, **values: Any) -> mk.Request:
         """Return a request that the vendor takes."""
         return sample_request(**values)
 
     def prepared(self, provider: Provider, **options: Any) -> Submission:
         """Return a submission of a good request."""
         request = self.request_for()
-        offer = pick(provider.offers, request.operation, None, target=ACCOUNT)
-        return provider.prepare(fit_at(provider, request, offer, inspect(request)), **options)
+        offer = pick_offer(provider.offers, request.operation, None, target=ACCOUNT)
+        return provider.prepare(fit_at(provider, request, offer, inspect_media(request)), **options)
 
     def submitted(self, client: Client) -> Job:
         """Return a job."""

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import attrs
 
-from motionkit._support.redaction import Secret
 from motionkit.errors import AuthenticationError, Billed, MotionKitError
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Output, Result, State, Status, UnknownReason, utcnow
@@ -21,12 +20,13 @@ from motionkit.provider import (
     MediaField,
     Offer,
     Phase,
+    Secret,
     Upload,
     Uploads,
     assemble,
     billed_after,
+    parse_offers,
 )
-from motionkit.provider.offers import parse_offers
 from motionkit.testing.stage import (
     AMBIGUOUS,
     HICCUPS,

@@ -12,10 +12,9 @@ from typing import Any, ClassVar
 import attrs
 import pytest
 
-from motionkit._support.redaction import Secret
 from motionkit.config import documented, from_environment
 from motionkit.errors import ConfigError
-from motionkit.provider import AccountSettings, Provider
+from motionkit.provider import AccountSettings, Provider, Secret
 from motionkit.sandbox import Sandbox
 from motionkit.testing import cassettes
 from motionkit.testing.contract import ProviderContract

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import attrs
 
-from motionkit.client.client import Client
+import motionkit as mk
+from motionkit.client import Client
 from motionkit.config import Account, Config, Defaults
 from motionkit.errors import (
     AuthenticationError,
@@ -24,7 +25,6 @@ from motionkit.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from motionkit.model.operations import Mimic, Request
 from motionkit.provider import AccountSettings, Provider
 from motionkit.testing import samples
 
@@ -152,7 +152,7 @@ def client_for(stage: Stage, folder: Path, settings: AccountSettings | None = No
     return Client(**options_for(stage, folder, settings))
 
 
-def sample_request(**values: object) -> Request:
+def sample_request(**values: object) -> mk.Request:
     """Return the request that stages take unless they say otherwise."""
     given: dict[str, object] = {"quality": "540p", **values}
-    return Mimic(samples.PICTURE, samples.CLIP, **given)  # type: ignore[arg-type]
+    return mk.Mimic(samples.PICTURE, samples.CLIP, **given)  # type: ignore[arg-type]

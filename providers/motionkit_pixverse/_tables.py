@@ -1,4 +1,4 @@
-"""PixVerse's words and codes, and what they mean here.
+"""PixVerse's status numbers and error codes, with their neutral meaning.
 
 Vendor pages: error codes https://docs.platform.pixverse.ai/error-codes-796041m0, states
 https://docs.platform.pixverse.ai/get-video-generation-status-13016635e0, motion control
@@ -37,7 +37,7 @@ STATES: Mapping[int, tuple[State, Billed]] = MappingProxyType(
         8: (State.FAILED, Billed.UNKNOWN),  # no page says whether it is refunded
     }
 )
-"""The vendor's number to our state and what a job in it has cost. Any other number: UNKNOWN."""
+"""Vendor status to neutral state and whether it is billed. Any other number is UNKNOWN."""
 
 _REGION = "a key belongs to one region: check api_key and region (international or cn)"
 
@@ -102,7 +102,7 @@ ERRORS: Mapping[int, ErrorRow] = MappingProxyType(
         99999: ErrorRow(ProviderUnavailable, "unknown error", refuses=False),
     }
 )
-"""``ErrCode`` to error, whatever the HTTP status. An unknown code is never read as a refusal."""
+"""``ErrCode`` to error, whatever the HTTP status."""
 
 STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
     {
@@ -111,22 +111,22 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
         429: ErrorRow(RateLimited, "too many calls"),
     }
 )
-"""HTTP status to error, for answers without an envelope. Met by clients, documented nowhere."""
+"""HTTP status to error, for answers without an envelope. Observed by clients, undocumented."""
 
 JOB_NAMES = frozenset({"video_id", "image_id", "mask_info"})
-"""Under which an answer to a paid call names what was bought; a refusal has none of them."""
+"""Fields of an answer to a paid call that name the job; a refusal has none of them."""
 
 NOT_FOUND_MESSAGES = frozenset({"record not found"})
-"""Messages that mean 500008 under other codes, lower-cased; seen right after a submit."""
+"""Messages that mean 500008 under other codes, in lower case; observed right after a submit."""
 
 _ONE_SELECTION = (
-    "masks and keyframe belong to one selection of the same account: give both as 'motionkit mask' "
-    "printed them there, or select anew with it"
+    "masks and keyframe belong to one selection of the same account: pass both as 'motionkit mask' "
+    "printed them, or run it again"
 )
 HINTS: Mapping[tuple[str | None, str], str] = MappingProxyType(
     {("500008", "mask_ids"): _ONE_SELECTION, ("500008", "mask_id"): _ONE_SELECTION}
 )
-"""``ErrCode`` of a refused submit and a field of its body to what may be wrong."""
+"""``ErrCode`` of a refused submit and a field of its body to a hint."""
 
 NOT_FOUND_CODE = 500008
 GONE_CODE = 500064
@@ -147,7 +147,7 @@ UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
         (PRICES, dt.date(2026, 8, 13)),
     )
 )
-"""Fields that change no price when they are sent as extras: the page and day that says what does.
+"""Extra options that do not change the price, with the source and its date.
 
-The page sells by model, quality, seconds, motion mode, sound and speech, and names none of these.
+The page prices by model, quality, seconds, motion mode, sound and speech, and names none of these.
 """

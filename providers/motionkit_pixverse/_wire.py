@@ -19,12 +19,12 @@ from motionkit_pixverse._tables import (
 )
 
 _BEYOND = 10**20
-"""Ids have 18 digits; what has more than 20 is none, and no status or amount either."""
+"""Ids have 18 digits; a number of more than 20 is neither an id, a status nor an amount."""
 
 
 @attrs.frozen
 class Envelope:
-    """``{"ErrCode", "ErrMsg", "Resp"}``; uploads refuse with the same in lower case."""
+    """``{"ErrCode", "ErrMsg", "Resp"}``; refused uploads use lower case."""
 
     code: int
     message: str
@@ -34,12 +34,12 @@ class Envelope:
 def unwrap(
     answer: Response, phase: Phase, context: Mapping[str, Any], call: Call
 ) -> Mapping[str, Any]:
-    """Return what a successful answer carries; the envelope rules, the HTTP status does not.
+    """Return the content of a successful answer; the envelope decides, not the HTTP status.
 
     Raises:
-        MotionKitError: What the vendor's code, or failing that the HTTP status, means. It may have
-            been billed where the answer to a paid call names a job all the same; see `taken`.
-        ProtocolError: Success without content, two codes, or no envelope in a 2xx answer.
+        MotionKitError: The error of the vendor's code, or else of the HTTP status. It may have been
+            billed if the answer to a paid call names a job nevertheless; see `taken`.
+        ProtocolError: Success without content, two codes, or a 2xx answer without envelope.
     """
     try:
         envelope = _envelope(answer)
@@ -58,15 +58,15 @@ def unwrap(
 
 
 def taken(answer: Response, name: str, call: Call) -> int | None:
-    """Return the id of the one job that the answer to a paid call names, wherever it stands in it.
+    """Return the id of the one job that the answer to a paid call names, at any depth.
 
     Args:
-        answer: What came, of any status and code.
-        name: What the answer to this call names the id.
+        answer: An answer of any status and code.
+        name: The field of the id.
         call: The paid call.
 
     Returns:
-        None where there is no id, one that cannot be read, or several.
+        None for no id, an invalid one, or several.
     """
     try:
         data = answer.json()
@@ -78,7 +78,7 @@ def taken(answer: Response, name: str, call: Call) -> int | None:
 
 
 def number(value: Any) -> int | None:
-    """Return an integer from a bare or a quoted one, None for anything else."""
+    """Return a bare or quoted integer; None for anything else."""
     if type(value) is int:
         return value if abs(value) < _BEYOND else None
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
@@ -87,10 +87,10 @@ def number(value: Any) -> int | None:
 
 
 def need_number(content: Mapping[str, Any], *names: str, phase: Phase, **context: Any) -> int:
-    """Return the integer under the first of the names that is there.
+    """Return the positive integer of the first name that is present.
 
     Raises:
-        ProtocolError: There is none.
+        ProtocolError: None is present or valid.
     """
     found = next((number(content[name]) for name in names if name in content), None)
     if found is None or found <= 0:
@@ -122,8 +122,8 @@ def _envelope(answer: Response) -> Envelope:
             )
         if codes:
             code = codes.pop() or 0
-            said = folded.get("errmsg") or ""
-            return Envelope(code, said if isinstance(said, str) else str(said), folded.get("resp"))
+            message = str(folded.get("errmsg") or "")
+            return Envelope(code, message, folded.get("resp"))
     raise ProtocolError("the answer has no ErrCode", http_status=answer.status, raw=data)
 
 
@@ -136,7 +136,7 @@ def _refusal(
         code = NOT_FOUND_CODE
     row = ERRORS.get(code)
     if row is None:
-        row = ErrorRow(ProtocolError, "a code that the vendor does not document", refuses=False)
+        row = ErrorRow(ProtocolError, "an undocumented code", refuses=False)
     return vendor_error(
         row,
         phase,
@@ -151,7 +151,7 @@ def _refusal(
 
 
 def _names_a_job(answer: Response, phase: Phase, call: Call) -> bool:
-    """Tell whether the answer to a paid call names a job, in spite of what else it says."""
+    """Return whether the answer to a paid call names a job, whatever its code."""
     if phase is not Phase.SUBMIT:
         return False
     try:
@@ -161,7 +161,7 @@ def _names_a_job(answer: Response, phase: Phase, call: Call) -> bool:
 
 
 def _is_unread(answer: Response, error: ProtocolError) -> bool:
-    """Tell whether there is an object that cannot be read: it may say that the job was taken."""
+    """Return whether the answer is an unreadable object, which may name an accepted job."""
     return error.raw is None and answer.opens_object
 
 

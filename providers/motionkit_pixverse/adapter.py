@@ -56,34 +56,34 @@ HOSTS: Mapping[str, str] = {
     "international": "https://app-api.pixverse.ai",
     "cn": "https://app-api.pixverseai.cn",
 }
-"""Region to origin; a key belongs to one of them."""
+"""Region to origin; a key is valid in one region."""
 
 _TRACE = "Ai-trace-id"
 _CLOCK_SKEW = 60.0
 """Seconds."""
 _VERIFIED = frozenset({"music_video"})
-"""Operations whose audio the vendor wants verified before."""
+"""Operations whose audio must be verified first."""
 _UPLOADS: Mapping[media.Kind, tuple[str, ...]] = {
     "image": ("/openapi/v2/image/upload", "image", "image_url", "img_id", "ImgID"),
     "video": ("/openapi/v2/media/upload", "file", "file_url", "media_id"),
     "audio": ("/openapi/v2/media/upload", "file", "file_url", "media_id"),
 }
-"""Kind to path, file part, URL part, and the id's names in the answer."""
+"""Kind to path, file part, URL part, and the names of the id in the answer."""
 _RECORDING = MediaField("audio_media_id", "audio", ("mp3", "wav", "m4a", "aac"))
-"""Of a voice."""
-_RECORDINGS = "a file, bytes, an address or an upload"
+"""The recording of a custom voice."""
+_RECORDINGS = "a file, bytes, a URL or an upload"
 
 
 @attrs.frozen(kw_only=True)
 class Settings(AccountSettings):
-    """What ``[accounts.NAME]`` may hold for PixVerse.
+    """The settings of an account at PixVerse, in ``[accounts.NAME]``.
 
     Attributes:
         region: ``international`` or ``cn``.
         usd_per_credit: US dollars; 0.01 is the pack price, memberships pay less.
-        webhook_secret: What the console showed when the webhook was registered; checks deliveries.
-        webhook_id: The webhook's id there; sent with every request that the vendor reports on.
-        webhook_window: Seconds that a delivery may be old; the last retry comes after 5.4 hours.
+        webhook_secret: The webhook's secret from the console; verifies deliveries.
+        webhook_id: The webhook's id from the console; sent with every request that accepts it.
+        webhook_window: Maximum age of a delivery in seconds; the last retry comes after 5.4 hours.
     """
 
     region: Literal["international", "cn"] = attrs.field(
@@ -103,16 +103,16 @@ class PixVerse:
     Args:
         account: The account's name.
         settings: Its configuration.
-        uploads: The core's care for uploads, and the account's rate limiter.
+        uploads: The core's upload cache, with the account's rate limiter.
     """
 
     name: ClassVar[str] = "pixverse"
     settings: ClassVar[type[AccountSettings]] = Settings
     offers: ClassVar[Sequence[Offer]] = load_offers(__package__ or "motionkit_pixverse")
     resend: ClassVar[Resend] = SameId(window=120.0, times=2)
-    """A used trace id makes no new video: https://docs.platform.pixverse.ai/quick-start-796052m0.
-    For how long, no page says. Ids used over and over are said to leave jobs at "generating", so
-    there are only two re-sends: 15 s and 115 s after the first send."""
+    """A repeated trace id creates no new video: https://docs.platform.pixverse.ai/quick-start-796052m0.
+    No page says for how long. Ids that are repeated often are said to leave jobs at "generating",
+    so there are only two re-sends: 15 s and 115 s after the first send."""
     unpriced: ClassVar[Collection[str]] = UNPRICED.keys()
     acknowledgement: ClassVar[bytes] = webhook.ACKNOWLEDGEMENT
 
@@ -137,7 +137,7 @@ class PixVerse:
         self.create_voice, self.delete_voice = library.create_voice, library.delete_voice
 
     def url(self, call: Call) -> str:
-        """Return a call's whole URL."""
+        """Return the full URL of a call."""
         return self._http.url(call)
 
     def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
@@ -147,7 +147,7 @@ class PixVerse:
         return self._verified(made, dry=dry) if made.operation in _VERIFIED else made
 
     def check(self, fitted: Fit) -> Sequence[str]:
-        """Check what takes two fields to tell; `rules` has it."""
+        """Check the rules across fields; see `rules`."""
         return rules.check(fitted)
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
@@ -168,7 +168,7 @@ class PixVerse:
             found = taken(answer, name, call)
             if found is None or submission.operation in results.ANSWERED_AT_ONCE:
                 raise
-            log.warning("%s: the answer names job %s all the same", error.message, found)
+            log.warning("%s: the answer names job %s nevertheless", error.message, found)
             job_id, content = str(found), {}
         return submission.job(
             job_id,
@@ -179,7 +179,7 @@ class PixVerse:
         )
 
     def poll(self, job: Job) -> Status:
-        """Observe a job; a finished one's status carries its result."""
+        """Poll a job; the status of a finished one includes its result."""
         now = utcnow()
         if job.operation in results.ANSWERED_AT_ONCE:
             return results.answered(job, now, self.rates)
@@ -196,33 +196,33 @@ class PixVerse:
         return results.status_of(job, content, now, self.rates)
 
     def result(self, job: Job) -> Result:
-        """Return what a finished job gave; PixVerse tells it with the status."""
+        """Return the result of a finished job; PixVerse sends it with the status."""
         return self.poll(job).need_result(job)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
-        """Return what a delivery says, once it has proved to come from PixVerse."""
+        """Verify a webhook delivery and return its event."""
         key, window = self._settings.webhook_secret, self._settings.webhook_window
         return webhook.read(headers, body, key, window=window, **self._context)
 
     def noticed(self, job: Job, notice: WebhookEvent) -> Status:
-        """Return the status that `poll` would have given."""
+        """Return the status that `poll` would have returned."""
         return results.status_of(job, notice.content, utcnow(), self.rates)
 
     def balance(self) -> Balance:
-        """Return both pools, monthly and package, and their sum."""
+        """Return the monthly and package pools and their sum."""
         content = self._send(Call("GET", "/openapi/v2/account/balance"), Phase.BALANCE)
         pools = {name: self._pool(content, f"credit_{name}") for name in ("monthly", "package")}
         total = sum(pools.values(), Decimal(0))
         return Balance(total, Unit.CREDIT, results.dollars(total, self.rates), pools, raw=content)
 
     def usage(self, since: float) -> tuple[Mapping[str, Any], ...]:
-        """Return what the account was charged since then, in the vendor's rows."""
+        """Return the account's charges since then, as the vendor's rows."""
         return tuple(charge.raw for charge in self.charges(since=since - _CLOCK_SKEW))
 
     def refunded(self, job: Job) -> Decimal | None:
-        """Return the credits that the usage statement lists as given back for a job.
+        """Return the credits that the usage statement lists as refunded for a job.
 
-        The statement's rows are not documented; one counts only where it names the job itself.
+        The statement's rows are not documented; only rows that name the job count.
         https://docs.platform.pixverse.ai/usage-deduction-query-41209884e0
         """
         name = results.place_of(job.operation).id_name
@@ -238,7 +238,7 @@ class PixVerse:
         return sum(known, Decimal(0)) if known else None
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
         self._http.close()
 
     def _send(
@@ -249,23 +249,23 @@ class PixVerse:
         return unwrap(answer, phase, self._context, call)
 
     def _pool(self, content: Mapping[str, Any], name: str) -> Decimal:
-        """Return how many credits are in a pool; both are always told."""
-        told = number(content.get(name))
-        if told is None:
+        """Return the credits in a pool; every answer has both."""
+        amount = number(content.get(name))
+        if amount is None:
             raise ProtocolError(
                 f"{self.account}: the answer has no usable {name}",
                 raw=dict(content),
                 **self._context,
             )
-        return Decimal(told)
+        return Decimal(amount)
 
     def _hold(self, recording: media.Ref) -> int:
-        """Upload a recording that no request is about, and return its id."""
+        """Upload a recording outside of any request and return its id."""
         if isinstance(recording, media.Uploaded):
             return whole_number("audio", recording.id)
         if not isinstance(recording, media.File | media.Data | media.Remote):
             raise InvalidRequest(
-                f"audio: {recording.label} is no recording; it takes {_RECORDINGS}",
+                f"audio: {recording.label} is not a recording; it takes {_RECORDINGS}",
                 field="audio",
                 value=recording.label,
                 limit=_RECORDINGS,
@@ -304,7 +304,7 @@ class PixVerse:
         return Upload(call, send)
 
     def _verified(self, submission: Submission, *, dry: bool) -> Submission:
-        """Have a song verified, without which the vendor refuses it (701020). It is free."""
+        """Verify a song first; the vendor refuses an unverified one (701020). It is free."""
         body = {"audio_media_id": submission.call.json["audio_media_id"]}
         call = Call("POST", "/openapi/v2/audio/verification", json=body)
 

@@ -1,7 +1,7 @@
-"""PixVerse's request bodies where they are not flat: one function for each such operation.
+"""PixVerse's request bodies that are not flat: one function per operation.
 
-A body comes here with the names of the offer's ``fields``; what an offer maps to ``""`` is read
-from the fitted values.
+A body has the names of the offer's ``fields``; fields that an offer maps to ``""`` are read from
+the fitted values.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ def shape(fitted: Fit, body: Body) -> Body:
 
 
 def _generation(fitted: Fit, body: Body) -> Body:
-    """Switch on what has words.
+    """Turn on the switch of each track that has a text.
 
-    The reference's table says ``lip_sync_switch``, its example ``lip_sync_tts_switch``: the table's
-    name is sent.
+    The reference's table says ``lip_sync_switch``, its example ``lip_sync_tts_switch``: the name of
+    the table is sent.
     """
     switches = {"sound_effect": "sound_effect_switch", "speech": "lip_sync_switch"}
     return body | {field: True for name, field in switches.items() if name in fitted.values}
 
 
 def _effect(fitted: Fit, body: Body) -> Body:
-    """Give one picture as ``img_id``, several as ``img_ids``; never both."""
+    """Send one picture as ``img_id``, several as ``img_ids``; never both."""
     pictures = body.pop("img_ids")
     one = {"img_id": pictures[0]} if len(pictures) == 1 else {"img_ids": pictures}
     return _generation(fitted, body | one)
 
 
 def _multi_transition(fitted: Fit, body: Body) -> Body:
-    """Pair every picture with the way to the next; the last one has none, which is 0 seconds."""
+    """Pair each picture with its transition; the last one has none: 0 seconds."""
     pictures = body.pop("img_ids")
     durations = (*fitted.values["durations"], 0)
     prompts = (*fitted.values.get("prompts", ("",) * len(durations)), "")
@@ -50,7 +50,7 @@ def _multi_transition(fitted: Fit, body: Body) -> Body:
 
 
 def _reference_to_video(fitted: Fit, body: Body) -> Body:
-    """Give each picture its name and kind; a name that ends the prompt gets its space."""
+    """Send each picture with name and kind; a name must be followed by a space in the prompt."""
     pictures = body.pop("img_ids")
     names = fitted.values["names"]
     kinds = fitted.values.get("kinds", ("subject",) * len(names))
@@ -64,14 +64,14 @@ def _reference_to_video(fitted: Fit, body: Body) -> Body:
 
 
 def _modify(_: Fit, body: Body) -> Body:
-    """Give masks that are addresses as ``mask_urls``."""
+    """Send masks that are URLs as ``mask_urls``."""
     if any("://" in mask for mask in body.get("mask_ids", ())):
         body["mask_urls"] = body.pop("mask_ids")
     return body
 
 
 def _real_estate(_: Fit, body: Body) -> Body:
-    """Give each picture as a reference of its own."""
+    """Send each picture as a reference."""
     pictures = body.pop("img_ids", ())
     return body | ({"img_references": [{"img_id": one} for one in pictures]} if pictures else {})
 
@@ -86,4 +86,4 @@ SHAPES: Mapping[str, Callable[[Fit, Body], Body]] = {
     "modify": _modify,
     "real_estate": _real_estate,
 }
-"""Operation to what makes its body. One without any is sent as it is."""
+"""Operation to the function that builds its body. Other bodies are sent unchanged."""

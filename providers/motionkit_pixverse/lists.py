@@ -1,9 +1,9 @@
-"""What PixVerse lets one look up, and the voices that one may add. None of it costs.
+"""PixVerse's lists, and the account's own voices. Nothing here is billed.
 
 Vendor pages, under https://docs.platform.pixverse.ai: templates ``get-template-list-38573064e0``,
 custom voices ``create-custom-voice-40528181e0`` and ``delete-custom-voice-40528243e0``, charges
-``usage-deduction-query-41209884e0``. What stands in the rows of styles, templates and charges is
-not documented: each record keeps its row as `raw`.
+``usage-deduction-query-41209884e0``. The rows of styles, templates and charges are not
+documented: each record keeps its row as `raw`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from motionkit.provider import Phase
 from motionkit_pixverse._wire import number
 
 PAGE = 100
-"""Rows; voices and templates take 10, 20, 50 or 100, charges up to 100."""
+"""Rows per page; voices and templates accept 10, 20, 50 or 100, charges up to 100."""
 MAX_PAGES = 1000
-"""A list that is longer does not end."""
+"""Guards against a list that never ends."""
 WINDOW = dt.timedelta(days=30)
-"""The longest span of one question for charges; a longer one is asked in parts."""
+"""The longest span of one request for charges; a longer one is split."""
 AHEAD = dt.timedelta(days=1)
-"""Into the future, so that no clock's error hides the newest charge."""
+"""Added to now, so that a wrong clock does not hide the newest charge."""
 VOICE_KINDS = ("all", "system", "custom")
 TEMPLATE_KINDS = ("1", "2")
 CHARGES = ("consume", "refund")
@@ -53,7 +53,7 @@ CREATIONS = frozenset(
         "upscale",
     }
 )
-"""What a charge may be for, in the vendor's words."""
+"""The vendor's creation types."""
 
 _SPEAKERS = "/openapi/v2/video/tts_speaker"
 _OLD_SPEAKERS = "/openapi/v2/video/lip_sync/tts_list"
@@ -72,7 +72,7 @@ Send = Callable[[Call, Phase], Row]
 
 @attrs.frozen
 class Voice:
-    """Who can say words: `LipSync.voice` takes the id."""
+    """A text-to-speech voice: `LipSync.voice` takes the id."""
 
     id: str
     name: str
@@ -81,7 +81,7 @@ class Voice:
 
 @attrs.frozen
 class Style:
-    """A look for `Restyle.style`; id and name as far as they can be told."""
+    """A style for `Restyle.style`; id and name as far as the row has them."""
 
     id: int | None
     name: str
@@ -90,10 +90,10 @@ class Style:
 
 @attrs.frozen
 class Template:
-    """An effect or image template; id and name as far as they can be told.
+    """An effect or image template; id and name as far as the row has them.
 
     Attributes:
-        type: ``1`` or ``2``, as the vendor numbers them.
+        type: The vendor's type, ``1`` or ``2``.
     """
 
     id: int | None
@@ -104,12 +104,12 @@ class Template:
 
 @attrs.frozen
 class Charge:
-    """Credits that were taken or given back; what can be told of them.
+    """A charge or refund, as far as the row has it.
 
     Attributes:
-        at: When, in the vendor's words (UTC).
-        what: What for.
-        credits: How many.
+        at: The vendor's timestamp (UTC).
+        what: The creation type.
+        credits: The amount.
         status: ``consume`` or ``refund``.
     """
 
@@ -143,12 +143,12 @@ class Library:
         }
 
     def voices(self, *, kind: str = "all", endpoint: str | None = None) -> tuple[Voice, ...]:
-        """Return the voices that can say words.
+        """Return the text-to-speech voices.
 
         Args:
-            kind: ``all``, ``system`` (the vendor's) or ``custom`` (the account's own).
-            endpoint: ``new`` or ``old``; by default the new one, and the old one where that is not
-                there yet. The old one knows the vendor's own voices alone.
+            kind: ``all``, ``system`` (the vendor's) or ``custom`` (the account's).
+            endpoint: ``new`` or ``old``; by default the new one, else the old one if the new one
+                does not exist. The old one lists the vendor's voices only.
         """
         _check("kind", kind, VOICE_KINDS)
         _check("endpoint", endpoint or "new", ("new", "old"))
@@ -165,35 +165,40 @@ class Library:
         return tuple(Voice(str(row.get("speaker_id", "")), _text(row, "name"), row) for row in rows)
 
     def create_voice(self, name: str, audio: media.Source) -> Voice:
-        """Make a voice of one's own out of a recording; it is listed as ``custom``.
+        """Create a custom voice from a recording.
 
         Args:
-            name: What to call it.
+            name: The voice's name.
             audio: The recording: a path, an https:// URL, bytes, or `Uploaded`.
         """
         body = {"name": name, "audio_media_id": self.hold(media.ref(audio))}
         row = self.send(Call("POST", _SPEAKERS, json=body), Phase.UPLOAD)
         made = row.get("speaker_id")
-        if made is None:  # what it answers is not documented; the list has it
+        if made is None:  # the answer is not documented; the list has the voice
             named = [voice for voice in self.voices(kind="custom") if voice.name == name]
             if not named:
-                raise ProtocolError(f"voice {name!r} was made, and is not in the list yet")
+                raise ProtocolError(f"voice '{name}' was created, but is not listed yet")
             return named[-1]
         return Voice(str(made), _text(row, "name") or name, row)
 
     def delete_voice(self, voice: Voice | str) -> None:
-        """Delete a voice of one's own.
+        """Delete a custom voice.
 
         Args:
-            voice: From `voices`, or its id.
+            voice: One of `voices`, or its id.
         """
         speaker = voice.id if isinstance(voice, Voice) else voice
         if not speaker.isalnum():
-            raise InvalidRequest(f"{speaker!r} is no voice's id", field="voice", value=speaker)
+            raise InvalidRequest(
+                f"voice: '{speaker}' is not a voice id; it takes letters and digits",
+                field="voice",
+                value=speaker,
+                limit="letters and digits",
+            )
         self.send(Call("DELETE", f"{_SPEAKERS}/{speaker}"), Phase.UPLOAD)
 
     def styles(self) -> tuple[Style, ...]:
-        """Return the looks that `Restyle.style` takes."""
+        """Return the styles for `Restyle.style`."""
         rows = self._pages(_STYLES, ("page_num", "page_size"), {})
         return tuple(
             Style(_id(row, "restyle_id"), _text(row, "restyle_name", "name"), row) for row in rows
@@ -203,7 +208,7 @@ class Library:
         """Return the effects and image templates.
 
         Args:
-            type: ``1`` or ``2``, as the vendor numbers them; both when None.
+            type: The vendor's type, ``1`` or ``2``; both when None.
         """
         kinds = TEMPLATE_KINDS if type is None else (_check("type", type, TEMPLATE_KINDS),)
         return tuple(
@@ -220,13 +225,13 @@ class Library:
         status: str = "consume",
         what: str | None = None,
     ) -> tuple[Charge, ...]:
-        """Return what the account was charged, or given back.
+        """Return the account's charges or refunds.
 
         Args:
             since: Epoch seconds; a week ago when None.
             until: Epoch seconds; now when None.
             status: ``consume`` or ``refund``.
-            what: The vendor's words for what it was for, commas between them; everything when None.
+            what: The vendor's creation types, separated by commas; all when None.
         """
         _check("status", status, CHARGES)
         words = (
@@ -250,7 +255,7 @@ class Library:
         return tuple(found)
 
     def _pages(self, path: str, names: tuple[str, str], query: Mapping[str, str]) -> Iterator[Row]:
-        """Ask page by page until one is not full, or is the last one again."""
+        """Yield rows page by page until a page is not full, or repeats."""
         page_name, size_name = names
         before: list[Row] = []
         for page in range(1, MAX_PAGES + 1):
@@ -265,7 +270,7 @@ class Library:
             before = rows
 
     def _cursor(self, query: Mapping[str, Any]) -> Iterator[Row]:
-        """Ask for charges until the vendor says that there are no more."""
+        """Yield charges until the vendor says that there are no more."""
         seen: set[str] = set()
         cursor = ""
         for _ in range(MAX_PAGES):
@@ -279,7 +284,7 @@ class Library:
 
 
 def _windows(start: dt.datetime, end: dt.datetime) -> Iterator[tuple[dt.datetime, dt.datetime]]:
-    """Cut a span into pieces that the vendor takes and that share no second."""
+    """Split a span into windows that the vendor accepts, without overlap."""
     second = dt.timedelta(seconds=1)
     while start <= end:
         yield start, min(end, start + WINDOW - second)
@@ -287,7 +292,7 @@ def _windows(start: dt.datetime, end: dt.datetime) -> Iterator[tuple[dt.datetime
 
 
 def _rows(content: Row) -> list[Row]:
-    """Return the rows of an answer: what is a list of objects there, whatever it is called."""
+    """Return the rows of an answer: its first list, whatever its name."""
     for value in content.values():
         if isinstance(value, list):
             return [row for row in value if isinstance(row, Mapping)]
@@ -318,7 +323,7 @@ def _moment(name: str, seconds: float) -> dt.datetime:
     except (OverflowError, ValueError, OSError, TypeError) as error:
         limit = f"epoch seconds, up to the year {dt.MAXYEAR}"
         raise InvalidRequest(
-            f"{name}={seconds!r} is no moment; it takes {limit}",
+            f"{name}={seconds} is not a time; it takes {limit}",
             field=name,
             value=str(seconds),
             limit=limit,
@@ -326,12 +331,12 @@ def _moment(name: str, seconds: float) -> dt.datetime:
 
 
 def _reversed(start: dt.datetime, end: dt.datetime, name: str) -> InvalidRequest:
-    """Return the error for a span that ends before it begins.
+    """Return the error for a span that ends before it starts.
 
     Args:
-        start: Its beginning.
-        end: Its end.
-        name: The argument to name: ``since``, or ``until`` where only that was given.
+        start: The start.
+        end: The end.
+        name: The argument to name: ``since``, or ``until`` if only that was given.
     """
     first, last = (one.strftime(_MOMENT) for one in (start, end))
     shown, relation, other, limit = {
@@ -339,7 +344,7 @@ def _reversed(start: dt.datetime, end: dt.datetime, name: str) -> InvalidRequest
         "until": (last, "before since", first, f"at least {first}"),
     }[name]
     return InvalidRequest(
-        f"{name}={shown!r} is {relation}={other!r} (UTC)", field=name, value=shown, limit=limit
+        f"{name}='{shown}' is {relation}='{other}' (UTC)", field=name, value=shown, limit=limit
     )
 
 
@@ -347,7 +352,7 @@ def _check(name: str, value: str, allowed: Sequence[str] | frozenset[str]) -> st
     if value not in allowed:
         listed = ", ".join(sorted(allowed))
         raise InvalidRequest(
-            f"{name}={value!r} is not known; it is one of {listed}",
+            f"{name}='{value}' is not known; it is one of {listed}",
             field=name,
             value=value,
             limit=listed,

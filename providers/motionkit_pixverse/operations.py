@@ -1,7 +1,7 @@
-"""What only PixVerse sells: requests beside the neutral ones of `motionkit.model.operations`.
+"""PixVerse's own operations, in addition to the neutral ones of `motionkit.model.operations`.
 
-Where the vendor nests records in lists, a request has parallel tuples instead: the command line
-takes those as repeated options.
+Where the vendor nests records in lists, a request has parallel tuples: the command line takes those
+as repeated options.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from motionkit.model.request import Request, takes
 
 
 def _whole(value: int | tuple[int, ...] | list[int]) -> tuple[int, ...]:
-    """Return the numbers of an argument of several; one alone is one of them."""
+    """Return a tuple of one or several numbers."""
     return (value,) if isinstance(value, int) else tuple(value)
 
 
@@ -44,7 +44,7 @@ class MultiTransition(Request):
 
     Attributes:
         images: The images, in order.
-        durations: Seconds from each image to the next: one fewer than images, 30 in all.
+        durations: Seconds from each image to the next: one fewer than images, 30 in total.
         prompts: What happens on the way to the next image: none, or one for each duration; an
             empty one says nothing.
         quality: E.g. ``540p``; the target's default when None.
@@ -65,8 +65,8 @@ class ReferenceToVideo(Request):
 
     Attributes:
         images: The images.
-        names: What the prompt calls each of them: ``hero`` is ``@hero`` there, a space after it.
-        prompt: What to show, with every name in it.
+        names: The name of each image: the prompt has ``@hero`` and a space for ``hero``.
+        prompt: What to show; names every image.
         kinds: ``subject`` or ``background`` for each image; all subjects when left out.
         quality: E.g. ``540p``; the target's default when None.
         duration: Seconds of the new clip; the target's default when None.
@@ -95,8 +95,8 @@ class SoundEffect(Request):
 
     Attributes:
         video: The clip.
-        prompt: What is heard; the vendor chooses when None.
-        keep_audio: Keep the clip's own sound beneath it.
+        prompt: The sound to generate; the vendor chooses when None.
+        keep_audio: Keep the clip's original audio.
     """
 
     operation: ClassVar[str] = "sound_effect"
@@ -146,10 +146,10 @@ class Avatar(Request):
     """Animate a portrait to speak a recording, or text in a voice.
 
     Attributes:
-        image: Who speaks.
-        audio: What is spoken, recorded. Either this, or `text` and `voice`.
-        text: What is spoken, as words.
-        voice: Who says the words: a voice's id.
+        image: The portrait.
+        audio: The recording to speak. Either this, or `text` and `voice`.
+        text: The text to speak.
+        voice: The id of the voice.
         quality: E.g. ``540p``; the target's default when None.
     """
 
@@ -173,10 +173,10 @@ class RealEstate(Request):
     """Generate a clip of a property from its web page, or from text and images.
 
     Attributes:
-        page: The address of the property's page. Either this, or pictures and a prompt.
-        images: Pictures of the property, five at least.
-        prompt: What to say of it.
-        mode: ``property_tour`` or ``ad_house_tour``, where a target takes it.
+        page: The URL of the property's page. Either this, or images and a prompt.
+        images: At least five images of the property.
+        prompt: What to say about it.
+        mode: ``property_tour`` or ``ad_house_tour``, if the target takes it.
         language: ``en-US``, ``zh-CN`` or ``auto``.
     """
 
@@ -192,13 +192,13 @@ class RealEstate(Request):
 
 @attrs.frozen
 class MusicVideo(Request):
-    """Make a music video of a song.
+    """Generate a music video for a song.
 
     Attributes:
         audio: The song.
         aspect_ratio: E.g. ``16:9``; the target's default when None.
         quality: ``720p`` or ``1080p``; the target's default when None.
-        lyrics: The song's words.
+        lyrics: The song's lyrics.
     """
 
     operation: ClassVar[str] = "music_video"
@@ -221,4 +221,4 @@ OPERATIONS: tuple[type[Request], ...] = (
     RealEstate,
     MusicVideo,
 )
-"""What the entry point names."""
+"""The operations that the entry point registers."""

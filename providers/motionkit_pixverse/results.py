@@ -1,4 +1,4 @@
-"""What PixVerse's answers say of a job: where they are asked for, its state, files and cost.
+"""Read jobs from PixVerse's answers: paths, states, files and costs.
 
 Vendor pages: https://docs.platform.pixverse.ai/get-video-generation-status-13016635e0, "Get Image
 generation" and "Swap mask generation" there.
@@ -24,13 +24,13 @@ _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
 
 @attrs.frozen
 class Place:
-    """Where the vendor keeps what an operation made.
+    """Where the results of an operation are read.
 
     Attributes:
-        id_name: What the submit's answer calls the job.
-        path: Where it is asked for, before its id.
-        kind: What it is.
-        content_type: What it is, as a media type, where all of them are alike.
+        id_name: The field of the job id in the submit's answer.
+        path: The path to poll, without the id.
+        kind: The kind of output.
+        content_type: The media type, if all outputs share one.
     """
 
     id_name: str
@@ -43,10 +43,10 @@ VIDEOS = Place("video_id", "/openapi/v2/video/result", "video", "video/mp4")
 PLACES: Mapping[str, Place] = {
     "image_template": Place("image_id", "/openapi/v2/image/result", "image"),
 }
-"""Operation to its place; every other one makes a video."""
+"""Operation to its place; every other operation generates a video."""
 
 ANSWERED_AT_ONCE = frozenset({"mask_selection"})
-"""Operations whose submit answers with the result: the job keeps that answer whole."""
+"""Operations whose submit returns the result: the job keeps that answer."""
 
 
 def place_of(operation: str) -> Place:
@@ -55,15 +55,15 @@ def place_of(operation: str) -> Place:
 
 
 def status_of(job: Job, content: Mapping[str, Any], now: dt.datetime, rates: Rates) -> Status:
-    """Return what an answer about a job says, the result included."""
-    told = number(content.get("status"))
-    state, billed = _STRANGE if told is None else STATES.get(told, _STRANGE)
+    """Return the status in an answer about a job, with its result."""
+    word = number(content.get("status"))
+    state, billed = _STRANGE if word is None else STATES.get(word, _STRANGE)
     seen = Status(state, str(content.get("status")), now, billed=billed, raw=content)
     return _with_outputs(job, seen, _files(content, place_of(job.operation)), rates)
 
 
 def answered(job: Job, now: dt.datetime, rates: Rates) -> Status:
-    """Return the status of a job whose submit was answered with its result; nobody is asked."""
+    """Return the status of a job whose submit returned the result; makes no call."""
     content = job.data.get("answer")
     content = content if isinstance(content, Mapping) else {}
     seen = Status(State.SUCCEEDED, "answered", now, billed=Billed.YES, raw=content)
@@ -71,7 +71,7 @@ def answered(job: Job, now: dt.datetime, rates: Rates) -> Status:
 
 
 def cost_of(content: Mapping[str, Any], rates: Rates) -> Cost | None:
-    """Read ``credit`` or ``credits``; which one stands there depends on the endpoint."""
+    """Read ``credit`` or ``credits``; the name depends on the endpoint."""
     for name in ("credit", "credits"):
         reported = number(content.get(name))
         if reported is not None:
@@ -81,7 +81,7 @@ def cost_of(content: Mapping[str, Any], rates: Rates) -> Cost | None:
 
 
 def dollars(amount: Decimal, rates: Rates) -> Decimal:
-    """Return what credits are worth."""
+    """Return the value of credits in US dollars."""
     return amount * (rates.credit or Decimal(0))
 
 
@@ -103,7 +103,7 @@ def _with_outputs(job: Job, seen: Status, outputs: tuple[Output, ...], rates: Ra
 
 
 def _files(content: Mapping[str, Any], place: Place) -> tuple[Output, ...]:
-    """Return the file of a result; none while its address is empty or a placeholder."""
+    """Return the file of a result; none while its URL is empty or a placeholder."""
     url = _address(content.get("url"))
     if url is None:
         return ()
@@ -114,7 +114,7 @@ def _files(content: Mapping[str, Any], place: Place) -> tuple[Output, ...]:
 
 
 def _masks(content: Mapping[str, Any]) -> tuple[Output, ...]:
-    """Return the masks that a selection found, then the frame that they were found on."""
+    """Return the masks of a selection, then the frame they were found on."""
     masks = content.get("mask_info")
     found = [
         Output(url, "image", label=_text(mask.get("mask_name")), id=_text(mask.get("mask_id")))

@@ -1,9 +1,8 @@
 """PixVerse's rules across fields, checked before anything is uploaded.
 
-What one row of data can say stands in the offers: which fields a target takes, what it cannot do
-without (``required``: extend needs a seed), ranges, lengths, counts, allowed combinations. What
-takes two fields to tell stands here, one small function for each rule; `RULES` says which
-operation has which. Facts: https://docs.platform.pixverse.ai, the page named in the offer's row.
+The offers hold the rules of one field: required fields, ranges, lengths, counts, allowed
+combinations. Rules across fields are here, one function each; `RULES` maps operations to rules.
+Facts: https://docs.platform.pixverse.ai, the page named in the offer's row.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from motionkit.errors import InvalidRequest
 from motionkit.provider import Fit, refuse
 
 Rule = Callable[[Fit], Iterator[str]]
-"""Yields what the user should know before paying; raises InvalidRequest."""
+"""Yields warnings to show before paying; raises InvalidRequest."""
 
 _LONG_PROMPT = 2048
 _LONG_SPEECH = 140
@@ -30,10 +29,10 @@ _FEWEST_VIEWS = 5
 
 
 def check(fitted: Fit) -> Sequence[str]:
-    """Check a request that fits its offer field by field.
+    """Check a fitted request across its fields.
 
     Returns:
-        What the user should know before paying.
+        Warnings to show before paying.
 
     Raises:
         InvalidRequest: Naming field, value and limit.
@@ -47,7 +46,7 @@ def _refuse(fitted: Fit, name: str, value: Any, limit: str) -> InvalidRequest:
 
 
 def _one_of(fitted: Fit, *ways: tuple[str, ...]) -> None:
-    """Refuse unless exactly one of the ways is taken, and that one with all its fields."""
+    """Refuse unless exactly one alternative is given, with all its fields."""
     given = [*fitted.values, *(name.partition("[")[0] for name in fitted.facts)]
     taken = [way for way in ways if any(name in given for name in way)]
     limit = ", or ".join(" and ".join(way) for way in ways)
@@ -60,7 +59,7 @@ def _one_of(fitted: Fit, *ways: tuple[str, ...]) -> None:
 
 
 def words_are_not_blank(fitted: Fit) -> Iterator[str]:
-    """A text that is given says something: the vendor refuses empty parameters."""
+    """Texts are not blank: the vendor refuses empty parameters."""
     for name, value in fitted.values.items():
         if isinstance(value, str) and not value.strip():
             raise _refuse(fitted, name, value, "text that is not blank")
@@ -68,7 +67,7 @@ def words_are_not_blank(fitted: Fit) -> Iterator[str]:
 
 
 def long_prompts_are_doubtful(fitted: Fit) -> Iterator[str]:
-    """The vendor's pages disagree: 2048 characters, or 5000."""
+    """Warn above 2,048 characters: the vendor's pages disagree on 2,048 or 5,000."""
     prompt = fitted.values.get("prompt")
     if isinstance(prompt, str) and len(prompt) > _LONG_PROMPT:
         yield (
@@ -78,7 +77,7 @@ def long_prompts_are_doubtful(fitted: Fit) -> Iterator[str]:
 
 
 def long_speech_is_doubtful(fitted: Fit) -> Iterator[str]:
-    """About 140 characters is what the reference says, 200 what the vendor's own client sends."""
+    """Warn above 140 characters, the reference's limit; the vendor's own client sends 200."""
     for name in ("speech", "text"):
         said = fitted.values.get(name)
         if isinstance(said, str) and len(said) > _LONG_SPEECH:
@@ -86,33 +85,33 @@ def long_speech_is_doubtful(fitted: Fit) -> Iterator[str]:
 
 
 def speech_has_a_voice(fitted: Fit) -> Iterator[str]:
-    """Words and who says them go together, or neither is given."""
+    """Speech and voice are given together, or neither is."""
     if "speech" in fitted.values or "voice" in fitted.values:
         _one_of(fitted, ("speech", "voice"))
     yield from ()
 
 
 def spoken_or_recorded(fitted: Fit) -> Iterator[str]:
-    """What is spoken is a recording, or words in a voice."""
+    """Speech is a recording, or a text in a voice."""
     _one_of(fitted, ("audio",), ("text", "voice"))
     yield from ()
 
 
 def style_or_words(fitted: Fit) -> Iterator[str]:
-    """A look is one of the vendor's list, or words."""
+    """A style is one of the vendor's list, or a prompt."""
     _one_of(fitted, ("style",), ("prompt",))
     yield from ()
 
 
 def an_effect_has_pictures(fitted: Fit) -> Iterator[str]:
-    """Templates turn pictures into something; how many is the template's own affair."""
+    """An effect takes at least one picture; the template decides how many."""
     if not fitted.facts:
         raise _refuse(fitted, "images", "0 of them", "at least 1")
     yield from ()
 
 
 def trips_are_whole(fitted: Fit) -> Iterator[str]:
-    """From picture to picture there is one duration and at most one prompt, 30 seconds in all."""
+    """Each transition has one duration and at most one prompt, 30 seconds in total."""
     legs = len(fitted.facts) - 1
     durations = fitted.values.get("durations", ())
     prompts = fitted.values.get("prompts", ())
@@ -134,7 +133,7 @@ def trips_are_whole(fitted: Fit) -> Iterator[str]:
 
 
 def references_have_names(fitted: Fit) -> Iterator[str]:
-    """Every picture has a name of its own, and a kind where kinds are given."""
+    """Every picture has a unique name, and a kind if kinds are given."""
     pictures, names = len(fitted.facts), fitted.values.get("names", ())
     kinds = fitted.values.get("kinds", ())
     if len(names) != pictures:
@@ -153,23 +152,23 @@ def references_have_names(fitted: Fit) -> Iterator[str]:
 
 
 def the_prompt_names_every_reference(fitted: Fit) -> Iterator[str]:
-    """``@name`` is in the prompt for each picture, a space after it; no other ``@word`` is."""
+    """The prompt has ``@name`` for each picture, followed by a space, and no other ``@word``."""
     names = sorted(fitted.values.get("names", ()), key=len, reverse=True)
     prompt = str(fitted.values.get("prompt", ""))
     known = "|".join(map(re.escape, names))
     found = {match[1] for match in re.finditer(rf"@({known})(?= |$)", prompt)}
     for name in names:
         if name not in found:
-            raise _refuse(fitted, "prompt", prompt, f"words with '@{name}' in them, a space after")
+            raise _refuse(fitted, "prompt", prompt, f"a text with '@{name}' followed by a space")
     stray = re.search(rf"@(?!(?:{known})(?: |$))\w*", prompt)
     if stray:
         named = ", ".join(f"@{name}" for name in names)
-        raise _refuse(fitted, "prompt", stray[0], f"{named}, a space after each")
+        raise _refuse(fitted, "prompt", stray[0], f"{named}, each followed by a space")
     yield from ()
 
 
 def masks_are_of_one_kind(fitted: Fit) -> Iterator[str]:
-    """Masks are ids of a selection, or addresses of pictures; never both."""
+    """Masks are ids of a selection, or URLs of pictures; never both."""
     masks = fitted.values.get("masks", ())
     remote = [mask for mask in masks if "://" in mask]
     if remote and len(remote) != len(masks):
@@ -185,7 +184,7 @@ def masks_are_of_one_kind(fitted: Fit) -> Iterator[str]:
 def the_prompt_refers_to_what_is_there(fitted: Fit) -> Iterator[str]:
     """``@selectionN`` and ``@imgN`` count masks and pictures from 0.
 
-    What is given and not named is sent: the vendor's own example does it.
+    Unnamed ones are sent too, with a warning: the vendor's own example does it.
     """
     prompt = str(fitted.values.get("prompt", ""))
     there = {
@@ -206,7 +205,7 @@ def the_prompt_refers_to_what_is_there(fitted: Fit) -> Iterator[str]:
 
 
 def _not_there(said: str, word: str, field: str, count: int) -> InvalidRequest:
-    """Return the error for a name in the prompt that no mask or picture has."""
+    """Return the error for a name in the prompt without a mask or picture."""
     names = ", ".join(f"@{word}{place}" for place in range(count))
     thing = _SELECTABLE[word]
     there = f"is one {thing}" if count == 1 else f"are {count or 'no'} {thing}s"
@@ -219,7 +218,7 @@ def _not_there(said: str, word: str, field: str, count: int) -> InvalidRequest:
 
 
 def masks_need_a_known_codec(fitted: Fit) -> Iterator[str]:
-    """A mask selection reads H.264 and H.265 alone."""
+    """A mask selection reads only H.264 and H.265."""
     codec = fitted.facts["video"].codec
     if codec is not None and codec not in _CODECS:
         raise _refuse(fitted, "video", codec, "H.264 or H.265")
@@ -227,10 +226,10 @@ def masks_need_a_known_codec(fitted: Fit) -> Iterator[str]:
 
 
 def the_property_is_shown(fitted: Fit) -> Iterator[str]:
-    """A property comes from its page alone, or from five pictures at least and words."""
+    """A property is a web page, or at least five pictures with an optional prompt."""
     _one_of(fitted, ("page",), ("images",))
     if "page" in fitted.values and "prompt" in fitted.values:
-        raise _refuse(fitted, "prompt", fitted.values["prompt"], "words beside pictures, no page")
+        raise _refuse(fitted, "prompt", fitted.values["prompt"], "a prompt with images, no page")
     if 0 < len(fitted.facts) < _FEWEST_VIEWS:
         raise _refuse(fitted, "images", f"{len(fitted.facts)} of them", f"at least {_FEWEST_VIEWS}")
     page = fitted.values.get("page")
@@ -260,4 +259,4 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "avatar": (spoken_or_recorded,),
     "real_estate": (the_property_is_shown,),
 }
-"""Operation to its rules. One without any has nothing here."""
+"""Operation to its rules."""

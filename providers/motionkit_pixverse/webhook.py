@@ -1,9 +1,9 @@
-"""PixVerse's webhooks: who sent one is proved before a word of it is believed.
+"""PixVerse's webhooks: verify the signature, then read the event.
 
 Vendor page: https://docs.platform.pixverse.ai/webhook-integration-1905378m0. Signed is
 ``timestamp LF nonce LF payload``, where the payload is the JSON object as a query string. The page
-fixes neither the order of the keys nor how values are escaped, so each reading is tried; every one
-of them takes the secret.
+fixes neither the order of the keys nor the escaping of values, so every reading is tried; each one
+needs the secret.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from motionkit_pixverse._wire import number
 VENDOR = "pixverse"
 
 ACKNOWLEDGEMENT = b"ok"
-"""These two bytes under HTTP 200, and nothing else; anything else is delivered again."""
+"""The body of an acknowledgement, under HTTP 200; any other answer is delivered again."""
 REPLAY_WINDOW = 6 * 3600.0
-"""Seconds that a delivery may be old: the eighth and last retry comes 5 h 21 min after the first,
+"""Maximum age of a delivery in seconds: the eighth and last retry comes 5 h 21 min after the first,
 and no page says that it is signed anew."""
 CLOCK_SKEW = 300.0
-"""Seconds that a delivery may come from the future."""
+"""Maximum seconds by which a timestamp may be ahead of this clock."""
 
 CALLING_PATHS = frozenset(
     f"/openapi/v2/video/{name}/generate"
@@ -53,7 +53,7 @@ CALLING_PATHS = frozenset(
         "upscale",
     )
 )
-"""Paid calls that the vendor's page lists as taking a ``webhook_id``."""
+"""Paid calls that accept a ``webhook_id``, as the vendor's page lists them."""
 
 _STAMP, _NONCE, _SIGNATURE = "webhook-timestamp", "webhook-nonce", "webhook-signature"
 _LONGEST_HEADER = 256
@@ -69,10 +69,10 @@ _ESCAPES: Sequence[Callable[[str], str]] = (
 
 
 def secret(value: str | Secret | None) -> Secret | None:
-    """Return a webhook's secret as the console shows it, blanks at its ends stripped.
+    """Return a webhook's secret without surrounding blanks.
 
     Raises:
-        ConfigError: It is empty: whoever likes could sign with that.
+        ConfigError: It is empty: anyone could sign with it.
     """
     if value is None:
         return None
@@ -83,11 +83,11 @@ def secret(value: str | Secret | None) -> Secret | None:
 
 
 def calling(fitted: Fit, webhook_id: str | None) -> Fit:
-    """Return a request that asks the vendor to call, where its paid call takes that.
+    """Return the request with the ``webhook_id``, where its paid call accepts one.
 
     Args:
-        fitted: The request; a ``webhook_id`` among its extra options stays.
-        webhook_id: As configured.
+        fitted: The request; a ``webhook_id`` among its extra options takes precedence.
+        webhook_id: The configured id.
     """
     if webhook_id is None or fitted.offer.path not in CALLING_PATHS:
         return fitted
@@ -103,25 +103,25 @@ def read(
     now: Callable[[], float] = time.time,
     **context: Any,
 ) -> WebhookEvent:
-    """Return what a webhook says, once it has proved to come from the vendor.
+    """Verify a delivery and return its event.
 
     Args:
-        headers: Of the delivery, in any case.
-        body: Exactly as it came.
-        key: The secret that the vendor's console showed.
-        window: Seconds that it may be old.
-        now: Epoch seconds; tests give their own.
+        headers: The delivery's headers, in any case.
+        body: The delivery's body, unchanged.
+        key: The secret from the vendor's console.
+        window: Maximum age in seconds.
+        now: Returns epoch seconds; tests pass their own.
         **context: Provider and account, for errors.
 
     Raises:
-        ConfigError: There is no secret.
-        SignatureError: It is not the vendor's, was changed on the way, or is too old.
-        ProtocolError: The vendor signed what names no job.
+        ConfigError: No secret is configured.
+        SignatureError: The signature is invalid, or the delivery is too old.
+        ProtocolError: The signature is valid, and the body has no job id.
     """
     if key is None:
         raise ConfigError(
-            f"account {context['account']!r} has no webhook_secret",
-            hint="the vendor's console shows it where the webhook is registered",
+            f"account '{context['account']}' has no webhook_secret",
+            hint="the vendor's console shows it beside the registered webhook",
             **context,
         )
     try:
@@ -134,9 +134,9 @@ def read(
     job_id = pairs.get("id", "")
     if not (job_id.isascii() and job_id.isdecimal() and len(job_id) <= _ID_DIGITS):
         raise ProtocolError(
-            f"{context['account']}: a webhook without the id of a job", raw=dict(pairs), **context
+            f"{context['account']}: the webhook has no job id", raw=dict(pairs), **context
         )
-    # No page says what ``size`` counts there; 10.5 is no number of bytes.
+    # No page says in what unit ``size`` is here; 10.5 cannot be bytes.
     content = {
         name: value for name, value in Response(200, {}, body).json().items() if name != "size"
     }
@@ -153,15 +153,15 @@ def _verified(
     window: float,
     now: Callable[[], float],
 ) -> Mapping[str, str]:
-    """Return the body's pairs as text; raise ValueError for whatever does not prove itself."""
+    """Return the body's pairs as text; raise ValueError for an invalid or old signature."""
     stamp, nonce, signature = (_header(headers, name) for name in (_STAMP, _NONCE, _SIGNATURE))
     pairs = _pairs(body)
-    # Compared with every reading, so that the time taken tells nothing.
+    # Every reading is compared, so that the duration reveals nothing.
     same = [signatures.same(signature, one) for one in _signatures(pairs, stamp, nonce, key)]
     if not any(same):
-        raise ValueError("the signature is not the vendor's")
+        raise ValueError("the signature is invalid")
     if len(stamp) > _STAMP_DIGITS or not stamp.isdecimal():
-        raise ValueError(f"{_STAMP} is no number of seconds")
+        raise ValueError(f"{_STAMP} is not a number of seconds")
     age = now() - int(stamp)
     if age > window:
         raise ValueError(f"it is {age:.0f} s old; {window:.0f} s are allowed")
@@ -173,27 +173,27 @@ def _verified(
 def _header(headers: Mapping[str, str], wanted: str) -> str:
     found = [value for name, value in headers.items() if name.lower() == wanted]
     if len(found) != 1 or not found[0]:
-        raise ValueError(f"{wanted} is missing or stands twice")
+        raise ValueError(f"{wanted} is missing or repeated")
     if len(found[0]) > _LONGEST_HEADER or not (found[0].isascii() and found[0].isprintable()):
-        raise ValueError(f"{wanted} cannot be read")
+        raise ValueError(f"{wanted} is not printable ASCII of at most {_LONGEST_HEADER} characters")
     return found[0]
 
 
 def _signatures(
     pairs: Sequence[tuple[str, str]], stamp: str, nonce: str, key: Secret
 ) -> list[bytes]:
-    """Return the signatures that the vendor may have made, one for each reading of its page."""
+    """Return the signatures that the vendor may have sent, one for each reading of its page."""
     made = []
     for order in (sorted(pairs), pairs):
         for escape in _ESCAPES:
             payload = "&".join(f"{escape(name)}={escape(value)}" for name, value in order)
-            told = f"{stamp}\n{nonce}\n{payload}".encode()
-            made.append(base64.b64encode(hmac.digest(key.encode(), told, hashlib.sha256)))
+            message = f"{stamp}\n{nonce}\n{payload}".encode()
+            made.append(base64.b64encode(hmac.digest(key.encode(), message, hashlib.sha256)))
     return made
 
 
 def _pairs(body: bytes) -> list[tuple[str, str]]:
-    """Return the names and values of a flat JSON object as text, numbers as they are written."""
+    """Return the names and values of a flat JSON object as text, numbers as written."""
     try:
         text = body.decode("utf-8")
         pairs = json.loads(
@@ -206,10 +206,10 @@ def _pairs(body: bytes) -> list[tuple[str, str]]:
     except (ValueError, RecursionError):
         raise ValueError("the body is not JSON") from None
     if not isinstance(pairs, _Object):
-        raise ValueError("the body is no JSON object")  # noqa: TRY004 - one kind for the caller
+        raise ValueError("the body is not a JSON object")  # noqa: TRY004 - callers catch one kind
     if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("the body has one name twice")
-    return [(name, _text(value)) for name, value in pairs]
+        raise ValueError("the body has a repeated name")
+    return [(_text(name), _text(value)) for name, value in pairs]
 
 
 class _Object(list[tuple[str, Any]]):
@@ -221,9 +221,12 @@ def _text(value: Any) -> str:
         return _WORDS[str(value)]
     if not isinstance(value, str):
         raise ValueError("the body has a value that is null or nested")  # noqa: TRY004 - as above
-    value.encode()  # half a character cannot be signed; its error is a ValueError too
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("the body has half a surrogate pair, which cannot be signed") from None
     return value
 
 
 def _refuse(name: str) -> str:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is not valid JSON")

@@ -11,7 +11,7 @@ from typing import Any
 
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.model.job import Output, State, utcnow
-from motionkit.model.money import Cost, CostBasis, Unit
+from motionkit.model.money import Cost, CostBasis, Unit, amount
 from motionkit.model.submission import Call
 from motionkit.provider import ErrorRow, Phase, Response, job_ids, vendor_error
 from motionkit_segmind._tables import (
@@ -193,22 +193,13 @@ def parse_moment(value: Any) -> dt.datetime | None:
 
 def amount_of(data: Mapping[str, Any], name: str) -> Decimal | None:
     """Return a number given as a number or as text; None for anything else."""
-    value = data.get(name)
-    if isinstance(value, str):
-        try:
-            value = Decimal(value)
-        except ArithmeticError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return None
-    amount = Decimal(value)
-    return amount if amount.is_finite() and amount >= 0 else None
+    return amount(data.get(name))
 
 
 def cost_of(data: Mapping[str, Any], name: str = "cost") -> Cost | None:
     """Return a reported charge in US dollars."""
-    amount = amount_of(data, name)
-    return None if amount is None else Cost(amount, Unit.USD, amount, CostBasis.REPORTED)
+    charged = amount_of(data, name)
+    return None if charged is None else Cost(charged, Unit.USD, charged, CostBasis.REPORTED)
 
 
 def outputs_of(data: Mapping[str, Any]) -> tuple[Output, ...]:

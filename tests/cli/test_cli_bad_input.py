@@ -89,11 +89,11 @@ FILES: list[tuple[str, Callable[[Path], None], str]] = [
 
 OPTIONS: list[tuple[list[str], int, str]] = [
     (["--quality", "1080p"], 2, "quality='1080p' is not offered by mimic; it takes 360p, 540p"),
-    (["--seed", "7"], 2, "mimic cannot express seed=7; it takes"),
+    (["--seed", "7"], 2, "mimic does not support seed=7; it takes"),
     (["--via", "pixvers"], 2, "there is no account or route 'pixvers'; accounts are: pixverse"),
     (["--via", "pixverse/v9"], 2, "pixverse/v9 does not offer mimic with v9; it has mimic"),
     (["--max-usd", "0.39"], 4, "the quote's high of 0.40 USD exceeds max_usd of 0.39 USD"),
-    (["--max-usd", "nan"], 2, "'nan' is not an amount of US dollars, e.g. 2.50"),
+    (["--max-usd", "nan"], 2, "'nan' is not an amount of US dollars such as 2.50"),
     (["--out", "taken.mp4"], 2, "out: 'taken.mp4' exists; name another file or allow"),
     (["--out", "."], 2, "out: '.' is a folder"),
     (["--extra", "webhook"], 2, "extra: 'webhook' is not NAME=VALUE"),

@@ -1,4 +1,4 @@
-"""Money as people read it: `print` of a quote, a cost and a balance."""
+"""Money as people write it, and read it: `print` of a quote, a cost and a balance."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from typing import Any
 
 import attrs
 import pytest
+import typer
 
+from motionkit.cli import options
+from motionkit.client import arguments
+from motionkit.errors import InvalidRequest
+from motionkit.model import money
 from motionkit.model.money import Balance, Basis, Cost, CostBasis, Quote, Unit
+from motionkit_segmind._wire import amount_of
 
 FORTY, WORTH = Decimal(40), Decimal("0.400")
 PAGE = "https://vendor.example/prices"
@@ -58,3 +64,34 @@ def test_a_balance_says_amount_dollars_and_pools() -> None:
     held = Balance(FORTY, Unit.CREDIT, WORTH, {"monthly": Decimal(30), "package": Decimal(10)})
     assert str(held) == "40 credits = 0.40 USD (monthly 30, package 10)"
     assert str(attrs.evolve(held, pools={})) == "40 credits = 0.40 USD"
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("2.50", Decimal("2.50")),
+        (3, Decimal(3)),
+        (Decimal("0.10"), Decimal("0.10")),
+        ("0", Decimal(0)),
+        ("-1", None),
+        ("nan", None),
+        ("Infinity", None),
+        ("1e99999999999999999999", None),
+        ("cheap", None),
+        ("", None),
+        (True, None),
+        (None, None),
+        ((0, (1,), 0), None),
+    ],
+)
+def test_an_amount_is_a_number_of_at_least_nothing_whoever_gives_it(
+    given: Any, read: Decimal | None
+) -> None:
+    assert money.amount(given) == read
+    assert amount_of({"cost": given}, "cost") == read
+    if read is None and given is not None:
+        with pytest.raises(InvalidRequest, match=r"an amount of US dollars such as 2\.50"):
+            arguments.dollars("max_usd", given)
+    if read is None and isinstance(given, str):
+        with pytest.raises(typer.BadParameter, match=r"an amount of US dollars such as 2\.50"):
+            options.usd(given)

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 import requests
 from patience import PATIENCE
+from PIL import Image
 from sandbox_support import CLIP, PICTURE, Client
 
 from motionkit.sandbox import Sandbox, sample_clip
-from motionkit.sandbox.canvas import Canvas
+from motionkit.sandbox.drawing import png
 from motionkit.sandbox.media import probe
 from motionkit_pixverse.sandbox import PixVerseSandbox
 
@@ -429,7 +430,7 @@ def test_a_remote_clip_is_taken_on_trust(client: Client) -> None:
 def test_pictures_the_vendor_does_not_take_are_refused(client: Client) -> None:
     assert refusal(client.upload("image", b"no picture" * 20)) == (500, 500031)
     assert refusal(client.upload("image", CLIP)) == (500, 500032)
-    long = Canvas(10_001, 1, (0, 0, 0)).png()
+    long = png(Image.new("RGB", (10_001, 1)))
     assert refusal(client.upload("image", long)) == (500, 500030)
     heavy = PICTURE + bytes(20 * 2**20)
     assert refusal(client.upload("image", heavy)) == (500, 500030)

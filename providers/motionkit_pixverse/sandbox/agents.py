@@ -1,4 +1,4 @@
-"""The agents, each with its fixed number: contract section 4.14, seen in clients only."""
+"""The agents, each with its fixed id: contract section 4.14, observed in clients only."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NEEDED = {
 _REFERENCE = (Field("img_id", "id"), Field("img_url", "text"))
 _VIRAL_PICTURES = range(1, 6)
 _ESTATE_PICTURES = {"fast": range(5, 21), "pro": range(5, 61)}
-_SECONDS = {_VIRAL: 5.0, _ESTATE: 10.0}  # assumed: how long they come out was not found
+_SECONDS = {_VIRAL: 5.0, _ESTATE: 10.0}  # assumed; the length is not documented
 
 
 class Agents:
@@ -77,15 +77,15 @@ class Agents:
 
     def _check_estate(self, values: Values, count: int) -> None:
         model = values["model"]
-        told = {"product_url": values["product_url"], "pictures": values["img_references"]}
-        if exactly_one(told, *told) == "pictures":
+        body = {"product_url": values["product_url"], "pictures": values["img_references"]}
+        if exactly_one(body, *body) == "pictures":
             require(count in _ESTATE_PICTURES[model], f"img_references of {model}")
         else:
             require(not values["prompt"], "prompt with product_url")
         require(values["mode"] is None or model == "pro", f"mode of {model}")
 
-    def _content(self, call: Call, told: Values) -> bytes | None:
-        row = read(told, _REFERENCE, strict_ints=self._gate.strict_ints)
+    def _content(self, call: Call, body: Values) -> bytes | None:
+        row = read(body, _REFERENCE, strict_ints=self._gate.strict_ints)
         if exactly_one(row, "img_id", "img_url") == "img_url":
-            return None  # a URL is taken on trust
+            return None  # a URL is not fetched
         return picture(self._gate, call, row["img_id"]).content

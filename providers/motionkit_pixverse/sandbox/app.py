@@ -1,4 +1,4 @@
-"""The vendor's app: one gate, one module for each subject, the public files.
+"""The vendor's app: a common gate, one module per operation, public files.
 
 A further operation is a further module with a class like `Mimic`, named in `_PAID`.
 """
@@ -48,7 +48,7 @@ class PixVerseSandbox:
     """PixVerse's Platform API under `/openapi/v2`, the same for both regions.
 
     Args:
-        world: The sandbox's books.
+        world: The sandbox's state.
         error_http: HTTP status of refusals: "documented" (by their code) or "200".
         strict_ints: Refuse ids that come as JSON strings.
         refund_failed: Give credits back after status 8 as well as after status 7.

@@ -1,4 +1,4 @@
-"""Let a picture speak: contract section 4.14, seen in clients only."""
+"""Animate a portrait to speak: contract section 4.14, observed in clients only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROWS = (
 
 
 class Avatar:
-    """`/video/avatar/generate`: as long as what is said."""
+    """`/video/avatar/generate`: as long as the speech."""
 
     def __init__(self, gate: Gate, studio: Studio) -> None:
         self._gate = gate

@@ -1,4 +1,4 @@
-"""Error codes as the vendor lists them, and the envelopes that carry them.
+"""The vendor's error codes and envelopes.
 
 https://docs.platform.pixverse.ai/error-codes-796041m0 and contract sections 1.4, 1.5 and 7.
 """
@@ -50,12 +50,12 @@ MESSAGES = {
 
 
 class Refusal(Exception):
-    """The vendor says no, in its envelope.
+    """A refusal in the vendor's envelope.
 
     Args:
         code: The vendor's ErrCode.
-        message: ErrMsg, where it is not the listed one.
-        status: HTTP status, where it is not the usual one.
+        message: ErrMsg, if not the listed one.
+        status: HTTP status, if not the usual one.
         lower_case: Use the odd envelope of the image upload (contract section 1.4).
     """
 
@@ -76,13 +76,13 @@ class Refusal(Exception):
 
 @attrs.frozen
 class Answer:
-    """One answer, kept so that a repeated trace id can have it again."""
+    """One answer, kept for repeated trace ids."""
 
     status: int
     body: Any
 
     def response(self, trace_id: str) -> web.Response:
-        """Return it as HTTP; the trace id is echoed (contract section 1.3)."""
+        """Return the HTTP response; the trace id is echoed (contract section 1.3)."""
         return web.json_response(self.body, status=self.status, headers={"Ai-Trace-Id": trace_id})
 
 
@@ -92,9 +92,9 @@ def accepted(resp: object) -> Answer:
 
 
 def refused(refusal: Refusal, error_http: ErrorHttp) -> Answer:
-    """Return the envelope of a refusal, under the HTTP status that the switch asks for."""
+    """Return the envelope of a refusal, under the HTTP status of the switch."""
     status = refusal.status or (200 if error_http == "200" else _http_status(refusal.code))
-    if refusal.lower_case:  # documented with HTTP 500, whatever the others do
+    if refusal.lower_case:  # documented with HTTP 500, unlike the others
         body = {"err_code": refusal.code, "err_msg": refusal.message, "resp": ""}
         return Answer(refusal.status or 500, body)
     return Answer(status, {"ErrCode": refusal.code, "ErrMsg": refusal.message, "Resp": None})
@@ -124,7 +124,7 @@ def _without_credit(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "Resp": resp}
 
 
-# Answers of another outline than the documented one, by the name that a fault gives them.
+# Answers of another shape than the documented one, by the name of the fault.
 SHAPES: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "string_code": lambda body: {**body, "ErrCode": str(body["ErrCode"])},
     "lower_case": lambda body: {

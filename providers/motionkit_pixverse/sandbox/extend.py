@@ -1,4 +1,4 @@
-"""Go on with a video: contract section 4.5."""
+"""Extend a video: contract section 4.5."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies are read by tables: one row for each field, one refusal for each way to break it."""
+"""Read bodies by tables: one row per field, one refusal per broken rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEEDS = range(2_147_483_648)
 
 @attrs.frozen
 class Field:
-    """One row: a field that an endpoint reads. What no row names is ignored.
+    """One row: a field that an endpoint reads. Other fields are ignored.
 
     Attributes:
         name: Its name in the body.
@@ -43,7 +43,7 @@ PROMPT = Field("prompt", "text", required=True, longest=_PROMPT, too_long=400018
 SHORT_PROMPT = attrs.evolve(PROMPT, longest=_OLD_PROMPT)
 NEGATIVE = Field("negative_prompt", "text", longest=_OLD_PROMPT, too_long=400019)
 SEED = Field("seed", "whole", allowed=_SEEDS)
-# Its type was not seen: whatever names a registered webhook will do (section 4).
+# Its type was not observed: any value that names a registered webhook is accepted (section 4).
 WEBHOOK = Field("webhook_id", "any")
 SOURCE = (Field("source_video_id", "id"), Field("video_media_id", "id"))
 # 1080p is advertised in one place for these and refused in fact (sections 4.10, 4.12, 4.13).
@@ -56,15 +56,15 @@ SPEECH = (
 )
 
 
-def read(told: Mapping[str, Any], rows: Iterable[Field], *, strict_ints: bool) -> Values:
-    """Return the fields that the rows name; what was not given is None.
+def read(body: Mapping[str, Any], rows: Iterable[Field], *, strict_ints: bool) -> Values:
+    """Return the fields of the rows; missing ones are None.
 
     Raises:
         Refusal: 400013 for a wrong type, 400011 for what is missing, then the rows' own codes.
     """
     rows = tuple(rows)
     values = {
-        row.name: _READERS[row.kind](told.get(row.name), strict_ints or row.unquoted)
+        row.name: _READERS[row.kind](body.get(row.name), strict_ints or row.unquoted)
         for row in rows
     }
     for row in rows:

@@ -32,7 +32,7 @@ _REFERENCE = (
     Field("ref_name", "text", required=True),
 )
 _NAME = re.compile(r"[A-Za-z0-9_ ]{1,30}")
-_ASSUMED_SECONDS = 5  # of a clip made from videos: their length decides, and is not looked at
+_ASSUMED_SECONDS = 5  # of a clip from video references, whose length is not read
 
 
 class Fusion:
@@ -74,7 +74,7 @@ class Fusion:
 
 
 def _check_names(prompt: str, names: list[str]) -> None:
-    """Refuse names that break the rules, or that the prompt does not use and use well.
+    """Refuse invalid names, and names that the prompt does not use correctly.
 
     A reference in the prompt is `@name` and a space, or the end.
     """

@@ -1,4 +1,4 @@
-"""The gate that every call passes: key, trace id, rate, replay; then its handler; then envelope."""
+"""Common handling of every call: key, trace id, rate limit, replay, handler, envelope."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TRACE_HEADER = "Ai-trace-id"
 
 @attrs.frozen
 class Call:
-    """A call that passed the gate."""
+    """An authenticated call."""
 
     request: web.Request
     account: Account
@@ -36,18 +36,18 @@ class Call:
     phases: tuple[str, ...]
 
     def origin(self) -> str:
-        """Return the base URL under which the client reached us."""
+        """Return the base URL that the client used."""
         return f"{self.request.scheme}://{self.request.host}"
 
     async def fields(self) -> dict[str, Any]:
         """Return the JSON object of the body; anything else fails to bind (400013)."""
         try:
-            told = await self.request.json()
+            body = await self.request.json()
         except ValueError:
             raise Refusal(400013) from None
-        if self.request.content_type != "application/json" or not isinstance(told, dict):
+        if self.request.content_type != "application/json" or not isinstance(body, dict):
             raise Refusal(400013)
-        return told
+        return body
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[object]]
@@ -56,10 +56,10 @@ Phases: TypeAlias = tuple[str, ...] | Callable[[web.Request], tuple[str, ...]]
 
 @attrs.define(eq=False)
 class Gate:
-    """What the vendor's endpoints have in common.
+    """The common handling of the vendor's endpoints.
 
     Attributes:
-        world: The sandbox's books.
+        world: The sandbox's state.
         error_http: HTTP status of refusals (contract section 1.5): by their code, or always 200.
         strict_ints: Refuse ids that come as JSON strings (contract section 1.6).
         refund_failed: Give credits back after status 8 too (contract section 9.5).
@@ -74,7 +74,7 @@ class Gate:
     def route(
         self, method: str, path: str, phases: Phases, handler: Handler, *, paid: bool = False
     ) -> Route:
-        """Return a route whose handler gives the `Resp` of success or raises `Refusal`."""
+        """Return a route whose handler returns the `Resp` of success or raises `Refusal`."""
 
         async def serve(request: web.Request) -> web.StreamResponse:
             trace_id = request.headers.get(_TRACE_HEADER, "").strip()
@@ -123,7 +123,7 @@ class Gate:
             raise Refusal(code, fault["message"], status=fault["status"])
 
     async def _once(self, call: Call, handler: Handler) -> Answer:
-        """Do a paid call once per account and trace id (contract section 1.3)."""
+        """Run a paid call once per account and trace id (contract section 1.3)."""
         await call.request.read()
         known = (call.account.key, call.trace_id)
         first = self._answers.get(known)
@@ -158,5 +158,5 @@ class Gate:
         return number
 
     async def read(self, call: Call, rows: Iterable[Field]) -> Values:
-        """Return what the rows name out of a JSON body."""
+        """Return the fields of a JSON body that the rows name."""
         return read(await call.fields(), rows, strict_ints=self.strict_ints)

@@ -1,4 +1,4 @@
-"""Image to video, and effects, which are the same path with a template: contract section 4.2."""
+"""Image to video and effects, which share a path: contract section 4.2."""
 
 from __future__ import annotations
 

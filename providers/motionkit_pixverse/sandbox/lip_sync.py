@@ -1,4 +1,4 @@
-"""Let a video speak, from a sound or from text: contract section 4.6."""
+"""Lip sync from a recording or a text: contract section 4.6."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
-"""Masks of what is in a video, and the swap that uses them: contract sections 4.9 and 4.10."""
+"""Mask selection and swap: contract sections 4.9 and 4.10."""
 
 from __future__ import annotations
 
 from functools import partial
 
 import attrs
+from PIL import Image
 
 from motionkit.sandbox import Job, Route
-from motionkit.sandbox.canvas import Canvas
+from motionkit.sandbox.drawing import png
 from motionkit.sandbox.files import StoredFile
 from motionkit.sandbox.media import result_picture
 from motionkit_pixverse.sandbox import prices
@@ -18,7 +19,7 @@ from motionkit_pixverse.sandbox.sources import Source, picture, source
 from motionkit_pixverse.sandbox.studio import LINES, Endpoint, Order, Studio, framed
 
 _CODECS = ("h264", "hevc")
-# Where each mask is white, in parts of the picture: left, top, width, height.
+# The white area of each mask as fractions: left, top, width, height.
 _AREAS = {
     "person": (0.3, 0.1, 0.4, 0.8),
     "object": (0.05, 0.6, 0.2, 0.3),
@@ -44,10 +45,10 @@ class Mask:
 
 
 def fitting_mask(gate: Gate, call: Call, name: str, clip: Source, keyframe: int | None) -> Mask:
-    """Return a mask that was made of this video, and of this frame if one is named.
+    """Return a mask of this video, and of this frame if one is given.
 
     Raises:
-        Refusal: 500008 if there is no such mask, 400017 if it was made of something else.
+        Refusal: 500008 for an unknown mask, 400017 for one of another video or frame.
     """
     mask = gate.world.upload(VENDOR, f"mask {name}")
     if not isinstance(mask, Mask) or mask.owner != call.account.key:
@@ -77,13 +78,13 @@ class Masks:
         values = await self._gate.read(call, _SELECTION)
         clip = source(self._gate, call, values)
         require(clip.codec in _CODECS, "codec of the video")
-        # From 1 to the last frame and 1 by default; 0 stands in an example and passes.
+        # From 1 to the last frame and 1 by default; 0 is in an example and is accepted.
         keyframe = 1 if values["keyframe_id"] is None else values["keyframe_id"]
         require(0 <= keyframe <= clip.frames, "keyframe_id")
         self._studio.afford(call, prices.MASK)
         world = self._gate.world
         if world.faults.take("moderate", call.phases, VENDOR):
-            raise Refusal(500063)  # there is no job whose status could tell it
+            raise Refusal(500063)  # there is no job whose status could report it
         world.start(
             Job(
                 str(world.number()),
@@ -135,7 +136,8 @@ class Masks:
 
 
 def _drawn(name: str, size: tuple[int, int]) -> bytes:
-    canvas = Canvas(*size, (0, 0, 0))
+    mask = Image.new("RGB", size)
     left, top, width, height = _AREAS[name]
-    canvas.box(left * size[0], top * size[1], width * size[0], height * size[1], (255, 255, 255))
-    return canvas.png()
+    right, bottom = round((left + width) * size[0]), round((top + height) * size[1])
+    mask.paste("white", (round(left * size[0]), round(top * size[1]), right, bottom))
+    return png(mask)

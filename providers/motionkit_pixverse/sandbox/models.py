@@ -35,7 +35,7 @@ _STYLES = ("anime", "3d_animation", "clay", "comic", "cyberpunk")
 
 @attrs.frozen
 class Model:
-    """One row: what a model takes."""
+    """One row: the fields and values of a model."""
 
     durations: Collection[int]
     ratios: Collection[str] = _SQUARE
@@ -63,7 +63,7 @@ STYLE = Field("style", "text", allowed=_STYLES)
 TEMPLATE = Field("template_id", "id")
 AUDIO = Field("generate_audio_switch", "flag")
 RATIO = Field("aspect_ratio", "text", required=True, allowed=_WIDE)
-# What every generation by a model reads beside its prompt.
+# Fields of every generation with a model, except the prompt.
 COMMON = (
     Field("model", "text", required=True, allowed=MODELS),
     Field("duration", "whole", required=True),
@@ -71,7 +71,7 @@ COMMON = (
     SEED,
     MOTION,
 )
-# What text-to-video, image-to-video and effects read beyond that.
+# Further fields of text-to-video, image-to-video and effects.
 SWITCHES = (
     NEGATIVE,
     AUDIO,
@@ -81,7 +81,7 @@ SWITCHES = (
     Field("generate_multi_clip_switch", "flag"),
     Field("thinking_type", "text", allowed=("enabled", "disabled", "auto")),
 )
-# The schema and its example disagree about the name of the lip-sync switch: both are heard.
+# The schema and its example disagree on the name of the lip-sync switch: both are accepted.
 TRACKS = (
     Field("sound_effect_switch", "flag"),
     Field("sound_effect_content", "text"),
@@ -92,10 +92,10 @@ TRACKS = (
 
 
 def check(values: Values) -> Decimal:
-    """Return the price of a clip, once every switch fits the model and its neighbours.
+    """Return the price of a clip after checking every switch against the model.
 
     Raises:
-        Refusal: 400017 names what does not fit.
+        Refusal: 400017 names the field that does not fit.
     """
     model, name = MODELS[values["model"]], values["model"]
     audio = bool(values.get("generate_audio_switch"))
@@ -124,7 +124,7 @@ def check(values: Values) -> Decimal:
 
 
 def _tracks(values: Values) -> Decimal:
-    """Return what sound and speech cost on top; assumed: as much as their own endpoints charge."""
+    """Return the price of sound and speech; assumed: the prices of their own endpoints."""
     price = Decimal(0)
     if values.get("sound_effect_switch"):
         price += prices.by_second(prices.SOUND, values["duration"])
@@ -137,7 +137,7 @@ def _tracks(values: Values) -> Decimal:
 
 
 def has_sound(values: Values) -> bool:
-    """Tell whether a switch asks for a sound track."""
+    """Return whether a switch asks for audio."""
     switches = (
         *("generate_audio_switch", "sound_effect_switch"),
         *("lip_sync_switch", "lip_sync_tts_switch"),

@@ -1,4 +1,4 @@
-"""Change any part of a video: contract section 4.13."""
+"""Modify a video: contract section 4.13."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ROWS = (
 class Modify:
     """`/video/modify/generate`.
 
-    What the prompt refers to is not compared with pictures and masks: a mismatch only "may not
+    References in the prompt are not checked against pictures and masks: a mismatch only "may not
     match your expectations".
     """
 

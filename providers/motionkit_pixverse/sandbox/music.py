@@ -1,4 +1,4 @@
-"""Music videos, for sounds that passed a check: contract section 4.14, seen in clients only."""
+"""Music videos of verified songs: contract section 4.14, observed in clients only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Music:
         self._studio = studio
 
     def routes(self) -> list[Route]:
-        """Return the check and the paid endpoint."""
+        """Return the verification and the paid endpoint."""
         verify = self._gate.route("POST", "/audio/verification", ("upload",), self._verify)
         path = "/video/music_mv_agent/generate"
         return [verify, self._studio.route(Endpoint(path, _ROWS, self._order, webhook=False))]

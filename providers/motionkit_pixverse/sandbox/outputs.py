@@ -1,4 +1,4 @@
-"""What a job shows in the end, and the number for each state: contract section 5.1."""
+"""Outputs of jobs, and the status of each state: contract section 5.1."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ WORDS: Mapping[State, int] = {
 
 @attrs.frozen
 class Output:
-    """What a job will show; made only when it is looked at.
+    """The output of a job; generated on demand.
 
     Attributes:
         path: Under the sandbox's base URL.
         size: Width and height in pixels.
         seconds: Length; 0 for a picture.
-        lines: What the vendor calls the resolution.
+        lines: The vendor's resolution.
         picture: A picture or clip whose first frame it shows.
     """
 
@@ -41,5 +41,5 @@ class Output:
 
     @property
     def is_picture(self) -> bool:
-        """Tell whether it is no video."""
+        """Whether the output is a picture."""
         return not self.seconds

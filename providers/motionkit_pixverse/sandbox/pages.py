@@ -1,4 +1,4 @@
-"""Pages of lists, whose numbers come as text in a query, or as either in a body."""
+"""Pages of lists; page numbers are text in a query, text or integers in a body."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIZES = (10, 20, 50, 100)
 
 
 def page(
-    told: Mapping[str, Any],
+    fields: Mapping[str, Any],
     rows: Sequence[T],
     *,
     names: tuple[str, str] = ("page_num", "page_size"),
@@ -23,13 +23,13 @@ def page(
     """Return one page of a list.
 
     Args:
-        told: Where the page's number and size stand.
+        fields: The query or body with page number and size.
         rows: The whole list.
         names: What they are called.
         sizes: Sizes that a page may have; None takes any above 0.
         required: Refuse a missing one (400011), else the first page of ten is shown.
     """
-    number, size = (_number(told.get(name), name, required=required) for name in names)
+    number, size = (_number(fields.get(name), name, required=required) for name in names)
     number, size = number or 1, size or SIZES[0]
     require(number >= 1 and size >= 1, names[0])
     require(sizes is None or size in sizes, names[1])

@@ -1,4 +1,4 @@
-"""What things cost, in credits: contract section 9, read for the sandbox alone."""
+"""Prices in credits: contract section 9, transcribed for the sandbox only."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def clip(
     multi: bool = False,
     fast: bool = False,
 ) -> Decimal | None:
-    """Return the price of a generated clip; None for what the table does not hold.
+    """Return the price of a generated clip; None for a combination without a price.
 
-    No surcharge is published for several clips of v6; they cost what one does.
+    No surcharge for several clips of v6 is published.
     """
     line = _LINES.index(quality)
     if model in _PER_SECOND:
@@ -89,7 +89,7 @@ def clip(
 
 
 def started(seconds: float) -> int:
-    """Return the seconds that count: every one that has begun."""
+    """Return the billed seconds, rounded up."""
     return math.ceil(round(seconds, 3))
 
 
@@ -99,5 +99,5 @@ def by_second(rate: Decimal | int, seconds: float) -> Decimal:
 
 
 def spoken_seconds(text: str) -> int:
-    """Return what a text counts for: 15 bytes of UTF-8 cost as much as a second of audio."""
+    """Return the seconds that a text counts for: 15 UTF-8 bytes cost like a second of audio."""
     return math.ceil(len(text.encode()) / _SPEECH_BYTES)

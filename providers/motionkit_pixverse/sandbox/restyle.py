@@ -1,4 +1,4 @@
-"""Another style for a video, and the list of styles: contract section 4.8."""
+"""Restyle, and the list of styles: contract section 4.8."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from motionkit_pixverse.sandbox.sources import source
 from motionkit_pixverse.sandbox.studio import Endpoint, Order, Studio, framed
 
 _ROWS = (*SOURCE, Field("restyle_id", "id"), Field("restyle_prompt", "text"), SEED)
-# Made up: no list of theirs was retrieved.
+# Made up: the vendor's list was not retrieved.
 _STYLES = {
     372000000000001: "Ink painting",
     372000000000002: "Clay",
@@ -49,9 +49,9 @@ class Restyle:
         )
 
     async def _list(self, call: Call) -> object:
-        """Take the page from the query or from the body of the GET: both are in use."""
+        """Read the page from the query or the body of the GET: both are in use."""
         query = dict(call.request.query)
-        told = query or (await call.fields() if call.request.can_read_body else {})
+        page_fields = query or (await call.fields() if call.request.can_read_body else {})
         rows = [{"restyle_id": number, "restyle_name": name} for number, name in _STYLES.items()]
-        # What the answer looks like is not documented: the outline of the voice list stands in.
-        return {"total": len(rows), "data": page(told, rows, required=True)}
+        # The answer is not documented: the shape of the voice list is used.
+        return {"total": len(rows), "data": page(page_fields, rows, required=True)}

@@ -1,4 +1,4 @@
-"""Give a video a sound: contract section 4.11."""
+"""Sound effects: contract section 4.11."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from motionkit_pixverse.sandbox.sources import source
 from motionkit_pixverse.sandbox.studio import Endpoint, Order, Studio, framed
 
 # The reference has `sound_effect_content`, where blank lets the vendor choose; a newer client
-# sends `prompt` instead and calls it required. Both are heard and none is missed.
+# sends `prompt` instead and calls it required. Both are accepted, neither is required.
 _ROWS = (
     *SOURCE,
     Field("original_sound_switch", "flag"),

@@ -1,4 +1,4 @@
-"""What a body refers to: pictures, sounds, and the video that an operation starts from."""
+"""Resolve the media of a body: pictures, recordings, and the source video."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from motionkit_pixverse.sandbox.uploads import Upload
 
 ANY_VIDEO = frozenset({"video/mp4", "video/quicktime", "video/webm"})
 MP4_OR_MOV = frozenset({"video/mp4", "video/quicktime"})
-"""What the guides of mimic and modify name (section 3.2)."""
+"""The formats in the guides of mimic and modify (section 3.2)."""
 
 
 @attrs.frozen
 class Source:
-    """A video to start from.
+    """The source video of an operation.
 
     Attributes:
-        key: The field that named it and its id: what a mask belongs to.
-        size: Width and height in pixels; (0, 0) for a clip that was never seen.
-        content: Something whose first frame shows what is in it.
+        key: The field and the id in it; a mask belongs to both.
+        size: Width and height in pixels; (0, 0) for a clip from a URL, which is not fetched.
+        content: A picture or clip whose first frame the result shows.
     """
 
     key: tuple[str, int]
@@ -47,10 +47,10 @@ def picture(gate: Gate, call: Call, number: int) -> Upload:
 
 
 def sound(gate: Gate, call: Call, number: int) -> Upload:
-    """Return an uploaded sound of this account (else 500008; 400017 for what is no sound)."""
+    """Return an uploaded recording of this account (else 500008; 400017 for a video)."""
     upload = _media(gate, call, number)
     if upload.clip.kind != "audio":
-        raise Refusal(400017, "invalid param: the media is no audio")
+        raise Refusal(400017, "invalid param: the media is not audio")
     return upload
 
 
@@ -70,7 +70,7 @@ def source(gate: Gate, call: Call, values: Values, mimes: Collection[str] = ANY_
         upload.seconds,
         (clip.width, clip.height),
         clip.frames or round(upload.seconds * RESULT_FPS),
-        clip.codec or "h264",  # a clip that is only a URL is taken on trust
+        clip.codec or "h264",  # a clip from a URL is not fetched
         clip.has_audio,
         upload.content,
     )

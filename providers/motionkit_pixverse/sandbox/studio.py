@@ -1,4 +1,4 @@
-"""Take an order: slots, balance, the job's life with the faults in force, the file it will show."""
+"""Turn an order into a job: slots, balance, faults, and its output file."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _SLOT_SECONDS = 600.0  # a slot that never frees itself is freed (section 7.3)
 
 @attrs.frozen
 class Order:
-    """A submission that passed every check.
+    """A valid submission.
 
     Attributes:
-        kind: What usage-detail calls it.
-        values: What was asked for; the result repeats some of it.
+        kind: The creation type of usage-detail.
+        values: The fields of the body; the result repeats some of them.
         price: In credits.
         seconds: Length of the result; 0 for a picture.
         size: Width and height of the result in pixels.
         content: A picture or clip whose first frame the result shows.
-        has_audio: Whether the result sounds.
-        mean: Seconds that the work takes, about.
+        has_audio: Whether the result has audio.
+        mean: Mean seconds until the job ends.
     """
 
     kind: str
@@ -52,12 +52,12 @@ class Endpoint:
     """One paid operation.
 
     Attributes:
-        path: Behind the prefix.
+        path: Without the prefix.
         rows: The fields that it reads.
-        order: Checks the values and makes an order of them.
-        credit: What the answer calls the price: credit, credits, or nothing at all (section 4).
-        webhook: Whether a webhook is told of the end (section 6 lists for which it is).
-        result_id: What the answer calls the job's id.
+        order: Validates the values and returns the order.
+        credit: The name of the price in the answer; None without one (section 4).
+        webhook: Whether it accepts a webhook (listed in section 6).
+        result_id: The name of the job's id in the answer.
     """
 
     path: str
@@ -80,7 +80,7 @@ def shaped(lines: int, ratio: str) -> tuple[int, int]:
 
 
 class Studio:
-    """Where accepted orders become jobs."""
+    """Turns accepted orders into jobs."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -92,8 +92,8 @@ class Studio:
         async def generate(call: Call) -> object:
             values = await self._gate.read(call, rows)
             order = endpoint.order(call, values)
-            told = {endpoint.result_id: self.take(call, order)}
-            return {**told, endpoint.credit: int(order.price)} if endpoint.credit else told
+            answer = {endpoint.result_id: self.take(call, order)}
+            return {**answer, endpoint.credit: int(order.price)} if endpoint.credit else answer
 
         return self._gate.route("POST", endpoint.path, ("submit",), generate, paid=True)
 
@@ -103,7 +103,7 @@ class Studio:
             raise Refusal(500090)
 
     def take(self, call: Call, order: Order) -> int:
-        """Enter a job, and what the faults in force make of it; return its id.
+        """Start a job, subject to the active faults; return its id.
 
         Raises:
             Refusal: 500044 without a free slot, 500090 without the money, 400017 for a webhook

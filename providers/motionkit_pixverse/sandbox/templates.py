@@ -36,12 +36,12 @@ TEMPLATES = {
     384268229671690: Template("Portrait in oil", _IMAGE),
     384268229671691: Template("Shared poster", _IMAGE, pictures=2),
 }
-_PROMPT = 2048  # longer ones are for other calls alone
+_PROMPT = 2048  # longer ones are accepted elsewhere only
 _ROWS = (Field("img_ids", "ids", required=True), Field("template_id", "id", required=True))
 
 
 def activated(values: Values, *, pictures: int = 1, type: int = _VIDEO) -> None:  # noqa: A002
-    """Refuse a template that this account cannot use so; nothing asked for is fine.
+    """Refuse a template that this account cannot use like this; none is fine.
 
     Raises:
         Refusal: 500070 if it is not activated, 500071 for a quality that the effect lacks.

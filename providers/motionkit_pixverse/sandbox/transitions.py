@@ -1,4 +1,4 @@
-"""From a first picture to a last one, and through several: contract sections 4.3 and 4.4."""
+"""Transitions between two or several pictures: contract sections 4.3 and 4.4."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Transitions:
         strict = self._gate.strict_ints
         steps = [read(step, _STEP, strict_ints=strict) for step in values["multi_transition"]]
         require(len(steps) >= 2, "multi_transition")
-        lengths = [step["duration"] for step in steps[:-1]]  # the last one's is not looked at
+        lengths = [step["duration"] for step in steps[:-1]]  # the last one's is ignored
         if None in lengths:
             raise Refusal(400011, "duration is empty")
         require(min(lengths) >= 1 and sum(lengths) <= _LONGEST, "duration of multi_transition")

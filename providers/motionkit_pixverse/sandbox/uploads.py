@@ -1,4 +1,4 @@
-"""Uploads of pictures, clips and sounds: contract section 3."""
+"""Uploads of pictures, clips and recordings: contract section 3."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _IMAGE_TYPES = {"image/png", "image/jpeg", "image/webp"}
 _VIDEO_TYPES = {"video/mp4", "video/quicktime", "video/webm"}
 _SUFFIXES = {"video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "webm"}
 _IMAGE_BYTES, _IMAGE_SIDE = 20 * MIB - 1, 10_000  # "less than 20 MB"
-# The reference says 50 MB, the guides 100 MB (contract section 3.2): refused is what both refuse.
+# The reference says 50 MB, the guides 100 MB (section 3.2): only sizes above both are refused.
 _MEDIA_BYTES, _MEDIA_SECONDS, _VIDEO_SIDE = 100 * MIB, 30.0, 1920
-_UNSEEN_SECONDS = 5.0  # what a clip that is only a URL counts for: nothing is fetched
+_UNSEEN_SECONDS = 5.0  # assumed length of a clip from a URL, which is not fetched
 
 
 @attrs.frozen
 class Upload:
-    """Something that an account uploaded."""
+    """An uploaded file of an account."""
 
     owner: str
     clip: Clip
@@ -38,7 +38,7 @@ class Upload:
 
     @property
     def seconds(self) -> float:
-        """Return its length, and a guess where it was never seen."""
+        """The length in seconds; assumed for a URL."""
         return self.clip.seconds or _UNSEEN_SECONDS
 
 
@@ -132,7 +132,7 @@ async def _part(
 
 
 async def _copy(part: BodyPartReader, spool: IO[bytes], limit: int) -> int:
-    """Stream a part to the spool and return its size; what is too much is read and dropped."""
+    """Stream a part to the spool and return its size; bytes beyond the limit are dropped."""
     size = 0
     while chunk := await part.read_chunk(64 * 1024):
         size += len(chunk)
@@ -142,7 +142,7 @@ async def _copy(part: BodyPartReader, spool: IO[bytes], limit: int) -> int:
 
 
 def _from_url(url: str) -> Clip | None:
-    """Take a URL on trust; all that is known of it is what its name says."""
+    """Derive the type of a URL from its name; it is not fetched."""
     if not url.startswith(("http://", "https://")):
         raise Refusal(500042)
     mime, _ = mimetypes.guess_type(url.partition("?")[0])

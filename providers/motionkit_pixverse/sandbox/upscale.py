@@ -1,4 +1,4 @@
-"""Make a video larger: contract section 4.14, seen in clients only."""
+"""Upscale a video: contract section 4.14, observed in clients only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from motionkit_pixverse.sandbox.gate import Call, Gate
 from motionkit_pixverse.sandbox.sources import source
 from motionkit_pixverse.sandbox.studio import Endpoint, Order, Studio, framed
 
-_LINES = 1080  # how far it goes was not found
+_LINES = 1080  # the limit is not documented
 
 
 class Upscale:

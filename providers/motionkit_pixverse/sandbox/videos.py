@@ -14,7 +14,7 @@ from motionkit_pixverse.sandbox.codes import Refusal
 from motionkit_pixverse.sandbox.gate import VENDOR, Call, Gate
 from motionkit_pixverse.sandbox.outputs import WORDS, Output
 
-_UNKNOWN_WORD = 9  # the web backend's word, of contradictory meaning
+_UNKNOWN_WORD = 9  # a status of the web backend, of contradictory meaning
 
 
 _PATHS: Mapping[str, object] = {
@@ -36,7 +36,7 @@ class Videos:
         self._gate = gate
 
     def routes(self) -> list[Route]:
-        """Return the status endpoints; asking for a finished job is also its result."""
+        """Return the status endpoints; the status of a finished job includes its result."""
         return [
             self._gate.route("GET", "/video/result/{id}", self._phases, self._video),
             self._gate.route("GET", "/image/result/{id}", self._phases, self._picture),
@@ -54,13 +54,13 @@ class Videos:
     async def _picture(self, call: Call) -> object:
         # Clients met this for ids that the account may not see (section 1.5).
         missing = Refusal(400017, "invalid media")
-        told = await self._result(call, pictures=True, missing=missing)
+        content = await self._result(call, pictures=True, missing=missing)
         job = self._gate.world.job(VENDOR, call.request.match_info["id"])
         body = job.body if job and isinstance(job.body, dict) else {}
         names = ("id", "negative_prompt", "style", "size", "resolution_ratio", "has_audio")
-        kept = {name: value for name, value in told.items() if name not in names}
+        kept = {name: value for name, value in content.items() if name not in names}
         return {
-            "image_id": told["id"],
+            "image_id": content["id"],
             **kept,
             "prompt_translate": "",
             "template_id": body.get("template_id") or 0,
@@ -79,17 +79,17 @@ class Videos:
         state = world.state(job)
         if state is State.GONE and job.details.get("gone_as") == "code":
             raise Refusal(500064)
-        told = _told(job)
-        told["status"] = WORDS[state]
+        content = _content(job)
+        content["status"] = WORDS[state]
         fault = world.faults.take("unknown_word", call.phases, VENDOR)
         if fault is not None:
-            told["status"] = int(fault["word"] or _UNKNOWN_WORD)
+            content["status"] = int(fault["word"] or _UNKNOWN_WORD)
         elif state is State.SUCCEEDED:
-            await self._publish(call, job.details["output"], told)
-        return told
+            await self._publish(call, job.details["output"], content)
+        return content
 
     def _lose(self, call: Call, job: Job) -> None:
-        """Act out that a job is not there yet, or not any more."""
+        """Apply the faults `not_found` and `expire`."""
         world = self._gate.world
 
         def young(fault: Fault) -> bool:
@@ -102,25 +102,25 @@ class Videos:
             job.gone = True
             job.details["gone_as"] = fault["form"]
 
-    async def _publish(self, call: Call, output: Output, told: dict[str, Any]) -> None:
+    async def _publish(self, call: Call, output: Output, content: dict[str, Any]) -> None:
         world = self._gate.world
         if world.faults.take("empty_url", call.phases, VENDOR):
             return
         world.files.put(output.path, output.file)
-        told["size"] = len(await output.file.content())
-        told["outputWidth"], told["outputHeight"] = output.size
-        told["url"] = call.origin() + output.path
+        content["size"] = len(await output.file.content())
+        content["outputWidth"], content["outputHeight"] = output.size
+        content["url"] = call.origin() + output.path
 
 
 def _is_picture(job: Job) -> bool | None:
-    """Tell whether a job makes a picture; None for one whose answer was given at once."""
+    """Return whether a job makes a picture; None for one answered at once."""
     output: Output | None = job.details.get("output")
     if output is None:
         return None if job.model == "swap_mask" else False
     return output.is_picture
 
 
-def _told(job: Job) -> dict[str, Any]:
+def _content(job: Job) -> dict[str, Any]:
     output: Output | None = job.details.get("output")
     created = stamp(job.created)
     asked = job.body if isinstance(job.body, dict) else {}

@@ -1,4 +1,4 @@
-"""Voices, the vendor's and the account's own: contract section 4.6."""
+"""System and custom voices: contract section 4.6."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _ROWS = (
 
 @attrs.frozen
 class Voice:
-    """A voice that an account made."""
+    """A custom voice of an account."""
 
     owner: str
     name: str
 
 
 def known_speaker(gate: Gate, call: Call, values: Values) -> None:
-    """Refuse a speaker whom neither the vendor nor the account knows (400017)."""
+    """Refuse a speaker that is neither a system voice nor the account's (400017)."""
     speaker = values.get("lip_sync_tts_speaker_id")
     known = (
         speaker is None
@@ -47,14 +47,14 @@ def known_speaker(gate: Gate, call: Call, values: Values) -> None:
 
 
 def spoken(gate: Gate, call: Call, values: Values) -> float:
-    """Return the seconds of what shall be said: a sound, or else a text and who says it.
+    """Return the seconds of speech: of a recording, or of a text in a voice.
 
     Raises:
         Refusal: 400017 for both or neither, 400011 for a text or a speaker alone.
     """
     text, speaker = values["lip_sync_tts_content"], values["lip_sync_tts_speaker_id"]
-    told = {"audio_media_id": values["audio_media_id"], "lip_sync_tts_...": text or speaker}
-    if exactly_one(told, *told) == "audio_media_id":
+    speech = {"audio_media_id": values["audio_media_id"], "lip_sync_tts_...": text or speaker}
+    if exactly_one(speech, *speech) == "audio_media_id":
         return sound(gate, call, values["audio_media_id"]).seconds
     if not text or not speaker:
         raise Refusal(400011, "lip_sync_tts_content or lip_sync_tts_speaker_id is empty")
@@ -68,14 +68,14 @@ def _own(gate: Gate, call: Call, speaker: str) -> Voice | None:
 
 
 class Voices:
-    """`/video/lip_sync/tts_list`, and `/video/tts_speaker`, which came after it."""
+    """`/video/lip_sync/tts_list`, and its successor `/video/tts_speaker`."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._made: list[str] = []
 
     def routes(self) -> list[Route]:
-        """Return the lists, and the making and deleting of an account's own voices."""
+        """Return the lists, and the creation and deletion of custom voices."""
         route = self._gate.route
         return [
             route("GET", "/video/lip_sync/tts_list", ("list",), self._old_list),
@@ -106,7 +106,7 @@ class Voices:
         voice = Voice(call.account.key, values["name"])
         self._gate.world.keep(VENDOR, f"voice {speaker}", voice)
         self._made.append(speaker)
-        # The answer was not seen: what the list tells of a voice stands in.
+        # The answer was not observed: the row of the list is used.
         return {"speaker_id": speaker, "name": voice.name}
 
     async def _delete(self, call: Call) -> object:

@@ -1,4 +1,4 @@
-"""Tell a registered webhook how a job ended: contract section 6."""
+"""Notify a registered webhook when a job ends: contract section 6."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def wanted(world: World, values: Values) -> Hook | None:
 
 
 def announce(world: World, job: Job, hook: Hook, origin: str) -> None:
-    """Have a job's end told, once it has one; a stuck job has none.
+    """Schedule the delivery for a job's end; a stuck job has none.
 
     Args:
         world: The sandbox's books.
         job: Just started.
-        hook: Whom to tell.
-        origin: Base URL of the address that the news holds.
+        hook: The receiver.
+        origin: Base URL of the file's URL.
     """
     if job.lasts is None:
         return
@@ -58,8 +58,8 @@ async def _compose(
 ) -> tuple[Mapping[str, str], bytes]:
     """Return headers and body, signed anew for every attempt.
 
-    Whether a retry keeps its first timestamp was not found. The timestamp is the wall's: a
-    receiver compares it with its own clock, and our time runs ahead of that.
+    Whether a retry keeps its first timestamp was not found. The timestamp is of the real
+    clock: a receiver compares it with its own, and the sandbox's time runs ahead.
     """
     news = await _news(world, job, origin)
     stamp, nonce = str(int(time.time())), world.uuid().replace("-", "")
