@@ -3,8 +3,9 @@
 A download goes to ``NAME.part`` beside its target, which is locked meanwhile, so that two runs
 never write into each other's file. A transfer that breaks off goes on by ``Range`` while the host
 proves with a strong ``ETag`` that the file is still the same; else it begins again. What another
-process left is not trusted: a new process begins again. The whole file is checked for length and
-container, synced, and renamed.
+process left is not trusted: a new process begins again. The whole file is synced and renamed. What
+it holds never keeps it from its owner, who has paid for it: only what is plainly no media (a page,
+JSON, nothing) is refused, and stays beside the target as ``NAME.part``.
 
 No key is sent. Redirects are followed to ``https`` only, and never from a public place into this
 machine or a private network; loopback is for vendors that are on loopback themselves.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -31,7 +33,9 @@ from motionkit.http import addresses, exchange, retry
 from motionkit.http.addresses import InternalAddressError
 from motionkit.http.connection import BLOCK, CallGuard, Transport, guarded_call
 from motionkit.http.partial_file import PartialFile
-from motionkit.model import probe
+from motionkit.model import containers, probe
+
+log = logging.getLogger(__name__)
 
 DOWNLOAD_TIMEOUT = 600.0
 """Seconds for one try of a download; a later try goes on where it stopped."""
@@ -47,11 +51,19 @@ _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 @attrs.frozen
 class Downloaded:
-    """A file that arrived whole."""
+    """A file that arrived whole.
+
+    Attributes:
+        path: Where it is.
+        size: Bytes.
+        sha256: Of the content.
+        warning: What is odd about the content; empty when nothing is.
+    """
 
     path: Path
     size: int
     sha256: str
+    warning: str = ""
 
 
 class _Stale(MotionKitError):
@@ -72,7 +84,8 @@ def download(
 
     Args:
         url: Where it is; no key is sent there.
-        target: Where it goes; its folder is made if need be. No word of the file host changes it.
+        target: Where it goes; its folder is made if need be. No word of the file host changes it;
+            content that is none of the usual containers gets its own extension.
         overwrite: Replace an existing file.
         refresh: Gives a fresh URL when this one has expired.
         limit: Bytes at most.
@@ -92,12 +105,16 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
         with PartialFile(target) as part:
             try:
-                whole = _Fetch(url, part, limit, local=local, kept=kept).fetch()
+                fetched = _Fetch(url, part, limit, local=local, kept=kept)
+                fetched.fetch()
             except _Stale:
                 if refresh is None:
                     raise
                 url = RedactedStr(refresh())
-                whole = _Fetch(url, part, limit, local=local).fetch()
+                fetched = _Fetch(url, part, limit, local=local)
+                fetched.fetch()
+            container, warning = _describe(part, fetched.size, fetched.sha256)
+            target = _named(target, container, overwrite=overwrite)
             part.publish(target, overwrite=overwrite)
     except OSError as error:
         raise DownloadFailed(f"{target}: {error.strerror or error}") from error
@@ -107,7 +124,9 @@ def download(
         raise DownloadFailed(
             f"{target.name} did not arrive: {error.message}", http_status=error.http_status
         ) from error
-    return Downloaded(target, whole.size or 0, whole.sha256 or "")
+    if warning:
+        log.warning("%s: %s", target, warning)
+    return Downloaded(target, fetched.size, fetched.sha256, warning)
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
@@ -147,18 +166,25 @@ class _Fetch:
         self._tag = ""
         self._begin()
 
-    def fetch(self) -> probe.Facts:
-        """Fetch, again where it breaks off, and look at what came.
+    def fetch(self) -> None:
+        """Fetch, again where it breaks off.
 
         Raises:
             _Stale: The URL has expired.
             DownloadFailed: It can never arrive.
-            MotionKitError: It did not arrive in all tries, or is no media.
+            MotionKitError: It did not arrive in all tries.
         """
         retry.read(self._run, timeout=DOWNLOAD_TIMEOUT)
-        self._out.seek(0)
-        digest = self._digest.hexdigest()
-        return probe.look(self._out, self._size, "the file", "result", sha256=digest)
+
+    @property
+    def size(self) -> int:
+        """Bytes that arrived."""
+        return self._size
+
+    @property
+    def sha256(self) -> str:
+        """Digest of what arrived."""
+        return self._digest.hexdigest()
 
     def _begin(self) -> None:
         self._out.seek(0)
@@ -244,9 +270,8 @@ class _Fetch:
 
     def _ends_whole(self) -> bool:
         """Tell whether a file whose length nobody told is whole, as far as its format shows."""
-        self._out.seek(0)
-        container = probe.sniff(self._out.read(probe.SNIFF_BYTES))[1]
-        whole = container not in {"mp4", "mov"} or probe.boxes_fit(self._out, self._size)
+        container = containers.sniff(self._out)[1]
+        whole = container not in {"mp4", "mov"} or containers.is_whole(self._out, self._size)
         self._out.seek(0, os.SEEK_END)
         return whole
 
@@ -270,6 +295,44 @@ class _Fetch:
             response.close()
             url = RedactedStr(urljoin(url, response.headers.get("Location", "")))
         raise DownloadFailed(f"the result's address redirects more than {MAX_REDIRECTS} times")
+
+
+def _describe(part: PartialFile, size: int, sha256: str) -> tuple[str | None, str]:
+    """Return the container of what arrived, and what is odd about it.
+
+    Raises:
+        DownloadFailed: It is plainly no media; it stays beside the target.
+    """
+    other = containers.other_content(part.stream)
+    if other:
+        if size:
+            part.keep()
+        raise DownloadFailed(
+            f"the file host delivered {other} instead of media"
+            + (f"; it is kept as {part.path}: rename it if it is what you want" if size else "")
+        )
+    kind, container = containers.sniff(part.stream)
+    if kind is None:
+        return None, "delivered as it is: its format is not one that motionkit knows"
+    try:
+        probe.look(part.stream, size, "the file", "result", sha256=sha256)
+    except InvalidRequest as error:
+        return container, f"delivered as it is, but {error.message.removeprefix('result: ')}"
+    except Exception as error:
+        log.debug("reading %s failed", part.path, exc_info=error)
+        return container, "delivered as it is, but it cannot be read"
+    if container not in containers.CONTENT_TYPES:
+        return container, f"delivered as it is: a {container} file, which some programs cannot play"
+    return container, ""
+
+
+def _named(target: Path, container: str | None, *, overwrite: bool) -> Path:
+    """Return the target with the extension of an unusual container, where its own says another."""
+    ending = containers.extension(container)
+    if container in containers.CONTENT_TYPES or not ending or target.suffix.lower() == ending:
+        return target
+    renamed = target.with_suffix(ending)
+    return renamed if overwrite or not os.path.lexists(renamed) else target
 
 
 def _explained(error: BaseException, reason: str) -> MotionKitError:

@@ -21,9 +21,10 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOS
 
 
 class PartialFile:
-    """``NAME.part`` beside a target: gone at the end unless published.
+    """``NAME.part`` beside a target: gone at the end unless published or kept.
 
     Attributes:
+        path: Its path.
         stream: The file, open for reading and writing.
 
     Raises:
@@ -33,7 +34,8 @@ class PartialFile:
     stream: IO[bytes]
 
     def __init__(self, target: Path) -> None:
-        self._path = target.with_name(f"{target.name}.part")
+        self.path = target.with_name(f"{target.name}.part")
+        self._kept = False
 
     def __enter__(self) -> Self:
         self.stream = self._opened()
@@ -52,27 +54,31 @@ class PartialFile:
         if not self._here():
             return False
         if os.fstat(self.stream.fileno()).st_nlink > 1:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
             return False
         return True
 
     def __exit__(self, *_: object) -> None:
-        if self._here():
-            self._path.unlink()
+        if self._here() and not self._kept:
+            self.path.unlink()
         self.stream.close()
+
+    def keep(self) -> None:
+        """Leave the file at the end, until the next download to the same target begins."""
+        self._kept = True
 
     def _opened(self) -> IO[bytes]:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        number = os.open(self._path, flags, 0o666)
+        number = os.open(self.path, flags, 0o666)
         if not stat.S_ISREG(os.fstat(number).st_mode):
             os.close(number)
-            raise DownloadFailed(f"{self._path} is no file")
+            raise DownloadFailed(f"{self.path} is no file")
         stream = os.fdopen(number, "r+b")
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             stream.close()
-            raise DownloadFailed(f"{self._path} is in use: another run is fetching it") from error
+            raise DownloadFailed(f"{self.path} is in use: another run is fetching it") from error
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
@@ -81,7 +87,7 @@ class PartialFile:
     def _here(self) -> bool:
         """Tell whether the file under our name is the one that we have open."""
         try:
-            return os.path.samestat(os.fstat(self.stream.fileno()), self._path.lstat())
+            return os.path.samestat(os.fstat(self.stream.fileno()), self.path.lstat())
         except FileNotFoundError:
             return False
 
@@ -95,21 +101,21 @@ class PartialFile:
         self.stream.flush()
         os.fsync(self.stream.fileno())
         if not self._here():
-            raise DownloadFailed(f"{self._path} was taken away while it was written")
+            raise DownloadFailed(f"{self.path} was taken away while it was written")
         if overwrite:
-            self._path.replace(target)
+            self.path.replace(target)
         else:
             try:
-                os.link(self._path, target)  # fails where the target has appeared meanwhile
+                os.link(self.path, target)  # fails where the target has appeared meanwhile
             except FileExistsError:
                 raise
             except OSError:  # a file system without hard links
                 if os.path.lexists(target):
                     raise FileExistsError(errno.EEXIST, "the file exists", str(target)) from None
-                self._path.replace(target)
+                self.path.replace(target)
             else:
                 if self._here():  # where nothing can be locked, another run may have taken it away
-                    self._path.unlink()
+                    self.path.unlink()
         with contextlib.suppress(OSError):  # it has its name; some file systems sync no folders
             folder = os.open(target.parent, os.O_RDONLY)
             try:

@@ -103,6 +103,8 @@ def ref(value: Source) -> Ref:
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return Data(bytes(value))
+    if value == "":
+        raise InvalidRequest("media: the path is empty", field="media", value="")
     if isinstance(value, os.PathLike):
         return File(Path(os.fspath(value)))
     if isinstance(value, str):

@@ -15,7 +15,7 @@ from urllib3.fields import RequestField
 
 from motionkit.errors import InvalidRequest
 from motionkit.http import BLOCK, Body, RateLimiter, with_retries
-from motionkit.model import media, probe
+from motionkit.model import containers, media, probe
 
 UPLOAD_TIMEOUT = 600.0
 """Seconds for one upload."""
@@ -100,7 +100,7 @@ def multipart(
     boundary = uuid.uuid4().hex
     extension = facts.container or "bin"
     part = RequestField(field, b"", filename=f"upload.{extension}")
-    part.make_multipart(content_type=probe.CONTENT_TYPES.get(extension))
+    part.make_multipart(content_type=containers.CONTENT_TYPES.get(extension))
     before = f"--{boundary}\r\n{part.render_headers()}".encode()
     after = f"\r\n--{boundary}--\r\n".encode()
     return Stream(before, content, after, facts), f"multipart/form-data; boundary={boundary}"

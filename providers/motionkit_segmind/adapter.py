@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 
 from motionkit.errors import Billed, InvalidRequest, JobNotFound, MotionKitError, ProtocolError
-from motionkit.model import media, probe
+from motionkit.model import containers, media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.operations import OPERATIONS
@@ -395,7 +395,7 @@ def _data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:
 
     https://docs.segmind.com/api-reference/segmind-storage accepts files as data URLs only.
     """
-    kind = probe.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
+    kind = containers.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
     before = f'{{"data_urls": ["data:{kind};base64,'.encode()
     return Stream(before, content, b'"]}', facts, encoded=True)
 
