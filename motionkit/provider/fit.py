@@ -99,7 +99,7 @@ def fit(
                 value=str(value),
                 limit=able,
             )
-    values = {name: _whole(value) for name, value in {**offer.defaults, **given}.items()}
+    values = {**offer.defaults, **given}
     _check_values(request, offer, values, arguments.values())
     warnings: list[str] = list(_doubts(offer))
     references: dict[str, tuple[MediaField, media.Ref]] = {}
@@ -275,11 +275,8 @@ def _check_values(
 def _check_sizes(request: Request, offer: Offer, values: Mapping[str, Any]) -> None:
     for name, (low, high) in offer.ranges.items():
         value = values.get(name)
-        whole = isinstance(low, int) and isinstance(high, int)
-        taken = _is_number(value) and low <= value <= high
-        if value is not None and not (taken and (not whole or isinstance(value, int))):
-            kind = "whole numbers from " if whole and isinstance(value, float) else ""
-            raise refuse(offer.model, name, value, f"{kind}{_bound(low)} to {_bound(high)}")
+        if value is not None and not (_is_number(value) and low <= value <= high):
+            raise refuse(offer.model, name, value, f"{_bound(low)} to {_bound(high)}")
     for name, most in offer.lengths.items():
         text = values.get(name)
         if isinstance(text, str) and len(text) > most:
@@ -288,11 +285,6 @@ def _check_sizes(request: Request, offer: Offer, values: Mapping[str, Any]) -> N
         count = len(getattr(request, name, ()))
         if not fewest <= count <= most:
             raise refuse(offer.model, name, f"{count} of them", f"{fewest} to {most}")
-
-
-def _whole(value: Any) -> Any:
-    """Return 5.0 as 5: vendors that take whole numbers refuse the other."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _bound(value: float) -> str:

@@ -82,19 +82,23 @@ class Stream:
     ) -> Iterator[bytes]:
         yield before
         digest, left = hashlib.sha256(), self._expected.size or 0
-        with probe.open_content(content) as source:
-            while chunk := source.read(min(BLOCK, left)):
-                digest.update(chunk)
-                left -= len(chunk)
-                yield self._encode(chunk)
-            grown = source.read(1)
+        try:  # a fault of this machine is never the vendor's: nothing is tried again or elsewhere
+            with probe.open_content(content) as source:
+                while chunk := source.read(min(BLOCK, left)):
+                    digest.update(chunk)
+                    left -= len(chunk)
+                    yield self._encode(chunk)
+                grown = source.read(1)
+        except OSError as error:
+            why = error.strerror or "the disk failed"
+            raise self._refused(f"cannot be read any more: {why}") from error
         if grown or digest.hexdigest() != self._expected.sha256:
-            raise InvalidRequest(
-                f"{self._expected.label} changed while it was sent; nothing was bought",
-                field="media",
-                value=self._expected.label,
-            )
+            raise self._refused("changed while it was sent")
         yield after
+
+    def _refused(self, why: str) -> InvalidRequest:
+        label = self._expected.label
+        return InvalidRequest(f"{label} {why}; nothing was bought", field="media", value=label)
 
 
 def multipart(
