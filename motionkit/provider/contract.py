@@ -1,7 +1,6 @@
 """The contract between the core and a vendor adapter, as Protocols.
 
-An adapter translates; it decides nothing. Retries, re-sends, journal, routing and quotes are the
-core's work, once.
+An adapter only translates. Retries, re-sends, the journal, routing and quotes belong to the core.
 """
 
 from __future__ import annotations
@@ -26,25 +25,18 @@ from motionkit.provider.fit import Fit, fit
 from motionkit.provider.offers import Offer
 
 
-def api_key(value: str | Secret) -> Secret:
-    """Return a key as a secret, blanks at its ends stripped.
-
-    Raises:
-        ConfigError: It is empty or has control characters in it; the message does not echo it.
-    """
+def _api_key(value: str | Secret) -> Secret:
+    """Return a key as a secret, stripped; a `ConfigError` does not echo it."""
     stripped = (value.reveal() if isinstance(value, Secret) else value).strip()
     if not stripped:
         raise ConfigError("api_key is empty")
     if not stripped.isprintable() or not stripped.isascii():
-        raise ConfigError("api_key has characters that cannot stand in an HTTP header")
+        raise ConfigError("api_key has characters that an HTTP header cannot hold")
     return Secret(stripped)
 
 
 class Untrusted(enum.Enum):
-    """What a configuration file that was merely found in a project folder may do with a setting.
-
-    Without its word (see `untrusted`) a provider's setting is `NOTHING`.
-    """
+    """How an untrusted project file may change a setting; `NOTHING` where a field has no mark."""
 
     ANY = "any value"
     LOWER = "only lower"
@@ -56,12 +48,12 @@ class Untrusted(enum.Enum):
 
 
 def untrusted(rule: Untrusted) -> dict[str, Any]:
-    """Return the metadata of a settings field that say what an untrusted file may do with it."""
+    """Return the metadata that mark a settings field; see `Untrusted`."""
     return {"untrusted": rule}
 
 
 def is_origin(field: str) -> bool:
-    """Tell whether a setting of that name holds an address."""
+    """Return whether a setting of that name holds a URL."""
     return field == "url" or field.endswith("_url")
 
 
@@ -72,21 +64,18 @@ def _at_least_one(_: object, field: attrs.Attribute[Any], value: int | None) -> 
 
 @attrs.frozen(kw_only=True)
 class AccountSettings:
-    """What every account's configuration may hold; a provider's own class adds to it.
-
-    A number above a limit of `motionkit.config.tables` is refused. `untrusted` marks what a
-    project's file may do with a setting; a provider's unmarked ones are the user's alone.
+    """The settings of every account; a provider's subclass adds its own.
 
     Attributes:
         api_key: The vendor's key.
-        base_url: Stands for all origins of the vendor.
-        max_concurrent: Jobs that the vendor runs at once for this account.
-        rpm: Calls a minute that the vendor allows.
-        reconcile_window: Seconds for which the vendor's history is asked for a submit that may have
-            arrived.
+        base_url: Replaces all origins of the vendor.
+        max_concurrent: Concurrent jobs that the vendor allows this account.
+        rpm: Requests per minute that the vendor allows.
+        reconcile_window: Seconds for which the vendor's history is searched for a submit that may
+            have arrived.
     """
 
-    api_key: Secret = attrs.field(converter=api_key)
+    api_key: Secret = attrs.field(converter=_api_key)
     base_url: str | None = None
     max_concurrent: int | None = attrs.field(
         default=None, validator=_at_least_one, metadata=untrusted(Untrusted.LOWER)
@@ -98,7 +87,7 @@ class AccountSettings:
 
 
 class Phase(enum.Enum):
-    """What a call was for; errors mean different money in each."""
+    """The purpose of a call; it decides whether an error may have been billed."""
 
     UPLOAD = "upload"
     SUBMIT = "submit"
@@ -113,17 +102,17 @@ _FREE = frozenset({Phase.UPLOAD, Phase.BALANCE})
 
 @attrs.frozen
 class ErrorRow:
-    """What one of a vendor's codes means.
+    """The meaning of one vendor code.
 
     Attributes:
         error: The neutral class.
-        meaning: The vendor's meaning, in our words; shown when the vendor sends no text.
-        refuses: Whether the vendor says with it that nothing was bought.
-        hint: How to fix it, where one can say.
-        without_job: The class instead of `error` while there is no job to speak of.
+        meaning: The vendor's meaning, reworded; shown where the vendor sends no text.
+        refuses: Whether the code proves that nothing was charged.
+        hint: How to fix it.
+        without_job: The class instead of `error` before there is a job.
         stale: Whether it refuses a reference to an upload, which may then be sent again.
-        passing: Whether it refuses for a cause that passes, such as overload, so that a new attempt
-            makes sense after a while; `Busy` and `RateLimited` always do.
+        passing: Whether its cause is temporary, such as overload, so that a later attempt may
+            succeed; `Busy` and `RateLimited` always are.
     """
 
     error: type[MotionKitError]
@@ -136,10 +125,9 @@ class ErrorRow:
 
 
 def billed_after(phase: Phase, *, refused: bool) -> Billed:
-    """Say whether an error in a phase left a charge: the one place that decides it.
+    """Decide whether an error in a phase may have been billed.
 
-    Before any paid call left: NO. On the paid call: NO for a refusal only. After a job id: never
-    NO.
+    Before the paid call: NO. On the paid call: NO for a refusal only. After a job id: never NO.
     """
     if phase in _FREE or (phase is Phase.SUBMIT and refused):
         return Billed.NO
@@ -147,26 +135,26 @@ def billed_after(phase: Phase, *, refused: bool) -> Billed:
 
 
 class Uploads(Protocol):
-    """What the core does for an adapter: uploads are retried and cached, calls are limited."""
+    """What the core does for an adapter: retry and cache uploads, limit the rate of calls."""
 
     @property
     def limiter(self) -> RateLimiter | None:
         """The account's rate limiter, for each `Session` of the adapter; None without a limit."""
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
-        """Return the vendor's reference of that content, sending it if need be.
+        """Return the vendor's reference to some content; upload it where necessary.
 
         Args:
             account: The fingerprint of the account that holds it.
-            slot: What it is for; the same content may need another upload for another slot.
-            sha256: Of the content; None when it may not be shared between submissions.
-            send: Upload once and return the vendor's reference.
+            slot: Its kind; the same content may need one upload per kind.
+            sha256: Of the content; None if submissions must not share the upload.
+            send: Uploads once and returns the vendor's reference.
         """
 
 
 @runtime_checkable
 class Provider(Protocol):
-    """One configured use of a vendor's API."""
+    """A vendor's API, configured for one account."""
 
     name: ClassVar[str]
     settings: ClassVar[type[AccountSettings]]
@@ -179,44 +167,44 @@ class Provider(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Identify key and origin without holding either."""
+        """A hash of key and origin that reveals neither."""
 
     def url(self, call: Any) -> str:
-        """Return the whole URL of one of this provider's calls, for people to read."""
+        """Return the full URL of a call, for display."""
 
     def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
         """Upload the media and return the exact paid call. Free and repeatable.
 
         Args:
-            fitted: The request as one of the offers takes it; it was checked before.
-            dry: Do no I/O; placeholders stand for uploads.
+            fitted: The request, checked against one of the offers.
+            dry: Do no I/O; use placeholders for uploads.
 
         Raises:
             MotionKitError: An upload failed, with ``billed=NO``.
         """
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
-        """Send exactly one paid call, with no retry inside.
+        """Send exactly one paid call, without retries.
 
         Raises:
-            MotionKitError: With ``billed=NO`` only when nothing can have been bought.
+            MotionKitError: With ``billed=NO`` only if nothing can have been charged.
         """
 
     def poll(self, job: Job) -> Status:
-        """Observe a job once."""
+        """Return a job's status."""
 
     def result(self, job: Job) -> Result:
-        """Return what a finished job gave.
+        """Return the result of a finished job.
 
         Raises:
             NotReady: It still runs.
         """
 
     def balance(self) -> Balance:
-        """Return what the account holds."""
+        """Return the account's balance."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
 
 
 class Accounts(Protocol):
@@ -226,11 +214,11 @@ class Accounts(Protocol):
         """Return an account's adapter.
 
         Raises:
-            ConfigError: There is no such account, or it has no key.
+            ConfigError: The account does not exist or has no key.
         """
 
     def limiter(self, account: str) -> RateLimiter | None:
-        """Return an account's rate limiter; None where no ``rpm`` is set."""
+        """Return an account's rate limiter; None without ``rpm``."""
 
 
 @runtime_checkable
@@ -238,15 +226,15 @@ class SearchesHistory(Protocol):
     """A provider whose history can be searched for a submission that may have arrived."""
 
     def find(self, submission: Submission, since: float) -> Found | NotSeen:
-        """Look for exactly one job of this submission made since then (epoch seconds)."""
+        """Find the one job that this submission made since then (epoch seconds)."""
 
 
 class PollLimits(Protocol):
-    """What a provider may say about being polled; the core takes 0 seconds and 1 call otherwise.
+    """A provider with limits on polling; the core assumes 0 seconds and 1 call otherwise.
 
     Attributes:
-        poll_floor: Least seconds between two polls of one job that the vendor asks for.
-        poll_calls: HTTP calls that a poll makes at most: 2 where a finished job takes a second one.
+        poll_floor: The vendor's least seconds between two polls of one job.
+        poll_calls: Most HTTP calls of one poll: 2 where a finished job needs a second one.
     """
 
     poll_floor: ClassVar[float]
@@ -255,34 +243,34 @@ class PollLimits(Protocol):
 
 @runtime_checkable
 class ShowsUsage(Protocol):
-    """A provider that can tell what the account was charged for, without naming our attempts."""
+    """A provider that lists the account's charges, without our attempt ids."""
 
     def usage(self, since: float) -> tuple[Mapping[str, Any], ...]:
-        """Return the vendor's own charges since then (epoch seconds), as it words them.
+        """Return the vendor's charges since then (epoch seconds), as raw records.
 
-        Evidence for people: it never settles a purchase by itself.
+        Evidence for people; it never resolves a purchase automatically.
         """
 
 
 @runtime_checkable
 class ShowsRefunds(Protocol):
-    """A provider whose vendor lists refunds by job, where a failure does not mention them."""
+    """A provider whose vendor lists refunds by job, apart from the job's status."""
 
     def refunded(self, job: Job) -> Decimal | None:
-        """Return how much the vendor lists as given back for a job, in the unit of its cost.
+        """Return a job's listed refund, in the unit of its cost. Free and repeatable.
 
-        Free and repeatable. None where no refund of this job is listed: it may come later.
+        None if none is listed, which may change later.
         """
 
 
 @attrs.frozen
 class WebhookEvent:
-    """What a vendor said of a job of its own accord, once it has proved that it was the vendor.
+    """A verified webhook event about a job.
 
     Attributes:
         job_id: The vendor's id, as text.
-        state: What it means here.
-        content: What it says, JSON-able; the adapter makes a status of it.
+        state: The neutral state.
+        content: The JSON content, from which the adapter makes a status.
     """
 
     job_id: str
@@ -292,60 +280,56 @@ class WebhookEvent:
 
 @runtime_checkable
 class Webhooks(Protocol):
-    """A provider whose vendor calls when the state of a job changes."""
+    """A provider whose vendor sends webhooks when a job's state changes."""
 
     acknowledgement: ClassVar[bytes]
-    """What the vendor wants to read under HTTP 200, to the byte; else it calls again."""
+    """The exact body that the vendor expects under HTTP 200; otherwise it repeats the webhook."""
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
-        """Return what a delivery says. No I/O.
+        """Verify a webhook and return its event. No I/O.
 
         Args:
-            headers: In any case.
-            body: Exactly as it came.
+            headers: Upper and lower case are alike.
+            body: The unchanged bytes.
 
         Raises:
-            SignatureError: It does not come from the vendor, was changed, or is too old.
-            ConfigError: The account has no secret to check it with.
+            SignatureError: The signature is invalid or too old.
+            ConfigError: The account has no secret to verify it.
         """
 
     def noticed(self, job: Job, notice: WebhookEvent) -> Status:
-        """Return the status that `poll` would have given."""
+        """Return the status that `poll` would have returned."""
 
 
 @runtime_checkable
 class Lists(Protocol):
-    """A provider with lists to look things up in: voices, styles, charges."""
+    """A provider with lists to look up: voices, styles, charges."""
 
     lists: Mapping[str, Callable[..., Sequence[Any]]]
-    """Name to the method that fetches it: free, repeatable, records with what the vendor says as
-    ``raw``. Its keyword arguments are text; ``since`` and ``until`` are moments in epoch
-    seconds."""
+    """Name to the method that fetches it: free and repeatable; its records have the vendor's own as
+    ``raw``. Its keyword arguments are text; ``since`` and ``until`` are epoch seconds."""
 
 
 @runtime_checkable
 class ExpiresJobs(Protocol):
-    """A provider whose vendor forgets a job some time after its submit, finished or not."""
+    """A provider whose vendor deletes jobs some time after their submit, finished or not."""
 
     retention: ClassVar[dt.timedelta]
 
 
 @runtime_checkable
 class ExpiresFiles(Protocol):
-    """A provider whose vendor deletes result files some time after they were made."""
+    """A provider whose vendor deletes result files after some time."""
 
     keeps_files: ClassVar[dt.timedelta]
 
 
 @runtime_checkable
 class Checks(Protocol):
-    """A provider with rules across fields, which a row of data cannot say."""
+    """A provider with rules across fields, which its offers cannot express."""
 
     def check(self, fitted: Fit) -> Sequence[str]:
-        """Check a request that fits its offer field by field; do no I/O.
-
-        Returns:
-            What the user should know before paying.
+        """Check a request whose fields fit its offer one by one, and return warnings. No I/O.
 
         Raises:
             InvalidRequest: Naming field, value and limit.
@@ -353,18 +337,18 @@ class Checks(Protocol):
 
 
 def fit_at(provider: Provider, request: Request, offer: Offer, facts: Mapping[str, Facts]) -> Fit:
-    """Fit a request to one of a provider's offers, by its own rules across fields too. No I/O.
+    """Fit a request to one of a provider's offers, by the provider's own rules too. No I/O.
 
     Args:
-        provider: The account's adapter. Its ``unpriced``, where it has one, names vendor fields
-            that never change a price.
-        request: What is wanted.
-        offer: The row.
-        facts: What is known of each media argument.
+        provider: The account's adapter; its optional ``unpriced`` names vendor fields that never
+            change a price.
+        request: The request.
+        offer: The offer.
+        facts: The facts of each media argument.
 
     Raises:
-        Unsupported: A field that this target does not support.
-        InvalidRequest: A value that it does not take; names field, value and limit.
+        Unsupported: The target does not support a field.
+        InvalidRequest: The target does not accept a value; names field, value and limit.
     """
     return fit(
         request,
@@ -378,19 +362,22 @@ def fit_at(provider: Provider, request: Request, offer: Offer, facts: Mapping[st
 
 @runtime_checkable
 class AcceptsUnlistedModels(Protocol):
-    """A provider that can reach models which its offers do not list."""
+    """A provider that accepts models which its offers do not list."""
 
     def unlisted(self, operation: str, model: str) -> Offer | None:
-        """Return a row made for a model, its price unknown; None when it cannot be reached."""
+        """Return an offer of unknown price for a model; None if the model cannot be reached."""
+
+
+_PAID = Call("POST", "/", paid=True)
 
 
 def in_sandbox(provider: Provider) -> bool:
-    """Tell whether an account's paid calls go to this machine: to a sandbox, for no money."""
-    return at_loopback(provider.url(Call("POST", "/", paid=True)))
+    """Return whether an account's paid calls go to a sandbox on this machine."""
+    return at_loopback(provider.url(_PAID))
 
 
 def references(value: Any) -> list[str]:
-    """Return what may refer to something in a call's body, as text: every number and text in it."""
+    """Return every number and text in a call's body, as text: any of them may be an id."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list | tuple):
@@ -399,33 +386,32 @@ def references(value: Any) -> list[str]:
 
 
 def job_ids(data: Any, names: Collection[str], call: Call) -> tuple[Any, ...]:
-    """Return what the answer to a paid call holds under the names of a job's id, at any depth.
+    """Return the job ids in the response to a paid call, at any depth.
 
-    A vendor that names a job has made one, whatever code or HTTP status is beside it. What means
-    "no id" (null, 0, -1, empty text) is not an id, and neither is what the call itself refers to:
-    an answer may repeat that.
+    A vendor that names a job has made one, whatever code or HTTP status is beside it. Values for
+    "no id" (null, 0, -1, empty text) do not count, nor do ids of the call itself: the response may
+    repeat them.
 
     Args:
-        data: The answer.
-        names: The vendor's names for a job's id; neither case nor underscores matter.
+        data: The response.
+        names: The vendor's field names for a job's id; case and underscores do not matter.
         call: The paid call.
     """
-    wanted = {_folded(name) for name in names}
+
+    def folded(name: Any) -> str:
+        return str(name).replace("_", "").casefold()
+
+    wanted = {folded(name) for name in names}
     nothing = {"", "0", "-1", *references(call.json)}
-    found = []
-    left = [data]
+    found, left = [], [data]
     while left:
         value = left.pop()
         if isinstance(value, Mapping):
-            found += [one for name, one in value.items() if _folded(name) in wanted and one]
+            found += [one for name, one in value.items() if folded(name) in wanted and one]
             left += value.values()
         elif isinstance(value, list):
             left += value
     return tuple(one for one in found if str(one).strip() not in nothing)
-
-
-def _folded(name: Any) -> str:
-    return str(name).replace("_", "").casefold()
 
 
 def vendor_error(
@@ -437,15 +423,15 @@ def vendor_error(
     contradicted: bool = False,
     **fields: Any,
 ) -> MotionKitError:
-    """Build the error that a vendor's code means in a phase.
+    """Return the error for a vendor's code in a phase.
 
     Args:
         row: From the adapter's table.
-        phase: What the call was for.
+        phase: The purpose of the call.
         message: The vendor's own text, if any.
         context: Provider and account.
-        contradicted: Whether the same answer also says otherwise: a job id beside the refusal, or
-            two codes. Then it refuses nothing; see `job_ids`.
+        contradicted: Whether the response contradicts the refusal, by a job id (see `job_ids`) or
+            a second code; then it proves nothing.
         **fields: Code, HTTP status, retry_after, raw, job.
     """
     code = fields.get("code")
@@ -456,7 +442,7 @@ def vendor_error(
     if code is not None:
         text += f" [{code}]"
     if contradicted:
-        text += ", but the same answer contradicts that"
+        text += ", but the same response contradicts that"
     early = phase in _FREE or phase is Phase.SUBMIT
     kind = row.without_job if early and row.without_job else row.error
     return kind(

@@ -1,4 +1,4 @@
-"""Fit a request to an offer: what will be sent, or why it cannot be. No I/O but `inspect`."""
+"""Fit a request to an offer: return what will be sent, or raise why it cannot be sent."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from motionkit.model import media, probe
 from motionkit.model.operations import Request, argument
 from motionkit.provider.offers import MediaField, Offer
 
+_LONGEST_SHOWN = 60
+
 
 @attrs.frozen
 class Fit:
@@ -21,18 +23,18 @@ class Fit:
     Attributes:
         request: The request.
         offer: The offer.
-        values: Neutral values as they will be delivered, defaults filled in.
+        values: The delivered neutral values, defaults included.
         body: Vendor fields without media.
-        facts: What is known of each media argument.
+        facts: The facts of each media argument.
         references: Each media argument's reference, with the vendor's field for it.
         warnings: What the user should know before paying.
         extra: The request's options for this vendor, by vendor field.
-        priced: The neutral values that the price is computed from, extra options included.
-        unpriced: Extra options of which the price is unknown.
-        quality: The quality that will be delivered, where the offer has one.
-        seconds: The length of the new clip, where it is known.
-        clip_seconds: The seconds that are billed, where known.
-        clip_seconds_high: The most seconds that the vendor may count: a container may run longer
+        priced: The neutral values that determine the price, extra options included.
+        unpriced: Extra options that make the price unknown.
+        quality: The delivered quality, if the offer has one.
+        seconds: The length of the new clip, if known.
+        clip_seconds: The billed seconds, if known.
+        clip_seconds_high: The most seconds that the vendor may bill: a container may run longer
             than its film.
     """
 
@@ -52,6 +54,10 @@ class Fit:
     clip_seconds_high: float | None
 
 
+Check = Callable[[Fit], Sequence[str]]
+"""An adapter's rules across fields: raises InvalidRequest, returns warnings."""
+
+
 def inspect(request: Request) -> dict[str, probe.Facts]:
     """Read every media argument of a request.
 
@@ -59,10 +65,6 @@ def inspect(request: Request) -> dict[str, probe.Facts]:
         InvalidRequest: One of them is missing, empty or unreadable.
     """
     return {name: probe.inspect(value, name) for name, value in request.media().items()}
-
-
-Check = Callable[[Fit], Sequence[str]]
-"""An adapter's rules across fields: raises InvalidRequest, returns warnings."""
 
 
 def fit(
@@ -74,31 +76,27 @@ def fit(
     extra: Mapping[str, Any] = MappingProxyType({}),
     unpriced: Collection[str] = (),
 ) -> Fit:
-    """Check a request against an offer, without any I/O.
+    """Fit a request to an offer; see `motionkit.provider.fit_at`.
 
     Args:
-        request: What is wanted.
-        offer: The row.
-        facts: What `inspect` told.
+        request: The request.
+        offer: The offer.
+        facts: From `inspect`.
         check: The adapter's own rules.
         extra: The request's options for this vendor, by vendor field.
         unpriced: Vendor fields that never change a price.
-
-    Raises:
-        Unsupported: A field that this target cannot express.
-        InvalidRequest: A value that it does not take; names field, value and limit.
     """
     given, media_given = request.values(), request.media()
-    arguments = {name: argument(name) for name in media_given}
     for name, value in given.items():
         if name not in offer.fields:
             able = ", ".join(sorted([*offer.fields, *offer.media])) or "none"
             raise Unsupported(
-                f"{offer.model} cannot express {name}={value!r}; it takes {able}",
+                f"{offer.model} does not support {name}={_shown(value)}; it takes {able}",
                 field=name,
                 value=str(value),
                 limit=able,
             )
+    arguments = {name: argument(name) for name in media_given}
     values = {**offer.defaults, **given}
     _check_values(request, offer, values, arguments.values())
     warnings: list[str] = list(_doubts(offer))
@@ -113,7 +111,7 @@ def fit(
                 limit=", ".join(offer.media) or "no media",
             )
         references[name] = slot, reference
-        warnings += _check_slot(name, reference, slot, facts[name])
+        warnings += _check_media(name, reference, slot, facts[name])
     quality = values.get("quality")
     if isinstance(quality, str) and quality in offer.quality_map:
         values["quality"] = offer.quality_map[quality]
@@ -121,7 +119,7 @@ def fit(
     body = {
         offer.fields[name]: list(value) if isinstance(value, tuple) else value
         for name, value in values.items()
-        if offer.fields[name]  # what has no name of its own is the adapter's to express
+        if offer.fields[name]  # the adapter expresses fields without a vendor name
     }
     replaced, unknown = _extras(offer, extra, unpriced)
     priced = {**values, **replaced}
@@ -165,34 +163,28 @@ def _billed_seconds(
 def _extras(
     offer: Offer, extra: Mapping[str, Any], unpriced: Collection[str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the neutral values that extra options replace, and those without a known price.
+    """Return the neutral values that extra options replace, and the options of unknown price.
 
-    What the offer cannot price makes the price unknown: a cap must not pass what it cannot know.
+    An option that the offer cannot price makes the price unknown, so that a cap refuses it.
     """
     names = {field: name for name, field in offer.fields.items() if field}
-    read = _price_reads(offer)
+    read: set[str | None] = set()
+    if (price := offer.price) is not None:
+        read = {name for cell in price.cells for name in (*cell.when, cell.adds)}
+        read = (read | {price.seconds_of, price.text_of}) - {None}
     replaced: dict[str, Any] = {}
     unknown = []
     for field, value in extra.items():
         name = names.get(field)
-        if name in read and _has_price(offer, name, value):
+        if name is not None and name in read and _has_price(offer, name, value):
             replaced[name] = value
         elif name in read or field not in unpriced:
             unknown.append(field)
     return replaced, tuple(unknown)
 
 
-def _price_reads(offer: Offer) -> set[str]:
-    """Return the neutral values that an offer's price depends on."""
-    price = offer.price
-    if price is None:
-        return set()
-    found = {name for cell in price.cells for name in (*cell.when, cell.adds) if name}
-    return found | {name for name in (price.seconds_of, price.text_of) if name}
-
-
 def _has_price(offer: Offer, name: str, value: Any) -> bool:
-    """Tell whether the price is certain to know a value that nobody checked."""
+    """Return whether the price certainly covers an unchecked value."""
     price = offer.price
     if price is None:
         return False
@@ -202,53 +194,58 @@ def _has_price(offer: Offer, name: str, value: Any) -> bool:
         low, high = offer.ranges.get(name, (0, 0))
         return _is_number(value) and value > 0 and low <= value <= high
     known = [cell.when[name] for cell in price.cells if name in cell.when]
-    if all(isinstance(one, bool) for one in known):  # a switch, or text that comes on top
+    if all(isinstance(one, bool) for one in known):  # a switch, or text that is billed extra
         added = isinstance(value, str) and not known and len(value) <= offer.lengths.get(name, 0)
         return isinstance(value, bool) or added
     return _among(value, known)
 
 
 def refuse(model: str, name: str, value: Any, limit: str) -> InvalidRequest:
-    """Return the error for a value that an offer does not take.
+    """Return the error for a value that an offer does not accept.
 
     Args:
         model: The offer's model.
         name: The neutral field.
-        value: What was given.
-        limit: What it takes, in words.
+        value: The given value.
+        limit: The accepted values, in words.
     """
-    shown = str(value) if len(str(value)) <= _LONGEST_SHOWN else f"{str(value)[:_LONGEST_SHOWN]}..."
-    return InvalidRequest(
-        f"{name}={shown!r} is not offered by {model}; it takes {limit}",
-        field=name,
-        value=shown,
-        limit=limit,
+    return _invalid(
+        name, _text(value), limit, f"{name}={_shown(value)} is not offered by {model}; it takes"
     )
+
+
+def _invalid(name: str, value: str, limit: str, text: str) -> InvalidRequest:
+    return InvalidRequest(f"{text} {limit}", field=name, value=value, limit=limit)
+
+
+def _text(value: Any) -> str:
+    """Return a value as a person would write it, shortened."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def _shown(value: Any) -> str:
+    return repr(_text(value)) if isinstance(value, str | tuple | list) else _text(value)
 
 
 def whole_number(name: str, reference: str) -> int:
     """Return a vendor's reference as an integer.
 
     Raises:
-        InvalidRequest: It is none; names the argument.
+        InvalidRequest: It is not an integer; names the argument.
     """
     if not (reference.isascii() and reference.isdecimal()):
-        raise InvalidRequest(
-            f"{name}: {reference!r} is no id of this vendor; ids are whole numbers",
-            field=name,
-            value=reference,
-            limit="a whole number",
-        )
+        text = f"{name}: {reference!r} is not an id of this vendor; an id is"
+        raise _invalid(name, reference, "a whole number", text)
     return int(reference)
-
-
-_LONGEST_SHOWN = 60
 
 
 def _doubts(offer: Offer) -> Iterator[str]:
     if offer.evidence == "observed":
-        told = f"{offer.operation} with {offer.model}"
-        yield f"{told} is not in the vendor's documentation: others were seen to use it"
+        named = f"{offer.operation} with {offer.model}"
+        yield f"{named} is not in the vendor's documentation, but others were seen to use it"
     if offer.evidence == "inferred":
         yield f"the names of {offer.model}'s fields are inferred; its page has them: {offer.source}"
 
@@ -256,18 +253,14 @@ def _doubts(offer: Offer) -> Iterator[str]:
 def _check_values(
     request: Request, offer: Offer, values: Mapping[str, Any], media_arguments: Iterable[str]
 ) -> None:
-    there = {*values, *media_arguments}
     for name in offer.required:
-        if name not in there:
-            raise InvalidRequest(
-                f"{name} is missing; {offer.model} cannot do without it",
-                field=name,
-                limit="required",
-            )
+        if name not in {*values, *media_arguments}:
+            text = f"{name} is missing; {offer.model} requires it"
+            raise InvalidRequest(text, field=name, limit="required")
     for name, choices in offer.allowed.items():
         known = [*choices, *offer.quality_map] if name == "quality" else choices
         if name in values and not _among(values[name], known):
-            raise refuse(offer.model, name, values[name], ", ".join(map(str, known)))
+            raise refuse(offer.model, name, values[name], ", ".join(map(_text, known)))
     _check_sizes(request, offer, values)
     _check_combinations(offer, values)
 
@@ -288,7 +281,7 @@ def _check_sizes(request: Request, offer: Offer, values: Mapping[str, Any]) -> N
 
 
 def _bound(value: float) -> str:
-    """Return a limit as it is, never rounded: what a message names is what is taken."""
+    """Return a limit as text, unrounded: the message must name exactly what is accepted."""
     whole = isinstance(value, int) or value.is_integer()
     return f"{value:,.0f}" if whole else f"{value:,}"
 
@@ -301,21 +294,17 @@ def _check_combinations(offer: Offer, values: Mapping[str, Any]) -> None:
     ):
         return
     names = [name for name in dict.fromkeys(name for one in sets for name in one) if name in values]
-    told = "; or ".join(
-        " with ".join(f"{name} {', '.join(map(str, choices))}" for name, choices in one.items())
+    limit = "; or ".join(
+        " with ".join(f"{name} {', '.join(map(_text, choices))}" for name, choices in one.items())
         for one in sets
     )
-    shown = ", ".join(f"{name}={values[name]!r}" for name in names)
-    raise InvalidRequest(
-        f"{shown} do not go together at {offer.model}; it takes {told}",
-        field=names[0],
-        value=shown,
-        limit=told,
-    )
+    shown = ", ".join(f"{name}={_shown(values[name])}" for name in names)
+    text = f"{shown} cannot be combined at {offer.model}; it takes"
+    raise _invalid(names[0], shown, limit, text)
 
 
 def _among(value: Any, choices: Sequence[Any]) -> bool:
-    """Tell whether a value is one of the choices; True is not 1 here."""
+    """Return whether a value is one of the choices; True is not 1 here."""
     return any(value == choice and type(value) is type(choice) for choice in choices)
 
 
@@ -326,10 +315,12 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
 _KINDS: Mapping[str, str] = {"image": "a picture", "video": "a film", "audio": "sound"}
 
 
-def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts) -> list[str]:
+def _check_media(
+    name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts
+) -> list[str]:
     if isinstance(reference, media.Generated) and slot.generated is None:
         raise Unsupported(
-            f"{name}: this target cannot take a generated video by its id",
+            f"{name}: this target does not accept a generated video by its id",
             field=name,
             value=reference.label,
             limit="a file, bytes or a URL",
@@ -339,15 +330,11 @@ def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.
     if facts.kind is None:
         return []
     if facts.kind != slot.kind or facts.container not in slot.formats:
-        formats = ", ".join(slot.formats)
-        kind = "" if facts.kind == slot.kind else f"{_KINDS[facts.kind]}, "
-        raise InvalidRequest(
-            f"{name}: {facts.label} is {kind}{facts.container}; the vendor takes "
-            f"{_KINDS[slot.kind] + ' as ' if kind else ''}{formats}",
-            field=name,
-            value=str(facts.container),
-            limit=formats,
-        )
+        is_, wanted = "", ""
+        if facts.kind != slot.kind:
+            is_, wanted = f"{_KINDS[facts.kind]}, ", f" {_KINDS[slot.kind]} as"
+        text = f"{name}: {facts.label} is {is_}{facts.container}; the vendor takes{wanted}"
+        raise _invalid(name, str(facts.container), ", ".join(slot.formats), text)
     for label, value, limit, unit in (
         ("size", facts.size, slot.max_bytes, "bytes"),
         ("width", facts.width, slot.max_side, "pixels"),
@@ -355,13 +342,8 @@ def _check_slot(name: str, reference: media.Ref, slot: MediaField, facts: probe.
         ("length", facts.seconds, slot.max_seconds, "seconds"),
     ):
         if value is not None and limit is not None and value > limit:
-            raise InvalidRequest(
-                f"{name}: {facts.label} has a {label} of {value:,} {unit}; "
-                f"the vendor takes at most {limit:,} {unit}",
-                field=name,
-                value=f"{value} {unit}",
-                limit=f"at most {limit} {unit}",
-            )
+            text = f"{name}: {facts.label} has a {label} of {value:,} {unit}; the vendor takes"
+            raise _invalid(name, f"{value} {unit}", f"at most {limit:,} {unit}", text)
     warnings = []
     if facts.missing:
         warnings.append(f"{name}: pixels and seconds are unchecked: {facts.missing}")

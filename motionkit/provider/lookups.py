@@ -1,4 +1,4 @@
-"""Look things up at a vendor, by the names that the vendor's adapter gives its lists."""
+"""Look up a vendor's lists, such as voices and styles, by name."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from motionkit.http import with_retries
 from motionkit.provider.contract import Lists, Provider
 
 LONGEST = 600.0
-"""Seconds for all tries at one list; some are read page by page."""
+"""Seconds for all attempts to read one list; some have pages."""
 _MOMENTS = frozenset({"since", "until"})
-"""Options that are epoch seconds; every other one is text."""
+"""Options in epoch seconds; the others are text."""
 
 
 def names_of(provider: Provider) -> Mapping[str, str]:
-    """Return the lists that an account has, each with what it is."""
+    """Return the names of an account's lists, each with its description."""
     if not isinstance(provider, Lists):
         return {}
     return {
@@ -28,11 +28,11 @@ def names_of(provider: Provider) -> Mapping[str, str]:
 
 
 def options_of(provider: Provider, name: str) -> tuple[str, ...]:
-    """Return what a list can be asked by.
+    """Return the filters of a list.
 
     Raises:
         ConfigError: The account has no lists.
-        InvalidRequest: It has none of that name.
+        InvalidRequest: It has no list of that name.
     """
     if not isinstance(provider, Lists):
         raise ConfigError(f"account {provider.account!r} has no lists", account=provider.account)
@@ -52,38 +52,37 @@ def look_up(provider: Provider, name: str, options: Mapping[str, Any]) -> Sequen
 
     Args:
         provider: The account's adapter.
-        name: Of the list.
-        options: What to ask it by.
+        name: The list.
+        options: The filters.
 
     Raises:
         ConfigError: The account has no lists.
-        InvalidRequest: It has none of that name, or that one is not asked so.
+        InvalidRequest: It has no list of that name, or a filter is invalid.
     """
     able = options_of(provider, name)
     for option, value in options.items():
         if option not in able:
             raise InvalidRequest(
-                f"the list {name!r} is not asked by {option!r}; "
-                f"it is asked by {', '.join(able) or 'nothing'}",
+                f"list {name!r} has no filter {option!r}; it has {', '.join(able) or 'none'}",
                 field=option,
                 value=str(value),
                 limit=", ".join(able),
             )
         _check(name, option, value)
-    assert isinstance(provider, Lists)  # noqa: S101 - `options_of` has seen to it
+    assert isinstance(provider, Lists)  # noqa: S101 - `options_of` checked it
     fetch = provider.lists[name]
     return with_retries(lambda: fetch(**options), timeout=LONGEST)
 
 
 def _check(name: str, option: str, value: Any) -> None:
-    """Refuse what is neither text nor, for a moment, a number; None stands for the default."""
+    """Require text or, for a moment, a number; None means the default."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
     moment = option in _MOMENTS
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if value is None or (fits if moment else isinstance(value, str)):
+    if value is None or (number and math.isfinite(value) if moment else isinstance(value, str)):
         return
     limit = "a moment in epoch seconds" if moment else "text"
     raise InvalidRequest(
-        f"{option}={value!r} is nothing to ask the list {name!r} by; it takes {limit}",
+        f"invalid filter {option}={str(value)!r} for list {name!r}; expected {limit}",
         field=option,
         value=str(value),
         limit=limit,

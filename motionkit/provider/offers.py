@@ -1,8 +1,4 @@
-"""What a provider sells, as rows of data.
-
-An offer is read from the provider's ``offers.toml``: flat rows, never expressions. Rules across
-fields are plain Python in the adapter.
-"""
+"""A provider's offers: flat rows of data in its ``offers.toml``, never expressions."""
 
 from __future__ import annotations
 
@@ -23,18 +19,18 @@ from motionkit.model.money import Basis, Unit
 
 @attrs.frozen
 class MediaField:
-    """Where one media argument goes, and what the vendor takes there.
+    """The vendor's field for one media argument, and its limits.
 
     Attributes:
-        field: The vendor's field for it.
+        field: The vendor's name.
         kind: image, video or audio.
-        formats: Containers that the vendor takes.
-        generated: The vendor's field for a video that it made itself.
-        integer: Whether references go as integer tokens; else as text.
-        max_bytes: Larger is refused here.
-        warn_bytes: Larger is warned about: the vendor's pages disagree.
+        formats: The accepted containers.
+        generated: The vendor's field for a video that it generated itself.
+        integer: Whether references are sent as integers; otherwise as text.
+        max_bytes: Larger media are refused.
+        warn_bytes: Larger media cause a warning, because the vendor's pages disagree.
         max_side: Pixels, width or height.
-        max_seconds: Longer is refused here.
+        max_seconds: Longer media are refused.
         many: Whether the vendor's field is a list.
         source: The vendor page behind the limits.
     """
@@ -58,12 +54,12 @@ class PriceRule:
 
     Attributes:
         amount: In the price's unit, for each started `step`.
-        per: What is counted.
-        when: The values that a request must have for it to count.
-        bound: Makes it count for that one bound alone.
-        doubtful: Whether the vendor's pages leave doubts; the quote says ``estimated`` then.
-        step: How many seconds or bytes go together.
-        adds: The value that, where it is given and not false, puts this on top of the price.
+        per: The measure.
+        when: The values of the requests that it applies to.
+        bound: The only bound that it applies to, if any.
+        doubtful: Whether the vendor's pages are ambiguous; the quote is ``estimated`` then.
+        step: Seconds or bytes that are billed together.
+        adds: The value that, if given and not false, adds this amount to the price.
     """
 
     amount: Decimal
@@ -82,12 +78,12 @@ class Price:
     Attributes:
         unit: Credits or US dollars.
         basis: ``listed`` or ``estimated``.
-        source: The page behind the numbers.
-        as_of: The day it was read.
+        source: The vendor's page.
+        as_of: The day when it was read.
         cells: The amounts.
-        seconds_of: The media argument whose seconds are billed, or the value that says them.
-        text_of: The value whose UTF-8 bytes are billed where the seconds are not given.
-        note: What the reader should know.
+        seconds_of: The media argument whose seconds are billed, or the value that states them.
+        text_of: The value whose UTF-8 bytes are billed if no seconds are given.
+        note: A note for the reader of a quote.
     """
 
     unit: Unit
@@ -102,29 +98,29 @@ class Price:
 
 @attrs.frozen
 class Offer:
-    """One row of a provider's data.
+    """One operation of a provider with one model.
 
     Attributes:
         operation: The neutral operation, e.g. ``mimic``.
-        model: What the vendor runs.
+        model: The vendor's model.
         path: The paid call's path.
-        default: Whether a bare account means this row for its operation.
-        fields: Neutral field to vendor field, of what can be expressed.
+        default: Whether an account without a model means this one for the operation.
+        fields: Neutral field to vendor field, of the supported ones.
         fixed: Vendor fields that are always sent.
-        defaults: Neutral values used when the request leaves them out.
-        required: Neutral fields and media arguments that the vendor cannot do without.
-        allowed: Neutral field to the values that the vendor takes.
+        defaults: Neutral values for fields that the request leaves out.
+        required: Neutral fields and media arguments that the vendor requires.
+        allowed: Neutral field to its accepted values.
         ranges: Neutral field to its smallest and largest value.
         lengths: Neutral text field to its most characters.
         counts: Neutral field or media argument of several values to the fewest and the most.
-        combinations: Sets of values that go together; a request fits into one of them.
-        quality_map: Neutral quality to what the vendor delivers for it.
-        media: Media argument to its slot.
-        price: None when nothing is known.
-        expected_seconds: The usual duration of a job.
-        source: The vendor page behind the row.
-        evidence: Whether the vendor documents the row, others observed it, or its fields' names are
-            inferred from its sisters'.
+        combinations: Sets of values that can be combined; a request must fit one of them.
+        quality_map: Neutral quality to the delivered one.
+        media: Media argument to its field.
+        price: None if unknown.
+        expected_seconds: The typical duration of a job.
+        source: The vendor's page.
+        evidence: Whether the vendor documents the offer, others observed it, or its field names are
+            inferred from similar models.
     """
 
     operation: str
@@ -149,10 +145,10 @@ class Offer:
 
 
 def load_offers(package: str) -> tuple[Offer, ...]:
-    """Read the ``offers.toml`` that lies in a provider's package, and ``offers_*.toml`` with it.
+    """Read ``offers.toml`` and ``offers_*.toml`` in a provider's package.
 
     Raises:
-        ConfigError: The files do not describe offers; it names the path in them.
+        ConfigError: They do not describe offers; names the path of the fault.
     """
     files = [
         file
@@ -165,20 +161,19 @@ def load_offers(package: str) -> tuple[Offer, ...]:
 
 
 def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
-    """Read offers from TOML text.
+    """Read offers from TOML text with ``[[offer]]`` tables.
 
-    What several rows share stands once, under ``[slot.NAME]`` or ``[price.NAME]``; a row says the
-    name: ``price = "NAME"``, ``media = { image = "NAME" }``. Where it shares all but a few keys, it
-    says these too: ``price = { like = "NAME", cells = [...] }``. A row's own ``like = ["NAME"]``
-    takes over what the row leaves out from ``[base.NAME]``; tables are filled up key by key, and
-    of several names the first counts.
+    Rows share ``[slot.NAME]`` and ``[price.NAME]`` by name: ``price = "NAME"``,
+    ``media = { image = "NAME" }``, or with keys that differ:
+    ``price = { like = "NAME", cells = [...] }``. ``like = ["NAME"]`` in a row fills in missing keys
+    from ``[base.NAME]``, in tables key by key; of several names the first takes precedence.
 
     Args:
-        text: TOML with ``[[offer]]`` tables.
-        name: What to call it in errors.
+        text: The TOML text.
+        name: Its name in errors.
 
     Raises:
-        ConfigError: Naming the path of what does not fit.
+        ConfigError: Naming the path of the fault.
     """
     from motionkit.model import codec  # noqa: PLC0415 - cattrs loads when first needed
 
@@ -205,7 +200,7 @@ def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
 def _resolve(
     row: dict[str, Any], slots: Mapping[str, Any], prices: Mapping[str, Any], where: str
 ) -> None:
-    """Put what is shared in the place of its name."""
+    """Replace the names of shared tables by the tables."""
     if "price" in row:
         row["price"] = _shared(prices, row["price"], f"{where}: price")
     for argument, slot in row.get("media", {}).items():
@@ -213,7 +208,7 @@ def _resolve(
 
 
 def _fill(row: dict[str, Any], base: Mapping[str, Any]) -> None:
-    """Fill up what a row leaves out."""
+    """Fill in the keys that a row leaves out."""
     for name, value in base.items():
         if isinstance(value, dict) and isinstance(row.get(name, {}), dict):
             row[name] = value | row.get(name, {})
@@ -222,34 +217,31 @@ def _fill(row: dict[str, Any], base: Mapping[str, Any]) -> None:
 
 
 def _shared(tables: Mapping[str, Any], said: Any, where: str) -> Any:
-    """Return a table as a row says it: by name, by name and with keys of its own, or whole."""
-    own = said if isinstance(said, Mapping) else {"like": said}
+    """Return a table that a row has by name, by name with its own keys, or in full."""
+    own = dict(said) if isinstance(said, Mapping) else {"like": said}
     if "like" not in own:
         return said
-    wanted = own["like"]
+    wanted = own.pop("like")
     if wanted not in tables:
         raise ConfigError(f"{where} {wanted!r} is not in the file; it has {', '.join(tables)}")
-    return {**tables[wanted], **{name: value for name, value in own.items() if name != "like"}}
+    return {**tables[wanted], **own}
 
 
 def pick(offers: Sequence[Offer], operation: str, model: str | None, *, target: str) -> Offer:
-    """Return the offer that a target means for an operation.
+    """Return the offer of a target for an operation.
 
     Raises:
-        Unsupported: The provider does not sell that operation, or not with that model.
+        Unsupported: The target does not offer the operation, or not with that model.
     """
     rows = [offer for offer in offers if offer.operation == operation]
-    if model is None:
-        chosen = [offer for offer in rows if offer.default]
-    else:
-        chosen = [offer for offer in rows if offer.model == model]
-    if chosen:
-        return chosen[0]
+    for offer in rows:
+        if offer.default if model is None else offer.model == model:
+            return offer
     models = sorted({offer.model for offer in rows})
     if rows and model is None:
         named = ", ".join(f"{target}/{one}" for one in models)
-        told = f"{target} has no default model for {operation}; name one: {named}"
+        text = f"{target} has no default model for {operation}; name one: {named}"
     else:
-        told = f"{target} does not offer {operation}{f' with {model}' if model else ''}"
-        told += f"; it has {', '.join(models)}" if models else ""
-    raise Unsupported(told, field="via", value=target, limit=", ".join(models) or None)
+        text = f"{target} does not offer {operation}{f' with {model}' if model else ''}"
+        text += f"; it has {', '.join(models)}" if models else ""
+    raise Unsupported(text, field="via", value=target, limit=", ".join(models) or None)

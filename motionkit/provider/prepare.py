@@ -1,8 +1,4 @@
-"""Assemble a submission: the part of `prepare` that is the same at every vendor.
-
-An adapter defines how one upload is made; the rest is its offer's data. Nothing is checked here:
-the request was fitted before.
-"""
+"""Assemble a submission: the part of `prepare` that all vendors share."""
 
 from __future__ import annotations
 
@@ -20,13 +16,13 @@ from motionkit.provider.offers import MediaField
 
 @attrs.frozen
 class Upload:
-    """How a vendor is given one piece of media.
+    """How to upload one piece of media to a vendor.
 
     Attributes:
-        call: The upload as people read it.
-        send: Send it once and return the vendor's reference.
-        shared: Whether the vendor's copy may serve other submissions too. One that may not is what
-            this submission can be recognised by.
+        call: The upload, for display.
+        send: Sends it once and returns the vendor's reference.
+        shared: Whether other submissions may use the same upload. One that is not shared identifies
+            this submission.
     """
 
     call: Call
@@ -35,9 +31,9 @@ class Upload:
 
 
 Placing = Callable[[MediaField, media.File | media.Data | media.Remote, probe.Facts], Upload | None]
-"""Say how to upload; None passes a URL on as it is."""
+"""Returns how to upload; None passes a URL on unchanged."""
 Shape = Callable[[Fit, dict[str, Any]], dict[str, Any]]
-"""Turn a flat body into the vendor's own, where its fields are nested."""
+"""Turns a flat body into the vendor's nested one."""
 
 
 def assemble(
@@ -53,11 +49,11 @@ def assemble(
 
     Args:
         provider: The account's adapter.
-        uploads: Retries uploads, and caches them.
-        fitted: The request as its offer takes it.
-        placing: How this vendor is given media.
-        dry: Do no I/O; placeholders stand for uploads.
-        shape: Makes the vendor's body of a flat one, where it is nested.
+        uploads: Retries and caches uploads.
+        fitted: The fitted request.
+        placing: How this vendor takes media.
+        dry: Do no I/O; use placeholders for uploads.
+        shape: Makes a nested body of the flat one.
 
     Raises:
         MotionKitError: An upload failed, with ``billed=NO``.
@@ -67,28 +63,24 @@ def assemble(
     body = dict(fitted.body)
     calls: list[Call] = []
     token: str | None = None
-
-    def held(name: str, slot: MediaField, reference: media.Ref) -> tuple[str, Any]:
-        """Return the vendor's field for a medium, and its value."""
-        nonlocal token
-        if isinstance(reference, media.Generated):
-            return slot.generated or slot.field, _token(name, slot, reference.id)
-        if isinstance(reference, media.Uploaded):
-            return slot.field, _token(name, slot, reference.id)
-        facts = fitted.facts[name]
-        upload = placing(slot, reference, facts)
-        if upload is None:
-            return slot.field, getattr(reference, "url", facts.label)
-        calls.append(upload.call)
-        if dry:
-            return slot.field, f"<{slot.field} of {facts.label}>"
-        digest = facts.sha256 if upload.shared else None
-        made = uploads.put(fingerprint, slot.kind, digest, upload.send)
-        token = token or (None if upload.shared else made)
-        return slot.field, _token(name, slot, made)
-
     for name, (slot, reference) in fitted.references.items():
-        field, value = held(name, slot, reference)
+        field, facts = slot.field, fitted.facts[name]
+        value: Any = f"<{field} of {facts.label}>"
+        held: str | None = None
+        if isinstance(reference, media.Generated | media.Uploaded):
+            held = reference.id
+            if isinstance(reference, media.Generated):
+                field = slot.generated or field
+        elif (upload := placing(slot, reference, facts)) is None:
+            value = getattr(reference, "url", facts.label)
+        else:
+            calls.append(upload.call)
+            if not dry:
+                digest = facts.sha256 if upload.shared else None
+                held = uploads.put(fingerprint, slot.kind, digest, upload.send)
+                token = token or (None if upload.shared else held)
+        if held is not None:
+            value = whole_number(name, held) if slot.integer else held
         body[field] = [*body.get(field, ()), value] if slot.many else value
     if shape is not None:
         body = shape(fitted, body)
@@ -106,8 +98,3 @@ def assemble(
         clip_seconds=fitted.clip_seconds,
         warnings=fitted.warnings,
     )
-
-
-def _token(name: str, slot: MediaField, reference: str) -> Any:
-    """Return a vendor's reference in the type that the vendor takes: text, or an integer."""
-    return whole_number(name, reference) if slot.integer else reference

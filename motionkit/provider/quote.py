@@ -1,4 +1,4 @@
-"""What a fitted request is expected to cost: its offer's price, applied."""
+"""Quote a fitted request: apply its offer's price."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from motionkit.provider.offers import Price, PriceRule
 
 
 def quote(fitted: Fit, rates: Rates) -> Quote | None:
-    """Say what a fitted request is expected to cost; None when no price is known at all.
+    """Return the expected cost of a fitted request.
 
     Args:
         fitted: From `fit`.
-        rates: What the account's units are worth.
+        rates: The account's prices of units in US dollars.
 
     Returns:
-        The quote. Where seconds are billed and unknown, the amounts are None and a note says why.
+        None without a known price. If the billed seconds are unknown, the amounts are None and a
+        note says why.
     """
     price = fitted.offer.price
     if price is None:
@@ -32,18 +33,20 @@ def quote(fitted: Fit, rates: Rates) -> Quote | None:
     }
     if not cells["likely"]:
         notes.append("no price is listed for this combination")
-    low, likely, high = _ordered(
-        *(_sum(fitted, price, several, bound, seconds) for bound, several in cells.items())
+    low, likely, high = (
+        _sum(fitted, price, several, bound, seconds) for bound, several in cells.items()
     )
-    doubtful = any(cell.doubtful for cell in cells["likely"])
+    if likely is not None:  # estimates of one bound may contradict those of another
+        low = None if low is None else min(low, likely)
+        high = None if high is None else max(high, likely)
+    if fitted.unpriced:
+        low = likely = high = None
+        notes.append(f"extra {', '.join(fitted.unpriced)}: the price with it is unknown")
     rate = rates.usd(price.unit)
     usd_low, usd_likely, usd_high = (
         None if amount is None or rate is None else amount * rate for amount in (low, likely, high)
     )
-    if fitted.unpriced:
-        low = likely = high = usd_low = usd_likely = usd_high = None
-        told = ", ".join(fitted.unpriced)
-        notes.append(f"extra {told}: the price with it is unknown")
+    doubtful = any(cell.doubtful for cell in cells["likely"])
     return Quote(
         low=low,
         likely=likely,
@@ -74,19 +77,17 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[_Seconds, list[str]]:
             for cell in price.cells
             if cell.per == "second" and _matches(cell, fitted.priced)
         )
-        why = facts.missing or f"{facts.label} does not say"
+        why = facts.missing or f"{facts.label} does not state its length"
         return {}, [f"the seconds of {name} are unknown ({why}); {rates}"]
     low, high = Decimal(str(fitted.clip_seconds)), Decimal(str(fitted.clip_seconds_high))
     notes = []
     if _ceiling(low) != _ceiling(high):
         notes.append(
-            f"{fitted.facts[name].label} runs {high:f} s and its film {low:f} s: that the "
-            "vendor counts either is inferred"
+            f"{fitted.facts[name].label} runs {high:f} s and its film {low:f} s: "
+            "which of them the vendor counts is inferred"
         )
     if high != high.to_integral_value():
-        notes.append(
-            f"{high:f} s are taken as {_ceiling(high)} s: that seconds round up is inferred"
-        )
+        notes.append(f"{high:f} s are quoted as {_ceiling(high)} s: rounding up is inferred")
     return {"low": low, "likely": high, "high": high}, notes
 
 
@@ -98,28 +99,15 @@ def _is_given(fitted: Fit, name: str) -> bool:
     return name in fitted.facts or name in fitted.priced
 
 
-def _ordered(
-    low: Decimal | None, likely: Decimal | None, high: Decimal | None
-) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """Widen the bounds until the likely amount lies between them: estimates may disagree."""
-    if likely is None:
-        return low, likely, high
-    return (
-        None if low is None else min(low, likely),
-        likely,
-        None if high is None else max(high, likely),
-    )
-
-
 def _cell(fitted: Fit, price: Price, bound: str) -> PriceRule | None:
-    """Return the first cell that counts for a bound: its values match, its measure is given."""
+    """Return the first rule for a bound whose values match and whose measure is given."""
     measures = {"second": price.seconds_of, "byte": price.text_of}
     for cell in price.cells:
-        measure = measures.get(cell.per)
-        counted = cell.per == "run" or (measure is not None and _is_given(fitted, measure))
-        if cell.adds is not None:
+        if cell.adds is not None or cell.bound not in {None, bound}:
             continue
-        if counted and cell.bound in {None, bound} and _matches(cell, fitted.priced):
+        measure = measures.get(cell.per)
+        given = cell.per == "run" or (measure is not None and _is_given(fitted, measure))
+        if given and _matches(cell, fitted.priced):
             return cell
     return None
 
@@ -131,7 +119,7 @@ def _matches(cell: PriceRule, values: Mapping[str, Any]) -> bool:
 def _sum(
     fitted: Fit, price: Price, cells: Sequence[PriceRule], bound: str, seconds: _Seconds
 ) -> Decimal | None:
-    """Return what cells amount to together; None where one of them cannot tell, or none is."""
+    """Return the sum of the rules' amounts; None if there is none or one is unknown."""
     amounts = [_amount(fitted, price, cell, bound, seconds) for cell in cells]
     known = [amount for amount in amounts if amount is not None]
     if not known or len(known) < len(amounts):

@@ -1,4 +1,4 @@
-"""Find providers by entry point: listing names imports nothing, a broken one says its name."""
+"""Find providers by entry point: listing them imports none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from motionkit.provider.contract import Provider
 
 GROUP = "motionkit.providers"
 OPERATIONS_GROUP = "motionkit.operations"
-"""Where a provider names the request classes that only it serves."""
+"""The entry points of vendor-specific operations."""
 
 
 def names() -> list[str]:
@@ -23,24 +23,24 @@ def load(name: str) -> type[Provider]:
     """Import a provider.
 
     Raises:
-        ConfigError: There is none of that name, two claim it, or it cannot be imported.
+        ConfigError: It is not installed, is installed twice, or cannot be imported.
     """
-    found = list(entry_points(group=GROUP, name=name))
+    found = {point.value: point for point in entry_points(group=GROUP, name=name)}
     if not found:
-        raise ConfigError(
-            f"there is no provider {name!r}; installed are {', '.join(names()) or 'none'}"
-        )
-    if len({point.value for point in found}) > 1:
-        raise ConfigError(f"provider {name!r} is claimed by {_claims(found)}; uninstall one")
-    loaded: type[Provider] = _import(found[0], f"provider {name!r}")
+        known = ", ".join(names()) or "none"
+        raise ConfigError(f"there is no provider {name!r}; installed are {known}")
+    if len(found) > 1:
+        claims = " and ".join(sorted(found))
+        raise ConfigError(f"provider {name!r} is claimed by {claims}; uninstall one")
+    loaded: type[Provider] = _import(found.popitem()[1], f"provider {name!r}")
     return loaded
 
 
 def operations() -> tuple[type[Request], ...]:
-    """Return every kind of request: the neutral ones, then those of installed providers.
+    """Return every class of request: the neutral ones, then those of installed providers.
 
     Raises:
-        ConfigError: A provider's operations cannot be imported, or their words are taken.
+        ConfigError: A provider's operations cannot be imported, or claim a verb that is taken.
     """
     found: dict[str, type[Request]] = {kind.verb: kind for kind in OPERATIONS}
     for point in sorted(entry_points(group=OPERATIONS_GROUP), key=lambda one: one.name):
@@ -56,10 +56,5 @@ def _import(point: EntryPoint, name: str) -> Any:
     try:
         return point.load()
     except Exception as error:
-        raise ConfigError(
-            f"{name} ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _claims(found: list[EntryPoint]) -> str:
-    return " and ".join(sorted(point.value for point in found))
+        why = str(error) or "its import failed"
+        raise ConfigError(f"{name} ({point.value}) cannot be loaded: {why}") from error

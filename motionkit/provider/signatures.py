@@ -1,7 +1,4 @@
-"""What proves who sent a message: signatures compared in constant time, over bounded bodies.
-
-How a vendor signs is the business of its adapter; a webhook comes from anybody until that is shown.
-"""
+"""Check webhook signatures in constant time, over bounded bodies."""
 
 from __future__ import annotations
 
@@ -10,24 +7,26 @@ import hmac
 from motionkit.errors import SignatureError
 
 MAX_BODY = 64 * 1024
-"""Bytes of a webhook's body: a status and an address are a few hundred."""
+"""Bytes of a webhook's body; a status and a URL take a few hundred."""
 
 
 def same(told: str, expected: bytes) -> bool:
-    """Tell whether a signature is the expected one, in a time that does not tell how much fits.
+    """Compare signatures in constant time.
 
     Args:
-        told: What the sender says; any text, no exception comes of it.
-        expected: What was computed here; an empty one proves nothing.
+        told: The sender's signature; any text is safe.
+        expected: The computed one; an empty one never matches.
     """
     return bool(expected) and hmac.compare_digest(told.encode("utf-8", "surrogatepass"), expected)
 
 
 def check_size(body: bytes) -> None:
-    """Refuse a body that no vendor sends, before anything is computed over it.
+    """Refuse a body that is too large, before it is hashed.
 
     Raises:
         SignatureError: It is larger than `MAX_BODY` bytes.
     """
     if len(body) > MAX_BODY:
-        raise SignatureError(f"the webhook's body has {len(body)} bytes; {MAX_BODY} is the most")
+        raise SignatureError(
+            f"the webhook's body has {len(body)} bytes; at most {MAX_BODY} are accepted"
+        )

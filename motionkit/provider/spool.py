@@ -1,7 +1,7 @@
-"""Answers that are themselves the result, kept on disk before anything of them is read.
+"""Store responses that are the result on disk before parsing them.
 
-Some vendors answer a paid call with the file itself, once. What comes goes straight into a file of
-the user's state folder, named after the attempt that paid for it, readable by its owner alone.
+Some vendors return the file itself in the response to the paid call, once. It is streamed into the
+user's state folder, into a file named after the attempt and readable by its owner only.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from motionkit.errors import Billed, ConfigError, DownloadFailed, JournalError
 from motionkit.model.job import Result
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", re.ASCII)
-"""What an attempt id can be; it becomes a file's name."""
+"""A valid attempt id, which becomes a file's name."""
 _FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def path(name: str) -> Path:
-    """Return where an attempt's answer lies, or would lie.
+    """Return the path of an attempt's response, whether or not it exists.
 
     Raises:
-        DownloadFailed: No attempt can have such a name.
+        DownloadFailed: `name` is not an attempt id.
         ConfigError: The user has no home folder.
     """
     if not _NAME.fullmatch(name):
-        raise DownloadFailed(f"{name!r} is no name of an answer that was kept")
+        raise DownloadFailed(f"{name!r} is not the name of a stored response")
     try:
         return state_folder() / "spool" / name
     except ValueError as error:
@@ -38,15 +38,15 @@ def path(name: str) -> Path:
 
 
 def address(name: str) -> str:
-    """Return the address of an attempt's answer, as an output has it."""
+    """Return the URL of an attempt's response, as in `Output.url`."""
     return path(name).absolute().as_uri()
 
 
 def create(name: str) -> IO[bytes]:
-    """Open a new file for an answer that is about to be paid for.
+    """Open a new file for the response to a paid call.
 
     Raises:
-        JournalError: It cannot be written, ``billed=NO``: nothing may be bought then.
+        JournalError: It cannot be written, ``billed=NO``; the call must not be made.
     """
     place = path(name)
     try:
@@ -54,16 +54,16 @@ def create(name: str) -> IO[bytes]:
         number = os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
     except OSError as error:
         raise JournalError(
-            f"the answer cannot be kept: {place}: {error.strerror}", billed=Billed.NO
+            f"the response cannot be stored: {place}: {error.strerror}", billed=Billed.NO
         ) from error
     return os.fdopen(number, "w+b")
 
 
 def settle(stream: IO[bytes], name: str) -> None:
-    """Make an answer that came whole survive a power cut.
+    """Sync a complete response to the disk.
 
     Raises:
-        JournalError: The disk did not take it all, ``billed=UNKNOWN``.
+        JournalError: The disk failed, ``billed=UNKNOWN``.
     """
     place = path(name)
     try:
@@ -76,20 +76,21 @@ def settle(stream: IO[bytes], name: str) -> None:
             os.close(folder)
     except OSError as error:
         raise JournalError(
-            f"the answer was not kept whole: {place}: {error.strerror}", billed=Billed.UNKNOWN
+            f"the response was not stored completely: {place}: {error.strerror}",
+            billed=Billed.UNKNOWN,
         ) from error
 
 
 def is_kept(name: str) -> bool:
-    """Tell whether an attempt's answer lies here."""
+    """Return whether an attempt's response is stored."""
     return path(name).is_file()
 
 
 def open_kept(name: str) -> IO[bytes]:
-    """Open an answer that was kept.
+    """Open a stored response.
 
     Raises:
-        DownloadFailed: It is not here, is no file, or cannot be read.
+        DownloadFailed: It does not exist, is not a file, or cannot be read.
     """
     place = path(name)
     try:
@@ -98,19 +99,16 @@ def open_kept(name: str) -> IO[bytes]:
         raise DownloadFailed(f"{place}: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise DownloadFailed(f"{place} is no file")
+        raise DownloadFailed(f"{place} is not a file")
     return os.fdopen(number, "rb")
 
 
 def opener(result: Result) -> Callable[[], IO[bytes]] | None:
-    """Say how to open a result that came with the answer to its own job's submit; else None.
+    """Return how to open a result that came with its job's submit; None for any other.
 
-    The job, which only our own submit makes, says where it lies; the address must agree.
+    Only our own submit writes ``job.data``; the output's URL must agree with it.
     """
     name = result.job.data.get("spool")
     if not isinstance(name, str) or result.url != address(name):
         return None
     return lambda: open_kept(name)
-
-
-__all__ = ["address", "create", "is_kept", "open_kept", "opener", "path", "settle"]

@@ -1,8 +1,4 @@
-"""Files up: streamed, and still what was looked at when the last byte leaves.
-
-An upload is built from pieces and read as it is sent, so a 100 MB clip costs no memory. What comes
-down is the business of `motionkit.http.download`.
-"""
+"""Streamed uploads that verify the file did not change."""
 
 from __future__ import annotations
 
@@ -26,13 +22,13 @@ UPLOAD_TIMEOUT = 600.0
 
 
 class Stream:
-    """A request body read from a local reference between fixed bytes, with a known length.
+    """A request body of known length, read from a local file or bytes as it is sent.
 
     Args:
-        before: Bytes in front of the content.
+        before: Bytes before the content.
         content: A file or bytes.
-        after: Bytes behind it.
-        expected: What is known of the content; it must still be true when it is sent.
+        after: Bytes after it.
+        expected: The content's facts, which must still hold when it is sent.
         encoded: Send the content as base64.
     """
 
@@ -62,10 +58,10 @@ class Stream:
             yield chunk
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, all of them when negative; empty at the end.
+        """Return up to `size` bytes, or all if it is negative; empty at the end.
 
         Raises:
-            InvalidRequest: The content is no longer what was looked at.
+            InvalidRequest: The content has changed.
         """
         if size < 0:
             return b"".join(self)
@@ -98,19 +94,13 @@ class Stream:
 
     def _refused(self, why: str) -> InvalidRequest:
         label = self._expected.label
-        return InvalidRequest(f"{label} {why}; nothing was bought", field="media", value=label)
+        return InvalidRequest(f"{label} {why}; nothing was submitted", field="media", value=label)
 
 
 def multipart(
     field: str, content: media.File | media.Data, facts: probe.Facts
 ) -> tuple[Stream, str]:
-    """Return a streamed ``multipart/form-data`` body with one file, and its content type.
-
-    Args:
-        field: The form field of the file.
-        content: The file.
-        facts: What is known of it.
-    """
+    """Return a streamed ``multipart/form-data`` body with one file, and its content type."""
     boundary = uuid.uuid4().hex
     extension = facts.container or "bin"
     part = RequestField(field, b"", filename=f"upload.{extension}")
@@ -127,34 +117,28 @@ def form(fields: Mapping[str, str]) -> tuple[Body, str]:
 
 
 class UploadCache(Protocol):
-    """Where the journal keeps what a vendor still holds."""
+    """The journal's cache of uploads."""
 
     def get_upload(self, fingerprint: str, slot: str, sha256: str) -> str | None:
-        """Return the vendor's reference, None when unknown or too old."""
+        """Return the vendor's reference; None if unknown or too old."""
 
     def put_upload(self, fingerprint: str, slot: str, sha256: str, token: str) -> None:
-        """Remember a vendor's reference."""
+        """Store a vendor's reference."""
 
 
 @attrs.frozen
 class CarefulUploads:
-    """Uploads that are retried, and sent once while the vendor keeps them.
-
-    Attributes:
-        cache: Where the vendor's references are kept.
-        limiter: The account's rate limiter, for the adapter's sessions.
-    """
+    """Uploads that are retried and cached; see `motionkit.provider.Uploads`."""
 
     cache: UploadCache
     limiter: RateLimiter | None = None
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
-        """Return the vendor's reference of that content, sending it if need be."""
-        if sha256 is not None:
-            known = self.cache.get_upload(account, slot, sha256)
-            if known is not None:
-                return known
-        token = with_retries(send, timeout=UPLOAD_TIMEOUT)
-        if sha256 is not None:
+        """Return the vendor's reference to some content; upload it where necessary."""
+        if sha256 is None:
+            return with_retries(send, timeout=UPLOAD_TIMEOUT)
+        token = self.cache.get_upload(account, slot, sha256)
+        if token is None:
+            token = with_retries(send, timeout=UPLOAD_TIMEOUT)
             self.cache.put_upload(account, slot, sha256, token)
         return token

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from aiohttp import web
@@ -12,7 +14,9 @@ from motionkit.sandbox.app import SandboxApp
 from motionkit.sandbox.ledger import ledger
 from motionkit.sandbox.world import Account, World, open_account
 
-_LIMITS: Mapping[str, Callable[[Any], Any]] = {
+_FIELDS: Mapping[str, Callable[[Any], Any]] = {
+    "label": str,
+    "balances": lambda pools: {name: Decimal(str(amount)) for name, amount in pools.items()},
     "concurrency": int,
     "rpm": int,
     "denied": frozenset,
@@ -20,8 +24,16 @@ _LIMITS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
+def _read(name: str, value: Any) -> Any:
+    try:
+        return _FIELDS[name](value)
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
+        shown = json.dumps(value, default=str)
+        raise ValueError(f"account field {name}: invalid value {shown}") from None
+
+
 class Admin:
-    """Look into the world and change it, for tests and for people with curl."""
+    """Show the world and change it, for tests and for people with curl."""
 
     def __init__(self, world: World, apps: Sequence[SandboxApp]) -> None:
         self._world = world
@@ -41,32 +53,27 @@ class Admin:
             web.route("*", "/_sandbox/elsewhere{tail:.*}", self._elsewhere),
         ]
 
-    def add_account(self, told: Mapping[str, Any]) -> Account:
+    def add_account(self, fields: Mapping[str, Any]) -> Account:
         """Open the account that an object describes.
 
         Raises:
-            ValueError: A field is missing, unknown or unreadable.
+            ValueError: A field is missing, unknown or invalid.
         """
-        fields = {key: value for key, value in told.items() if value is not None}
+        fields = {key: value for key, value in fields.items() if value is not None}
         app = self._apps.get(vendor := fields.pop("vendor", ""))
         if app is None:
             raise ValueError(f"unknown vendor {vendor!r}; known: {', '.join(sorted(self._apps))}")
         key = fields.pop("key", None)
         if not isinstance(key, str) or not key:
             raise ValueError("an account needs a key")
-        pools = fields.pop("balances", None) or {app.pool: fields.pop("balance", 0)}
-        label = fields.pop("label", None)
-        if unknown := set(fields) - set(_LIMITS):
-            raise ValueError(
-                f"unknown account field {min(unknown)!r}; known: balance, balances, label, "
-                f"{', '.join(sorted(_LIMITS))}"
-            )
-        try:
-            limits = {name: _LIMITS[name](value) for name, value in fields.items()}
-            account = open_account(app.name, key, pools, label=label, **limits)
-        except (InvalidOperation, TypeError) as error:
-            raise ValueError(f"an amount or limit cannot be read: {error}") from error
-        return self._world.add_account(account)
+        if not fields.get("balances"):
+            fields["balances"] = {app.pool: fields.pop("balance", 0)}
+        if unknown := set(fields) - set(_FIELDS):
+            known = ", ".join(sorted([*_FIELDS, "balance"]))
+            raise ValueError(f"unknown account field {min(unknown)!r}; known: {known}")
+        values = {name: _read(name, value) for name, value in fields.items()}
+        pools = values.pop("balances")
+        return self._world.add_account(open_account(app.name, key, pools, **values))
 
     async def _ledger(self, _request: web.Request) -> web.Response:
         return web.json_response(ledger(self._world, self._apps.values()))
@@ -76,11 +83,9 @@ class Admin:
 
     async def _add_faults(self, request: web.Request) -> web.Response:
         specs = await _json(request)
-        for spec in specs if isinstance(specs, list) else [specs]:
-            try:
+        with _refused():
+            for spec in specs if isinstance(specs, list) else [specs]:
                 self._world.faults.add(spec)
-            except (TypeError, ValueError) as error:
-                return _refused(error)
         return await self._faults(request)
 
     async def _clear_faults(self, request: web.Request) -> web.Response:
@@ -88,46 +93,51 @@ class Admin:
         return await self._faults(request)
 
     async def _clock(self, request: web.Request) -> web.Response:
-        told = await _json(request)
-        try:
-            self._world.advance(float(told["advance"]))
-        except (KeyError, TypeError, ValueError) as error:
-            return _refused(error)
+        seconds = (await _json(request, dict)).get("advance")
+        with _refused():
+            if type(seconds) not in {int, float}:
+                raise ValueError(f"advance: {json.dumps(seconds)} is not a number of seconds")
+            self._world.advance(seconds)
         await self._world.hooks.deliver()
         return await self._ledger(request)
 
     async def _accounts(self, request: web.Request) -> web.Response:
-        told = await _json(request)
-        try:
-            account = self.add_account(told)
-        except (AttributeError, ValueError) as error:
-            return _refused(error)
+        fields = await _json(request, dict)
+        with _refused():
+            account = self.add_account(fields)
         return web.json_response({"vendor": account.vendor, "label": account.label})
 
     async def _webhooks(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._world.hooks.told())
+        return web.json_response(self._world.hooks.as_data())
 
     async def _add_webhook(self, request: web.Request) -> web.Response:
-        told = await _json(request)
-        try:
-            self._world.hooks.register(told)
-        except (AttributeError, TypeError, ValueError) as error:
-            return _refused(error)
+        fields = await _json(request, dict)
+        with _refused():
+            self._world.hooks.register(fields)
         return await self._webhooks(request)
 
     async def _elsewhere(self, request: web.Request) -> web.Response:
-        """Stand for a host that is not the vendor's, and notice a key that arrives there."""
+        """Answer as a host that is not the vendor's, and count the keys that arrive there."""
         headers = {app.key_header for app in self._apps.values()}
         self._world.keys_sent_elsewhere += any(header in request.headers for header in headers)
         return web.json_response({})
 
 
-async def _json(request: web.Request) -> Any:
+async def _json(request: web.Request, kind: type = object) -> Any:
     try:
-        return await request.json()
+        body = await request.json()
     except ValueError:
         raise web.HTTPBadRequest(text="the body is not JSON") from None
+    if not isinstance(body, kind):
+        raise web.HTTPBadRequest(text="the body is not a JSON object")
+    return body
 
 
-def _refused(error: Exception) -> web.Response:
-    return web.json_response({"error": str(error) or type(error).__name__}, status=400)
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Refuse the call with 400 and the reason where a value is invalid."""
+    try:
+        yield
+    except ValueError as error:
+        body = json.dumps({"error": str(error)})
+        raise web.HTTPBadRequest(text=body, content_type="application/json") from error

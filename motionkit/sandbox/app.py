@@ -1,4 +1,4 @@
-"""What a vendor brings to the sandbox, and how the sandbox finds it."""
+"""The interface of a vendor's sandbox app, and its registry."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Route:
     Attributes:
         method: HTTP verb.
         path: aiohttp path pattern.
-        handler: What answers.
-        phases: The fault phases of a call; a callable where they depend on the call.
+        handler: Returns the response.
+        phases: The fault phases of a call; a function if they depend on the call.
     """
 
     method: str
@@ -37,12 +37,12 @@ class Route:
 
 
 class SandboxApp(Protocol):
-    """One vendor's HTTP contract. Made with the world; opens its own default account.
+    """One vendor's HTTP contract. Created with the world; opens its own default account.
 
     Attributes:
         name: The vendor's name in ledger, faults and accounts.
-        unit: What its money is counted in.
-        pool: The balance that an account of one single amount gets.
+        unit: The unit of its money.
+        pool: The pool of an account with a single balance.
         key_header: Request header that carries the API key.
     """
 
@@ -53,7 +53,7 @@ class SandboxApp(Protocol):
 
     @property
     def shapes(self) -> Collection[str]:
-        """Return the values that the fault `shape` may take here."""
+        """Return the values of the fault `shape`."""
         ...
 
     def routes(self) -> Iterable[Route]:

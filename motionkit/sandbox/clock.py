@@ -1,4 +1,4 @@
-"""The vendor's time, which may run faster than the wall's and can be moved forward."""
+"""The vendors' time, which may run faster than real time and can be moved forward."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Clock:
     """Vendor time in seconds since the epoch.
 
     Args:
-        speed: Vendor seconds that pass in one wall second.
+        speed: Vendor seconds per real second.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
@@ -28,7 +28,7 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move vendor time forward by `seconds`."""
         if seconds < 0:
-            raise ValueError(f"vendor time runs forward only, not by {seconds} seconds")
+            raise ValueError(f"vendor time only moves forward, not by {seconds} seconds")
         self._moved += seconds
 
 

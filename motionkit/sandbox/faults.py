@@ -1,4 +1,4 @@
-"""Faults: what may go wrong, in which phase, how often.
+"""Faults: their names, phases and parameters.
 
 A fault is written as `name:phase[:parameter=value]...`:
 
@@ -8,14 +8,13 @@ A fault is written as `name:phase[:parameter=value]...`:
     redirect:poll:to=http://127.0.0.1:9/
 
 The phases are upload, submit, poll, result, balance, history, list, download. Every fault takes
-three more parameters: `vendor` (this vendor only), `times` (fire so often; 0 never wears out) and
-`after` (let the first matching calls pass). A value may hold colons unless one begins what looks
-like the next parameter (`:word=`). Over HTTP the same fault is an object:
+three more parameters: `vendor` (this vendor only), `times` (how often it fires; 0 is without end)
+and `after` (how many matching calls pass first). A value may contain colons, but nothing like the
+next parameter (`:word=`). Over HTTP the same fault is an object:
 `{"name": "refuse", "phase": "submit", "code": 500044, "times": 3}`.
 
-Wire faults (`WIRE`) are acted out by the sandbox's own HTTP layer. Those named `accept_then_...`
-let the call do its work first and spoil only the answer. The other faults are told in the
-vendor's words, by the vendor's app.
+The sandbox's HTTP layer applies wire faults (`WIRE`). Those named `accept_then_...` run the call
+first and spoil only the response. The vendor's app applies the others, in the vendor's words.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ PHASES = (*API_PHASES, "download")
 
 
 class FaultError(ValueError):
-    """A fault that the sandbox does not know; the text lists what it knows."""
+    """An unknown fault; the message lists the known ones."""
 
 
 @attrs.frozen
 class Parameter:
-    """One parameter of a fault: how its text is read, its default, its choices if any."""
+    """One parameter of a fault: its parser, its default, its choices if limited."""
 
     read: Callable[[Any], Any]
     default: Any = None
@@ -45,7 +44,7 @@ class Parameter:
 
 @attrs.frozen
 class Kind:
-    """One row of the table: where a fault may strike, what it takes, how often by default."""
+    """One kind of fault: its phases, parameters and default number of firings."""
 
     phases: tuple[str, ...] = API_PHASES
     parameters: Mapping[str, Parameter] = attrs.field(factory=dict)
@@ -112,7 +111,7 @@ Spec: TypeAlias = str | Mapping[str, Any]
 
 @attrs.define(eq=False)
 class Fault:
-    """A fault in force, and how often it was asked for and fired."""
+    """An active fault, its matching calls and firings."""
 
     name: str
     phase: str
@@ -128,11 +127,11 @@ class Fault:
 
     @property
     def spent(self) -> bool:
-        """Tell whether the fault has fired as often as it was meant to."""
+        """Return whether no firing is left."""
         return bool(self.times) and self.fired >= self.times
 
-    def told(self) -> dict[str, Any]:
-        """Return the fault as it can be posted again, with the firings that are left."""
+    def as_data(self) -> dict[str, Any]:
+        """Return the fault with the firings left, in the form that the endpoint accepts."""
         return {
             "name": self.name,
             "phase": self.phase,
@@ -143,7 +142,7 @@ class Fault:
         }
 
 
-def _spelled(text: str) -> dict[str, Any]:
+def _parsed(text: str) -> dict[str, Any]:
     name, _, rest = text.partition(":")
     phase, *pairs = re.split(r":(?=[a-z_]+=)", rest)
     return {"name": name, "phase": phase, **dict(pair.split("=", 1) for pair in pairs)}
@@ -155,11 +154,11 @@ def _known(what: str, value: object, known: Iterable[str]) -> None:
 
 
 class FaultBook:
-    """The faults in force, in the order in which they were added.
+    """The active faults, in the order of their addition.
 
     Args:
-        vendors: Names that `vendor` may take.
-        shapes: Names that the `shape` parameter may take, from all apps.
+        vendors: The values of the parameter `vendor`.
+        shapes: The values of the parameter `shape`, of all apps.
     """
 
     def __init__(self, vendors: Collection[str] = (), shapes: Collection[str] = ()) -> None:
@@ -173,21 +172,21 @@ class FaultBook:
         Raises:
             FaultError: A name, phase, parameter or value is unknown.
         """
-        told = _spelled(spec) if isinstance(spec, str) else dict(spec)
-        name, phase = told.pop("name", None), told.pop("phase", None)
+        fields = _parsed(spec) if isinstance(spec, str) else dict(spec)
+        name, phase = fields.pop("name", None), fields.pop("phase", None)
         _known("fault", name, KINDS)
         kind = KINDS[str(name)]
         _known(f"phase of {name}", phase, kind.phases)
         rows = {**_COMMON, **kind.parameters}
         values = {key: row.default for key, row in rows.items()}
-        for key, value in told.items():
+        for key, value in fields.items():
             _known(f"parameter of {name}", key, rows)
             if value is None:
                 continue
             try:
                 values[key] = rows[key].read(value)
             except (TypeError, ValueError):
-                raise FaultError(f"{name}: {key}={value!r} cannot be read") from None
+                raise FaultError(f"{name}: {key}={value!r} is invalid") from None
             if rows[key].choices:
                 _known(f"{key} of {name}", values[key], rows[key].choices)
         if values["vendor"] is not None:
@@ -196,7 +195,7 @@ class FaultBook:
             _known("shape", values["shape"], self._shapes)
         times = kind.times if values["times"] is None else values["times"]
         if times < 0 or values["after"] < 0:
-            raise FaultError(f"{name}: times and after count from 0")
+            raise FaultError(f"{name}: times and after must be at least 0")
         return Fault(
             str(name),
             str(phase),
@@ -207,18 +206,18 @@ class FaultBook:
         )
 
     def add(self, spec: Spec) -> Fault:
-        """Put a fault into force."""
+        """Add a fault."""
         fault = self.read(spec)
         self._faults.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Take every fault back."""
+        """Remove all faults."""
         self._faults.clear()
 
     def left(self) -> list[dict[str, Any]]:
         """Return the faults that may still fire."""
-        return [fault.told() for fault in self._faults if not fault.spent]
+        return [fault.as_data() for fault in self._faults if not fault.spent]
 
     def take(
         self,
@@ -227,13 +226,13 @@ class FaultBook:
         vendor: str,
         where: Callable[[Fault], bool] = lambda _: True,
     ) -> Fault | None:
-        """Use up one firing of the first fault that matches this call.
+        """Fire the first fault that matches this call.
 
         Args:
-            names: The fault, or faults, that can be acted out here.
+            names: The fault, or faults, that can be applied here.
             phases: Phases of the call.
-            vendor: Whose call it is.
-            where: A further condition; calls that miss it are not counted.
+            vendor: The called vendor.
+            where: A further condition; other calls are not counted.
         """
         wanted = {names} if isinstance(names, str) else names
         for fault in self._faults:

@@ -1,4 +1,4 @@
-"""Files behind public URLs: uploads and results, served with ranges as a file host does."""
+"""Files at public URLs: uploads and results, served with ranges."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from motionkit.sandbox.faults import FaultBook
 
 @attrs.define(eq=False)
 class StoredFile:
-    """One file; its bytes may be made only when somebody asks for them."""
+    """One file; its bytes may be created on the first request."""
 
     vendor: str
     mime: str
@@ -27,19 +27,19 @@ class StoredFile:
     _content: bytes | None = None
 
     async def content(self) -> bytes:
-        """Return the bytes, made off the loop the first time."""
+        """Return the bytes; create them in a thread the first time."""
         if self._content is None:
             make = self.make
             self._content = make if isinstance(make, bytes) else await asyncio.to_thread(make)
         return self._content
 
     async def change(self) -> None:
-        """Become another file of the same meaning: an empty MP4 box more at the end."""
+        """Append an empty MP4 box: other bytes, the same video."""
         self._content = await self.content() + struct.pack(">I4s", 8, b"free")
 
 
 class FileStore:
-    """All files by their URL path. They need no key, and say so when one is sent all the same."""
+    """All files by URL path. They need no key; a key that is sent is counted."""
 
     def __init__(self, clock: Clock, faults: FaultBook) -> None:
         self._clock = clock
@@ -49,18 +49,18 @@ class FileStore:
         self.keys_sent: Counter[str] = Counter()
 
     def put(self, path: str, file: StoredFile) -> None:
-        """Publish a file under a path as it stands in the URL, quoted."""
+        """Publish a file under its quoted URL path."""
         self._files[path] = file
 
     def get(self, path: str) -> StoredFile | None:
-        """Return the file under a path, unless its time is over."""
+        """Return the file under a path, unless it expired."""
         file = self._files.get(path)
         if file is None or (file.expires is not None and self._clock.now() >= file.expires):
             return None
         return file
 
     async def serve(self, request: web.Request, vendor: str) -> web.StreamResponse:
-        """Answer GET and HEAD, whole or one range; acts out the download faults."""
+        """Answer GET and HEAD, whole or one range; apply the download faults."""
         file = self.get(request.rel_url.raw_path)
         if file is None or file.vendor != vendor:
             return web.Response(status=404, text="no such file")
@@ -91,7 +91,7 @@ class FileStore:
 
 
 def _range(asked: str, length: int) -> tuple[int, int, int]:
-    """Return start, end and status for a Range header; what we cannot read is ignored."""
+    """Return start, end and status for a Range header; an invalid one is ignored."""
     match = re.fullmatch(r"bytes=(\d*)-(\d*)", asked.strip())
     if match is None or match.group(1) == match.group(2) == "":
         return 0, length, 200
@@ -109,5 +109,5 @@ async def _cut_off(
     await response.prepare(request)
     await response.write(body[:count])
     if request.transport is not None:
-        request.transport.close()  # what was written is flushed, then the line ends early
+        request.transport.close()  # flush what was written, then end early
     return response

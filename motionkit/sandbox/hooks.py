@@ -1,4 +1,4 @@
-"""Webhooks: who wants to be told, and the deliveries, tried again on the vendor's time."""
+"""Registered webhooks and their deliveries, retried on the vendor's clock."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from motionkit.sandbox.clock import Clock, stamp
 
 ORDERS = ("sorted", "given")
 _PATIENCE = 5.0  # wall seconds for a receiver to answer
-_SHOWN = 200  # characters of an answer that is kept
+_SHOWN = 200  # characters of a response that are kept
 
 
 def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name is this machine."""
+    """Return whether a host name is this machine."""
     if host is None or host.lower() in {"localhost", "localhost."}:
         return host is not None
     try:
@@ -34,10 +34,10 @@ class Hook:
     """A registered webhook.
 
     Attributes:
-        id: What a submit names it by.
+        id: The name in a submit.
         url: Where it is delivered: loopback only.
-        secret: What its deliveries are signed with.
-        order: Order of the keys in what is signed, "sorted" or as "given" in the body.
+        secret: The key of the signatures.
+        order: Order of the keys in the signed text: "sorted", or as "given" in the body.
     """
 
     id: str
@@ -51,15 +51,15 @@ Compose: TypeAlias = Callable[[Hook], Awaitable[tuple[Mapping[str, str], bytes]]
 
 @attrs.define(eq=False)
 class Delivery:
-    """News of one job for one webhook.
+    """A delivery of one job's event to one webhook.
 
     Attributes:
-        hook: Whom it is for.
-        job_id: What it is about.
-        due: Vendor time of the next attempt; None when there will be none.
-        delays: Vendor seconds from an attempt that failed to the next one.
-        compose: Makes headers and body of an attempt.
-        accepts: Tells from status and body of the answer whether it has arrived.
+        hook: The webhook.
+        job_id: The job.
+        due: Vendor time of the next attempt; None if there is none.
+        delays: Vendor seconds from a failed attempt to the next one.
+        compose: Returns headers and body of an attempt.
+        accepts: Returns whether status and body acknowledge the delivery.
         state: waiting, delivered, lost or given up.
     """
 
@@ -72,7 +72,7 @@ class Delivery:
     state: str = "waiting"
     attempts: list[dict[str, Any]] = attrs.field(factory=list)
 
-    def told(self) -> dict[str, Any]:
+    def as_data(self) -> dict[str, Any]:
         """Return it as JSON-able data."""
         return {
             "webhook": self.hook.id,
@@ -88,7 +88,7 @@ class HookBook:
 
     Args:
         clock: The vendors' time.
-        wake: Called when there is something new to wait for.
+        wake: Called when there is a new event to wait for.
     """
 
     def __init__(self, clock: Clock, wake: Callable[[], None]) -> None:
@@ -99,22 +99,18 @@ class HookBook:
         self._turn = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
 
-    def register(self, told: Mapping[str, Any]) -> Hook:
+    def register(self, fields: Mapping[str, Any]) -> Hook:
         """Register the webhook that an object describes: id, url, secret, order.
 
         Raises:
-            ValueError: A field is missing, unknown or unreadable, or the URL leaves this machine.
+            ValueError: A field is missing, unknown or invalid, or the URL leaves this machine.
         """
-        fields = {name: value for name, value in told.items() if value is not None}
+        fields = {name: value for name, value in fields.items() if value is not None}
         known = [field.name for field in attrs.fields(Hook)]
         if unknown := set(fields) - set(known):
             raise ValueError(f"unknown webhook field {min(unknown)!r}; known: {', '.join(known)}")
-        hook = Hook(
-            str(fields.get("id", "")),
-            str(fields.get("url", "")),
-            str(fields.get("secret", "")),
-            str(fields.get("order", "sorted")),
-        )
+        blank = {"id": "", "url": "", "secret": ""}
+        hook = Hook(**{name: str(value) for name, value in (blank | fields).items()})
         if not (hook.id and hook.secret):
             raise ValueError("a webhook needs an id and a secret")
         target = urlsplit(hook.url)
@@ -130,7 +126,7 @@ class HookBook:
         return self._hooks.get(name)
 
     def expect(self, delivery: Delivery) -> None:
-        """Enter a delivery; it leaves when its time has come."""
+        """Schedule a delivery."""
         self._deliveries.append(delivery)
         self._wake()
 
@@ -138,19 +134,19 @@ class HookBook:
         """Return the vendor time of the next attempt."""
         return min((one.due for one in self._deliveries if one.due is not None), default=None)
 
-    def told(self) -> dict[str, Any]:
-        """Return all of it as JSON-able data, without the secrets."""
+    def as_data(self) -> dict[str, Any]:
+        """Return all webhooks and deliveries as JSON-able data, without the secrets."""
         return {
             "registered": [
                 {"id": hook.id, "url": hook.url, "order": hook.order}
                 for hook in self._hooks.values()
             ],
-            "deliveries": [delivery.told() for delivery in self._deliveries],
+            "deliveries": [delivery.as_data() for delivery in self._deliveries],
         }
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Be able to deliver."""
+        """Open the HTTP session of the deliveries."""
         timeout = aiohttp.ClientTimeout(total=_PATIENCE)
         async with aiohttp.ClientSession(timeout=timeout) as self._session:
             yield
@@ -159,8 +155,8 @@ class HookBook:
     async def deliver(self) -> None:
         """Make every attempt that is due, one after another in the order of their times.
 
-        A retry's time counts from the time of the attempt before it, so that a leap of the clock
-        makes up for all that lies within it.
+        A retry is due relative to the attempt before it, so that a jump of the clock makes every
+        attempt within it.
         """
         async with self._turn:
             while (delivery := self._due()) is not None:
@@ -200,5 +196,7 @@ class HookBook:
                 url, headers=headers, data=body, allow_redirects=False
             ) as response:
                 return response.status, await response.read(), ""
-        except (aiohttp.ClientError, TimeoutError) as error:
-            return None, b"", type(error).__name__
+        except TimeoutError:
+            return None, b"", f"no answer within {_PATIENCE:g} s"
+        except aiohttp.ClientError:
+            return None, b"", "the connection failed"

@@ -1,4 +1,4 @@
-"""Tell what was asked, done and charged, per vendor and account; keys never appear."""
+"""Report calls, jobs and charges per vendor and account; keys never appear."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def ledger(world: World, apps: Iterable[SandboxApp]) -> dict[str, Any]:
         "speed": world.clock.speed,
         "keys_sent_elsewhere": world.keys_sent_elsewhere,
         "faults_left": world.faults.left(),
-        "webhooks": world.hooks.told(),
+        "webhooks": world.hooks.as_data(),
         "vendors": {app.name: _vendor(world, app) for app in apps},
     }
 
@@ -67,6 +67,6 @@ def _job(world: World, job: Job) -> dict[str, Any]:
 
 
 def money(amount: Decimal) -> str:
-    """Return an amount as plain digits, without an exponent or idle zeros."""
+    """Return an amount as digits, without an exponent or trailing zeros."""
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -35,7 +35,7 @@ _PICTURES = (
 
 @attrs.frozen
 class Clip:
-    """What a look into a media file told; `seconds` and `frames` are 0 for a picture."""
+    """The facts of a media file; `seconds` and `frames` are 0 for a picture."""
 
     mime: str
     width: int = 0
@@ -52,7 +52,7 @@ class Clip:
 
 
 def probe(source: IO[bytes]) -> Clip | None:
-    """Look into a media file; None when it is nothing that can be played or shown."""
+    """Return the facts of a media file; None if it is unreadable."""
     source.seek(0)
     head = source.read(16)
     source.seek(0)
@@ -82,7 +82,7 @@ def probe(source: IO[bytes]) -> Clip | None:
 
 
 def _seconds(container: av.container.InputContainer, video: VideoStream | None = None) -> float:
-    """Prefer the picture's own length: an audio track may run on behind it."""
+    """Return the video's own length if known: its audio track may be longer."""
     if video is not None and video.duration and video.time_base:
         return float(video.duration * video.time_base)
     return (container.duration or 0) / av.time_base

@@ -1,4 +1,4 @@
-"""Run the sandbox: in a background thread for tests and demos, or in front for the CLI."""
+"""Run the sandbox: in a background thread, or in the foreground for the command line."""
 
 from __future__ import annotations
 
@@ -34,18 +34,17 @@ class Sandbox:
 
     Args:
         host: Loopback address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        speed: Vendor seconds that pass in one wall second.
-        faults: Faults in force from the start, as text or objects.
-        apps: Vendors to serve; None serves those that are installed.
-        seed: Makes ids and durations repeatable; None lets no two sandboxes give the same ids.
-        job_seconds: Vendor seconds that every job takes; None draws them.
-        webhooks: Webhooks registered from the start: id, url, secret and order, as `add_webhook`
-            takes them.
+        port: Port to listen on; 0 picks a free one.
+        speed: Vendor seconds per real second.
+        faults: The initial faults, as text or objects.
+        apps: Vendors to serve; the installed ones when None.
+        seed: Makes ids and durations repeatable; None makes ids unique across sandboxes.
+        job_seconds: Vendor seconds that every job takes; drawn at random when None.
+        webhooks: The initial webhooks: id, url, secret and order, as for `add_webhook`.
 
     Raises:
-        FaultError: A fault is not known.
-        ValueError: The address or a webhook's is not on loopback.
+        FaultError: A fault is unknown.
+        ValueError: The host or a webhook's URL is not on loopback.
     """
 
     def __init__(
@@ -75,8 +74,8 @@ class Sandbox:
         self._admin = Admin(self._world, self._apps)
         for spec in faults:
             book.add(spec)
-        for told in webhooks:
-            self._world.hooks.register(told)
+        for webhook in webhooks:
+            self._world.hooks.register(webhook)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
@@ -95,20 +94,20 @@ class Sandbox:
     def environment(self) -> dict[str, str]:
         """Return the environment variables that point clients at this sandbox.
 
-        They name a journal of its own too, in a temporary folder that is removed with the sandbox:
-        what is bought here stays out of the user's.
+        They include a journal of its own, in a temporary folder that is removed with the sandbox,
+        so that its jobs stay out of the user's journal.
         """
-        told: dict[str, str] = {_JOURNAL: str(Path(self._folder().name) / "journal.db")}
+        variables = {_JOURNAL: str(Path(self._folder().name) / "journal.db")}
         for app in self._apps:
-            told.update(app.environment(self.url))
-        return told
+            variables.update(app.environment(self.url))
+        return variables
 
     def _folder(self) -> TemporaryDirectory[str]:
-        """Return the folder of the sandbox's journal, made if need be."""
-        _ = self.url  # none is left behind by a sandbox that does not run
+        """Return the folder of the sandbox's journal; create it if missing."""
+        _ = self.url  # a sandbox that does not run leaves none behind
         with self._making:
             if self._own is None:
-                # A client may still write when it is removed: that folder is then left behind.
+                # A client may still write while it is removed: the folder is then left behind.
                 self._own = TemporaryDirectory(
                     prefix="motionkit-sandbox-", ignore_cleanup_errors=True
                 )
@@ -129,28 +128,28 @@ class Sandbox:
 
         Args:
             vendor: Name of the vendor.
-            key: The API key that it shall answer to.
+            key: The API key.
             fields: label, balance or balances, concurrency, rpm, denied, spend_limit.
         """
-        told = {"vendor": vendor, "key": key, **fields}
-        return self._call(lambda: self._admin.add_account(told).label)
+        account = {"vendor": vendor, "key": key, **fields}
+        return self._call(lambda: self._admin.add_account(account).label)
 
     def ledger(self) -> dict[str, Any]:
-        """Return what was asked, done and charged so far."""
+        """Return the calls, jobs and charges so far."""
         return self._call(partial(ledger, self._world, self._apps))
 
     def fault(self, spec: Spec) -> Fault:
-        """Put a fault into force."""
+        """Add a fault."""
         return self._call(partial(self._world.faults.add, spec))
 
     def clear_faults(self) -> None:
-        """Take every fault back."""
+        """Remove all faults."""
         self._call(self._world.faults.clear)
 
     def advance(self, seconds: float) -> None:
-        """Move vendor time forward by `seconds`; return when the webhooks due by then have left.
+        """Move vendor time forward by `seconds`; return when the webhooks due by then are sent.
 
-        Their receiver needs a thread or process of its own: the caller waits for its answers.
+        Run their receiver in another thread or process: this call waits for its responses.
         """
         self._call(partial(self._world.advance, seconds))
         if self._loop is not None:
@@ -160,17 +159,17 @@ class Sandbox:
         """Register a webhook, as a vendor's console would.
 
         Args:
-            id: What a submit names it by.
+            id: The name in a submit.
             url: Where it is delivered: http on loopback.
-            secret: What its deliveries are signed with.
-            order: Order of the keys in what is signed: "sorted" or "given".
+            secret: The key of the signatures.
+            order: Order of the keys in the signed text: "sorted" or "given".
         """
-        told = {"id": id, "url": url, "secret": secret, "order": order}
-        self._call(partial(self._world.hooks.register, told))
+        fields = {"id": id, "url": url, "secret": secret, "order": order}
+        self._call(partial(self._world.hooks.register, fields))
 
     def webhooks(self) -> dict[str, Any]:
         """Return the registered webhooks and every delivery with its attempts."""
-        return self._call(self._world.hooks.told)
+        return self._call(self._world.hooks.as_data)
 
     def __enter__(self) -> Self:
         self.start()
@@ -182,7 +181,7 @@ class Sandbox:
     def start(self) -> None:
         """Serve in a background thread; return when the port is open."""
         if self._thread is not None:
-            raise RuntimeError("a sandbox runs once; make another one")
+            raise RuntimeError("a sandbox runs once; create another one")
         ready = threading.Event()
         self._thread = threading.Thread(
             target=self._run, args=(ready,), name="sandbox", daemon=True
@@ -196,7 +195,7 @@ class Sandbox:
     def close(self) -> None:
         """Stop serving, hanging connections included, and wait for the thread to end."""
         if self._loop is not None and self._stop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop ended by itself
+            with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread is not None:
             self._thread.join()
@@ -259,11 +258,11 @@ class Sandbox:
                 await runner.cleanup()
 
     async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
-        """Date an answer by the vendors' clock, as a server's own clock would."""
+        """Set the date of a response by the vendors' clock."""
         response.headers["Date"] = formatdate(self._world.clock.now(), usegmt=True)
 
     def _call(self, action: Callable[[], T]) -> T:
-        """Do something where the world lives; on our own thread while nothing runs."""
+        """Call the action on the server's loop, or in this thread if the server does not run."""
         loop = self._loop
         if loop is None:
             return action()

@@ -1,4 +1,4 @@
-"""What the sandbox knows: accounts, jobs, uploads, files and money, one truth for every app."""
+"""The state of the sandbox: accounts, jobs, uploads, files and money, shared by all apps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ZERO = Decimal(0)
 
 
 class State(StrEnum):
-    """Where a job stands; the apps translate it into their vendor's word."""
+    """State of a job; the apps translate it into their vendor's word."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -35,18 +35,18 @@ class State(StrEnum):
 
     @property
     def open(self) -> bool:
-        """Tell whether the job may still change."""
+        """Return whether the job may still change."""
         return self in {State.QUEUED, State.RUNNING}
 
 
 def mask(key: str) -> str:
-    """Return a label that names a key without giving it away."""
+    """Return a label for a key that does not reveal it."""
     return f"key-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
 
 
 @attrs.define(eq=False)
 class Account:
-    """One API key with its money, its limits and what was counted for it."""
+    """One API key with its money, limits and counters."""
 
     vendor: str
     key: str = attrs.field(repr=False)
@@ -69,7 +69,7 @@ class Account:
         return sum(self.balances.values(), ZERO)
 
     def draw(self, amount: Decimal) -> dict[str, Decimal]:
-        """Take `amount` out of the pools in their order; return what each one gave."""
+        """Take `amount` from the pools in their order; return the part of each."""
         drawn = {}
         left = amount
         for pool, held in self.balances.items():
@@ -83,13 +83,13 @@ class Account:
         return drawn
 
     def note_trace(self, trace_id: str) -> None:
-        """Remember a trace id in the order of arrival, and count one that came before."""
+        """Record a trace id, and count a reused one."""
         if trace_id in self.trace_ids:
             self.reused_trace_ids += 1
         self.trace_ids.append(trace_id)
 
     def over_rate(self, now: float) -> float | None:
-        """Count a call; return when the oldest one leaves the minute if the limit is passed."""
+        """Count a call; if the limit is exceeded, return when the oldest call leaves the minute."""
         while self.recent and self.recent[0] <= now - 60:
             self.recent.popleft()
         if self.rpm is not None and len(self.recent) >= self.rpm:
@@ -100,14 +100,14 @@ class Account:
 
 @attrs.define(eq=False)
 class Job:
-    """One accepted submission and the life that was drawn for it.
+    """One accepted submit and its predetermined course.
 
     Attributes:
-        queued: Vendor seconds before a worker takes it.
+        queued: Vendor seconds in the queue.
         lasts: Vendor seconds from the submit to the outcome; None for a stuck job.
-        on_account: Taken at submit (True) or at completion (False).
-        refunds: Outcomes after which the charge is given back.
-        details: The app's own facts about the job.
+        on_account: Charged at submit (True) or at completion (False).
+        refunds: Outcomes that refund the charge.
+        details: The app's own data about the job.
     """
 
     id: str
@@ -132,7 +132,7 @@ class Job:
     _drawn: dict[str, Decimal] = attrs.field(factory=dict)
 
     def state(self, now: float) -> State:
-        """Return where the job stands at vendor time `now`."""
+        """Return the state at vendor time `now`."""
         if self.gone:
             return State.GONE
         age = now - self.created
@@ -145,12 +145,12 @@ class Job:
         self.charged = self.price
 
     def begin(self) -> None:
-        """Charge a job that is paid for when it is accepted."""
+        """Charge a job that is charged at submit."""
         if self.on_account:
             self._charge()
 
     def settle(self, now: float) -> None:
-        """Do once what the outcome means for the money."""
+        """Charge or refund once, as the outcome requires."""
         state = self.state(now)
         if self.settled or state.open:
             return
@@ -165,13 +165,13 @@ class Job:
 
 
 class World:
-    """Everything behind the HTTP surface. Not thread-safe: it lives on the server's loop.
+    """The state behind the HTTP endpoints. Not thread-safe: it is used on the server's loop.
 
     Args:
         clock: The vendors' time.
         seed: Makes ids and durations repeatable.
-        job_seconds: Vendor seconds that every job takes; None draws them.
-        faults: The faults in force.
+        job_seconds: Vendor seconds that every job takes; drawn at random when None.
+        faults: The active faults.
     """
 
     def __init__(
@@ -199,12 +199,12 @@ class World:
         self._uploads: dict[tuple[str, str], Any] = {}
 
     def advance(self, seconds: float) -> None:
-        """Move vendor time forward and wake whoever waits for a job."""
+        """Move vendor time forward and wake the waiters."""
         self.clock.advance(seconds)
         self._wake()
 
     def stop(self) -> None:
-        """Let go of everything that hangs or waits."""
+        """Release everything that hangs or waits."""
         self.stopping.set()
         self._wake()
 
@@ -220,7 +220,7 @@ class World:
 
     @contextlib.asynccontextmanager
     async def delivering(self) -> AsyncIterator[None]:
-        """Deliver webhooks when they are due, for as long as the block lasts."""
+        """Deliver webhooks when they are due, inside the block."""
         async with self.hooks.open():
             task = asyncio.create_task(self._deliver())
             try:
@@ -236,61 +236,61 @@ class World:
             await self._rest(self.hooks.next_due())
 
     async def _rest(self, until: float | None) -> None:
-        """Wait for a vendor time, or for whatever changes what there is to wait for."""
+        """Wait for a vendor time or a change of state."""
         turn = self._turn.wait()
         wait = None if until is None else (until - self.clock.now()) / self.clock.speed
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(turn, wait)
 
     def add_account(self, account: Account) -> Account:
-        """Open an account, or put another in the place of the one with the same key."""
+        """Add an account; it replaces one with the same key."""
         self._accounts.setdefault(account.vendor, {})[account.key] = account
         return account
 
     def account(self, vendor: str, key: str) -> Account | None:
-        """Return the account of a key, if the vendor has one."""
+        """Return the account of a key, or None."""
         return self._accounts.get(vendor, {}).get(key)
 
     def stranger(self, vendor: str) -> Account:
-        """Return the account under which calls with a missing or wrong key are counted."""
+        """Return the account that counts calls with a missing or wrong key."""
         return self._strangers.setdefault(vendor, Account(vendor, "", "unknown", {}))
 
     def accounts(self, vendor: str) -> Iterator[Account]:
-        """Go through a vendor's accounts in the order in which they were opened."""
+        """Yield a vendor's accounts in the order of their opening."""
         yield from self._accounts.get(vendor, {}).values()
 
     def number(self) -> int:
-        """Return a fresh id of 18 digits, odd and far above 2**53, which no float can hold."""
+        """Return a new id of 18 digits, odd and above 2**53, so that a float cannot hold it."""
         self._number += 2 * self._random.randrange(1, 10**9)
         return self._number | 1
 
     def uuid(self) -> str:
-        """Return a fresh UUID."""
+        """Return a new UUID."""
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def lasting(self, mean: float, sigma: float) -> float:
-        """Draw how long a job takes, in vendor seconds, unless a fixed time was asked for."""
+        """Return a random duration in vendor seconds, or the fixed one."""
         if self.job_seconds is not None:
             return self.job_seconds
         return max(mean / 2, self._random.gauss(mean, sigma))
 
     def keep(self, vendor: str, name: str, upload: object) -> None:
-        """Keep what a client uploaded under the name that the vendor gave it."""
+        """Store a client's upload under the vendor's name for it."""
         self._uploads[vendor, name] = upload
 
     def upload(self, vendor: str, name: str) -> Any:
-        """Return what was kept under a name, or None."""
+        """Return an upload by its name, or None."""
         return self._uploads.get((vendor, name))
 
     def start(self, job: Job) -> Job:
-        """Enter an accepted job into the books and charge what is charged at submit."""
+        """Record an accepted job and charge what is charged at submit."""
         job.begin()
         self._jobs.setdefault(job.account.vendor, {})[job.id] = job
         self._unsettled.append(job)
         return job
 
     def settle(self) -> None:
-        """Bring the money up to date with the jobs that came to an end."""
+        """Charge and refund the jobs that ended."""
         now = self.clock.now()
         for job in self._unsettled:
             job.settle(now)
@@ -301,7 +301,7 @@ class World:
         return self._jobs.get(vendor, {}).get(name)
 
     def state(self, job: Job) -> State:
-        """Return where a job stands now, with its money settled for just that state."""
+        """Return a job's state now; its charges match that state."""
         now = self.clock.now()
         job.settle(now)
         return job.state(now)
@@ -321,8 +321,9 @@ class World:
         )
 
 
-def open_account(vendor: str, key: str, pools: Mapping[str, object], **limits: Any) -> Account:
-    """Make an account; its money may be given as text, int or Decimal."""
-    label = limits.pop("label", None) or mask(key)
+def open_account(
+    vendor: str, key: str, pools: Mapping[str, object], *, label: str = "", **limits: Any
+) -> Account:
+    """Return a new account; amounts may be text, int or Decimal."""
     balances = {pool: Decimal(str(amount)) for pool, amount in pools.items()}
-    return Account(vendor, key, label, balances, **limits)
+    return Account(vendor, key, label or mask(key), balances, **limits)

@@ -89,7 +89,7 @@ FILES: list[tuple[str, Callable[[Path], None], str]] = [
 
 OPTIONS: list[tuple[list[str], int, str]] = [
     (["--quality", "1080p"], 2, "quality='1080p' is not offered by mimic; it takes 360p, 540p"),
-    (["--seed", "7"], 2, "mimic cannot express seed=7; it takes"),
+    (["--seed", "7"], 2, "mimic does not support seed=7; it takes"),
     (["--via", "pixvers"], 2, "there is no account or route 'pixvers'; accounts are: pixverse"),
     (["--via", "pixverse/v9"], 2, "pixverse/v9 does not offer mimic with v9; it has mimic"),
     (["--max-usd", "0.39"], 4, "the quote's high of 0.40 USD exceeds max_usd of 0.39 USD"),

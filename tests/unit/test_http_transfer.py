@@ -474,7 +474,7 @@ def test_a_paid_file_is_delivered_when_a_library_breaks_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("a fault of a library")
+        raise AssertionError("a fault of a library")
 
     monkeypatch.setattr("av.open", broken)
     with Scripted(full()) as server:

@@ -308,7 +308,7 @@ def spoken() -> bytes:
 def test_a_list_that_is_not_there_or_not_asked_so_names_what_is(client: Client) -> None:
     with pytest.raises(InvalidRequest, match="it has voices, styles, templates, charges"):
         client.look_up("pixverse", "songs")
-    with pytest.raises(InvalidRequest, match="it is asked by kind, endpoint"):
+    with pytest.raises(InvalidRequest, match="it has kind, endpoint"):
         client.look_up("pixverse", "voices", colour="red")
     with pytest.raises(ConfigError, match="has no lists"):
         client.look_up("segmind", "voices")

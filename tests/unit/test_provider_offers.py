@@ -253,7 +253,7 @@ def test_a_range_is_named_with_its_bounds_as_they_are(
     [
         ("image", {"container": "heic"}, "heic", "png, jpeg"),
         ("image", {"kind": "video", "container": "mp4"}, "mp4", "png, jpeg"),
-        ("image", {"size": 1001}, "1001 bytes", "at most 1000 bytes"),
+        ("image", {"size": 1001}, "1001 bytes", "at most 1,000 bytes"),
         ("image", {"width": 101}, "101 pixels", "at most 100 pixels"),
         ("image", {"height": 101}, "101 pixels", "at most 100 pixels"),
         ("video", {"seconds": 30.001}, "30.001 seconds", "at most 30.0 seconds"),
@@ -339,7 +339,7 @@ def test_inspect_looks_at_every_media_argument_and_names_the_field() -> None:
 
 # Pricing: literal cases of a published price.
 
-ROUNDED = "9.4 s are taken as 10 s: that seconds round up is inferred"
+ROUNDED = "9.4 s are quoted as 10 s: rounding up is inferred"
 PAGE = "https://docs.platform.pixverse.ai/how-to-use-mimic"
 
 
@@ -366,7 +366,7 @@ def priced(
         (30.0, "720p", "360", "360", "3.60", ()),
         (5.0, "360p", "45", "45", "0.45", ()),
         (0.1, "540p", "1", "10", "0.10",
-         ("0.1 s are taken as 1 s: that seconds round up is inferred",)),
+         ("0.1 s are quoted as 1 s: rounding up is inferred",)),
     ],
 )  # fmt: skip
 def test_a_published_price_gives_these_amounts(  # noqa: PLR0917 - the columns of a table
@@ -571,7 +571,7 @@ def test_a_container_longer_than_its_film_widens_the_quote_and_says_so() -> None
     assert quoted is not None
     assert (quoted.low, quoted.likely, quoted.high) == (40, 90, 90)
     assert quoted.notes == (
-        "dance.mp4 runs 9.0 s and its film 4.0 s: that the vendor counts either is inferred",
+        "dance.mp4 runs 9.0 s and its film 4.0 s: which of them the vendor counts is inferred",
     )
 
 

@@ -61,10 +61,10 @@ def test_an_unknown_provider_is_refused_with_what_there_is(install: Callable[...
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("import no_such_module_anywhere", "ModuleNotFoundError: No module named 'no_such_module"),
-        ("raise RuntimeError('half installed')", "RuntimeError: half installed"),
-        ("def broken(:", "SyntaxError: "),
-        ("Other = 1", "AttributeError: "),
+        ("import no_such_module_anywhere", "No module named 'no_such_module"),
+        ("raise RuntimeError('half installed')", "half installed"),
+        ("def broken(:", "invalid syntax"),
+        ("Other = 1", "module 'broken_plugin' has no attribute"),
     ],
 )
 def test_a_broken_plugin_raises_with_its_name(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import signal
 import socket
 import subprocess
@@ -143,7 +144,7 @@ def test_a_fault_is_read_from_text_and_from_an_object_alike() -> None:
     book = FaultBook({"pixverse"})
     text = book.read("redirect:poll:to=http://127.0.0.1:9/a?b=c:times=3:vendor=pixverse")
     same = {"name": "redirect", "phase": "poll", "to": "http://127.0.0.1:9/a?b=c", "times": 3}
-    assert text.told() == book.read({**same, "vendor": "pixverse"}).told()
+    assert text.as_data() == book.read({**same, "vendor": "pixverse"}).as_data()
     assert text["to"] == "http://127.0.0.1:9/a?b=c"
 
 
@@ -154,11 +155,11 @@ def test_a_fault_is_read_from_text_and_from_an_object_alike() -> None:
         ("stuck:poll", "unknown phase of stuck 'poll'; known: submit"),
         ("stuck", "known: submit"),
         ("http:poll:colour=red", "unknown parameter of http 'colour'; known: after, body"),
-        ("http:poll:status=many", "status='many' cannot be read"),
+        ("http:poll:status=many", "status='many' is invalid"),
         ("dedupe:submit:mode=maybe", "known: error, new, replay, stuck"),
         ("reset:submit:vendor=acme", "unknown vendor 'acme'; known: pixverse"),
         ("shape:poll:shape=round", "known: list"),
-        ("reset:submit:times=-1", "count from 0"),
+        ("reset:submit:times=-1", "at least 0"),
     ],
 )
 def test_an_unknown_fault_is_refused_with_a_list_of_what_is_known(spec: str, says: str) -> None:
@@ -442,18 +443,23 @@ def test_the_admin_endpoints_do_over_http_what_the_methods_do(sandbox: Sandbox) 
     [
         ("clock", {"advance": -5}),
         ("clock", {}),
+        ("clock", []),
         ("accounts", {"vendor": "acme", "key": "x"}),
         ("accounts", {"vendor": "pixverse"}),
         ("accounts", {"vendor": "pixverse", "key": "x", "colour": "red"}),
         ("accounts", {"vendor": "pixverse", "key": "x", "balance": "much"}),
+        ("accounts", {"vendor": "pixverse", "key": "x", "balances": [1]}),
+        ("accounts", {"vendor": "pixverse", "key": "x", "rpm": {}}),
+        ("webhooks", "hello"),
     ],
 )
-def test_the_admin_endpoints_refuse_what_they_cannot_read(
-    sandbox: Sandbox, path: str, body: dict[str, object]
+def test_the_admin_endpoints_refuse_invalid_bodies_in_words(
+    sandbox: Sandbox, path: str, body: object
 ) -> None:
     answer = ask_admin("POST", f"{sandbox.url}/_sandbox/{path}", json=body)
     assert answer.status_code == 400
-    assert answer.json()["error"]
+    assert answer.text
+    assert not re.search("<class|Error|argument|NoneType", answer.text)
 
 
 def test_the_ledger_names_accounts_by_label_and_never_shows_a_key(sandbox: Sandbox) -> None:
