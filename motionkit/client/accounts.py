@@ -11,7 +11,7 @@ from motionkit._support import process
 from motionkit.config import Config
 from motionkit.http import RateLimiter
 from motionkit.journal import Caches
-from motionkit.provider import Provider, registry, uploads
+from motionkit.provider import LONGEST_UPLOAD, CarefulUploads, Provider, registry
 
 
 @attrs.frozen
@@ -50,7 +50,8 @@ class Accounts:
         with self._locks.setdefault(account, process.Lock()):
             if account not in self._made:
                 kind = self.classes.get(known.provider) or registry.load(known.provider)
-                care = uploads.CarefulUploads(self.caches, self.limiter(account))
+                timeout = self.config.defaults.upload_timeout or LONGEST_UPLOAD
+                care = CarefulUploads(self.caches, self.limiter(account), timeout)
                 self._made[account] = kind(account, known.settings, care)
             return self._made[account]
 

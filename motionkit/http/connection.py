@@ -13,6 +13,7 @@ import functools
 import http.client
 import io
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,8 @@ from motionkit.http.addresses import InternalAddressError, is_public
 
 BLOCK = 192 * 1024
 """Bytes of a body at a time, either way; a multiple of three, so that base64 pieces join."""
+_PIECE = 8 * 1024
+"""Bytes of an upload that are sent under one time-out."""
 _MAX_LINE = 65_536
 """Bytes of one line of a head or between chunks, as http.client has it for heads."""
 _MAX_LINES = 1_000
@@ -44,7 +47,9 @@ class CallGuard:
     """The bounds of one call, and whether anything of it was sent.
 
     Attributes:
-        deadline: On the monotonic clock, for the whole call.
+        deadline: On the monotonic clock; while bytes move, it moves on as `idle` says.
+        total: On the monotonic clock, for the whole call.
+        idle: Seconds without a byte moving either way after which a call ends; None without.
         sent: Whether the first byte of the request was handed to the network.
         public: Whether only public addresses may be connected to.
     """
@@ -52,6 +57,13 @@ class CallGuard:
     deadline: float
     sent: bool = False
     public: bool = False
+    total: float = math.inf
+    idle: float | None = None
+
+    def moved(self) -> None:
+        """Note that bytes moved."""
+        if self.idle is not None:
+            self.deadline = min(self.total, time.monotonic() + self.idle)
 
     def remaining(self) -> float:
         """Return the seconds left.
@@ -73,9 +85,16 @@ _last_check: contextvars.ContextVar[Callable[[], None] | None] = contextvars.Con
 
 
 @contextmanager
-def guarded_call(seconds: float) -> Iterator[CallGuard]:
-    """Bound everything sent and read inside by one deadline, and note whether anything was sent."""
-    guard = CallGuard(time.monotonic() + seconds)
+def guarded_call(seconds: float, *, idle: float | None = None) -> Iterator[CallGuard]:
+    """Bound everything sent and read inside by one deadline, and note whether anything was sent.
+
+    Args:
+        seconds: For everything.
+        idle: Seconds after which it ends if no byte moved.
+    """
+    total = time.monotonic() + seconds
+    guard = CallGuard(total, total=total, idle=idle)
+    guard.moved()
     token = _guard.set(guard)
     try:
         yield guard
@@ -117,7 +136,9 @@ class _BoundedReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         # A socket's time-out starts anew with each read, so it gets what is left of the call's.
         self._sock.settimeout(self._guard.remaining())
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._guard.moved()
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -171,6 +192,13 @@ class _BoundedResponse(http.client.HTTPResponse):
         raise http.client.HTTPException(f"more than {_MAX_INTERIM} interim answers")
 
 
+def _pieces(data: Any, guard: CallGuard) -> Iterator[Any]:
+    """Return what is sent under one time-out each: small, where any progress counts."""
+    if guard.idle is None or not isinstance(data, bytes):
+        return iter((data,))
+    return (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
+
+
 class _Tracked:
     """Note the first byte of a request; a proxy tunnel's CONNECT is not part of it."""
 
@@ -211,13 +239,17 @@ class _Tracked:
                 self.connect()
             guard = _guard.get()
             if guard is not None:
-                if self.sock is not None:
-                    self.sock.settimeout(guard.remaining())
                 if not guard.sent and (check := _last_check.get()) is not None:
                     check()
                 # Set before, not after: of a send that fails, some bytes may have arrived.
                 guard.sent = True
-        super().send(data)  # type: ignore[misc]  # a mix-in of urllib3's connections
+                for piece in _pieces(data, guard):
+                    if self.sock is not None:
+                        self.sock.settimeout(guard.remaining())
+                    super().send(piece)  # type: ignore[misc]  # a mix-in of urllib3's connections
+                    guard.moved()
+                return
+        super().send(data)  # type: ignore[misc]  # as above
 
 
 class TrackedHTTPConnection(_Tracked, urllib3.connection.HTTPConnection):

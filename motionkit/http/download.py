@@ -37,8 +37,8 @@ from motionkit.model import containers, probe
 
 log = logging.getLogger(__name__)
 
-DOWNLOAD_TIMEOUT = 600.0
-"""Seconds for one try of a download; a later try goes on where it stopped."""
+DOWNLOAD_TIMEOUT = 86_400.0
+"""Seconds for all tries of a download; a try ends when no byte comes for `_READ_TIMEOUT`."""
 DOWNLOAD_LIMIT = 4 * 1024**3
 """Bytes: no clip of thirty seconds is larger."""
 MAX_REDIRECTS = 5
@@ -206,7 +206,7 @@ class _Fetch:
             return
         adapter = Transport()
         try:
-            with guarded_call(DOWNLOAD_TIMEOUT) as guard:
+            with guarded_call(DOWNLOAD_TIMEOUT, idle=_READ_TIMEOUT) as guard:
                 exchange.run(lambda: self._receive(adapter, guard), _explained)
         finally:
             adapter.close()

@@ -122,6 +122,7 @@ class Session:
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
         timeout: float = CALL_TIMEOUT,
+        idle: float | None = None,
         sink: IO[bytes] | None = None,
     ) -> Response:
         """Send one request, once.
@@ -134,6 +135,7 @@ class Session:
             headers: More headers, e.g. the attempt id.
             body: A stream with a length, instead of the call's JSON.
             timeout: Seconds for everything, connecting to the last byte.
+            idle: Seconds after which the call ends if no byte moved either way.
             sink: Where the body of a 2xx answer goes as it comes, up to 1 GiB, instead of into
                 memory; it stays there when the rest does not come.
 
@@ -148,7 +150,7 @@ class Session:
         own = Transport(pool_connections=1, pool_maxsize=1) if call.paid else None
         try:
             turn = nullcontext() if self._limiter is None else self._limiter.call()
-            with turn, guarded_call(timeout) as guard:
+            with turn, guarded_call(timeout, idle=idle) as guard:
                 return self._exchange(
                     call,
                     guard,

@@ -18,7 +18,11 @@ from motionkit.http import BLOCK, Body, RateLimiter, with_retries
 from motionkit.model import containers, media, probe
 
 UPLOAD_TIMEOUT = 600.0
-"""Seconds for one upload."""
+"""Seconds for an upload that the vendor fetches itself."""
+UPLOAD_IDLE = 60.0
+"""Seconds without progress after which an upload from here ends."""
+LONGEST_UPLOAD = 86_400.0
+"""Seconds for an upload from here where ``upload_timeout`` sets none: it runs while bytes move."""
 
 
 class Stream:
@@ -132,13 +136,14 @@ class CarefulUploads:
 
     cache: UploadCache
     limiter: RateLimiter | None = None
+    timeout: float = LONGEST_UPLOAD
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         """Return the vendor's reference to some content; upload it where necessary."""
         if sha256 is None:
-            return with_retries(send, timeout=UPLOAD_TIMEOUT)
+            return with_retries(send, timeout=self.timeout)
         token = self.cache.get_upload(account, slot, sha256)
         if token is None:
-            token = with_retries(send, timeout=UPLOAD_TIMEOUT)
+            token = with_retries(send, timeout=self.timeout)
             self.cache.put_upload(account, slot, sha256, token)
         return token
