@@ -53,7 +53,7 @@ def deliver(
     result = delivery.wait(screen, client, job, timeout=options.timeout)
     if options.out is None:  # another command may have created the file meanwhile
         out = delivery.free(delivery.fitting(out, request.describe(), result))
-    return result, delivery.fetch(screen, client, result, out, overwrite=options.overwrite)
+    return delivery.fetch(screen, client, result, out, overwrite=options.overwrite)
 
 
 def order(kind: type[Request], values: dict[str, Any], options: Ordering) -> int:

@@ -201,20 +201,16 @@ class Resuming:
         The purchase is read again: the command that submitted it may have delivered it meanwhile.
         """
         entry = self.client.jobs.get(entry.key)
-        if entry.delivered and Path(entry.delivered).is_file():
-            alone = attrs.evolve(
-                done, outputs=done.outputs[:1]
-            )  # the journal has the path of the first only
-            self._delivered(entry, alone, (Path(entry.delivered),))
+        first = delivery.delivered(entry, done)
+        if first is not None:
+            self._delivered(entry, *first)
             return
         self._states[entry.key] = DOWNLOADING
         target = delivery.output_of(entry, done, taken=self._targets)
         self._targets.add(target)
         quiet = attrs.evolve(self.screen, quiet=True)
         self._loaders.put(
-            lambda: self._put(
-                entry, lambda: (done, delivery.fetch(quiet, self.client, done, target))
-            )
+            lambda: self._put(entry, lambda: delivery.fetch(quiet, self.client, done, target))
         )
 
     def _delivered(self, entry: PurchaseRecord, done: Result, files: tuple[Path, ...]) -> None:

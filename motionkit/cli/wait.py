@@ -159,7 +159,7 @@ def wait(
             path = delivery.output_of(target.entry, done)
         files: tuple[Path, ...] = ()
         if path is not None:
-            files = delivery.fetch(screen, client, done, path, overwrite=overwrite)
+            done, files = delivery.fetch(screen, client, done, path, overwrite=overwrite)
         delivery.hand_over(screen, done, files)
     return exit_codes.DONE
 
@@ -212,11 +212,10 @@ def _deliver(screen: Screen, client: Client, entry: PurchaseRecord, timeout: flo
         job = client.jobs.resume(entry)
     done = delivery.wait(screen, client, job, timeout=timeout)
     entry = client.jobs.get(entry.key)  # the command that submitted it may have delivered it
-    if entry.delivered and Path(entry.delivered).is_file():
-        files: tuple[Path, ...] = (Path(entry.delivered),)
-        done = attrs.evolve(
-            done, outputs=done.outputs[:1]
-        )  # the journal has the path of the first only
-    else:
-        files = delivery.fetch(screen, client, done, delivery.output_of(entry, done))
-    delivery.hand_over(screen, done, files)
+    delivery.hand_over(
+        screen,
+        *(
+            delivery.delivered(entry, done)
+            or delivery.fetch(screen, client, done, delivery.output_of(entry, done))
+        ),
+    )

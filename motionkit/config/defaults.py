@@ -8,7 +8,7 @@ from typing import Literal
 
 import attrs
 
-from motionkit.config.routes import Period
+from motionkit.routing import Period
 
 
 @attrs.frozen(kw_only=True)

@@ -91,8 +91,11 @@ class Spot:
     files: Sequence[File] = ()
     path: tuple[str, ...] = ()
 
-    def __truediv__(self, key: str) -> Self:
-        return attrs.evolve(self, path=(*self.path, key))
+    def __truediv__(self, key: str | int) -> Self:
+        """Return the place of a key in it, or of an item of its list."""
+        if isinstance(key, str):
+            return attrs.evolve(self, path=(*self.path, key))
+        return attrs.evolve(self, path=(*self.path[:-1], f"{self.path[-1]}[{key}]"))
 
     def __str__(self) -> str:
         return f"{self.file.path if self.files else 'environment'}: {self.dotted}"

@@ -33,11 +33,12 @@ from motionkit.config.files import (
     state_folder,
     without_password,
 )
-from motionkit.config.routes import DEFAULT_ROUTE, Route, read_routes
+from motionkit.config.routes import DEFAULT_ROUTE, read_routes
 from motionkit.errors import ConfigError
 from motionkit.http import at_loopback, checked_origin
 from motionkit.model.budget import Budget
 from motionkit.provider import AccountSettings, is_origin, registry
+from motionkit.routing import Route
 
 __all__ = [
     "DEFAULT_ROUTE",

@@ -18,9 +18,9 @@ from motionkit._support.redaction import Secret
 from motionkit.config.credentials import documented
 from motionkit.config.files import ADDRESS
 from motionkit.config.loading import DEFAULT_ROUTE, FILE_NAME, Defaults
-from motionkit.config.routes import Route
 from motionkit.config.tables import LIMITS, bare, is_list, is_table, is_union
 from motionkit.provider import registry
+from motionkit.routing import Route
 
 Schema = dict[str, Any]
 

@@ -74,17 +74,14 @@ class PartialFile:
             os.close(number)
             raise DownloadFailed(f"{self.path} is no file")
         stream = os.fdopen(number, "r+b")
-        busy = False
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            busy = True
+        except BlockingIOError as error:
+            stream.close()
+            raise DownloadFailed(f"{self.path} is in use: another run is fetching it") from error
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
-        if busy:
-            stream.close()
-            raise DownloadFailed(f"{self.path} is in use: another run is fetching it")
         return stream
 
     def _here(self) -> bool:

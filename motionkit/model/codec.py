@@ -118,6 +118,11 @@ def dumps(data: Any) -> str:
     return _ENCODER.encode(data)
 
 
+def pack(record: Any) -> str:
+    """Return a record as compact, key-sorted JSON."""
+    return _ENCODER.encode(converter.unstructure(record))
+
+
 def dumps_all(data: Iterable[Any]) -> list[str]:
     """Return `dumps` of each."""
     return [_ENCODER.encode(one) for one in data]
@@ -160,4 +165,4 @@ def _plain(value: Any) -> Any:
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
 
-__all__ = ["converter", "dumps", "loads", "structure", "unstructure"]
+__all__ = ["converter", "dumps", "loads", "pack", "structure", "unstructure"]

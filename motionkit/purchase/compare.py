@@ -27,7 +27,7 @@ from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.provider import Fit, Offer, Provider, fit_at
 from motionkit.provider import quote as pricing
-from motionkit.routing.decision import suffices
+from motionkit.routing import suffices
 
 OLD_AFTER = dt.timedelta(days=90)
 """A price that was read longer ago is flagged."""

@@ -16,6 +16,7 @@ import pytest
 import time_machine
 from support import NOON, job, submission
 
+from motionkit import routing
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError
 from motionkit.journal import Journal, NewPurchase, timed
@@ -26,7 +27,6 @@ from motionkit.model.money import Balance, Basis, Cost, CostBasis, Quote, Unit
 from motionkit.polling.schedule import LONGEST_GAP
 from motionkit.purchase import compare
 from motionkit.purchase.compare import Experience
-from motionkit.routing import decision
 from motionkit.testing.memory import Memory, MemoryStage
 from motionkit.testing.stage import (
     ACCOUNT,
@@ -307,7 +307,7 @@ def test_compare_and_the_router_agree_on_whether_a_balance_suffices(
     usd = amounts if unit is Unit.USD else [None, None, None]
     quote = Quote(*amounts, unit, *usd, Basis.LISTED, "a page", None)  # type: ignore[arg-type]
     balance = Balance(Decimal(held), unit, Decimal(held) if unit is Unit.USD else None)
-    assert decision.suffices(balance, quote) is answer
+    assert routing.suffices(balance, quote) is answer
     row = compare.Row("a/m", quote=quote)
     (told,) = compare.with_balances([row], lambda _: balance)
     assert told.suffices is answer

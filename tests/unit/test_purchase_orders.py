@@ -20,8 +20,7 @@ from motionkit._support import process
 from motionkit._support.redaction import Secret
 from motionkit.client.aio import AsyncClient
 from motionkit.client.client import Client
-from motionkit.config import Account, Config, Defaults
-from motionkit.config.routes import Route
+from motionkit.config import Account, Config, Defaults, Route
 from motionkit.errors import (
     Billed,
     Busy,
