@@ -237,10 +237,16 @@ def _slot(slot: MediaField) -> str:
     limits: Sequence[str | None] = (
         "/".join(slot.formats),
         f"{slot.max_bytes / 1e6:g} MB" if slot.max_bytes else None,
-        f"{slot.max_side} px" if slot.max_side else None,
-        f"{slot.max_seconds:g} s" if slot.max_seconds else None,
+        _span(slot.min_side, slot.max_side, "px"),
+        _span(slot.min_seconds, slot.max_seconds, "s"),
     )
     return ", ".join(limit for limit in limits if limit)
+
+
+def _span(least: float | None, most: float | None, unit: str) -> str | None:
+    if most is None:
+        return None if least is None else f"from {least:g} {unit}"
+    return f"{least:g} to {most:g} {unit}" if least else f"{most:g} {unit}"
 
 
 def _data(provider: str, offer: Offer) -> dict[str, Any]:
@@ -250,6 +256,7 @@ def _data(provider: str, offer: Offer) -> dict[str, Any]:
         "operation": offer.operation,
         "default": offer.default,
         "evidence": offer.evidence,
+        "unconfirmed": _plain(offer.unconfirmed),
         "qualities": list(offer.allowed.get(_QUALITY, ())),
         "fields": sorted([*offer.fields, *offer.media]),
         "required": list(offer.required),

@@ -99,7 +99,7 @@ def fit(
     arguments = {name: argument(name) for name in media_given}
     values = {**offer.defaults, **given}
     _check_values(request, offer, values, arguments.values())
-    warnings: list[str] = list(_doubts(offer))
+    warnings: list[str] = list(_doubts(offer, given))
     references: dict[str, tuple[MediaField, media.Ref]] = {}
     for name, reference in media_given.items():
         slot = offer.media.get(arguments[name])
@@ -242,12 +242,15 @@ def whole_number(name: str, reference: str) -> int:
     return int(reference)
 
 
-def _doubts(offer: Offer) -> Iterator[str]:
+def _doubts(offer: Offer, given: Collection[str]) -> Iterator[str]:
     if offer.evidence == "observed":
         named = f"{offer.operation} with {offer.model}"
         yield f"{named} is not in the vendor's documentation, but others were seen to use it"
     if offer.evidence == "inferred":
         yield f"the names of {offer.model}'s fields are inferred; its page has them: {offer.source}"
+    for name, source in offer.unconfirmed.items():
+        if name in given:
+            yield f"{name} with {offer.model} is not in the vendor's documentation: {source}"
 
 
 def _check_values(
@@ -315,9 +318,8 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
 _KINDS: Mapping[str, str] = {"image": "a picture", "video": "a film", "audio": "sound"}
 
 
-def _check_media(
-    name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts
-) -> list[str]:
+def _check_held(name: str, reference: media.Ref, slot: MediaField) -> None:
+    """Check a reference to what the vendor holds against the references that it takes."""
     if isinstance(reference, media.Generated) and slot.generated is None:
         raise Unsupported(
             f"{name}: this target does not accept a generated video by its id",
@@ -327,23 +329,43 @@ def _check_media(
         )
     if slot.integer and isinstance(reference, media.Generated | media.Uploaded):
         whole_number(name, reference.id)
+    if slot.urls and isinstance(reference, media.Uploaded) and "://" not in reference.id:
+        raise Unsupported(
+            f"{name}: this target cannot take an upload by an id; it takes its URL",
+            field=name,
+            value=reference.label,
+            limit="a file, bytes or a URL",
+        )
+
+
+def _check_limits(name: str, slot: MediaField, facts: probe.Facts) -> None:
+    for label, value, least, most, unit in (
+        ("size", facts.size, None, slot.max_bytes, "bytes"),
+        ("width", facts.width, slot.min_side, slot.max_side, "pixels"),
+        ("height", facts.height, slot.min_side, slot.max_side, "pixels"),
+        ("length", facts.seconds, slot.min_seconds, slot.max_seconds, "seconds"),
+    ):
+        if value is None:
+            continue
+        text = f"{name}: {facts.label} has a {label} of {value:,} {unit}; the vendor takes"
+        if least is not None and value < least:
+            raise _invalid(name, f"{value} {unit}", f"at least {least:,} {unit}", text)
+        if most is not None and value > most:
+            raise _invalid(name, f"{value} {unit}", f"at most {most:,} {unit}", text)
+
+
+def _check_media(
+    name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts
+) -> list[str]:
+    _check_held(name, reference, slot)
     if facts.kind is None:
         return []
     if facts.kind != slot.kind or facts.container not in slot.formats:
-        is_, wanted = "", ""
-        if facts.kind != slot.kind:
-            is_, wanted = f"{_KINDS[facts.kind]}, ", f" {_KINDS[slot.kind]} as"
-        text = f"{name}: {facts.label} is {is_}{facts.container}; the vendor takes{wanted}"
+        kind = "" if facts.kind == slot.kind else f"{_KINDS[facts.kind]}, "
+        text = f"{name}: {facts.label} is {kind}{facts.container}; the vendor takes"
+        text += f" {_KINDS[slot.kind]} as" if kind else ""
         raise _invalid(name, str(facts.container), ", ".join(slot.formats), text)
-    for label, value, limit, unit in (
-        ("size", facts.size, slot.max_bytes, "bytes"),
-        ("width", facts.width, slot.max_side, "pixels"),
-        ("height", facts.height, slot.max_side, "pixels"),
-        ("length", facts.seconds, slot.max_seconds, "seconds"),
-    ):
-        if value is not None and limit is not None and value > limit:
-            text = f"{name}: {facts.label} has a {label} of {value:,} {unit}; the vendor takes"
-            raise _invalid(name, f"{value} {unit}", f"at most {limit:,} {unit}", text)
+    _check_limits(name, slot, facts)
     warnings = []
     if facts.missing:
         warnings.append(f"{name}: pixels and seconds are unchecked: {facts.missing}")

@@ -87,7 +87,8 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[_Seconds, list[str]]:
             "which of them the vendor counts is inferred"
         )
     if high != high.to_integral_value():
-        notes.append(f"{high:f} s are quoted as {_ceiling(high)} s: rounding up is inferred")
+        why = "started seconds are billed" if price.rounds_up else "rounding up is inferred"
+        notes.append(f"{high:f} s are quoted as {_ceiling(high)} s: {why}")
     return {"low": low, "likely": high, "high": high}, notes
 
 
