@@ -128,7 +128,7 @@ for _kind in registry.operations():
         command(_kind, _running, buy.run)
     )
     _submit.command(_kind.verb, help=f"{summary(_kind)} Does not wait.")(
-        command(_kind, _ordering, buy.order)
+        command(_kind, _ordering, buy.run)
     )
     _compare.command(_kind.verb, help=f"{summary(_kind)} Submits nothing.")(
         command(_kind, compare.Comparing, compare.compare)

@@ -14,7 +14,7 @@ import typer
 import motionkit as mk
 from motionkit.cli import checkout, exit_codes
 from motionkit.cli.format import duration, plain, quoted
-from motionkit.cli.options import Common
+from motionkit.cli.options import Common, Extra
 from motionkit.cli.screen import Screen, as_data
 from motionkit.client import Row
 from motionkit.model import codec
@@ -38,12 +38,7 @@ class Comparing(Common):
         bool, typer.Option("--offline", help="Do not query balances; send nothing.")
     ] = False
     as_csv: Annotated[bool, typer.Option("--csv", help="Output CSV.")] = False
-    extra: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", help="Vendor-specific option, passed through unvalidated."
-        ),
-    ] = None
+    extra: Extra = None
 
 
 def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> int:
@@ -121,8 +116,8 @@ def _cells(row: Row) -> list[Any]:
 def _data(row: Row) -> dict[str, Any]:
     return {
         "target": row.target,
-        "quote": codec.unstructure(row.quote) if row.quote else None,
-        "listed": codec.unstructure(row.listed) if row.listed else None,
+        "quote": codec.unstructure(row.quote),
+        "listed": codec.unstructure(row.listed),
         "old": row.old,
         "seconds": row.seconds,
         "p90": row.p90,
@@ -136,11 +131,7 @@ def _data(row: Row) -> dict[str, Any]:
         "warnings": row.warnings,
         "balance": None
         if row.balance is None
-        else {
-            "amount": row.balance.amount,
-            "unit": row.balance.unit.value,
-            "usd": row.balance.usd,
-        },
+        else {"amount": row.balance.amount, "unit": row.balance.unit.value, "usd": row.balance.usd},
         "suffices": row.suffices,
         "error": as_data(row.error) if row.error else None,
     }

@@ -45,9 +45,7 @@ def check(
     found = config.load(config_file)
     path = None if found.journal is None else str(found.journal)
     screen.rows(
-        [{"kind": "journal", "path": path}],
-        ["JOURNAL"],
-        [[path or "off: a crash can lose a job"]],
+        [{"kind": "journal", "path": path}], ["JOURNAL"], [[path or "off: a crash can lose a job"]]
     )
     code = _show_accounts(screen, found, online=online)
     if found.routes:

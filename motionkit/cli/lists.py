@@ -29,8 +29,7 @@ def look_up(
         typer.Argument(metavar="[ACCOUNT]", help="Default: all accounts that have lists."),
     ] = None,
     name: Annotated[
-        str | None,
-        typer.Argument(metavar="[NAME]", help="Default: show the names of all lists."),
+        str | None, typer.Argument(metavar="[NAME]", help="Default: show the names of all lists.")
     ] = None,
     *,
     where: Annotated[

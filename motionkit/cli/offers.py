@@ -266,7 +266,7 @@ def _data(provider: str, offer: Offer) -> dict[str, Any]:
         "lengths": _plain(offer.lengths),
         "counts": _plain(offer.counts),
         "combinations": [_plain(one) for one in offer.combinations],
-        "price": codec.unstructure(offer.price) if offer.price else None,
+        "price": codec.unstructure(offer.price),
         "expected_seconds": offer.expected_seconds,
         "limits": {name: codec.unstructure(slot) for name, slot in offer.media.items()},
         "source": offer.source,

@@ -236,9 +236,7 @@ class Resuming:
             job = entry.job or self._jobs.get(key)
             if job is not None and self._states.get(key) == DOWNLOADING:
                 error: MotionKitError = DownloadFailed(
-                    f"interrupted while downloading the file of {key}",
-                    billed=Billed.YES,
-                    job=job,
+                    f"interrupted while downloading the file of {key}", billed=Billed.YES, job=job
                 )
                 self._codes.append(self.screen.error(error))
             elif job is not None:

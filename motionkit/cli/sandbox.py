@@ -76,8 +76,7 @@ def sandbox(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = _PORT,
     speed: Annotated[
-        float,
-        typer.Option(min=0.001, help="Time acceleration factor; 1 is real time."),
+        float, typer.Option(min=0.001, help="Time acceleration factor; 1 is real time.")
     ] = 20.0,
     fault: Annotated[
         list[str] | None,
@@ -87,8 +86,7 @@ def sandbox(
         ),
     ] = None,
     webhook: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Send webhooks to this URL, on loopback only."),
+        str | None, typer.Option(metavar="URL", help="Send webhooks to this URL, on loopback only.")
     ] = None,
     json: Json = False,
 ) -> int:

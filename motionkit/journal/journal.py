@@ -206,7 +206,7 @@ class Journal:
             JournalError: It may not be sent.
         """
         at = at or process.moment()
-        present = {"first_sent": at.wall, "uptime": at.uptime, "boot": at.boot}
+        present: dict[str, Any] = {"first_sent": at.wall, "uptime": at.uptime, "boot": at.boot}
         # `sends=:sends` lets one of two processes through that read the same number of sends.
         allowed = self._store.execute(
             "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,:first_sent),"

@@ -170,7 +170,6 @@ def assess(
         fitted = fit_at(provider, request, offer, facts)
     except InvalidRequest as error:
         return None, Row(target, problem=error, lacks=lacks)
-    given = request.values()
     listed = pricing.quote(fitted, provider.rates)
     seen = None
     if past:
@@ -202,7 +201,11 @@ def assess(
         p90=seen.durations.p90 if seen is not None and seen.durations else None,
         quality=fitted.quality,
         delivers=fitted.seconds,
-        defaults={name: value for name, value in offer.defaults.items() if name not in given},
+        defaults={
+            name: value
+            for name, value in offer.defaults.items()
+            if getattr(request, name, None) in (None, ())
+        },
         lacks=lacks,
         clip_seconds=fitted.clip_seconds,
         warnings=fitted.warnings,

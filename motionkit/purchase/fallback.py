@@ -70,6 +70,7 @@ class RouteTarget:
         submitter: Of its account; None when the account cannot be used.
         fitted: The request as its offer takes it; None where it does not fit.
         sandbox: Whether its account is in a sandbox on this machine.
+        holder: The account, and the fingerprint of its key and origin.
     """
 
     target: str
@@ -77,14 +78,14 @@ class RouteTarget:
     submitter: Submitter | None = None
     fitted: Fit | None = None
     sandbox: bool = attrs.field(init=False)
+    holder: tuple[str, str] = attrs.field(init=False)
 
     @sandbox.default
     def _in_sandbox(self) -> bool:
         return self.submitter is not None and in_sandbox(self.submitter.provider)
 
-    @property
-    def holder(self) -> tuple[str, str]:
-        """The account, and the fingerprint of its key and origin."""
+    @holder.default
+    def _of_the_account(self) -> tuple[str, str]:
         provider = None if self.submitter is None else self.submitter.provider
         return self.target.partition("/")[0], "" if provider is None else provider.fingerprint
 

@@ -280,14 +280,12 @@ class Checkout:
         """Return the one target that is meant.
 
         Raises:
-            MotionKitError: It cannot take the request.
+            MotionKitError: Its account cannot be used, or offers nothing of the kind.
         """
         (resolved,) = asked.resolved.values()
         if isinstance(resolved, MotionKitError):
             raise resolved
-        (place,) = self._places(asked)
-        place.usable()
-        return place
+        return self._places(asked)[0]
 
     def _chosen(
         self, asked: Asked, options: BuyOptions
@@ -298,7 +296,9 @@ class Checkout:
             MotionKitError: No target can take the request.
         """
         if asked.route is None:
-            return self._direct_place(asked), ()
+            place = self._direct_place(asked)
+            place.usable()
+            return place, ()
         buyer = self._buyer(asked, asked.route, options, self._new(asked, options))
         decision = buyer.preview()
         buyer.record = decision.rows
