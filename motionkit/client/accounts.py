@@ -59,13 +59,9 @@ class Accounts:
         with self._locks[account]:
             if account not in self._made:
                 kind = self.classes.get(known.provider) or registry.load(known.provider)
-                care = CarefulUploads(
-                    self.caches,
-                    self._limiters[account],
-                    LONGEST_UPLOAD
-                    if self.config.defaults.upload_timeout is None
-                    else self.config.defaults.upload_timeout,
-                )
+                wanted = self.config.defaults.upload_timeout
+                timeout = LONGEST_UPLOAD if wanted is None else wanted
+                care = CarefulUploads(self.caches, self._limiters[account], timeout)
                 self._made[account] = kind(account, known.settings, care)
             return self._made[account]
 

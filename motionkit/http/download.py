@@ -341,6 +341,8 @@ def _explained(error: BaseException, reason: str) -> MotionKitError:
         return error
     if isinstance(error, InternalAddressError):
         return DownloadFailed(f"the result's address is refused: {reason}")
+    if exchange.is_untrusted(error):
+        return DownloadFailed(f"the file host is refused: {reason}", hint=exchange.UNTRUSTED_HINT)
     if isinstance(error, ValueError):  # not a URL at all; some of these are requests' errors, too
         return DownloadFailed(f"the result's address cannot be used: {reason}")
     return ProviderUnavailable(f"the file host broke off: {reason}")

@@ -28,7 +28,7 @@ import requests.utils
 import urllib3
 
 from motionkit._support.redaction import Secret
-from motionkit.errors import Billed, MotionKitError, ProtocolError, ProviderUnavailable
+from motionkit.errors import Billed, ConfigError, MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.http import exchange
 from motionkit.http.addresses import checked_origin
 from motionkit.http.connection import CallGuard, Transport, guarded_call
@@ -187,6 +187,13 @@ class Session:
             if isinstance(error, MotionKitError):
                 error.billed = billed
                 return error.fill(provider=self.provider, account=self.account)
+            if not guard.sent and exchange.is_untrusted(error):
+                return ConfigError(
+                    f"{where}: not sent: {reason}",
+                    hint=exchange.UNTRUSTED_HINT,
+                    provider=self.provider,
+                    account=self.account,
+                )
             kind, what = (
                 (ProviderUnavailable, "no whole answer") if guard.sent else (NotSent, "not sent")
             )
