@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -13,8 +13,8 @@ import typer
 
 import motionkit as mk
 from motionkit.cli import checkout, exit_codes
-from motionkit.cli.format import duration, plain, quoted
-from motionkit.cli.options import Common, Extra
+from motionkit.cli.format import duration, held_data, plain, quoted
+from motionkit.cli.options import Targeting
 from motionkit.cli.screen import Screen, as_data
 from motionkit.client import Row
 from motionkit.model import codec
@@ -25,7 +25,7 @@ COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 
 
 @attrs.frozen(kw_only=True)
-class Comparing(Common):
+class Comparing(Targeting):
     """The options of `compare`."""
 
     via: Annotated[
@@ -38,7 +38,6 @@ class Comparing(Common):
         bool, typer.Option("--offline", help="Do not query balances; send nothing.")
     ] = False
     as_csv: Annotated[bool, typer.Option("--csv", help="Output CSV.")] = False
-    extra: Extra = None
 
 
 def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> int:
@@ -129,9 +128,7 @@ def _data(row: Row) -> dict[str, Any]:
         "fits": row.problem is None,
         "problem": as_data(row.problem) if row.problem else None,
         "warnings": row.warnings,
-        "balance": None
-        if row.balance is None
-        else {"amount": row.balance.amount, "unit": row.balance.unit.value, "usd": row.balance.usd},
+        "balance": held_data(row.balance),
         "suffices": row.suffices,
         "error": as_data(row.error) if row.error else None,
     }
@@ -144,30 +141,16 @@ def _write_csv(rows: list[Row]) -> None:
         *("delivers_seconds", "clip_seconds", "defaults", "lacks", "fits"),
         *("balance", "balance_unit", "suffices", "notes"),
     ]
-    writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, fields, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        quote: Mapping[str, Any] = codec.unstructure(row.quote) if row.quote else {}
-        held = row.balance
-        writer.writerow(
-            {
-                **{name: quote.get(name) for name in fields if name in quote},
-                "target": row.target,
-                "old": row.old,
-                "seconds": row.seconds,
-                "p90": row.p90,
-                "quality": row.quality,
-                "delivers_seconds": row.delivers,
-                "defaults": codec.dumps(row.defaults),
-                "lacks": " ".join(row.lacks),
-                "clip_seconds": row.clip_seconds,
-                "fits": row.problem is None,
-                "balance": None if held is None else held.amount,
-                "balance_unit": None if held is None else held.unit.value,
-                "suffices": row.suffices,
-                "notes": "; ".join(_notes(row)),
-            }
-        )
-
-
-__all__ = ["Comparing", "compare"]
+        data = _data(row)
+        held = data["balance"] or {}
+        flat = {
+            "defaults": codec.dumps(row.defaults),
+            "lacks": " ".join(row.lacks),
+            "balance": held.get("amount"),
+            "balance_unit": held.get("unit"),
+            "notes": "; ".join(_notes(row)),
+        }
+        writer.writerow({**(data["quote"] or {}), **data, **flat})
