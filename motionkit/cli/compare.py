@@ -16,7 +16,7 @@ from motionkit.cli import checkout, exit_codes
 from motionkit.cli.format import duration, held_data, plain, quoted
 from motionkit.cli.options import Targeting
 from motionkit.cli.screen import Screen, as_data
-from motionkit.client import Row
+from motionkit.client import Comparison
 from motionkit.model import codec
 from motionkit.model.money import Basis, both
 from motionkit.model.operations import Request
@@ -57,7 +57,7 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
     return exit_codes.DONE
 
 
-def _basis(row: Row) -> str:
+def _basis(row: Comparison) -> str:
     quote = row.quote
     if quote is None:
         return ""
@@ -68,19 +68,19 @@ def _basis(row: Row) -> str:
     return f"{basis}, {age} d old{' (!)' if row.old else ''}"
 
 
-def _takes(row: Row) -> str:
+def _takes(row: Comparison) -> str:
     if row.seconds is None:
         return "?"
     tail = f", p90 {duration(row.p90)}" if row.p90 is not None else ""
     return f"{duration(row.seconds)}{tail}"
 
 
-def _delivers(row: Row) -> str:
+def _delivers(row: Comparison) -> str:
     clip = None if row.delivers is None else f"{row.delivers:g} s"
     return " ".join(word for word in (row.quality, clip) if word)
 
 
-def _notes(row: Row) -> list[str]:
+def _notes(row: Comparison) -> list[str]:
     notes = [plain(warning) for warning in row.warnings]
     if row.problem is not None:
         notes.append(plain(row.problem.message))
@@ -91,14 +91,14 @@ def _notes(row: Row) -> list[str]:
     return notes
 
 
-def _print_notes(screen: Screen, rows: Sequence[Row]) -> None:
+def _print_notes(screen: Screen, rows: Sequence[Comparison]) -> None:
     """Print the notes of the rows as a second table."""
     rows_with_notes = [(row.target, notes) for row in rows if (notes := _notes(row))]
     if rows_with_notes and not screen.json:
         screen.rows([], ["TARGET", "NOTES"], rows_with_notes)
 
 
-def _cells(row: Row) -> list[Any]:
+def _cells(row: Comparison) -> list[Any]:
     held = row.balance
     return [
         row.target,
@@ -112,7 +112,7 @@ def _cells(row: Row) -> list[Any]:
     ]
 
 
-def _data(row: Row) -> dict[str, Any]:
+def _data(row: Comparison) -> dict[str, Any]:
     return {
         "target": row.target,
         "quote": codec.unstructure(row.quote),
@@ -134,7 +134,7 @@ def _data(row: Row) -> dict[str, Any]:
     }
 
 
-def _write_csv(rows: list[Row]) -> None:
+def _write_csv(rows: list[Comparison]) -> None:
     fields = [
         *("target", "unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high"),
         *("basis", "n", "source", "as_of", "old", "seconds", "p90", "quality"),

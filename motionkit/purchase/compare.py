@@ -37,7 +37,7 @@ log = logging.getLogger("motionkit")
 
 
 @attrs.frozen
-class Row:
+class Comparison:
     """One target's answer to a request.
 
     Attributes:
@@ -150,7 +150,7 @@ def assess(
     provider: Provider,
     facts: Mapping[str, Facts],
     past: Past,
-) -> tuple[Fit | None, Row]:
+) -> tuple[Fit | None, Comparison]:
     """Fit a request to one offer and quote it; nothing is sent.
 
     Args:
@@ -169,7 +169,7 @@ def assess(
     try:
         fitted = fit_at(provider, request, offer, facts)
     except InvalidRequest as error:
-        return None, Row(target, problem=error, lacks=lacks)
+        return None, Comparison(target, problem=error, lacks=lacks)
     listed = pricing.quote(fitted, provider.rates)
     seen = None
     if past:
@@ -189,7 +189,7 @@ def assess(
             rates=provider.rates,
         )
     today = dt.datetime.now(dt.UTC).date()
-    return fitted, Row(
+    return fitted, Comparison(
         target,
         quote=quote,
         listed=listed,
@@ -213,7 +213,7 @@ def assess(
     )
 
 
-def with_balances(rows: Sequence[Row], ask: Callable[[str], Balance]) -> list[Row]:
+def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> list[Comparison]:
     """Ask every account for its balance, once each and at the same time.
 
     Args:
@@ -236,16 +236,16 @@ def with_balances(rows: Sequence[Row], ask: Callable[[str], Balance]) -> list[Ro
     return [_with_balance(row, answers[row.account]) for row in rows]
 
 
-def _with_balance(row: Row, answer: Balance | MotionKitError) -> Row:
+def _with_balance(row: Comparison, answer: Balance | MotionKitError) -> Comparison:
     if isinstance(answer, MotionKitError):
         return attrs.evolve(row, error=answer)
     return attrs.evolve(row, balance=answer, suffices=suffices(answer, row.quote))
 
 
-def ordered(rows: Sequence[Row]) -> list[Row]:
+def ordered(rows: Sequence[Comparison]) -> list[Comparison]:
     """Return the rows that can do it first, cheapest first, unknown prices after known ones."""
 
-    def rank(row: Row) -> tuple[bool, bool, float]:
+    def rank(row: Comparison) -> tuple[bool, bool, float]:
         likely = None if row.quote is None else row.quote.usd_likely
         return row.problem is not None, likely is None, float(likely or 0)
 

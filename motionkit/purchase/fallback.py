@@ -74,7 +74,7 @@ class RouteTarget:
     """
 
     target: str
-    row: compare.Row
+    row: compare.Comparison
     submitter: Submitter | None = None
     fitted: Fit | None = None
     sandbox: bool = attrs.field(init=False)

@@ -267,9 +267,9 @@ class Checkout:
     def _place(self, asked: Asked, name: str, past: compare.Past) -> fallback.RouteTarget:
         resolved = asked.resolved[name]
         if isinstance(resolved, InvalidRequest):
-            return fallback.RouteTarget(name, compare.Row(name, problem=resolved))
+            return fallback.RouteTarget(name, compare.Comparison(name, problem=resolved))
         if isinstance(resolved, ConfigError):
-            return fallback.RouteTarget(name, compare.Row(name, error=resolved))
+            return fallback.RouteTarget(name, compare.Comparison(name, error=resolved))
         if isinstance(resolved, MotionKitError):
             raise resolved
         submitter, offer = resolved
@@ -353,7 +353,7 @@ class Checkout:
         place, _ = self._chosen(self._ask(request, via, None), BuyOptions(via=via))
         return place.row.quote
 
-    def rows(self, request: Request, via: str | None) -> list[compare.Row]:
+    def rows(self, request: Request, via: str | None) -> list[compare.Comparison]:
         """Return a row per target that ``via`` names; None means every offer of every account."""
         if via is not None:
             asked = self._ask(request, via, None)
