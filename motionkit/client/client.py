@@ -27,7 +27,6 @@ from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Stat
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.model.submission import Call
 from motionkit.polling import (
     Delivery,
     Durations,
@@ -38,7 +37,7 @@ from motionkit.polling import (
     about,
     receive,
 )
-from motionkit.provider import Provider, look_up, spool_opener
+from motionkit.provider import Provider, base_url, look_up, spool_opener
 from motionkit.purchase import (
     Announce,
     BuyOptions,
@@ -440,7 +439,7 @@ class Client:
                 arguments.path("path", path),
                 overwrite=overwrite,
                 refresh=lambda: _address(self._asked(job), output),
-                origin=self.account(job.account).url(Call("GET", "/")),
+                origin=base_url(self.account(job.account)),
                 kept=spool_opener(result),
             )
         except DownloadFailed as error:
