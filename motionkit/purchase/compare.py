@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
 
-from motionkit.errors import InvalidRequest, JournalError, MotionKitError
+from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.journal import (
     Journal,
     Observation,
@@ -87,7 +86,7 @@ Past = Mapping[OfferKey, Stats]
 
 
 class Experience:
-    """What finished purchases tell of each offer. Each is read once.
+    """The statistics of finished purchases, by offer. Each purchase is read once.
 
     Args:
         journal: Where they are.
@@ -98,36 +97,25 @@ class Experience:
         self._journal = journal
         self._limit = limit
         self._seen: dict[tuple[str, float], Observation | None] = {}
-        self._told: tuple[tuple[int, int] | None, Past] = None, {}
+        self._current: tuple[tuple[int, int] | None, Past] = None, {}
 
     def past(self) -> Past:
-        """Return what they tell by now."""
-        learnt = self._journal.endings
-        known, past = self._told
-        if learnt != known:
-            seen = self._seen
-            self._seen = {
-                one: seen[one] if one in seen else self._observation(one[0])
-                for one in self._journal.succeeded(self._limit)
-            }
+        """Return the statistics of now."""
+        token = self._journal.endings
+        known, past = self._current
+        if token != known:
+            newest = self._journal.succeeded(self._limit)
+            unread = [key for key, updated in newest if (key, updated) not in self._seen]
+            entries = self._journal.readable(unread) if unread else []
+            read = {entry.key: _observation(entry) for entry in entries}
+            self._seen = {one: self._seen.get(one, read.get(one[0])) for one in newest}
             past = summarise(filter(None, self._seen.values()))
-            self._told = learnt, past
+            self._current = token, past
         return past
-
-    def _observation(self, key: str) -> Observation | None:
-        """Return what one purchase tells; nothing where its row cannot be read."""
-        try:
-            entry = self._journal.entry(key)
-        except JournalError as error:
-            if isinstance(error.__cause__, sqlite3.Error | OSError):
-                raise
-            log.warning("%s: it does not count in statistics", error.message)
-            return None
-        return _observation(entry)
 
 
 def _observation(entry: PurchaseRecord) -> Observation | None:
-    """Return what one purchase tells; nothing, where somebody else's job stands for it."""
+    """Return one purchase for the statistics; None without a job of its own that has ended."""
     attempt = next((a for a in reversed(entry.attempts) if a.job is not None), None)
     if attempt is None or attempt.job is None or entry.finished is None:
         return None
