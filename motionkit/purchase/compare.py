@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from motionkit.errors import InvalidRequest, MotionKitError
+from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.journal import (
     Journal,
     Observation,
@@ -24,8 +24,9 @@ from motionkit.journal import (
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.provider import Fit, Offer, Provider, fit_at
+from motionkit.provider import Fit, Offer, fit_at, in_sandbox
 from motionkit.provider import quote as pricing
+from motionkit.purchase.submit import Submitter
 from motionkit.routing import suffices
 
 OLD_AFTER = dt.timedelta(days=90)
@@ -82,6 +83,46 @@ class Comparison:
         return self.target.partition("/")[0]
 
 
+@attrs.frozen
+class RouteTarget:
+    """One target, alone or of a route, with what is known of it.
+
+    Attributes:
+        target: As the route or the caller names it.
+        row: What it would cost and deliver.
+        submitter: Of its account; None when the account cannot be used.
+        fitted: The request as its offer takes it; None where it does not fit.
+        sandbox: Whether its account is in a sandbox on this machine.
+        holder: The account, and the fingerprint of its key and origin.
+    """
+
+    target: str
+    row: Comparison
+    submitter: Submitter | None = None
+    fitted: Fit | None = None
+    sandbox: bool = attrs.field(init=False)
+    holder: tuple[str, str] = attrs.field(init=False)
+
+    @sandbox.default
+    def _in_sandbox(self) -> bool:
+        return self.submitter is not None and in_sandbox(self.submitter.provider)
+
+    @holder.default
+    def _of_the_account(self) -> tuple[str, str]:
+        provider = None if self.submitter is None else self.submitter.provider
+        return self.target.partition("/")[0], "" if provider is None else provider.fingerprint
+
+    def usable(self) -> tuple[Submitter, Fit]:
+        """Return the account's submitter and what it would submit.
+
+        Raises:
+            MotionKitError: The request does not fit, or the account cannot be used.
+        """
+        if self.submitter is None or self.fitted is None:
+            raise self.row.problem or self.row.error or ConfigError(f"{self.target} is not usable")
+        return self.submitter, self.fitted
+
+
 Past = Mapping[OfferKey, Stats]
 
 
@@ -135,29 +176,30 @@ def _observation(entry: PurchaseRecord) -> Observation | None:
 def assess(
     request: Request,
     offer: Offer,
-    provider: Provider,
+    submitter: Submitter,
     facts: Mapping[str, Facts],
+    *,
+    name: str,
     past: Past,
-) -> tuple[Fit | None, Comparison]:
+) -> RouteTarget:
     """Fit a request to one offer and quote it; nothing is sent.
 
     Args:
         request: What is wanted.
-        offer: The row.
-        provider: The account's adapter.
+        offer: The offer.
+        submitter: The account's.
         facts: What is known of the media.
+        name: The target as it was named.
         past: From `Experience.past`.
-
-    Returns:
-        The fit, None where the request does not fit, and what it would cost and deliver.
     """
+    provider = submitter.provider
     target = f"{provider.account}/{offer.model}"
     able = {*offer.fields, *offer.media}
     lacks = tuple(name for name in request.arguments() if name not in able)
     try:
         fitted = fit_at(provider, request, offer, facts)
     except InvalidRequest as error:
-        return None, Comparison(target, problem=error, lacks=lacks)
+        return RouteTarget(name, Comparison(target, problem=error, lacks=lacks), submitter)
     listed = pricing.quote(fitted, provider.rates)
     seen = None
     if past:
@@ -177,7 +219,7 @@ def assess(
             rates=provider.rates,
         )
     today = dt.datetime.now(dt.UTC).date()
-    return fitted, Comparison(
+    row = Comparison(
         target,
         quote=quote,
         listed=listed,
@@ -199,6 +241,7 @@ def assess(
         warnings=fitted.warnings,
         old=quote is not None and quote.as_of is not None and today - quote.as_of > OLD_AFTER,
     )
+    return RouteTarget(name, row, submitter, fitted)
 
 
 def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> list[Comparison]:
