@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import typer
 
@@ -25,7 +25,7 @@ from motionkit.cli.format import (
     state_of,
     target,
 )
-from motionkit.cli.options import Buying
+from motionkit.cli.options import Buying, Targeting
 from motionkit.cli.screen import Screen, decided
 from motionkit.client import Announcement, Client, Explanation, registry
 from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
@@ -46,20 +46,8 @@ _AGAIN = frozenset({"again", "buy", "buy again", "new", "submit", "submit again"
 """Answers that ask for a new job."""
 
 
-class Extras(Protocol):
-    """Options that name a target and vendor-specific options."""
-
-    @property
-    def via(self) -> str | None:
-        """The target or route."""
-
-    @property
-    def extra(self) -> list[str] | None:
-        """Vendor-specific options, ``NAME=VALUE``."""
-
-
 def make(
-    kind: type[Request], values: Mapping[str, Any], options: Extras, client: Client
+    kind: type[Request], values: Mapping[str, Any], options: Targeting, client: Client
 ) -> Request:
     """Return the request that the options describe.
 

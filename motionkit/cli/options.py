@@ -90,7 +90,15 @@ class Common:
 
 
 @attrs.frozen(kw_only=True)
-class Buying(Common):
+class Targeting(Common):
+    """The options of every verb that takes a request."""
+
+    via: str | None = None
+    extra: Extra = None
+
+
+@attrs.frozen(kw_only=True)
+class Buying(Targeting):
     """The options of every verb that submits."""
 
     via: Annotated[
@@ -157,7 +165,6 @@ class Buying(Common):
         bool,
         money_option("--explain", help="Show why each target was chosen, skipped or ruled out."),
     ] = False
-    extra: Extra = None
 
 
 @attrs.frozen(kw_only=True)

@@ -11,19 +11,19 @@ from motionkit._support import process
 from motionkit.config import Config
 from motionkit.http import RateLimiter
 from motionkit.journal import Caches
-from motionkit.provider import LONGEST_UPLOAD, CarefulUploads, Provider, registry
+from motionkit.provider import LONGEST_UPLOAD, CarefulUploads, Provider, load_provider
 
 
 @attrs.frozen
 class Accounts:
-    """The adapters of a configuration's accounts, and what counts their calls.
+    """The adapters and rate limiters of a configuration's accounts.
 
     Attributes:
         config: The accounts.
         classes: Adapter classes by provider name, over the installed ones.
         caches: Where uploads are remembered.
         clock: Monotonic seconds.
-        sleep: How a call waits for its turn.
+        sleep: How a call waits for the rate limit.
     """
 
     config: Config
@@ -58,7 +58,7 @@ class Accounts:
         known = self.config.account(account)
         with self._locks[account]:
             if account not in self._made:
-                kind = self.classes.get(known.provider) or registry.load(known.provider)
+                kind = self.classes.get(known.provider) or load_provider(known.provider)
                 wanted = self.config.defaults.upload_timeout
                 timeout = LONGEST_UPLOAD if wanted is None else wanted
                 care = CarefulUploads(self.caches, self._limiters[account], timeout)

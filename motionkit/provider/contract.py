@@ -375,6 +375,11 @@ class AcceptsUnlistedModels(Protocol):
 _PAID = Call("POST", "/", paid=True)
 
 
+def base_url(provider: Provider) -> str:
+    """Return the base URL of an account's API."""
+    return provider.url(Call("GET", "/"))
+
+
 def in_sandbox(provider: Provider) -> bool:
     """Return whether an account's paid calls go to a sandbox on this machine."""
     return at_loopback(provider.url(_PAID))

@@ -10,7 +10,7 @@ import attrs
 
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.model import media, probe
-from motionkit.model.operations import Request, argument
+from motionkit.model.operations import Request
 from motionkit.provider.offers import MediaField, Offer
 
 _LONGEST_SHOWN = 60
@@ -64,7 +64,7 @@ def inspect(request: Request) -> dict[str, probe.Facts]:
     Raises:
         InvalidRequest: One of them is missing, empty or unreadable.
     """
-    return {name: probe.inspect(value, name) for name, value in request.media().items()}
+    return probe.inspect_all(request.media())
 
 
 def fit(
@@ -96,7 +96,7 @@ def fit(
                 value=str(value),
                 limit=able,
             )
-    arguments = {name: argument(name) for name in media_given}
+    arguments = {name: name.partition("[")[0] for name in media_given}  # images[0] is of images
     values = {**offer.defaults, **given}
     _check_values(request, offer, values, arguments.values())
     warnings: list[str] = list(_doubts(offer, given))

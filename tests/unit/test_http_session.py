@@ -164,7 +164,7 @@ def test_what_broke_after_the_request_left_may_have_arrived(
         assert server.connections == 1
     assert type(error) is ProviderUnavailable
     assert error.billed is Billed.UNKNOWN
-    assert error.message.startswith("shop: POST /buy: no whole answer: ")
+    assert error.message.startswith("shop: POST /buy: no complete response: ")
     assert KEY not in str(error)
 
 
@@ -779,11 +779,11 @@ def test_the_reason_is_this_calls_and_not_what_was_handled_before() -> None:
     [
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
         (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
-        (http.client.IncompleteRead(b"ab", 9), "the answer broke off"),
-        (http.client.BadStatusLine("hello"), "the answer does not begin with an HTTP status"),
+        (http.client.IncompleteRead(b"ab", 9), "the response broke off"),
+        (http.client.BadStatusLine("hello"), "the response does not begin with an HTTP status"),
         (
             http.client.RemoteDisconnected("Remote end closed connection without response"),
-            "the server closed the connection without an answer",
+            "the server closed the connection without a response",
         ),
         (ConnectionResetError(), "the connection failed"),
     ],
@@ -849,7 +849,7 @@ def test_interim_answers_are_passed_over(status: bytes) -> None:
     interim = b"HTTP/1.1 " + status + b"\r\nLink: </x>\r\n\r\n"
     with Scripted(interim * 20 + answer(b"[1]"), interim * 3 + answer(b"[2]")) as server:
         opened = session(server.url)
-        with pytest.raises(ProviderUnavailable, match="interim answers"):
+        with pytest.raises(ProviderUnavailable, match="interim responses"):
             opened.send(READ)
         assert opened.send(READ).json() == [2]
         opened.close()

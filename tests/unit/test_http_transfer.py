@@ -683,7 +683,7 @@ CHUNKED = (
 @pytest.mark.parametrize("told", [full(), CHUNKED], ids=["by its length", "by its bytes"])
 def test_a_file_beyond_the_cap_fails_and_leaves_nothing(told: bytes, tmp_path: Path) -> None:
     with Scripted(told) as server:
-        with pytest.raises(DownloadFailed, match=f"cap of|cap is {len(CLIP) - 1} bytes"):
+        with pytest.raises(DownloadFailed, match=f"limit of|limit is {len(CLIP) - 1} bytes"):
             download(server.url, tmp_path / "out.mp4", limit=len(CLIP) - 1)
         assert len(server.requests) == 1
     assert left(tmp_path) == []
@@ -787,7 +787,7 @@ def test_an_enclosed_result_is_written_like_any_other(tmp_path: Path) -> None:
 
 
 def test_an_enclosed_result_beyond_the_cap_fails_with_few_words(tmp_path: Path) -> None:
-    with pytest.raises(DownloadFailed, match="cap of 100 bytes") as caught:
+    with pytest.raises(DownloadFailed, match="limit of 100 bytes") as caught:
         download(DATA, tmp_path / "out.mp4", limit=100)
     assert len(str(caught.value)) < 200
     assert left(tmp_path) == []
