@@ -18,13 +18,7 @@ import attrs
 from motionkit.cli.format import charged, media_of, reason, short
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
-from motionkit.errors import (
-    Billed,
-    DownloadFailed,
-    InvalidRequest,
-    MotionKitError,
-    WaitTimeout,
-)
+from motionkit.errors import Billed, DownloadFailed, InvalidRequest, MotionKitError, WaitTimeout
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Job, Output, Result, State
@@ -269,7 +263,7 @@ def hand_over(screen: Screen, result: Result, files: Sequence[Path]) -> None:
         "operation": job.operation,
         "state": State.SUCCEEDED.value,
         "seconds": result.seconds,
-        "cost": codec.unstructure(result.cost) if result.cost else None,
+        "cost": codec.unstructure(result.cost),
     }
     where = [str(file) for file in files] or [output.url for output in result.outputs]
     whole = [str(file.absolute()) for file in files] or where

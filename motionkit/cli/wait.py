@@ -13,7 +13,7 @@ import motionkit as mk
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.checkout import settled_on_interrupt
 from motionkit.cli.format import charged, reason, request_line, short, state_of
-from motionkit.cli.options import FILE_PANEL, ConfigFile, Json, Overwrite, Reference, Timeout
+from motionkit.cli.options import ConfigFile, Json, Overwrite, Reference, Timeout, file_option
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
@@ -134,11 +134,10 @@ def wait(
     *,
     out: Annotated[
         Path | None,
-        typer.Option(
+        file_option(
             metavar="FILE",
             help="Where to save the file. Default: the file that the submit named; without one, "
             "only print the URL.",
-            rich_help_panel=FILE_PANEL,
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -7,6 +7,7 @@ text, because a TOML fraction is a binary one. Every error names the place and w
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import difflib
 import functools
 import math
@@ -32,6 +33,15 @@ _WORDS: Mapping[Any, str] = {
     float: "a number, 0 or more",
     str: "text in quotes",
     Decimal: 'an amount as text in quotes, such as "2.50"',
+}
+
+_KINDS: Mapping[type, str] = {
+    str: "text",
+    list: "a list",
+    dict: "a table",
+    dt.date: "a date",
+    dt.time: "a time",
+    dt.datetime: "a date with its time",
 }
 
 LIMITS: Mapping[Any, int] = {int: 1_000_000, float: 100_000_000, Decimal: 1_000_000}
@@ -165,7 +175,7 @@ def value(hint: Any, given: Any, spot: Spot, *, quiet: bool = False) -> Any:
         with contextlib.suppress(BaseValidationError, StructureHandlerNotFoundError, *_REFUSALS):
             return _limited(kind, codec.converter.structure(given, kind), spot)
     is_text = kind is Decimal and type(given) is str
-    said = "not an amount" if is_text else _shown(given)
+    said = "not an amount" if is_text else shown(given)
     raise ConfigError(f"{spot} is {said}; give {words(kind)}")
 
 
@@ -248,20 +258,19 @@ def _choice(choices: tuple[Any, ...], given: Any, spot: Spot, *, quiet: bool) ->
     if any(type(given) is type(one) and given == one for one in choices):
         return given
     literal = type(given) is str and not quiet and len(given) <= _LONGEST_COMPARED
-    shown = repr(given) if literal else _shown(given)
+    said = repr(given) if literal else shown(given)
     near = "" if quiet else nearest(str(given), [str(one) for one in choices])
     listed = ", ".join(repr(one) for one in choices)
-    raise ConfigError(f"{spot} is {shown}; give one of {listed}{near}")
+    raise ConfigError(f"{spot} is {said}; give one of {listed}{near}")
 
 
-def _shown(given: Any) -> str:
-    """Say what was given; text not literally, because it may hold a key."""
+def shown(given: Any) -> str:
+    """Return what TOML says, in words; text not literally, because it may hold a key."""
     if isinstance(given, int) and given.bit_length() > 64:
         return "a whole number of more than 64 bits"
     if isinstance(given, int | float):
         return str(given).lower()
-    kinds: Mapping[type, str] = {str: "text", list: "a list", dict: "a table"}
-    return kinds.get(type(given), f"a {type(given).__name__}")
+    return _KINDS[type(given)] if given != "" else "empty text"
 
 
 def _made(spot: Spot, make: Callable[..., Any], /, *given: Any, **fields: Any) -> Any:

@@ -53,6 +53,7 @@ RULES: Mapping[type[Any], Mapping[str, Untrusted]] = {
         "wait_for_slot": Untrusted.HIGHER,
         "remember": Untrusted.HIGHER,
         "lateness": Untrusted.LOWER,
+        "upload_timeout": Untrusted.ANY,
         "budget_usd": Untrusted.LOWER,
         "route_budgets": Untrusted.NOTHING,
     },

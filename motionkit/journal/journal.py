@@ -206,7 +206,7 @@ class Journal:
             JournalError: It may not be sent.
         """
         at = at or process.moment()
-        present = {"first_sent": at.wall, "uptime": at.uptime, "boot": at.boot}
+        present: dict[str, Any] = {"first_sent": at.wall, "uptime": at.uptime, "boot": at.boot}
         # `sends=:sends` lets one of two processes through that read the same number of sends.
         allowed = self._store.execute(
             "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,:first_sent),"
@@ -466,7 +466,14 @@ class Journal:
             what = f"{len(named)} jobs match {reference!r}: {listed}{more}"
         raise InvalidRequest(what, field="job", value=reference)
 
-    def _select(self, where: str = "", values: Sequence[Any] = ()) -> list[PurchaseRecord]:
+    def readable(self, keys: Sequence[str]) -> list[PurchaseRecord]:
+        """Return the purchases with these keys, for statistics: corrupt ones are left out."""
+        where = "WHERE key IN (SELECT value FROM json_each(?))"
+        return self._select(where, (json.dumps(keys),), strict=False)
+
+    def _select(
+        self, where: str = "", values: Sequence[Any] = (), *, strict: bool = True
+    ) -> list[PurchaseRecord]:
         """Return purchases with their attempts, in two queries however many there are."""
         query = f"SELECT * FROM purchases {where}"  # noqa: S608 - the clauses above
         found = self._store.query(query, values)
@@ -479,16 +486,19 @@ class Journal:
             (json.dumps(list(attempts)),),
         ):
             attempts[row["key"]].append(row)
-        return [self._record(row, attempts[row["key"]]) for row in found]
-
-    def _record(self, row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRecord:
-        try:
-            return rows.purchase_of(row, attempts)
-        except (ValueError, TypeError, InvalidRequest) as error:
-            raise JournalError(
-                f"cannot read the journal {self.path or 'in memory'}: the purchase {row['key']!r} "
-                f"is corrupt: {error}"
-            ) from error
+        records = []
+        for row in found:
+            try:
+                records.append(rows.purchase_of(row, attempts[row["key"]]))
+            except (ValueError, TypeError, InvalidRequest) as error:
+                why = (
+                    f"cannot read the journal {self.path or 'in memory'}: the purchase "
+                    f"{row['key']!r} is corrupt: {error}"
+                )
+                if strict:
+                    raise JournalError(why) from error
+                log.warning("%s; it does not count in statistics", why)
+        return records
 
     def durations(self, limit: int) -> list[tuple[tuple[str, str, str], float, float]]:
         """Return the newest successes, oldest first.

@@ -123,7 +123,7 @@ class Job:
     key: str
     attempt_id: str
     submitted_at: dt.datetime
-    cost: Cost | None = attrs.field(default=None, converter=recorded)
+    cost: Cost | None = attrs.field(default=None, converter=attrs.converters.optional(recorded))
     expected_seconds: float | None = None
     data: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 

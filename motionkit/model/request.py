@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import attrs
 
+from motionkit.errors import InvalidRequest
 from motionkit.model.media import Kind, Ref, Remote
 from motionkit.model.probe import Facts
 
@@ -22,6 +23,22 @@ def takes(kind: Kind) -> dict[str, Kind]:
     several with ``refs``.
     """
     return {_MEDIA: kind}
+
+
+def _whole(value: float, name: str) -> int:
+    """Return 5.0 as 5: vendors refuse a fraction where they want a whole number.
+
+    Raises:
+        InvalidRequest: It is a fraction.
+    """
+    if not value.is_integer():
+        raise InvalidRequest(
+            f"{name}={value!r} is not a whole number",
+            field=name,
+            value=repr(value),
+            limit="a whole number",
+        )
+    return int(value)
 
 
 def argument(name: str) -> str:
@@ -49,6 +66,12 @@ class Request:
 
     extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, hash=False)
     allow_undocumented: bool = attrs.field(default=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(type(self)):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and str(field.type).startswith("int"):
+                object.__setattr__(self, field.name, _whole(value, field.name))
 
     def media(self) -> dict[str, Ref]:
         """Return the media arguments that were given, by field name: ``image``, ``images[0]``."""

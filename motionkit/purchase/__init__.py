@@ -2,7 +2,7 @@
 
 from motionkit.purchase.cancellation import Cancellation, Cancellations
 from motionkit.purchase.circuits import Circuit, Circuits
-from motionkit.purchase.compare import Row, ordered, with_balances
+from motionkit.purchase.compare import Comparison, ordered, with_balances
 from motionkit.purchase.fallback import Announce, Announcement
 from motionkit.purchase.jobs import Jobs, Reconciled
 from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
@@ -18,11 +18,11 @@ __all__ = [
     "Checkout",
     "Circuit",
     "Circuits",
+    "Comparison",
     "Explanation",
     "Jobs",
     "Order",
     "Reconciled",
-    "Row",
     "Slots",
     "Submitters",
     "ordered",

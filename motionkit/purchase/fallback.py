@@ -18,7 +18,6 @@ import attrs
 from motionkit.config import Route
 from motionkit.errors import (
     Billed,
-    ConfigError,
     InvalidRequest,
     MotionKitError,
     NoTargetLeft,
@@ -29,11 +28,11 @@ from motionkit.model import budget, codec, money
 from motionkit.model.job import Job
 from motionkit.model.money import Balance, Quote, dollars
 from motionkit.model.submission import Submission
-from motionkit.provider import Fit, in_sandbox
-from motionkit.purchase import cancellation, compare
+from motionkit.purchase import cancellation
 from motionkit.purchase.circuits import Circuits
+from motionkit.purchase.compare import RouteTarget
 from motionkit.purchase.slots import Slots
-from motionkit.purchase.submit import Submitter, about
+from motionkit.purchase.submit import about
 from motionkit.routing import (
     CAUSES,
     SENTENCES,
@@ -58,45 +57,6 @@ from motionkit.routing import (
 log = logging.getLogger("motionkit")
 
 _CAPPED = frozenset({Reason.PRICE_ABOVE_MAX, Reason.PRICE_UNKNOWN_UNDER_CAP})
-
-
-@attrs.frozen
-class RouteTarget:
-    """One target of a route, with what is known of it.
-
-    Attributes:
-        target: As the route names it.
-        row: What it would cost and deliver.
-        submitter: Of its account; None when the account cannot be used.
-        fitted: The request as its offer takes it; None where it does not fit.
-        sandbox: Whether its account is in a sandbox on this machine.
-    """
-
-    target: str
-    row: compare.Row
-    submitter: Submitter | None = None
-    fitted: Fit | None = None
-    sandbox: bool = attrs.field(init=False)
-
-    @sandbox.default
-    def _in_sandbox(self) -> bool:
-        return self.submitter is not None and in_sandbox(self.submitter.provider)
-
-    @property
-    def holder(self) -> tuple[str, str]:
-        """The account, and the fingerprint of its key and origin."""
-        provider = None if self.submitter is None else self.submitter.provider
-        return self.target.partition("/")[0], "" if provider is None else provider.fingerprint
-
-    def usable(self) -> tuple[Submitter, Fit]:
-        """Return the account's submitter and what it would submit.
-
-        Raises:
-            MotionKitError: The request does not fit, or the account cannot be used.
-        """
-        if self.submitter is None or self.fitted is None:
-            raise self.row.problem or self.row.error or ConfigError(f"{self.target} is not usable")
-        return self.submitter, self.fitted
 
 
 @attrs.frozen(kw_only=True)

@@ -57,6 +57,8 @@ class Jobs:
         Raises:
             InvalidRequest: Nothing matches, or several do.
         """
+        if not isinstance(reference, str):
+            raise InvalidRequest.expected("reference", reference, "text")
         entry = self._journal.find(reference)
         by_id = any(one.job and one.job.id == reference for one in entry.attempts)
         return entry if by_id else self.paid_last(entry)
@@ -78,6 +80,7 @@ class Jobs:
         Raises:
             SubmitUncertain: Nobody can tell whether it was bought.
         """
+        _check(entry)
         if entry.job is not None:
             return entry.job
         attempt = entry.attempts[-1]
@@ -108,6 +111,7 @@ class Jobs:
         Raises:
             InvalidRequest: The purchase is not in doubt, or `adopt` names none of the candidates.
         """
+        _check(entry)
         if entry.state not in {KeyState.INTENDED, KeyState.UNCERTAIN}:
             raise InvalidRequest(
                 f"{entry.key} is {entry.state.value}; there is nothing to reconcile",
@@ -170,3 +174,9 @@ class Jobs:
             )
         job = submitter.adopt(attempt, chosen[0])
         return Reconciled(self._journal.entry(entry.key), job)
+
+
+def _check(entry: object) -> None:
+    if not isinstance(entry, PurchaseRecord):
+        wanted = "a purchase record, as jobs.get and jobs.list return it"
+        raise InvalidRequest.expected("entry", entry, wanted)

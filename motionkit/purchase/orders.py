@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from math import inf
 from pathlib import Path
@@ -28,14 +28,15 @@ from motionkit.errors import (
 )
 from motionkit.http import NotSent
 from motionkit.journal import Alike, Journal, NewPurchase, PurchaseExists, PurchaseRecord
+from motionkit.model import probe
 from motionkit.model.budget import over_cap
 from motionkit.model.job import Job, KeyState, State
-from motionkit.model.media import Generated
+from motionkit.model.media import Generated, Ref
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.model.submission import Call, Submission
-from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, fit, registry
+from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, registry
 from motionkit.provider import offers as offering
 from motionkit.purchase import cancellation, compare, fallback
 from motionkit.purchase.circuits import Circuits
@@ -123,20 +124,23 @@ class Order:
         return self.buyer.buy()
 
 
-def offer_of(provider: Provider, model: str | None, request: Request) -> Offer:
+def offer_of(
+    provider: Provider, model: str | None, operation: str, media: Mapping[str, Ref]
+) -> Offer:
     """Return the offer that an account and a model mean for a request.
 
     Args:
         provider: The account's adapter.
         model: The model that was named; None for the account's own choice.
-        request: What is wanted.
+        operation: What is wanted.
+        media: The request's media arguments.
 
     Raises:
         Unsupported: There is none.
-        InvalidRequest: The request refers to a video that another account made.
+        InvalidRequest: One of them refers to a video that another account made.
     """
     account = provider.account
-    for name, value in request.media().items():
+    for name, value in media.items():
         made = value.job if isinstance(value, Generated) else None
         if isinstance(made, Job) and made.fingerprint != provider.fingerprint:
             raise InvalidRequest(
@@ -148,11 +152,11 @@ def offer_of(provider: Provider, model: str | None, request: Request) -> Offer:
             )
     target = account if model is None else f"{account}/{model}"
     try:
-        return offering.pick(provider.offers, request.operation, model, target=target)
+        return offering.pick(provider.offers, operation, model, target=target)
     except Unsupported:
         if model is None or not isinstance(provider, AcceptsUnlistedModels):
             raise
-        row = provider.unlisted(request.operation, model)
+        row = provider.unlisted(operation, model)
         if row is None:
             raise
         return row
@@ -180,7 +184,7 @@ class Asked:
     name: str
     route: Route | None
     resolved: Mapping[str, Resolved]
-    places: Sequence[fallback.RouteTarget] = ()
+    places: Sequence[compare.RouteTarget] = ()
 
 
 @attrs.frozen
@@ -236,11 +240,11 @@ class Checkout:
             return None, next(iter(self.config.accounts))  # no rules: a target like any other
         return route, route.name
 
-    def _resolve(self, name: str, request: Request) -> Resolved:
+    def _resolve(self, name: str, operation: str, media: Mapping[str, Ref]) -> Resolved:
         account, _, model = name.partition("/")
         try:
             submitter = self.submitters.of(account)
-            return submitter, offer_of(submitter.provider, model or None, request)
+            return submitter, offer_of(submitter.provider, model or None, operation, media)
         except MotionKitError as error:
             return error
 
@@ -252,53 +256,62 @@ class Checkout:
             ConfigError: `via` is neither a target nor a route.
         """
         route, name = self._route(via)
-        facts = fit.inspect(request) if facts is None else facts
-        targets = (name,) if route is None else route.targets
-        resolved = {one: self._resolve(one, request) for one in targets}
+        return self._meant(request, name, route, (name,) if route is None else route.targets, facts)
+
+    def _meant(
+        self,
+        request: Request,
+        name: str,
+        route: Route | None,
+        targets: Iterable[str],
+        facts: Mapping[str, Facts] | None = None,
+    ) -> Asked:
+        media = request.media()
+        facts = probe.inspect_all(media) if facts is None else facts
+        resolved = {one: self._resolve(one, request.operation, media) for one in targets}
         return Asked(request, facts, name, route, resolved)
 
-    def _places(self, asked: Asked) -> Sequence[fallback.RouteTarget]:
+    def _places(self, asked: Asked) -> Sequence[compare.RouteTarget]:
         """Return the targets fitted and quoted; once for each request."""
         if not asked.places:
             past = self._experience.past()
             asked.places = [self._place(asked, name, past) for name in asked.resolved]
         return asked.places
 
-    def _place(self, asked: Asked, name: str, past: compare.Past) -> fallback.RouteTarget:
+    def _place(self, asked: Asked, name: str, past: compare.Past) -> compare.RouteTarget:
         resolved = asked.resolved[name]
         if isinstance(resolved, InvalidRequest):
-            return fallback.RouteTarget(name, compare.Row(name, problem=resolved))
+            return compare.RouteTarget(name, compare.Comparison(name, problem=resolved))
         if isinstance(resolved, ConfigError):
-            return fallback.RouteTarget(name, compare.Row(name, error=resolved))
+            return compare.RouteTarget(name, compare.Comparison(name, error=resolved))
         if isinstance(resolved, MotionKitError):
             raise resolved
         submitter, offer = resolved
-        fitted, row = compare.assess(asked.request, offer, submitter.provider, asked.facts, past)
-        return fallback.RouteTarget(name, row, submitter, fitted)
+        return compare.assess(asked.request, offer, submitter, asked.facts, name=name, past=past)
 
-    def _direct_place(self, asked: Asked) -> fallback.RouteTarget:
+    def _direct_place(self, asked: Asked) -> compare.RouteTarget:
         """Return the one target that is meant.
 
         Raises:
-            MotionKitError: It cannot take the request.
+            MotionKitError: Its account cannot be used, or offers nothing of the kind.
         """
         (resolved,) = asked.resolved.values()
         if isinstance(resolved, MotionKitError):
             raise resolved
-        (place,) = self._places(asked)
-        place.usable()
-        return place
+        return self._places(asked)[0]
 
     def _chosen(
         self, asked: Asked, options: BuyOptions
-    ) -> tuple[fallback.RouteTarget, tuple[Mapping[str, Any], ...]]:
+    ) -> tuple[compare.RouteTarget, tuple[Mapping[str, Any], ...]]:
         """Return what would be tried first now, and why; no vendor is asked anything.
 
         Raises:
             MotionKitError: No target can take the request.
         """
         if asked.route is None:
-            return self._direct_place(asked), ()
+            place = self._direct_place(asked)
+            place.usable()
+            return place, ()
         buyer = self._buyer(asked, asked.route, options, self._new(asked, options))
         decision = buyer.preview()
         buyer.record = decision.rows
@@ -353,14 +366,12 @@ class Checkout:
         place, _ = self._chosen(self._ask(request, via, None), BuyOptions(via=via))
         return place.row.quote
 
-    def rows(self, request: Request, via: str | None) -> list[compare.Row]:
+    def rows(self, request: Request, via: str | None) -> list[compare.Comparison]:
         """Return a row per target that ``via`` names; None means every offer of every account."""
         if via is not None:
             asked = self._ask(request, via, None)
         else:
-            facts = fit.inspect(request)
-            resolved = {name: self._resolve(name, request) for name in self._every(request)}
-            asked = Asked(request, facts, "", None, resolved)
+            asked = self._meant(request, "", None, self._every(request))
         return [place.row for place in self._places(asked)]
 
     def _every(self, request: Request) -> list[str]:
@@ -540,7 +551,7 @@ class Checkout:
         self,
         asked: Asked,
         options: BuyOptions,
-        place: fallback.RouteTarget | None = None,
+        place: compare.RouteTarget | None = None,
         key: str = "",
         alike: Alike | None = None,
     ) -> NewPurchase:

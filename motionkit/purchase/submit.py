@@ -611,9 +611,10 @@ class Submitters:
         """
         made = self._made.get(account)
         if made is None:
-            settings = self.config.account(account).settings
+            provider = self.accounts.of(account)
+            settings = self.config.accounts[account].settings
             made = self._made[account] = Submitter(
-                self.accounts.of(account),
+                provider,
                 self.journal,
                 self.sleep,
                 self.clock,

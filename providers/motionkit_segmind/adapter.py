@@ -22,7 +22,7 @@ from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.operations import OPERATIONS
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
-    UPLOAD_TIMEOUT,
+    UPLOAD_IDLE,
     AccountSettings,
     Fit,
     MediaField,
@@ -293,7 +293,8 @@ class Segmind:
                 Phase.UPLOAD,
                 body=_data_urls(reference, facts),
                 headers={"Content-Type": "application/json"},
-                timeout=UPLOAD_TIMEOUT,
+                timeout=self._uploads.timeout,
+                idle=UPLOAD_IDLE,
             )
             urls = content.get("file_urls") or content.get("urls")  # pages and SDK disagree
             if not isinstance(urls, list) or not urls or not isinstance(urls[0], str):

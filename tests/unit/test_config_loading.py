@@ -191,7 +191,7 @@ def test_an_address_in_a_file_and_another_in_the_environment_are_both_named(
     monkeypatch.setenv("FAKE_BASE_URL", "http://127.0.0.1:8000")
     assert complaint(ACCOUNT + 'base_url = "https://gateway.example"', home) == (
         ": accounts.fake.base_url is 'https://gateway.example', and the environment variable "
-        "FAKE_BASE_URL is 'http://127.0.0.1:8000': nobody can tell which is meant"
+        "FAKE_BASE_URL is 'http://127.0.0.1:8000': it is unclear which is meant"
     )
 
 
@@ -325,8 +325,8 @@ def test_what_only_looks_like_a_variable_stays(home: Path) -> None:
          f" {KEYS}; did you mean 'api_key'?")),
         (ACCOUNT + "zzz = 1", f": accounts.fake.zzz is not a key that we know; {KEYS}"),
         ("[defaults]\ntimeuot = 1", (": defaults.timeuot is not a key that we know; known are"
-         " timeout, wait_for_slot, remember, lateness, budget_usd, route_budgets; did you mean"
-         " 'timeout'?")),
+         " timeout, wait_for_slot, remember, lateness, upload_timeout, budget_usd, route_budgets;"
+         " did you mean 'timeout'?")),
         (TO_FAKE + 'chose = "first"', (": routes.quick.chose is not a key that we know;"
          f" {ROUTE_KEYS}; did you mean 'choose'?")),
         (TO_FAKE + 'name = "x"',
@@ -462,9 +462,9 @@ def test_a_wrong_type_is_refused_with_its_dotted_path(text: str, said: str, home
          " is no such account; configured are: fake")),
         (ROUTE + 'targets = ["fake", "fake"]', ": routes.quick.targets names 'fake' twice"),
         ("journal = 7", ": journal is 7; give a path or false"),
-        ("journal = true", ": journal is True; give a path or false"),
-        ("journal = []", ": journal is []; give a path or false"),
-        ('journal = ""', ": journal is ''; give a path or false"),
+        ("journal = true", ": journal is true; give a path or false"),
+        ("journal = []", ": journal is a list; give a path or false"),
+        ('journal = ""', ": journal is empty text; give a path or false"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_place(text: str, said: str, home: Path) -> None:

@@ -272,7 +272,7 @@ def test_a_job_first_seen_a_day_later_teaches_no_duration(
         (after,) = client.compare(sample_request(), via=ACCOUNT)
         assert (after.seconds, after.p90) == (before.seconds, None)
         assert client._journal.durations(10) == []
-        assert client.timing._past in (None, {})
+        assert client._durations._past in (None, {})
 
 
 def test_jobs_that_are_waited_for_teach_their_duration(tmp_path: Path) -> None:
@@ -308,6 +308,6 @@ def test_compare_and_the_router_agree_on_whether_a_balance_suffices(
     quote = Quote(*amounts, unit, *usd, Basis.LISTED, "a page", None)  # type: ignore[arg-type]
     balance = Balance(Decimal(held), unit, Decimal(held) if unit is Unit.USD else None)
     assert routing.suffices(balance, quote) is answer
-    row = compare.Row("a/m", quote=quote)
+    row = compare.Comparison("a/m", quote=quote)
     (told,) = compare.with_balances([row], lambda _: balance)
     assert told.suffices is answer

@@ -95,7 +95,7 @@ def test_a_job_ended_when_its_webhook_came(client: Client, monkeypatch: pytest.M
     job = buy(client)
     monkeypatch.setattr(client._observer.__class__, "age", staticmethod(lambda _: 600.0))
     learnt: list[float] = []
-    monkeypatch.setattr(client.timing, "learn", lambda _, seconds: learnt.append(seconds))
+    monkeypatch.setattr(client._durations, "learn", lambda _, seconds: learnt.append(seconds))
     client.parse_webhook("pixverse", *signed(news(job)))
     assert learnt == [600.0]
 

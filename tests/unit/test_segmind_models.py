@@ -300,7 +300,7 @@ def mimic(**values: Any) -> mk.Mimic:
 def sent(model: str, request: Request) -> Any:
     """Return the body that a request becomes; its path is checked on the way."""
     made = adapter()
-    offer = offer_of(made, model, request)
+    offer = offer_of(made, model, request.operation, request.media())
     call = made.prepare(fit_at(made, request, offer, fitting.inspect(request))).call
     assert (call.method, call.path, call.paid) == ("POST", f"/v2/{model}", True)
     return call.json
@@ -629,7 +629,7 @@ def test_an_unlisted_model_gets_media_prompt_and_extra_and_has_no_price() -> Non
 def test_what_could_leave_the_models_path_is_no_model(slug: str) -> None:
     assert adapter().unlisted("mimic", slug) is None
     with pytest.raises(Unsupported):
-        offer_of(adapter(), slug, mimic())
+        offer_of(adapter(), slug, "mimic", {})
 
 
 def test_a_listed_model_does_what_its_rows_say_and_no_more() -> None:
