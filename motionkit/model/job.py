@@ -131,7 +131,7 @@ class Job:
         """Return the job as one line of JSON, versioned, without any secret."""
         from motionkit.model import codec  # noqa: PLC0415 - cattrs loads when first needed
 
-        return codec.dumps({"version": JOB_VERSION, **codec.unstructure(self)})
+        return codec.pack(self, version=JOB_VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
