@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from motionkit.model.request import Request as Request
     from motionkit.purchase.circuits import Circuit as Circuit
     from motionkit.purchase.fallback import Announcement as Announcement
-    from motionkit.purchase.target import Explanation as Explanation
+    from motionkit.purchase.orders import Explanation as Explanation
 
     __version__: str
 
@@ -52,7 +52,7 @@ _HOME = {
     "Circuit": "purchase.circuits",
     "Client": "client.client",
     "Cost": "model.money",
-    "Explanation": "purchase.target",
+    "Explanation": "purchase.orders",
     "Extend": "model.operations",
     "Generated": "model.media",
     "ImageToVideo": "model.operations",

@@ -38,6 +38,11 @@ from typing import Any, ClassVar, Self
 
 from motionkit._support.redaction import printable, redact, redact_data
 
+_LONGEST_SHOWN = 60
+"""Characters of an argument's value that a message shows."""
+_MOST_BITS = 4096
+"""Of an integer that a message shows."""
+
 
 class Billed(enum.Enum):
     """Whether the vendor charged for the failed call."""
@@ -176,6 +181,26 @@ class InvalidRequest(MotionKitError):
         self.field = field
         self.value = redact(value) if value is not None else None
         self.limit = limit
+
+    @classmethod
+    def expected(cls, name: str, value: object, limit: str) -> Self:
+        """Return the error of an argument whose value is of the wrong kind or out of range.
+
+        Args:
+            name: The argument.
+            value: What was given; text and numbers are shown, other values by their type.
+            limit: What is expected.
+        """
+        scalar = value is None or isinstance(value, str | int | float)
+        scalar = scalar or type(value).__module__ in {"datetime", "decimal"}
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            scalar = False  # Python refuses to write it in decimal
+        kind = type(value).__name__
+        given = str(value) if scalar else f"{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}"
+        shown = given if len(given) <= _LONGEST_SHOWN else f"{given[:_LONGEST_SHOWN]}..."
+        shown = repr(shown) if isinstance(value, str) else shown
+        message = f"invalid value for {name}: {shown}; expected {limit}"
+        return cls(message, field=name, value=given, limit=limit)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the base fields with field, value and limit."""

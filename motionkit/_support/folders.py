@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-FILE_NAME = "motionkit.toml"
+_DEFAULTS: Mapping[str, str] = {
+    "XDG_CONFIG_HOME": "~/.config",
+    "XDG_STATE_HOME": "~/.local/state",
+}
 
 
 def expanded(text: str, name: str) -> Path:
@@ -13,15 +17,24 @@ def expanded(text: str, name: str) -> Path:
 
     Args:
         text: The path.
-        name: Where it comes from, for errors to name.
+        name: Its origin, for errors to name.
 
     Raises:
         ValueError: There is no such home folder.
     """
     try:
         return Path(text).expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{name} is {text!r}: {error}") from None
+    except RuntimeError:
+        raise ValueError(f"{name} is {text!r}, and that home folder is unknown") from None
+
+
+def user_folder(variable: str) -> Path:
+    """Return motionkit's folder under the one that an XDG variable names.
+
+    Raises:
+        ValueError: The user has no home folder.
+    """
+    return expanded(os.environ.get(variable) or _DEFAULTS[variable], variable) / "motionkit"
 
 
 def state_folder() -> Path:
@@ -30,15 +43,4 @@ def state_folder() -> Path:
     Raises:
         ValueError: The user has no home folder.
     """
-    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return expanded(base, "XDG_STATE_HOME") / "motionkit"
-
-
-def own_file() -> Path:
-    """Return the path of the user's own configuration file, whether or not it exists.
-
-    Raises:
-        ValueError: The user has no home folder.
-    """
-    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return expanded(base, "XDG_CONFIG_HOME") / "motionkit" / FILE_NAME
+    return user_folder("XDG_STATE_HOME")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import attrs
 import typer
 
 import motionkit as mk
 from motionkit import config
 from motionkit.cli import exit_codes
-from motionkit.cli.format import in_world
+from motionkit.cli.format import held_data, in_world
+from motionkit.cli.hints import no_account
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
 from motionkit.client import Circuit, registry
 from motionkit.config import documented
-from motionkit.errors import ConfigError, MotionKitError
+from motionkit.errors import MotionKitError
 
 
 def balance(
@@ -30,22 +32,14 @@ def balance(
     with mk.Client(config) as client:
         names = [account] if account else list(client.config.accounts)
         if not names:
-            raise ConfigError(
-                "no account is configured", hint="'motionkit providers' lists the keys to set"
-            )
+            raise no_account()
         for name in names:
             try:
                 held = client.balance(name)
             except MotionKitError as error:
                 codes.append(screen.error(error))
                 continue
-            data = {
-                "account": name,
-                "amount": held.amount,
-                "unit": held.unit.value,
-                "usd": held.usd,
-                "pools": dict(held.pools),
-            }
+            data = {"account": name, "pools": dict(held.pools), **(held_data(held) or {})}
             screen.answer(data, f"{name}: {held}")
     return max(codes)
 
@@ -125,15 +119,8 @@ def _circuits(found: config.Config) -> list[Circuit]:
 
 
 def _data(one: Circuit) -> dict[str, Any]:
-    return {
-        "account": one.account,
-        "cause": one.cause,
-        "reason": one.reason,
-        "failures": one.failures,
-        "open": one.open,
-        "since": one.since.isoformat(),
-        "until": one.until.isoformat(),
-    }
+    shown = attrs.filters.exclude("fingerprint")
+    return {**attrs.asdict(one, filter=shown), "open": one.open}
 
 
 def _reset(screen: Screen, found: config.Config, account: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any, cast
 
@@ -128,7 +128,7 @@ for _kind in registry.operations():
         command(_kind, _running, buy.run)
     )
     _submit.command(_kind.verb, help=f"{summary(_kind)} Does not wait.")(
-        command(_kind, _ordering, buy.order)
+        command(_kind, _ordering, buy.run)
     )
     _compare.command(_kind.verb, help=f"{summary(_kind)} Submits nothing.")(
         command(_kind, compare.Comparing, compare.compare)
@@ -136,34 +136,21 @@ for _kind in registry.operations():
 
 app.add_typer(_submit, name="submit", rich_help_panel=_SUBMIT)
 app.add_typer(_compare, name="compare", rich_help_panel=_SUBMIT)
-_managing: tuple[Callable[..., int], ...] = (
-    wait.poll,
-    wait.result,
-    wait.wait,
-    wait.resume,
-    reconcile.reconcile,
-    webhook.webhook,
-)
-_looking: tuple[Callable[..., int], ...] = (
-    accounts.balance,
-    budget.budget,
-    accounts.providers,
-    offers.offers,
-)
-_trying: tuple[Callable[..., int], ...] = (sandbox.sandbox, demo.demo)
-for _verb in _managing:
-    app.command(help=paragraphs(_verb), rich_help_panel=_MANAGE)(_verb)
+_VERBS: Mapping[str, tuple[Callable[..., int], ...]] = {
+    _MANAGE: (wait.poll, wait.result, wait.wait, wait.resume, reconcile.reconcile, webhook.webhook),
+    _LOOK_UP: (accounts.balance, budget.budget, accounts.providers, offers.offers),
+    _TRY: (sandbox.sandbox, demo.demo),
+}
+for _panel, _verbs in _VERBS.items():
+    for _verb in _verbs:
+        app.command(help=paragraphs(_verb), rich_help_panel=_panel)(_verb)
 _jobs.callback(help=paragraphs(journal.jobs), invoke_without_command=True)(journal.jobs)
 _jobs.command(help=paragraphs(journal.show))(journal.show)
 app.add_typer(_jobs, name="jobs", rich_help_panel=_MANAGE)
-for _verb in _looking:
-    app.command(help=paragraphs(_verb), rich_help_panel=_LOOK_UP)(_verb)
 app.command("list", help=paragraphs(lists.look_up), rich_help_panel=_LOOK_UP)(lists.look_up)
 for _verb in (config.check, config.trust, config.schema):
     config.verbs.command(help=paragraphs(_verb))(_verb)
 app.add_typer(config.verbs, name="config", rich_help_panel=_LOOK_UP)
-for _verb in _trying:
-    app.command(help=paragraphs(_verb), rich_help_panel=_TRY)(_verb)
 
 
 def run(argv: Sequence[str]) -> int:

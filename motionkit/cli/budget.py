@@ -32,17 +32,9 @@ def budget(json: Json = False, config: ConfigFile = None) -> int:
 
 
 def _data(one: BudgetStatus) -> dict[str, object]:
-    return {
-        "budget": one.name,
-        "sandbox": one.sandbox,
-        "period": one.period,
-        "limit_usd": one.limit,
-        "spent_usd": one.spent,
-        "held_usd": one.held,
-        "left_usd": one.left,
-        "since": None if one.since is None else one.since.isoformat(),
-        "until": None if one.until is None else one.until.isoformat(),
-    }
+    amounts = {f"{name}_usd": getattr(one, name) for name in ("limit", "spent", "held", "left")}
+    period = {"period": one.period, "since": one.since, "until": one.until}
+    return {"budget": one.name, "sandbox": one.sandbox, **period, **amounts}
 
 
 def _cells(one: BudgetStatus) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import typer
 
@@ -24,7 +25,7 @@ from motionkit.cli.format import (
     state_of,
     target,
 )
-from motionkit.cli.options import Buying
+from motionkit.cli.options import Buying, Targeting
 from motionkit.cli.screen import Screen, decided
 from motionkit.client import Announcement, Client, Explanation, registry
 from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
@@ -38,25 +39,15 @@ from motionkit.model.probe import Facts
 ASK_ABOVE = Decimal(5)
 """US dollars; a higher price needs confirmation."""
 
+_SHOWN = 40
+"""Characters of an invalid option that an error shows."""
 
 _AGAIN = frozenset({"again", "buy", "buy again", "new", "submit", "submit again"})
 """Answers that ask for a new job."""
 
 
-class Extras(Protocol):
-    """Options that name a target and vendor-specific options."""
-
-    @property
-    def via(self) -> str | None:
-        """The target or route."""
-
-    @property
-    def extra(self) -> list[str] | None:
-        """Vendor-specific options, ``NAME=VALUE``."""
-
-
 def make(
-    kind: type[Request], values: Mapping[str, Any], options: Extras, client: Client
+    kind: type[Request], values: Mapping[str, Any], options: Targeting, client: Client
 ) -> Request:
     """Return the request that the options describe.
 
@@ -80,12 +71,25 @@ def _extras(given: Sequence[str], via: str | None, client: Client) -> dict[str, 
             name = rest
         else:
             provider = _provider(name, via, client)
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError:
-            value = text
-        found.setdefault(provider, {})[name] = value
+        found.setdefault(provider, {})[name] = _value(one, text)
     return found
+
+
+def _value(given: str, text: str) -> Any:
+    """Return the value of an extra option: JSON if possible, else text."""
+    try:
+        return json.loads(text, parse_constant=str)
+    except json.JSONDecodeError:
+        return text
+    except (ValueError, RecursionError) as error:  # JSON, but beyond Python's limits
+        digits = sys.get_int_max_str_digits()
+        limit = "fewer levels of nesting"
+        if isinstance(error, ValueError):
+            limit = f"numbers of at most {digits} digits"
+        shown = f"{given[:_SHOWN]}..."
+        raise InvalidRequest(
+            f"extra: {shown!r} exceeds the limit: {limit}", field="extra", value=shown, limit=limit
+        ) from None
 
 
 def _provider(name: str, via: str | None, client: Client) -> str:
@@ -231,14 +235,7 @@ def _declined(screen: Screen, earlier: PurchaseRecord, options: Buying) -> bool:
     answer = typer.prompt(
         "resume it, or submit again", default="resume", err=True, show_choices=False
     )
-    return plain(answer).casefold() in {
-        "submit",
-        "submit again",
-        "buy",
-        "buy again",
-        "again",
-        "new",
-    }
+    return plain(answer).casefold() in _AGAIN
 
 
 def _resumed(screen: Screen, client: Client, earlier: PurchaseRecord) -> Job | None:
@@ -429,7 +426,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
         "target": explanation.target,
         "sandbox": explanation.sandbox,
         "calls": calls,
-        "quote": codec.unstructure(explanation.quote) if explanation.quote else None,
+        "quote": codec.unstructure(explanation.quote),
         "warnings": explanation.warnings,
         "decision": explanation.decision,
     }

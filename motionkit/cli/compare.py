@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -13,10 +13,10 @@ import typer
 
 import motionkit as mk
 from motionkit.cli import checkout, exit_codes
-from motionkit.cli.format import duration, plain, quoted
-from motionkit.cli.options import Common
+from motionkit.cli.format import duration, held_data, plain, quoted
+from motionkit.cli.options import Targeting
 from motionkit.cli.screen import Screen, as_data
-from motionkit.client import Row
+from motionkit.client import Comparison
 from motionkit.model import codec
 from motionkit.model.money import Basis, both
 from motionkit.model.operations import Request
@@ -25,7 +25,7 @@ COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 
 
 @attrs.frozen(kw_only=True)
-class Comparing(Common):
+class Comparing(Targeting):
     """The options of `compare`."""
 
     via: Annotated[
@@ -38,12 +38,6 @@ class Comparing(Common):
         bool, typer.Option("--offline", help="Do not query balances; send nothing.")
     ] = False
     as_csv: Annotated[bool, typer.Option("--csv", help="Output CSV.")] = False
-    extra: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", help="Vendor-specific option, passed through unvalidated."
-        ),
-    ] = None
 
 
 def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> int:
@@ -63,7 +57,7 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
     return exit_codes.DONE
 
 
-def _basis(row: Row) -> str:
+def _basis(row: Comparison) -> str:
     quote = row.quote
     if quote is None:
         return ""
@@ -74,19 +68,19 @@ def _basis(row: Row) -> str:
     return f"{basis}, {age} d old{' (!)' if row.old else ''}"
 
 
-def _takes(row: Row) -> str:
+def _takes(row: Comparison) -> str:
     if row.seconds is None:
         return "?"
     tail = f", p90 {duration(row.p90)}" if row.p90 is not None else ""
     return f"{duration(row.seconds)}{tail}"
 
 
-def _delivers(row: Row) -> str:
+def _delivers(row: Comparison) -> str:
     clip = None if row.delivers is None else f"{row.delivers:g} s"
     return " ".join(word for word in (row.quality, clip) if word)
 
 
-def _notes(row: Row) -> list[str]:
+def _notes(row: Comparison) -> list[str]:
     notes = [plain(warning) for warning in row.warnings]
     if row.problem is not None:
         notes.append(plain(row.problem.message))
@@ -97,14 +91,14 @@ def _notes(row: Row) -> list[str]:
     return notes
 
 
-def _print_notes(screen: Screen, rows: Sequence[Row]) -> None:
+def _print_notes(screen: Screen, rows: Sequence[Comparison]) -> None:
     """Print the notes of the rows as a second table."""
     rows_with_notes = [(row.target, notes) for row in rows if (notes := _notes(row))]
     if rows_with_notes and not screen.json:
         screen.rows([], ["TARGET", "NOTES"], rows_with_notes)
 
 
-def _cells(row: Row) -> list[Any]:
+def _cells(row: Comparison) -> list[Any]:
     held = row.balance
     return [
         row.target,
@@ -118,11 +112,11 @@ def _cells(row: Row) -> list[Any]:
     ]
 
 
-def _data(row: Row) -> dict[str, Any]:
+def _data(row: Comparison) -> dict[str, Any]:
     return {
         "target": row.target,
-        "quote": codec.unstructure(row.quote) if row.quote else None,
-        "listed": codec.unstructure(row.listed) if row.listed else None,
+        "quote": codec.unstructure(row.quote),
+        "listed": codec.unstructure(row.listed),
         "old": row.old,
         "seconds": row.seconds,
         "p90": row.p90,
@@ -134,49 +128,29 @@ def _data(row: Row) -> dict[str, Any]:
         "fits": row.problem is None,
         "problem": as_data(row.problem) if row.problem else None,
         "warnings": row.warnings,
-        "balance": None
-        if row.balance is None
-        else {
-            "amount": row.balance.amount,
-            "unit": row.balance.unit.value,
-            "usd": row.balance.usd,
-        },
+        "balance": held_data(row.balance),
         "suffices": row.suffices,
         "error": as_data(row.error) if row.error else None,
     }
 
 
-def _write_csv(rows: list[Row]) -> None:
+def _write_csv(rows: list[Comparison]) -> None:
     fields = [
         *("target", "unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high"),
         *("basis", "n", "source", "as_of", "old", "seconds", "p90", "quality"),
         *("delivers_seconds", "clip_seconds", "defaults", "lacks", "fits"),
         *("balance", "balance_unit", "suffices", "notes"),
     ]
-    writer = csv.DictWriter(sys.stdout, fields, lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, fields, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        quote: Mapping[str, Any] = codec.unstructure(row.quote) if row.quote else {}
-        held = row.balance
-        writer.writerow(
-            {
-                **{name: quote.get(name) for name in fields if name in quote},
-                "target": row.target,
-                "old": row.old,
-                "seconds": row.seconds,
-                "p90": row.p90,
-                "quality": row.quality,
-                "delivers_seconds": row.delivers,
-                "defaults": codec.dumps(row.defaults),
-                "lacks": " ".join(row.lacks),
-                "clip_seconds": row.clip_seconds,
-                "fits": row.problem is None,
-                "balance": None if held is None else held.amount,
-                "balance_unit": None if held is None else held.unit.value,
-                "suffices": row.suffices,
-                "notes": "; ".join(_notes(row)),
-            }
-        )
-
-
-__all__ = ["Comparing", "compare"]
+        data = _data(row)
+        held = data["balance"] or {}
+        flat = {
+            "defaults": codec.dumps(row.defaults),
+            "lacks": " ".join(row.lacks),
+            "balance": held.get("amount"),
+            "balance_unit": held.get("unit"),
+            "notes": "; ".join(_notes(row)),
+        }
+        writer.writerow({**(data["quote"] or {}), **data, **flat})

@@ -11,7 +11,8 @@ import typer
 import motionkit as mk
 from motionkit import config
 from motionkit.cli import exit_codes
-from motionkit.cli.hints import sentence
+from motionkit.cli.format import held_data
+from motionkit.cli.hints import no_account, sentence
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen, as_data
 from motionkit.config import FILE_NAME, File, Origin, Route
@@ -45,9 +46,7 @@ def check(
     found = config.load(config_file)
     path = None if found.journal is None else str(found.journal)
     screen.rows(
-        [{"kind": "journal", "path": path}],
-        ["JOURNAL"],
-        [[path or "off: a crash can lose a job"]],
+        [{"kind": "journal", "path": path}], ["JOURNAL"], [[path or "off: a crash can lose a job"]]
     )
     code = _show_accounts(screen, found, online=online)
     if found.routes:
@@ -57,9 +56,7 @@ def check(
             [_route_row(route) for route in found.routes.values()],
         )
     if not found.accounts:
-        raise ConfigError(
-            "no account is configured", hint="'motionkit providers' lists the keys to set"
-        )
+        raise no_account()
     return code
 
 
@@ -207,7 +204,7 @@ def _ask(client: mk.Client, row: dict[str, Any]) -> tuple[int, str]:
     except MotionKitError as error:
         row["error"] = as_data(error.fill(account=row["account"], provider=row["provider"]))
         return exit_codes.code_of(error), f"error: {sentence(error)}"
-    row["balance"] = {"amount": held.amount, "unit": held.unit.value, "usd": held.usd}
+    row["balance"] = held_data(held)
     return exit_codes.DONE, both(held.amount, held.unit, held.usd)
 
 

@@ -7,21 +7,18 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+import attrs
+
 from motionkit.cli.format import charged, media_of, reason, short
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
-from motionkit.errors import (
-    Billed,
-    DownloadFailed,
-    InvalidRequest,
-    MotionKitError,
-    WaitTimeout,
-)
+from motionkit.errors import Billed, DownloadFailed, InvalidRequest, MotionKitError, WaitTimeout
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Job, Output, Result, State
@@ -98,28 +95,74 @@ def wait(
 
 def fetch(
     screen: Screen, client: Client, result: Result, path: Path, *, overwrite: bool = False
-) -> tuple[Path, ...]:
+) -> tuple[Result, tuple[Path, ...]]:
     """Download a result's files: the main one to `path`, the others beside it as ``NAME-2``, ...
 
-    The main one is last, so that the purchase counts as delivered only when all are complete.
+    If another process is downloading to `path`, wait for it; if it delivered this job there,
+    download nothing.
+
+    Returns:
+        The result with the outputs that the files are of, and the files.
 
     Raises:
         DownloadFailed: A download failed; the vendor still has the result.
+        InvalidRequest: The file exists and is not this job's.
     """
+    retried = False
+    try:
+        while True:
+            try:
+                return result, _fetched(screen, client, result, path, overwrite=overwrite)
+            except (DownloadFailed, InvalidRequest) as error:
+                first = delivered(_record(client, result.job), result)
+                if first is not None and first[1] == (path.absolute(),):
+                    return first
+                busy = isinstance(error.__cause__, BlockingIOError)
+                # A file that just appeared may be this job's, and the journal written right after.
+                if not busy and (retried or overwrite or not path.exists()):
+                    raise
+                retried = not busy
+            pause()
+    except KeyboardInterrupt:
+        raise DownloadFailed(
+            f"interrupted while downloading {path.name}", billed=Billed.YES, job=result.job
+        ) from None
+
+
+def pause() -> None:
+    """Wait before another try for a file that another process is downloading."""
+    time.sleep(0.5)
+
+
+def _fetched(
+    screen: Screen, client: Client, result: Result, path: Path, *, overwrite: bool
+) -> tuple[Path, ...]:
+    """Download all files, the main one last: it marks the purchase as delivered."""
     fetched = []
     for number in range(len(result.outputs) - 1, -1, -1):
         target = path if number == 0 else _beside(path, number, result, overwrite=overwrite)
-        try:
-            with screen.busy(f"downloading {target.name}"):
-                target = client.download(result, target, overwrite=overwrite, output=number)
-        except KeyboardInterrupt:
-            raise DownloadFailed(
-                f"interrupted while downloading {target.name}",
-                billed=Billed.YES,
-                job=result.job,
-            ) from None
-        fetched.append(target)
+        with screen.busy(f"downloading {target.name}"):
+            fetched.append(client.download(result, target, overwrite=overwrite, output=number))
     return tuple(reversed(fetched))
+
+
+def _record(client: Client, job: Job) -> PurchaseRecord | None:
+    try:
+        return client.jobs.get(job.key)
+    except InvalidRequest:
+        return None
+
+
+def delivered(
+    entry: PurchaseRecord | None, result: Result
+) -> tuple[Result, tuple[Path, ...]] | None:
+    """Return the result with its main output only, and the delivered file if it still exists.
+
+    The journal has the path of the main file only.
+    """
+    if entry is None or not entry.delivered or not Path(entry.delivered).is_file():
+        return None
+    return attrs.evolve(result, outputs=result.outputs[:1]), (Path(entry.delivered),)
 
 
 def again(
@@ -148,7 +191,7 @@ def again(
         return recorded, (path,)
     try:
         result = client.result(job)
-        return result, fetch(screen, client, result, path, overwrite=overwrite)
+        return fetch(screen, client, result, path, overwrite=overwrite)
     except MotionKitError as error:
         if not whole:
             raise
@@ -220,7 +263,7 @@ def hand_over(screen: Screen, result: Result, files: Sequence[Path]) -> None:
         "operation": job.operation,
         "state": State.SUCCEEDED.value,
         "seconds": result.seconds,
-        "cost": codec.unstructure(result.cost) if result.cost else None,
+        "cost": codec.unstructure(result.cost),
     }
     where = [str(file) for file in files] or [output.url for output in result.outputs]
     whole = [str(file.absolute()) for file in files] or where

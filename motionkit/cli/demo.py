@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json as json_text
-import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -20,8 +16,8 @@ from motionkit.cli.format import charged, duration, quoted
 from motionkit.cli.options import Json, Running
 from motionkit.cli.sandbox import sandbox_module
 from motionkit.cli.screen import Screen
-from motionkit.client import Client
-from motionkit.config import documented
+from motionkit.client import Client, inspect_media, registry
+from motionkit.config import Account, Config, Defaults, documented
 from motionkit.errors import MotionKitError
 from motionkit.model import codec
 from motionkit.model.job import Result
@@ -66,10 +62,7 @@ def demo(
             video=_write(folder / "clip.mp4", module.sample_clip()),
             quality="540p",
         )
-        with (
-            _without_base_urls(served.accounts),
-            mk.Client(_configuration(folder, served)) as client,
-        ):
+        with mk.Client(_configuration(folder, served)) as client:
             for account in client.config.accounts:
                 screen.note("")
                 try:
@@ -82,10 +75,11 @@ def demo(
 
 
 def _one(screen: Screen, client: Client, request: mk.Request, account: str, out: Path) -> Row:
-    explanation = client.explain(request, via=account)
+    facts = inspect_media(request)
+    explanation = client.explain(request, via=account, facts=facts)
     path = delivery.free(out / f"{account}.mp4")
     began = time.monotonic()
-    result, files = buy.deliver(screen, client, request, Running(via=account, out=path))
+    result, files = buy.deliver(screen, client, request, Running(via=account, out=path), facts)
     seconds = time.monotonic() - began
     screen.fact("saved", str(files[0]), style="green")
     return Row(explanation.target, explanation.quote, result, seconds, files[0])
@@ -96,8 +90,8 @@ def _table(screen: Screen, rows: list[Row]) -> None:
         [
             {
                 "target": row.target,
-                "quote": codec.unstructure(row.quote) if row.quote else None,
-                "cost": codec.unstructure(row.result.cost) if row.result.cost else None,
+                "quote": codec.unstructure(row.quote),
+                "cost": codec.unstructure(row.result.cost),
                 "seconds": round(row.seconds, 1),
                 "file": str(row.path.absolute()),
                 "sandbox": True,
@@ -123,46 +117,14 @@ def _write(path: Path, content: bytes) -> Path:
     return path
 
 
-LATENESS = 0.1
-"""Seconds; short, because the sandbox's jobs are fast and its calls are free."""
-
-
-@contextlib.contextmanager
-def _without_base_urls(vendors: Iterable[str]) -> Iterator[None]:
-    """Hide the base URLs of the environment, which would replace the sandbox's."""
-    names = {documented(vendor)[1] for vendor in vendors}
-    hidden = {name: os.environ.pop(name) for name in names if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
-
-
-def _configuration(folder: Path, served: Sandbox) -> Path:
-    """Write a configuration with only the sandbox's accounts and a temporary journal.
-
-    The user's keys and base URLs in the environment are not used.
-    """
-    lines = [
-        f"journal = {_quoted(str(folder / 'journal.db'))}",
-        "[defaults]",
-        f"lateness = {LATENESS}",
-    ]
+def _configuration(folder: Path, served: Sandbox) -> Config:
+    """Return the sandbox's accounts only, with a temporary journal: nothing of the user's."""
+    environment = served.environment
+    accounts = {}
     for vendor, keys in served.accounts.items():
-        lines += _account(vendor, next(iter(keys.values())), served.environment)
-    path = _write(folder / "motionkit.toml", "\n".join(lines).encode())
-    path.chmod(0o600)  # like any file that holds a key
-    return path
-
-
-def _account(vendor: str, key: str, environment: Mapping[str, str]) -> list[str]:
-    return [
-        f"[accounts.{vendor}]",
-        f"api_key = {_quoted(key)}",
-        f"base_url = {_quoted(environment[documented(vendor)[1]])}",
-    ]
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML string; JSON strings are a subset."""
-    return json_text.dumps(text)
+        settings = registry.load(vendor).settings(
+            api_key=next(iter(keys.values())), base_url=environment[documented(vendor)[1]]
+        )
+        accounts[vendor] = Account(vendor, vendor, settings)
+    defaults = Defaults(lateness=0.1)  # the sandbox's jobs are fast and its calls free
+    return Config(accounts=accounts, defaults=defaults, journal=folder / "journal.db")

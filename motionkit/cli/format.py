@@ -11,7 +11,7 @@ from typing import Any
 from motionkit.client import registry
 from motionkit.journal import PurchaseRecord
 from motionkit.model.job import KeyState, State
-from motionkit.model.money import Cost, Quote, amounts
+from motionkit.model.money import Balance, Cost, Quote, amounts
 
 UNDELIVERED = "succeeded, not downloaded"
 
@@ -58,6 +58,13 @@ def quoted(quote: Quote | None) -> str:
 def charged(cost: Cost | None) -> str:
     """Return a cost with its basis."""
     return "unknown" if cost is None else str(cost)
+
+
+def held_data(balance: Balance | None) -> dict[str, Any] | None:
+    """Return a balance as data."""
+    if balance is None:
+        return None
+    return {"amount": balance.amount, "unit": balance.unit.value, "usd": balance.usd}
 
 
 def duration(seconds: float) -> str:

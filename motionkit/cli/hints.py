@@ -17,6 +17,7 @@ HINTS: Mapping[type[errors.MotionKitError], str] = {
 COMMANDS: Mapping[str, str] = {
     "client.budget()": "'motionkit budget'",
     "client.wait(job)": "'motionkit resume'",
+    "allow_undocumented=True": "--allow-undocumented",
 }
 """The command for a call that the hint of one error names."""
 
@@ -29,6 +30,13 @@ def hint_of(error: errors.MotionKitError) -> str | None:
     for call, command in COMMANDS.items():
         hint = hint.replace(call, command)
     return hint
+
+
+def no_account() -> errors.ConfigError:
+    """Return the error where a verb needs an account and none is configured."""
+    return errors.ConfigError(
+        "no account is configured", hint="'motionkit providers' lists the keys to set"
+    )
 
 
 def sentence(error: errors.MotionKitError) -> str:

@@ -11,6 +11,7 @@ import typer
 
 import motionkit as mk
 from motionkit.cli import exit_codes
+from motionkit.cli.hints import no_account
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, list_names, list_options
@@ -29,8 +30,7 @@ def look_up(
         typer.Argument(metavar="[ACCOUNT]", help="Default: all accounts that have lists."),
     ] = None,
     name: Annotated[
-        str | None,
-        typer.Argument(metavar="[NAME]", help="Default: show the names of all lists."),
+        str | None, typer.Argument(metavar="[NAME]", help="Default: show the names of all lists.")
     ] = None,
     *,
     where: Annotated[
@@ -68,9 +68,7 @@ def _names(screen: Screen, client: Client, account: str | None) -> None:
             filters = list_options(provider, name)
             rows.append({"account": one, "list": name, "what": what, "where": list(filters)})
     if not names:
-        raise ConfigError(
-            "no account is configured", hint="'motionkit providers' lists the keys to set"
-        )
+        raise no_account()
     if not rows:
         raise ConfigError(
             f"account {account} has no lists"
@@ -122,8 +120,4 @@ def _show(screen: Screen, rows: Sequence[Any]) -> None:
         else [row.get(_RAW), *[""] * (len(heads) - 1)]
         for row in data
     ]
-    screen.rows(data, [name.upper() for name in heads], [_texts(row) for row in cells])
-
-
-def _texts(row: Sequence[Any]) -> list[str]:
-    return ["" if value is None else str(value) for value in row]
+    screen.rows(data, [name.upper() for name in heads], cells)

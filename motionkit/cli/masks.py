@@ -11,17 +11,16 @@ import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import attrs
-import typer
 
 from motionkit.cli import checkout, delivery
 from motionkit.cli.delivery import FRAME
 from motionkit.cli.format import quoted, short
-from motionkit.cli.options import REQUEST_PANEL, Ordering, Running
+from motionkit.cli.options import Ordering, Running, request_option
 from motionkit.cli.screen import Screen
-from motionkit.client import BuyOptions, Client, Explanation, check_target, inspect_media, registry
+from motionkit.client import BuyOptions, Client, Explanation, check_target, registry
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
@@ -35,14 +34,13 @@ OPERATION = "mask_selection"
 
 Select = Annotated[
     list[int] | None,
-    typer.Option(
+    request_option(
         "--select",
         metavar="N",
         min=0,
         help="The number of the mask that @selection0 in the prompt means; a second one is "
         "@selection1. Masks are selected first, billed separately, and saved beside the file. "
         "'motionkit mask' only shows them. Repeatable.",
-        rich_help_panel=REQUEST_PANEL,
     ),
 ]
 
@@ -59,10 +57,6 @@ class SelectingOrder(Ordering):
     """The options of a verb that can select masks, submit and exit."""
 
     select: Select = None
-
-
-Selecting = SelectingRun | SelectingOrder
-Options = TypeVar("Options", SelectingRun, SelectingOrder)
 
 
 def takes_masks(kind: type[Request]) -> bool:
@@ -100,8 +94,14 @@ class Plan:
         return None if self.selecting.quote is None else self.selecting.quote.usd_high
 
 
-def plan(client: Client, request: Any, options: Selecting) -> Plan:
+def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Facts]) -> Plan:
     """Check both requests before anything is submitted.
+
+    Args:
+        client: The client.
+        request: The main request.
+        options: The options of the verb.
+        facts: The facts of the request's media.
 
     Raises:
         Unsupported: The target does not select masks.
@@ -112,7 +112,6 @@ def plan(client: Client, request: Any, options: Selecting) -> Plan:
         raise InvalidRequest("pass either --select or --mask, not both", field="select")
     placeholders = tuple(Placeholder(f"<mask {number}>") for number in options.select or ())
     wanted = attrs.evolve(request, masks=placeholders)
-    facts = inspect_media(wanted)
     explained = client.explain(wanted, via=options.via, limited=False, facts=facts)
     kinds = [kind for kind in registry.operations() if kind.operation == OPERATION]
     if not kinds:
@@ -152,7 +151,7 @@ def _default_frame(client: Client, selecting: Explanation) -> int | None:
     return next((one.defaults.get("keyframe") for one in rows), None)
 
 
-def limited(client: Client, planned: Plan, options: Selecting) -> Plan:
+def limited(client: Client, planned: Plan, options: Running) -> Plan:
     """Return the plan within caps and budgets, which must cover both purchases.
 
     Raises:
@@ -170,7 +169,7 @@ def limited(client: Client, planned: Plan, options: Selecting) -> Plan:
     return attrs.evolve(planned, explained=explained)
 
 
-def _check(screen: Screen, planned: Plan, options: Selecting) -> None:
+def _check(screen: Screen, planned: Plan, options: Running) -> None:
     """Apply caps, budgets and the user's confirmation before anything is submitted."""
     _within(planned, options)
     if planned.bought is None:
@@ -184,12 +183,12 @@ def _check(screen: Screen, planned: Plan, options: Selecting) -> None:
 
 
 def dry_run(
-    screen: Screen, client: Client, request: Any, options: Selecting, out: Path | None
+    screen: Screen, client: Client, request: Any, options: Running, facts: Mapping[str, Facts]
 ) -> None:
     """Print both requests without keys and signatures; raise the errors of a real run."""
-    planned = plan(client, request, options)
-    if out is not None and planned.bought is None:
-        check_target(out, overwrite=isinstance(options, Running) and options.overwrite)
+    planned = plan(client, request, options, facts)
+    if options.out is not None and planned.bought is None:
+        check_target(options.out, overwrite=options.overwrite)
     bought = planned.bought
     if bought is None:
         checkout.dry_run(screen, planned.selection, planned.selecting, options)
@@ -202,8 +201,8 @@ def dry_run(
 
 
 def select(
-    screen: Screen, client: Client, request: Any, options: Options
-) -> tuple[Request, Options]:
+    screen: Screen, client: Client, request: Any, options: Running, facts: Mapping[str, Facts]
+) -> tuple[Request, Running]:
     """Submit the selection or resume it; show and save the masks.
 
     Returns:
@@ -213,11 +212,11 @@ def select(
         InvalidRequest: There is no mask with that number.
         MotionKitError: As `checkout.buy`.
     """
-    planned = plan(client, request, options)
+    planned = plan(client, request, options, facts)
     key, bought = planned.key, planned.bought
     if bought is None:
         if options.out is not None:  # otherwise the main job may have been delivered there
-            check_target(options.out, overwrite=isinstance(options, Running) and options.overwrite)
+            check_target(options.out, overwrite=options.overwrite)
         _check(screen, planned, options)
         screen.fact("first", "masks are selected first and billed separately")
         screen.fact("then", f"{request.operation}: {quoted(planned.explained.quote)}")
@@ -229,7 +228,7 @@ def select(
     job = checkout.buy(
         screen, client, planned.selection, own, out=picture, facts=clip, earlier=bought
     )
-    result = delivery.wait(screen, client, job, timeout=getattr(options, "timeout", None))
+    result = delivery.wait(screen, client, job, timeout=options.timeout)
     pictures = [] if bought and bought.delivered else _save(screen, client, result, out)
     masks = [output for output in result.outputs if output.label != FRAME]
     _show(screen, result, masks, pictures, options)
@@ -238,7 +237,7 @@ def select(
     return found, _left(screen, client.jobs.get(job.key), options)
 
 
-def _left(screen: Screen, selection: PurchaseRecord, options: Options) -> Options:
+def _left(screen: Screen, selection: PurchaseRecord, options: Running) -> Running:
     """Return the options with the rest of --max-usd.
 
     Raises:
@@ -271,7 +270,7 @@ def _key(
     client: Client,
     selection: Request,
     selecting: Explanation,
-    options: Selecting,
+    options: Running,
     facts: Mapping[str, Facts],
 ) -> str:
     """Return the key of a selection: the same for the same clip, frame and target.
@@ -296,11 +295,7 @@ def _key(
 
 
 def _held(
-    client: Client,
-    selection: Request,
-    options: Selecting,
-    key: str,
-    facts: Mapping[str, Facts],
+    client: Client, selection: Request, options: Running, key: str, facts: Mapping[str, Facts]
 ) -> bool | None:
     """Return whether the selection of a key succeeded or may still succeed; None without one."""
     entry = client.bought_before(selection, via=options.via, key=key, facts=facts)
@@ -310,7 +305,7 @@ def _held(
     return not ended or entry.state is State.SUCCEEDED
 
 
-def _within(planned: Plan, options: Selecting) -> None:
+def _within(planned: Plan, options: Running) -> None:
     """Check the sum of both upper bounds against --max-usd before either is submitted."""
     if options.max_usd is None:
         return
@@ -342,11 +337,7 @@ def _save(screen: Screen, client: Client, result: Result, out: Path) -> list[Pat
 
 
 def _show(
-    screen: Screen,
-    result: Result,
-    masks: list[Output],
-    pictures: list[Path],
-    options: Selecting,
+    screen: Screen, result: Result, masks: list[Output], pictures: list[Path], options: Running
 ) -> None:
     wanted = options.select or ()
     width = max((len(mask.label or "") for mask in masks), default=0)
@@ -368,7 +359,7 @@ def _show(
     for frame in pictures[len(masks) :]:
         screen.fact("frame", str(frame))
     if screen.json:
-        cost = codec.unstructure(result.cost) if result.cost else None
+        cost = codec.unstructure(result.cost)
         data = {"key": result.job.key, "operation": OPERATION, "cost": cost, "masks": rows}
         screen.answer(data, "")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 import attrs
@@ -256,25 +256,18 @@ def _data(provider: str, offer: Offer) -> dict[str, Any]:
         "operation": offer.operation,
         "default": offer.default,
         "evidence": offer.evidence,
-        "unconfirmed": _plain(offer.unconfirmed),
+        "unconfirmed": plain(offer.unconfirmed),
         "qualities": list(offer.allowed.get(_QUALITY, ())),
         "fields": sorted([*offer.fields, *offer.media]),
         "required": list(offer.required),
-        "defaults": _plain(offer.defaults),
-        "allowed": _plain(offer.allowed),
-        "ranges": _plain(offer.ranges),
-        "lengths": _plain(offer.lengths),
-        "counts": _plain(offer.counts),
-        "combinations": [_plain(one) for one in offer.combinations],
-        "price": codec.unstructure(offer.price) if offer.price else None,
+        "defaults": dict(offer.defaults),
+        "allowed": dict(offer.allowed),
+        "ranges": dict(offer.ranges),
+        "lengths": dict(offer.lengths),
+        "counts": dict(offer.counts),
+        "combinations": [dict(one) for one in offer.combinations],
+        "price": codec.unstructure(offer.price),
         "expected_seconds": offer.expected_seconds,
         "limits": {name: codec.unstructure(slot) for name, slot in offer.media.items()},
         "source": offer.source,
-    }
-
-
-def _plain(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: list(one) if isinstance(one, Sequence) and not isinstance(one, str) else one
-        for name, one in table.items()
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -22,7 +23,9 @@ from motionkit.model.operations import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
 _MEDIA_HELP = "A file or an https:// URL."
-REQUEST_PANEL, _MONEY_PANEL, FILE_PANEL = "Request", "Target and price", "File and waiting"
+request_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Request")
+money_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Target and price")
+file_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="File and waiting")
 
 
 def usd(text: str) -> Decimal:
@@ -46,25 +49,27 @@ ConfigFile = Annotated[
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option(
+    file_option(
         min=0,
         metavar="SECONDS",
         help="Maximum time to wait; the job keeps running after that. Default: 'timeout' of the "
         "configuration, 1800.",
-        rich_help_panel=FILE_PANEL,
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Where to save the file. Default: a new file named after the inputs.",
-        rich_help_panel=FILE_PANEL,
+    file_option(
+        metavar="FILE", help="Where to save the file. Default: a new file named after the inputs."
     ),
 ]
-Overwrite = Annotated[
-    bool,
-    typer.Option("--overwrite", help="Replace the file if it exists.", rich_help_panel=FILE_PANEL),
+Overwrite = Annotated[bool, file_option("--overwrite", help="Replace the file if it exists.")]
+Extra = Annotated[
+    list[str] | None,
+    request_option(
+        metavar="NAME=VALUE",
+        help="Vendor-specific option, passed through unvalidated; VALUE is parsed as JSON if "
+        "possible. PROVIDER.NAME=VALUE names the provider. Repeatable.",
+    ),
 ]
 Reference = Annotated[
     str,
@@ -85,107 +90,81 @@ class Common:
 
 
 @attrs.frozen(kw_only=True)
-class Buying(Common):
+class Targeting(Common):
+    """The options of every verb that takes a request."""
+
+    via: str | None = None
+    extra: Extra = None
+
+
+@attrs.frozen(kw_only=True)
+class Buying(Targeting):
     """The options of every verb that submits."""
 
     via: Annotated[
         str | None,
-        typer.Option(
+        money_option(
             metavar="TARGET",
             help="ACCOUNT, ACCOUNT/MODEL or a route. Default: the route 'default': every account "
             "in order, unless configured otherwise.",
-            rich_help_panel=_MONEY_PANEL,
         ),
     ] = None
     key: Annotated[
         str | None,
-        typer.Option(
+        money_option(
             metavar="NAME",
             help="An idempotency key of your choice: reusing it resumes the job instead of "
             "submitting again, and keeps the delivered file.",
-            rich_help_panel=_MONEY_PANEL,
         ),
     ] = None
     new: Annotated[
         bool,
-        typer.Option(
+        money_option(
             "--new",
             help="Submit again even if the same request is unfinished or was submitted recently "
             "('remember' of the configuration, 7 days).",
-            rich_help_panel=_MONEY_PANEL,
         ),
     ] = False
     max_usd: Annotated[
         Decimal | None,
-        typer.Option(
+        money_option(
             parser=usd,
             metavar="USD",
             help="Refuse if the quote's upper bound exceeds this or is unknown.",
-            rich_help_panel=_MONEY_PANEL,
         ),
     ] = None
     yes: Annotated[
         bool,
-        typer.Option(
+        money_option(
             "--yes",
             "-y",
             help="Skip confirmation. Without it, a terminal asks above 5 USD, at an unknown price "
             "and before a fallback costs more than quoted; non-interactive runs refuse all three. "
             "A fallback that costs more needs --max-usd as well.",
-            rich_help_panel=_MONEY_PANEL,
         ),
     ] = False
     wait_for_slot: Annotated[
         float | None,
-        typer.Option(
+        file_option(
             min=0,
             metavar="SECONDS",
             help="Maximum time to wait for a free concurrency slot, or for another temporary "
             "refusal to pass; 0 refuses at once. Default: 'wait_for_slot' of the configuration, "
             "600.",
-            rich_help_panel=FILE_PANEL,
         ),
     ] = None
     dry_run: Annotated[
         bool,
-        typer.Option(
+        money_option(
             "--dry-run",
             help="Show the HTTP requests and the quote; send nothing. Caps, budgets and the output "
             "file are checked, with the exit code of a real run that they would stop.",
-            rich_help_panel=_MONEY_PANEL,
         ),
     ] = False
     explain: Annotated[
         bool,
-        typer.Option(
-            "--explain",
-            help="Show why each target was chosen, skipped or ruled out.",
-            rich_help_panel=_MONEY_PANEL,
-        ),
+        money_option("--explain", help="Show why each target was chosen, skipped or ruled out."),
     ] = False
-    extra: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="Vendor-specific option, passed through unvalidated; VALUE is parsed as JSON if "
-            "possible. PROVIDER.NAME=VALUE names the provider. Repeatable.",
-            rich_help_panel=REQUEST_PANEL,
-        ),
-    ] = None
-
-
-@attrs.frozen(kw_only=True)
-class Ordering(Buying):
-    """The options of a verb that submits and exits."""
-
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where 'motionkit wait' and 'motionkit resume' will save the file.",
-            rich_help_panel=FILE_PANEL,
-        ),
-    ] = None
 
 
 @attrs.frozen(kw_only=True)
@@ -196,13 +175,24 @@ class Running(Buying):
     overwrite: Overwrite = False
     timeout: Timeout = None
     no_wait: Annotated[
-        bool,
-        typer.Option(
-            "--no-wait",
-            help="Print the job and exit; it runs on.",
-            rich_help_panel=FILE_PANEL,
-        ),
+        bool, file_option("--no-wait", help="Print the job and exit; it runs on.")
     ] = False
+    select: list[int] | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Ordering(Running):
+    """The options of a verb that submits and exits."""
+
+    out: Annotated[
+        Path | None,
+        file_option(
+            metavar="FILE", help="Where 'motionkit wait' and 'motionkit resume' will save the file."
+        ),
+    ] = None
+    overwrite: bool = False
+    timeout: float | None = None
+    no_wait: bool = True
 
 
 Act = Callable[[type[Request], dict[str, Any], Any], int]
@@ -264,10 +254,9 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
         sentences = [helps.get(field.name, "")]
         sentences += [_MEDIA_HELP] if media else []
         sentences += ["Repeatable."] if several else []
-        option = typer.Option(
-            *([_flag(field, hint)] if several else []),
+        option = request_option(
+            *([_flag(field, hint)] if several or hint is bool else []),
             help=" ".join(sentences).strip(),
-            rich_help_panel=REQUEST_PANEL,
             metavar="FILE" if media else None,
         )
         kind: Any = str if media else hint
@@ -285,8 +274,10 @@ def _flag(field: attrs.Attribute[Any], hint: Any) -> str:
 
 
 def _option_parameters(options: type[Common]) -> list[inspect.Parameter]:
+    """Return the parameters of a record; a field without an option keeps its default."""
     hints = get_type_hints(options, include_extras=True)
-    return [_parameter(field, hints[field.name]) for field in attrs.fields(options)]
+    fields = [one for one in attrs.fields(options) if get_origin(hints[one.name]) is Annotated]
+    return [_parameter(field, hints[field.name]) for field in fields]
 
 
 def _parameter(field: attrs.Attribute[Any], annotation: Any) -> inspect.Parameter:

@@ -29,15 +29,14 @@ class Assume(StrEnum):
 
 def reconcile(
     ref: Annotated[
-        str | None,
-        typer.Argument(metavar="[REF]", help="The job. Default: all uncertain ones."),
+        str | None, typer.Argument(metavar="[REF]", help="The job. Default: all uncertain ones.")
     ] = None,
     *,
     assume: Annotated[
         Assume | None,
         typer.Option(
             help="Resolve it manually: 'lost' (not charged; it may be submitted again) or "
-            "'charged' (charged, but the result is out of reach). Needs REF.",
+            "'charged' (charged, but the result is out of reach). Needs REF."
         ),
     ] = None,
     adopt: Annotated[

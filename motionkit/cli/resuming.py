@@ -19,7 +19,7 @@ import attrs
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.format import charged, request_line, short, state_of
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, Waiter
+from motionkit.client import Client, Waiter, follow
 from motionkit.errors import Billed, DownloadFailed, MotionKitError, SubmitUncertain, WaitTimeout
 from motionkit.journal import PurchaseRecord
 from motionkit.model.job import Job, KeyState, Result, Status
@@ -107,7 +107,7 @@ class Resuming:
     _states: dict[str, str] = attrs.field(factory=dict)
     _codes: list[int] = attrs.field(factory=lambda: [exit_codes.DONE])
     _targets: set[Path] = attrs.field(factory=set)
-    _waiters: list[Waiter] = attrs.field(factory=list)
+    _followed: list[Callable[[], None]] = attrs.field(factory=list)
     _events: SimpleQueue[_Event] = attrs.field(factory=SimpleQueue)
     _resolvers: _Pool = attrs.field(factory=lambda: _Pool(MOST_RESOLVED))
     _loaders: _Pool = attrs.field(factory=lambda: _Pool(MOST_DOWNLOADS))
@@ -131,8 +131,8 @@ class Resuming:
             self._loaders.stop(0.0)
             self._interrupted()
         finally:
-            for waiter in self._waiters:
-                self.client.engine.leave(waiter)
+            for stop in self._followed:
+                stop()
         return max(self._codes)
 
     def _begin(self, entry: PurchaseRecord) -> None:
@@ -157,12 +157,13 @@ class Resuming:
     def _follow(self, entry: PurchaseRecord, job: Job) -> None:
         self._jobs[entry.key] = job
         self._states[entry.key] = "waiting"
-        self._waiters.append(
-            self.client.engine.follow(
+        self._followed.append(
+            follow(
+                self.client,
                 job,
-                self.client.limit(self.timeout),
-                lambda waiter: self._events.put(_Event(entry, _ending(waiter))),
-                lambda _, status: self._events.put(_Event(entry, status)),
+                timeout=self.timeout,
+                notify=lambda waiter: self._events.put(_Event(entry, _ending(waiter))),
+                watch=lambda _, status: self._events.put(_Event(entry, status)),
             )
         )
 
@@ -201,20 +202,16 @@ class Resuming:
         The purchase is read again: the command that submitted it may have delivered it meanwhile.
         """
         entry = self.client.jobs.get(entry.key)
-        if entry.delivered and Path(entry.delivered).is_file():
-            alone = attrs.evolve(
-                done, outputs=done.outputs[:1]
-            )  # the journal has the path of the first only
-            self._delivered(entry, alone, (Path(entry.delivered),))
+        first = delivery.delivered(entry, done)
+        if first is not None:
+            self._delivered(entry, *first)
             return
         self._states[entry.key] = DOWNLOADING
         target = delivery.output_of(entry, done, taken=self._targets)
         self._targets.add(target)
         quiet = attrs.evolve(self.screen, quiet=True)
         self._loaders.put(
-            lambda: self._put(
-                entry, lambda: (done, delivery.fetch(quiet, self.client, done, target))
-            )
+            lambda: self._put(entry, lambda: delivery.fetch(quiet, self.client, done, target))
         )
 
     def _delivered(self, entry: PurchaseRecord, done: Result, files: tuple[Path, ...]) -> None:
@@ -240,9 +237,7 @@ class Resuming:
             job = entry.job or self._jobs.get(key)
             if job is not None and self._states.get(key) == DOWNLOADING:
                 error: MotionKitError = DownloadFailed(
-                    f"interrupted while downloading the file of {key}",
-                    billed=Billed.YES,
-                    job=job,
+                    f"interrupted while downloading the file of {key}", billed=Billed.YES, job=job
                 )
                 self._codes.append(self.screen.error(error))
             elif job is not None:

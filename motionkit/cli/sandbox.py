@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import importlib
 import os
 import shlex
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,52 +15,42 @@ import typer
 from motionkit.cli import exit_codes
 from motionkit.cli.options import Json
 from motionkit.cli.screen import Screen
+from motionkit.cli.serving import listening, need_extra
 from motionkit.client import registry
 from motionkit.config import documented
-from motionkit.errors import ConfigError, InvalidRequest
+from motionkit.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from motionkit.sandbox import Sandbox
 
 _PORT = 8787
-_EXTRA = frozenset({"PIL", "aiohttp", "av"})
 _WEBHOOK_ID, _WEBHOOK_SECRET = "sandbox-webhook", "sandbox-webhook-secret"
 
 
 def sandbox_module() -> Any:
-    """Import the sandbox, which needs an extra.
-
-    Raises:
-        ConfigError: The extra is not installed.
-    """
-    try:
-        return importlib.import_module("motionkit.sandbox")
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
-            raise
-        raise ConfigError(
-            "the sandbox needs the extra 'sandbox': pip install 'motionkit[sandbox]'"
-        ) from error
+    """Import the sandbox, which needs an extra."""
+    return need_extra("motionkit.sandbox", "sandbox", "the sandbox")
 
 
 def _run(sandbox: Sandbox, command: list[str], folder: Path) -> int:
     """Run a command in the sandbox's environment and return its exit code."""
-    with sandbox as served:
-        variables = {name for vendor in registry.names() for name in documented(vendor)}
-        plain = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in variables and not name.startswith("MOTIONKIT_")
-        }
-        config = folder / "motionkit.toml"
-        config.touch(0o600)  # an empty file stops the search for a project's file
-        own = {"MOTIONKIT_CONFIG": str(config), "XDG_CONFIG_HOME": str(folder)}
-        try:
-            code = subprocess.call(command, env={**plain, **served.environment, **own})  # noqa: S603 - the user's own command
-        except FileNotFoundError as error:
-            raise InvalidRequest(
-                f"command: {command[0]!r} not found", field="command", value=command[0]
-            ) from error
+    variables = {name for vendor in registry.names() for name in documented(vendor)}
+    plain = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in variables and not name.startswith("MOTIONKIT_")
+    }
+    config = folder / "motionkit.toml"
+    config.touch(0o600)  # an empty file stops the search for a project's file
+    own = {"MOTIONKIT_CONFIG": str(config), "XDG_CONFIG_HOME": str(folder)}
+    try:
+        code = subprocess.call(command, env={**plain, **sandbox.environment, **own})  # noqa: S603 - the user's own command
+    except OSError as error:
+        raise InvalidRequest(
+            f"command: cannot run {command[0]!r}: {error.strerror}",
+            field="command",
+            value=command[0],
+        ) from error
     return code if code >= 0 else 128 - code
 
 
@@ -76,8 +65,7 @@ def sandbox(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = _PORT,
     speed: Annotated[
-        float,
-        typer.Option(min=0.001, help="Time acceleration factor; 1 is real time."),
+        float, typer.Option(min=0.001, help="Time acceleration factor; 1 is real time.")
     ] = 20.0,
     fault: Annotated[
         list[str] | None,
@@ -87,8 +75,7 @@ def sandbox(
         ),
     ] = None,
     webhook: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Send webhooks to this URL, on loopback only."),
+        str | None, typer.Option(metavar="URL", help="Send webhooks to this URL, on loopback only.")
     ] = None,
     json: Json = False,
 ) -> int:
@@ -113,10 +100,11 @@ def sandbox(
         )
         if webhook is not None:
             screen.note(
-                f"webhooks are sent to {webhook}: webhook_id = {_WEBHOOK_ID!r}, "
-                f"webhook_secret = {_WEBHOOK_SECRET!r}"
+                f"webhooks are sent to {webhook}: webhook_id = '{_WEBHOOK_ID}', "
+                f"webhook_secret = '{_WEBHOOK_SECRET}'"
             )
 
+    field = "host"
     try:
         served: Sandbox = module.Sandbox(
             host=host,
@@ -125,27 +113,16 @@ def sandbox(
             faults=fault or (),
             seed=None,
         )
-    except ValueError as error:
-        name = "fault" if isinstance(error, module.FaultError) else "host"
-        raise InvalidRequest(f"{name}: {error}", field=name) from error
-    if webhook is not None:
-        try:
+        if webhook is not None:
+            field = "webhook"
             served.add_webhook(_WEBHOOK_ID, webhook, _WEBHOOK_SECRET)
-        except ValueError as error:
-            raise InvalidRequest(f"webhook: {error}", field="webhook", value=webhook) from error
-    try:
-        if command:
-            with TemporaryDirectory(prefix="motionkit-sandbox-") as folder:
-                return _run(served, command, Path(folder))
-        served.serve_forever(ready)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise InvalidRequest(
-            f"port: {port} on {host} is in use",
-            field="port",
-            value=str(port),
-            hint="choose another with --port; 0 picks a free port",
-        ) from error
+    except ValueError as error:  # the sandbox's own sentences
+        field = "fault" if isinstance(error, module.FaultError) else field
+        raise InvalidRequest(f"{field}: {error}", field=field) from error
+    with listening(host, port):
+        served.start() if command else served.serve_forever(ready)
+    if command:
+        with closing(served), TemporaryDirectory(prefix="motionkit-sandbox-") as folder:
+            return _run(served, command, Path(folder))
     screen.note("the sandbox stopped")
     return exit_codes.DONE

@@ -280,6 +280,6 @@ def reporting(screen: Screen) -> Iterator[None]:
 
 
 def _cell(value: Any) -> Text:
-    """Return a table cell: a list becomes lines, line breaks in text are dropped."""
+    """Return a table cell: a list becomes lines, None is empty."""
     lines = value if isinstance(value, list) else [value]
-    return Text("\n".join(plain(line) for line in lines))
+    return Text("\n".join(plain("" if line is None else line) for line in lines))

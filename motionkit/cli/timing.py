@@ -11,7 +11,7 @@ import attrs
 import motionkit as mk
 from motionkit.cli.format import duration
 from motionkit.cli.screen import Screen
-from motionkit.client import Offer, Plan, registry
+from motionkit.client import Offer, Plan, plan, registry
 from motionkit.errors import ConfigError
 
 _SHOWN = 6
@@ -57,33 +57,31 @@ def _rows(client: mk.Client, only: str) -> Iterator[_Row]:
         except ConfigError:  # without its key; 'motionkit config check' says why
             continue
         for offer in provider.offers:
-            kind = (provider.fingerprint, offer.operation, offer.model)
             floor = float(getattr(provider, "poll_floor", 0.0))
-            plan = client.timing.plan(kind, offer.expected_seconds, floor=floor)
-            yield _Row(f"{name}/{offer.model}", offer, plan)
+            schedule = plan(client, provider.fingerprint, offer, floor=floor)
+            yield _Row(f"{name}/{offer.model}", offer, schedule)
     if client.config.accounts:
         return
     for name in registry.names():
         if only not in {"", name}:
             continue
         for offer in registry.load(name).offers:
-            plan = client.timing.plan((name, offer.operation, offer.model), offer.expected_seconds)
-            yield _Row(f"{name}/{offer.model}", offer, plan)
+            yield _Row(f"{name}/{offer.model}", offer, plan(client, name, offer))
 
 
 def _data(row: _Row) -> dict[str, Any]:
-    plan = row.plan
-    polls, delay = plan.expected()
+    polls, delay = row.plan.expected()
+    estimate = row.plan.estimate
     return {
         "target": row.target,
         "operation": row.offer.operation,
         "expected_seconds": row.offer.expected_seconds,
-        "median_seconds": round(plan.estimate.median, 1),
-        "sigma": round(plan.estimate.sigma, 3),
-        "n": plan.estimate.n,
+        "median_seconds": round(estimate.median, 1),
+        "sigma": round(estimate.sigma, 3),
+        "n": estimate.n,
         "looks": round(polls, 1),
         "lateness_seconds": round(delay, 2),
-        "looks_at_seconds": [0.0, *(round(age, 1) for age in plan.times(_SHOWN - 1))],
+        "looks_at_seconds": [0.0, *(round(age, 1) for age in row.plan.times(_SHOWN - 1))],
     }
 
 

@@ -13,7 +13,7 @@ import motionkit as mk
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.checkout import settled_on_interrupt
 from motionkit.cli.format import charged, reason, request_line, short, state_of
-from motionkit.cli.options import FILE_PANEL, ConfigFile, Json, Overwrite, Reference, Timeout
+from motionkit.cli.options import ConfigFile, Json, Overwrite, Reference, Timeout, file_option
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
@@ -134,11 +134,10 @@ def wait(
     *,
     out: Annotated[
         Path | None,
-        typer.Option(
+        file_option(
             metavar="FILE",
             help="Where to save the file. Default: the file that the submit named; without one, "
             "only print the URL.",
-            rich_help_panel=FILE_PANEL,
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -159,7 +158,7 @@ def wait(
             path = delivery.output_of(target.entry, done)
         files: tuple[Path, ...] = ()
         if path is not None:
-            files = delivery.fetch(screen, client, done, path, overwrite=overwrite)
+            done, files = delivery.fetch(screen, client, done, path, overwrite=overwrite)
         delivery.hand_over(screen, done, files)
     return exit_codes.DONE
 
@@ -212,11 +211,10 @@ def _deliver(screen: Screen, client: Client, entry: PurchaseRecord, timeout: flo
         job = client.jobs.resume(entry)
     done = delivery.wait(screen, client, job, timeout=timeout)
     entry = client.jobs.get(entry.key)  # the command that submitted it may have delivered it
-    if entry.delivered and Path(entry.delivered).is_file():
-        files: tuple[Path, ...] = (Path(entry.delivered),)
-        done = attrs.evolve(
-            done, outputs=done.outputs[:1]
-        )  # the journal has the path of the first only
-    else:
-        files = delivery.fetch(screen, client, done, delivery.output_of(entry, done))
-    delivery.hand_over(screen, done, files)
+    delivery.hand_over(
+        screen,
+        *(
+            delivery.delivered(entry, done)
+            or delivery.fetch(screen, client, done, delivery.output_of(entry, done))
+        ),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,8 +15,9 @@ from motionkit.cli import exit_codes
 from motionkit.cli.format import short
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
+from motionkit.cli.serving import listening, need_extra
 from motionkit.client import MAX_BODY, Client, Delivery, registry
-from motionkit.errors import ConfigError, InvalidRequest, MotionKitError, SignatureError
+from motionkit.errors import ConfigError, MotionKitError, SignatureError
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -50,39 +50,11 @@ def webhook(
     with mk.Client(config) as client:
         receiver = _Receiver(screen, client, account or _only_account(client))
         receiver.check()
-        try:
-            asyncio.run(receiver.serve(_web(), host, port))
-        except OSError as error:
-            raise _no_port(host, port, error) from error
+        web = need_extra("aiohttp.web", "webhook", "receiving webhooks")
+        with listening(host, port):
+            asyncio.run(receiver.serve(web, host, port))
     screen.note("the receiver stopped")
     return exit_codes.DONE
-
-
-def _web() -> Any:
-    """Import aiohttp's server, which needs an extra.
-
-    Raises:
-        ConfigError: The extra is not installed.
-    """
-    try:
-        from aiohttp import web  # noqa: PLC0415 - the extra may be missing
-    except ModuleNotFoundError as error:
-        if error.name != "aiohttp":
-            raise
-        raise ConfigError(
-            "receiving webhooks needs the extra 'webhook': pip install 'motionkit[webhook]'"
-        ) from error
-    return web
-
-
-def _no_port(host: str, port: int, error: OSError) -> MotionKitError:
-    taken = error.errno == errno.EADDRINUSE
-    return InvalidRequest(
-        f"port: {port} on {host} is in use" if taken else f"host: cannot listen on {host}:{port}",
-        field="port" if taken else "host",
-        value=f"{host}:{port}",
-        hint="choose another with --port; 0 picks a free port" if taken else error.strerror,
-    )
 
 
 def _only_account(client: Client) -> str:

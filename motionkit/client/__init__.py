@@ -4,14 +4,29 @@ The command line imports from here what it shows of purchases, polling and provi
 """
 
 from motionkit.client.client import Client
+from motionkit.client.following import follow, plan
 from motionkit.http import check_target
 from motionkit.polling import Delivery, Plan, Waiter
-from motionkit.provider import ExpiresFiles, MediaField, Offer, Price, PriceRule, registry
-from motionkit.provider.fit import inspect as inspect_media
-from motionkit.provider.lookups import names_of as list_names
-from motionkit.provider.lookups import options_of as list_options
-from motionkit.provider.signatures import MAX_BODY
-from motionkit.purchase import Announcement, BuyOptions, Circuit, Explanation, Reconciled, Row
+from motionkit.provider import (
+    MAX_BODY,
+    ExpiresFiles,
+    MediaField,
+    Offer,
+    Price,
+    PriceRule,
+    inspect_media,
+    list_names,
+    list_options,
+    registry,
+)
+from motionkit.purchase import (
+    Announcement,
+    BuyOptions,
+    Circuit,
+    Comparison,
+    Explanation,
+    Reconciled,
+)
 
 __all__ = [
     "MAX_BODY",
@@ -19,6 +34,7 @@ __all__ = [
     "BuyOptions",
     "Circuit",
     "Client",
+    "Comparison",
     "Delivery",
     "ExpiresFiles",
     "Explanation",
@@ -28,11 +44,12 @@ __all__ = [
     "Price",
     "PriceRule",
     "Reconciled",
-    "Row",
     "Waiter",
     "check_target",
+    "follow",
     "inspect_media",
     "list_names",
     "list_options",
+    "plan",
     "registry",
 ]

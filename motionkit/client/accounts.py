@@ -11,19 +11,19 @@ from motionkit._support import process
 from motionkit.config import Config
 from motionkit.http import RateLimiter
 from motionkit.journal import Caches
-from motionkit.provider import Provider, registry, uploads
+from motionkit.provider import LONGEST_UPLOAD, CarefulUploads, Provider, load_provider
 
 
 @attrs.frozen
 class Accounts:
-    """The adapters of a configuration's accounts, and what counts their calls.
+    """The adapters and rate limiters of a configuration's accounts.
 
     Attributes:
         config: The accounts.
         classes: Adapter classes by provider name, over the installed ones.
         caches: Where uploads are remembered.
         clock: Monotonic seconds.
-        sleep: How a call waits for its turn.
+        sleep: How a call waits for the rate limit.
     """
 
     config: Config
@@ -32,39 +32,48 @@ class Accounts:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
-    _limiters: dict[str, RateLimiter] = attrs.field(factory=dict, init=False)
-    _locks: dict[str, process.Lock] = attrs.field(factory=dict, init=False)
-    _lock: process.Lock = attrs.field(factory=process.Lock, init=False)
-    """Held while a rate limiter is made; an account's own lock is held while its key is fetched."""
+    _limiters: Mapping[str, RateLimiter | None] = attrs.field(init=False)
+    _locks: Mapping[str, process.Lock] = attrs.field(init=False)
+    """Each is held while its account's key is fetched: that of one may take long, of all longer."""
+
+    @_limiters.default
+    def _limited(self) -> dict[str, RateLimiter | None]:
+        return {
+            name: None if one.rpm is None else RateLimiter(one.rpm, self.clock, self.sleep)
+            for name, one in self.config.accounts.items()
+        }
+
+    @_locks.default
+    def _unlocked(self) -> dict[str, process.Lock]:
+        return {name: process.Lock() for name in self.config.accounts}
 
     def of(self, account: str) -> Provider:
         """Return an account's adapter.
 
         Raises:
-            ConfigError: There is no such account.
+            ConfigError: There is no such account, or it has no key.
         """
-        made = self._made.get(account)
-        if made is not None:
-            return made
+        if account in self._made:
+            return self._made[account]
         known = self.config.account(account)
-        with self._locks.setdefault(account, process.Lock()):
+        with self._locks[account]:
             if account not in self._made:
-                kind = self.classes.get(known.provider) or registry.load(known.provider)
-                care = uploads.CarefulUploads(self.caches, self.limiter(account))
+                kind = self.classes.get(known.provider) or load_provider(known.provider)
+                wanted = self.config.defaults.upload_timeout
+                timeout = LONGEST_UPLOAD if wanted is None else wanted
+                care = CarefulUploads(self.caches, self._limiters[account], timeout)
                 self._made[account] = kind(account, known.settings, care)
             return self._made[account]
 
     def limiter(self, account: str) -> RateLimiter | None:
-        """Return what counts an account's calls a minute; None where no ``rpm`` is set."""
-        if account in self._limiters:
-            return self._limiters[account]
-        rpm = self.config.account(account).rpm
-        if rpm is None:
-            return None
-        with self._lock:
-            if account not in self._limiters:
-                self._limiters[account] = RateLimiter(rpm, self.clock, self.sleep)
-            return self._limiters[account]
+        """Return an account's rate limiter; None where no ``rpm`` is set.
+
+        Raises:
+            ConfigError: There is no such account.
+        """
+        if account not in self._limiters:
+            self.config.account(account)
+        return self._limiters[account]
 
     def close(self) -> None:
         """Close the adapters' connections."""

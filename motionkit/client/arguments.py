@@ -1,72 +1,85 @@
-"""What a caller gives, checked once at the client's border: money, spans, places in a list."""
+"""Validate arguments before anything is uploaded, paid or waited for.
+
+Every function takes the argument's name and value, returns the value as the client uses it, and
+raises `InvalidRequest` with both and with what is expected.
+"""
 
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterable
 from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
 
 from motionkit.errors import InvalidRequest
+from motionkit.model.job import Job, Result
 from motionkit.model.money import AMOUNT, amount
+from motionkit.model.request import Request
 from motionkit.polling import Seconds, seconds
+
+T = TypeVar("T")
+
+_EXPECTED: dict[type, str] = {
+    Job: "a Job, as submit and Job.from_json return it",
+    Request: "a request, such as motionkit.Mimic",
+    Result: "a Result, as wait and result return it",
+    bytes: "bytes",
+    str: "text",
+}
+
+
+def of(kind: type[T], name: str, value: object) -> T:
+    """Return a value of one type."""
+    if not isinstance(value, kind):
+        raise InvalidRequest.expected(name, value, _EXPECTED[kind])
+    return value
+
+
+def text(name: str, value: str | None) -> str | None:
+    """Return a text; None stays None."""
+    return None if value is None else of(str, name, value)
+
+
+def jobs(value: Iterable[Job]) -> list[Job]:
+    """Return jobs as a list."""
+    if not isinstance(value, Iterable):
+        raise InvalidRequest.expected("jobs", value, "jobs in a list or another iterable")
+    return [of(Job, f"jobs[{index}]", job) for index, job in enumerate(value)]
+
+
+def path(name: str, value: Path | str | None) -> Path:
+    """Return a path."""
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise InvalidRequest.expected(name, value, "the path of a file")
+    return Path(value)
 
 
 def dollars(name: str, value: Decimal | str | None) -> Decimal | None:
-    """Return an amount of US dollars; None stays None.
-
-    Args:
-        name: The argument.
-        value: What was given for it.
-
-    Raises:
-        InvalidRequest: It is no amount.
-    """
+    """Return an amount of US dollars; None stays None."""
     if value is None:
         return None
     found = amount(value)
     if found is None:
-        raise _wrong(name, value, AMOUNT)
+        raise InvalidRequest.expected(name, value, AMOUNT)
     return found
 
 
-def span(name: str, value: Seconds) -> float:
-    """Return a duration in seconds.
-
-    Args:
-        name: The argument.
-        value: What was given for it.
-
-    Raises:
-        InvalidRequest: It is none, or less than nothing.
-    """
+def duration(name: str, value: Seconds) -> float:
+    """Return a duration in seconds."""
     try:
-        told = seconds(value)
+        converted = seconds(value)
     except (OverflowError, TypeError, ValueError):
-        told = math.nan
-    if math.isnan(told) or told < 0:
-        raise _wrong(name, value, "seconds, or a timedelta, 0 at least")
-    return told
+        converted = math.nan
+    if math.isnan(converted) or converted < 0:
+        raise InvalidRequest.expected(name, value, "seconds, or a timedelta, at least 0")
+    return converted
 
 
-def place(name: str, value: int, count: int) -> int:
-    """Return a place in a list of so many, counted from 0.
-
-    Args:
-        name: The argument.
-        value: What was given for it.
-        count: How many there are.
-
-    Raises:
-        InvalidRequest: There is nothing at that place.
-    """
+def index(name: str, value: int, count: int) -> int:
+    """Return an index into a list of `count` items."""
     if type(value) is not int or not 0 <= value < count:
-        raise _wrong(name, value, f"0 to {count - 1}" if count > 1 else "0, the only one")
+        limit = f"0 to {count - 1}" if count > 1 else "0, the only one"
+        raise InvalidRequest.expected(name, value, limit)
     return value
-
-
-def _wrong(name: str, value: object, limit: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"{name}={value!r} cannot be taken; it takes {limit}",
-        field=name,
-        value=str(value),
-        limit=limit,
-    )

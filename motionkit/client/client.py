@@ -1,6 +1,7 @@
-"""The client: submit, poll, result, over every configured account.
+"""The client: submit, poll and fetch jobs over every configured account.
 
-A thin façade: adapters translate, `submission` cares for the paid call, the journal remembers.
+It validates arguments and connects the rooms: adapters translate, `purchase` submits, the journal
+records, `polling` waits.
 """
 
 from __future__ import annotations
@@ -11,23 +12,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar, overload
 
 import attrs
 
 from motionkit import config as configuration
 from motionkit.client import arguments
 from motionkit.client.accounts import Accounts
-from motionkit.errors import Billed, DownloadFailed, MotionKitError
-from motionkit.http import download as fetching
-from motionkit.http import retry
+from motionkit.errors import Billed, ConfigError, DownloadFailed, MotionKitError
+from motionkit.http import download_file, with_retries
 from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.model.submission import Call
 from motionkit.polling import (
     Delivery,
     Durations,
@@ -38,7 +37,7 @@ from motionkit.polling import (
     about,
     receive,
 )
-from motionkit.provider import Provider, lookups, spool
+from motionkit.provider import Provider, base_url, look_up, spool_opener
 from motionkit.purchase import (
     Announce,
     BuyOptions,
@@ -46,15 +45,17 @@ from motionkit.purchase import (
     Checkout,
     Circuit,
     Circuits,
+    Comparison,
     Explanation,
     Jobs,
     Order,
-    Row,
     Slots,
     Submitters,
     ordered,
     with_balances,
 )
+
+AdapterT = TypeVar("AdapterT", bound=Provider)
 
 log = logging.getLogger("motionkit")
 
@@ -62,16 +63,24 @@ log = logging.getLogger("motionkit")
 class Client:
     """Submit, poll and fetch paid jobs at any configured vendor.
 
+    Every verb raises `InvalidRequest` for an argument that it cannot take, before anything is
+    uploaded or paid, and `MotionKitError` for what goes wrong; ``error.billed`` says whether money
+    was spent. One client serves many threads.
+
     Args:
         config: A configuration, a file's path, or None to find one (else the environment).
         provider_classes: Adapter classes by provider name, over the installed ones.
-        sleep: How to wait between polls; tests give their own.
-        clock: Monotonic seconds; tests give their own.
-        spread: From 0 to 1, at random: how looks at jobs spread; tests give their own.
+        sleep: How to wait between polls; for tests.
+        clock: Monotonic seconds; for tests.
+        spread: From 0 to 1, at random: spreads the polls of many jobs; for tests.
+
+    Attributes:
+        config: The configuration.
+        jobs: The purchases in the journal.
 
     Raises:
         ConfigError: The configuration is wrong.
-        JournalError: The ledger cannot be opened.
+        JournalError: The journal cannot be opened.
     """
 
     def __init__(
@@ -84,44 +93,25 @@ class Client:
         spread: Callable[[], float] = random.random,
     ) -> None:
         if not isinstance(config, configuration.Config):
-            config = configuration.load(Path(config) if config else None)
+            config = configuration.load(arguments.path("config", config) if config else None)
         self.config = config
-        self._sleep = sleep
-        self._clock = clock
-        self._journal = Journal(config.journal)
-        self._circuits = Circuits(self._journal.caches)
+        self._journal = journal = Journal(config.journal)
+        self._circuits = Circuits(journal.caches)
         if config.journal is None:
             log.warning("the journal is off: a crash can lose a paid job")
-        self._adapters = Accounts(
-            config, dict(provider_classes or {}), self._journal.caches, sleep=sleep, clock=clock
+        self._accounts = Accounts(
+            config, dict(provider_classes or {}), journal.caches, sleep=sleep, clock=clock
         )
-        submitters = Submitters(config, self._adapters, self._journal, sleep, clock)
-        self.jobs = Jobs(self._journal, submitters)
-        self.timing = Durations(self._journal, config.defaults.lateness)
-        self._observer = JobObserver(self._adapters, self._journal, self.timing, clock=clock)
-        self.desk = Checkout(
-            config,
-            self._journal,
-            self.jobs,
-            submitters,
-            Slots(
-                self._journal,
-                self._observer.once,
-                self._observer.gap,
-                self._observer.age,
-                sleep,
-                clock,
-            ),
-            sleep,
-            clock,
+        submitters = Submitters(config, self._accounts, journal, sleep, clock)
+        self.jobs = Jobs(journal, submitters)
+        self._durations = Durations(journal, config.defaults.lateness)
+        self._observer = observer = JobObserver(
+            self._accounts, journal, self._durations, clock=clock
         )
-        self.cancellations = Cancellations()
-        self.engine = Engine(
-            self._observer,
-            clock=clock,
-            sleep=sleep,
-            spread=spread,
-        )
+        slots = Slots(journal, observer.once, observer.gap, observer.age, sleep, clock)
+        self._checkout = Checkout(config, journal, self.jobs, submitters, slots, sleep, clock)
+        self._cancellations = Cancellations()
+        self._engine = Engine(observer, clock=clock, sleep=sleep, spread=spread)
 
     # Before paying.
 
@@ -138,48 +128,65 @@ class Client:
         """Return the exact HTTP requests of a submit, and the quote. Nothing is sent.
 
         Args:
-            request: What is wanted.
-            via: As `submit` takes it.
-            max_usd: As `submit` takes it. What it or a budget would refuse is
-                `Explanation.refused`.
-            besides: US dollars that are going to be spent on another purchase before this one;
-                budgets must hold both.
+            request: What to make.
+            via: As in `submit`.
+            max_usd: As in `submit`. `Explanation.refused` holds the refusal of this cap, or of a
+                budget.
+            besides: US dollars that another purchase will spend before this one; budgets must hold
+                both.
             limited: Whether caps and budgets count in the choice of a route's target.
-            facts: The media's facts, for a caller that has just read them with
-                `motionkit.client.inspect_media`; the files are read when None.
+            facts: The facts of the media, from `motionkit.client.inspect_media`; the files are
+                read when None.
 
         Raises:
             InvalidRequest: The request does not fit the target.
             MotionKitError: No target of the route can take it, or each costs too much.
+
+        Examples:
+            >>> explanation = client.explain(request, via="pixverse", max_usd="1.00")
+            >>> print(explanation.target, explanation.quote, explanation.refused)
         """
-        wish = BuyOptions(via=via, max_usd=arguments.dollars("max_usd", max_usd), limited=limited)
+        options = _options(request, via, max_usd=max_usd, limited=limited)
         more = arguments.dollars("besides", besides) or Decimal(0)
-        found = self.desk.explain(request, wish, besides=more, facts=facts)
+        found = self._checkout.explain(request, options, besides=more, facts=facts)
         scarce = self._observer.scarce(found.target.partition("/")[0])
         return attrs.evolve(found, warnings=(*found.warnings, *scarce))
 
     def quote(self, request: Request, *, via: str | None = None) -> Quote | None:
-        """Return what a request is expected to cost; None when no price is known.
+        """Return the expected price of a request; None when no price is known. Nothing is sent.
+
+        Args:
+            request: What to make.
+            via: As in `submit`.
 
         Raises:
             InvalidRequest: The request does not fit the target.
+
+        Examples:
+            >>> quote = client.quote(request, via="pixverse")
+            >>> print(quote.usd_likely, quote.usd_high, quote.basis.value)
         """
-        return self.desk.quote(request, via)
+        return self._checkout.quote(request, _options(request, via).via)
 
     def compare(
         self, request: Request, *, via: str | None = None, balances: bool = True
-    ) -> list[Row]:
-        """Say what each target would cost, take and deliver, cheapest first.
+    ) -> list[Comparison]:
+        """Return what each target would charge, how long it would take, and what it would deliver.
 
         Args:
-            request: What is wanted.
+            request: What to make.
             via: A target or route; every offer of every account when None.
-            balances: Ask each account once what it holds; without it nothing is sent at all.
+            balances: Ask each account once for its balance; nothing is sent when false.
 
         Returns:
-            A row per target. One that cannot do it says why; a dead account carries its error.
+            A row per target, the cheapest first. A target that cannot do it has a ``problem``, an
+            account that does not answer has an ``error``.
+
+        Examples:
+            >>> for row in client.compare(request, balances=False):
+            ...     print(row.target, row.quote, row.seconds, row.problem)
         """
-        rows = self.desk.rows(request, via)
+        rows = self._checkout.rows(request, _options(request, via).via)
         return ordered(with_balances(rows, self.balance) if balances else rows)
 
     def bought_before(
@@ -190,18 +197,18 @@ class Client:
         key: str | None = None,
         facts: Mapping[str, Facts] | None = None,
     ) -> PurchaseRecord | None:
-        """Return the purchase that the same `submit` would go on with, if any.
+        """Return the purchase that the same `submit` would continue; None when it would buy.
 
         Args:
-            request: What is wanted.
-            via: As `submit` takes it.
-            key: As `submit` takes it.
-            facts: As `explain` takes it.
+            request: What to make.
+            via: As in `submit`.
+            key: As in `submit`.
+            facts: As in `explain`.
 
         Raises:
             InvalidRequest: The key names another request.
         """
-        entry = self.desk.known(request, BuyOptions(via=via, key=key), facts)
+        entry = self._checkout.known(request, _options(request, via, key=key), facts)
         return None if entry is None or entry.state is KeyState.REFUSED else entry
 
     # Paying, and after.
@@ -221,62 +228,78 @@ class Client:
     ) -> Job:
         """Upload, pay, and return the job. The same request or key never buys twice.
 
-        While the account runs as many jobs as it may, or its vendor refuses for another cause that
-        passes, it waits. Closing the client ends that wait, and nothing is bought.
+        It waits for a slot while the account runs as many jobs as it may, or its vendor refuses
+        for another temporary cause. Closing the client ends that wait, and nothing is bought.
 
         Args:
-            request: What is wanted.
+            request: What to make.
             via: A target, ``account`` or ``account/model``, or a route; the route ``default``
                 when None.
             key: Names this purchase; a key that exists returns its job, after a paid retry the one
-                that was paid last. Without one, an identical request that is unfinished or
+                that was paid last. Without a key, an identical request that is unfinished or
                 uncertain returns its job, wherever it was bought; so does one that was bought at
                 the same target within ``remember`` of ``[defaults]``, which is logged.
             again: Buy although there is such a job; by default only when `key` is given.
             max_usd: Refuse when the quote's high exceeds it or is unknown.
-            out: Where the file is wanted later, for `motionkit resume`.
-            wait_for_slot: Seconds to wait for a slot; 0 refuses at once. The route's, or that of
-                ``[defaults]``, when None.
+            out: Where `motionkit resume` saves the file.
+            wait_for_slot: Seconds to wait for a slot, or a timedelta; 0 refuses at once. The
+                route's, or that of ``[defaults]``, when None.
             announce: Called with target and price before each submit; what it raises ends the
                 purchase, with nothing bought. A fallback may cost more than the first target:
-                `max_usd`, the route's ``max_usd`` and budgets alone bound it.
-            facts: As `explain` takes it. A file that has changed since is refused at its upload.
+                only `max_usd`, the route's ``max_usd`` and budgets limit it.
+            facts: As in `explain`. A file that has changed since is refused at its upload.
 
         Raises:
-            SubmitUncertain: It may have arrived; nothing will be sent again by itself.
+            SubmitUncertain: It may have arrived; it is never re-sent automatically.
             MotionKitError: With ``billed=NO``: nothing was bought.
+
+        Examples:
+            >>> job = client.submit(request, via="pixverse", key="order-17", max_usd="1.50")
+            >>> result = client.wait(job)
         """
-        wish = BuyOptions(
-            via=via,
+        options = _options(
+            request,
+            via,
             key=key,
             again=again,
-            max_usd=arguments.dollars("max_usd", max_usd),
-            out=None if out is None else Path(out),
+            max_usd=max_usd,
+            out=None if out is None else arguments.path("out", out),
             wait_for_slot=(
-                None if wait_for_slot is None else arguments.span("wait_for_slot", wait_for_slot)
+                None
+                if wait_for_slot is None
+                else arguments.duration("wait_for_slot", wait_for_slot)
             ),
             announce=announce,
         )
-        with self.cancellations.call():
-            return self.desk.order(request, wish, facts).job
+        with self._cancellations.call():
+            return self._checkout.order(request, options, facts).job
 
     def poll(self, job: Job) -> Status:
-        """Observe a job once; the free read is retried on transient errors.
+        """Poll a job once, free of charge; transient errors are retried.
 
         Raises:
-            ConfigError: The job belongs to another account.
+            ConfigError: The account has another key or base URL than the one that paid.
             MotionKitError: With the job, and never ``billed=NO``.
+
+        Examples:
+            >>> status = client.poll(job)
+            >>> print(status.state, status.state.terminal)
         """
-        return self._observer.observe(job, lambda provider: retry.read(lambda: provider.poll(job)))
+        arguments.of(Job, "job", job)
+        return self._observer.observe(job, lambda at: with_retries(lambda: at.poll(job)))
 
     def result(self, job: Job) -> Result:
-        """Return what a finished job gave.
+        """Return the result of a finished job.
 
         Raises:
             NotReady: It still runs.
             JobFailed, ContentBlocked, JobGone: It ended without a result.
+
+        Examples:
+            >>> if client.poll(job).state is mk.State.SUCCEEDED:
+            ...     print(client.result(job).url)
         """
-        status = self._observer.reported(job)
+        status = self._observer.reported(arguments.of(Job, "job", job))
         if status is None:
             return self._asked(job)
         with about(job):
@@ -285,22 +308,27 @@ class Client:
     def wait(
         self, job: Job, *, timeout: Seconds | None = None, watch: Watcher | None = None
     ) -> Result:
-        """Poll a job until it ends.
+        """Poll a job until it ends, and return its result.
 
-        A failing poll never ends the wait; only a terminal word, a refusal such as a wrong key, or
-        the deadline does.
+        A failing poll does not end the wait; only a terminal state, a refusal such as a wrong key,
+        or the deadline does.
 
         Args:
             job: The job.
             timeout: Seconds, or a timedelta; the configured default when None.
-            watch: Called with every observation.
+            watch: Called with job and status at every poll.
 
         Raises:
-            WaitTimeout: The deadline passed; the job still runs.
-            JobNotFound, ProtocolError: Nothing but doubt was seen for its grace.
+            WaitTimeout: The deadline passed, the client was closed, or no thread can be started
+                to poll; the job still runs, and waiting again continues.
+            JobNotFound, ProtocolError: The vendor reported nothing usable for too long.
             JobFailed, ContentBlocked, JobGone: It ended without a result.
+
+        Examples:
+            >>> result = client.wait(job, timeout=900)
+            >>> print(result.url, result.cost)
         """
-        return self.engine.wait(job, self.limit(timeout), watch)
+        return self._engine.wait(arguments.of(Job, "job", job), self._limit(timeout), watch)
 
     def wait_all(
         self, jobs: Iterable[Job], *, timeout: Seconds | None = None
@@ -312,27 +340,35 @@ class Client:
             timeout: Seconds for each, or a timedelta; the configured default when None.
 
         Returns:
-            In the order of the jobs, what each gave, or the error that `wait` would have raised.
+            In the order of the jobs, each one's result, or the error that `wait` would raise.
+
+        Examples:
+            >>> for ended in client.wait_all([job], timeout=900):
+            ...     print(ended.url if isinstance(ended, mk.Result) else ended)
         """
-        given = list(jobs)
-        found = dict(self.engine.outcomes(given, self.limit(timeout)))
+        given = arguments.jobs(jobs)
+        found = dict(self._engine.outcomes(given, self._limit(timeout)))
         return [found[number] for number in range(len(given))]
 
     def as_completed(
         self, jobs: Iterable[Job], *, timeout: Seconds | None = None
     ) -> Iterator[tuple[Job, Result | MotionKitError]]:
-        """Wait for many jobs at once and give each as it ends; looking begins with the first.
+        """Wait for many jobs at once and yield each as it ends; polling begins with the first.
 
         Args:
             jobs: The jobs.
             timeout: Seconds for each, or a timedelta; the configured default when None.
 
         Yields:
-            A job, and what it gave or the error that `wait` would have raised.
+            A job, and its result or the error that `wait` would raise.
+
+        Examples:
+            >>> for job, ended in client.as_completed([job]):
+            ...     print(job.id, ended)
         """
-        given = list(jobs)
-        for number, ending in self.engine.outcomes(given, self.limit(timeout)):
-            yield given[number], ending
+        given = arguments.jobs(jobs)
+        endings = self._engine.outcomes(given, self._limit(timeout))
+        return ((given[number], ending) for number, ending in endings)
 
     def run(
         self,
@@ -344,43 +380,67 @@ class Client:
         timeout: Seconds | None = None,
         watch: Watcher | None = None,
     ) -> Result:
-        """Choose, submit and wait; behind a route, fall back where nothing was bought.
+        """Submit and wait; a route falls back to its next target where nothing was bought.
 
-        See `submit` and `wait`. `Result.path` names the targets that were tried.
+        Args:
+            request: What to make.
+            via: As in `submit`.
+            key: As in `submit`.
+            max_usd: As in `submit`.
+            timeout: As in `wait`.
+            watch: As in `wait`.
+
+        Returns:
+            The result; `Result.path` names the targets that were tried.
+
+        Raises:
+            MotionKitError: As `submit` and `wait` raise it.
+
+        Examples:
+            >>> result = client.run(request, via="pixverse", max_usd="1.50")
+            >>> client.download(result, "out.mp4")
         """
-        self.limit(timeout)  # what cannot be waited for is refused before anything is bought
-        order = self.order(request, via=via, key=key, max_usd=max_usd)
+        self._limit(timeout)  # refused, if it has to be, before anything is bought
+        order = self._order(request, via=via, key=key, max_usd=max_usd)
         job = order.job
         while True:
             try:
                 return self.wait(job, timeout=timeout, watch=watch)
             except tuple(STATE_ERRORS.values()) as error:
-                job = self.order_again(order, job, error)
+                job = self._order_again(order, job, error)
 
     def download(
         self, result: Result, path: Path | str, *, overwrite: bool = False, output: int = 0
     ) -> Path:
-        """Fetch a result's main file, or another one; an expired address is asked for anew.
+        """Save a result's main file, or another one; an expired URL is renewed.
 
         Args:
             result: From `result`, `wait` or `run`.
             path: Where the file goes.
             overwrite: Replace an existing file.
-            output: Which of `Result.outputs`; the purchase is delivered with the main one, 0.
+            output: Index into `Result.outputs`; 0 is the main file, which marks the purchase as
+                delivered.
+
+        Returns:
+            The path.
 
         Raises:
             InvalidRequest: The file exists, or there is no such output.
             DownloadFailed: It did not arrive; the result is still safe at the vendor.
+
+        Examples:
+            >>> path = client.download(result, "dance.mp4", overwrite=True)
+            >>> print(path.stat().st_size)
         """
-        job = result.job
+        job = arguments.of(Result, "result", result).job
         try:
-            fetched = fetching.download(
+            fetched = download_file(
                 _address(result, output),
-                Path(path),
+                arguments.path("path", path),
                 overwrite=overwrite,
                 refresh=lambda: _address(self._asked(job), output),
-                origin=self.account(job.account).url(Call("GET", "/")),
-                kept=spool.opener(result),
+                origin=base_url(self.account(job.account)),
+                kept=spool_opener(result),
             )
         except DownloadFailed as error:
             error.billed = Billed.YES  # there is a result, so it was paid for
@@ -391,21 +451,22 @@ class Client:
         return fetched.path
 
     def parse_webhook(self, account: str, headers: Mapping[str, str], body: bytes) -> Delivery:
-        """Check a delivery and write what it says: waiting for that job asks the vendor no more.
+        """Verify a webhook and record the status that it reports; a wait for that job then ends.
 
         Args:
-            account: Whose webhook it is.
-            headers: Of the delivery, in any case.
-            body: Exactly as it came.
+            account: The account that it is for.
+            headers: Its HTTP headers, in any case.
+            body: Its body, byte for byte.
 
         Returns:
-            What it says. Answer it with HTTP 200 and `Delivery.acknowledgement`. The same delivery
-            again changes nothing; a job that the journal does not have is kept for later.
+            The job and its status. Answer with HTTP 200 and `Delivery.acknowledgement`. A repeated
+            webhook changes nothing; one about a job that the journal does not have is kept.
 
         Raises:
             SignatureError: It does not come from the vendor, was changed, or is too old.
-            ConfigError: The vendor sends none, or the account has no secret to check one with.
+            ConfigError: The vendor sends none, or the account has no secret to verify it with.
         """
+        arguments.of(bytes, "body", body)
         delivery = receive(self.account(account), self._journal, headers, body)
         if delivery.job is not None and delivery.status is not None:
             self._observer.record(delivery.job, delivery.status, since_last=0.0)
@@ -413,18 +474,40 @@ class Client:
 
     # Accounts.
 
-    def account(self, name: str) -> Provider:
-        """Return an account's adapter, for `balance` and vendor lists.
+    @overload
+    def account(self, name: str) -> Provider: ...
+
+    @overload
+    def account(self, name: str, kind: type[AdapterT]) -> AdapterT: ...
+
+    def account(self, name: str, kind: type[Provider] | None = None) -> Provider:
+        """Return an account's adapter, which has the vendor's own lists.
+
+        Args:
+            name: The account.
+            kind: The adapter's class, which a type checker then knows.
+
+        Raises:
+            ConfigError: There is no such account, or it has an adapter of another class.
+        """
+        adapter = self._accounts.of(name)
+        if kind is not None and kind not in type(adapter).__mro__:
+            raise ConfigError(
+                f"account {name!r} has the adapter {type(adapter).__name__} of provider "
+                f"{adapter.name!r}, not {getattr(kind, '__name__', kind)}",
+                account=name,
+            )
+        return adapter
+
+    def balance(self, name: str) -> Balance:
+        """Return what an account holds. An answer closes the circuits that it disproves.
 
         Raises:
             ConfigError: There is no such account.
+            MotionKitError: The vendor does not answer, or refuses the key.
         """
-        return self._adapters.of(name)
-
-    def balance(self, name: str) -> Balance:
-        """Return what an account holds. An answer closes the circuits that it disproves."""
         provider = self.account(name)
-        held = retry.read(provider.balance)
+        held = with_retries(provider.balance)
         self._circuits.answered(name, provider.fingerprint, pays=held.amount > 0)
         return held
 
@@ -454,11 +537,11 @@ class Client:
         return self._circuits.reset(self.config.account(account).name)
 
     def budget(self) -> list[BudgetStatus]:
-        """Return how much of every configured budget is spent, held and left.
+        """Return how much of every configured budget is spent, held and left. Nothing is sent.
 
-        The budgets of ``[defaults]`` come first, then each route's. Nothing is sent. Purchases in
-        a sandbox on this machine are counted apart: where accounts of both kinds are configured,
-        each budget comes twice, for the real accounts first.
+        The budgets of ``[defaults]`` come first, then each route's. Purchases in a sandbox on this
+        machine are counted separately: where accounts of both kinds are configured, each budget
+        comes twice, for the real accounts first.
         """
         worlds = sorted({one.in_sandbox for one in self.config.accounts.values()}) or [False]
         return [
@@ -467,31 +550,31 @@ class Client:
             for sandbox in worlds
         ]
 
-    def look_up(self, name: str, wanted: str, **options: Any) -> Sequence[Any]:
-        """Return the records of one of an account's lists; free.
+    def look_up(self, /, name: str, wanted: str, **options: Any) -> Sequence[Any]:
+        """Return the records of one of an account's lists; free of charge.
 
         Args:
             name: The account.
             wanted: The list, e.g. ``voices``.
-            **options: What to ask it by.
+            **options: Filters of that list.
 
         Raises:
             ConfigError: The account has no lists.
-            InvalidRequest: It has none of that name, or that one is not asked so.
+            InvalidRequest: It has no list of that name, or the list has no such filter.
         """
-        return lookups.look_up(self.account(name), wanted, options)
+        return look_up(self.account(name), wanted, options)
 
     def close(self) -> None:
         """End every wait with `WaitTimeout`, and close connections and the journal.
 
-        The jobs still run; the journal has them, and another client goes on with them. A submit
-        of another thread that waits for a slot ends with a `MotionKitError`: nothing was bought.
-        One that does not wait comes to its end first.
+        The jobs still run; the journal has them, and another client can resume them. A submit that
+        waits for a slot ends with a `MotionKitError`: nothing was bought. One that does not wait
+        completes first.
         """
-        self.cancellations.end_waits("the client was closed")
-        self.cancellations.join()
-        self.engine.close()
-        self._adapters.close()
+        self._cancellations.end_waits("the client was closed")
+        self._cancellations.join()
+        self._engine.close()
+        self._accounts.close()
         self._journal.close()
 
     def __enter__(self) -> Self:
@@ -500,45 +583,52 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # Inside; the engine, the desk and the timing are there for `AsyncClient` and the command line.
+    # Inside.
 
-    def order(
-        self,
-        request: Request,
-        *,
-        via: str | None,
-        key: str | None,
-        max_usd: Decimal | str | None,
+    def _order(
+        self, request: Request, *, via: str | None, key: str | None, max_usd: Decimal | str | None
     ) -> Order:
-        """Buy as `run` does; the order can try again where its route pays for it."""
-        wish = BuyOptions(
-            via=via,
-            key=key,
-            max_usd=arguments.dollars("max_usd", max_usd),
-        )
-        with self.cancellations.call():
-            return self.desk.order(request, wish)
+        """Submit for `run`; the order can fall back where its route pays for it."""
+        options = _options(request, via, key=key, max_usd=max_usd)
+        with self._cancellations.call():
+            return self._checkout.order(request, options)
 
-    def order_again(self, order: Order, job: Job, error: MotionKitError) -> Job:
-        """Buy again after a job that went wrong, where its route pays for it."""
-        with self.cancellations.call():
+    def _order_again(self, order: Order, job: Job, error: MotionKitError) -> Job:
+        """Submit again after a job that failed, where its route pays for it."""
+        with self._cancellations.call():
             return order.next(job, error)
 
-    def limit(self, timeout: Seconds | None) -> float:
+    def _limit(self, timeout: Seconds | None) -> float:
         """Return the seconds that a wait may take."""
-        return arguments.span(
-            "timeout", self.config.defaults.timeout if timeout is None else timeout
-        )
+        default = self.config.defaults.timeout
+        return arguments.duration("timeout", default if timeout is None else timeout)
 
     def _asked(self, job: Job) -> Result:
-        """Return what the vendor says now that a job gave, fresh addresses included."""
+        """Ask the vendor for a job's result, with fresh URLs."""
         status = self.poll(job)
         if status.state is State.SUCCEEDED:
-            return retry.read(lambda: self._observer.result(job, status))
+            return with_retries(lambda: self._observer.result(job, status))
         with about(job):
             return status.need_result(job)
 
 
+def _options(
+    request: Request,
+    via: str | None,
+    *,
+    key: str | None = None,
+    max_usd: Decimal | str | None = None,
+    **others: Any,
+) -> BuyOptions:
+    arguments.of(Request, "request", request)
+    return BuyOptions(
+        via=arguments.text("via", via),
+        key=arguments.text("key", key),
+        max_usd=arguments.dollars("max_usd", max_usd),
+        **others,
+    )
+
+
 def _address(result: Result, output: int) -> str:
-    """Return where one of a result's files can be fetched."""
-    return result.outputs[arguments.place("output", output, len(result.outputs))].url
+    """Return the URL of one of a result's files."""
+    return result.outputs[arguments.index("output", output, len(result.outputs))].url

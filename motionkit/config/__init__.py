@@ -2,15 +2,16 @@
 
 from motionkit.config.credentials import documented
 from motionkit.config.defaults import Defaults
-from motionkit.config.files import File, Origin, beneath, is_own
+from motionkit.config.files import FILE_NAME, File, Origin, beneath, is_own
 from motionkit.config.files import files as find_files
 from motionkit.config.files import read as read_file
-from motionkit.config.loading import FILE_NAME, Account, Config, from_environment, load
-from motionkit.config.routes import DEFAULT_ROUTE, Route
+from motionkit.config.loading import Account, Config, from_environment, load
+from motionkit.config.routes import DEFAULT_ROUTE
 from motionkit.config.schema import attribute_help
 from motionkit.config.schema import schema as json_schema
 from motionkit.config.trust import findings, is_trusted
 from motionkit.config.trust import record as trust_file
+from motionkit.routing import Route
 
 __all__ = [
     "DEFAULT_ROUTE",

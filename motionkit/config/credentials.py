@@ -15,9 +15,8 @@ from typing import Any, Self
 
 import attrs
 
-from motionkit._support.folders import FILE_NAME
 from motionkit._support.redaction import Sealed, Secret
-from motionkit.config.files import Spot
+from motionkit.config.files import FILE_NAME, Spot
 from motionkit.errors import ConfigError
 from motionkit.provider import AccountSettings
 

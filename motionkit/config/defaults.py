@@ -8,7 +8,7 @@ from typing import Literal
 
 import attrs
 
-from motionkit.config.routes import Period
+from motionkit.routing import Period
 
 
 @attrs.frozen(kw_only=True)
@@ -22,6 +22,8 @@ class Defaults:
         remember: Seconds for which an identical request that was bought and delivered returns its
             job instead of buying again; 0 buys again.
         lateness: Wished mean detection delay: seconds from a job's end to the poll that sees it.
+        upload_timeout: Seconds that one try to upload a file takes at most; if not set, an upload
+            ends only when no byte moved for 60 s.
         budget_usd: US dollars that everything together may spend in a day, week, month, or in
             total, whatever the target or the route.
         route_budgets: Whether a route's budget holds for the ``route`` alone, or ``always``: also
@@ -32,5 +34,6 @@ class Defaults:
     wait_for_slot: float = 600.0
     remember: float = 604800.0
     lateness: float = 2.0
+    upload_timeout: float | None = None
     budget_usd: Mapping[Period, Decimal] = attrs.field(factory=dict, hash=False)
     route_budgets: Literal["route", "always"] = "route"

@@ -1,9 +1,4 @@
-"""Where the configuration lies: which files count, which goes first, and the user's own folders.
-
-A file is the user's ``own``, ``named`` by the user (an option, `FILE_VARIABLE`), or merely
-``found`` in a folder that may be somebody else's; `motionkit.config.trust` says what such a one may
-hold.
-"""
+"""Find the configuration files and decide their precedence."""
 
 from __future__ import annotations
 
@@ -11,18 +6,18 @@ import contextlib
 import enum
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import attrs
 
 from motionkit._support import folders
-from motionkit._support.folders import FILE_NAME
 from motionkit._support.redaction import MASK, Sealed, printable
 from motionkit.config.toml import read_toml, unreadable
 from motionkit.errors import ConfigError
 
+FILE_NAME = "motionkit.toml"
 FILE_VARIABLE = "MOTIONKIT_CONFIG"
 ADDRESS = r"^\s*[A-Za-z][A-Za-z0-9+.-]*://"
 """The beginning of an address, which is no path: ``scheme://``."""
@@ -32,14 +27,14 @@ LONGEST_KEY = 80
 
 
 class Origin(enum.Enum):
-    """How a configuration file came to be used."""
+    """How a configuration file was chosen; `motionkit.config.trust` limits a FOUND one."""
 
     OWN = "own"
-    """It lies in the user's configuration folder."""
+    """In the user's configuration folder."""
     NAMED = "named"
-    """The user named it: ``--config``, an argument, or the environment."""
+    """Named by the user: ``--config``, an argument, or the environment."""
     FOUND = "found"
-    """It lay in the working directory or above it."""
+    """In the working directory or above it, which may be somebody else's."""
 
 
 @attrs.frozen
@@ -47,8 +42,8 @@ class File:
     """One configuration file as it was read.
 
     Attributes:
-        path: Where it lies, absolute.
-        origin: How it came to be used.
+        path: Absolute.
+        origin: How it was chosen.
         sha256: Of the very bytes that `data` was read from.
         mode: Its permission bits.
         owner: The user id that it belongs to.
@@ -62,21 +57,18 @@ class File:
     owner: int
 
     def data(self) -> Mapping[str, Any]:
-        """What it says."""
+        """Return its content."""
         return self._data.reveal()
 
     def resolve(self, text: str) -> Path:
         """Return a path that the file names: ``~`` is home, a relative one is the file's sibling.
 
         Raises:
-            ConfigError: ``~somebody`` names nobody, or it is no path.
+            ConfigError: ``~somebody`` is no user, or it is no path.
         """
         if "\0" in text:
             raise ConfigError(f"{self.path}: {text!r} is not a path")
-        try:
-            return self.path.parent / Path(text).expanduser()
-        except RuntimeError as error:
-            raise ConfigError(f"{self.path}: {text!r}: {error}") from None
+        return self.path.parent / expanded(text, f"{self.path}: a path")
 
 
 @attrs.frozen
@@ -91,8 +83,11 @@ class Spot:
     files: Sequence[File] = ()
     path: tuple[str, ...] = ()
 
-    def __truediv__(self, key: str) -> Self:
-        return attrs.evolve(self, path=(*self.path, key))
+    def __truediv__(self, key: str | int) -> Self:
+        """Return the place of a key in it, or of an item of its list."""
+        if isinstance(key, str):
+            return attrs.evolve(self, path=(*self.path, key))
+        return attrs.evolve(self, path=(*self.path[:-1], f"{self.path[-1]}[{key}]"))
 
     def __str__(self) -> str:
         return f"{self.file.path if self.files else 'environment'}: {self.dotted}"
@@ -104,7 +99,7 @@ class Spot:
 
     @property
     def file(self) -> File:
-        """The file that says it; for what nobody says, the one that says most of the way there."""
+        """The file that has the place; where none has it, the one with most of its path."""
         return max(self.files, key=self._reaches)  # of equals, the first
 
     def _reaches(self, file: File) -> int:
@@ -117,7 +112,7 @@ class Spot:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an address (``scheme://...``) and not a path."""
+    """Return whether a text is an address (``scheme://...``) and not a path."""
     return re.match(ADDRESS, text) is not None
 
 
@@ -132,14 +127,20 @@ def without_password(text: str) -> str:
     return f"{scheme}://{MASK + user if user else ''}{host}"
 
 
+def _translated(find: Callable[..., Path], *given: str) -> Path:
+    try:
+        return find(*given)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
 def expanded(text: str, name: str) -> Path:
-    """Return a path with ``~`` expanded; `name` tells errors where it comes from.
+    """Return a path with ``~`` expanded; `name` tells errors its origin.
 
     Raises:
         ConfigError: There is no such home folder.
     """
-    with _no_home():
-        return folders.expanded(text, name)
+    return _translated(folders.expanded, text, name)
 
 
 def state_folder() -> Path:
@@ -148,8 +149,7 @@ def state_folder() -> Path:
     Raises:
         ConfigError: The user has no home folder.
     """
-    with _no_home():
-        return folders.state_folder()
+    return _translated(folders.state_folder)
 
 
 def own_file() -> Path:
@@ -158,51 +158,29 @@ def own_file() -> Path:
     Raises:
         ConfigError: The user has no home folder.
     """
-    with _no_home():
-        return folders.own_file()
-
-
-@contextlib.contextmanager
-def _no_home() -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+    return _translated(folders.user_folder, "XDG_CONFIG_HOME") / FILE_NAME
 
 
 def is_own(path: Path) -> bool:
-    """Tell whether a file is the user's own configuration.
+    """Return whether a file is the user's own configuration.
 
     Raises:
-        ConfigError: The way to the user's own is closed.
+        ConfigError: The path of the user's own cannot be read.
     """
     own = own_file()
     return _exists(own) and own.samefile(path)
 
 
-def find_file(start: Path | None = None) -> Path | None:
-    """Return the configuration file: named by the environment, found upwards, or the user's own.
-
-    Args:
-        start: The folder to look upwards from; the working directory when None.
-
-    Raises:
-        ConfigError: ``MOTIONKIT_CONFIG`` names a file that is not there.
-    """
-    found = _located(start)
-    return found[0] if found else None
-
-
 def files(named: Path | None = None) -> list[File]:
-    """Read the files that make the configuration, the one that wins first.
+    """Read the files that make the configuration, the one with precedence first.
 
     Args:
-        named: The file that the user named; the first one is looked for when None.
+        named: The file that the user named; None searches for one.
 
     Raises:
-        ConfigError: One of them is missing or is not TOML.
+        ConfigError: One of them is missing or is not TOML, or `FILE_VARIABLE` names no file.
     """
-    first = (expanded(str(named), "the path"), Origin.NAMED) if named else _located(None)
+    first = (expanded(str(named), "the path"), Origin.NAMED) if named else _located()
     if first is None:
         return []
     top = read(*first)
@@ -211,7 +189,7 @@ def files(named: Path | None = None) -> list[File]:
 
 
 def beneath(file: File) -> File | None:
-    """Return the user's own file, over which the other goes; None when there is none, or it is it.
+    """Return the user's own file, over which the other goes; None without one, or where it is it.
 
     Raises:
         ConfigError: It cannot be read or is not TOML.
@@ -229,11 +207,13 @@ def read(path: Path, origin: Origin) -> File:
         ConfigError: It cannot be read, is too large or too deep, or is not TOML; names the file,
             the limit and the line.
     """
-    made = read_toml(path)
-    return File(path.absolute(), origin, made.data, made.sha256, made.mode, made.owner)
+    data, sha256, status = read_toml(path)
+    mode = status.st_mode & 0o777
+    return File(path.absolute(), origin, Sealed(data), sha256, mode, status.st_uid)
 
 
-def _located(start: Path | None) -> tuple[Path, Origin] | None:
+def _located() -> tuple[Path, Origin] | None:
+    """Return the file named by the environment, found upwards, or the user's own."""
     variable = os.environ.get(FILE_VARIABLE)
     if variable:
         path = expanded(variable, FILE_VARIABLE)
@@ -242,8 +222,13 @@ def _located(start: Path | None) -> tuple[Path, Origin] | None:
         return path, Origin.NAMED
     own = own_file()
     have_own = _exists(own)
-    for candidate in (place / FILE_NAME for place in _upwards(start)):
-        # A folder that cannot be looked into has nothing for this user.
+    try:
+        folder = Path.cwd().resolve()
+    except (OSError, RuntimeError) as error:  # it was removed, or is a loop of links
+        why = error.strerror if isinstance(error, OSError) else "a loop of links"
+        raise ConfigError(f"the working directory cannot be read: {why}") from None
+    for candidate in (place / FILE_NAME for place in (folder, *folder.parents)):
+        # A folder that this user may not read holds no configuration for them.
         with contextlib.suppress(PermissionError):
             if candidate.exists():
                 same = have_own and candidate.samefile(own)
@@ -251,19 +236,11 @@ def _located(start: Path | None) -> tuple[Path, Origin] | None:
     return (own, Origin.OWN) if have_own else None
 
 
-def _upwards(start: Path | None) -> tuple[Path, ...]:
-    try:
-        folder = (start or Path.cwd()).resolve()
-    except (OSError, RuntimeError) as error:  # it was removed, or is a loop of links
-        raise ConfigError(f"the working directory cannot be read: {error}") from None
-    return folder, *folder.parents
-
-
 def _exists(path: Path) -> bool:
-    """Tell whether one of the user's own paths is there.
+    """Return whether one of the user's own paths exists.
 
     Raises:
-        ConfigError: Nobody can tell, because the way to it is closed.
+        ConfigError: The way to it cannot be read.
     """
     try:
         path.stat()

@@ -17,42 +17,25 @@ from typing import Any
 
 import attrs
 
-from motionkit._support.folders import FILE_NAME
 from motionkit._support.redaction import redact_urls
 from motionkit.config import tables, trust
 from motionkit.config.credentials import Key, documented, expand, no_key, variables
 from motionkit.config.defaults import Defaults
 from motionkit.config.files import (
-    FILE_VARIABLE,
     File,
     Spot,
     expanded,
     files,
-    find_file,
     is_address,
     state_folder,
     without_password,
 )
-from motionkit.config.routes import DEFAULT_ROUTE, Route, read_routes
+from motionkit.config.routes import read_routes
 from motionkit.errors import ConfigError
 from motionkit.http import at_loopback, checked_origin
 from motionkit.model.budget import Budget
 from motionkit.provider import AccountSettings, is_origin, registry
-
-__all__ = [
-    "DEFAULT_ROUTE",
-    "FILE_NAME",
-    "FILE_VARIABLE",
-    "JOURNAL_VARIABLE",
-    "Account",
-    "Config",
-    "Defaults",
-    "Route",
-    "find_file",
-    "from_environment",
-    "load",
-    "state_folder",
-]
+from motionkit.routing import Route
 
 log = logging.getLogger("motionkit")
 
@@ -61,7 +44,7 @@ TOP_LEVEL = ("journal", "accounts", "defaults", "routes")
 """The keys of the file itself."""
 
 _PLACEHOLDER = "-"
-"""Stands for a key that is not fetched yet; never leaves `Account`."""
+"""Replaces a key that is not read yet; never leaves `Account`."""
 
 
 @attrs.frozen
@@ -71,7 +54,7 @@ class Account:
     Attributes:
         name: What targets call it.
         provider: The adapter, as registered.
-        key: Where the key comes from; None when the settings were made by hand.
+        key: Where the key comes from; None when the settings were constructed.
     """
 
     name: str
@@ -81,10 +64,10 @@ class Account:
 
     @functools.cached_property
     def settings(self) -> AccountSettings:
-        """The provider's settings, key included; a file or a command is asked for it now.
+        """The provider's settings, key included; its file is read or its command run now.
 
         Raises:
-            ConfigError: The key cannot be had.
+            ConfigError: The key cannot be read.
         """
         if self.key is None:
             return self._settings
@@ -92,28 +75,28 @@ class Account:
 
     @property
     def rpm(self) -> int | None:
-        """The provider's limit of requests per minute; the key is not asked for."""
+        """The provider's limit of requests per minute; the key is not read."""
         return self._settings.rpm
 
     @property
     def origins(self) -> Mapping[str, str]:
-        """The addresses that are configured, by setting; the key is not asked for."""
+        """The configured addresses, by setting; the key is not read."""
         return _origins(self._settings)
 
     @property
     def in_sandbox(self) -> bool:
-        """Whether its address is this machine; the key is not asked for."""
+        """Whether its address is this machine; the key is not read."""
         return at_loopback(self.origins.get("base_url"))
 
 
 @attrs.frozen(kw_only=True)
 class Config:
-    """What was configured.
+    """The configuration.
 
     Attributes:
         accounts: By name, in the order written.
         defaults: See `Defaults`.
-        journal: The ledger's file; None keeps it in memory.
+        journal: The journal's file; None keeps it in memory.
         source: The file it came from; None for the environment.
         routes: By name. `DEFAULT_ROUTE` is there whenever there is an account.
         files: What was read, the one that wins first.
@@ -132,7 +115,7 @@ class Config:
         """Return an account.
 
         Raises:
-            ConfigError: There is none of that name; says how to make it one.
+            ConfigError: There is none of that name; says how to configure it.
         """
         if name in self.accounts:
             return self.accounts[name]
@@ -150,8 +133,8 @@ class Config:
         """Return the budgets that a purchase counts against; all of them without arguments.
 
         Args:
-            route: The route that buys.
-            account: The account that buys directly.
+            route: The route that submits.
+            account: The account that is named directly.
         """
         everything = route is None and account is None
         always = self.defaults.route_budgets == "always"
@@ -182,7 +165,7 @@ class Config:
             via: A route's name, or a target: ``account`` or ``account/model``.
 
         Raises:
-            ConfigError: It is neither; says what there is.
+            ConfigError: It is neither; lists both.
         """
         if via in self.routes:
             return self.routes[via]
@@ -202,7 +185,7 @@ def load(path: Path | None = None) -> Config:
     """Read the configuration. No command is run and no key's file is read yet.
 
     Args:
-        path: The file that the user names; found by itself when None.
+        path: The file that the user names; None searches for it.
 
     Raises:
         ConfigError: Naming file, dotted path and what is allowed.
@@ -245,7 +228,7 @@ def load(path: Path | None = None) -> Config:
 
 
 def from_environment() -> Config:
-    """Make the accounts whose keys stand in the environment, one for each installed provider."""
+    """Make an account for each installed provider whose key is in the environment."""
     accounts = _from_keys()
     return Config(
         accounts=accounts,
@@ -268,10 +251,7 @@ def _from_keys() -> dict[str, Account]:
 def _merged(read: Sequence[File], section: str, *, last: bool = False) -> dict[str, dict[str, Any]]:
     """Return a section's tables, by name and then by key; the first file wins.
 
-    Args:
-        read: The files.
-        section: The section's name.
-        last: Whether what only the first file has comes last instead of first.
+    With `last`, what only the first file has comes last.
     """
     made: dict[str, dict[str, Any]] = {}
     for file in reversed(read if last else ()):
@@ -302,7 +282,7 @@ def _journal(top: Spot) -> Path | None:
     if said is None:
         return _default_journal()
     if not (said and isinstance(said, str)):
-        raise ConfigError(f"{spot} is {said!r}; give a path or false")
+        raise ConfigError(f"{spot} is {tables.shown(said)}; give a path or false")
     named = expand(said, spot)
     _need_path(named, str(spot))
     return spot.file.resolve(named)
@@ -317,11 +297,7 @@ def _default_journal() -> Path:
 
 
 def _need_path(named: str, where: str) -> None:
-    """Refuse an address as the journal: as a path it would be a folder called ``scheme:``.
-
-    Raises:
-        ConfigError: It is one; the password in it is left out.
-    """
+    """Refuse an address as the journal: as a path it would be a folder called ``scheme:``."""
     if is_address(named):
         raise ConfigError(
             f"{where} is {without_password(named)!r}; the journal is a file on this machine: give "
@@ -366,8 +342,8 @@ def _account(name: str, data: Mapping[str, Any], spot: Spot) -> Account:
 def _sent_elsewhere(settings: AccountSettings, provider: str, spot: Spot) -> AccountSettings:
     """Return an account's settings with the address that the environment names for its provider.
 
-    It goes over the vendor's own address, for every account of the provider: whoever sets it, for
-    a sandbox say, wants nothing to reach the vendor. What a file says is not overruled silently.
+    It replaces the vendor's own address for every account of the provider, so that with a sandbox
+    nothing reaches the vendor. An address in a file is not overruled silently.
 
     Raises:
         ConfigError: A file names another address for any of the account's origins.
@@ -384,7 +360,7 @@ def _sent_elsewhere(settings: AccountSettings, provider: str, spot: Spot) -> Acc
         if address != wanted:
             raise ConfigError(
                 f"{spot / field} is {redact_urls(address)!r}, and the environment variable "
-                f"{variable} is {redact_urls(wanted)!r}: nobody can tell which is meant",
+                f"{variable} is {redact_urls(wanted)!r}: it is unclear which is meant",
                 hint=f"unset {variable}, or take {field} out of the file",
             )
     return attrs.evolve(settings, base_url=named)
@@ -401,7 +377,7 @@ def _providers(accounts: Mapping[str, Account]) -> Mapping[str, str]:
 
 
 def _warn_of_readers(accounts: Iterable[Account]) -> None:
-    """Say once for each file that others on this machine can read the keys in it."""
+    """Warn once for each file with keys that others on this machine can read."""
     holding = [one.key.spot.file for one in accounts if one.key is not None and one.key.literal]
     for path in sorted({file.path for file in holding if os.name == "posix" and file.mode & 0o044}):
         log.warning("%s holds a key and can be read by others: chmod 600 %s", path, path)

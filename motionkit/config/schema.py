@@ -16,11 +16,12 @@ import attrs
 
 from motionkit._support.redaction import Secret
 from motionkit.config.credentials import documented
-from motionkit.config.files import ADDRESS
-from motionkit.config.loading import DEFAULT_ROUTE, FILE_NAME, Defaults
-from motionkit.config.routes import Route
+from motionkit.config.defaults import Defaults
+from motionkit.config.files import ADDRESS, FILE_NAME
+from motionkit.config.routes import DEFAULT_ROUTE
 from motionkit.config.tables import LIMITS, bare, is_list, is_table, is_union
 from motionkit.provider import registry
+from motionkit.routing import Route
 
 Schema = dict[str, Any]
 

@@ -7,26 +7,25 @@ text, because a TOML fraction is a binary one. Every error names the place and w
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import difflib
 import functools
 import math
 import operator
 import types
-from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Collection, Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import attrs
-import cattrs
+from cattrs import BaseValidationError, StructureHandlerNotFoundError
 
 from motionkit._support.redaction import Secret
 from motionkit.config.files import Spot
 from motionkit.errors import ConfigError
+from motionkit.model import codec
 
 Record = TypeVar("Record")
-
-_REFUSALS = (TypeError, ValueError, ArithmeticError, LookupError)
-"""What a converter or a validator raises for a value that it does not take."""
 
 _WORDS: Mapping[Any, str] = {
     bool: "true or false",
@@ -36,6 +35,14 @@ _WORDS: Mapping[Any, str] = {
     Decimal: 'an amount as text in quotes, such as "2.50"',
 }
 
+_KINDS: Mapping[type, str] = {
+    str: "text",
+    list: "a list",
+    dict: "a table",
+    dt.date: "a date",
+    dt.time: "a time",
+    dt.datetime: "a date with its time",
+}
 
 LIMITS: Mapping[Any, int] = {int: 1_000_000, float: 100_000_000, Decimal: 1_000_000}
 """The largest number of each type; of seconds, that is three years."""
@@ -44,11 +51,15 @@ PLACES = 12
 ENTRIES = 100
 """Accounts, routes, and entries of a list: each is looked up among what is installed."""
 _LONGEST_COMPARED = 80
-"""Characters of a word for which a similar one is looked for; it takes quadratic time."""
+"""Characters of a word that is compared with similar ones; comparing takes quadratic time."""
+
+
+_REFUSALS = (TypeError, ValueError, ArithmeticError, LookupError)
+"""What a converter or a validator raises for a value that it does not take."""
 
 
 def words(hint: Any) -> str:
-    """Return what to write for a type, as the user would say it."""
+    """Return what to write for a type."""
     if get_origin(hint) is Literal:
         return f"one of {', '.join(repr(one) for one in get_args(hint))}"
     if is_union(hint):
@@ -57,7 +68,8 @@ def words(hint: Any) -> str:
         return f"a list of which each is {words(get_args(hint)[0])}"
     if is_table(hint):
         return f"a table of which each value is {words(get_args(hint)[1])}"
-    return _WORDS.get(bare(hint), _WORDS[str])
+    is_text = isinstance(hint, type) and issubclass(hint, str | Secret)
+    return _WORDS.get(hint, _WORDS[str] if is_text else "what its provider documents")
 
 
 def bare(hint: Any) -> Any:
@@ -69,17 +81,17 @@ def bare(hint: Any) -> Any:
 
 
 def is_union(hint: Any) -> bool:
-    """Tell whether a type, made `bare`, is still a choice of several."""
+    """Return whether a type, made `bare`, is still a choice of several."""
     return get_origin(hint) in {Union, types.UnionType}
 
 
 def is_list(hint: Any) -> bool:
-    """Tell whether a type is ``tuple[X, ...]``, which TOML writes as a list."""
+    """Return whether a type is ``tuple[X, ...]``, which TOML writes as a list."""
     return get_origin(hint) is tuple
 
 
 def is_table(hint: Any) -> bool:
-    """Tell whether a type is ``Mapping[K, V]``, which TOML writes as a table."""
+    """Return whether a type is ``Mapping[K, V]``, which TOML writes as a table."""
     return get_origin(hint) is Mapping
 
 
@@ -97,40 +109,35 @@ def record(
     Args:
         kind: An attrs class.
         data: What TOML says, by the class's field names.
-        spot: Where it stands.
-        also: Keys that may stand there too and are read elsewhere.
+        spot: Its place.
+        also: Keys that are allowed there and read elsewhere.
         given: Values that are ready; they go before the data.
         quiet: Fields whose values an error must not show.
 
     Raises:
         ConfigError: Naming the place, what is wrong and what to write; all problems at once.
     """
-    given = given or {}
-    fields = {field.name: field for field in attrs.fields(kind) if field.init}  # type: ignore[arg-type]  # the caller gives an attrs class
-    known_keys(data, [*also, *(name for name in fields if name not in given)], spot)
+    values, problems = dict(given or {}), []
+    fields = [one for one in attrs.fields(kind) if one.init and one.name not in values]  # type: ignore[arg-type]  # the caller gives an attrs class
+    known_keys(data, [*also, *(field.name for field in fields)], spot)
     hints = get_type_hints(kind)
-    values, problems = dict(given), []
-    for name in (name for name in data if name in fields and name not in given):
+    for field in fields:
+        name = field.name
+        at, hint = spot / name, hints[name]
         try:
-            made = value(hints[name], data[name], spot / name, quiet=name in quiet)
-            values[name] = _converted(fields[name], made, spot / name)
+            if name in data:
+                one = value(hint, data[name], at, quiet=name in quiet)
+                # A record's own converter does not name the field in its errors.
+                convert = field.converter
+                values[name] = _made(at, convert, one) if callable(convert) else one
+            elif field.default is attrs.NOTHING:
+                problems.append(f"{at} is missing; give {words(bare(hint))}")
         except ConfigError as error:
             problems.append(error.message)
-    missing = [
-        name
-        for name, field in fields.items()
-        if name not in values and name not in data and field.default is attrs.NOTHING
-    ]
-    problems += [f"{spot / name} is missing; give {words(bare(hints[name]))}" for name in missing]
     if problems:
         raise ConfigError("; ".join(problems))
-    try:
-        return kind(**values)
-    except ConfigError as error:
-        raise ConfigError(f"{spot}: {error.message}") from None
-    except _REFUSALS as error:
-        told = error.args[0] if error.args else "has a value that cannot be used"
-        raise ConfigError(f"{spot}: {told}") from None
+    made: Record = _made(spot, kind, **values)
+    return made
 
 
 def value(hint: Any, given: Any, spot: Spot, *, quiet: bool = False) -> Any:
@@ -139,27 +146,37 @@ def value(hint: Any, given: Any, spot: Spot, *, quiet: bool = False) -> Any:
     Args:
         hint: The type.
         given: What TOML says.
-        spot: Where it stands.
+        spot: Its place.
         quiet: Whether an error must not show the value.
 
     Raises:
         ConfigError: Naming the place and what to write there.
     """
     kind = bare(hint)
+    inner = get_args(kind)
     if get_origin(kind) is Literal:
-        return _choice(get_args(kind), given, spot, quiet=quiet)
-    if is_union(kind) or is_list(kind) or is_table(kind):
-        return _composed(kind, given, spot, quiet=quiet)
-    if kind in _WORDS:
-        return _plain(kind, given, spot)
-    if kind is Secret:
-        return Secret(_plain(str, given, spot))
-    if isinstance(kind, type) and issubclass(kind, str):
-        return _plain(str, given, spot)
-    try:  # a type of a provider's own
-        return cattrs.structure(given, kind)
-    except (cattrs.BaseValidationError, cattrs.StructureHandlerNotFoundError, *_REFUSALS):
-        raise ConfigError(f"{spot} has a value that cannot be used") from None
+        return _choice(inner, given, spot, quiet=quiet)
+    if is_union(kind):
+        for one in inner:
+            with contextlib.suppress(ConfigError):
+                return value(one, given, spot, quiet=quiet)
+    elif is_list(kind):
+        if type(given) is list:
+            need_few(given, spot)
+            return tuple(value(inner[0], one, spot / number) for number, one in enumerate(given))
+    elif is_table(kind):
+        if isinstance(given, Mapping):
+            if get_origin(inner[0]) is Literal:
+                known_keys(given, get_args(inner[0]), spot)
+            return {name: value(inner[1], one, spot / name) for name, one in given.items()}
+    elif kind is Secret:
+        return Secret(value(str, given, spot))
+    else:
+        with contextlib.suppress(BaseValidationError, StructureHandlerNotFoundError, *_REFUSALS):
+            return _limited(kind, codec.converter.structure(given, kind), spot)
+    is_text = kind is Decimal and type(given) is str
+    said = "not an amount" if is_text else shown(given)
+    raise ConfigError(f"{spot} is {said}; give {words(kind)}")
 
 
 def table(data: Mapping[str, Any], key: str, spot: Spot) -> Mapping[str, Any]:
@@ -174,13 +191,12 @@ def table(data: Mapping[str, Any], key: str, spot: Spot) -> Mapping[str, Any]:
     return found
 
 
-def known_keys(data: Mapping[str, Any], known: Iterable[str], spot: Spot) -> None:
-    """Refuse keys that nobody reads.
+def known_keys(data: Mapping[str, Any], known: Collection[str], spot: Spot) -> None:
+    """Refuse unknown keys.
 
     Raises:
         ConfigError: Naming the first such key, the known ones and the nearest of them.
     """
-    known = list(known)
     for key in data:
         if key not in known:
             raise ConfigError(
@@ -190,7 +206,7 @@ def known_keys(data: Mapping[str, Any], known: Iterable[str], spot: Spot) -> Non
 
 
 def need_few(entries: Collection[Any], spot: Spot) -> None:
-    """Refuse more entries than are read.
+    """Refuse more than `ENTRIES`.
 
     Raises:
         ConfigError: Naming place and limit.
@@ -200,11 +216,11 @@ def need_few(entries: Collection[Any], spot: Spot) -> None:
 
 
 def need_name(name: str, spot: Spot, what: str) -> None:
-    """Refuse a name that could not be told from a target, or not be read.
+    """Refuse a name that could be confused with a target, or not be read.
 
     Args:
         name: Of an account or a route.
-        spot: Where it stands.
+        spot: Its place.
         what: What it names, with its article.
 
     Raises:
@@ -217,7 +233,7 @@ def need_name(name: str, spot: Spot, what: str) -> None:
 
 
 def nearest(word: str, among: Iterable[str]) -> str:
-    """Return a half-sentence with the nearest of some words; empty when none is near."""
+    """Return a half-sentence with the most similar word; empty when none is similar."""
     if len(word) > _LONGEST_COMPARED:
         return ""
     among = (one for one in among if len(one) <= _LONGEST_COMPARED)
@@ -225,107 +241,42 @@ def nearest(word: str, among: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _composed(kind: Any, given: Any, spot: Spot, *, quiet: bool) -> Any:
-    if is_union(kind):
-        for one in get_args(kind):
-            with contextlib.suppress(ConfigError):
-                return value(one, given, spot, quiet=quiet)
-        raise _wrong(spot, given, kind)
-    if is_list(kind):
-        if type(given) is not list:
-            raise _wrong(spot, given, kind)
-        need_few(given, spot)
-        item = get_args(kind)[0]
-        *lead, last = spot.path
-        places = (attrs.evolve(spot, path=(*lead, f"{last}[{n}]")) for n in range(len(given)))
-        return tuple(value(item, one, place) for one, place in zip(given, places, strict=True))
-    if not isinstance(given, Mapping):
-        raise _wrong(spot, given, kind)
-    names, content = get_args(kind)
-    if get_origin(names) is Literal:
-        known_keys(given, get_args(names), spot)
-    return {name: value(content, one, spot / name) for name, one in given.items()}
-
-
-def _plain(kind: type[Any], given: Any, spot: Spot) -> Any:
-    if kind is Decimal:
-        return _amount(given, spot)
-    if type(given) is not kind and not (kind is float and type(given) is int):
-        raise _wrong(spot, given, kind)
-    try:
-        made = kind(given)
-    except OverflowError:  # a whole number beyond every float
-        raise _wrong(spot, given, kind) from None
-    if kind in {int, float}:
-        if not 0 <= made < math.inf:
-            raise _wrong(spot, given, kind)
-        _need_within(made, given, kind, spot)
+def _limited(kind: Any, made: Any, spot: Spot) -> Any:
+    problem = None
+    if kind in LIMITS and not 0 <= made < math.inf:
+        raise ValueError("neither 0 nor more")
+    if kind in LIMITS and made > LIMITS[kind]:
+        problem = f"is above the limit of {LIMITS[kind]:,}"
+    elif kind is Decimal and abs(made.as_tuple().exponent) > PLACES:
+        problem = f"has more than {PLACES} digits after its decimal point, which is the limit"
+    if problem:
+        raise ConfigError(f"{spot} {problem}; give {words(kind)}")
     return made
-
-
-def _need_within(made: Any, given: Any, kind: type[Any], spot: Spot) -> None:
-    if made > LIMITS[kind]:
-        raise ConfigError(
-            f"{spot} is {_shown(given)}, above the limit of {LIMITS[kind]:,}; give {words(kind)}"
-        )
-
-
-def _amount(given: Any, spot: Spot) -> Decimal:
-    if type(given) is not str:
-        raise _wrong(spot, given, Decimal)
-    try:
-        amount = Decimal(given)
-    except InvalidOperation:
-        amount = Decimal("nan")
-    if not amount.is_finite() or amount < 0:
-        raise ConfigError(f"{spot} is not an amount; give {_WORDS[Decimal]}")
-    if amount > LIMITS[Decimal]:
-        raise ConfigError(
-            f"{spot} is above the limit of {LIMITS[Decimal]:,}; give {_WORDS[Decimal]}"
-        )
-    exponent = amount.as_tuple().exponent
-    if not (isinstance(exponent, int) and abs(exponent) <= PLACES):
-        raise ConfigError(
-            f"{spot} has more than {PLACES} digits after its decimal point, which is the limit; "
-            f"give {_WORDS[Decimal]}"
-        )
-    return amount
 
 
 def _choice(choices: tuple[Any, ...], given: Any, spot: Spot, *, quiet: bool) -> Any:
     if any(type(given) is type(one) and given == one for one in choices):
         return given
     literal = type(given) is str and not quiet and len(given) <= _LONGEST_COMPARED
-    shown = repr(given) if literal else _shown(given)
+    said = repr(given) if literal else shown(given)
     near = "" if quiet else nearest(str(given), [str(one) for one in choices])
     listed = ", ".join(repr(one) for one in choices)
-    raise ConfigError(f"{spot} is {shown}; give one of {listed}{near}")
+    raise ConfigError(f"{spot} is {said}; give one of {listed}{near}")
 
 
-def _wrong(spot: Spot, given: Any, kind: Any) -> ConfigError:
-    return ConfigError(f"{spot} is {_shown(given)}; give {words(kind)}")
-
-
-def _shown(given: Any) -> str:
-    """Say what was given; text not literally, for somebody may have put a key there."""
-    if isinstance(given, bool):
-        return str(given).lower()
+def shown(given: Any) -> str:
+    """Return what TOML says, in words; text not literally, because it may hold a key."""
     if isinstance(given, int) and given.bit_length() > 64:
         return "a whole number of more than 64 bits"
     if isinstance(given, int | float):
-        return str(given)
-    if isinstance(given, Mapping):
-        return "a table"
-    kinds: Mapping[type, str] = {str: "text", list: "a list"}
-    return kinds.get(type(given), f"a {type(given).__name__}")
+        return str(given).lower()
+    return _KINDS[type(given)] if given != "" else "empty text"
 
 
-def _converted(field: attrs.Attribute[Any], made: Any, spot: Spot) -> Any:
-    """Try what a record's own converter does, because its errors do not name the field."""
-    if not callable(field.converter):
-        return made
+def _made(spot: Spot, make: Callable[..., Any], /, *given: Any, **fields: Any) -> Any:
+    """Call what may refuse its values in its own words."""
     try:
-        return field.converter(made)
+        return make(*given, **fields)
     except ConfigError as error:
         raise ConfigError(f"{spot}: {error.message}") from None
     except _REFUSALS:

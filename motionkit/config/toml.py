@@ -16,9 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import attrs
-
-from motionkit._support.redaction import LONGEST_SAID, Sealed, printable
+from motionkit._support.redaction import LONGEST_SAID, printable
 from motionkit.errors import ConfigError
 
 SIZE_LIMIT = 256 * 1024
@@ -34,30 +32,13 @@ _QUIET = re.compile(
     r"|#[^\n]*+",
     re.DOTALL,
 )
-"""Strings and comments: what is in them is no structure."""
+"""Strings and comments, which hold no structure."""
 _BRACKET = re.compile(r"[\[\]{}]")
 _BETWEEN_KEYS = re.compile(r"[\n,=\[\]{}]")
 
 
-@attrs.frozen
-class Read:
-    """A TOML file as it was read.
-
-    Attributes:
-        data: What it says; sealed, because it may hold keys.
-        sha256: Of the very bytes that `data` was read from.
-        mode: Its permission bits.
-        owner: The user id that it belongs to.
-    """
-
-    data: Sealed[Mapping[str, Any]]
-    sha256: str
-    mode: int
-    owner: int
-
-
-def read_toml(path: Path) -> Read:
-    """Read a TOML file.
+def read_toml(path: Path) -> tuple[Mapping[str, Any], str, os.stat_result]:
+    """Return what a TOML file says, the SHA-256 of the very bytes that say it, and its status.
 
     Raises:
         ConfigError: It cannot be opened, is no regular file, exceeds a limit or is not TOML; names
@@ -79,25 +60,20 @@ def read_toml(path: Path) -> Read:
         raise ConfigError(f"{path}: {printable(str(error), LONGEST_SAID)}") from None
     except ValueError:  # Python's own limit for reading whole numbers
         raise ConfigError(f"{path}: a whole number has too many digits") from None
-    return Read(
-        Sealed(data), hashlib.sha256(content).hexdigest(), status.st_mode & 0o777, status.st_uid
-    )
+    return data, hashlib.sha256(content).hexdigest(), status
 
 
 def unreadable(path: Path, error: Exception) -> ConfigError:
     """Return the error for a path of the user's that cannot be read."""
-    said = error.strerror if isinstance(error, OSError) else None
-    denied = isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM}
-    return ConfigError(
-        f"{path}: {said or error}",
-        hint="it belongs to another user: check HOME, XDG_CONFIG_HOME and its permissions"
-        if denied
-        else None,
-    )
+    if not isinstance(error, OSError):
+        return ConfigError(f"{str(path)!r} is not a path")
+    hint = "it belongs to another user: check HOME, XDG_CONFIG_HOME and its permissions"
+    denied = error.errno in {errno.EACCES, errno.EPERM}
+    return ConfigError(f"{path}: {error.strerror}", hint=hint if denied else None)
 
 
 def _bytes(path: Path) -> tuple[bytes, os.stat_result]:
-    # Without O_NONBLOCK, opening a named pipe waits for somebody to write to it.
+    # Without O_NONBLOCK, opening a named pipe waits for a writer.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
@@ -110,7 +86,7 @@ def _bytes(path: Path) -> tuple[bytes, os.stat_result]:
 
 
 def _too_deep(text: str) -> Iterator[str]:
-    """Say what is nested too deeply, with its line."""
+    """Yield what is nested too deeply, with its line."""
     bare = _QUIET.sub(lambda quiet: "s" + "\n" * quiet[0].count("\n"), text)
     depth = 0
     for found in _BRACKET.finditer(bare):

@@ -29,11 +29,11 @@ from motionkit._support.redaction import LONGEST_SAID, MASK, Secret, printable, 
 from motionkit.config.credentials import documented, variables
 from motionkit.config.defaults import Defaults
 from motionkit.config.files import File, Origin, Spot, own_file, state_folder, without_password
-from motionkit.config.routes import Route
 from motionkit.config.tables import ENTRIES, bare, value
 from motionkit.errors import ConfigError
 from motionkit.http import at_loopback, checked_origin
 from motionkit.provider import AccountSettings, Untrusted, is_origin, registry
+from motionkit.routing import Route
 
 log = logging.getLogger("motionkit")
 
@@ -53,6 +53,7 @@ RULES: Mapping[type[Any], Mapping[str, Untrusted]] = {
         "wait_for_slot": Untrusted.HIGHER,
         "remember": Untrusted.HIGHER,
         "lateness": Untrusted.LOWER,
+        "upload_timeout": Untrusted.ANY,
         "budget_usd": Untrusted.LOWER,
         "route_budgets": Untrusted.NOTHING,
     },

@@ -1,7 +1,4 @@
-"""Which addresses may be used: configured origins, results, and what a name resolves to.
-
-`motionkit._support.hosts` defines what loopback is, for media too; here is what is allowed.
-"""
+"""Check URLs and IP addresses: configured origins, results, resolved names."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from motionkit.errors import ConfigError
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _LONGEST_SHOWN = 100
-"""Characters of an address in an error."""
+"""Characters of a URL in an error."""
 
 
 class InternalAddressError(Exception):
@@ -33,7 +30,7 @@ def checked_origin(url: str, *, field: str) -> str:
     """
     try:
         parts = urlsplit(url)
-    except ValueError:  # brackets around something that is no address
+    except ValueError:  # brackets around something else
         parts = urlsplit("")
     secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
     if not parts.hostname or not secure or parts.query or parts.fragment or "@" in parts.netloc:
@@ -42,11 +39,7 @@ def checked_origin(url: str, *, field: str) -> str:
 
 
 def at_loopback(url: str | None) -> bool:
-    """Tell whether an address leads to this machine, where the sandbox is.
-
-    Args:
-        url: A whole URL; None is no address.
-    """
+    """Return whether a URL, if there is one, leads to this machine, where the sandbox is."""
     try:
         return url is not None and is_loopback(urlsplit(url).hostname)
     except ValueError:
@@ -72,14 +65,14 @@ def is_public(address: str) -> bool:
 
 
 def check_result(url: str, *, local: bool) -> tuple[bool, str]:
-    """Check where a result, or a redirect to one, may be fetched from.
+    """Check the URL of a result, or of a redirect to one.
 
     Args:
         url: The URL.
-        local: Whether every address so far was on this machine.
+        local: Whether every URL so far was on this machine.
 
     Returns:
-        Whether the URL is on this machine, and what is wrong with it; empty if nothing is.
+        Whether the URL is on this machine, and what is wrong with it, if anything.
     """
     parts = urlsplit(url)
     here = local and is_loopback(parts.hostname)

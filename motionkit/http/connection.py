@@ -1,9 +1,8 @@
-"""Connections that know what was sent, and read under one deadline.
+"""urllib3 connections that know whether anything was sent, and read under one deadline.
 
-A subclass of urllib3's connections notes when the first byte of a request is handed over: the only
-honest ground for "nothing arrived". It also bounds every read by the call's deadline, because a
-body that drips a byte a second defeats a read time-out; closes the connection, where a call may go
-to public addresses only, if a name resolved to another one; and keeps requests out of debug logs.
+Only that knowledge justifies "nothing arrived". The deadline bounds every read, because a body of
+one byte a second defeats a read timeout. A call to public addresses refuses a name that resolves to
+another one, and debug logs hold no requests.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import functools
 import http.client
 import io
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,13 +30,15 @@ from motionkit._support.redaction import MASK, RedactedStr, redact
 from motionkit.http.addresses import InternalAddressError, is_public
 
 BLOCK = 192 * 1024
-"""Bytes of a body at a time, either way; a multiple of three, so that base64 pieces join."""
+"""Bytes of a body at a time; a multiple of three, so that base64 pieces join."""
+_PIECE = 8 * 1024
+"""Bytes of an upload that are sent under one timeout."""
 _MAX_LINE = 65_536
-"""Bytes of one line of a head or between chunks, as http.client has it for heads."""
+"""Bytes of one line of a head, as in http.client, or between chunks."""
 _MAX_LINES = 1_000
-"""Lines in a row; a head has a hundred at most, and between two chunks there are two."""
+"""Consecutive lines; a head has at most a hundred, and there are two between chunks."""
 _MAX_INTERIM = 20
-"""Interim answers (1xx) before the answer."""
+"""Interim responses (1xx) before the final one."""
 
 
 @attrs.define
@@ -44,7 +46,9 @@ class CallGuard:
     """The bounds of one call, and whether anything of it was sent.
 
     Attributes:
-        deadline: On the monotonic clock, for the whole call.
+        deadline: On the monotonic clock; while bytes move, it moves on as `idle` says.
+        total: On the monotonic clock, for the whole call.
+        idle: Seconds without a byte moving either way after which a call ends; None without.
         sent: Whether the first byte of the request was handed to the network.
         public: Whether only public addresses may be connected to.
     """
@@ -52,6 +56,13 @@ class CallGuard:
     deadline: float
     sent: bool = False
     public: bool = False
+    total: float = math.inf
+    idle: float | None = None
+
+    def moved(self) -> None:
+        """Note that bytes moved."""
+        if self.idle is not None:
+            self.deadline = min(self.total, time.monotonic() + self.idle)
 
     def remaining(self) -> float:
         """Return the seconds left.
@@ -65,7 +76,7 @@ class CallGuard:
         return left
 
 
-# Context variables, because requests and urllib3 pass nothing of ours down to the connection.
+# Context variables, because requests and urllib3 pass nothing of ours to the connection.
 _guard: contextvars.ContextVar[CallGuard | None] = contextvars.ContextVar("guard", default=None)
 _last_check: contextvars.ContextVar[Callable[[], None] | None] = contextvars.ContextVar(
     "last_check", default=None
@@ -73,9 +84,16 @@ _last_check: contextvars.ContextVar[Callable[[], None] | None] = contextvars.Con
 
 
 @contextmanager
-def guarded_call(seconds: float) -> Iterator[CallGuard]:
-    """Bound everything sent and read inside by one deadline, and note whether anything was sent."""
-    guard = CallGuard(time.monotonic() + seconds)
+def guarded_call(seconds: float, *, idle: float | None = None) -> Iterator[CallGuard]:
+    """Bound everything sent and read inside by one deadline, and note whether anything was sent.
+
+    Args:
+        seconds: For everything.
+        idle: Seconds after which it ends if no byte moved.
+    """
+    total = time.monotonic() + seconds
+    guard = CallGuard(total, total=total, idle=idle)
+    guard.moved()
     token = _guard.set(guard)
     try:
         yield guard
@@ -85,10 +103,10 @@ def guarded_call(seconds: float) -> Iterator[CallGuard]:
 
 @contextmanager
 def check_before_sending(check: Callable[[], None]) -> Iterator[None]:
-    """Run a check right before the first byte of each request made inside.
+    """Run a check immediately before the first byte of each request inside.
 
     Args:
-        check: Raises an OSError if the request must not be sent any more.
+        check: Raises an OSError if the request must no longer be sent.
     """
     token = _last_check.set(check)
     try:
@@ -98,10 +116,7 @@ def check_before_sending(check: Callable[[], None]) -> Iterator[None]:
 
 
 class _BoundedReader(io.RawIOBase):
-    """A socket's reading side under the current call's deadline.
-
-    http.client's response takes it in place of the socket, and calls nothing but `makefile`.
-    """
+    """A socket's reader under the call's deadline; http.client only calls its `makefile`."""
 
     def __init__(self, sock: socket.socket, guard: CallGuard) -> None:
         self._sock = sock
@@ -115,9 +130,11 @@ class _BoundedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        # A socket's time-out starts anew with each read, so it gets what is left of the call's.
+        # A socket's timeout restarts with each read, so it is set to the rest of the call's.
         self._sock.settimeout(self._guard.remaining())
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._guard.moved()
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -125,10 +142,10 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _BoundedBuffer(io.BufferedReader):
-    """A buffer that reads neither endless lines nor endlessly many.
+    """A buffer with a limit on the length and number of lines.
 
-    The deadline alone would let a peer that sends header lines as fast as it can keep this process
-    busy until then, and urllib3 reads the heads of chunks without a limit.
+    Otherwise endless header lines would keep this process busy until the deadline, and urllib3
+    reads chunk headers without a limit.
     """
 
     _lines = 0
@@ -139,7 +156,7 @@ class _BoundedBuffer(io.BufferedReader):
             raise http.client.HTTPException(f"more than {_MAX_LINES} lines in a row")
         line = super().readline(_MAX_LINE + 1 if size is None or size < 0 else size)
         if len(line) > _MAX_LINE:
-            raise http.client.LineTooLong("answer")
+            raise http.client.LineTooLong("response")
         return line
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -152,7 +169,7 @@ class _BoundedBuffer(io.BufferedReader):
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """http.client's response, reading through `_BoundedReader`."""
+    """http.client's response, read through `_BoundedReader`."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         guard = _guard.get()
@@ -160,30 +177,37 @@ class _BoundedResponse(http.client.HTTPResponse):
         super().__init__(source, *args, **kwargs)
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Return the answer's status line, past a bounded number of interim answers."""
+        """Return the final status line, after a bounded number of interim responses."""
         for _ in range(_MAX_INTERIM):
             version, status, reason = super()._read_status()  # type: ignore[misc]  # not in typeshed
-            # http.client skips 100 alone and would take 103 (early hints) for the answer.
+            # http.client skips 100 only, and would return 103 (early hints).
             if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
                 return version, status, reason
             while self.fp.readline(_MAX_LINE + 1) not in {b"\r\n", b"\n", b""}:
                 pass
-        raise http.client.HTTPException(f"more than {_MAX_INTERIM} interim answers")
+        raise http.client.HTTPException(f"more than {_MAX_INTERIM} interim responses")
+
+
+def _pieces(data: Any, guard: CallGuard) -> Iterator[Any]:
+    """Return what is sent under one time-out each: small, where any progress counts."""
+    if guard.idle is None or not isinstance(data, bytes):
+        return iter((data,))
+    return (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
 
 
 class _Tracked:
-    """Note the first byte of a request; a proxy tunnel's CONNECT is not part of it."""
+    """Note the first byte of a request; a proxy's CONNECT does not count."""
 
-    debuglevel = 0  # http.client's own debugging prints requests, and with them keys
+    debuglevel = 0  # http.client's debugging would print requests with their keys
     sock: socket.socket | None
     proxy: Any
     _connecting = False
 
     putheader = http.client.HTTPConnection.putheader
-    """http.client's own: urllib3's searches every value for a mark that nothing here sets."""
+    """http.client's: urllib3's searches every value for a mark that is never set here."""
 
     def connect(self) -> None:
-        """Connect, through the proxy if there is one; what is sent meanwhile is not the request."""
+        """Connect, through the proxy if there is one; nothing of that is the request."""
         self._connecting = True
         try:
             super().connect()  # type: ignore[misc]  # a mix-in of urllib3's connections
@@ -191,11 +215,11 @@ class _Tracked:
             self._connecting = False
 
     def _new_conn(self) -> socket.socket:
-        """Open the socket, and close it if the name resolved to an address that is not allowed."""
+        """Open the socket; close it if its address is not allowed."""
         sock = cast("socket.socket", super()._new_conn())  # type: ignore[misc]  # as above
         guard = _guard.get()
-        # The connected address is checked, not one resolved before: a name may change its address
-        # in between. No byte was sent yet. A proxy is the user's own choice, and resolves names.
+        # Check the connected address: a name may resolve differently a second time. No byte was
+        # sent yet. A proxy is the user's choice, and resolves names itself.
         if guard is not None and guard.public and self.proxy is None:
             address = sock.getpeername()[0]
             if not is_public(address):
@@ -206,28 +230,32 @@ class _Tracked:
     def send(self, data: Any) -> None:
         """Send bytes and note that they were sent."""
         if not self._connecting:
-            # Connect first: what fails up to here fails with nothing sent.
+            # Connect first: a failure up to here means that nothing was sent.
             if self.sock is None:
                 self.connect()
             guard = _guard.get()
             if guard is not None:
-                if self.sock is not None:
-                    self.sock.settimeout(guard.remaining())
                 if not guard.sent and (check := _last_check.get()) is not None:
                     check()
-                # Set before, not after: of a send that fails, some bytes may have arrived.
+                # Set before sending: some bytes of a failed send may have arrived.
                 guard.sent = True
-        super().send(data)  # type: ignore[misc]  # a mix-in of urllib3's connections
+                for piece in _pieces(data, guard):
+                    if self.sock is not None:
+                        self.sock.settimeout(guard.remaining())
+                    super().send(piece)  # type: ignore[misc]  # a mix-in of urllib3's connections
+                    guard.moved()
+                return
+        super().send(data)  # type: ignore[misc]  # as above
 
 
 class TrackedHTTPConnection(_Tracked, urllib3.connection.HTTPConnection):
-    """Plain HTTP that knows what was sent."""
+    """HTTP that notes what was sent."""
 
     response_class = _BoundedResponse
 
 
 class TrackedHTTPSConnection(_Tracked, urllib3.connection.HTTPSConnection):
-    """HTTPS that knows what was sent."""
+    """HTTPS that notes what was sent."""
 
     response_class = _BoundedResponse
 
@@ -249,7 +277,7 @@ _POOLS = {"http": TrackedHTTPPool, "https": TrackedHTTPSPool}
 
 @functools.lru_cache
 def _request_to(url: str) -> requests.PreparedRequest:
-    """Return a request, which requests wants before it returns a host's pool."""
+    """Return a request, which requests needs to find a host's pool."""
     return requests.Request("GET", url).prepare()
 
 
@@ -257,7 +285,7 @@ class Transport(requests.adapters.HTTPAdapter):
     """requests' transport with tracked connections."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools of tracked connections."""
+        """Create the pools of tracked connections."""
         super().init_poolmanager(*args, **{"blocksize": BLOCK} | kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
@@ -268,8 +296,7 @@ class Transport(requests.adapters.HTTPAdapter):
 
         Args:
             url: The origin.
-            verify: Whether its certificate is checked, or the path of the certificates to check it
-                with.
+            verify: Whether to verify its certificate, or the path of the trusted ones.
             proxies: Proxy by scheme.
 
         Raises:
@@ -280,14 +307,14 @@ class Transport(requests.adapters.HTTPAdapter):
         return cast("urllib3.HTTPConnectionPool", pool)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Return a proxy's pools of tracked connections; its credentials are not shown."""
+        """Return a proxy's pools of tracked connections."""
         manager = super().proxy_manager_for(RedactedStr(proxy), **{"blocksize": BLOCK} | kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
 
 
 def _quiet(record: logging.LogRecord) -> bool:
-    """Mask queries and secrets in urllib3's log records of our calls; leave the others alone."""
+    """Mask queries and secrets in urllib3's log records of our calls only."""
     if _guard.get() is not None and isinstance(record.args, tuple):
         record.args = tuple(_shown(value) for value in record.args)
     return True

@@ -1,21 +1,20 @@
-"""Result files: the file on disk is right or absent, never wrong, never half.
+"""Download result files: a file on disk is complete or absent.
 
-A download goes to ``NAME.part`` beside its target, which is locked meanwhile, so that two runs
-never write into each other's file. A transfer that breaks off goes on by ``Range`` while the host
-proves with a strong ``ETag`` that the file is still the same; else it begins again. What another
-process left is not trusted: a new process begins again. The whole file is synced and renamed. What
-it holds never keeps it from its owner, who has paid for it: only what is plainly no media (a page,
-JSON, nothing) is refused, and stays beside the target as ``NAME.part``.
+A download is written to a locked ``NAME.part`` beside its target. A transfer that breaks off is
+resumed by ``Range`` if a strong ``ETag`` proves that the file is the same; otherwise, and in a new
+process, it starts again. The file is checked for its length, synced, and renamed. Its content never
+keeps it from its owner, who has paid for it: only what is plainly no media (a page, JSON, nothing)
+is refused, and stays beside the target as ``NAME.part``.
 
-No key is sent. Redirects are followed to ``https`` only, and never from a public place into this
-machine or a private network; loopback is for vendors that are on loopback themselves.
+No key is sent. Redirects are followed to ``https`` only, and never from a public host to this
+machine or a private network; loopback is for vendors on loopback.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
+import io
 import logging
 import os
 import re
@@ -37,27 +36,27 @@ from motionkit.model import containers, probe
 
 log = logging.getLogger(__name__)
 
-DOWNLOAD_TIMEOUT = 600.0
-"""Seconds for one try of a download; a later try goes on where it stopped."""
+DOWNLOAD_TIMEOUT = 86_400.0
+"""Seconds for all attempts; one ends when no byte came for `_READ_TIMEOUT`, the next resumes it."""
 DOWNLOAD_LIMIT = 4 * 1024**3
-"""Bytes: no clip of thirty seconds is larger."""
+"""Bytes; no clip of thirty seconds is larger."""
 MAX_REDIRECTS = 5
 _READ_TIMEOUT = 60.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _STALE = frozenset({401, 403, 404, 410})
-"""Answers that a fresh URL mends."""
+"""HTTP statuses of an expired URL."""
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 
 @attrs.frozen
 class Downloaded:
-    """A file that arrived whole.
+    """A complete file.
 
     Attributes:
-        path: Where it is.
+        path: Its path.
         size: Bytes.
         sha256: Of the content.
-        warning: What is odd about the content; empty when nothing is.
+        warning: What is unusual about the content; empty if nothing is.
     """
 
     path: Path
@@ -67,7 +66,7 @@ class Downloaded:
 
 
 class _Stale(MotionKitError):
-    """The file host no longer answers under this URL; a fresh one may."""
+    """The URL has expired."""
 
 
 def download(
@@ -83,20 +82,18 @@ def download(
     """Fetch a result file.
 
     Args:
-        url: Where it is; no key is sent there.
-        target: Where it goes; its folder is made if need be. No word of the file host changes it;
-            content that is none of the usual containers gets its own extension.
+        url: The URL; no key is sent to it.
+        target: The path of the file; its folder is created if necessary. Content in an unusual
+            container gets the extension of that container.
         overwrite: Replace an existing file.
-        refresh: Gives a fresh URL when this one has expired.
+        refresh: Returns a new URL if this one has expired.
         limit: Bytes at most.
-        origin: Where the vendor is; only one on loopback may send us to loopback. The URL itself
-            when None.
-        kept: Opens the result where it came with an answer and lies on this machine already; no
-            URL is asked then.
+        origin: The vendor's URL: only a vendor on loopback may lead to loopback. `url` if None.
+        kept: Opens the result if it is stored on this machine; `url` is not requested then.
 
     Raises:
         InvalidRequest: `target` exists, or is a folder.
-        DownloadFailed: It did not arrive whole; the result is still safe at the vendor.
+        DownloadFailed: The download failed; the vendor still has the result.
     """
     url = RedactedStr(url)
     local = addresses.at_loopback(origin or url)
@@ -122,7 +119,7 @@ def download(
         raise
     except MotionKitError as error:
         raise DownloadFailed(
-            f"{target.name} did not arrive: {error.message}", http_status=error.http_status
+            f"{target.name} was not downloaded: {error.message}", http_status=error.http_status
         ) from error
     if warning:
         log.warning("%s: %s", target, warning)
@@ -130,10 +127,10 @@ def download(
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
-    """Refuse a target that exists, before anything is paid.
+    """Refuse a target that exists and may not be replaced, or is a folder.
 
     Raises:
-        InvalidRequest: It exists and may not be replaced, or is a folder.
+        InvalidRequest: It is refused.
     """
     if target.is_dir():
         raise InvalidRequest(f"out: {str(target)!r} is a folder", field="out", value=str(target))
@@ -147,7 +144,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
 
 class _Fetch:
-    """One URL into one part, resumable while the file there proves to be the same."""
+    """One URL and one partial file; resumable while the remote file is the same."""
 
     def __init__(
         self,
@@ -167,12 +164,12 @@ class _Fetch:
         self._begin()
 
     def fetch(self) -> None:
-        """Fetch, again where it breaks off.
+        """Fetch the file with retries.
 
         Raises:
             _Stale: The URL has expired.
-            DownloadFailed: It can never arrive.
-            MotionKitError: It did not arrive in all tries.
+            DownloadFailed: A retry would not help.
+            MotionKitError: All attempts failed.
         """
         retry.read(self._run, timeout=DOWNLOAD_TIMEOUT)
 
@@ -194,19 +191,16 @@ class _Fetch:
         self._digest = hashlib.sha256()
 
     def _run(self) -> None:
-        if self._kept is not None:
+        if self._kept is not None or self._url.startswith("data:"):
             self._begin()
-            with self._kept() as stream:
+            local = self._kept() if self._kept else io.BytesIO(_enclosed(self._url, self._limit))
+            with local as stream:
                 while chunk := stream.read(BLOCK):
                     self._add(chunk)
             return
-        if self._url.startswith("data:"):
-            self._begin()
-            self._add(_enclosed(self._url, self._limit))
-            return
         adapter = Transport()
         try:
-            with guarded_call(DOWNLOAD_TIMEOUT) as guard:
+            with guarded_call(DOWNLOAD_TIMEOUT, idle=_READ_TIMEOUT) as guard:
                 exchange.run(lambda: self._receive(adapter, guard), _explained)
         finally:
             adapter.close()
@@ -221,27 +215,26 @@ class _Fetch:
         response = self._follow(adapter, headers, guard)
         try:
             status, tag = response.status_code, response.headers.get("ETag", "")
+            said = f"the file host returned HTTP {status}"
             if status in _STALE:
-                raise _Stale(f"the file host answers HTTP {status}", http_status=status)
+                raise _Stale(said, http_status=status)
             if asked and status == 206 and self._continues(response, tag):
                 pass
             elif status == 200:
                 self._begin()
-                self._tag = tag if tag.startswith('"') else ""  # a weak one is no ground for ranges
+                self._tag = tag if tag.startswith('"') else ""  # a weak one proves nothing
                 self._total = _length(response)
             else:
                 if status in {206, 416}:
                     self._tag = ""
-                raise ProviderUnavailable(
-                    f"the file host answers HTTP {status}", http_status=status
-                )
+                raise ProviderUnavailable(said, http_status=status)
             self._copy(response)
         finally:
             response.close()
             self._out.flush()
 
     def _continues(self, response: requests.Response, tag: str) -> bool:
-        """Tell whether a part is the one asked for: some hosts ignore If-Range or the range."""
+        """Return whether the requested range came: some hosts ignore it, or If-Range."""
         found = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
         if found is None or tag != self._tag:
             return False
@@ -253,7 +246,7 @@ class _Fetch:
     def _copy(self, response: requests.Response) -> None:
         total = self._total
         if total is not None and total > self._limit:
-            raise DownloadFailed(f"the file has {total} bytes; the cap is {self._limit} bytes")
+            raise DownloadFailed(f"the file has {total} bytes; the limit is {self._limit} bytes")
         for chunk in response.raw.stream(BLOCK, decode_content=False):
             self._add(chunk)
         if total is not None and self._size != total:
@@ -263,13 +256,13 @@ class _Fetch:
 
     def _add(self, chunk: bytes) -> None:
         if self._size + len(chunk) > self._limit:
-            raise DownloadFailed(f"the file exceeds the cap of {self._limit} bytes")
+            raise DownloadFailed(f"the file exceeds the limit of {self._limit} bytes")
         self._out.write(chunk)
         self._digest.update(chunk)
         self._size += len(chunk)
 
     def _ends_whole(self) -> bool:
-        """Tell whether a file whose length nobody told is whole, as far as its format shows."""
+        """Return whether a file of unknown length is complete, as far as its format shows."""
         container = containers.sniff(self._out)[1]
         whole = container not in {"mp4", "mov"} or containers.is_whole(self._out, self._size)
         self._out.seek(0, os.SEEK_END)
@@ -278,7 +271,7 @@ class _Fetch:
     def _follow(
         self, adapter: Transport, headers: dict[str, str], guard: CallGuard
     ) -> requests.Response:
-        """Send a GET, following a few redirects to places that a file host may send us to."""
+        """Send a GET, following a few redirects to allowed hosts."""
         url, local = self._url, self._local
         for _ in range(MAX_REDIRECTS + 1):
             local, problem = addresses.check_result(url, local=local)
@@ -336,34 +329,34 @@ def _named(target: Path, container: str | None, *, overwrite: bool) -> Path:
 
 
 def _explained(error: BaseException, reason: str) -> MotionKitError:
-    """Return the error for a try that broke: repeated, or not where no try can mend it."""
+    """Return the error for a failed attempt: transient, or final if no retry helps."""
     if isinstance(error, MotionKitError):
         return error
     if isinstance(error, InternalAddressError):
         return DownloadFailed(f"the result's address is refused: {reason}")
+    if exchange.is_untrusted(error):
+        return DownloadFailed(f"the file host is refused: {reason}", hint=exchange.UNTRUSTED_HINT)
     if isinstance(error, ValueError):  # not a URL at all; some of these are requests' errors, too
         return DownloadFailed(f"the result's address cannot be used: {reason}")
-    return ProviderUnavailable(f"the file host broke off: {reason}")
+    return ProviderUnavailable(f"the download broke off: {reason}")
 
 
 def _length(response: requests.Response) -> int | None:
-    """Return the length that an answer promises; a chunked one promises none."""
-    told = response.headers.get("Content-Length", "")
-    return None if response.raw.chunked or not told.isdecimal() else int(told[:20])
+    """Return the announced length; a chunked response has none."""
+    length = response.headers.get("Content-Length", "")
+    return None if response.raw.chunked or not length.isdecimal() else int(length[:20])
 
 
 def _enclosed(url: str, limit: int) -> bytes:
-    """Return what a ``data:`` URL holds: some answers carry the file itself."""
+    """Return the content of a ``data:`` URL: some responses include the file itself."""
     kind, _, content = url.partition(",")
     if not kind.endswith(";base64"):
         problem = "is not base64"
     elif len(content) > limit // 3 * 4 + 4:
-        problem = f"exceeds the cap of {limit} bytes"
+        problem = f"exceeds the limit of {limit} bytes"
     else:
         try:
             return base64.b64decode(content, validate=True)
-        except binascii.Error as error:
-            problem = f"cannot be decoded: {error}"
-        except ValueError:  # not ASCII; that error repeats the whole text
+        except ValueError:  # its text is Python's, and may repeat the whole content
             problem = "cannot be decoded"
     raise DownloadFailed(f"the enclosed result {problem}")

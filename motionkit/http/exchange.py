@@ -1,25 +1,28 @@
-"""What sessions and downloads share: the environment's settings, and one mapping of errors.
+"""What sessions and downloads share: the environment's settings, and the mapping of errors.
 
-The libraries' own errors stay in here: their texts quote addresses, and the locals of their frames
-hold the request's bytes, key included. What leaves says what went wrong, with the operating
-system's own error as its cause where there is one.
+The libraries' errors never leave this module: their texts quote URLs, and the locals of their
+frames hold the request, key included. Ours name the cause, and chain an error of the operating
+system only.
 """
 
 from __future__ import annotations
 
 import http.client
+import importlib.util
+import os
 import ssl
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
 
 from motionkit._support.hosts import is_loopback
-from motionkit._support.redaction import RedactedStr, Secret, redact
-from motionkit.errors import MotionKitError, ProviderUnavailable
+from motionkit._support.redaction import RedactedStr, Secret, redact, redact_urls
+from motionkit.errors import ConfigError, MotionKitError, ProviderUnavailable
 from motionkit.http.addresses import InternalAddressError
 from motionkit.http.response import LONGEST_REASON
 
@@ -36,20 +39,20 @@ NETWORK = (
     TimeoutError,
     ValueError,
 )
-"""What the libraries raise when an exchange breaks; some of their errors are ValueErrors."""
+"""What the libraries raise when an exchange fails; some of their errors are ValueErrors."""
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
-    (urllib3.exceptions.InvalidChunkLength, "the answer's chunks cannot be read"),
-    (urllib3.exceptions.DecodeError, "the answer cannot be decompressed"),
-    (http.client.IncompleteRead, "the answer broke off"),
-    (http.client.RemoteDisconnected, "the server closed the connection without an answer"),
-    (http.client.BadStatusLine, "the answer does not begin with an HTTP status"),
-    (http.client.LineTooLong, "a header of the answer is too long"),
+    (urllib3.exceptions.InvalidChunkLength, "the response's chunks cannot be read"),
+    (urllib3.exceptions.DecodeError, "the response cannot be decompressed"),
+    (http.client.IncompleteRead, "the response broke off"),
+    (http.client.RemoteDisconnected, "the server closed the connection without a response"),
+    (http.client.BadStatusLine, "the response does not begin with an HTTP status"),
+    (http.client.LineTooLong, "a header of the response is too long"),
 )
-"""Errors whose own text is Python's; the first that applies to any error of the chain."""
+"""Sentences for errors with Python's text; the first match in the chain counts."""
 
 
 class NotSent(ProviderUnavailable):
-    """Not one byte of the request left: nothing can have arrived."""
+    """No byte of the request was sent, so nothing can have arrived."""
 
 
 def run(
@@ -58,12 +61,12 @@ def run(
     *,
     broken: tuple[type[BaseException], ...] = NETWORK,
 ) -> T:
-    """Make an exchange, and raise what breaks it as one of our errors, without frames.
+    """Run an exchange, and raise its errors as ours, without frames.
 
     Args:
         work: The exchange.
-        explain: Returns the error to raise, from what was raised and a sentence about its cause.
-        broken: What to explain besides our own errors; others pass, stripped of their frames.
+        explain: Returns the error to raise, from the raised one and a sentence about its cause.
+        broken: The errors to explain besides our own; others pass, stripped of their frames.
     """
     outer = sys.exc_info()[1]
     cause: BaseException | None
@@ -76,26 +79,91 @@ def run(
         failure = explain(error, reason)
     except BaseException as error:  # noqa: BLE001 - an interrupt's frames hold the key too
         raise strip_tracebacks(error, outer) from None
-    # Raised out here, so that the library's error is not its context.
+    # Raised outside of `except`, so that the library's error is not its context.
     raise failure from cause
 
 
 def environment(url: str) -> dict[str, Any]:
-    """Return proxies and certificates for a URL as the environment asks; loopback needs no proxy.
+    """Return the environment's proxies and certificates for a URL; loopback needs no proxy.
 
-    A proxy's credentials are secrets: they are registered with `redact`.
+    A proxy's credentials are registered as secrets with `redact`.
+
+    Raises:
+        ConfigError: The certificates that a variable names do not exist, or a proxy cannot be used.
+            That is a fault of this machine: no vendor caused it, and another one would not help.
     """
     with requests.Session() as session:
         settings = session.merge_environment_settings(url, {}, None, None, None)
+    verify = _certificates(cast("bool | str", settings["verify"]))
     if is_loopback(urlsplit(url).hostname):
-        return {"proxies": {}, "verify": settings["verify"]}
-    for proxy in settings["proxies"].values():
+        return {"proxies": {}, "verify": verify}
+    proxies = settings["proxies"]
+    for scheme, proxy in proxies.items():
         user, at, _ = str(proxy).rpartition("://")[2].rpartition("@")
         if at:
             Secret(user)
             Secret(user.partition(":")[2])
-    proxies = {scheme: RedactedStr(proxy) for scheme, proxy in settings["proxies"].items()}
-    return {"proxies": proxies, "verify": settings["verify"]}
+        _check_proxy(scheme, proxy)
+    return {
+        "proxies": {scheme: RedactedStr(proxy) for scheme, proxy in proxies.items()},
+        "verify": verify,
+    }
+
+
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that name certificates, the first that is set; requests heeds only the first two."""
+_PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
+
+
+def _certificates(verify: bool | str) -> bool | str:
+    """Return what certificates are checked with.
+
+    Raises:
+        ConfigError: There is no such file or folder.
+    """
+    name = next((one for one in _CERTIFICATES if os.environ.get(one)), None)
+    if name is None or verify is False:
+        return verify
+    path = os.environ[name]
+    if not Path(path).exists():
+        raise ConfigError(
+            f"{name} names {path!r}, which does not exist: no certificate can be checked",
+            hint=f"correct {name}, or unset it to use the certificates of this installation",
+        )
+    return path
+
+
+def _check_proxy(scheme: str, proxy: str) -> None:
+    """Require a proxy that can be used.
+
+    Raises:
+        ConfigError: Its address cannot be read, or it needs a package that is missing.
+    """
+    kind, mark, _ = proxy.partition("://")
+    kind = kind.lower() if mark else "http"
+    name = f"the {scheme} proxy of the environment ({redact_urls(proxy)})"
+    if kind not in _PROXIES:
+        raise ConfigError(f"{name} is of a kind that is not known: {kind!r}")
+    if kind.startswith("socks") and importlib.util.find_spec("socks") is None:
+        raise ConfigError(
+            f"{name} needs the package PySocks", hint="pip install 'requests[socks]' installs it"
+        )
+
+
+_UNTRUSTED = frozenset({2, 18, 19, 20, 21})
+"""OpenSSL's codes for an issuer that is not among the trusted certificates (x509_vfy.h)."""
+UNTRUSTED_HINT = (
+    "add the certificate of the company proxy or of the endpoint: SSL_CERT_FILE or "
+    "REQUESTS_CA_BUNDLE names a file of trusted certificates"
+)
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Tell whether an exchange failed because this machine does not trust the certificate."""
+    return any(
+        isinstance(one, ssl.SSLCertVerificationError) and one.verify_code in _UNTRUSTED
+        for one in _chain(error, None)
+    )
 
 
 def root_cause(
@@ -103,13 +171,12 @@ def root_cause(
 ) -> tuple[BaseException | None, str]:
     """Return the innermost cause of a library's error, and a sentence about it.
 
-    The outer layers repeat URLs and object addresses, so the sentence is the innermost one's. It is
-    returned as a cause only where it is the operating system's or the interpreter's own, which
-    hold a number and a sentence, and without frames.
+    Outer errors repeat URLs and object addresses. The cause is None unless it is the operating
+    system's or the interpreter's own, which holds a number and a sentence only.
 
     Args:
-        error: What was raised.
-        outer: What was being handled before.
+        error: The raised error.
+        outer: The error that was being handled before.
     """
     chain = list(_chain(error, outer))
     inner = chain[-1]
@@ -119,14 +186,14 @@ def root_cause(
 
 
 def strip_tracebacks(error: BaseException, outer: BaseException | None = None) -> BaseException:
-    """Return an error without its frames and those of its causes: they hold requests."""
+    """Remove the frames of an error and its causes, since they hold requests."""
     for one in list(_chain(error, outer)):
         one.__traceback__ = None
     return error
 
 
 def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and its causes, up to what was being handled before the call."""
+    """Yield an error and its causes, up to `outer`."""
     found: BaseException | None = error
     while found is not None and found is not outer:
         yield found
@@ -134,7 +201,7 @@ def _chain(error: BaseException, outer: BaseException | None) -> Iterator[BaseEx
 
 
 def _sentence(chain: list[BaseException]) -> str:
-    """Return what went wrong, as a person would say it: no class name, no error number."""
+    """Return a sentence without class names and error numbers."""
     for kind, sentence in _SENTENCES:
         if any(isinstance(one, kind) for one in chain):
             return sentence

@@ -1,7 +1,6 @@
-"""The file that a download writes before it has its name: locked, and checked to be ours.
+"""The partial file of a download: locked, so that two processes never write the same one.
 
-Two runs that fetch the same file would else write into each other's. The lock goes with the process
-that holds it, so a killed one leaves none; what it wrote is begun again.
+The lock ends with its process, so a killed one leaves none; its file is started again.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from typing import IO, Self
 from motionkit.errors import DownloadFailed
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
-"""What a file system without locks answers; what is published there is still checked to be ours."""
+"""The errors of a file system without locks; `publish` still checks that the file is ours."""
 
 
 class PartialFile:
-    """``NAME.part`` beside a target: gone at the end unless published or kept.
+    """``NAME.part`` beside a target, deleted at the end unless published or kept.
 
     Attributes:
         path: Its path.
         stream: The file, open for reading and writing.
 
     Raises:
-        DownloadFailed: Another run has it.
+        DownloadFailed: Another process has it.
     """
 
     stream: IO[bytes]
@@ -45,11 +44,11 @@ class PartialFile:
         return self
 
     def _alone(self) -> bool:
-        """Tell whether the file may be written: it has our name and no other.
+        """Return whether the file has our name and no other, so that it may be written.
 
-        Another run may have published it between our opening and our locking. One that was killed
-        while it published leaves its name beside the finished file's; it is taken away, as is any
-        hard link that somebody planted: the content under the other name is not touched.
+        Another process may have published it between our opening and our locking. One that was
+        killed while publishing leaves our name as a second one; that is unlinked, as is any planted
+        hard link, so that the content under the other name is not touched.
         """
         if not self._here():
             return False
@@ -72,23 +71,20 @@ class PartialFile:
         number = os.open(self.path, flags, 0o666)
         if not stat.S_ISREG(os.fstat(number).st_mode):
             os.close(number)
-            raise DownloadFailed(f"{self.path} is no file")
+            raise DownloadFailed(f"{self.path} is not a file")
         stream = os.fdopen(number, "r+b")
-        busy = False
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            busy = True
+        except BlockingIOError as error:
+            stream.close()
+            raise DownloadFailed(f"{self.path} is in use by another download") from error
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
-        if busy:
-            stream.close()
-            raise DownloadFailed(f"{self.path} is in use: another run is fetching it")
         return stream
 
     def _here(self) -> bool:
-        """Tell whether the file under our name is the one that we have open."""
+        """Return whether our name still belongs to the open file."""
         try:
             return os.path.samestat(os.fstat(self.stream.fileno()), self.path.lstat())
         except FileNotFoundError:
@@ -98,18 +94,18 @@ class PartialFile:
         """Sync the file and give it its name.
 
         Raises:
-            FileExistsError: There is such a file by now, and it may not be replaced.
-            DownloadFailed: It is no longer ours.
+            FileExistsError: The target exists by now, and may not be replaced.
+            DownloadFailed: The partial file was replaced meanwhile.
         """
         self.stream.flush()
         os.fsync(self.stream.fileno())
         if not self._here():
-            raise DownloadFailed(f"{self.path} was taken away while it was written")
+            raise DownloadFailed(f"{self.path} was removed or replaced while it was written")
         if overwrite:
             self.path.replace(target)
         else:
             try:
-                os.link(self.path, target)  # fails where the target has appeared meanwhile
+                os.link(self.path, target)  # fails if the target exists by now
             except FileExistsError:
                 raise
             except OSError:  # a file system without hard links
@@ -117,9 +113,9 @@ class PartialFile:
                     raise FileExistsError(errno.EEXIST, "the file exists", str(target)) from None
                 self.path.replace(target)
             else:
-                if self._here():  # where nothing can be locked, another run may have taken it away
+                if self._here():  # without locks, another process may have removed it
                     self.path.unlink()
-        with contextlib.suppress(OSError):  # it has its name; some file systems sync no folders
+        with contextlib.suppress(OSError):  # published; some file systems cannot sync folders
             folder = os.open(target.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)

@@ -1,7 +1,6 @@
-"""Keep to the requests per minute that a vendor allows an account.
+"""Limit an account's requests per minute, whatever they are for.
 
-Every HTTP call of the account counts: uploads, submits, polls, results. The core makes one limiter
-per account and hands it to the adapter, which hands it to each of its sessions.
+The core makes one limiter per account and hands it to the adapter, which hands it to its sessions.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from motionkit._support import process
 WINDOW = 60.0
 """Seconds over which a vendor counts calls."""
 _SHORTEST = 1e-3
-"""Seconds: the shortest wait, so that a rounding error cannot repeat one for ever."""
+"""Seconds; the shortest wait, so that a rounding error causes no busy loop."""
 
 
 class RateLimiter:
-    """Let at most so many calls of this process start in any minute.
+    """A limit on the calls of this process that start within any minute.
 
-    `call` wraps one HTTP call and waits until it may start. A thread that has other work meanwhile
+    `call` wraps one HTTP call and waits until it may start. A thread with other work meanwhile
     reserves calls with `acquire` first; a reserved call starts at once. A call's minute begins with
-    its response: the vendor cannot have counted it later than that, however slow the network was.
+    its response: the vendor cannot have counted it later, however slow the network was.
 
     Args:
-        rpm: Calls a minute.
+        rpm: Calls per minute.
         clock: Monotonic seconds.
         sleep: How to wait.
     """
@@ -47,11 +46,11 @@ class RateLimiter:
         self._local = threading.local()
 
     def share(self, jobs: float, calls: int) -> float:
-        """Return the seconds between two polls of each job that the limit allows for ever.
+        """Return the sustainable seconds between two polls of each job.
 
         Args:
             jobs: How many share the calls.
-            calls: How many must be free before a poll, which may need them all.
+            calls: The most calls of one poll.
         """
         return WINDOW * jobs / max(1, self.rpm - calls + 1)
 
@@ -59,10 +58,10 @@ class RateLimiter:
         """Reserve calls for this thread if they may start now.
 
         Args:
-            calls: How many; more than the minute has are as many as it has.
+            calls: How many, up to the limit.
 
         Returns:
-            0 when they are reserved, else the seconds after which to ask again.
+            0 if they are reserved, otherwise the seconds after which to try again.
         """
         calls = min(calls, self.rpm)
         with self._lock:
@@ -77,7 +76,7 @@ class RateLimiter:
         return 0.0
 
     def release(self) -> None:
-        """Give back the calls that this thread reserved and did not make."""
+        """Release the calls that this thread reserved and did not make."""
         with self._lock:
             for moment in self._reserved:
                 if moment in self._calls:  # else its minute is over
@@ -102,7 +101,7 @@ class RateLimiter:
                 self._calls.append(self._clock())
 
     def _start(self) -> float:
-        """Wait until one call may start; return when it did."""
+        """Wait until one call may start, and return the time."""
         while self._reserved:
             reserved = self._reserved.pop()
             with self._lock:

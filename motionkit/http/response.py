@@ -1,8 +1,4 @@
-"""An answer that is all here: its status, headers and body, and the JSON that a vendor may mean.
-
-Whatever comes is read in bounded time and memory, without loss, and without a crash: an answer that
-no vendor sends in earnest is a `ProtocolError`.
-"""
+"""A complete HTTP response, and its JSON: lossless, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -21,26 +17,26 @@ from motionkit._support.redaction import guarded, is_sensitive, redact_data
 from motionkit.errors import ProtocolError
 
 MAX_RETRY_AFTER = 86_400.0
-"""Seconds: an answer that asks for more is not taken seriously."""
+"""Seconds; a longer delay is cut."""
 _MAX_SECONDS_DIGITS = 20
 MAX_NESTING = 100
-"""Levels of JSON; deeper is hostile."""
+"""Levels of JSON."""
 MAX_ITEMS = 200_000
-"""Values in one JSON answer: what takes two bytes to send takes sixty to hold."""
+"""Values in one JSON body: two bytes on the wire take sixty in memory."""
 MAX_DIGITS = 300
 """Digits, and the largest exponent, of one number in JSON."""
 LONGEST_REASON = 200
-"""Characters of a library's text that an error of ours repeats."""
+"""Characters of a library's text in our errors."""
 _BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 @attrs.frozen
 class Response:
-    """What came back.
+    """A complete response.
 
     Attributes:
-        status: Of HTTP.
-        headers: By name in lower case, whatever case they came in.
+        status: The HTTP status.
+        headers: By name in lower case.
         body: All of it, bounded.
     """
 
@@ -52,8 +48,8 @@ class Response:
         """Return the body as JSON: integers lossless, fractions as Decimal.
 
         Raises:
-            ProtocolError: It is not JSON, or not any that a vendor sends in earnest: nested too
-                deeply, too many values, a name twice, NaN, a number of thousands of digits.
+            ProtocolError: It is not JSON, or hostile: nested too deeply, too many values, a
+                duplicate name, NaN, a number of thousands of digits.
         """
         try:
             return _parsed(self.body)
@@ -63,24 +59,24 @@ class Response:
             why = "it is not UTF-8"
         except (ValueError, ArithmeticError, RecursionError) as error:
             why = str(error)[:LONGEST_REASON]
-        # Raised out here: the decoder's own error carries the whole body.
+        # Raised outside of `except`, because the decoder's error holds the whole body.
         raise ProtocolError(
-            f"the answer (HTTP {self.status}) is not JSON: {why}", http_status=self.status
+            f"the response (HTTP {self.status}) is not JSON: {why}", http_status=self.status
         )
 
     @property
     def opens_object(self) -> bool:
-        """Whether the body begins as a JSON object does: unreadable, it may say anything."""
+        """Whether the body begins like a JSON object; if unreadable, it may say anything."""
         return self.body.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
 
     @property
     def date(self) -> dt.datetime | None:
-        """When it was made, by the server's own clock; None where it does not say."""
+        """The ``Date`` by the server's clock, if any."""
         return _date(self.headers.get("date", "").strip())
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the answer asks for: ``Retry-After`` as a number or date, or in the body."""
+        """Requested delay in seconds: ``Retry-After``, a number or date, or the body's own."""
         value = self.headers.get("retry-after", "").strip()
         if value.isdecimal():
             return min(float(value[:_MAX_SECONDS_DIGITS]), MAX_RETRY_AFTER)
@@ -104,7 +100,6 @@ class Response:
 
 
 def _date(value: str) -> dt.datetime | None:
-    """Return an HTTP date; None when it is none."""
     try:
         when = email.utils.parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):
@@ -124,7 +119,7 @@ def _parsed(body: bytes) -> Any:
 
 
 def _nesting(body: bytes) -> int:
-    """Count the levels of brackets outside strings; the decoder has a limit of its own."""
+    """Count the levels of brackets outside strings, up to one too many."""
     if body.count(b"[") + body.count(b"{") <= MAX_NESTING:
         return 0
     depth = deepest = 0

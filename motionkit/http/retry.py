@@ -1,4 +1,4 @@
-"""Retry what is free to repeat: reads and uploads. Paid calls never pass through here."""
+"""Retry free calls: reads and uploads. Paid calls never use this."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable,
 T = TypeVar("T")
 
 TRANSIENT = (ProviderUnavailable, RateLimited, ProtocolError)
-"""What another try may mend: the network, 5xx, 429, a body that cannot be read."""
+"""Errors that a retry may fix: the network, 5xx, 429, an unreadable body."""
 ATTEMPTS = 4
 LONGEST_WAIT = 30.0
-"""Seconds: what a vendor asks for beyond this is left to the caller."""
+"""Seconds; an error with a longer ``retry_after`` is raised to the caller."""
 
 
 def _backoff(error: Exception) -> bool | float:
-    """Tell stamina whether to try again, and when the vendor said so, after how long."""
+    """Return whether stamina retries, or the seconds that the vendor asked for."""
     if not isinstance(error, TRANSIENT):
         return False
     if error.retry_after is None:
@@ -28,14 +28,14 @@ def _backoff(error: Exception) -> bool | float:
 
 
 def read(call: Callable[[], T], *, timeout: float = 90.0) -> T:
-    """Make a free call, again on transient errors, with jittered backoff.
+    """Make a free call, and retry transient errors with jittered backoff.
 
     Args:
         call: The read or upload.
-        timeout: Seconds for all tries together.
+        timeout: Seconds for all attempts together.
 
     Raises:
-        MotionKitError: The last try's error, or one that no retry mends.
+        MotionKitError: The last attempt's error, or one that no retry fixes.
     """
     for attempt in stamina.retry_context(
         on=_backoff, attempts=ATTEMPTS, timeout=timeout, wait_initial=0.2, wait_max=10.0

@@ -1,14 +1,8 @@
-"""HTTP as motionkit needs it: what left, what came, within a deadline, within bounds.
+"""One account's HTTP session: bounded, under a deadline, and aware of what was sent.
 
-Built on the connection pools of requests' transport adapters, not on its sessions: no redirect is
-followed, no cookie kept, no ``.netrc`` read, so a key goes to the configured origins and nowhere
-else. What a call would work out anew each time (its origin's pool, proxy, certificates, standing
-headers) is worked out once. The connections themselves note what left; see
-`motionkit.http.connection`.
-
-The libraries' own errors stay in here: their texts quote addresses, and the locals of their frames
-are the request's bytes, key included. What goes out says what went wrong, from a cause of the
-operating system's where there is one.
+It uses the connection pools of requests' transport adapters instead of its sessions: no redirects,
+no cookies, no ``.netrc``, so a key reaches the configured origins only. Each origin's pool, proxy
+and certificates are determined once, not per call.
 """
 
 from __future__ import annotations
@@ -18,7 +12,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import IO, Any, Protocol, cast
 from urllib.parse import quote, urlencode, urlsplit
@@ -28,31 +22,31 @@ import requests.utils
 import urllib3
 
 from motionkit._support.redaction import Secret
-from motionkit.errors import Billed, MotionKitError, ProtocolError, ProviderUnavailable
+from motionkit.errors import Billed, ConfigError, MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.http import exchange
 from motionkit.http.addresses import checked_origin
-from motionkit.http.connection import CallGuard, Transport, guarded_call
+from motionkit.http.connection import Transport, guarded_call
 from motionkit.http.exchange import USER_AGENT, NotSent
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import Response
 from motionkit.model.submission import Call
 
 JSON_LIMIT = 8 * 1024 * 1024
-"""Bytes: a larger answer is refused."""
+"""Bytes; a larger response is refused."""
 SINK_LIMIT = 1024**3
-"""Bytes: a larger answer that goes to a file is refused."""
+"""Bytes; a larger response to a file is refused."""
 CALL_TIMEOUT = 60.0
-"""Seconds for a whole call that carries no file."""
+"""Seconds for a whole call without a file."""
 _POOL_SIZE = 128
-"""Connections kept; more than an engine has threads."""
+"""Pooled connections; more than an engine has threads."""
 _CHUNK = 64 * 1024
 _SINK_CHUNK = 4 * 1024
-"""Bytes: of an answer that breaks off, the last piece is lost."""
+"""Bytes; if the response breaks off, the last chunk is lost."""
 _LENGTH_DIGITS = 20
 _CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-"""Content codings that are undone in bounded memory; we ask for none at all."""
+"""Content codings that are decoded in bounded memory; none is requested."""
 _ONCE = urllib3.Retry(0, read=False)
-"""As requests has it: what breaks is raised, and a redirect is an answer like any other."""
+"""As in requests: errors are raised, and a redirect is a response like any other."""
 
 
 class Body(Protocol):
@@ -65,15 +59,15 @@ class Body(Protocol):
 
 
 class Session:
-    """One account's way to its vendor: origins, authentication, pooled connections.
+    """An account's origins, authentication and pooled connections.
 
     Args:
         provider: The vendor adapter's name, for errors.
         account: The account's name, for errors.
         origins: Origin name (``api``, ``upload``, ...) to ``https://host``.
-        auth: Authentication headers; sent to those origins only. `Secret.prefixed` puts a word
+        auth: Authentication headers, sent to those origins only. `Secret.prefixed` puts a scheme
             such as ``Bearer`` before a key.
-        limiter: The account's rate limiter, which every call counts against; None without a limit.
+        limiter: The account's rate limiter for every call; None without a limit.
     """
 
     def __init__(
@@ -105,14 +99,14 @@ class Session:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Identify key and origin without holding either: 16 hexadecimal digits."""
+        """A hash of key and origin that reveals neither, 16 hexadecimal digits."""
         digest = hashlib.sha256(f"{self.provider}\n{self.origins['api']}".encode())
         for name, secret in sorted(self._auth.items()):
             digest.update(f"\n{name}:".encode() + secret.encode())
         return digest.hexdigest()[:16]
 
     def url(self, call: Call) -> str:
-        """Return the whole URL of a call."""
+        """Return the full URL of a call."""
         return self.origins[call.origin] + _target(call)
 
     def send(
@@ -122,54 +116,36 @@ class Session:
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
         timeout: float = CALL_TIMEOUT,
+        idle: float | None = None,
         sink: IO[bytes] | None = None,
     ) -> Response:
         """Send one request, once.
 
-        A paid call gets a connection of its own: a kept one may be dead already, and then nobody
-        can tell whether the request arrived.
+        A paid call uses a new connection: on a pooled one that died meanwhile, nobody could know
+        whether the request arrived.
 
         Args:
-            call: What to send.
-            headers: More headers, e.g. the attempt id.
+            call: The call.
+            headers: Additional headers, e.g. the attempt id.
             body: A stream with a length, instead of the call's JSON.
-            timeout: Seconds for everything, connecting to the last byte.
-            sink: Where the body of a 2xx answer goes as it comes, up to 1 GiB, instead of into
-                memory; it stays there when the rest does not come.
+            timeout: Seconds from connecting to the last byte.
+            idle: Seconds without a byte either way after which the call ends.
+            sink: A file for the body of a 2xx response, up to 1 GiB, instead of memory; it keeps
+                the received part if the response breaks off.
 
         Returns:
-            The answer, whatever its HTTP status.
+            The response, whatever its HTTP status.
 
         Raises:
-            NotSent: Nothing left this machine.
-            ProviderUnavailable: Something left and no whole answer came.
-            ProtocolError: The answer exceeds 8 MiB, or what a sink takes.
+            NotSent: Nothing was sent.
+            ProviderUnavailable: Something was sent, and no complete response came.
+            ProtocolError: The response exceeds 8 MiB, or the limit of a sink.
         """
         own = Transport(pool_connections=1, pool_maxsize=1) if call.paid else None
-        try:
-            turn = nullcontext() if self._limiter is None else self._limiter.call()
-            with turn, guarded_call(timeout) as guard:
-                return self._exchange(
-                    call,
-                    guard,
-                    sink,
-                    lambda: self._sent(call, headers or {}, body, timeout=timeout, own=own),
-                )
-        finally:
-            if own is not None:
-                own.close()
-
-    def _exchange(
-        self,
-        call: Call,
-        guard: CallGuard,
-        sink: IO[bytes] | None,
-        ask: Callable[[], urllib3.BaseHTTPResponse],
-    ) -> Response:
         where = f"{self.account}: {call.method} {call.path}"
 
         def work() -> Response:
-            response = ask()
+            response = self._sent(call, headers or {}, body, timeout=timeout, own=own)
             try:
                 content = _content(response, where, sink)
             finally:
@@ -178,24 +154,35 @@ class Session:
             return Response(response.status, response.headers, content)
 
         def explain(error: BaseException, reason: str) -> MotionKitError:
-            # A byte that left may have arrived whole: nobody but the vendor knows whether it acted.
+            # Once a byte was sent, the whole request may have arrived and been acted on.
             answered = isinstance(error, MotionKitError)
             paid = call.paid and (answered or guard.sent)
             billed = Billed.UNKNOWN if paid else Billed.NO
             if isinstance(error, MotionKitError):
                 error.billed = billed
                 return error.fill(provider=self.provider, account=self.account)
-            kind, what = (
-                (ProviderUnavailable, "no whole answer") if guard.sent else (NotSent, "not sent")
-            )
-            return kind(
+            if not guard.sent and exchange.is_untrusted(error):
+                return ConfigError(
+                    f"{where}: not sent: {reason}",
+                    hint=exchange.UNTRUSTED_HINT,
+                    provider=self.provider,
+                    account=self.account,
+                )
+            what = "no complete response" if guard.sent else "not sent"
+            return (ProviderUnavailable if guard.sent else NotSent)(
                 f"{where}: {what}: {reason}",
                 billed=billed,
                 provider=self.provider,
                 account=self.account,
             )
 
-        return exchange.run(work, explain, broken=(*exchange.NETWORK, OSError))
+        limited = nullcontext() if self._limiter is None else self._limiter.call()
+        try:
+            with limited, guarded_call(timeout, idle=idle) as guard:
+                return exchange.run(work, explain, broken=(*exchange.NETWORK, OSError))
+        finally:
+            if own is not None:
+                own.close()
 
     def _sent(
         self,
@@ -206,7 +193,7 @@ class Session:
         timeout: float,
         own: Transport | None,
     ) -> urllib3.BaseHTTPResponse:
-        """Send a request and return the answer once its head is here."""
+        """Send a request and return the response once its head was received."""
         named = _STANDING | _checked(call.headers) | _checked(headers)
         content: Any = body
         if body is not None:
@@ -219,7 +206,7 @@ class Session:
             call.method,
             self._prefix[call.origin] + _target(call),
             body=content,
-            # http.client calls `encode` on each value: a Secret stays one until then
+            # http.client calls `encode` on each value, so a Secret is revealed only there
             headers=cast("dict[str, str]", dict((named | self._signed).values())),
             retries=_ONCE,
             redirect=False,
@@ -249,7 +236,7 @@ class Session:
 def _by_name(
     headers: Mapping[str, str] | Mapping[str, Secret],
 ) -> dict[str, tuple[str, str | Secret]]:
-    """Return headers by their names in lower case: that is how one replaces another."""
+    """Return headers by their names in lower case, so that one replaces another."""
     return {name.lower(): (name, value) for name, value in headers.items()}
 
 
@@ -257,14 +244,13 @@ _STANDING = _by_name({"User-Agent": USER_AGENT, "Accept": "application/json"})
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, tuple[str, str | Secret]]:
-    """Return headers by name, none of which carries another one in it."""
+    """Return headers by name; refuse one that injects another."""
     for header in headers.items():
         requests.utils.check_header_validity(header)
     return _by_name(headers)
 
 
 def _target(call: Call) -> str:
-    """Return what stands behind a call's origin in its URL."""
     query = f"?{urlencode(call.query)}" if call.query else ""
     return quote(call.path, safe="/%~") + query
 
@@ -275,11 +261,11 @@ def _timeouts(seconds: float) -> urllib3.Timeout:
 
 
 def _content(response: urllib3.BaseHTTPResponse, where: str, sink: IO[bytes] | None) -> bytes:
-    """Return an answer's body; empty where it went into a sink."""
+    """Return a response's body; empty if it went to a sink."""
     if sink is not None and 200 <= response.status < 300:
         _pour(response, where, sink, SINK_LIMIT, _SINK_CHUNK)
         return b""
-    length = response.length_remaining  # None where nobody knows
+    length = response.length_remaining  # None if unknown
     if length is not None and length <= _CHUNK and "Content-Encoding" not in response.headers:
         return response.read()
     body = io.BytesIO()
@@ -290,12 +276,12 @@ def _content(response: urllib3.BaseHTTPResponse, where: str, sink: IO[bytes] | N
 def _pour(
     response: urllib3.BaseHTTPResponse, where: str, into: IO[bytes], limit: int, piece: int
 ) -> None:
-    """Write a body to where it goes, piece by piece, up to a limit of bytes."""
+    """Write a body to a stream in pieces, up to a limit of bytes."""
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     length = response.headers.get("Content-Length", "")
     known = length.isdecimal() and "Transfer-Encoding" not in response.headers
     if coding not in _CODINGS:
-        problem = "comes in a coding that was not asked for"
+        problem = "has a content coding that was not requested"
     elif known and (len(length) > _LENGTH_DIGITS or int(length) > limit):
         problem = f"exceeds {limit} bytes"
     else:
@@ -308,4 +294,4 @@ def _pour(
             into.write(chunk)
         else:
             return
-    raise ProtocolError(f"{where}: the answer {problem}", http_status=response.status)
+    raise ProtocolError(f"{where}: the response {problem}", http_status=response.status)

@@ -10,6 +10,7 @@ import sqlite3
 from decimal import Decimal
 
 from motionkit.errors import BudgetExceeded, InvalidRequest
+from motionkit.journal.database import Store
 from motionkit.journal.entries import NewPurchase
 from motionkit.journal.rows import unpacked
 from motionkit.model import codec
@@ -38,18 +39,18 @@ OF_ROUTE = (
 
 
 def status(
-    db: sqlite3.Connection, budget: Budget, now: float, *, sandbox: bool, apart_from: str = ""
+    store: Store, budget: Budget, now: float, *, sandbox: bool, apart_from: str = ""
 ) -> BudgetStatus:
     """Return how much of a budget is used.
 
     Args:
-        db: The journal.
+        store: The journal.
         budget: The limit.
         now: Epoch seconds; the budget's period is the one that contains it.
         sandbox: Count the purchases in sandboxes on this machine; the real ones otherwise.
         apart_from: A key that does not count.
     """
-    rows = db.execute(
+    rows = store.query(
         OF_ALL if budget.route is None else OF_ROUTE,
         {
             "since": budget.since(now),
@@ -67,16 +68,14 @@ def status(
     return budget.status(now, spent, held, sandbox=sandbox)
 
 
-def require(
-    db: sqlite3.Connection, purchase: NewPurchase, now: float, besides: Decimal = Decimal(0)
-) -> None:
+def require(store: Store, purchase: NewPurchase, now: float, besides: Decimal = Decimal(0)) -> None:
     """Refuse a purchase whose quote's high does not fit into every one of its budgets.
 
     Two processes cannot both take the last dollar: the caller writes the purchase in the same
     transaction.
 
     Args:
-        db: The journal.
+        store: The journal.
         purchase: With its quote and its budgets. What it reserved earlier does not count.
         now: Epoch seconds.
         besides: US dollars that the same command is going to spend elsewhere.
@@ -84,8 +83,6 @@ def require(
     Raises:
         BudgetExceeded: It does not fit, or its price is unknown.
     """
-    if not purchase.budgets:
-        return
     wanted = None if purchase.quote is None else purchase.quote.usd_high
     if wanted is None:
         names = ", ".join(dict.fromkeys(budget.name for budget in purchase.budgets))
@@ -94,14 +91,8 @@ def require(
             hint="remove the budget, or choose a target with a known price",
         )
     for budget in purchase.budgets:
-        used = status(db, budget, now, sandbox=purchase.sandbox, apart_from=purchase.key)
+        used = status(store, budget, now, sandbox=purchase.sandbox, apart_from=purchase.key)
         used.require(wanted + besides)
-
-
-def reservation(purchase: NewPurchase) -> str | None:
-    """Return the US dollars that a purchase holds until its cost is known, as its column has it."""
-    quote = purchase.quote
-    return None if quote is None or quote.usd_high is None else str(quote.usd_high)
 
 
 def _counted(row: sqlite3.Row) -> tuple[Decimal, bool]:

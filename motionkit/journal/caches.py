@@ -28,14 +28,13 @@ class Caches:
         self, account: str | None = None, fingerprint: str | None = None
     ) -> list[tuple[str, str, str, Mapping[str, Any]]]:
         """Return account, fingerprint, cause and state of the breakers that are not closed."""
-        with self._store.reading() as db:
-            rows = db.execute(
-                "SELECT account, fingerprint, cause, state FROM cooldowns"
-                " WHERE (?1 IS NULL OR account=?1) AND (?2 IS NULL OR fingerprint=?2)"
-                " ORDER BY account, cause",
-                (account, fingerprint),
-            ).fetchall()
-        return [(*tuple(row)[:3], json.loads(row["state"])) for row in rows]
+        found = self._store.query(
+            "SELECT account, fingerprint, cause, state FROM cooldowns"
+            " WHERE (?1 IS NULL OR account=?1) AND (?2 IS NULL OR fingerprint=?2)"
+            " ORDER BY account, cause",
+            (account, fingerprint),
+        )
+        return [(*tuple(row)[:3], json.loads(row["state"])) for row in found]
 
     def swap_cooldown(
         self,
@@ -46,23 +45,21 @@ class Caches:
         state: Mapping[str, Any],
     ) -> bool:
         """Replace a breaker's state if it is still the expected one; return whether it was."""
-        with self._store.writing() as db:
-            changed = db.execute(
-                "UPDATE cooldowns SET state=?"
-                " WHERE account=? AND fingerprint=? AND cause=? AND state=?",
-                (codec.dumps(state), account, fingerprint, cause, codec.dumps(expected)),
-            ).rowcount
+        changed = self._store.execute(
+            "UPDATE cooldowns SET state=?"
+            " WHERE account=? AND fingerprint=? AND cause=? AND state=?",
+            (codec.dumps(state), account, fingerprint, cause, codec.dumps(expected)),
+        )
         return bool(changed)
 
     def put_cooldown(
         self, account: str, fingerprint: str, cause: str, state: Mapping[str, Any]
     ) -> None:
         """Store a breaker's state."""
-        with self._store.writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO cooldowns VALUES (?,?,?,?)",
-                (account, fingerprint, cause, codec.dumps(state)),
-            )
+        self._store.execute(
+            "INSERT OR REPLACE INTO cooldowns VALUES (?,?,?,?)",
+            (account, fingerprint, cause, codec.dumps(state)),
+        )
 
     def drop_cooldowns(
         self, account: str, fingerprint: str | None = None, causes: Iterable[str] | None = None
@@ -78,37 +75,33 @@ class Caches:
             How many there were.
         """
         listed = None if causes is None else codec.dumps(list(causes))
-        with self._store.writing() as db:
-            return db.execute(
-                "DELETE FROM cooldowns WHERE account=?1 AND (?2 IS NULL OR fingerprint=?2)"
-                " AND (?3 IS NULL OR cause IN (SELECT value FROM json_each(?3)))",
-                (account, fingerprint, listed),
-            ).rowcount
+        return self._store.execute(
+            "DELETE FROM cooldowns WHERE account=?1 AND (?2 IS NULL OR fingerprint=?2)"
+            " AND (?3 IS NULL OR cause IN (SELECT value FROM json_each(?3)))",
+            (account, fingerprint, listed),
+        )
 
     def get_upload(self, fingerprint: str, slot: str, sha256: str) -> str | None:
         """Return the vendor's token for that content, None when unknown or too old."""
-        with self._store.reading() as db:
-            row = db.execute(
-                "SELECT token FROM uploads WHERE fingerprint=? AND slot=? AND sha256=? AND at>?",
-                (fingerprint, slot, sha256, time.time() - UPLOAD_LIFETIME),
-            ).fetchone()
-        return row["token"] if row else None
+        found = self._store.query(
+            "SELECT token FROM uploads WHERE fingerprint=? AND slot=? AND sha256=? AND at>?",
+            (fingerprint, slot, sha256, time.time() - UPLOAD_LIFETIME),
+        )
+        return found[0]["token"] if found else None
 
     def forget_uploads(self, fingerprint: str, tokens: Iterable[str]) -> None:
         """Delete tokens that the vendor no longer accepts."""
-        with self._store.writing() as db:
-            db.executemany(
-                "DELETE FROM uploads WHERE fingerprint=? AND token=?",
-                [(fingerprint, token) for token in tokens],
-            )
+        self._store.execute(
+            "DELETE FROM uploads WHERE fingerprint=? AND token IN (SELECT value FROM json_each(?))",
+            (fingerprint, codec.dumps(list(tokens))),
+        )
 
     def put_upload(self, fingerprint: str, slot: str, sha256: str, token: str) -> None:
         """Store the vendor's token for that content."""
-        with self._store.writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO uploads VALUES (?,?,?,?,?)",
-                (fingerprint, slot, sha256, token, time.time()),
-            )
+        self._store.execute(
+            "INSERT OR REPLACE INTO uploads VALUES (?,?,?,?,?)",
+            (fingerprint, slot, sha256, token, time.time()),
+        )
 
     def put_notice(
         self,
@@ -128,25 +121,22 @@ class Caches:
             content: The vendor's body.
             over: Whether it replaces an earlier one.
         """
-        with self._store.writing() as db:
-            db.execute(
-                "INSERT INTO notices VALUES (?,?,?,?) ON CONFLICT DO UPDATE"
-                " SET state=excluded.state, content=excluded.content WHERE ?",
-                (fingerprint, vendor_id, state, codec.dumps(content), over),
-            )
+        self._store.execute(
+            "INSERT INTO notices VALUES (?,?,?,?) ON CONFLICT DO UPDATE"
+            " SET state=excluded.state, content=excluded.content WHERE ?",
+            (fingerprint, vendor_id, state, codec.dumps(content), over),
+        )
 
     def forget_notice(self, fingerprint: str, vendor_id: str) -> None:
         """Delete how a job ended according to a webhook: the vendor has contradicted it."""
-        with self._store.writing() as db:
-            db.execute(
-                "DELETE FROM notices WHERE fingerprint=? AND vendor_id=?", (fingerprint, vendor_id)
-            )
+        self._store.execute(
+            "DELETE FROM notices WHERE fingerprint=? AND vendor_id=?", (fingerprint, vendor_id)
+        )
 
     def get_notice(self, fingerprint: str, vendor_id: str) -> tuple[str, Mapping[str, Any]] | None:
         """Return state and vendor's body of a job's webhook; None when there was none."""
-        with self._store.reading() as db:
-            row = db.execute(
-                "SELECT state, content FROM notices WHERE fingerprint=? AND vendor_id=?",
-                (fingerprint, vendor_id),
-            ).fetchone()
-        return None if row is None else (row["state"], json.loads(row["content"]))
+        found = self._store.query(
+            "SELECT state, content FROM notices WHERE fingerprint=? AND vendor_id=?",
+            (fingerprint, vendor_id),
+        )
+        return (found[0]["state"], json.loads(found[0]["content"])) if found else None

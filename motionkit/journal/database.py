@@ -7,14 +7,15 @@ says why nothing but SQLite opens the file.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from motionkit._support import process
 from motionkit.errors import JournalError
@@ -39,18 +40,28 @@ class Store:
 
     Args:
         path: The file; made with mode 0600 if need be. None keeps everything in memory.
+        adopt: Called with the store and a patience ahead of each use while the folder `pending`
+            exists, but not inside a transaction.
+
+    Attributes:
+        pending: The folder of the records that the file could not take; None in memory.
 
     Raises:
         JournalError: It cannot be opened, is corrupt, or a newer motionkit wrote it.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(
+        self, path: Path | None, adopt: Callable[[Store, float | None], None] | None = None
+    ) -> None:
         self.path = None if path is None else path.absolute()
         with _guarded("open", self.path):
             self.file = acquire(self.path)
         # A client that is dropped without `close`, as in a notebook, lets go of the file too.
         self._let_go = weakref.finalize(self, _release, self.file, wait=False)
         self._let_go.atexit = False
+        self.pending = None if path is None else files.pending(path)
+        self._adopt = adopt
+        self._take_pending(0.0)
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -63,17 +74,33 @@ class Store:
             raise JournalError("the journal is closed; make another client")
         return self.file.db
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection for queries.
+    def query(
+        self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[sqlite3.Row]:
+        """Return the rows that a statement selects, inside or outside a transaction.
 
         Raises:
             JournalError: The file cannot be read, or is no longer the one that was opened.
         """
+        self._take_pending(0.0)
         with _guarded("read", self.path), self.file.lock:
             db = self.db
             self.file.check()
-            yield db
+            return db.execute(statement, values).fetchall()
+
+    def execute(
+        self,
+        statement: str,
+        values: Sequence[Any] | Mapping[str, Any] = (),
+        doing: str = "write to",
+    ) -> int:
+        """Run one statement in a transaction of its own; return how many rows it changed.
+
+        Raises:
+            JournalError: As from `writing`.
+        """
+        with self.writing(doing) as db:
+            return db.execute(statement, values).rowcount
 
     @contextmanager
     def writing(
@@ -89,6 +116,13 @@ class Store:
             JournalError: Nothing was written, or not to the file that others see: it was deleted or
                 replaced.
         """
+        self._take_pending(patience)
+        with self.transaction(doing, patience) as db:
+            yield db
+
+    @contextmanager
+    def transaction(self, doing: str, patience: float | None) -> Iterator[sqlite3.Connection]:
+        """Do as `writing`, and leave the pending records alone."""
         with _guarded(doing, self.path):
             with self.file.transaction(BUSY_TIMEOUT if patience is None else patience):
                 db = self.db
@@ -96,11 +130,16 @@ class Store:
                 yield db
             self.file.check()  # a file deleted meanwhile took what was written with it
 
-    @property
-    def in_transaction(self) -> bool:
-        """Whether this thread is inside a `writing` block."""
+    def _take_pending(self, patience: float | None) -> None:
+        if self._adopt is None or self.pending is None:
+            return
+        if not os.path.isdir(self.pending):  # noqa: PTH112 - unlike `Path.is_dir`, never raises
+            return
         with self.file.lock:
-            return self.file.connection is not None and self.file.connection.in_transaction
+            connection = self.file.connection
+            if connection is not None and connection.in_transaction:
+                return  # this thread's own: it holds the lock
+        self._adopt(self, patience)
 
     def close(self) -> None:
         """Let go of the file; the last store on it closes it."""
@@ -135,6 +174,7 @@ class SharedFile:
         self.endings = 0
         self.connection: sqlite3.Connection | None = None
         self._opened: dict[Path, Inode] = {} if path is None or inode is None else {path: inode}
+        self._size = 0
         process.notify_of_forks(self)
 
     @property
@@ -175,18 +215,34 @@ class SharedFile:
         """Check that the path still leads to the file that is open, without opening it.
 
         Raises:
-            JournalError: It was deleted or replaced. What is written now reaches nobody else, so
-                that another process could submit the same key.
+            JournalError: It was deleted, replaced or overwritten. What is written now reaches
+                nobody else, so that another process could submit the same key.
         """
-        gone = files.first_gone(self._opened)
-        if gone is not None:
-            path, what = gone
-            raise JournalError(
-                f"the journal {self.path} is not the one that this process opened: "
-                f"{path.name} was {what} meanwhile",
-                hint="put the file back, or restart with the journal that is to be used; "
-                "nothing is submitted until then",
-            )
+        for path, inode in self._opened.items():
+            what = self._harm(path, inode)
+            if what is not None:
+                raise JournalError(
+                    f"the journal {self.path} is not the one that this process opened: "
+                    f"{path.name} was {what} meanwhile",
+                    hint="put the file back, or restart with the journal that is to be used; "
+                    "nothing is submitted until then",
+                )
+
+    def _harm(self, path: Path, inode: Inode) -> str | None:
+        """Return what happened to one of the open files; None where nothing did."""
+        size = self._size  # read first: another thread may see the file grow meanwhile
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return "deleted"
+        if (found.st_dev, found.st_ino) != inode:
+            return "replaced"
+        if path == self.path:
+            # SQLite never shortens the file: an older copy was written over it.
+            if found.st_size < size:
+                return "overwritten by an older copy"
+            self._size = found.st_size
+        return None
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         deadline = time.monotonic() + BUSY_TIMEOUT

@@ -75,7 +75,7 @@ class Attempt:
     def whole(self) -> bool:
         """Whether the submission can be re-sent from the journal: nothing in it was masked."""
         if self.masked is None:
-            return MASK not in codec.dumps(codec.unstructure(self.submission))
+            return MASK not in codec.pack(self.submission)
         return not self.masked
 
     @property

@@ -14,7 +14,6 @@ import os
 import re
 import stat
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from motionkit.errors import JournalError
@@ -121,11 +120,17 @@ def beside(path: Path) -> tuple[Path, ...]:
     return tuple(real.with_name(real.name + part) for part in LOG_PARTS)
 
 
+def pending(path: Path) -> Path:
+    """Return the folder beside the file for records that it could not take."""
+    real = resolved(path)
+    return real.with_name(f"{real.name}-pending")
+
+
 def inode(path: Path) -> Inode | None:
     """Return a file's device and inode; None when there is no such file."""
     try:
         found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
 
@@ -166,16 +171,3 @@ def _network_file_system(path: Path) -> str | None:
         if inside and len(point) > len(best):
             best, kind = point, name
     return kind if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS else None
-
-
-def first_gone(opened: Mapping[Path, Inode]) -> tuple[Path, str] | None:
-    """Return the first path that no longer leads to its file, and why; None where all do.
-
-    Args:
-        opened: What each path led to when it was opened.
-    """
-    for path, known in opened.items():
-        now = inode(path)
-        if now != known:
-            return path, "deleted" if now is None else "replaced"
-    return None

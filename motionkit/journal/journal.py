@@ -34,7 +34,7 @@ from motionkit.journal.entries import (
     PurchaseRecord,
     retried,
 )
-from motionkit.journal.pending import Pending
+from motionkit.journal.rows import STATES
 from motionkit.journal.statistics import timed
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus
@@ -44,16 +44,23 @@ from motionkit.model.submission import Submission
 
 log = logging.getLogger("motionkit")
 
-_INSERT = (
+_NEW_KEY = (
     "INSERT INTO purchases (key, request, via, description, state, quote, out, created, updated,"
     " route, reserved, reserved_at, sandbox) VALUES (:key, :request, :via, :description, :intended,"
-    " :quote, :out, :now, :now, :route, :reserved, :now, :sandbox) ON CONFLICT (key) DO NOTHING"
+    " :quote, :out, :now, :now, :route, :reserved, :now, :sandbox) ON CONFLICT (key) DO "
 )
-_INTEND_AGAIN = (
-    "UPDATE purchases SET state=:intended, error=NULL, updated=:now, quote=:quote,"
+_REFUSED_KEY = (
+    f"{_NEW_KEY}UPDATE SET state=:intended, error=NULL, updated=:now, quote=:quote,"
     " reserved=:reserved, reserved_at=:now, route=:route, sandbox=:sandbox, out=COALESCE(:out,out)"
-    " WHERE key=:key AND state=:refused AND ambiguous=0"
+    " WHERE state=:refused AND ambiguous=0"
 )
+_NEW_ATTEMPT = (
+    "INSERT INTO attempts (id, key, account, fingerprint, submission, state, created, owner,"
+    " masked) VALUES (:id, :key, :account, :fingerprint, :submission, :state, :now, :owner,"
+    " :masked)"
+)
+_NAMED_CANDIDATES = 5
+"""Keys that the error of an ambiguous reference names at most."""
 
 
 @contextmanager
@@ -82,10 +89,8 @@ class Journal:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._store = Store(path)
+        self._store = Store(path, pending.adopt)
         self.caches = Caches(self._store)
-        self._pending = Pending.of(self._store.path)
-        self._adopt(0.0)
 
     def close(self) -> None:
         """Close the file."""
@@ -97,45 +102,6 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        self._adopt(0.0)
-        with self._store.reading() as db:
-            yield db
-
-    @contextmanager
-    def _writing(
-        self, doing: str = "write to", *, patience: float | None = None
-    ) -> Iterator[sqlite3.Connection]:
-        self._adopt(patience)
-        with self._store.writing(doing, patience=patience) as db:
-            yield db
-
-    def _adopt(self, patience: float | None) -> None:
-        """Write the records that a process had to keep beside the journal.
-
-        Their files stay where the journal still cannot take them.
-
-        Args:
-            patience: Seconds to wait for others who write.
-        """
-        folder = self._pending
-        if folder is None or not folder.paths() or self._store.in_transaction:
-            return
-        written = []
-        try:
-            with self._store.writing(patience=patience) as db:
-                # Listed again inside the transaction: another process may have taken some by now.
-                for path, record in folder.records():
-                    if outcomes.take(db, folder, path, record):
-                        written.append(path)
-        except JournalError as error:
-            log.info("%s; %d records are kept beside it", error.message, len(folder.paths()))
-            return
-        for path in written:  # after the commit: a crash in between writes them twice, never loses
-            log.info("the journal has taken %s", path)
-            folder.remove(path)
-
     def _persist(self, kind: str, about: str, **content: Any) -> bool:
         """Write what followed a paid call, or keep it beside a journal that cannot take it.
 
@@ -143,12 +109,7 @@ class Journal:
             JournalError: Neither was possible, for minutes.
         """
         record = {"kind": kind, "about": about, "at": time.time(), **content}
-
-        def write(patience: float | None) -> bool:
-            with self._writing(patience=patience) as db:
-                return outcomes.apply(db, record)
-
-        return pending.persist(write, self._pending, record)
+        return pending.persist(self._store, record)
 
     # What a submission writes, in the order of its life.
 
@@ -163,12 +124,12 @@ class Journal:
                 set; it carries that record. Nothing was written.
             JournalError: Nothing may be sent.
         """
-        return self._intend(_INSERT, purchase, attempt_id, submission, fingerprint)
+        return self._intend(f"{_NEW_KEY}NOTHING", purchase, attempt_id, submission, fingerprint)
 
     def intend_again(
         self, purchase: NewPurchase, attempt_id: str, submission: Submission, fingerprint: str
     ) -> Attempt:
-        """Write a further attempt of a key whose earlier ones were all refused.
+        """Write an attempt of a key that is new, or whose earlier attempts were all refused.
 
         Raises:
             BudgetExceeded: A budget does not hold it; nothing was written.
@@ -176,7 +137,7 @@ class Journal:
                 nothing was written.
             JournalError: Nothing may be sent.
         """
-        return self._intend(_INTEND_AGAIN, purchase, attempt_id, submission, fingerprint)
+        return self._intend(_REFUSED_KEY, purchase, attempt_id, submission, fingerprint)
 
     def _intend(
         self,
@@ -188,56 +149,27 @@ class Journal:
     ) -> Attempt:
         """Write a purchase and an attempt, in the transaction that checks whether it may be."""
         now = time.time()
-        with self._writing(AHEAD) as db:
+        attempt = Attempt(
+            attempt_id,
+            purchase.key,
+            submission.account,
+            fingerprint,
+            submission,
+            KeyState.INTENDED.value,
+            owner=process.identity(),
+        )
+        with self._store.writing(AHEAD) as db:
             # Asked inside the transaction: another process may have submitted the same request, or
             # used up the budget, while this one was waiting. Raising takes back what was written.
             same = None if purchase.again else self.same(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)
-            values = {
-                "key": purchase.key,
-                "request": purchase.request,
-                "via": purchase.via,
-                "description": rows.masked(purchase.description),
-                "intended": KeyState.INTENDED.value,
-                "refused": KeyState.REFUSED.value,
-                "quote": rows.packed(purchase.quote),
-                "out": purchase.out,
-                "now": now,
-                "route": purchase.route,
-                "reserved": budgets.reservation(purchase),
-                "sandbox": purchase.sandbox,
-            }
-            if not db.execute(statement, values).rowcount:
+            columns = rows.purchase_columns(purchase)
+            if not db.execute(statement, {**STATES, **columns, "now": now}).rowcount:
                 raise PurchaseExists(self.entry(purchase.key))
-            budgets.require(db, purchase, now)
-            content = codec.unstructure(submission)
-            text = rows.masked(content)
-            attempt = Attempt(
-                attempt_id,
-                purchase.key,
-                submission.account,
-                fingerprint,
-                submission,
-                KeyState.INTENDED.value,
-                masked=False,  # the one in memory is whole
-            )
-            db.execute(
-                "INSERT INTO attempts"
-                " (id, key, account, fingerprint, submission, state, created, owner, masked)"
-                " VALUES (?,?,?,?,?,?,?,?,?)",
-                (
-                    attempt.id,
-                    attempt.key,
-                    attempt.account,
-                    fingerprint,
-                    text,
-                    attempt.state,
-                    now,
-                    process.identity(),
-                    int(text != codec.dumps(content)),
-                ),
-            )
+            if purchase.budgets:
+                budgets.require(self._store, purchase, now)
+            db.execute(_NEW_ATTEMPT, {**rows.attempt_columns(attempt), "now": now})
         return attempt
 
     def check_budgets(self, purchase: NewPurchase, besides: Decimal = Decimal(0)) -> None:
@@ -250,8 +182,8 @@ class Journal:
         Raises:
             BudgetExceeded: A budget does not hold the quote's high, or it is unknown.
         """
-        with self._reading() as db:
-            budgets.require(db, purchase, time.time(), besides)
+        if purchase.budgets:
+            budgets.require(self._store, purchase, time.time(), besides)
 
     def budget(self, budget: Budget, *, sandbox: bool = False) -> BudgetStatus:
         """Return how much of a budget is used now.
@@ -260,8 +192,7 @@ class Journal:
             budget: The limit.
             sandbox: Count the purchases in sandboxes on this machine; the real ones otherwise.
         """
-        with self._reading() as db:
-            return budgets.status(db, budget, time.time(), sandbox=sandbox)
+        return budgets.status(self._store, budget, time.time(), sandbox=sandbox)
 
     def sending(self, attempt: Attempt, at: Moment | None = None) -> Attempt:
         """Write that the attempt is handed to the network now, ahead of its first byte.
@@ -275,29 +206,20 @@ class Journal:
             JournalError: It may not be sent.
         """
         at = at or process.moment()
-        first = attempt.sends == 0
-        with self._writing(AHEAD) as db:
-            # `sends=?` lets one of two processes through that read the same number of sends.
-            allowed = db.execute(
-                "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,?),"
-                " uptime=CASE WHEN first_sent IS NULL THEN ? ELSE uptime END,"
-                " boot=CASE WHEN first_sent IS NULL THEN ? ELSE boot END"
-                " WHERE id=? AND sends=? AND state IN (?,?)",
-                (
-                    at.wall,
-                    at.uptime,
-                    at.boot,
-                    attempt.id,
-                    attempt.sends,
-                    KeyState.INTENDED.value,
-                    KeyState.UNCERTAIN.value,
-                ),
-            ).rowcount
-            if not allowed:
-                raise PurchaseExists(self.entry(attempt.key))
-        if first:
-            attempt = attrs.evolve(attempt, first_sent=at.wall, uptime=at.uptime, boot=at.boot)
-        return attrs.evolve(attempt, sends=attempt.sends + 1)
+        present: dict[str, Any] = {"first_sent": at.wall, "uptime": at.uptime, "boot": at.boot}
+        # `sends=:sends` lets one of two processes through that read the same number of sends.
+        allowed = self._store.execute(
+            "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,:first_sent),"
+            " uptime=CASE WHEN first_sent IS NULL THEN :uptime ELSE uptime END,"
+            " boot=CASE WHEN first_sent IS NULL THEN :boot ELSE boot END"
+            " WHERE id=:id AND sends=:sends AND state IN (:intended,:uncertain)",
+            {**STATES, **present, "id": attempt.id, "sends": attempt.sends},
+            AHEAD,
+        )
+        if not allowed:
+            raise PurchaseExists(self.entry(attempt.key))
+        first = present if attempt.sends == 0 else {}
+        return attrs.evolve(attempt, sends=attempt.sends + 1, **first)
 
     def not_sent(self, attempt: Attempt) -> Attempt:
         """Take back the last send, of which no byte left.
@@ -306,12 +228,10 @@ class Journal:
         harm.
         """
         try:
-            with self._writing() as db:
-                db.execute(
-                    "UPDATE attempts SET sends=sends-1"
-                    " WHERE id=? AND sends>1 AND vendor_id IS NULL",
-                    (attempt.id,),
-                )
+            self._store.execute(
+                "UPDATE attempts SET sends=sends-1 WHERE id=? AND sends>1 AND vendor_id IS NULL",
+                (attempt.id,),
+            )
         except JournalError as error:
             log.warning(
                 "%s; a re-send of %s that never left is counted", error.message, attempt.key
@@ -329,14 +249,13 @@ class Journal:
         Returns:
             False when it has been handed over or settled meanwhile; nothing was written then.
         """
-        with self._writing() as db:
+        with self._store.writing() as db:
             unsent = db.execute(
                 "SELECT 1 FROM attempts WHERE id=? AND state=? AND sends=0",
                 (attempt.id, KeyState.INTENDED.value),
             ).fetchone()
-            content = outcomes.without_job(attempt, error)
-            record = {"kind": KeyState.REFUSED.value, "at": time.time(), **content}
-            return unsent is not None and outcomes.apply(db, record)
+            record = _without_job(attempt, KeyState.REFUSED, error)
+            return unsent is not None and outcomes.apply(db, {**record, "at": time.time()})
 
     def uncertain(self, attempt: Attempt, error: MotionKitError) -> None:
         """Write that an attempt may have arrived; only a job clears that."""
@@ -344,8 +263,7 @@ class Journal:
 
     def _settle(self, attempt: Attempt, state: KeyState, error: MotionKitError) -> None:
         about = f"the attempt {attempt.id} of {attempt.key}"
-        content = outcomes.without_job(attempt, error)
-        self._persist(state.value, about, **content, rows=self._rows(attempt))
+        self._persist(about=about, **_without_job(attempt, state, error))
 
     def accepted(self, attempt: Attempt, job: Job) -> bool:
         """Write the job of an attempt.
@@ -360,28 +278,7 @@ class Journal:
             attempt=attempt.id,
             key=attempt.key,
             job=job.to_json(),
-            rows=self._rows(attempt),
         )
-
-    def _rows(self, attempt: Attempt) -> Mapping[str, Any]:
-        """Return the raw rows of an attempt and its purchase, in case the journal's file is lost.
-
-        Reads without waiting and without checking the path: this process still has a deleted file
-        open.
-        """
-        if self._pending is None:
-            return {}
-        try:
-            with self._store.file.lock:
-                db = self._store.db
-                found = {
-                    "purchases": db.execute("SELECT * FROM purchases WHERE key=?", (attempt.key,)),
-                    "attempts": db.execute("SELECT * FROM attempts WHERE id=?", (attempt.id,)),
-                }
-                return {table: dict(row) for table, cursor in found.items() for row in cursor}
-        except (sqlite3.Error, JournalError) as error:
-            log.info("the journal cannot be read: %s", error)
-            return {}
 
     # What polling, downloads and the user add.
 
@@ -421,7 +318,7 @@ class Journal:
             return self._persist(outcomes.OBSERVED, f"the end of job {job.id}", **record) and ended
         try:
             if not self._is_known(job, status):
-                with self._writing(patience=pending.FIRST_TRY) as db:
+                with self._store.writing(patience=pending.FIRST_TRY) as db:
                     outcomes.apply(db, {"kind": outcomes.OBSERVED, **record, "at": now})
         except JournalError as error:  # the next poll writes it again; the wait goes on
             log.warning("%s; job %s is %s", error.message, job.id, status.state.value)
@@ -429,12 +326,13 @@ class Journal:
 
     def _is_known(self, job: Job, status: Status) -> bool:
         """Return whether the last observation was the same: a read is cheap, a write is not."""
-        with self._reading() as db:
-            row = db.execute(
-                "SELECT 1 FROM purchases WHERE key=? AND state=? AND word=? AND error IS NULL",
-                (outcomes.owner(db, job.fingerprint, job.id), status.state.value, status.word),
-            ).fetchone()
-        return row is not None
+        return bool(
+            self._store.query(
+                "SELECT 1 FROM purchases WHERE key=(SELECT key FROM attempts WHERE fingerprint=?"
+                " AND vendor_id=?) AND state=? AND word=? AND error IS NULL",
+                (job.fingerprint, job.id, status.state.value, status.word),
+            )
+        )
 
     def assumed(self, record: PurchaseRecord, error: MotionKitError, cost: Cost | None) -> None:
         """Write how the user resolved an uncertain purchase.
@@ -444,20 +342,18 @@ class Journal:
             error: What was assumed, for the record.
             cost: What was charged; None when nothing was.
         """
-        state = KeyState.REFUSED.value if cost is None else State.GONE.value
-        with self._writing() as db:
+        with self._store.writing() as db:
             db.execute(
-                "UPDATE purchases SET state=?, ambiguous=0, cost=?, error=?, updated=?"
-                " WHERE key=? AND state IN (?,?)",
-                (
-                    state,
-                    rows.packed(cost),
-                    codec.dumps(error.to_dict()),
-                    time.time(),
-                    record.key,
-                    KeyState.INTENDED.value,
-                    KeyState.UNCERTAIN.value,
-                ),
+                "UPDATE purchases SET state=:state, ambiguous=0, cost=:cost, error=:error,"
+                " updated=:now WHERE key=:key AND state IN (:intended,:uncertain)",
+                {
+                    **STATES,
+                    "state": KeyState.REFUSED.value if cost is None else State.GONE.value,
+                    "cost": rows.packed(cost),
+                    "error": codec.dumps(error.to_dict()),
+                    "now": time.time(),
+                    "key": record.key,
+                },
             )
             db.execute(
                 "UPDATE attempts SET state=? WHERE key=? AND vendor_id IS NULL",
@@ -478,11 +374,9 @@ class Journal:
     def decided(self, key: str, decision: Sequence[Mapping[str, Any]]) -> None:
         """Write why which target was chosen; nothing depends on it."""
         try:
-            with self._writing() as db:
-                db.execute(
-                    "UPDATE purchases SET decision=? WHERE key=?",
-                    (rows.masked(list(decision)), key),
-                )
+            self._store.execute(
+                "UPDATE purchases SET decision=? WHERE key=?", (rows.masked(list(decision)), key)
+            )
         except JournalError as error:  # it follows a paid call, and must not look like a failure
             log.warning("%s; the reasons for the target of %s are not recorded", error.message, key)
 
@@ -511,9 +405,11 @@ class Journal:
 
     def bought(self, job: Job) -> PurchaseRecord | None:
         """Return the purchase that owns a job, None when this journal has none."""
-        with self._reading() as db:
-            key = outcomes.owner(db, job.fingerprint, job.id)
-            return None if key is None else self.get(key)
+        found = self._select(
+            "WHERE key=(SELECT key FROM attempts WHERE fingerprint=? AND vendor_id=?)",
+            (job.fingerprint, job.id),
+        )
+        return next(iter(found), None)
 
     def running(self, fingerprint: str) -> list[PurchaseRecord]:
         """Return an account's purchases whose jobs are not known to have ended."""
@@ -541,47 +437,68 @@ class Journal:
         )
 
     def find(self, reference: str) -> PurchaseRecord:
-        """Return the purchase that a key, an unambiguous beginning of one, or a job id names.
+        """Return the purchase that a key, a job id, or an unambiguous beginning of a key names.
+
+        A whole key goes before a job id, and both before the beginning of another key.
 
         Raises:
             InvalidRequest: Nothing matches, or several do.
         """
-        with self._reading() as db:
-            matches = db.execute(
-                "SELECT key FROM purchases WHERE key=?1 OR substr(key,1,length(?1))=?1"
-                " UNION SELECT key FROM attempts WHERE vendor_id=?1",
-                (reference,),
-            )
-            keys = {row["key"] for row in matches}
-        # A key also begins the keys of its own retries: it names itself, not several purchases.
-        named = keys & {reference} or {key for key in keys if retried(key) not in keys}
-        if len(named) != 1:
-            what = f"{len(named)} jobs match" if named else "no job matches"
-            raise InvalidRequest(f"{what} {reference!r}", field="job", value=reference)
-        return self.entry(named.pop())
+        matches = self._store.query(
+            "SELECT key, key=?1 AS rank FROM purchases WHERE substr(key,1,length(?1))=?1"
+            " UNION SELECT key, 2 FROM attempts WHERE vendor_id=?1",
+            (reference,),
+        )
+        key, job, beginning = (
+            {row["key"] for row in matches if reference and row["rank"] == rank}
+            for rank in (1, 2, 0)
+        )
+        # The beginning of a key also begins the keys of its retries: it names the key itself.
+        begun = {one for one in beginning if retried(one) not in beginning}
+        named = sorted(key or job or begun)
+        if len(named) == 1:
+            return self.entry(named[0])
+        what = f"no job matches {reference!r}"
+        if named:
+            listed = ", ".join(named[:_NAMED_CANDIDATES])
+            rest = len(named) - _NAMED_CANDIDATES
+            more = f" and {rest} more" if rest > 0 else ""
+            what = f"{len(named)} jobs match {reference!r}: {listed}{more}"
+        raise InvalidRequest(what, field="job", value=reference)
 
-    def _select(self, where: str = "", values: Sequence[Any] = ()) -> list[PurchaseRecord]:
+    def readable(self, keys: Sequence[str]) -> list[PurchaseRecord]:
+        """Return the purchases with these keys, for statistics: corrupt ones are left out."""
+        where = "WHERE key IN (SELECT value FROM json_each(?))"
+        return self._select(where, (json.dumps(keys),), strict=False)
+
+    def _select(
+        self, where: str = "", values: Sequence[Any] = (), *, strict: bool = True
+    ) -> list[PurchaseRecord]:
         """Return purchases with their attempts, in two queries however many there are."""
-        with self._reading() as db:
-            query = f"SELECT * FROM purchases {where}"  # noqa: S608 - the clauses above
-            found = db.execute(query, values).fetchall()
-            attempts: dict[str, list[sqlite3.Row]] = {row["key"]: [] for row in found}
-            for row in db.execute(
-                "SELECT * FROM attempts WHERE key IN (SELECT value FROM json_each(?))"
-                " ORDER BY rowid",  # the order of writing; clocks may be set back
-                (json.dumps(list(attempts)),),
-            ):
-                attempts[row["key"]].append(row)
-        return [self._record(row, attempts[row["key"]]) for row in found]
-
-    def _record(self, row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRecord:
-        try:
-            return rows.purchase_of(row, attempts)
-        except (ValueError, TypeError, InvalidRequest) as error:
-            raise JournalError(
-                f"cannot read the journal {self.path or 'in memory'}: the purchase {row['key']!r} "
-                f"is corrupt: {error}"
-            ) from error
+        query = f"SELECT * FROM purchases {where}"  # noqa: S608 - the clauses above
+        found = self._store.query(query, values)
+        if not found:
+            return []
+        attempts: dict[str, list[sqlite3.Row]] = {row["key"]: [] for row in found}
+        for row in self._store.query(
+            "SELECT * FROM attempts WHERE key IN (SELECT value FROM json_each(?))"
+            " ORDER BY rowid",  # the order of writing; clocks may be set back
+            (json.dumps(list(attempts)),),
+        ):
+            attempts[row["key"]].append(row)
+        records = []
+        for row in found:
+            try:
+                records.append(rows.purchase_of(row, attempts[row["key"]]))
+            except (ValueError, TypeError, InvalidRequest) as error:
+                why = (
+                    f"cannot read the journal {self.path or 'in memory'}: the purchase "
+                    f"{row['key']!r} is corrupt: {error}"
+                )
+                if strict:
+                    raise JournalError(why) from error
+                log.warning("%s; it does not count in statistics", why)
+        return records
 
     def durations(self, limit: int) -> list[tuple[tuple[str, str, str], float, float]]:
         """Return the newest successes, oldest first.
@@ -590,31 +507,29 @@ class Journal:
             Fingerprint, operation and model; seconds from the submit to the end; the end in epoch
             seconds.
         """
-        with self._reading() as db:
-            found = db.execute(
-                "SELECT p.finished, a.job FROM purchases p JOIN attempts a ON a.key=p.key"
-                " WHERE p.state=? AND p.finished IS NOT NULL AND a.job IS NOT NULL"
-                " AND COALESCE(p.timed,1) ORDER BY p.finished DESC LIMIT ?",
-                (State.SUCCEEDED.value, limit),
-            ).fetchall()
+        found = self._store.query(
+            "SELECT p.finished, a.job FROM purchases p JOIN attempts a ON a.key=p.key"
+            " WHERE p.state=? AND p.finished IS NOT NULL AND a.job IS NOT NULL"
+            " AND COALESCE(p.timed,1) ORDER BY p.finished DESC LIMIT ?",
+            (State.SUCCEEDED.value, limit),
+        )
         readable = (rows.duration(row["job"], row["finished"]) for row in reversed(found))
         return [duration for duration in readable if duration is not None]
 
     def succeeded(self, limit: int) -> list[tuple[str, float]]:
         """Return key and last change of the newest purchases that gave a result."""
-        with self._reading() as db:
-            found = db.execute(
-                "SELECT key, updated FROM purchases WHERE state=? AND finished IS NOT NULL"
-                " ORDER BY finished DESC LIMIT ?",
-                (State.SUCCEEDED.value, limit),
-            ).fetchall()
+        found = self._store.query(
+            "SELECT key, updated FROM purchases WHERE state=? AND finished IS NOT NULL"
+            " ORDER BY finished DESC LIMIT ?",
+            (State.SUCCEEDED.value, limit),
+        )
         return [(row["key"], row["updated"]) for row in found]
 
     @property
     def endings(self) -> tuple[int, int]:
         """A token that changes whenever a job may have ended, here or in another process."""
-        with self._reading() as db:  # `data_version` changes when another connection commits
-            return db.execute("PRAGMA data_version").fetchone()[0], self._store.file.endings
+        # `data_version` changes when another connection commits.
+        return self._store.query("PRAGMA data_version")[0][0], self._store.file.endings
 
     def owns(self, fingerprint: str, vendor_id: str) -> bool:
         """Return whether a purchase here owns that vendor's job."""
@@ -622,9 +537,17 @@ class Journal:
 
     def job(self, fingerprint: str, vendor_id: str) -> Job | None:
         """Return the job that an account's vendor calls by that id, None when it is not ours."""
-        with self._reading() as db:
-            row = db.execute(
-                "SELECT job FROM attempts WHERE fingerprint=? AND vendor_id=?",
-                (fingerprint, vendor_id),
-            ).fetchone()
-        return None if row is None else Job.from_json(row["job"])
+        found = self._store.query(
+            "SELECT job FROM attempts WHERE fingerprint=? AND vendor_id=?", (fingerprint, vendor_id)
+        )
+        return Job.from_json(found[0]["job"]) if found else None
+
+
+def _without_job(attempt: Attempt, state: KeyState, error: MotionKitError) -> dict[str, str]:
+    """Return the record of an attempt that has no job, without its time."""
+    return {
+        "kind": state.value,
+        "attempt": attempt.id,
+        "key": attempt.key,
+        "error": codec.dumps(error.to_dict()),
+    }

@@ -11,16 +11,19 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from motionkit.errors import JournalError
-from motionkit.journal.database import is_locked
+from motionkit.errors import InvalidRequest, JournalError
+from motionkit.journal import outcomes
+from motionkit.journal.database import Store, is_locked
+from motionkit.journal.outcomes import Record
 from motionkit.model import codec
 
 VERSION = 1
@@ -43,15 +46,7 @@ class Pending:
 
     folder: Path
 
-    @classmethod
-    def of(cls, journal: Path | None) -> Pending | None:
-        """Return the folder of a journal; None for one in memory."""
-        if journal is None:
-            return None
-        real = Path(os.path.realpath(journal))
-        return cls(real.with_name(f"{real.name}-pending"))
-
-    def put(self, record: Mapping[str, Any]) -> Path:
+    def put(self, record: Record) -> Path:
         """Write a record so that a crash at any moment cannot lose it; return its file.
 
         Raises:
@@ -93,7 +88,7 @@ class Pending:
                 hint="make the folder readable; it contains what the journal lacks",
             ) from error
 
-    def records(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    def records(self) -> Iterator[tuple[Path, Record]]:
         """Yield every readable record; set aside the others with a warning."""
         for path in self.paths():
             try:
@@ -124,30 +119,30 @@ class Pending:
             log.debug("%s has more records", self.folder)
 
 
-def persist(
-    write: Callable[[float | None], bool], pending: Pending | None, record: Mapping[str, Any]
-) -> bool:
+def persist(store: Store, record: Record) -> bool:
     """Write a record to the journal, else beside it, else keep trying for `LAST_TRY`.
 
     Args:
-        write: Writes it to the journal; takes the seconds to wait for others who write.
-        pending: The folder beside the journal.
-        record: The record.
+        store: The journal.
+        record: What followed a paid call.
 
     Returns:
-        What `write` returned; True where the record is kept beside the journal.
+        What `outcomes.apply` returned; True where the record is kept beside the journal.
 
     Raises:
         JournalError: It could be written nowhere.
     """
-    if pending is None:
-        return write(None)
-    started, kept, patience = time.monotonic(), None, FIRST_TRY
+    folder = None if store.pending is None else Pending(store.pending)
+    started, kept = time.monotonic(), None
+    patience = None if folder is None else FIRST_TRY
     while True:
         try:
-            done = write(patience)
+            with store.writing(patience=patience) as db:
+                done = outcomes.apply(db, record)
         except JournalError as error:
-            kept = kept or _put(pending, record, error)
+            if folder is None:
+                raise
+            kept = kept or _keep(store, folder, record, error)
             waited = time.monotonic() - started
             if kept is not None and (not is_locked(error) or waited > KEPT_TRY):
                 return True
@@ -156,20 +151,21 @@ def persist(
             time.sleep(PAUSE)
             patience = KEPT_TRY
         else:
-            if kept is not None:
-                pending.remove(kept)
+            if folder is not None and kept is not None:
+                folder.remove(kept)
             return done
 
 
-def _put(pending: Pending, record: Mapping[str, Any], error: JournalError) -> Path | None:
+def _keep(store: Store, folder: Pending, record: Record, error: JournalError) -> Path | None:
+    """Keep a record beside the journal; None where that cannot be written either."""
     try:
-        path = pending.put(record)
+        path = folder.put({**record, "rows": _rows(store, record)})
     except OSError as failure:
         log.warning(
             "%s; %s cannot be written either (%s): retrying for %.0f minutes. Do not end this "
             "process. Keep this: %s",
             error.message,
-            pending.folder,
+            folder.folder,
             failure.strerror or failure,
             LAST_TRY / 60,
             record.get("job") or record["about"],
@@ -182,3 +178,94 @@ def _put(pending: Pending, record: Mapping[str, Any], error: JournalError) -> Pa
         path,
     )
     return path
+
+
+def _rows(store: Store, record: Record) -> Mapping[str, Any]:
+    """Return the raw rows of an attempt and its purchase, in case the journal's file is lost.
+
+    Reads without checking the path: this process still has a deleted file open.
+    """
+    if "attempt" not in record:
+        return {}
+    try:
+        with store.file.lock:
+            found = {
+                "purchases": store.db.execute("SELECT * FROM purchases WHERE key=:key", record),
+                "attempts": store.db.execute("SELECT * FROM attempts WHERE id=:attempt", record),
+            }
+            return {table: dict(row) for table, cursor in found.items() for row in cursor}
+    except (sqlite3.Error, JournalError) as error:
+        log.info("the journal cannot be read: %s", error)
+        return {}
+
+
+def adopt(store: Store, patience: float | None) -> None:
+    """Write the records that a process had to keep beside the journal.
+
+    Their files stay where the journal still cannot take them.
+
+    Args:
+        store: The journal.
+        patience: Seconds to wait for others who write.
+    """
+    if store.pending is None:
+        return
+    folder, written = Pending(store.pending), []
+    if not folder.paths():
+        return
+    try:
+        with store.transaction("write to", patience) as db:
+            # Listed again inside the transaction: another process may have taken some by now.
+            for path, record in folder.records():
+                if _take(db, folder, path, record):
+                    written.append(path)
+    except JournalError as error:
+        log.info("%s; the records in %s wait for it", error.message, folder.folder)
+        return
+    for path in written:  # after the commit: a crash in between writes them twice, never loses
+        log.info("the journal has taken %s", path)
+        folder.remove(path)
+
+
+_UNREADABLE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, InvalidRequest)
+"""What a record raises that no version of motionkit has written."""
+
+
+def _take(db: sqlite3.Connection, folder: Pending, path: Path, record: Record) -> bool:
+    """Write a record that was kept beside the journal.
+
+    The record contains the rows of its purchase and attempt, in case this is not the journal that
+    it was meant for. Without them an uncertain attempt would be unknown here, and its key would be
+    submitted again.
+
+    Returns:
+        Whether its file is no longer needed; otherwise it was set aside.
+    """
+    reason = "the job or the attempt belongs to another one already"
+    db.execute("SAVEPOINT record")
+    try:
+        _insert_missing(db, record.get("rows", {}))
+        good = outcomes.apply(db, record) or record["kind"] != outcomes.ACCEPTED
+    except (*_UNREADABLE, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
+        good, reason = False, f"it makes no sense ({error})"
+    except sqlite3.IntegrityError as error:
+        good, reason = False, f"it contradicts the journal ({error})"
+    if not good:
+        db.execute("ROLLBACK TO record")
+        folder.set_aside(path, reason)
+    db.execute("RELEASE record")
+    return good
+
+
+def _insert_missing(db: sqlite3.Connection, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Insert the rows of a purchase and an attempt that this journal does not have."""
+    for table in ("purchases", "attempts"):
+        row = rows.get(table) or {}
+        known = [column["name"] for column in db.execute(f"PRAGMA table_info({table})")]
+        columns = [name for name in known if name in row]
+        if columns:
+            db.execute(
+                f"INSERT OR IGNORE INTO {table} ({','.join(columns)})"  # noqa: S608 - its own names
+                f" VALUES ({','.join('?' * len(columns))})",
+                [row[name] for name in columns],
+            )

@@ -9,15 +9,52 @@ import datetime as dt
 import json
 import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from motionkit._support.redaction import is_sensitive, redact_data
-from motionkit.journal.entries import Attempt, PurchaseRecord
+from motionkit.journal.entries import Attempt, NewPurchase, PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, Quote
 from motionkit.model.submission import Submission
+
+STATES: Mapping[str, str] = {
+    state.name.lower(): state.value for kind in (KeyState, State) for state in kind
+}
+"""Every stored state by the name of its parameter in a statement, such as ``:refused``."""
+
+
+def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
+    """Return the columns of a new purchase, without its state and time."""
+    quote = purchase.quote
+    return {
+        "key": purchase.key,
+        "request": purchase.request,
+        "via": purchase.via,
+        "description": masked(purchase.description),
+        "quote": packed(quote),
+        "out": purchase.out,
+        "route": purchase.route,
+        "reserved": None if quote is None or quote.usd_high is None else str(quote.usd_high),
+        "sandbox": purchase.sandbox,
+    }
+
+
+def attempt_columns(attempt: Attempt) -> dict[str, Any]:
+    """Return the columns of a new attempt, without its time."""
+    content = codec.pack(attempt.submission)
+    text = _masked(content)
+    return {
+        "id": attempt.id,
+        "key": attempt.key,
+        "account": attempt.account,
+        "fingerprint": attempt.fingerprint,
+        "submission": text,
+        "state": attempt.state,
+        "owner": attempt.owner,
+        "masked": text != content,
+    }
 
 
 def purchase_of(row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRecord:
@@ -76,7 +113,7 @@ def _state(word: str) -> State | KeyState:
 
 def packed(value: Any) -> str | None:
     """Return a record as JSON; NULL for None."""
-    return None if value is None else codec.dumps(codec.unstructure(value))
+    return None if value is None else codec.pack(value)
 
 
 def unpacked(text: str | None, kind: type[Any]) -> Any:
@@ -86,9 +123,12 @@ def unpacked(text: str | None, kind: type[Any]) -> Any:
 
 def masked(data: Any) -> str:
     """Return JSON with known secrets and the queries of URLs masked."""
-    text = codec.dumps(data)
+    return _masked(codec.dumps(data))
+
+
+def _masked(text: str) -> str:
     plain = "\\" not in text and not is_sensitive(text)  # an escape may hide either
-    return text if plain else codec.dumps(redact_data(data))
+    return text if plain else codec.dumps(redact_data(json.loads(text)))
 
 
 def duration(text: str, ended: float) -> tuple[tuple[str, str, str], float, float] | None:

@@ -1,7 +1,4 @@
-"""Budgets: limits on what may be spent in a day, week, month, or in total. Periods are UTC.
-
-The journal adds up what counts against a budget, in the transaction that writes a purchase ahead.
-"""
+"""Limits on spending: a cap on one request, a budget for a UTC day, week, month, or in total."""
 
 from __future__ import annotations
 
@@ -25,18 +22,18 @@ PERIODS: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
     "month": lambda now: _midnight(now).replace(day=1),
     "total": lambda _: dt.datetime.fromtimestamp(0, dt.UTC),
 }
-"""When the period of a moment began, in UTC."""
+"""The beginning of a moment's period, in UTC."""
 
 _NEXT: Mapping[str, Callable[[dt.datetime], dt.datetime]] = {
     "day": lambda begin: begin + dt.timedelta(days=1),
     "week": lambda begin: begin + dt.timedelta(days=7),
     "month": lambda begin: (begin + dt.timedelta(days=32)).replace(day=1),
 }
-"""When the period ends that began then; a total never ends."""
+"""The end of a period, from its beginning; a total never ends."""
 
 
 def period_words(period: str) -> str:
-    """Return a period as it follows an amount: ``a day``, ``in total``."""
+    """Return a period in words that follow an amount: ``a day``, ``in total``."""
     return "in total" if period == "total" else f"a {period}"
 
 
@@ -63,7 +60,7 @@ def unknown_price(quote: Quote | None, limit: str) -> str:
 
 @attrs.frozen(kw_only=True)
 class Budget:
-    """One limit, and which purchases count against it.
+    """A limit, and the purchases that count against it.
 
     Attributes:
         name: Its dotted path in the configuration.
@@ -89,7 +86,7 @@ class Budget:
     def status(
         self, now: float, spent: Decimal, held: Decimal, *, sandbox: bool = False
     ) -> BudgetStatus:
-        """Return how much of it is used at a moment, in epoch seconds."""
+        """Return its use at a moment, in epoch seconds."""
         begin = self._begin(now)
         end = _NEXT.get(self.period)
         return BudgetStatus(
@@ -106,13 +103,13 @@ class Budget:
 
 @attrs.frozen(kw_only=True)
 class BudgetStatus:
-    """How much of a budget is used now; amounts are US dollars.
+    """The present use of a budget; amounts are US dollars.
 
     Attributes:
         name: The budget's dotted path in the configuration.
         period: ``day``, ``week``, ``month`` or ``total``.
-        limit: What may be spent in the period.
-        spent: What finished purchases were charged, and any reported charge; where a vendor
+        limit: The most that may be spent in the period.
+        spent: The charges of finished purchases, and any reported charge; where a vendor
             reported none, the reserved amount.
         held: What unfinished purchases reserve: the high of their quotes.
         since: When the period began, in UTC; None for a total.
@@ -131,7 +128,7 @@ class BudgetStatus:
 
     @property
     def left(self) -> Decimal:
-        """What may still be spent; below zero where charges exceeded the limit."""
+        """The rest of the limit; below zero where charges exceeded it."""
         return self.limit - self.spent - self.held
 
     def __str__(self) -> str:
@@ -144,10 +141,10 @@ class BudgetStatus:
         )
 
     def require(self, wanted: Decimal) -> None:
-        """Refuse what the budget does not hold.
+        """Refuse a purchase that may cost more than is left.
 
         Args:
-            wanted: US dollars that a purchase may cost at most.
+            wanted: US dollars that it may cost at most.
 
         Raises:
             BudgetExceeded: It is more than is left.

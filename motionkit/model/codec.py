@@ -1,12 +1,12 @@
-"""JSON in and out of our own records: one configured cattrs converter.
+"""JSON in and out of our own records: one cattrs converter, exact about types.
 
-Exact on purpose: cattrs by default turns ``None`` into ``"None"`` and ``"7"`` into ``7``, and a
-ledger must not.
+By default cattrs turns ``None`` into ``"None"`` and ``"7"`` into ``7``, which a journal must not.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
@@ -20,44 +20,34 @@ from motionkit.errors import InvalidRequest
 T = TypeVar("T")
 
 
-def _exact(kind: type) -> Any:
-    def hook(value: Any, _: type) -> Any:
-        if type(value) is not kind:
-            raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
-        return value
+class _Unfit(TypeError):
+    """A value of another type; the message is the one that is expected."""
+
+
+def _exact(words: str, *kinds: type) -> Any:
+    def hook(value: Any, kind: Any) -> Any:
+        if type(value) not in kinds:
+            raise _Unfit(words)
+        return kind(value)
 
     return hook
 
 
-def _number(value: Any, _: type) -> float:
-    if type(value) not in {int, float}:
-        raise TypeError(f"expected a number, got {type(value).__name__}")
-    return float(value)
-
-
 def _decimal(value: Any, _: type) -> Decimal:
-    if type(value) is not str:
-        raise TypeError(f"expected a decimal as text, got {type(value).__name__}")
     try:
-        found = Decimal(value)
+        found = Decimal(value if type(value) is str else "NaN")
     except InvalidOperation:
         found = Decimal("NaN")
     if not found.is_finite():
-        raise ValueError(f"not a decimal: {value!r}")
+        raise _Unfit("a decimal number as text")
     return found
 
 
 def _moment(value: Any, _: type) -> dt.datetime:
     found = dt.datetime.fromisoformat(value)
     if found.tzinfo is None:
-        raise ValueError(f"a time without its zone: {value!r}")
+        raise _Unfit("a time with its zone")
     return found
-
-
-def _mapping(value: Any, _: type) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"expected an object, got {type(value).__name__}")
-    return dict(value)
 
 
 def _day(value: Any, _: type) -> dt.date:
@@ -67,25 +57,31 @@ def _day(value: Any, _: type) -> dt.date:
 
 def _make_converter() -> cattrs.Converter:
     made = cattrs.Converter(forbid_extra_keys=True)
-    for kind in (str, int, bool):
-        made.register_structure_hook(kind, _exact(kind))
-    made.register_structure_hook(float, _number)
-    made.register_structure_hook(Decimal, _decimal)
-    made.register_unstructure_hook(Decimal, str)
-    made.register_structure_hook(dt.datetime, _moment)
-    made.register_unstructure_hook(dt.datetime, lambda moment: moment.isoformat())
-    made.register_structure_hook(dt.date, _day)
-    made.register_unstructure_hook(dt.date, lambda day: day.isoformat())
-    made.register_structure_hook_func(
-        # cattrs has no reason to touch what is declared as anything
-        lambda kind: kind == Mapping[str, Any],
-        _mapping,
+    made.register_structure_hook(str, _exact("text", str))
+    made.register_structure_hook(int, _exact("a whole number", int))
+    made.register_structure_hook(bool, _exact("true or false", bool))
+    made.register_structure_hook(float, _exact("a number", int, float))
+    for kind, hook in ((Decimal, _decimal), (dt.datetime, _moment), (dt.date, _day)):
+        made.register_structure_hook(kind, hook)
+        made.register_unstructure_hook(kind, _plain)
+    objects = _exact("an object", dict)
+    made.register_structure_hook_func(  # cattrs would not check what may hold anything
+        lambda kind: kind == Mapping[str, Any], lambda value, _: objects(value, dict)
     )
     return made
 
 
+def _plain(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, dt.date):  # a datetime is one too
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
 converter = _make_converter()
 """The converter of motionkit's own records. Vendors' wire records have their own."""
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
 
 
 def unstructure(value: Any) -> Any:
@@ -99,23 +95,37 @@ def structure(data: Any, kind: type[T]) -> T:
     Raises:
         InvalidRequest: Naming the path of what does not fit.
     """
-    if attrs.has(kind) and not isinstance(data, Mapping):
-        raise InvalidRequest(
-            f"not a {kind.__name__}: expected an object, got {type(data).__name__} @ $",
-            field=kind.__name__,
-        )
+    name = f"not a {kind.__name__}: " if attrs.has(kind) else ""
+    if name and not isinstance(data, Mapping):
+        raise InvalidRequest(f"{name}expected an object @ $", field=kind.__name__)
     try:
         return converter.structure(data, kind)
     except cattrs.BaseValidationError as error:
-        raise InvalidRequest(
-            f"not a {kind.__name__}: {'; '.join(cattrs.transform_error(error))}",
-            field=kind.__name__,
-        ) from error
+        problems = "; ".join(cattrs.transform_error(error, format_exception=_said))
+        raise InvalidRequest(f"{name}{problems}", field=kind.__name__) from error
+
+
+def _said(error: BaseException, kind: Any) -> str:
+    """Say what is wrong with a value, without the value and without Python's words."""
+    if isinstance(error, _Unfit):
+        return f"expected {error}"
+    if isinstance(error, cattrs.ForbiddenExtraKeysError):
+        return f"unknown fields ({', '.join(sorted(error.extra_fields))})"
+    if isinstance(error, KeyError):
+        return "required field missing"
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return f"expected one of {', '.join(str(one.value) for one in kind)}"
+    return "invalid value"
 
 
 def dumps(data: Any) -> str:
     """Return compact, key-sorted JSON; Decimals and dates become text."""
     return _ENCODER.encode(data)
+
+
+def pack(record: Any, **more: Any) -> str:
+    """Return a record, and what else its object shall hold, as compact, key-sorted JSON."""
+    return _ENCODER.encode({**converter.unstructure(record), **more})
 
 
 def dumps_all(data: Iterable[Any]) -> list[str]:
@@ -138,26 +148,16 @@ def loads(text: str, kind: type[T], *, name: str, version: int) -> T:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the {name} is not JSON: {error}", field=name) from error
+        raise InvalidRequest(f"the {name} is not JSON", field=name) from error
     if not isinstance(data, dict):
         raise InvalidRequest(f"the {name} is not a JSON object", field=name)
     found = data.pop("version", None)
     if type(found) is not int or not 1 <= found <= version:
+        shown = f"version {found}" if type(found) is int else "no version"
         raise InvalidRequest(
-            f"the {name} has version {found!r}; this motionkit reads 1 to {version}",
+            f"the {name} has {shown}; this motionkit reads 1 to {version}",
             field="version",
             value=str(found),
             limit=f"1 to {version}",
         )
     return structure(data, kind)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal | dt.datetime | dt.date):
-        return str(value) if isinstance(value, Decimal) else value.isoformat()
-    raise TypeError(f"{type(value).__name__} is not JSON")
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
-
-__all__ = ["converter", "dumps", "loads", "structure", "unstructure"]

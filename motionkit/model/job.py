@@ -123,7 +123,7 @@ class Job:
     key: str
     attempt_id: str
     submitted_at: dt.datetime
-    cost: Cost | None = attrs.field(default=None, converter=recorded)
+    cost: Cost | None = attrs.field(default=None, converter=attrs.converters.optional(recorded))
     expected_seconds: float | None = None
     data: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
@@ -131,7 +131,7 @@ class Job:
         """Return the job as one line of JSON, versioned, without any secret."""
         from motionkit.model import codec  # noqa: PLC0415 - cattrs loads when first needed
 
-        return codec.dumps({"version": JOB_VERSION, **codec.unstructure(self)})
+        return codec.pack(self, version=JOB_VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -1,7 +1,4 @@
-"""Money before and after: what a request should cost, did cost, and what an account holds.
-
-Amounts are `decimal.Decimal`, each with its unit, what it rests on, its source and date.
-"""
+"""Quotes, costs and balances: `decimal.Decimal` amounts with their unit, basis, source and date."""
 
 from __future__ import annotations
 
@@ -20,42 +17,42 @@ log = logging.getLogger("motionkit")
 
 
 class Unit(enum.Enum):
-    """What a vendor counts money in."""
+    """A vendor's unit of money."""
 
     CREDIT = "credit"
     USD = "usd"
 
 
 class Basis(enum.Enum):
-    """What a quote rests on."""
+    """How a quote was derived."""
 
     LISTED = "listed"
     """The vendor's published price."""
     ESTIMATED = "estimated"
-    """No published price: derived from what its source says."""
+    """No published price: derived from its source."""
     OBSERVED = "observed"
     """Our own journal's past jobs."""
 
 
 class CostBasis(enum.Enum):
-    """What a cost rests on."""
+    """How a cost is known."""
 
     REPORTED = "reported"
-    """The vendor said so in an answer."""
+    """The vendor reported it."""
     REFUNDED = "refunded"
-    """The vendor gave it back, or documents that it does."""
+    """The vendor refunded it, or documents that it does."""
     ASSUMED = "assumed"
-    """The vendor did not say; the quote's likely amount stands in."""
+    """The vendor reported nothing; the quote's likely amount is used."""
 
 
 @attrs.frozen
 class Rates:
-    """What one unit of an account's money is worth in US dollars."""
+    """The value of one unit of an account's money in US dollars."""
 
     credit: Decimal | None = None
 
     def usd(self, unit: Unit) -> Decimal | None:
-        """Return the dollars that one unit is worth, None when nobody said."""
+        """Return the value of one unit in dollars; None when it is unknown."""
         return Decimal(1) if unit is Unit.USD else self.credit
 
 
@@ -96,7 +93,7 @@ def shown(amount: Decimal, unit: Unit) -> str:
 
 
 def both(amount: Decimal | None, unit: Unit, usd: Decimal | None) -> str:
-    """Return an amount in the vendor's unit and, where that is another one, in US dollars."""
+    """Return an amount in the vendor's unit and, where that is credits, in US dollars."""
     if amount is None:
         return "unknown"
     if usd is None or unit is Unit.USD:
@@ -106,7 +103,7 @@ def both(amount: Decimal | None, unit: Unit, usd: Decimal | None) -> str:
 
 @attrs.frozen
 class Quote:
-    """What a request is expected to cost, before anything is paid.
+    """The expected cost of a request, before anything is paid.
 
     Attributes:
         low: The least, in `unit`; None when it cannot be known.
@@ -116,11 +113,11 @@ class Quote:
         usd_low: `low` in US dollars.
         usd_likely: `likely` in US dollars.
         usd_high: `high` in US dollars.
-        basis: What the numbers rest on.
+        basis: How the numbers were derived.
         n: How many observed jobs, when the basis is OBSERVED.
         source: The page behind the price.
         as_of: The day the page was read.
-        notes: What is inferred, rounded, or cannot be known.
+        notes: Which parts are inferred, rounded, or unknown.
     """
 
     low: Decimal | None
@@ -170,7 +167,7 @@ def amounts(quote: Quote) -> str:
 
 
 def rests_on(quote: Quote) -> str:
-    """Return what a quote rests on: basis, day, page."""
+    """Return how a quote was derived: basis, day, page."""
     basis = f"{quote.basis.value} (n={quote.n})" if quote.n else quote.basis.value
     read = f", read {quote.as_of.isoformat()}" if quote.as_of else ""
     return f"{basis}{read}, {quote.source}"
@@ -178,7 +175,7 @@ def rests_on(quote: Quote) -> str:
 
 @attrs.frozen
 class Cost:
-    """What a job did cost: amount in `unit`, the same in US dollars, and how we know."""
+    """The cost of a job: amount in `unit`, the same in US dollars, and how it is known."""
 
     amount: Decimal
     unit: Unit
@@ -190,27 +187,27 @@ class Cost:
 
 
 MOST_USD = Decimal(1_000_000)
-"""US dollars; a single job's cost above it is an error of the vendor's."""
+"""US dollars; a higher cost of a single job is an error of the vendor's."""
 MOST_UNITS = Decimal(1_000_000_000)
-"""The same for an amount in a unit that nobody valued."""
+"""The same for an amount in a unit of unknown value."""
 FAR = 10
-"""Times the quote's high from which a charge is warned about."""
-
-
+"""Times the quote's high above which a charge causes a warning."""
 _DIGITS = 50
 """Digits before or after the point; a longer number is no amount of money."""
 
 
 def recorded(cost: Cost | None) -> Cost | None:
-    """Return a cost as jobs, results and the journal hold it, whoever reported it.
+    """Return a cost as jobs, results and the journal hold it.
 
-    What is no number of at most `_DIGITS` digits on each side of the point (NaN, Infinity, 1e999)
-    could neither be read back from the journal nor be shown: without an amount the cost is
-    unknown, without dollars only they are.
+    A number with more than `_DIGITS` digits on a side of the point (or NaN, Infinity, 1e999) could
+    neither be read back from the journal nor be shown: without an amount the cost is unknown,
+    without dollars only they are.
     """
-    if cost is None or _is_amount(cost.amount):
-        good = cost is None or cost.usd is None or _is_amount(cost.usd)
-        return cost if cost is None or good else attrs.evolve(cost, usd=None)
+    if cost is None:
+        return None
+    if _is_amount(cost.amount):
+        good = cost.usd is None or _is_amount(cost.usd)
+        return cost if good else attrs.evolve(cost, usd=None)
     log.warning("a reported cost is no amount (%.40s %s): unknown", cost.amount, cost.unit.value)
     return None
 
@@ -221,20 +218,15 @@ def _is_amount(amount: Decimal) -> bool:
 
 
 def possible(cost: Cost) -> bool:
-    """Tell whether a job can have cost that: finite, not negative, and not absurdly much."""
+    """Return whether a cost is possible: finite, not negative, and not absurdly high."""
     return all(
-        told is None or (told.is_finite() and 0 <= told <= most)
-        for told, most in ((cost.amount, MOST_UNITS), (cost.usd, MOST_USD))
+        amount is None or (amount.is_finite() and 0 <= amount <= most)
+        for amount, most in ((cost.amount, MOST_UNITS), (cost.usd, MOST_USD))
     )
 
 
 def doubt(cost: Cost, quote: Quote | None) -> str | None:
-    """Return what is doubtful about a cost that a vendor reported; None when nothing is.
-
-    Args:
-        cost: As the vendor reported it.
-        quote: What was expected.
-    """
+    """Return what is doubtful about a reported cost, given its quote; None when nothing is."""
     if not possible(cost):
         return f"a cost of {cost.amount} {cost.unit.value} is impossible; budgets count the quote"
     if quote is None:
@@ -248,7 +240,7 @@ def doubt(cost: Cost, quote: Quote | None) -> str | None:
 
 @attrs.frozen
 class Balance:
-    """What an account holds: the total in `unit`, in US dollars, and the vendor's own pools."""
+    """An account's balance: the total in `unit`, in US dollars, and the vendor's own pools."""
 
     amount: Decimal
     unit: Unit

@@ -78,6 +78,11 @@ def inspect(value: Ref, field: str) -> Facts:
     return Facts(value.label, missing=f"{value.label} is not on this machine")
 
 
+def inspect_all(media: Mapping[str, Ref]) -> dict[str, Facts]:
+    """Inspect each medium, by the name of its field; see `inspect`."""
+    return {name: inspect(value, name) for name, value in media.items()}
+
+
 def open_content(value: File | Data) -> IO[bytes]:
     """Open a local reference for reading."""
     return value.path.open("rb") if isinstance(value, File) else io.BytesIO(value.content)

@@ -106,13 +106,17 @@ class Engine:
         return waiter
 
     def follow_all(
-        self, jobs: Iterable[Job], limit: float, notify: Callable[[Waiter], None]
+        self,
+        jobs: Iterable[Job],
+        limit: float,
+        notify: Callable[[Waiter], None],
+        watch: Watcher | None = None,
     ) -> list[Waiter]:
         """Follow jobs from one moment on; see `follow`."""
         waiters: list[Waiter] = []
         try:
             with self._lock:
-                waiters.extend(self.follow(job, limit, notify) for job in jobs)
+                waiters.extend(self.follow(job, limit, notify, watch) for job in jobs)
         except BaseException:
             for waiter in waiters:
                 self.leave(waiter)

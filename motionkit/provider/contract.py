@@ -141,6 +141,10 @@ class Uploads(Protocol):
     def limiter(self) -> RateLimiter | None:
         """The account's rate limiter, for each `Session` of the adapter; None without a limit."""
 
+    @property
+    def timeout(self) -> float:
+        """Seconds for one upload of a local file; `UPLOAD_IDLE` without progress ends it too."""
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         """Return the vendor's reference to some content; upload it where necessary.
 
@@ -369,6 +373,11 @@ class AcceptsUnlistedModels(Protocol):
 
 
 _PAID = Call("POST", "/", paid=True)
+
+
+def base_url(provider: Provider) -> str:
+    """Return the base URL of an account's API."""
+    return provider.url(Call("GET", "/"))
 
 
 def in_sandbox(provider: Provider) -> bool:

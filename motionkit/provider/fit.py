@@ -10,7 +10,7 @@ import attrs
 
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.model import media, probe
-from motionkit.model.operations import Request, argument
+from motionkit.model.operations import Request
 from motionkit.provider.offers import MediaField, Offer
 
 _LONGEST_SHOWN = 60
@@ -34,7 +34,7 @@ class Fit:
         quality: The delivered quality, if the offer has one.
         seconds: The length of the new clip, if known.
         clip_seconds: The billed seconds, if known.
-        clip_seconds_high: The most seconds that the vendor may count: a container may run longer
+        clip_seconds_high: The most seconds that the vendor may bill: a container may run longer
             than its film.
     """
 
@@ -64,7 +64,7 @@ def inspect(request: Request) -> dict[str, probe.Facts]:
     Raises:
         InvalidRequest: One of them is missing, empty or unreadable.
     """
-    return {name: probe.inspect(value, name) for name, value in request.media().items()}
+    return probe.inspect_all(request.media())
 
 
 def fit(
@@ -86,6 +86,15 @@ def fit(
         extra: The request's options for this vendor, by vendor field.
         unpriced: Vendor fields that never change a price.
     """
+    if offer.evidence == "inferred" and not request.allow_undocumented:
+        raise Unsupported(
+            f"the fields of {offer.model} are not documented: a wrong name may be ignored, and the "
+            "run still charged",
+            field="allow_undocumented",
+            value="False",
+            limit="True, and its fields as extra",
+            hint="name its fields as extra and confirm with allow_undocumented=True",
+        )
     given, media_given = request.values(), request.media()
     for name, value in given.items():
         if name not in offer.fields:
@@ -96,8 +105,8 @@ def fit(
                 value=str(value),
                 limit=able,
             )
-    arguments = {name: argument(name) for name in media_given}
-    values = {name: _whole(value) for name, value in {**offer.defaults, **given}.items()}
+    arguments = {name: name.partition("[")[0] for name in media_given}  # images[0] is of images
+    values = {**offer.defaults, **given}
     _check_values(request, offer, values, arguments.values())
     warnings: list[str] = list(_doubts(offer, given))
     references: dict[str, tuple[MediaField, media.Ref]] = {}
@@ -117,7 +126,7 @@ def fit(
         values["quality"] = offer.quality_map[quality]
         warnings.append(f"quality={quality!r} is delivered as {values['quality']!r}")
     body = {
-        offer.fields[name]: list(value) if isinstance(value, tuple) else value
+        offer.fields[name]: _spelled(value, offer.spelling.get(name))
         for name, value in values.items()
         if offer.fields[name]  # the adapter expresses fields without a vendor name
     }
@@ -145,6 +154,13 @@ def fit(
     if check is None:
         return fitted
     return attrs.evolve(fitted, warnings=(*warnings, *check(fitted)))
+
+
+def _spelled(value: Any, spelling: str | None) -> Any:
+    """Return a neutral value as the vendor writes it."""
+    if spelling is not None:
+        return str(value) if spelling == "text" else str(value).upper()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _billed_seconds(
@@ -247,7 +263,8 @@ def _doubts(offer: Offer, given: Collection[str]) -> Iterator[str]:
         named = f"{offer.operation} with {offer.model}"
         yield f"{named} is not in the vendor's documentation, but others were seen to use it"
     if offer.evidence == "inferred":
-        yield f"the names of {offer.model}'s fields are inferred; its page has them: {offer.source}"
+        names = ", ".join([*offer.fields.values(), *(one.field for one in offer.media.values())])
+        yield f"the names of {offer.model}'s fields are inferred ({names}); see {offer.source}"
     for name, source in offer.unconfirmed.items():
         if name in given:
             yield f"{name} with {offer.model} is not in the vendor's documentation: {source}"
@@ -271,11 +288,8 @@ def _check_values(
 def _check_sizes(request: Request, offer: Offer, values: Mapping[str, Any]) -> None:
     for name, (low, high) in offer.ranges.items():
         value = values.get(name)
-        whole = isinstance(low, int) and isinstance(high, int)
-        taken = _is_number(value) and low <= value <= high
-        if value is not None and not (taken and (not whole or isinstance(value, int))):
-            kind = "whole numbers from " if whole and isinstance(value, float) else ""
-            raise refuse(offer.model, name, value, f"{kind}{_bound(low)} to {_bound(high)}")
+        if value is not None and not (_is_number(value) and low <= value <= high):
+            raise refuse(offer.model, name, value, f"{_bound(low)} to {_bound(high)}")
     for name, most in offer.lengths.items():
         text = values.get(name)
         if isinstance(text, str) and len(text) > most:
@@ -284,11 +298,6 @@ def _check_sizes(request: Request, offer: Offer, values: Mapping[str, Any]) -> N
         count = len(getattr(request, name, ()))
         if not fewest <= count <= most:
             raise refuse(offer.model, name, f"{count} of them", f"{fewest} to {most}")
-
-
-def _whole(value: Any) -> Any:
-    """Return 5.0 as 5: vendors that take whole numbers refuse the other."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _bound(value: float) -> str:

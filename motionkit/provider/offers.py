@@ -123,12 +123,14 @@ class Offer:
         counts: Neutral field or media argument of several values to the fewest and the most.
         combinations: Sets of values that can be combined; a request must fit one of them.
         quality_map: Neutral quality to the delivered one.
+        spelling: Neutral field to the form of its values: a number as ``text``, or text in
+            ``upper`` case.
         media: Media argument to its field.
         price: None if unknown.
         expected_seconds: The typical duration of a job.
         source: The vendor's page.
         evidence: Whether the vendor documents the offer, others observed it, or its field names are
-            inferred from similar models.
+            inferred from similar models; an inferred one needs the request's `allow_undocumented`.
         unconfirmed: Neutral fields that only third parties describe, with their source; a request
             with one gets a warning.
     """
@@ -148,6 +150,7 @@ class Offer:
     counts: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
     combinations: tuple[Mapping[str, Sequence[Any]], ...] = ()
     quality_map: Mapping[str, str] = attrs.field(factory=dict)
+    spelling: Mapping[str, Literal["text", "upper"]] = attrs.field(factory=dict)
     media: Mapping[str, MediaField] = attrs.field(factory=dict)
     price: Price | None = None
     expected_seconds: float | None = None

@@ -83,8 +83,8 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[_Seconds, list[str]]:
     notes = []
     if _ceiling(low) != _ceiling(high):
         notes.append(
-            f"{fitted.facts[name].label} runs {high:f} s and its film {low:f} s: that the "
-            "vendor counts either is inferred"
+            f"{fitted.facts[name].label} runs {high:f} s and its film {low:f} s: "
+            "which of them the vendor counts is inferred"
         )
     if high != high.to_integral_value():
         why = "started seconds are billed" if price.rounds_up else "rounding up is inferred"

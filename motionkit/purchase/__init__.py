@@ -2,13 +2,12 @@
 
 from motionkit.purchase.cancellation import Cancellation, Cancellations
 from motionkit.purchase.circuits import Circuit, Circuits
-from motionkit.purchase.compare import Row, ordered, with_balances
+from motionkit.purchase.compare import Comparison, ordered, with_balances
 from motionkit.purchase.fallback import Announce, Announcement
 from motionkit.purchase.jobs import Jobs, Reconciled
-from motionkit.purchase.orders import Checkout, Order
+from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
 from motionkit.purchase.slots import Slots
-from motionkit.purchase.submit import Submitter, Submitters
-from motionkit.purchase.target import BuyOptions, Explanation
+from motionkit.purchase.submit import Submitters
 
 __all__ = [
     "Announce",
@@ -19,13 +18,12 @@ __all__ = [
     "Checkout",
     "Circuit",
     "Circuits",
+    "Comparison",
     "Explanation",
     "Jobs",
     "Order",
     "Reconciled",
-    "Row",
     "Slots",
-    "Submitter",
     "Submitters",
     "ordered",
     "with_balances",

@@ -1,7 +1,7 @@
 """The circuit breakers of accounts, stored in the journal's file and shared by all processes.
 
 A circuit belongs to an account and the fingerprint of its key and origin: another key starts with
-closed circuits. `motionkit.routing.circuit_breaker` decides when one opens, and for how long.
+closed circuits. `motionkit.routing` decides when one opens, and for how long.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from contextlib import contextmanager
 
 import attrs
 
-from motionkit._support.redaction import printable, redact
 from motionkit.errors import JournalError, MotionKitError
 from motionkit.journal import Caches
 from motionkit.model import codec
-from motionkit.routing import circuit_breaker
-from motionkit.routing.circuit_breaker import Breaker, Cause
+from motionkit.routing import CAUSES, Breaker, Cause, cause_of, claim, trip
 
 log = logging.getLogger("motionkit")
 
@@ -74,29 +72,42 @@ class Circuits:
             for _, _, cause, state in self.caches.cooldowns(account, fingerprint)
         }
 
+    def by_account(self) -> dict[tuple[str, str], tuple[Breaker, ...]]:
+        """Return the breakers of every account and fingerprint that has some."""
+        found: dict[tuple[str, str], tuple[Breaker, ...]] = {}
+        for account, fingerprint, _, state in self.caches.cooldowns():
+            breaker = codec.structure(dict(state), Breaker)
+            found[account, fingerprint] = (*found.get((account, fingerprint), ()), breaker)
+        return found
+
     def failed(self, account: str, fingerprint: str, error: MotionKitError) -> None:
         """Open a circuit, or keep it open for longer, after a failure that was not billed."""
-        cause = circuit_breaker.cause_of(type(error))
+        cause = cause_of(type(error))
         if cause is None:
             return
         with _optional(account):
             before = self.of(account, fingerprint).get(cause)
-            after = circuit_breaker.trip(
-                before, cause, now=self.now(), retry_after=error.retry_after
+            after = trip(
+                before,
+                cause,
+                now=self.now(),
+                retry_after=error.retry_after,
+                reason=error.message[:_SHOWN],
             )
-            after = attrs.evolve(after, reason=printable(redact(error.message), _SHOWN))
             self.caches.put_cooldown(account, fingerprint, cause, codec.unstructure(after))
 
     def claim(self, account: str, fingerprint: str, causes: Iterable[str]) -> bool:
         """Claim the probes of half-open circuits; False when another process was faster."""
+        before = self.of(account, fingerprint)
         for cause in causes:
-            before = self.of(account, fingerprint).get(cause)
-            after = None if before is None else circuit_breaker.claim(before, now=self.now())
-            if before is None or after is None:
-                return False
+            after = claim(before[cause], now=self.now()) if cause in before else None
             # Compare and swap: of several processes one probes the account.
-            if not self.caches.swap_cooldown(
-                account, fingerprint, cause, codec.unstructure(before), codec.unstructure(after)
+            if after is None or not self.caches.swap_cooldown(
+                account,
+                fingerprint,
+                cause,
+                codec.unstructure(before[cause]),
+                codec.unstructure(after),
             ):
                 return False
         return True
@@ -116,7 +127,7 @@ class Circuits:
         self._close(account, fingerprint, lambda one: one.answer_closes or (pays and one.money))
 
     def _close(self, account: str, fingerprint: str, which: Callable[[Cause], bool]) -> None:
-        closing = {cause for cause, one in circuit_breaker.CAUSES.items() if which(one)}
+        closing = {cause for cause, one in CAUSES.items() if which(one)}
         with _optional(account):
             # Read first: nearly always every circuit is closed, and a commit costs a disk write.
             stored = {cause for _, _, cause, _ in self.caches.cooldowns(account, fingerprint)}
@@ -126,8 +137,17 @@ class Circuits:
     def all(self) -> list[Circuit]:
         """Return every circuit that is not closed, by account."""
         return [
-            _circuit(account, fingerprint, codec.structure(dict(state), Breaker))
-            for account, fingerprint, _, state in self.caches.cooldowns()
+            Circuit(
+                account=account,
+                fingerprint=fingerprint,
+                cause=breaker.cause,
+                reason=breaker.reason,
+                failures=breaker.failures,
+                since=dt.datetime.fromtimestamp(breaker.at, dt.UTC),
+                until=dt.datetime.fromtimestamp(breaker.until, dt.UTC),
+            )
+            for (account, fingerprint), breakers in self.by_account().items()
+            for breaker in breakers
         ]
 
     def reset(self, account: str) -> int:
@@ -142,15 +162,3 @@ def _optional(account: str) -> Iterator[None]:
         yield
     except JournalError as error:
         log.warning("%s; the circuit breakers of account %s are unchanged", error.message, account)
-
-
-def _circuit(account: str, fingerprint: str, breaker: Breaker) -> Circuit:
-    return Circuit(
-        account=account,
-        fingerprint=fingerprint,
-        cause=breaker.cause,
-        reason=breaker.reason,
-        failures=breaker.failures,
-        since=dt.datetime.fromtimestamp(breaker.at, dt.UTC),
-        until=dt.datetime.fromtimestamp(breaker.until, dt.UTC),
-    )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
 
-from motionkit.errors import InvalidRequest, JournalError, MotionKitError
+from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.journal import (
     Journal,
     Observation,
@@ -25,9 +24,10 @@ from motionkit.journal import (
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.provider import Fit, Offer, Provider, fit_at
+from motionkit.provider import Fit, Offer, fit_at, in_sandbox
 from motionkit.provider import quote as pricing
-from motionkit.routing.decision import suffices
+from motionkit.purchase.submit import Submitter
+from motionkit.routing import suffices
 
 OLD_AFTER = dt.timedelta(days=90)
 """A price that was read longer ago is flagged."""
@@ -37,7 +37,7 @@ log = logging.getLogger("motionkit")
 
 
 @attrs.frozen
-class Row:
+class Comparison:
     """One target's answer to a request.
 
     Attributes:
@@ -83,11 +83,51 @@ class Row:
         return self.target.partition("/")[0]
 
 
+@attrs.frozen
+class RouteTarget:
+    """One target, alone or of a route, with what is known of it.
+
+    Attributes:
+        target: As the route or the caller names it.
+        row: What it would cost and deliver.
+        submitter: Of its account; None when the account cannot be used.
+        fitted: The request as its offer takes it; None where it does not fit.
+        sandbox: Whether its account is in a sandbox on this machine.
+        holder: The account, and the fingerprint of its key and origin.
+    """
+
+    target: str
+    row: Comparison
+    submitter: Submitter | None = None
+    fitted: Fit | None = None
+    sandbox: bool = attrs.field(init=False)
+    holder: tuple[str, str] = attrs.field(init=False)
+
+    @sandbox.default
+    def _in_sandbox(self) -> bool:
+        return self.submitter is not None and in_sandbox(self.submitter.provider)
+
+    @holder.default
+    def _of_the_account(self) -> tuple[str, str]:
+        provider = None if self.submitter is None else self.submitter.provider
+        return self.target.partition("/")[0], "" if provider is None else provider.fingerprint
+
+    def usable(self) -> tuple[Submitter, Fit]:
+        """Return the account's submitter and what it would submit.
+
+        Raises:
+            MotionKitError: The request does not fit, or the account cannot be used.
+        """
+        if self.submitter is None or self.fitted is None:
+            raise self.row.problem or self.row.error or ConfigError(f"{self.target} is not usable")
+        return self.submitter, self.fitted
+
+
 Past = Mapping[OfferKey, Stats]
 
 
 class Experience:
-    """What finished purchases tell of each offer. Each is read once.
+    """The statistics of finished purchases, by offer. Each purchase is read once.
 
     Args:
         journal: Where they are.
@@ -98,36 +138,25 @@ class Experience:
         self._journal = journal
         self._limit = limit
         self._seen: dict[tuple[str, float], Observation | None] = {}
-        self._told: tuple[tuple[int, int] | None, Past] = None, {}
+        self._current: tuple[tuple[int, int] | None, Past] = None, {}
 
     def past(self) -> Past:
-        """Return what they tell by now."""
-        learnt = self._journal.endings
-        known, past = self._told
-        if learnt != known:
-            seen = self._seen
-            self._seen = {
-                one: seen[one] if one in seen else self._observation(one[0])
-                for one in self._journal.succeeded(self._limit)
-            }
+        """Return the statistics of now."""
+        token = self._journal.endings
+        known, past = self._current
+        if token != known:
+            newest = self._journal.succeeded(self._limit)
+            unread = [key for key, updated in newest if (key, updated) not in self._seen]
+            entries = self._journal.readable(unread) if unread else []
+            read = {entry.key: _observation(entry) for entry in entries}
+            self._seen = {one: self._seen.get(one, read.get(one[0])) for one in newest}
             past = summarise(filter(None, self._seen.values()))
-            self._told = learnt, past
+            self._current = token, past
         return past
-
-    def _observation(self, key: str) -> Observation | None:
-        """Return what one purchase tells; nothing where its row cannot be read."""
-        try:
-            entry = self._journal.entry(key)
-        except JournalError as error:
-            if isinstance(error.__cause__, sqlite3.Error | OSError):
-                raise
-            log.warning("%s: it does not count in statistics", error.message)
-            return None
-        return _observation(entry)
 
 
 def _observation(entry: PurchaseRecord) -> Observation | None:
-    """Return what one purchase tells; nothing, where somebody else's job stands for it."""
+    """Return one purchase for the statistics; None without a job of its own that has ended."""
     attempt = next((a for a in reversed(entry.attempts) if a.job is not None), None)
     if attempt is None or attempt.job is None or entry.finished is None:
         return None
@@ -147,30 +176,30 @@ def _observation(entry: PurchaseRecord) -> Observation | None:
 def assess(
     request: Request,
     offer: Offer,
-    provider: Provider,
+    submitter: Submitter,
     facts: Mapping[str, Facts],
+    *,
+    name: str,
     past: Past,
-) -> tuple[Fit | None, Row]:
+) -> RouteTarget:
     """Fit a request to one offer and quote it; nothing is sent.
 
     Args:
         request: What is wanted.
-        offer: The row.
-        provider: The account's adapter.
+        offer: The offer.
+        submitter: The account's.
         facts: What is known of the media.
+        name: The target as it was named.
         past: From `Experience.past`.
-
-    Returns:
-        The fit, None where the request does not fit, and what it would cost and deliver.
     """
+    provider = submitter.provider
     target = f"{provider.account}/{offer.model}"
     able = {*offer.fields, *offer.media}
     lacks = tuple(name for name in request.arguments() if name not in able)
     try:
         fitted = fit_at(provider, request, offer, facts)
     except InvalidRequest as error:
-        return None, Row(target, problem=error, lacks=lacks)
-    given = request.values()
+        return RouteTarget(name, Comparison(target, problem=error, lacks=lacks), submitter)
     listed = pricing.quote(fitted, provider.rates)
     seen = None
     if past:
@@ -190,7 +219,7 @@ def assess(
             rates=provider.rates,
         )
     today = dt.datetime.now(dt.UTC).date()
-    return fitted, Row(
+    row = Comparison(
         target,
         quote=quote,
         listed=listed,
@@ -202,15 +231,20 @@ def assess(
         p90=seen.durations.p90 if seen is not None and seen.durations else None,
         quality=fitted.quality,
         delivers=fitted.seconds,
-        defaults={name: value for name, value in offer.defaults.items() if name not in given},
+        defaults={
+            name: value
+            for name, value in offer.defaults.items()
+            if getattr(request, name, None) in (None, ())
+        },
         lacks=lacks,
         clip_seconds=fitted.clip_seconds,
         warnings=fitted.warnings,
         old=quote is not None and quote.as_of is not None and today - quote.as_of > OLD_AFTER,
     )
+    return RouteTarget(name, row, submitter, fitted)
 
 
-def with_balances(rows: Sequence[Row], ask: Callable[[str], Balance]) -> list[Row]:
+def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> list[Comparison]:
     """Ask every account for its balance, once each and at the same time.
 
     Args:
@@ -233,16 +267,16 @@ def with_balances(rows: Sequence[Row], ask: Callable[[str], Balance]) -> list[Ro
     return [_with_balance(row, answers[row.account]) for row in rows]
 
 
-def _with_balance(row: Row, answer: Balance | MotionKitError) -> Row:
+def _with_balance(row: Comparison, answer: Balance | MotionKitError) -> Comparison:
     if isinstance(answer, MotionKitError):
         return attrs.evolve(row, error=answer)
     return attrs.evolve(row, balance=answer, suffices=suffices(answer, row.quote))
 
 
-def ordered(rows: Sequence[Row]) -> list[Row]:
+def ordered(rows: Sequence[Comparison]) -> list[Comparison]:
     """Return the rows that can do it first, cheapest first, unknown prices after known ones."""
 
-    def rank(row: Row) -> tuple[bool, bool, float]:
+    def rank(row: Comparison) -> tuple[bool, bool, float]:
         likely = None if row.quote is None else row.quote.usd_likely
         return row.problem is not None, likely is None, float(likely or 0)
 

@@ -1,13 +1,12 @@
-"""Buy through a route: gather the facts, ask the router, make the attempt, write down why.
+"""Buy through a route: gather the facts, ask the router, submit, record why.
 
-The router decides and does nothing; this does and decides nothing. Each attempt asks the account
-for its balance first: an outage or an empty account shows before anything is uploaded, and where
-nothing can have been bought.
+`motionkit.routing` decides and does nothing; this module does and decides nothing. Each attempt
+reads the account's balance first: an outage or an empty account shows before anything is uploaded,
+where nothing can have been bought.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,19 +24,22 @@ from motionkit.errors import (
     SubmitUncertain,
 )
 from motionkit.journal import Journal, NewPurchase, retry_key
-from motionkit.model import codec, money
-from motionkit.model.budget import BudgetStatus, over_cap
+from motionkit.model import budget, codec, money
 from motionkit.model.job import Job
 from motionkit.model.money import Balance, Quote, dollars
 from motionkit.model.submission import Submission
-from motionkit.provider import Fit, in_sandbox
-from motionkit.purchase import cancellation, circuits, compare, slots
-from motionkit.purchase.submit import Submitter, about
-from motionkit.routing import circuit_breaker, router
-from motionkit.routing import decision as decisions
-from motionkit.routing.decision import (
-    Choose,
-    OnBusy,
+from motionkit.purchase import cancellation
+from motionkit.purchase.circuits import Circuits
+from motionkit.purchase.compare import RouteTarget
+from motionkit.purchase.slots import Slots
+from motionkit.purchase.submit import about
+from motionkit.routing import (
+    CAUSES,
+    SENTENCES,
+    SHORT,
+    Breaker,
+    Candidate,
+    Decision,
     Reason,
     Row,
     Stage,
@@ -46,46 +48,15 @@ from motionkit.routing.decision import (
     Try,
     Verdict,
     Wait,
+    cause_of,
+    decide,
+    follow,
+    suffices,
 )
 
 log = logging.getLogger("motionkit")
 
 _CAPPED = frozenset({Reason.PRICE_ABOVE_MAX, Reason.PRICE_UNKNOWN_UNDER_CAP})
-
-
-@attrs.frozen
-class RouteTarget:
-    """One target of a route, with what is known of it.
-
-    Attributes:
-        target: As the route names it.
-        row: What it would cost and deliver.
-        submitter: Of its account; None when the account cannot be used.
-        fitted: The request as its offer takes it; None where it does not fit.
-        account: The account's name.
-        fingerprint: Of the account's key and origin; empty when the account cannot be used.
-        sandbox: Whether its account is in a sandbox on this machine.
-    """
-
-    target: str
-    row: compare.Row
-    submitter: Submitter | None = None
-    fitted: Fit | None = None
-    account: str = attrs.field(init=False)
-    fingerprint: str = attrs.field(init=False)
-    sandbox: bool = attrs.field(init=False)
-
-    @account.default
-    def _account(self) -> str:
-        return self.target.partition("/")[0]
-
-    @fingerprint.default
-    def _fingerprint(self) -> str:
-        return "" if self.submitter is None else self.submitter.provider.fingerprint
-
-    @sandbox.default
-    def _in_sandbox(self) -> bool:
-        return self.submitter is not None and in_sandbox(self.submitter.provider)
 
 
 @attrs.frozen(kw_only=True)
@@ -112,94 +83,76 @@ Announce = Callable[[Announcement], object]
 """Called before each submit; what it raises ends the purchase, and nothing is bought."""
 
 
-class Prepared:
-    """A submission and its uploads, kept while a slot is waited for.
-
-    Args:
-        make: Makes the submission; called again when the uploads are stale.
-    """
-
-    def __init__(self, make: Callable[[], Submission]) -> None:
-        self._make = make
-        self._submission = make()
-
-    def ready(self) -> Callable[[], Submission]:
-        """Return what `Submitter.submit` calls: the submission first, afterwards a new one."""
-        given = False
-
-        def prepare() -> Submission:
-            nonlocal given
-            if given:
-                self._submission = self._make()
-            given = True
-            return self._submission
-
-        return prepare
-
-
 @attrs.define
 class RouteBuyer:
     """One purchase through one route.
 
     Attributes:
-        route: The rules.
+        route: The rules, with the caller's cap and patience.
         places: Its targets, in its order.
         purchase: What to write ahead; its quote is the chosen target's.
-        journal: Where everything is kept.
-        slots: Who knows how many jobs an account runs.
-        patience: Seconds to wait for a slot of each target.
+        journal: Where everything is recorded.
+        slots: How many jobs each account runs.
         sleep: How to wait; tests give their own.
-        now: Epoch seconds; tests give their own.
+        clock: Monotonic seconds; tests give their own.
         announce: Called before each submit.
+        known: Whether the journal may hold the purchase's key.
         tried: The attempts so far.
         record: Why which target was taken, row by row.
-        known: Whether the journal may hold the purchase's key.
     """
 
     route: Route
     places: Sequence[RouteTarget]
     purchase: NewPurchase
     journal: Journal
-    slots: slots.Slots
-    patience: float = 0.0
-    sleep: Callable[[float], None] = time.sleep
-    now: Callable[[], float] = time.time
+    slots: Slots
+    sleep: Callable[[float], None]
+    clock: Callable[[], float]
     announce: Announce | None = None
+    known: bool = False
     tried: list[Tried] = attrs.field(factory=list)
     record: tuple[Row, ...] = ()
-    known: bool = True
     _errors: list[MotionKitError] = attrs.field(factory=list)
     _waited: dict[str, float] = attrs.field(factory=dict)
     _balances: dict[str, Balance] = attrs.field(factory=dict)
-    _prepared: dict[str, Prepared] = attrs.field(factory=dict)
-    """By target: what is ready to be sent, kept while its slot is waited for."""
-
-    _circuits: circuits.Circuits = attrs.field(init=False, repr=False)
+    _prepared: dict[str, Submission] = attrs.field(factory=dict)
+    """By target: what was uploaded for it, kept while its slot is waited for."""
+    _circuits: Circuits = attrs.field(init=False, repr=False)
+    _epoch: float = attrs.field(init=False)
 
     @_circuits.default
-    def _of_the_journal(self) -> circuits.Circuits:
-        return circuits.Circuits(self.journal.caches, self.now)
+    def _of_the_journal(self) -> Circuits:
+        return Circuits(self.journal.caches, self._now)
 
-    @property
-    def rules(self) -> decisions.Rules:
-        """The route's rules as the router takes them."""
-        route = self.route
-        return decisions.Rules(
-            choose=Choose(route.choose),
-            max_usd=route.max_usd,
-            wait_for_slot=self.patience,
-            on_busy=OnBusy(route.on_busy),
-            fall_back_on=route.fall_back_on,
-            paid_retries=route.paid_retries,
-        )
+    @_epoch.default
+    def _began(self) -> float:
+        return time.time() - self.clock()
 
-    def preview(self) -> decisions.Decision:
-        """Return what the router would do now; nothing is asked of any vendor."""
-        return router.decide(
-            self.rules,
-            [self._candidate(place) for place in self.places],
+    def _now(self) -> float:
+        """Return epoch seconds that advance as the monotonic clock does: nobody can set them."""
+        return self._epoch + self.clock()
+
+    def preview(self, *, poll: bool = False) -> Decision:
+        """Return what the router would do now.
+
+        Args:
+            poll: Poll the running jobs of accounts without a free slot; otherwise no vendor is
+                asked anything.
+        """
+        # Before the budgets are read: a job that has ended may need less of one than it held.
+        busy = [
+            one.submitter is not None and self.slots.full(one.submitter, poll=poll)
+            for one in self.places
+        ]
+        breakers = self._circuits.by_account()
+        return decide(
+            self.route,
+            [
+                self._candidate(place, breakers.get(place.holder, ()), busy=full)
+                for place, full in zip(self.places, busy, strict=True)
+            ],
             self.tried,
-            now=self.now(),
+            now=self._now(),
         )
 
     def buy(self) -> Job:
@@ -212,11 +165,8 @@ class RouteBuyer:
             MotionKitError: What the route does not fall back on.
         """
         while True:
-            for place in self.places:
-                if place.submitter is not None:
-                    self.slots.notice(place.submitter)
-            decision = self.preview()
-            self.record = decisions.follow(self.record, decision)
+            decision = self.preview(poll=True)
+            self.record = follow(self.record, decision)
             action = decision.action
             if isinstance(action, Wait):
                 self._tell(action)
@@ -231,14 +181,14 @@ class RouteBuyer:
                 if job is not None:
                     return job
 
-    def _announce(self, action: Try, decision: decisions.Decision) -> None:
-        """Say where the next submit goes, for how much, and why not elsewhere."""
+    def _announce(self, action: Try, decision: Decision) -> None:
+        """Announce the next submit: its target, its price, and why earlier targets fell out."""
         place = self._place(action.target)
         names = {one.target: one.row.target for one in self.places}
         after = {
-            names[row.target]: decisions.SHORT[row.reason]
+            names[row.target]: SHORT[row.reason]
             for row in decision.rows
-            if row.reason in decisions.SHORT and row.target != action.target
+            if row.reason in SHORT and row.target != action.target
         }
         quote = place.row.quote
         last = self.tried[-1] if self.tried else None
@@ -246,14 +196,14 @@ class RouteBuyer:
         # An announcement names a fallback itself: say it once.
         moved = self.announce is None and last is not None and last.target != place.target
         if last is not None and (failed or moved):
-            told = "an unknown price" if quote is None else money.amounts(quote)
+            price = "an unknown price" if quote is None else money.amounts(quote)
             log.info(
                 "the job at %s failed; paying for another try at %s for %s"
                 if failed
                 else "nothing was bought at %s; trying %s for %s",
                 last.target,
                 place.target,
-                told,
+                price,
             )
         if self.announce is None:
             return
@@ -277,15 +227,17 @@ class RouteBuyer:
         return next(place for place in self.places if place.target == target)
 
     def ended(self, job: Job, error: MotionKitError) -> None:
-        """Take note of how a job that was bought here went wrong.
+        """Record how a job that was bought here failed.
 
         Raises:
             MotionKitError: The route does not pay for another try.
         """
         self.tried.pop()  # the submit that went well is now this job's end
-        self._note(self._place_of(job), Stage.WAIT, error)
+        bought = f"{job.account}/{job.model}"
+        place = next(one for one in self.places if one.row.target == bought)
+        self._note(place, Stage.WAIT, error)
         decision = self.preview()
-        self.record = decisions.follow(self.record, decision)
+        self.record = follow(self.record, decision)
         self._write()
         if isinstance(decision.action, Stop):
             raise error
@@ -295,7 +247,7 @@ class RouteBuyer:
         self.known = True  # another process may have taken the retry's key
 
     def _tell(self, wait: Wait) -> None:
-        """Say once for each target that it is waited for, and for how long at most."""
+        """Log once for each target that its slot is waited for, and for how long at most."""
         if wait.target in self._waited:
             return
         refusals = zip(self.tried, self._errors, strict=False)
@@ -303,56 +255,57 @@ class RouteBuyer:
         log.info(
             "%s; nothing was bought, waiting up to %.0f s for a slot",
             about(wait.target, said[-1] if said else "it runs as many jobs as it may"),
-            self.patience,
+            self.route.wait_for_slot or 0.0,
         )
 
     def _try(self, action: Try) -> Job | None:
+        """Submit to a target; None when the facts changed or it failed, so that the router asks."""
         place = self._place(action.target)
-        if place.submitter is None or place.fitted is None:
-            return None
-        if not self._circuits.claim(place.account, place.fingerprint, action.probes):
+        if action.probes and not self._circuits.claim(*place.holder, action.probes):
             return None  # another process was faster
         stage = Stage.CANARY
-        provider, submitter = place.submitter.provider, place.submitter
+        submitter, fitted = place.usable()
+        provider = submitter.provider
+
+        def prepare() -> Submission:
+            made = self._prepared[place.target] = provider.prepare(fitted)
+            return made
+
         try:
             if self._learn(place, provider.balance()):
                 return None  # it cannot pay: the router knows now, and nothing was uploaded
             stage = Stage.PREPARE
-            prepared = self._prepared.get(place.target)
-            if prepared is None:
-                make = functools.partial(provider.prepare, place.fitted)
-                prepared = self._prepared[place.target] = Prepared(make)
+            submission = self._prepared.get(place.target) or prepare()
             stage = Stage.SUBMIT
-            earlier = self.journal.get(self.purchase.key) if self.known else None
-            self.known = True
+            again, self.known = self.known, True
             purchase = attrs.evolve(self.purchase, quote=place.row.quote, sandbox=place.sandbox)
-            job = submitter.submit(purchase, prepared.ready(), earlier=earlier)
+            job = submitter.submit(purchase, submission, prepare, again=again)
         except MotionKitError as error:
             self._note(place, stage, error)
             return None
         self.tried.append(
-            Tried(target=place.target, stage=stage, at=self.now(), quote=place.row.quote)
+            Tried(target=place.target, stage=stage, at=self._now(), quote=place.row.quote)
         )
-        self._circuits.submitted(place.account, place.fingerprint)
+        self._circuits.submitted(*place.holder)
         self._write()
         return job
 
     def _learn(self, place: RouteTarget, balance: Balance) -> bool:
-        """Keep a balance; tell whether it shows for the first time that it does not suffice."""
-        first = place.account not in self._balances
-        self._balances[place.account] = balance
-        return first and decisions.suffices(balance, place.row.quote) is False
+        """Keep a balance; return whether it shows for the first time that it does not suffice."""
+        account, _ = place.holder
+        first = account not in self._balances
+        self._balances[account] = balance
+        return first and suffices(balance, place.row.quote) is False
 
     def _note(self, place: RouteTarget, stage: Stage, error: MotionKitError) -> None:
         self._errors.append(error)
-        now = self.now()
         refused = stage is Stage.SUBMIT and error.billed is Billed.NO
         passing = error.passing and refused  # the vendor answered the paid call, and said "later"
         self.tried.append(
             Tried(
                 target=place.target,
                 stage=stage,
-                at=now,
+                at=self._now(),
                 passing=passing,
                 error=type(error),
                 billed=error.billed,
@@ -361,42 +314,32 @@ class RouteBuyer:
                 quote=place.row.quote,
             )
         )
-        cause = circuit_breaker.cause_of(type(error))
-        waits = cause is not None and circuit_breaker.CAUSES[cause].waitable
-        if cause is not None and error.billed is Billed.NO and (waits or not passing):
-            self._circuits.failed(place.account, place.fingerprint, error)
+        cause = cause_of(type(error))
+        if cause and error.billed is Billed.NO and (CAUSES[cause].waitable or not passing):
+            self._circuits.failed(*place.holder, error)
 
-    def _candidate(self, place: RouteTarget) -> decisions.Candidate:
+    def _candidate(
+        self, place: RouteTarget, breakers: tuple[Breaker, ...], *, busy: bool
+    ) -> Candidate:
         row = place.row
         problem = row.problem or row.error
-        balance = self._balances.get(place.account)
         tightest = self._tightest(place)
-        return decisions.Candidate(
+        return Candidate(
             target=place.target,
             problem=problem.message if problem else None,
             quote=row.quote,
             expected_seconds=row.seconds,
-            suffices=decisions.suffices(balance, row.quote),
-            breakers=self._breakers(place),
-            busy=place.submitter is not None and self.slots.full(place.submitter),
+            balance=self._balances.get(place.holder[0]),
+            breakers=breakers,
+            busy=busy,
             waited=self._waited.get(place.target, 0.0),
             budget_left=tightest.left if tightest else None,
         )
 
-    def _breakers(self, place: RouteTarget) -> tuple[circuit_breaker.Breaker, ...]:
-        if place.submitter is None:
-            return ()
-        return tuple(self._circuits.of(place.account, place.fingerprint).values())
-
-    def _tightest(self, place: RouteTarget) -> BudgetStatus | None:
+    def _tightest(self, place: RouteTarget) -> budget.BudgetStatus | None:
         """Return the budget of which the least is left for a target; None without any."""
-        budgets = self.purchase.budgets
-        found = [self.journal.budget(one, sandbox=place.sandbox) for one in budgets]
+        found = [self.journal.budget(one, sandbox=place.sandbox) for one in self.purchase.budgets]
         return min(found, key=lambda one: one.left, default=None)
-
-    def _place_of(self, job: Job) -> RouteTarget:
-        where = f"{job.account}/{job.model}"
-        return next(place for place in self.places if place.row.target == where)
 
     def refused(self, stop: Stop) -> MotionKitError:
         """Return what to raise when nothing more is tried."""
@@ -425,9 +368,9 @@ class RouteBuyer:
         return error
 
     def _why(self, row: Row) -> str:
-        """Say a row's reason with its numbers, where it has some."""
+        """Explain a row's reason, with its numbers where it has some."""
         quote, cap = row.quote, self.route.max_usd
-        if row.reason in _CAPPED and (over := over_cap(quote, cap)):
+        if row.reason in _CAPPED and (over := budget.over_cap(quote, cap)):
             return over
         if row.reason is Reason.BUDGET_SPENT and quote is not None and quote.usd_high is not None:
             tightest = self._tightest(self._place(row.target))
@@ -436,13 +379,17 @@ class RouteBuyer:
 
     def told(self) -> list[Mapping[str, Any]]:
         """Return the record as JSON-able rows, each with its reason's sentence."""
-        return [{**codec.unstructure(row), "sentence": row.reason.sentence} for row in self.record]
+        rows = codec.unstructure(self.record)
+        return [
+            {**row, "sentence": SENTENCES[one.reason]}
+            for row, one in zip(rows, self.record, strict=True)
+        ]
 
     def _write(self) -> None:
         self.journal.decided(self.purchase.key, self.told())
 
 
 def _clause(reason: Reason) -> str:
-    """Return a reason's sentence as it stands after a colon."""
-    sentence = reason.sentence.removesuffix(".")
+    """Return a reason's sentence as it follows a colon."""
+    sentence = SENTENCES[reason].removesuffix(".")
     return sentence[0].lower() + sentence[1:]

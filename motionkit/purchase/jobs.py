@@ -10,7 +10,7 @@ import attrs
 
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.http import retry
-from motionkit.journal import Alike, Journal, PurchaseRecord
+from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, CostBasis, Unit
 from motionkit.provider import SearchesHistory, ShowsUsage
@@ -57,11 +57,13 @@ class Jobs:
         Raises:
             InvalidRequest: Nothing matches, or several do.
         """
+        if not isinstance(reference, str):
+            raise InvalidRequest.expected("reference", reference, "text")
         entry = self._journal.find(reference)
         by_id = any(one.job and one.job.id == reference for one in entry.attempts)
-        return entry if by_id else self._paid_last(entry)
+        return entry if by_id else self.paid_last(entry)
 
-    def _paid_last(self, entry: PurchaseRecord) -> PurchaseRecord:
+    def paid_last(self, entry: PurchaseRecord) -> PurchaseRecord:
         """Return the newest paid retry of a purchase, where there is one that may have bought."""
         if entry.state not in {State.FAILED, State.GONE}:
             return entry
@@ -72,50 +74,13 @@ class Jobs:
         ]
         return later[-1] if later else entry
 
-    def known(self, key: str | None, alike: Alike, *, again: bool) -> PurchaseRecord | None:
-        """Return the purchase that a request continues, if any.
-
-        Args:
-            key: The caller's key.
-            alike: Which purchases the request would repeat.
-            again: Buy although one of them is there.
-
-        Raises:
-            InvalidRequest: The key names another request.
-        """
-        if key is not None:
-            entry = self._journal.get(key)
-            if entry is not None:
-                self.check(entry, alike)
-                return self._paid_last(entry)
-        return None if again else self._journal.same(alike)
-
-    @staticmethod
-    def check(entry: PurchaseRecord, alike: Alike) -> None:
-        """Check that a purchase is the request's own.
-
-        Args:
-            entry: The purchase.
-            alike: The request's fingerprints.
-
-        Raises:
-            InvalidRequest: Its key names another request.
-        """
-        if entry.request not in alike.requests:
-            told = " ".join(str(one) for one in entry.description.values())
-            raise InvalidRequest(
-                f"key {entry.key!r} names another request: {told}",
-                field="key",
-                value=entry.key,
-                limit="one key for one request",
-            )
-
     def resume(self, entry: PurchaseRecord) -> Job:
         """Return a purchase's job, settling an interrupted submit if need be. Buys nothing new.
 
         Raises:
             SubmitUncertain: Nobody can tell whether it was bought.
         """
+        _check(entry)
         if entry.job is not None:
             return entry.job
         attempt = entry.attempts[-1]
@@ -146,6 +111,7 @@ class Jobs:
         Raises:
             InvalidRequest: The purchase is not in doubt, or `adopt` names none of the candidates.
         """
+        _check(entry)
         if entry.state not in {KeyState.INTENDED, KeyState.UNCERTAIN}:
             raise InvalidRequest(
                 f"{entry.key} is {entry.state.value}; there is nothing to reconcile",
@@ -208,3 +174,9 @@ class Jobs:
             )
         job = submitter.adopt(attempt, chosen[0])
         return Reconciled(self._journal.entry(entry.key), job)
+
+
+def _check(entry: object) -> None:
+    if not isinstance(entry, PurchaseRecord):
+        wanted = "a purchase record, as jobs.get and jobs.list return it"
+        raise InvalidRequest.expected("entry", entry, wanted)

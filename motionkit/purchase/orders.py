@@ -6,13 +6,13 @@ and fitted once, and its quote is kept beside the fit; the adapter prepares what
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -24,29 +24,90 @@ from motionkit.errors import (
     ConfigError,
     InvalidRequest,
     MotionKitError,
+    Unsupported,
 )
 from motionkit.http import NotSent
 from motionkit.journal import Alike, Journal, NewPurchase, PurchaseExists, PurchaseRecord
+from motionkit.model import probe
 from motionkit.model.budget import over_cap
 from motionkit.model.job import Job, KeyState, State
+from motionkit.model.media import Generated, Ref
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.provider import Offer, fit, registry
+from motionkit.model.submission import Call, Submission
+from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, registry
+from motionkit.provider import offers as offering
 from motionkit.purchase import cancellation, compare, fallback
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.jobs import Jobs
 from motionkit.purchase.slots import Slots
-from motionkit.purchase.submit import Submitters
-from motionkit.purchase.target import BuyOptions, Explanation, Target
-from motionkit.routing.decision import Stop
+from motionkit.purchase.submit import Submitter, Submitters
+from motionkit.routing import Stop
 
 log = logging.getLogger("motionkit")
 
 
 @attrs.frozen
+class Explanation:
+    """What a request would do, before anything is sent.
+
+    Attributes:
+        target: Account and model.
+        calls: The HTTP requests in order; keys left out, placeholders for uploads.
+        urls: The whole URL of each call.
+        quote: What it is expected to cost; None when no price is known.
+        warnings: What the user should know before paying.
+        decision: Why which target of a route is taken, row by row; empty for a direct target.
+        refused: The cap or budget that would refuse a submit now; None when it would pass.
+        sandbox: Whether the account is in a sandbox on this machine.
+    """
+
+    target: str
+    calls: tuple[Call, ...]
+    urls: tuple[str, ...]
+    quote: Quote | None
+    warnings: tuple[str, ...]
+    decision: tuple[Mapping[str, Any], ...] = ()
+    refused: BudgetExceeded | None = None
+    sandbox: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class BuyOptions:
+    """How a request is submitted; see `Client.submit`."""
+
+    via: str | None = None
+    key: str | None = None
+    again: bool | None = None
+    max_usd: Decimal | None = None
+    out: Path | None = None
+    wait_for_slot: float | None = None
+    announce: fallback.Announce | None = None
+    limited: bool = True
+    """Whether caps and budgets apply; not where the purchase may exist already."""
+
+    buys_again: bool = attrs.field(init=False)
+    """Whether to submit although an identical request is unfinished; an own key implies it."""
+
+    @buys_again.default
+    def _implied(self) -> bool:
+        return self.key is not None if self.again is None else self.again
+
+    def __attrs_post_init__(self) -> None:
+        # A key from an unset variable would make a new purchase on every run.
+        if self.key is not None and not self.key.strip():
+            raise InvalidRequest(
+                f"key {self.key!r} is blank; it could not prevent a second purchase",
+                field="key",
+                value=self.key,
+                limit="text that is not blank, or no key",
+            )
+
+
+@attrs.frozen
 class Order:
-    """What buying led to: a job, and the buyer who could try again behind a route."""
+    """A purchase that was made: its job, and the buyer that can submit again behind a route."""
 
     job: Job
     buyer: fallback.RouteBuyer | None = None
@@ -63,8 +124,46 @@ class Order:
         return self.buyer.buy()
 
 
-Resolved = tuple[Target, Offer] | MotionKitError
-"""A target and the offer that it means for a request, or why it cannot be used."""
+def offer_of(
+    provider: Provider, model: str | None, operation: str, media: Mapping[str, Ref]
+) -> Offer:
+    """Return the offer that an account and a model mean for a request.
+
+    Args:
+        provider: The account's adapter.
+        model: The model that was named; None for the account's own choice.
+        operation: What is wanted.
+        media: The request's media arguments.
+
+    Raises:
+        Unsupported: There is none.
+        InvalidRequest: One of them refers to a video that another account made.
+    """
+    account = provider.account
+    for name, value in media.items():
+        made = value.job if isinstance(value, Generated) else None
+        if isinstance(made, Job) and made.fingerprint != provider.fingerprint:
+            raise InvalidRequest(
+                f"{name}: job {made.id} was made by {made.provider} account {made.account!r}; "
+                f"{account!r} cannot refer to it",
+                field=name,
+                value=made.id,
+                limit="a job of the same account, or its downloaded file",
+            )
+    target = account if model is None else f"{account}/{model}"
+    try:
+        return offering.pick(provider.offers, operation, model, target=target)
+    except Unsupported:
+        if model is None or not isinstance(provider, AcceptsUnlistedModels):
+            raise
+        row = provider.unlisted(operation, model)
+        if row is None:
+            raise
+        return row
+
+
+Resolved = tuple[Submitter, Offer] | MotionKitError
+"""A target's account and the offer that it means for a request, or why it cannot be used."""
 
 
 @attrs.define
@@ -85,16 +184,7 @@ class Asked:
     name: str
     route: Route | None
     resolved: Mapping[str, Resolved]
-    places: Sequence[fallback.RouteTarget] = ()
-
-
-@attrs.frozen
-class Chosen:
-    """What would be tried first: the target, the route, and why, row by row."""
-
-    place: fallback.RouteTarget
-    route: Route | None = None
-    decision: tuple[Mapping[str, Any], ...] = ()
+    places: Sequence[compare.RouteTarget] = ()
 
 
 @attrs.frozen
@@ -106,10 +196,10 @@ class Checkout:
 
     Attributes:
         config: The accounts and routes.
-        journal: Where everything is kept.
+        journal: Where everything is recorded.
         jobs: What was purchased before.
         submitters: Each account's submitter, and its adapter.
-        slots: Who knows how many jobs an account runs.
+        slots: How many jobs each account runs.
         sleep: How to wait.
         clock: Monotonic seconds.
     """
@@ -150,19 +240,11 @@ class Checkout:
             return None, next(iter(self.config.accounts))  # no rules: a target like any other
         return route, route.name
 
-    def target(self, via: str) -> Target:
-        """Return one target.
-
-        Raises:
-            ConfigError: There is no such account, or it has no key.
-        """
-        account, _, model = via.partition("/")
-        return Target(account, model or None, self.submitters.of(account).provider)
-
-    def _resolve(self, name: str, request: Request) -> Resolved:
+    def _resolve(self, name: str, operation: str, media: Mapping[str, Ref]) -> Resolved:
+        account, _, model = name.partition("/")
         try:
-            target = self.target(name)
-            return target, target.offer(request)
+            submitter = self.submitters.of(account)
+            return submitter, offer_of(submitter.provider, model or None, operation, media)
         except MotionKitError as error:
             return error
 
@@ -174,62 +256,71 @@ class Checkout:
             ConfigError: `via` is neither a target nor a route.
         """
         route, name = self._route(via)
-        facts = fit.inspect(request) if facts is None else facts
-        targets = (name,) if route is None else route.targets
-        resolved = {one: self._resolve(one, request) for one in targets}
+        return self._meant(request, name, route, (name,) if route is None else route.targets, facts)
+
+    def _meant(
+        self,
+        request: Request,
+        name: str,
+        route: Route | None,
+        targets: Iterable[str],
+        facts: Mapping[str, Facts] | None = None,
+    ) -> Asked:
+        media = request.media()
+        facts = probe.inspect_all(media) if facts is None else facts
+        resolved = {one: self._resolve(one, request.operation, media) for one in targets}
         return Asked(request, facts, name, route, resolved)
 
-    def _places(self, asked: Asked) -> Sequence[fallback.RouteTarget]:
+    def _places(self, asked: Asked) -> Sequence[compare.RouteTarget]:
         """Return the targets fitted and quoted; once for each request."""
         if not asked.places:
             past = self._experience.past()
             asked.places = [self._place(asked, name, past) for name in asked.resolved]
         return asked.places
 
-    def _place(self, asked: Asked, name: str, past: compare.Past) -> fallback.RouteTarget:
+    def _place(self, asked: Asked, name: str, past: compare.Past) -> compare.RouteTarget:
         resolved = asked.resolved[name]
         if isinstance(resolved, InvalidRequest):
-            return fallback.RouteTarget(name, compare.Row(name, problem=resolved))
+            return compare.RouteTarget(name, compare.Comparison(name, problem=resolved))
         if isinstance(resolved, ConfigError):
-            return fallback.RouteTarget(name, compare.Row(name, error=resolved))
+            return compare.RouteTarget(name, compare.Comparison(name, error=resolved))
         if isinstance(resolved, MotionKitError):
             raise resolved
-        target, offer = resolved
-        fitted, row = compare.assess(asked.request, offer, target.provider, asked.facts, past)
-        return fallback.RouteTarget(name, row, self.submitters.of(target.account), fitted)
+        submitter, offer = resolved
+        return compare.assess(asked.request, offer, submitter, asked.facts, name=name, past=past)
 
-    def _direct_place(self, asked: Asked) -> fallback.RouteTarget:
+    def _direct_place(self, asked: Asked) -> compare.RouteTarget:
         """Return the one target that is meant.
 
         Raises:
-            MotionKitError: It cannot take the request.
+            MotionKitError: Its account cannot be used, or offers nothing of the kind.
         """
         (resolved,) = asked.resolved.values()
         if isinstance(resolved, MotionKitError):
             raise resolved
-        (place,) = self._places(asked)
-        if place.row.problem is not None:
-            raise place.row.problem
-        return place
+        return self._places(asked)[0]
 
-    def _chosen(self, asked: Asked, options: BuyOptions) -> Chosen:
-        """Return what would be tried first now; nothing is asked of any vendor.
+    def _chosen(
+        self, asked: Asked, options: BuyOptions
+    ) -> tuple[compare.RouteTarget, tuple[Mapping[str, Any], ...]]:
+        """Return what would be tried first now, and why; no vendor is asked anything.
 
         Raises:
             MotionKitError: No target can take the request.
         """
         if asked.route is None:
-            return Chosen(self._direct_place(asked))
-        buyer = self._buyer(asked, asked.route, options)
+            place = self._direct_place(asked)
+            place.usable()
+            return place, ()
+        buyer = self._buyer(asked, asked.route, options, self._new(asked, options))
         decision = buyer.preview()
         buyer.record = decision.rows
         if isinstance(decision.action, Stop):
             raise buyer.refused(decision.action)
         name = decision.action.target
         place = next(one for one in self._places(asked) if one.target == name)
-        if place.row.problem is not None:
-            raise place.row.problem
-        return Chosen(place, asked.route, tuple(buyer.told()))
+        place.usable()
+        return place, tuple(buyer.told())
 
     # Before paying.
 
@@ -249,55 +340,38 @@ class Checkout:
             besides: US dollars that the same command is going to spend on another purchase.
             facts: What is known of the media.
         """
-        chosen = self._chosen(self._ask(request, options.via, facts), options)
-        place, quote = chosen.place, chosen.place.row.quote
-        if place.submitter is None or place.fitted is None:
-            raise place.row.error or ConfigError(f"{place.target} cannot be used")
-        provider = place.submitter.provider
-        submission = provider.prepare(place.fitted, dry=True)
+        asked = self._ask(request, options.via, facts)
+        place, decision = self._chosen(asked, options)
+        submitter, fitted = place.usable()
+        provider = submitter.provider
+        submission = provider.prepare(fitted, dry=True)
         refused = None
-        if options.max_usd is not None and (over := over_cap(quote, options.max_usd)):
-            refused = BudgetExceeded(over)
-        elif options.limited:
-            budgets = self.config.budgets(chosen.route, None if chosen.route else place.account)
-            try:
-                self.journal.check_budgets(
-                    NewPurchase(
-                        key="",
-                        request="",
-                        via="",
-                        description={},
-                        quote=quote,
-                        budgets=budgets,
-                        sandbox=place.sandbox,
-                    ),
-                    besides,
-                )
-            except BudgetExceeded as error:
-                refused = error
+        try:
+            self._check_limits(self._new(asked, options, place), options, besides)
+        except BudgetExceeded as error:
+            refused = error
         return Explanation(
             place.row.target,
             submission.calls,
             tuple(provider.url(call) for call in submission.calls),
-            quote,
+            place.row.quote,
             submission.warnings,
-            chosen.decision,
+            decision,
             refused,
             place.sandbox,
         )
 
     def quote(self, request: Request, via: str | None) -> Quote | None:
         """Return what a request is expected to cost; None when no price is known."""
-        return self._chosen(self._ask(request, via, None), BuyOptions(via=via)).place.row.quote
+        place, _ = self._chosen(self._ask(request, via, None), BuyOptions(via=via))
+        return place.row.quote
 
-    def rows(self, request: Request, via: str | None) -> list[compare.Row]:
+    def rows(self, request: Request, via: str | None) -> list[compare.Comparison]:
         """Return a row per target that ``via`` names; None means every offer of every account."""
         if via is not None:
             asked = self._ask(request, via, None)
         else:
-            facts = fit.inspect(request)
-            resolved = {name: self._resolve(name, request) for name in self._every(request)}
-            asked = Asked(request, facts, "", None, resolved)
+            asked = self._meant(request, "", None, self._every(request))
         return [place.row for place in self._places(asked)]
 
     def _every(self, request: Request) -> list[str]:
@@ -325,8 +399,15 @@ class Checkout:
         Raises:
             InvalidRequest: The key names another request, or a medium cannot be read.
         """
-        alike = self._alike(self._ask(request, options.via, facts))
-        return self.jobs.known(options.key, alike, again=options.buys_again)
+        return self._known(options, self._alike(self._ask(request, options.via, facts)))
+
+    def _known(self, options: BuyOptions, alike: Alike) -> PurchaseRecord | None:
+        if options.key is not None:
+            entry = self.journal.get(options.key)
+            if entry is not None:
+                _check_owner(entry, alike)
+                return self.jobs.paid_last(entry)
+        return None if options.buys_again else self.journal.same(alike)
 
     def _alike(self, asked: Asked) -> Alike:
         """Return which purchases a request would repeat, made with the same ``via`` now."""
@@ -335,12 +416,9 @@ class Checkout:
         for resolved in asked.resolved.values():
             if isinstance(resolved, MotionKitError):
                 continue  # it sells nothing of the kind, or its account cannot be used
-            target, offer = resolved
-            names[f"{target.account}/{offer.model}"] = None
-            sellers |= {
-                (target.provider.fingerprint, offer.model),
-                (target.account, offer.model),
-            }
+            provider, model = resolved[0].provider, resolved[1].model
+            names[f"{provider.account}/{model}"] = None
+            sellers |= {(provider.fingerprint, model), (provider.account, model)}
         remember = self.config.defaults.remember
         return Alike(
             asked.request.fingerprints(asked.facts, names),
@@ -359,7 +437,7 @@ class Checkout:
         """
         asked = self._ask(request, options.via, facts)
         alike = self._alike(asked)
-        known = self.jobs.known(options.key, alike, again=options.buys_again)
+        known = self._known(options, alike)
         key = options.key or str(uuid.uuid4())
         deadline = self.clock() + self._patience(asked.route, options)
         while True:
@@ -369,24 +447,15 @@ class Checkout:
                     self._say(known, options)
                     return Order(job)
                 key = known.key  # nothing was bought under it: this one does
-            purchase = NewPurchase(
-                key=key,
-                request=alike.requests[0],
-                via=asked.name,
-                description=request.describe(),
-                out=None if options.out is None else str(options.out.absolute()),
-                again=options.buys_again,
-                alike=alike,
-            )
             try:
-                return self._order(asked, options, purchase, deadline, written=known is not None)
+                return self._order(asked, options, key, alike, deadline, again=known is not None)
             except PurchaseExists as taken:  # another thread or process was faster
                 known = taken.entry
                 if known.key == key:
-                    self.jobs.check(known, alike)
+                    _check_owner(known, alike)
                 cancellation.sleep(0.0, self.sleep)
             except BudgetExceeded:  # what spent the budget may be this very request
-                known = self.jobs.known(options.key, alike, again=options.buys_again)
+                known = self._known(options, alike)
                 if known is None or known.state is KeyState.REFUSED:
                     raise
 
@@ -401,7 +470,7 @@ class Checkout:
         """Return the job of a purchase; None when it turns out that nothing was bought.
 
         Raises:
-            SubmitUncertain: Nobody can tell whether it was bought.
+            SubmitUncertain: It is unknown whether it was bought.
         """
         while True:
             try:
@@ -440,88 +509,114 @@ class Checkout:
         self,
         asked: Asked,
         options: BuyOptions,
-        purchase: NewPurchase,
+        key: str,
+        alike: Alike,
         deadline: float,
         *,
-        written: bool,
+        again: bool,
     ) -> Order:
-        """Submit; `written` says that the journal may hold the purchase's key already."""
-        if asked.route is None:
-            place = self._direct_place(asked)
-            return Order(self._direct(place, options, purchase, deadline, written=written))
-        buyer = self._buyer(asked, asked.route, options, purchase)
-        buyer.patience = max(deadline - self.clock(), 0.0)
-        buyer.known = written
-        return Order(buyer.buy(), buyer)
-
-    def _direct(
-        self,
-        place: fallback.RouteTarget,
-        options: BuyOptions,
-        purchase: NewPurchase,
-        deadline: float,
-        *,
-        written: bool,
-    ) -> Job:
-        quote, submitter = place.row.quote, place.submitter
-        if submitter is None or place.fitted is None:
-            raise place.row.error or ConfigError(f"{place.target} cannot be used")
-        if options.max_usd is not None and (over := over_cap(quote, options.max_usd)):
-            raise BudgetExceeded(over)
-        purchase = attrs.evolve(
-            purchase,
-            quote=quote,
-            budgets=self.config.budgets(None, place.account),
-            sandbox=place.sandbox,
-        )
-        if purchase.budgets:  # before the uploads; the journal checks again when it writes
-            self.journal.check_budgets(purchase)
+        """Submit; `again` says that the journal may have the key already."""
+        if asked.route is not None:
+            purchase = self._new(asked, options, key=key, alike=alike)
+            buyer = self._buyer(asked, asked.route, options, purchase)
+            buyer.route = attrs.evolve(buyer.route, wait_for_slot=max(deadline - self.clock(), 0.0))
+            buyer.known = again
+            return Order(buyer.buy(), buyer)
+        place = self._direct_place(asked)
+        submitter, fitted = place.usable()
+        purchase = self._new(asked, options, place, key, alike)
+        self._check_limits(purchase, options)
         if options.announce is not None:
             options.announce(
                 fallback.Announcement(
                     target=place.row.target,
-                    quote=quote,
+                    quote=purchase.quote,
                     max_usd=options.max_usd,
                     sandbox=place.sandbox,
                 )
             )
-        # Uploads go first: a slot that becomes free is not left waiting for them.
-        prepare = functools.partial(submitter.provider.prepare, place.fitted)
-        ready = [prepare()]
-        self.slots.wait(submitter, deadline)
-        job = submitter.submit(
-            purchase,
-            lambda: ready.pop() if ready else prepare(),
-            earlier=self.journal.get(purchase.key) if written else None,
-            wait_for_slot=max(deadline - self.clock(), 0.0),
-        )
-        self._circuits.submitted(place.account, place.fingerprint)
-        return job
 
-    def _buyer(
+        def prepare() -> Submission:
+            return submitter.provider.prepare(fitted)
+
+        submission = (
+            prepare()
+        )  # before the wait: a slot that becomes free does not wait for uploads
+        self.slots.wait(submitter, deadline)
+        job = submitter.submit(purchase, submission, prepare, again=again, deadline=deadline)
+        self._circuits.submitted(*place.holder)
+        return Order(job)
+
+    def _new(
         self,
         asked: Asked,
-        route: Route,
         options: BuyOptions,
-        purchase: NewPurchase | None = None,
+        place: compare.RouteTarget | None = None,
+        key: str = "",
+        alike: Alike | None = None,
+    ) -> NewPurchase:
+        """Return what the journal gets of a purchase, as far as it is known before the submit."""
+        route = asked.route
+        alike = alike or Alike(("",))
+        account = None if route else asked.name.partition("/")[0]
+        return NewPurchase(
+            key=key,
+            request=alike.requests[0],
+            via=asked.name,
+            description=asked.request.describe(),
+            quote=None if place is None else place.row.quote,
+            out=None if options.out is None else str(options.out.absolute()),
+            again=options.buys_again,
+            route=None if route is None else route.name,
+            budgets=self.config.budgets(route, account) if options.limited else (),
+            alike=alike,
+            sandbox=place is not None and place.sandbox,
+        )
+
+    def _check_limits(
+        self, purchase: NewPurchase, options: BuyOptions, besides: Decimal = Decimal(0)
+    ) -> None:
+        """Refuse what the caller's cap or a budget does not allow, before anything is uploaded.
+
+        The journal checks the budgets again when it writes the purchase.
+        """
+        cap = options.max_usd
+        if cap is not None and (over := over_cap(purchase.quote, cap)):
+            raise BudgetExceeded(over)
+        if purchase.budgets:
+            self.journal.check_budgets(purchase, besides)
+
+    def _buyer(
+        self, asked: Asked, route: Route, options: BuyOptions, purchase: NewPurchase
     ) -> fallback.RouteBuyer:
         caps = [cap for cap in (route.max_usd, options.max_usd) if cap is not None]
-        cap = min(caps) if caps and options.limited else None
-        budgets = self.config.budgets(route) if options.limited else ()
-        made = purchase or NewPurchase(key="", request="", via=route.name, description={})
         return fallback.RouteBuyer(
-            attrs.evolve(route, max_usd=cap),
+            attrs.evolve(
+                route,
+                max_usd=min(caps, default=None) if options.limited else None,
+                wait_for_slot=self._patience(route, options),
+            ),
             self._places(asked),
-            attrs.evolve(made, route=route.name, budgets=budgets),
+            purchase,
             self.journal,
             self.slots,
-            self._patience(route, options),
             self.sleep,
-            self._steady(),
+            self.clock,
             options.announce,
         )
 
-    def _steady(self) -> Callable[[], float]:
-        """Return epoch seconds that advance as the monotonic clock does from here."""
-        wall, began = time.time(), self.clock()
-        return lambda: wall + self.clock() - began
+
+def _check_owner(entry: PurchaseRecord, alike: Alike) -> None:
+    """Check that a purchase is the request's own.
+
+    Raises:
+        InvalidRequest: Its key names another request.
+    """
+    if entry.request not in alike.requests:
+        other = " ".join(str(one) for one in entry.description.values())
+        raise InvalidRequest(
+            f"key {entry.key!r} names another request: {other}",
+            field="key",
+            value=entry.key,
+            limit="one key for one request",
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 
 import attrs
@@ -52,23 +52,28 @@ class Slots:
     _unknown: set[str] = attrs.field(factory=set, init=False, repr=False, eq=False)
     """Keys of running jobs whose last poll failed: whether they still take a slot is not known."""
 
-    def full(self, submitter: Submitter) -> bool:
-        """Tell whether the journal's running jobs take all slots of an account."""
-        if submitter.slots is None:
+    def full(self, submitter: Submitter, *, poll: bool = False) -> bool:
+        """Return whether the journal's running jobs take all slots of an account.
+
+        Args:
+            submitter: Of the account.
+            poll: Where they do, poll those that may have ended, and count again.
+        """
+        if submitter.slots is None or len(self._running(submitter)) < submitter.slots:
             return False
+        if not poll:
+            return True
+        self._poll(sorted(self._running(submitter), key=lambda entry: entry.created))
         return len(self._running(submitter)) >= submitter.slots
 
     def _running(self, submitter: Submitter) -> list[PurchaseRecord]:
-        """Return what takes a slot: a stalled job is counted no longer."""
+        """Return what takes a slot: a stalled job no longer counts."""
         now = self.now()
         running = self.journal.running(submitter.provider.fingerprint)
         return [entry for entry in running if not entry.stalled(now)]
 
-    def notice(self, submitter: Submitter) -> None:
-        """Where an account is full, poll its running jobs that may have ended, the oldest first."""
-        if not self.full(submitter):
-            return
-        running = sorted(self._running(submitter), key=lambda entry: entry.created)
+    def _poll(self, running: Sequence[PurchaseRecord]) -> None:
+        """Poll the jobs that are due, until one of them has ended."""
         for entry in running:
             job = entry.job
             if job is None or self._due.get(entry.key, -inf) > self.clock():
@@ -81,7 +86,7 @@ class Slots:
                     self._due.pop(entry.key, None)
                     return  # one slot is all that is asked for
                 gap = max(self.gap(job, self.age(job), len(running)), STEP)
-            except MotionKitError as error:  # the account stays full until a poll tells otherwise
+            except MotionKitError as error:  # the account stays full until a poll shows otherwise
                 log.info("job %s at %s could not be polled: %s", job.id, job.account, error.message)
                 self._unknown.add(entry.key)
             self._due[entry.key] = self.clock() + gap
@@ -99,12 +104,9 @@ class Slots:
             Busy: The account still runs ``max_concurrent`` jobs; nothing was sent.
             MotionKitError: The caller gave up meanwhile; nothing was bought.
         """
-        told = False
-        while self.full(submitter):
-            self.notice(submitter)
+        logged = False
+        while self.full(submitter, poll=True):
             left = deadline - self.clock()
-            if not self.full(submitter):
-                return
             provider = submitter.provider
             limit = f"{provider.account} runs as many jobs as max_concurrent = {submitter.slots}"
             if left <= 0:
@@ -117,7 +119,7 @@ class Slots:
                     billed=Billed.NO,
                     hint="wait until a job ends, or raise wait_for_slot",
                 )
-            if not told:
+            if not logged:
                 log.info("%s: waiting up to %.0f s for a slot", limit, left)
-                told = True
+                logged = True
             cancellation.sleep(min(STEP, left), self.sleep)

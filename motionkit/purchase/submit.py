@@ -44,6 +44,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 
 import attrs
 
@@ -247,21 +248,23 @@ class Submitter:
     def submit(
         self,
         purchase: NewPurchase,
+        submission: Submission,
         prepare: Callable[[], Submission],
         *,
-        earlier: PurchaseRecord | None = None,
-        wait_for_slot: float = 0.0,
+        again: bool = False,
+        deadline: float = -inf,
     ) -> Job:
         """Make the paid call of a key.
 
         Args:
             purchase: What to write ahead of it.
-            prepare: Returns the submission; called again when the vendor refuses a reference to an
-                upload that it no longer keeps.
-            earlier: The key's record, when all its attempts so far were refused.
-            wait_for_slot: Seconds to wait while the account refuses for a passing cause: it is
-                busy, the vendor is overloaded, or the rate limit is reached. Each further try is a
-                new attempt.
+            submission: The call.
+            prepare: Returns the call with new uploads, when the vendor refuses a reference to one
+                that it no longer keeps.
+            again: Whether the journal may have the key, all its attempts refused.
+            deadline: By the clock: until then it is submitted again while the account refuses for
+                a passing cause: it is busy, the vendor is overloaded, or the rate limit is
+                reached. Each further try is a new attempt.
 
         Raises:
             PurchaseExists: Another process has submitted the key, or an identical request is
@@ -269,8 +272,6 @@ class Submitter:
             SubmitUncertain: It may have arrived, and that could not be resolved.
             MotionKitError: ``billed=NO``: nothing was charged.
         """
-        submission = prepare()
-        deadline = self.clock() + wait_for_slot
         refusals, fresh = 0, False
         while True:
             # Both come before the intention. A wait after it would look like a call in progress
@@ -279,7 +280,7 @@ class Submitter:
                 self.limiter.wait()
             cancellation.check()
             try:
-                return self._attempt(purchase, earlier, submission)
+                return self._attempt(purchase, submission, again=again)
             except MotionKitError as error:
                 # A new attempt id may buy again, so only a certain `billed=NO` leads to one; all
                 # else was resolved under the same id in `_resolve`, or ends as uncertain.
@@ -303,14 +304,12 @@ class Submitter:
                     submission = prepare()
                 else:
                     raise
-            earlier = self.journal.entry(purchase.key)
+            again = True  # the refused attempt is in the journal
 
-    def _attempt(
-        self, purchase: NewPurchase, earlier: PurchaseRecord | None, submission: Submission
-    ) -> Job:
+    def _attempt(self, purchase: NewPurchase, submission: Submission, *, again: bool) -> Job:
         """Write a new attempt ahead, and send it."""
         attempt_id = new_attempt_id()
-        intend = self.journal.intend if earlier is None else self.journal.intend_again
+        intend = self.journal.intend_again if again else self.journal.intend
         with _in_flight(attempt_id):
             return self._send(intend(purchase, attempt_id, submission, self.provider.fingerprint))
 
@@ -612,9 +611,10 @@ class Submitters:
         """
         made = self._made.get(account)
         if made is None:
-            settings = self.config.account(account).settings
+            provider = self.accounts.of(account)
+            settings = self.config.accounts[account].settings
             made = self._made[account] = Submitter(
-                self.accounts.of(account),
+                provider,
                 self.journal,
                 self.sleep,
                 self.clock,

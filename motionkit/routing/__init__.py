@@ -1,1 +1,43 @@
 """Pure: which target comes next, and why. No I/O, no clock."""
+
+from motionkit.routing.circuit_breaker import CAUSES, Breaker, Cause, cause_of, claim, trip
+from motionkit.routing.reasons import SENTENCES, SHORT, Reason, Stage, Verdict
+from motionkit.routing.route import Period, Route
+from motionkit.routing.router import (
+    Candidate,
+    Decision,
+    Row,
+    Stop,
+    Tried,
+    Try,
+    Wait,
+    decide,
+    follow,
+    suffices,
+)
+
+__all__ = [
+    "CAUSES",
+    "SENTENCES",
+    "SHORT",
+    "Breaker",
+    "Candidate",
+    "Cause",
+    "Decision",
+    "Period",
+    "Reason",
+    "Route",
+    "Row",
+    "Stage",
+    "Stop",
+    "Tried",
+    "Try",
+    "Verdict",
+    "Wait",
+    "cause_of",
+    "claim",
+    "decide",
+    "follow",
+    "suffices",
+    "trip",
+]

@@ -1,15 +1,15 @@
-"""Which refusals put an account to rest, for how long, and how it comes back. Pure: no clock.
+"""A circuit breaker per account and cause: when it opens, for how long, and how it closes. Pure.
 
-Of each account and cause there is at most one `Breaker`::
+::
 
-    CLOSED    --failure-------------> OPEN        the account is left alone until a moment
-    OPEN      --that moment---------> HALF_OPEN   one process may try
-    HALF_OPEN --claim---------------> PROBING     the others still leave it alone
-    PROBING   --success-------------> CLOSED      the breaker is deleted
-    PROBING   --the same failure----> OPEN        twice as long
-    PROBING   --the claim runs out--> HALF_OPEN   another process may try
+    CLOSED    --failure-----------> OPEN        routes skip the account for a while
+    OPEN      --time is over------> HALF_OPEN   one process may probe it
+    HALF_OPEN --claim-------------> PROBING     the other processes still skip it
+    PROBING   --success-----------> CLOSED      the breaker is deleted
+    PROBING   --the same failure--> OPEN        twice as long
+    PROBING   --claim expires-----> HALF_OPEN   another process may probe it
 
-A failure that comes in while OPEN is late news of the same outage and does not count again.
+A failure that arrives while OPEN belongs to the same outage and does not count again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Error = type[e.MotionKitError]
 PROBE_LEASE = 30.0
 """Seconds that one process has for its probe before another may make one."""
 MEMORY = 3600.0
-"""Seconds after a cooldown's end when a failure no longer counts as consecutive."""
+"""Seconds after `Breaker.until` when a failure no longer counts as consecutive."""
 
 
 @attrs.frozen
@@ -35,11 +35,11 @@ class Cause:
 
     Attributes:
         errors: The errors that it stands for, their subclasses included.
-        pause: Seconds for which an account is left alone after the first one.
-        longest: Seconds to which that doubles with every consecutive one.
+        pause: Seconds for which routes skip an account after the first failure.
+        longest: Seconds up to which that doubles with every consecutive failure.
         waitable: Whether waiting helps, so that ``wait_for_slot`` applies.
-        answer_closes: Whether an answer to a free call shows that it is over.
-        money: Whether a balance above zero shows that it is over.
+        answer_closes: Whether a response to a free call closes the circuit.
+        money: Whether a balance above zero closes the circuit.
     """
 
     errors: tuple[Error, ...]
@@ -64,35 +64,30 @@ CAUSES: Mapping[str, Cause] = {
     "authentication": Cause((e.AuthenticationError,), 300.0, 3600.0, answer_closes=True),
     "permission": Cause((e.PermissionDenied,), 300.0, 3600.0),
 }
-"""Every other error is about the request or about us: it would be the same elsewhere."""
+"""Any other error is caused by the request or by motionkit: another account would not help."""
 
 _BY_ERROR = {error: word for word, cause in CAUSES.items() for error in cause.errors}
 
 
 class Gate(enum.Enum):
-    """Whether an account may be tried, as far as one cause goes."""
+    """The state of a breaker; a closed one is not kept."""
 
-    CLOSED = "closed"
-    """Nothing stands against it."""
     OPEN = "open"
-    """It is left alone."""
     HALF_OPEN = "half_open"
-    """One try may find out."""
     PROBING = "probing"
-    """Some process is finding out."""
 
 
 @attrs.frozen
 class Breaker:
-    """One account's rest for one cause; JSON-able.
+    """A breaker that is not closed; JSON-able. Times are epoch seconds.
 
     Attributes:
         cause: A word of `CAUSES`.
         failures: How many in a row.
-        until: When the rest ends, epoch seconds.
-        probe_until: When the last claimed probe runs out, epoch seconds.
-        at: When the last failure came, epoch seconds.
-        reason: Its message.
+        until: When it is half-open.
+        probe_until: When the last claimed probe expires.
+        at: When the last failure came.
+        reason: The message of that failure.
     """
 
     cause: str
@@ -103,14 +98,14 @@ class Breaker:
     reason: str = attrs.field(default="", eq=False)
 
     def gate(self, now: float) -> Gate:
-        """Say where it stands at a moment, in epoch seconds."""
+        """Return the state at a time in epoch seconds."""
         if now < self.until:
             return Gate.OPEN
         return Gate.PROBING if now < self.probe_until else Gate.HALF_OPEN
 
     @property
     def shut_until(self) -> float:
-        """When the next try may be made, epoch seconds."""
+        """When the account may be tried again."""
         return max(self.until, self.probe_until)
 
 
@@ -120,45 +115,46 @@ def cause_of(error: Error) -> str | None:
 
 
 def cooldown(cause: str, consecutive: int) -> float:
-    """Return the seconds for which an account rests after so many failures in a row."""
+    """Return the seconds for which a breaker stays open after so many failures in a row."""
     row = CAUSES[cause]
     return float(min(row.pause * 2 ** min(max(consecutive, 1) - 1, 16), row.longest))
 
 
-def gate(breaker: Breaker | None, now: float) -> Gate:
-    """Say where an account stands for one cause; no breaker means CLOSED."""
-    return Gate.CLOSED if breaker is None else breaker.gate(now)
-
-
 def trip(
-    breaker: Breaker | None, cause: str, *, now: float, retry_after: float | None = None
+    breaker: Breaker | None,
+    cause: str,
+    *,
+    now: float,
+    retry_after: float | None = None,
+    reason: str = "",
 ) -> Breaker:
     """Return the breaker after a failure.
 
     Args:
-        breaker: The account's present one for that cause.
+        breaker: The account's breaker for that cause; None when it is closed.
         cause: From `cause_of`.
         now: Epoch seconds.
-        retry_after: What the vendor asked for, in seconds; it goes before the table.
+        retry_after: What the vendor asked for, in seconds; it takes precedence over the table.
+        reason: The failure's message.
     """
-    where = gate(breaker, now)
+    still_open = breaker is not None and breaker.gate(now) is Gate.OPEN
     if breaker is None or now > breaker.until + MEMORY:
-        breaker, failures = None, 1
+        failures = 1
     else:
-        failures = breaker.failures + (where is not Gate.OPEN)
+        failures = breaker.failures + (not still_open)
     pause = cooldown(cause, failures)
     if retry_after is not None:
         pause = min(max(retry_after, 1.0), CAUSES[cause].longest)
     until = now + pause
-    if breaker is not None and where is Gate.OPEN:
+    if breaker is not None and still_open:
         until = max(until, breaker.until)
-    return Breaker(cause, failures, until, at=now)
+    return Breaker(cause, failures, until, at=now, reason=reason)
 
 
 def claim(breaker: Breaker, *, now: float) -> Breaker | None:
-    """Return the breaker with this process's probe in it; None when it is not HALF_OPEN.
+    """Return the breaker with this process's claim; None when it is not HALF_OPEN.
 
-    The caller writes it only over the very breaker that it read, so that one process wins.
+    The caller replaces only the very breaker that it read, so that one process wins.
     """
     if breaker.gate(now) is not Gate.HALF_OPEN:
         return None

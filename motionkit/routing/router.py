@@ -22,27 +22,12 @@ from typing import TypeVar
 import attrs
 
 from motionkit import errors as e
-from motionkit._support import backoff
+from motionkit._support import backoff, html
 from motionkit.errors import Billed
-from motionkit.routing.circuit_breaker import CAUSES, Breaker, Gate, cause_of
-from motionkit.routing.decision import (
-    VERDICTS,
-    Action,
-    Candidate,
-    Choose,
-    Decision,
-    Error,
-    OnBusy,
-    Reason,
-    Row,
-    Rules,
-    Stage,
-    Stop,
-    Tried,
-    Try,
-    Verdict,
-    Wait,
-)
+from motionkit.model.money import Balance, Quote
+from motionkit.routing.circuit_breaker import CAUSES, Breaker, Error, Gate, cause_of
+from motionkit.routing.reasons import SENTENCES, VERDICTS, Reason, Stage, Verdict
+from motionkit.routing.route import Choose, Route
 
 T = TypeVar("T")
 
@@ -107,21 +92,165 @@ _OPEN = frozenset({None, Reason.BUSY_TRIED_AGAIN, Reason.FAILED_PAID})
 _READY = frozenset({Reason.STANDS_BY})
 _RESTING = frozenset({Reason.COOLING_DOWN, Reason.BUSY_PASSED_OVER})
 _FELL_BACK = {word: Reason(f"fell_back_{word}") for word in CAUSES}
-_PREFERRED = {
-    Choose.FIRST: Reason.CHOSEN_FIRST,
-    Choose.CHEAPEST: Reason.CHEAPEST,
-    Choose.FASTEST: Reason.FASTEST,
+_PREFERRED: Mapping[Choose, tuple[Reason, Callable[[Candidate], Decimal | float | None]]] = {
+    "first": (Reason.CHOSEN_FIRST, lambda _: 0.0),
+    "cheapest": (Reason.CHEAPEST, lambda one: one.quote.usd_likely if one.quote else None),
+    "fastest": (Reason.FASTEST, lambda one: one.expected_seconds),
 }
-_RANKS: Mapping[Choose, Callable[[Candidate], Decimal | float | None]] = {
-    Choose.FIRST: lambda _: 0.0,
-    Choose.CHEAPEST: lambda one: one.quote.usd_likely if one.quote else None,
-    Choose.FASTEST: lambda one: one.expected_seconds,
-}
-"""Lower goes first, unknown last."""
+"""Why the first one is chosen, and what ranks the targets: lower goes first, unknown last."""
+
+
+@attrs.frozen(kw_only=True)
+class Candidate:
+    """What is known of one target now.
+
+    Attributes:
+        target: As the route names it.
+        problem: Why it cannot take the request; None when it can.
+        quote: What it should cost.
+        expected_seconds: From submit to the end.
+        balance: What the account holds; None when it was not asked.
+        breakers: The account's cooldowns.
+        busy: Whether all slots of the account are known to be taken.
+        waited: Seconds that were waited for this target in this run.
+        budget_left: US dollars that may still be spent here; None without a budget.
+    """
+
+    target: str
+    problem: str | None = None
+    quote: Quote | None = None
+    expected_seconds: float | None = None
+    balance: Balance | None = None
+    breakers: tuple[Breaker, ...] = ()
+    busy: bool = False
+    waited: float = 0.0
+    budget_left: Decimal | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Tried:
+    """One attempt of this run.
+
+    Attributes:
+        target: As the route names it.
+        stage: Where it failed; else the last stage that went well.
+        at: When that was, epoch seconds.
+        error: The class of what went wrong.
+        billed: Whether it left a charge, as the error says.
+        maybe_arrived: Whether its submit may have arrived and no job was found; this never lapses.
+        retry_after: What the vendor asked for, in seconds.
+        passing: Whether the vendor refused it for a cause that passes, such as its own load.
+        quote: What it was expected to cost.
+    """
+
+    target: str
+    stage: Stage
+    at: float
+    error: Error | None = None
+    billed: Billed = Billed.NO
+    maybe_arrived: bool = False
+    retry_after: float | None = None
+    passing: bool = False
+    quote: Quote | None = None
+
+
+@attrs.frozen
+class Try:
+    """Prepare, call the free canary, and submit there.
+
+    Attributes:
+        target: Where.
+        probes: Causes whose breakers are HALF_OPEN: to be claimed first, and the facts read again
+            when another process was faster.
+    """
+
+    target: str
+    probes: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Wait:
+    """Wait for a target's slot, add the seconds to its `waited`, read the facts, decide again."""
+
+    seconds: float
+    target: str
+
+
+@attrs.frozen
+class Stop:
+    """Try nothing more.
+
+    Attributes:
+        reason: Why.
+        error: What to raise; None when there is nothing to raise.
+        attempt: Index of the attempt that settled it, whose own error is the one to raise (under
+            STOP_MAYBE_BOUGHT as a `SubmitUncertain`); None when no single attempt did.
+    """
+
+    reason: Reason
+    error: Error | None = None
+    attempt: int | None = None
+
+
+Action = Try | Wait | Stop
+
+
+@attrs.frozen
+class Row:
+    """What became of one target, why, at which quote, and when (epoch seconds); JSON-able."""
+
+    target: str
+    verdict: Verdict
+    reason: Reason
+    quote: Quote | None
+    at: float
+    note: str = ""
+
+
+@attrs.frozen
+class Decision:
+    """What to do next, and what became of every target so far."""
+
+    action: Action
+    rows: tuple[Row, ...]
+
+    def _repr_html_(self) -> str:
+        return html.grid(
+            ("target", "verdict", "why", "note"),
+            [(row.target, row.verdict.value, SENTENCES[row.reason], row.note) for row in self.rows],
+        )
+
+
+def suffices(balance: Balance | None, quote: Quote | None) -> bool | None:
+    """Say whether a balance pays for a quote's high; None when unknown or between low and high."""
+    if balance is None or quote is None:
+        return None
+    same = balance.unit is quote.unit
+    held = balance.amount if same else balance.usd
+    low, high = (quote.low, quote.high) if same else (quote.usd_low, quote.usd_high)
+    if held is not None and high is not None and held >= high:
+        return True
+    return False if held is not None and low is not None and held < low else None
+
+
+def follow(record: Sequence[Row], decision: Decision) -> tuple[Row, ...]:
+    """Return a record of decisions with what one more of them says anew.
+
+    Args:
+        record: The rows so far, oldest first.
+        decision: The next one.
+    """
+    rows = list(record)
+    for row in decision.rows:
+        last = next((old for old in reversed(rows) if old.target == row.target), None)
+        told = last is not None and (last.verdict, last.reason) == (row.verdict, row.reason)
+        if row not in rows and not told:
+            rows.append(row)
+    return tuple(rows)
 
 
 def decide(
-    rules: Rules,
+    route: Route,
     candidates: Sequence[Candidate],
     tried: Sequence[Tried] = (),
     *,
@@ -130,14 +259,14 @@ def decide(
     """Say what to do next for one purchase.
 
     Args:
-        rules: The route's.
+        route: Its rules; its targets are the candidates.
         candidates: Every target, in the route's order, with fresh facts.
         tried: The attempts of this purchase so far, in order.
         now: Epoch seconds.
     """
-    case = _Case(rules, tuple(candidates), tuple(tried), now)
-    if rules.on_busy is OnBusy.NEXT:
-        hasty = attrs.evolve(case, rules=attrs.evolve(rules, wait_for_slot=0.0)).decide()
+    case = _Case(route, tuple(candidates), tuple(tried), now)
+    if route.on_busy == "next":
+        hasty = attrs.evolve(case, route=attrs.evolve(route, wait_for_slot=0.0)).decide()
         if not isinstance(hasty.action, Stop):
             return hasty
     return case.decide()
@@ -159,7 +288,7 @@ def _owed(one: Tried) -> Reason | None:
 
 @attrs.frozen
 class _Case:
-    rules: Rules
+    route: Route
     candidates: tuple[Candidate, ...]
     tried: tuple[Tried, ...]
     now: float
@@ -192,7 +321,7 @@ class _Case:
     def _history(self) -> list[Reason]:
         past: list[Reason] = []
         for index, one in enumerate(self.tried):
-            left = self.rules.paid_retries - past.count(Reason.FAILED_PAID)
+            left = self.route.paid_retries - past.count(Reason.FAILED_PAID)
             past.append(_owed(one) or self._after(index, one.error or e.MotionKitError, left))
         return past
 
@@ -207,7 +336,7 @@ class _Case:
             return _lookup(_RULED_OUT_LATE, error) or Reason.STOP_NOT_IN_FALL_BACK_ON
         if _busy_word(self.tried[index]) and self._may_ask_again(index):
             return Reason.BUSY_TRIED_AGAIN
-        covered = word in self.rules.fall_back_on
+        covered = word in self.route.fall_back_on
         return _FELL_BACK[word] if covered else Reason.STOP_NOT_IN_FALL_BACK_ON
 
     def _settled(self, index: int, reason: Reason) -> Stop:
@@ -217,7 +346,7 @@ class _Case:
     # Waiting.
 
     def _patience(self, one: Candidate) -> float:
-        return max(self.rules.wait_for_slot - one.waited, 0.0)
+        return max((self.route.wait_for_slot or 0.0) - one.waited, 0.0)
 
     def _pauses(self, target: str, end: int) -> list[float]:
         """Return the pause after each of a target's busy answers among the first attempts."""
@@ -232,7 +361,7 @@ class _Case:
         past = self.tried[index]
         pauses = self._pauses(past.target, index + 1)
         asked = any(one.target == past.target for one in self.tried[index + 1 :])
-        return sum(pauses) <= self.rules.wait_for_slot and any(
+        return sum(pauses) <= (self.route.wait_for_slot or 0.0) and any(
             asked or past.at + pauses[-1] - self.now <= self._patience(one)
             for one in self.candidates
             if one.target == past.target
@@ -258,12 +387,12 @@ class _Case:
             return Reason.NOT_CAPABLE
         high = one.quote.usd_high if one.quote else None
         for cap, reason in (
-            (self.rules.max_usd, Reason.PRICE_ABOVE_MAX),
+            (self.route.max_usd, Reason.PRICE_ABOVE_MAX),
             (one.budget_left, Reason.BUDGET_SPENT),
         ):
             if cap is not None and (high is None or high > cap):
                 return Reason.PRICE_UNKNOWN_UNDER_CAP if high is None else reason
-        if one.suffices is False and "credits" in self.rules.fall_back_on:
+        if suffices(one.balance, one.quote) is False and "credits" in self.route.fall_back_on:
             return Reason.NO_CREDITS
         shut = {Gate.OPEN, Gate.PROBING}
         rests = any(b.gate(self.now) in shut for b in self._counted(one.breakers))
@@ -271,11 +400,11 @@ class _Case:
 
     def _counted(self, breakers: Iterable[Breaker]) -> list[Breaker]:
         """Return the breakers whose cause the route falls back on and no waiting helps against."""
-        words = self.rules.fall_back_on
+        words = self.route.fall_back_on
         return [b for b in breakers if b.cause in words and not CAUSES[b.cause].waitable]
 
     def _preferred(self, ones: Iterable[Candidate]) -> list[Candidate]:
-        rank = _RANKS[self.rules.choose]
+        _, rank = _PREFERRED[self.route.choose]
 
         def place(one: Candidate) -> tuple[bool, Decimal | float]:
             value = rank(one)
@@ -289,7 +418,7 @@ class _Case:
         wait = max((until for until, _ in holds), default=self.now) - self.now
         if 0 < wait <= self._patience(one):
             return Wait(min(wait, WAIT_STEP), one.target)
-        if any(word in self.rules.fall_back_on for _, word in holds):
+        if any(word in self.route.fall_back_on for _, word in holds):
             return None
         counted = self._counted(one.breakers)
         probes = [
@@ -309,8 +438,9 @@ class _Case:
         fresh = [one for one in weighed if last.get(one.target) is not Reason.FAILED_PAID]
         again = sorted((one for one in weighed if one not in fresh), key=lambda o: times[o.target])
         unused = [one for one in fresh if one.target not in last and not one.busy]
+        preferred, _ = _PREFERRED[self.route.choose]
         turns = itertools.chain(  # lazily: the second line sees what the first has noted
-            ((one, _PREFERRED[self.rules.choose]) for one in fresh if notes[one.target] in _READY),
+            ((one, preferred) for one in fresh if notes[one.target] in _READY),
             ((one, Reason.LAST_RESORT) for one in unused if notes[one.target] in _RESTING),
             ((one, Reason.PAID_RETRY) for one in again if notes[one.target] in _READY | _RESTING),
         )

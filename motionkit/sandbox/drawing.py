@@ -90,11 +90,7 @@ def _character(
 
 
 def _oval(
-    draw: ImageDraw.ImageDraw,
-    centre: tuple[float, float],
-    across: float,
-    down: float,
-    colour: str,
+    draw: ImageDraw.ImageDraw, centre: tuple[float, float], across: float, down: float, colour: str
 ) -> None:
     x, y = centre
     draw.ellipse((x - across, y - down, x + across, y + down), colour)

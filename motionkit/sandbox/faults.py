@@ -101,11 +101,7 @@ KINDS: Mapping[str, Kind] = {
     "changed": Kind(("download",)),
     "no_range": Kind(("download",), times=0),
 }
-_COMMON = {
-    "vendor": Parameter(str),
-    "times": Parameter(int),
-    "after": Parameter(int, 0),
-}
+_COMMON = {"vendor": Parameter(str), "times": Parameter(int), "after": Parameter(int, 0)}
 Spec: TypeAlias = str | Mapping[str, Any]
 
 

@@ -113,7 +113,10 @@ class HookBook:
         hook = Hook(**{name: str(value) for name, value in (blank | fields).items()})
         if not (hook.id and hook.secret):
             raise ValueError("a webhook needs an id and a secret")
-        target = urlsplit(hook.url)
+        try:
+            target = urlsplit(hook.url)
+        except ValueError:  # an IPv6 address without its bracket, say
+            target = urlsplit("")
         if target.scheme != "http" or not is_loopback(target.hostname):
             raise ValueError(f"a webhook's url is http on loopback only, not {hook.url!r}")
         if hook.order not in ORDERS:

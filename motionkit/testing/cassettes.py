@@ -51,13 +51,13 @@ _MATCH_ON = ["method", "scheme", "host", "port", "path", "query", "whole_body"]
 
 
 class _VCRTrackedHTTP(
-    vcr.stubs.urllib3_stubs.VCRRequestsHTTPConnection,  # type: ignore[misc]  # vcrpy is untyped
+    vcr.stubs.urllib3_stubs.VCRRequestsHTTPConnection  # type: ignore[misc]  # vcrpy is untyped
 ):
     _baseclass = TrackedHTTPConnection
 
 
 class _VCRTrackedHTTPS(
-    vcr.stubs.urllib3_stubs.VCRRequestsHTTPSConnection,  # type: ignore[misc]  # vcrpy is untyped
+    vcr.stubs.urllib3_stubs.VCRRequestsHTTPSConnection  # type: ignore[misc]  # vcrpy is untyped
 ):
     _baseclass = TrackedHTTPSConnection
 

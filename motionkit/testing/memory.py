@@ -27,13 +27,7 @@ from motionkit.provider import (
     billed_after,
     parse_offers,
 )
-from motionkit.testing.stage import (
-    AMBIGUOUS,
-    HICCUPS,
-    JOB_SECONDS,
-    REFUSALS,
-    Situation,
-)
+from motionkit.testing.stage import AMBIGUOUS, HICCUPS, JOB_SECONDS, REFUSALS, Situation
 
 OFFERS = """
 [[offer]]

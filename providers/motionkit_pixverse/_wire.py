@@ -138,7 +138,9 @@ def _envelope(answer: Response) -> Envelope:
             )
         if codes:
             code = codes.pop() or 0
-            message = str(folded.get("errmsg") or "")
+            message = folded.get("errmsg") or ""
+            # `str` would make plain text of a RedactedStr, and a traceback would show a secret.
+            message = message if isinstance(message, str) else str(message)
             return Envelope(code, message, folded.get("resp"))
     raise ProtocolError("the answer has no ErrCode", http_status=answer.status, raw=data)
 

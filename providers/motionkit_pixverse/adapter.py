@@ -26,6 +26,7 @@ from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcno
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.submission import Call, Resend, SameId, Submission
 from motionkit.provider import (
+    UPLOAD_IDLE,
     UPLOAD_TIMEOUT,
     AccountSettings,
     Fit,
@@ -305,7 +306,8 @@ class PixVerse:
                 Phase.UPLOAD,
                 body=body,
                 headers={"Content-Type": kind},
-                timeout=UPLOAD_TIMEOUT,
+                timeout=UPLOAD_TIMEOUT if remote else self._uploads.timeout,
+                idle=None if remote else UPLOAD_IDLE,
             )
             if slot.urls:
                 return results.need_url(content, **self._context)

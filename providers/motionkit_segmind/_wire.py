@@ -18,12 +18,15 @@ from motionkit_segmind._tables import (
     JOB_NAMES,
     MODERATION_WORDS,
     NOT_ACCEPTABLE,
+    REJECTED_VALUE,
     STATES,
     STATUSES,
 )
 
 ID = re.compile(r"(?!\.+$)[\w.:=+-]{1,200}", re.ASCII)
 """Valid request ids: an id becomes a path segment."""
+_VALUE = re.compile(r"(?!\d+$)[\w:.-]{3,20}", re.ASCII)
+"""Values of a request that a message may name: no addresses, sentences or bare numbers."""
 _RESET = "x-rate-limit-reset-at-utc"
 _STATED = (200, 422)
 """HTTP statuses whose body may hold a request's state."""
@@ -112,9 +115,8 @@ def refusal(
     text = error_text(data)
     fallback = _SERVER_ERROR if answer.status >= 500 else _UNDOCUMENTED
     row = STATUSES.get(answer.status, fallback)
-    if answer.status == 406:
-        folded = (text or "").casefold()
-        row = next((cause for word, cause in NOT_ACCEPTABLE if word in folded), row)
+    if answer.status == 406 and text:
+        row = _not_acceptable(text.casefold(), call) or row
     return vendor_error(
         row,
         phase,
@@ -126,6 +128,17 @@ def refusal(
         retry_after=answer.retry_after or seconds_until(answer.headers.get(_RESET), answer.date),
         raw=dict(data) or None,
     )
+
+
+def _not_acceptable(text: str, call: Call) -> ErrorRow | None:
+    """Return what the text of an HTTP 406 means; None for the documented cause."""
+    for word, cause in NOT_ACCEPTABLE:
+        if word in text:
+            return cause
+    body = call.json or {}
+    values = [one for one in body.values() if isinstance(one, str) and _VALUE.fullmatch(one)]
+    named = (re.escape(one.casefold()) for one in (*body, *values))
+    return REJECTED_VALUE if any(re.search(rf"\b{one}\b", text) for one in named) else None
 
 
 def _says_taken(data: Mapping[str, Any], call: Call) -> bool:

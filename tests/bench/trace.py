@@ -28,8 +28,7 @@ import av
 import PIL.Image
 
 import motionkit as mk
-from motionkit.config import Account
-from motionkit.config.routes import Route
+from motionkit.config import Account, Route
 from motionkit.testing import samples
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import Situation, options_for

@@ -169,3 +169,17 @@ def test_a_media_address_has_to_be_https(cli: Cli, account: Account, media: list
     assert told.code == 2
     assert "image: 'http://example.com/a.png' is not https" in told.err
     assert account.bought == (0, 0, "0")
+
+
+@pytest.mark.parametrize(
+    ("value", "limit"), [("1" * 5000, "4300 digits"), ("[" * 100_000, "nesting")]
+)
+def test_an_extra_value_beyond_the_limits_is_refused_in_words(
+    cli: Cli, account: Account, media: list[str], value: str, limit: str
+) -> None:
+    told = cli("mimic", *media, "--extra", f"pixverse.seed={value}", "--json")
+    assert told.code == 2
+    assert (told.one["field"], told.one["value"]) == ("extra", f"pixverse.seed={value[:26]}...")
+    assert limit in told.one["limit"]
+    assert len(told.err) < 400
+    assert account.bought == (0, 0, "0")

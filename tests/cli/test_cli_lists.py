@@ -57,7 +57,7 @@ def test_charges_are_those_since_an_age(cli: Cli, punctual: None, media: list[st
         (["pixverse", "songs"], "it has voices, styles, templates, charges"),
         (["pixverse", "voices", "--where", "kind=loud"], "all, custom, system"),
         (["pixverse", "voices", "--where", "kind"], "is not NAME=VALUE"),
-        (["pixverse", "voices", "--since", "7d"], "it is asked by kind, endpoint"),
+        (["pixverse", "voices", "--since", "7d"], "it has kind, endpoint"),
         (
             ["pixverse", "charges", "--since", "yesterday"],
             "since: 'yesterday' is not an age such as 90m, 12h or 7d",

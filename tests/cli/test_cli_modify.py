@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_support import Account, Cli
 from PIL import Image
 
+from motionkit.model import probe
 from motionkit.sandbox import sample_clip, sample_picture
 
 SWAP = "@selection0 is swapped with @img0"
@@ -262,3 +264,23 @@ def test_a_picture_is_named_as_a_picture_also_when_it_is_resumed(
     told = cli("resume")
     assert told.code == 0
     assert Path(told.out.strip()).suffix == ".png"
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--no-wait"]])
+def test_each_file_is_read_once_per_command(
+    cli: Cli,
+    account: Account,
+    clip: list[object],
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+    inspect = probe.inspect
+
+    def counted(value: Any, name: str) -> probe.Facts:
+        read.append(name)
+        return inspect(value, name)
+
+    monkeypatch.setattr(probe, "inspect", counted)
+    assert cli(*clip, "--select", 0, *options).code == 0
+    assert sorted(read) == ["images[0]", "video"]

@@ -34,9 +34,26 @@ def test_a_command_runs_with_the_sandbox_alone_and_its_exit_code_is_returned(
     assert not Path(seen["MOTIONKIT_CONFIG"]).exists()
 
 
-def test_a_command_that_is_not_there_is_an_invalid_request() -> None:
-    with pytest.raises(InvalidRequest, match="command: 'no-such-program' not found"):
-        sandbox.sandbox(command=["no-such-program"])
+@pytest.mark.parametrize(
+    ("program", "why"), [("no-such-program", "No such file"), ("./plain.txt", "Permission denied")]
+)
+def test_a_command_that_cannot_run_is_an_invalid_request(program: str, why: str) -> None:
+    Path("plain.txt").touch()
+    with pytest.raises(InvalidRequest, match=f"command: cannot run '{program}': {why}"):
+        sandbox.sandbox(command=[program])
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [(["--webhook", "http://[::1"], "webhook"), (["--host", "10.0.0.1"], "host")],
+)
+def test_an_address_beyond_loopback_is_refused_in_words(
+    cli: Cli, options: list[str], field: str
+) -> None:
+    told = cli("sandbox", *options, "--json")
+    assert told.code == 2
+    assert told.one["field"] == field
+    assert "loopback" in told.one["message"]
 
 
 def test_the_environment_in_python_leaves_the_users_journal_alone_and_its_own_goes_with_it(

@@ -55,10 +55,14 @@ def test_the_same_command_line_works_with_every_model(
     assert (submits, jobs, Decimal(charged)) == (1, 1, Decimal(CHARGES[name]))
 
 
-def test_an_unlisted_model_says_that_its_price_is_unknown_and_a_cap_refuses_it(
+def test_an_unlisted_model_needs_a_confirmation_and_a_cap_refuses_its_unknown_price(
     cli: Cli, account: Account, media: list[str]
 ) -> None:
     line = ["mimic", *media, "--via", "segmind/mock-inference", "--extra", "credits=0.2"]
+    refused = cli(*line, "--yes")
+    assert (refused.code, account.bought[0]) == (2, 0)
+    assert "--allow-undocumented" in refused.err
+    line.append("--allow-undocumented")
 
     capped = cli(*line, "--max-usd", "1", "--json")
     assert (capped.code, capped.one["error"]) == (4, "BudgetExceeded")
@@ -112,7 +116,7 @@ def test_offers_say_what_is_inferred_and_what_no_page_lists(cli: Cli) -> None:
 
     images = cli("offers", "--via", "segmind", "--operation", "image_to_video").out
     lines = [line.split() for line in images.splitlines()]
-    at = next(n for n, words in enumerate(lines) if words[:1] == ["kling-2.6"])
+    at = next(n for n, words in enumerate(lines) if words[:1] == ["seedance-2.0-fast"])
     assert lines[at + 1] == ["(inferred)"]
 
 

@@ -168,7 +168,7 @@ def test_a_budget_spent_by_the_same_request_meanwhile_returns_its_job(
         patience, faster = Checkout._patience, []
 
         def late(desk: Checkout, *given: Any) -> float:
-            if desk is client.desk and not faster:  # after the look for an identical request
+            if desk is client._checkout and not faster:  # after the look for an identical request
                 faster.append(other.submit(sample_request(), via=word))
             return patience(desk, *given)
 

@@ -247,7 +247,7 @@ def test_two_downloads_to_one_file_do_not_mix(tmp_path: Path) -> None:
         thread = threading.Thread(target=download, args=(first.url, target))
         thread.start()
         assert arrived.wait(PATIENCE)
-        with pytest.raises(DownloadFailed, match="another run is fetching it"):
+        with pytest.raises(DownloadFailed, match="in use by another download"):
             download(second.url, target)
         go_on.set()
         thread.join(PATIENCE)
@@ -364,7 +364,7 @@ def test_a_part_that_is_taken_away_is_not_published(tmp_path: Path) -> None:
         (tmp_path / "out.mp4.part").write_bytes(b"somebody else's")
         return [answer(ONE)]
 
-    with RawHost(serve) as host, pytest.raises(DownloadFailed, match="taken away"):
+    with RawHost(serve) as host, pytest.raises(DownloadFailed, match="removed or replaced"):
         download(host.url, tmp_path / "out.mp4")
     assert left(tmp_path) == {"out.mp4.part": b"somebody else's"}
 

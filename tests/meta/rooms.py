@@ -36,7 +36,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "journal": _BASE,
     "routing": _BASE,
     "provider": _BASE | {"http"},
-    "config": _BASE | {"http", "provider"},
+    "config": _BASE | {"http", "provider", "routing"},
     "polling": _BASE | {"http", "journal", "provider"},
     "purchase": _BASE | {"config", "http", "journal", "provider", "routing"},
     "client": _BASE | {"config", "http", "journal", "polling", "provider", "purchase"},

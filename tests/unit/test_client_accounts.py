@@ -112,7 +112,6 @@ def test_a_session_cannot_forget_the_rate_limit() -> None:
 
 
 def test_a_rate_limit_is_made_once_whatever_asks_for_it(monkeypatch: Any) -> None:
-    made = adapters(FakeProvider, shop=5)
     constructed = []
     init = RateLimiter.__init__
 
@@ -121,6 +120,7 @@ def test_a_rate_limit_is_made_once_whatever_asks_for_it(monkeypatch: Any) -> Non
         init(self, *args)
 
     monkeypatch.setattr(RateLimiter, "__init__", counted)
+    made = adapters(FakeProvider, shop=5)
     first = made.limiter("shop")
     assert all(made.limiter("shop") is first for _ in range(100))
     made.of("shop")

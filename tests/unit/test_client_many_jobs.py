@@ -103,7 +103,7 @@ def test_who_stops_listening_leaves_nothing_behind(client: Client, stage: Memory
     endings = client.as_completed(jobs)
     next(endings)
     endings.close()  # type: ignore[attr-defined]  # a generator's
-    until(lambda: not any(one.waiters for one in client.engine._watched.values()))
+    until(lambda: not any(one.waiters for one in client._engine._watched.values()))
     assert all(entry.open for entry in client.jobs.list())
 
 
@@ -151,11 +151,11 @@ def test_the_estimate_rests_on_the_journals_past_jobs_and_on_new_ones(
     kind = (one.fingerprint, "mimic", "memory")
     past = [(kind, 30.0, 1000.0 + n) for n in range(20)]
     monkeypatch.setattr(type(client._journal), "durations", lambda *_: past)
-    assert client.timing.estimate(kind, 120.0).n == 20
-    assert client.timing.estimate(kind, 120.0).median == pytest.approx(36.0, rel=0.05)
+    assert client._durations.estimate(kind, 120.0).n == 20
+    assert client._durations.estimate(kind, 120.0).median == pytest.approx(36.0, rel=0.05)
     for _ in range(5):
-        client.timing.learn(one, 30.0)
-    assert client.timing.estimate(kind, 120.0).n == 25
+        client._durations.learn(one, 30.0)
+    assert client._durations.estimate(kind, 120.0).n == 25
 
 
 # Coroutines.
@@ -188,13 +188,13 @@ def test_a_cancelled_coroutine_loses_no_job(stage: MemoryStage, tmp_path: Path) 
     async def main() -> Result:
         async with AsyncClient(**options_for(stage, tmp_path)) as client:
             job = await client.submit(sample_request(), via=ACCOUNT)
-            with client._client.engine._lock:  # no time passes
+            with client._client._engine._lock:  # no time passes
                 waiting = asyncio.create_task(client.wait(job))
                 await asyncio.sleep(0)
                 waiting.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await waiting
-            until(lambda: not client._client.engine._watched)
+            until(lambda: not client._client._engine._watched)
             assert client.jobs.get(job.key).open
             return await client.wait(job)
 
@@ -209,10 +209,10 @@ def test_closing_ends_waiting_coroutines(
     async def main() -> None:
         client = AsyncClient(**options_for(stage, tmp_path))
         job = await client.submit(sample_request(), via=ACCOUNT)
-        with client._client.engine._lock:
+        with client._client._engine._lock:
             waiting = asyncio.create_task(client.wait(job))
             await asyncio.sleep(0)
-            client._client.engine.close()
+            client._client._engine.close()
         await client.close()
         with pytest.raises(WaitTimeout, match="closed"):
             await waiting
@@ -315,7 +315,7 @@ def test_a_coroutine_buys_nothing_that_it_could_not_wait_for(
         async with AsyncClient(**options_for(stage, tmp_path)) as client:
             await client.run(sample_request(), via=ACCOUNT, timeout=-1)
 
-    with pytest.raises(InvalidRequest, match="timeout=-1"):
+    with pytest.raises(InvalidRequest, match="for timeout: -1;"):
         asyncio.run(main())
     assert stage.bought() == 0
 

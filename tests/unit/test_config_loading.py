@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import errno
 import json
 import os
@@ -13,7 +14,7 @@ from typing import Any
 
 import attrs
 import pytest
-from support import FakeSettings
+from support import FakeProvider, FakeSettings
 
 from motionkit import config
 from motionkit.config import Config, Defaults, Route, credentials, files, schema, trust
@@ -190,7 +191,7 @@ def test_an_address_in_a_file_and_another_in_the_environment_are_both_named(
     monkeypatch.setenv("FAKE_BASE_URL", "http://127.0.0.1:8000")
     assert complaint(ACCOUNT + 'base_url = "https://gateway.example"', home) == (
         ": accounts.fake.base_url is 'https://gateway.example', and the environment variable "
-        "FAKE_BASE_URL is 'http://127.0.0.1:8000': nobody can tell which is meant"
+        "FAKE_BASE_URL is 'http://127.0.0.1:8000': it is unclear which is meant"
     )
 
 
@@ -220,7 +221,7 @@ def test_an_unusable_key_in_the_environment_is_named_and_not_shown(
     with pytest.raises(ConfigError) as caught:
         config.load()
     assert caught.value.message == (
-        "environment: accounts.fake.api_key has characters that cannot stand in an HTTP header"
+        "environment: accounts.fake.api_key has characters that an HTTP header cannot hold"
     )
 
 
@@ -324,8 +325,8 @@ def test_what_only_looks_like_a_variable_stays(home: Path) -> None:
          f" {KEYS}; did you mean 'api_key'?")),
         (ACCOUNT + "zzz = 1", f": accounts.fake.zzz is not a key that we know; {KEYS}"),
         ("[defaults]\ntimeuot = 1", (": defaults.timeuot is not a key that we know; known are"
-         " timeout, wait_for_slot, remember, lateness, budget_usd, route_budgets; did you mean"
-         " 'timeout'?")),
+         " timeout, wait_for_slot, remember, lateness, upload_timeout, budget_usd, route_budgets;"
+         " did you mean 'timeout'?")),
         (TO_FAKE + 'chose = "first"', (": routes.quick.chose is not a key that we know;"
          f" {ROUTE_KEYS}; did you mean 'choose'?")),
         (TO_FAKE + 'name = "x"',
@@ -368,16 +369,16 @@ def test_an_unknown_key_is_refused_with_the_nearest(text: str, said: str, home: 
         (ACCOUNT + "usd_per_credit = 1", f"accounts.fake.usd_per_credit is 1; {AMOUNT}"),
         (ACCOUNT + f"patience = 1{'0' * 400}",
          "accounts.fake.patience is a whole number of more than 64 bits; give a number, 0 or more"),
-        (ACCOUNT + "patience = 100000001", ("accounts.fake.patience is 100000001, above the limit"
+        (ACCOUNT + "patience = 100000001", ("accounts.fake.patience is above the limit"
          " of 100,000,000; give a number, 0 or more")),
-        (ACCOUNT + "patience = 1e99", ("accounts.fake.patience is 1e+99, above the limit"
+        (ACCOUNT + "patience = 1e99", ("accounts.fake.patience is above the limit"
          " of 100,000,000; give a number, 0 or more")),
-        (ACCOUNT + "rpm = 1000001", ("accounts.fake.rpm is 1000001, above the limit of 1,000,000;"
+        (ACCOUNT + "rpm = 1000001", ("accounts.fake.rpm is above the limit of 1,000,000;"
          " give a whole number, 0 or more")),
-        (ACCOUNT + f"rpm = 1{'0' * 4000}", ("accounts.fake.rpm is a whole number of more than"
-         " 64 bits, above the limit of 1,000,000; give a whole number, 0 or more")),
-        (ACCOUNT + f"rpm = 0x{'f' * 9000}", ("accounts.fake.rpm is a whole number of more than"
-         " 64 bits, above the limit of 1,000,000; give a whole number, 0 or more")),
+        (ACCOUNT + f"rpm = 1{'0' * 4000}", ("accounts.fake.rpm is above the limit of"
+         " 1,000,000; give a whole number, 0 or more")),
+        (ACCOUNT + f"rpm = 0x{'f' * 9000}", ("accounts.fake.rpm is above the limit of"
+         " 1,000,000; give a whole number, 0 or more")),
         (ACCOUNT + "rpm = 0", "accounts.fake: rpm is 0; give at least 1"),
         (ACCOUNT + "max_concurrent = 0", "accounts.fake: max_concurrent is 0; give at least 1"),
         (ACCOUNT + 'usd_per_credit = "1e999999"',
@@ -430,9 +431,9 @@ def test_a_wrong_type_is_refused_with_its_dotted_path(text: str, said: str, home
         ("[accounts.fake]", ": accounts.fake.api_key is missing: give the key of fake"),
         ('[accounts.fake]\napi_key = "  "', ": accounts.fake.api_key is empty"),
         ('[accounts.fake]\napi_key = "planted\\u0007"',
-         ": accounts.fake.api_key has characters that cannot stand in an HTTP header"),
+         ": accounts.fake.api_key has characters that an HTTP header cannot hold"),
         ('[accounts.fake]\napi_key = "planted-\\u00e9"',
-         ": accounts.fake.api_key has characters that cannot stand in an HTTP header"),
+         ": accounts.fake.api_key has characters that an HTTP header cannot hold"),
         (KEYED + "7", f": accounts.fake.api_key is not text; {FORMS}"),
         (KEYED + '{ file = "a", command = ["b"] }',
          f": accounts.fake.api_key is a table that is not understood; {FORMS}"),
@@ -461,9 +462,9 @@ def test_a_wrong_type_is_refused_with_its_dotted_path(text: str, said: str, home
          " is no such account; configured are: fake")),
         (ROUTE + 'targets = ["fake", "fake"]', ": routes.quick.targets names 'fake' twice"),
         ("journal = 7", ": journal is 7; give a path or false"),
-        ("journal = true", ": journal is True; give a path or false"),
-        ("journal = []", ": journal is []; give a path or false"),
-        ('journal = ""', ": journal is ''; give a path or false"),
+        ("journal = true", ": journal is true; give a path or false"),
+        ("journal = []", ": journal is a list; give a path or false"),
+        ('journal = ""', ": journal is empty text; give a path or false"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_place(text: str, said: str, home: Path) -> None:
@@ -475,6 +476,39 @@ def test_an_account_of_no_provider_names_its_place(provider: str, home: Path) ->
     said = complaint(f'[accounts.shop]\nprovider = {provider}\napi_key = "x"', home)
     assert said.startswith(": accounts.shop")
     assert "provider" in said
+
+
+class Pace(enum.Enum):
+    SLOW = "slow"
+
+
+@attrs.frozen(kw_only=True)
+class OddSettings(FakeSettings):
+    pace: Pace = Pace.SLOW
+    steps: int = attrs.field(default=1, validator=attrs.validators.lt(9))
+
+
+class OddProvider(FakeProvider):
+    settings = OddSettings
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("pace = 'fast'", "accounts.odd.pace is text; give what its provider documents"),
+        ("pace = 7", "accounts.odd.pace is 7; give what its provider documents"),
+        ("steps = 9", "accounts.odd has a value that cannot be used"),
+    ],
+)
+def test_a_type_and_a_check_of_a_providers_own_refuse_without_raw_python(
+    text: str, said: str, home: Path, install: Callable[..., None]
+) -> None:
+    install(("odd", "test_config_loading:OddProvider"))
+    account = f'[accounts.odd]\napi_key = "{KEY}"\n'
+    assert complaint(account + text, home) == f": {said}"
+    found = load(account + "pace = 'slow'", home).account("odd").settings
+    assert isinstance(found, OddSettings)
+    assert found.pace is Pace.SLOW
 
 
 def test_a_misspelt_provider_comes_with_the_nearest(home: Path) -> None:
@@ -1049,7 +1083,7 @@ def test_a_command_runs_once_and_only_when_its_account_is_used(home: Path) -> No
         ('{ file = "absent" }', "api_key.file: {home}/absent: No such file or directory"),
         ('{ file = "." }', "api_key.file: {home}: Is a directory"),
         ('{ file = "empty" }', "api_key is empty"),
-        ('{ file = "two" }', "api_key has characters that cannot stand in an HTTP header"),
+        ('{ file = "two" }', "api_key has characters that an HTTP header cannot hold"),
         ('{ file = "bytes" }', "api_key.file: {home}/bytes does not give text"),
         ('{ command = ["./absent"] }',
          "api_key.command: './absent' cannot be run: No such file or directory"),
@@ -1061,7 +1095,7 @@ def test_a_command_runs_once_and_only_when_its_account_is_used(home: Path) -> No
         ('{ command = ["echo"] }', "api_key.command: 'echo' printed no key on its first line"),
         ('{ command = ["printf", "\\\\377"] }', "api_key.command: 'printf' does not give text"),
         ('{ command = ["printf", "planted\\\\tkey"] }',
-         "api_key has characters that cannot stand in an HTTP header"),
+         "api_key has characters that an HTTP header cannot hold"),
         ('{ command = ["sh", "-c", "echo planted; sleep 30"] }',
          "api_key.command: 'sh' did not end within 0.3 s"),
     ],

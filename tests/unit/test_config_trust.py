@@ -253,6 +253,7 @@ PROBES = {
     "defaults.wait_for_slot": Probe("only higher", "", ("601",), ("599", "0")),
     "defaults.remember": Probe("only higher", "", ("604801",), ("604799", "0")),
     "defaults.lateness": Probe("only lower", "", ("1.5",), ("2.5",)),
+    "defaults.upload_timeout": Probe("any value", "60", ("0.5", "61"), ()),
     "defaults.budget_usd": Probe(
         "only lower",
         '{ day = "5" }',

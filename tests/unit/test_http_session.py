@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import email.utils
 import gzip
@@ -11,6 +12,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import traceback
 import tracemalloc
 import zlib
@@ -20,15 +22,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import urllib3
 from patience import PATIENCE
 from support import Peer, Scripted, Server, answer, header, refused_port
 
 from motionkit._support.hosts import is_loopback
 from motionkit._support.redaction import Secret, redact
-from motionkit.errors import Billed, ConfigError, ProtocolError, ProviderUnavailable
+from motionkit.errors import Billed, ConfigError, DownloadFailed, ProtocolError, ProviderUnavailable
 from motionkit.http.addresses import checked_origin
 from motionkit.http.connection import check_before_sending, guarded_call
+from motionkit.http.download import download
 from motionkit.http.exchange import NotSent, environment, root_cause
 from motionkit.http.response import Response
 from motionkit.http.session import JSON_LIMIT, Session
@@ -160,7 +164,7 @@ def test_what_broke_after_the_request_left_may_have_arrived(
         assert server.connections == 1
     assert type(error) is ProviderUnavailable
     assert error.billed is Billed.UNKNOWN
-    assert error.message.startswith("shop: POST /buy: no whole answer: ")
+    assert error.message.startswith("shop: POST /buy: no complete response: ")
     assert KEY not in str(error)
 
 
@@ -775,11 +779,11 @@ def test_the_reason_is_this_calls_and_not_what_was_handled_before() -> None:
     [
         (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
         (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
-        (http.client.IncompleteRead(b"ab", 9), "the answer broke off"),
-        (http.client.BadStatusLine("hello"), "the answer does not begin with an HTTP status"),
+        (http.client.IncompleteRead(b"ab", 9), "the response broke off"),
+        (http.client.BadStatusLine("hello"), "the response does not begin with an HTTP status"),
         (
             http.client.RemoteDisconnected("Remote end closed connection without response"),
-            "the server closed the connection without an answer",
+            "the server closed the connection without a response",
         ),
         (ConnectionResetError(), "the connection failed"),
     ],
@@ -845,7 +849,7 @@ def test_interim_answers_are_passed_over(status: bytes) -> None:
     interim = b"HTTP/1.1 " + status + b"\r\nLink: </x>\r\n\r\n"
     with Scripted(interim * 20 + answer(b"[1]"), interim * 3 + answer(b"[2]")) as server:
         opened = session(server.url)
-        with pytest.raises(ProviderUnavailable, match="interim answers"):
+        with pytest.raises(ProviderUnavailable, match="interim responses"):
             opened.send(READ)
         assert opened.send(READ).json() == [2]
         opened.close()
@@ -888,11 +892,88 @@ def test_a_proxys_credentials_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> 
     assert "planted-word" not in redact("the proxy says: planted-word is wrong")
 
 
+VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@pytest.mark.parametrize("name", VARIABLES)
 def test_certificates_of_the_environment_count_on_loopback_too(
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    path = tmp_path / "ca.pem"
+    path.touch()
+    for one in VARIABLES:
+        monkeypatch.delenv(one, raising=False)
+    monkeypatch.setenv(name, str(path))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    assert environment("https://localhost:1") == {"proxies": {}, "verify": "/nowhere/ca.pem"}
-    assert environment("https://h.example")["verify"] == "/nowhere/ca.pem"
+    assert environment("https://localhost:1") == {"proxies": {}, "verify": str(path)}
+    assert environment("https://h.example")["verify"] == str(path)
     assert environment("https://h.example")["proxies"]["https"] == "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_certificates_that_are_not_there_are_a_fault_of_this_machine(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in VARIABLES:
+        monkeypatch.delenv(one, raising=False)
+    monkeypatch.setenv(name, "/nowhere/ca.pem")
+    with pytest.raises(ConfigError) as caught:
+        session("https://shop.invalid")
+    assert caught.value.message == (
+        f"{name} names '/nowhere/ca.pem', which does not exist: no certificate can be checked"
+    )
+    assert caught.value.hint == (
+        f"correct {name}, or unset it to use the certificates of this installation"
+    )
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("socks5h://me:planted@proxy.example:1080", "needs the package PySocks"),
+        ("gopher://proxy.example:70", "is of a kind that is not known: 'gopher'"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_a_fault_of_this_machine(
+    proxy: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=said) as caught:
+        session("https://shop.invalid")
+    assert "planted" not in f"{caught.value!r}{caught.value.to_dict()}"
+
+
+@pytest.mark.parametrize("name", [None, "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_a_certificate_that_is_not_trusted_is_a_fault_of_this_machine(
+    name: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(settings)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    for one in VARIABLES:
+        monkeypatch.delenv(one, raising=False)
+    if name is not None:
+        monkeypatch.setenv(name, str(tmp_path / "ca.pem"))
+
+    def handle(peer: Peer) -> None:
+        with contextlib.suppress(OSError), settings.wrap_socket(peer.sock, server_side=True) as up:
+            up.recv(65_536)
+            up.sendall(answer(b"[7]"))
+
+    with Server(handle) as server:
+        opened = session(server.url.replace("http:", "https:"))
+        if name is not None:
+            assert opened.send(BUY).json() == [7]
+        else:
+            with pytest.raises(ConfigError) as caught:
+                opened.send(BUY)
+            assert "the certificate is not valid" in caught.value.message
+            assert "SSL_CERT_FILE" in (caught.value.hint or "")
+            assert caught.value.billed is Billed.NO
+            with pytest.raises(DownloadFailed, match="the file host is refused") as failed:
+                download(f"{server.url.replace('http:', 'https:')}/v.mp4", tmp_path / "v.mp4")
+            assert failed.value.hint == caught.value.hint
+            assert server.connections == 2  # neither was tried again
+        opened.close()

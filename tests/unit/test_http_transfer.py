@@ -22,9 +22,9 @@ from PIL import Image
 from support import Peer, Scripted, Server, answer, clip, header, picture, refused_port
 
 from motionkit import errors
-from motionkit.errors import DownloadFailed, InvalidRequest
+from motionkit.errors import Billed, DownloadFailed, InvalidRequest, ProviderUnavailable
+from motionkit.http import connection, retry
 from motionkit.http import download as fetching
-from motionkit.http import retry
 from motionkit.http.download import Downloaded, download
 from motionkit.http.session import Session
 from motionkit.model import containers, probe
@@ -474,7 +474,7 @@ def test_a_paid_file_is_delivered_when_a_library_breaks_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("a fault of a library")
+        raise AssertionError("a fault of a library")
 
     monkeypatch.setattr("av.open", broken)
     with Scripted(full()) as server:
@@ -683,7 +683,7 @@ CHUNKED = (
 @pytest.mark.parametrize("told", [full(), CHUNKED], ids=["by its length", "by its bytes"])
 def test_a_file_beyond_the_cap_fails_and_leaves_nothing(told: bytes, tmp_path: Path) -> None:
     with Scripted(told) as server:
-        with pytest.raises(DownloadFailed, match=f"cap of|cap is {len(CLIP) - 1} bytes"):
+        with pytest.raises(DownloadFailed, match=f"limit of|limit is {len(CLIP) - 1} bytes"):
             download(server.url, tmp_path / "out.mp4", limit=len(CLIP) - 1)
         assert len(server.requests) == 1
     assert left(tmp_path) == []
@@ -708,7 +708,60 @@ def test_a_slow_download_may_be_tried_again_after_more_than_a_minute(
     with Scripted(full()) as server:
         download(server.url, tmp_path / "out.mp4")
     assert given[0] is not None
-    assert given[0] >= fetching.DOWNLOAD_TIMEOUT == 600.0
+    assert given[0] >= fetching.DOWNLOAD_TIMEOUT == 86_400.0
+
+
+def _swallow(peer: Peer) -> None:
+    peer.request()
+    peer.send(answer())
+
+
+class Ticking:
+    """A clock that goes on by a second whenever it is read."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+@pytest.mark.parametrize(("total", "arrives"), [(86_400.0, True), (600.0, False)])
+def test_an_upload_runs_while_bytes_move_and_a_total_cuts_it(
+    total: float, arrives: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Ticking()
+    monkeypatch.setattr(connection, "time", clock)
+    content = bytes(8 * 1024 * 1024)
+    facts = probe.Facts("big", size=len(content), sha256=hashlib.sha256(content).hexdigest())
+    stream = Stream(b"", Data(content), b"", facts)
+    with Server(_swallow) as server:
+        session = Session(
+            provider="fake", account="shop", origins={"api": server.url}, auth={}, limiter=None
+        )
+        try:
+            answered = session.send(
+                Call("POST", "/upload"), body=stream, timeout=total, idle=60.0
+            ).status
+        except ProviderUnavailable as error:
+            answered = error.http_status
+        session.close()
+    assert (answered == 200) is arrives
+    assert clock.now > 600
+
+
+def test_an_upload_ends_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytes(32 * 1024 * 1024)  # more than the buffers between hold
+    facts = probe.Facts("big", size=len(content), sha256=hashlib.sha256(content).hexdigest())
+    stream = Stream(b"", Data(content), b"", facts)
+    with Server(Peer.hold) as server:
+        session = Session(
+            provider="fake", account="shop", origins={"api": server.url}, auth={}, limiter=None
+        )
+        with pytest.raises(ProviderUnavailable) as caught:
+            session.send(Call("POST", "/upload"), body=stream, timeout=86_400.0, idle=0.5)
+        session.close()
+    assert caught.value.billed is Billed.NO
 
 
 def test_an_error_of_a_download_shows_no_signed_link_even_with_locals(tmp_path: Path) -> None:
@@ -734,7 +787,7 @@ def test_an_enclosed_result_is_written_like_any_other(tmp_path: Path) -> None:
 
 
 def test_an_enclosed_result_beyond_the_cap_fails_with_few_words(tmp_path: Path) -> None:
-    with pytest.raises(DownloadFailed, match="cap of 100 bytes") as caught:
+    with pytest.raises(DownloadFailed, match="limit of 100 bytes") as caught:
         download(DATA, tmp_path / "out.mp4", limit=100)
     assert len(str(caught.value)) < 200
     assert left(tmp_path) == []

@@ -572,6 +572,36 @@ def test_an_ambiguous_or_unknown_reference_is_refused(stocked: Journal, referenc
     assert counted.get(reference, "no job matches") in caught.value.message
 
 
+@pytest.mark.parametrize(("key", "vendor_id"), [("90", "77"), ("other", "90")])
+def test_a_whole_key_or_job_id_goes_before_the_beginning_of_another_key(
+    stocked: Journal, key: str, vendor_id: str
+) -> None:
+    """Otherwise ``90`` could name the purchase ``902``, or be refused as ambiguous."""
+    bought(stocked, key, "a5", vendor_id)
+    assert stocked.find("90").key == key
+
+
+def test_an_ambiguous_reference_names_its_candidates_and_an_empty_one_names_nothing(
+    stocked: Journal,
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"2 jobs match 'order-1': order-17, order-170$"):
+        stocked.find("order-1")
+    for number in range(10):
+        bought(stocked, f"many-{number}", f"b{number}", f"8{number}")
+    with pytest.raises(InvalidRequest, match=r"10 jobs match 'many': many-0, .*many-4 and 5 more$"):
+        stocked.find("many")
+    with pytest.raises(InvalidRequest, match="no job matches ''"):
+        stocked.find("")
+
+
+def test_a_job_id_at_two_accounts_is_ambiguous(journal: Journal) -> None:
+    for key, fingerprint in (("k1", "f"), ("k1~1", "g")):
+        attempt = journal.intend(purchase(key), key, submission(), fingerprint)
+        journal.accepted(attempt, attrs.evolve(job("42", key=key), fingerprint=fingerprint))
+    with pytest.raises(InvalidRequest, match="2 jobs match '42': k1, k1~1"):
+        journal.find("42")
+
+
 def test_an_unknown_key_is_refused(journal: Journal) -> None:
     with pytest.raises(InvalidRequest, match="no key 'k9'"):
         journal.entry("k9")

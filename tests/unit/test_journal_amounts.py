@@ -16,6 +16,7 @@ import pytest
 import time_machine
 from support import NOON, job, submission
 
+from motionkit import routing
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError
 from motionkit.journal import Journal, NewPurchase, timed
@@ -26,7 +27,6 @@ from motionkit.model.money import Balance, Basis, Cost, CostBasis, Quote, Unit
 from motionkit.polling.schedule import LONGEST_GAP
 from motionkit.purchase import compare
 from motionkit.purchase.compare import Experience
-from motionkit.routing import decision
 from motionkit.testing.memory import Memory, MemoryStage
 from motionkit.testing.stage import (
     ACCOUNT,
@@ -272,7 +272,7 @@ def test_a_job_first_seen_a_day_later_teaches_no_duration(
         (after,) = client.compare(sample_request(), via=ACCOUNT)
         assert (after.seconds, after.p90) == (before.seconds, None)
         assert client._journal.durations(10) == []
-        assert client.timing._past in (None, {})
+        assert client._durations._past in (None, {})
 
 
 def test_jobs_that_are_waited_for_teach_their_duration(tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_compare_and_the_router_agree_on_whether_a_balance_suffices(
     usd = amounts if unit is Unit.USD else [None, None, None]
     quote = Quote(*amounts, unit, *usd, Basis.LISTED, "a page", None)  # type: ignore[arg-type]
     balance = Balance(Decimal(held), unit, Decimal(held) if unit is Unit.USD else None)
-    assert decision.suffices(balance, quote) is answer
-    row = compare.Row("a/m", quote=quote)
+    assert routing.suffices(balance, quote) is answer
+    row = compare.Comparison("a/m", quote=quote)
     (told,) = compare.with_balances([row], lambda _: balance)
     assert told.suffices is answer

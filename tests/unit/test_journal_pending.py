@@ -390,6 +390,7 @@ def test_records_that_cannot_be_read_are_an_error_of_the_journal(
     def denied(_: Path) -> Iterator[Path]:
         raise PermissionError(13, "Permission denied")
 
+    path.with_name("journal.db-pending").mkdir()
     monkeypatch.setattr(Path, "iterdir", denied)
     with pytest.raises(
         JournalError, match=r"journal\.db-pending cannot be read: Permission denied"

@@ -355,6 +355,21 @@ def test_a_journal_that_is_deleted_during_the_write_refuses_the_paid_call(path: 
             journal.sending(attempt)
 
 
+def test_an_older_copy_that_is_written_over_the_journal_refuses_paid_calls(path: Path) -> None:
+    copy = path.with_name("backup")
+    with Journal(path) as journal:
+        intend(journal)
+    shutil.copy(path, copy)
+    with Journal(path) as journal:
+        for number in range(50):
+            intend(journal, f"later-{number}")
+    with Journal(path) as journal:
+        intend(journal, "waiting")
+        shutil.copy(copy, path)  # the same inode
+        with pytest.raises(JournalError, match=r"journal\.db was overwritten by an older copy"):
+            intend(journal, "later-7")
+
+
 def test_a_journal_that_is_put_back_is_used_again(path: Path) -> None:
     aside = path.with_name("aside.db")
     with Journal(path) as journal:
@@ -482,11 +497,14 @@ def test_a_place_whose_permission_is_lost_refuses_paid_calls(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Journal(path) as journal:
+        real = Path.stat
 
-        def denied(_: Path) -> tuple[int, int]:
-            raise PermissionError(13, "Permission denied", str(path))
+        def denied(one: Path, **named: Any) -> os.stat_result:
+            if one == path:
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(one, **named)
 
-        monkeypatch.setattr(files, "inode", denied)
+        monkeypatch.setattr(Path, "stat", denied)
         with pytest.raises(JournalError, match=r"cannot write ahead to the journal.*Permission"):
             intend(journal)
 

@@ -10,9 +10,8 @@ import pytest
 
 from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
-from motionkit.config import Account, Config
+from motionkit.config import Account, Config, Route
 from motionkit.config.defaults import Defaults
-from motionkit.config.routes import Route
 from motionkit.errors import AuthenticationError, Billed, BudgetExceeded
 from motionkit.http import at_loopback
 from motionkit.journal import Journal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -86,8 +87,11 @@ def test_a_version_that_we_do_not_know_is_refused(version: Any) -> None:
 
 
 def test_a_job_without_a_version_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="version None"):
+    with pytest.raises(InvalidRequest, match="no version"):
         Job.from_json(changed(version=...))
+
+
+RAW_PYTHON = re.compile(r"\b(str|int|float|dict|list|tuple|NoneType|Decimal|datetime)\b|Error|[<>]")
 
 
 @pytest.mark.parametrize(
@@ -123,6 +127,14 @@ def test_what_has_the_wrong_type_is_refused_with_its_path(
     assert caught.value.message.startswith("not a Job: ")
     assert caught.value.message.endswith(f" @ {path}")
     assert caught.value.field == "Job"
+    assert not RAW_PYTHON.search(caught.value.message)
+
+
+def test_an_unknown_word_is_refused_with_the_known_ones() -> None:
+    cost = {"amount": "1", "unit": "euro", "usd": None, "basis": "reported"}
+    with pytest.raises(InvalidRequest) as caught:
+        Job.from_json(changed(cost=cost))
+    assert caught.value.message == "not a Job: expected one of credit, usd @ $.cost.unit"
 
 
 @pytest.mark.parametrize(

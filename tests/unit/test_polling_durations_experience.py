@@ -65,8 +65,8 @@ def test_only_the_newest_count(journal: Journal) -> None:
 
 def test_each_purchase_is_read_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    real = Journal.entry
-    monkeypatch.setattr(Journal, "entry", lambda self, key: (read.append(key), real(self, key))[1])
+    real = Journal.readable
+    monkeypatch.setattr(Journal, "readable", lambda *of: (read.extend(of[1]), real(*of))[1])
     experience = Experience(journal)
     for key in ("k1", "k2"):
         begun(journal, key)

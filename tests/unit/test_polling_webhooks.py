@@ -95,7 +95,7 @@ def test_a_job_ended_when_its_webhook_came(client: Client, monkeypatch: pytest.M
     job = buy(client)
     monkeypatch.setattr(client._observer.__class__, "age", staticmethod(lambda _: 600.0))
     learnt: list[float] = []
-    monkeypatch.setattr(client.timing, "learn", lambda _, seconds: learnt.append(seconds))
+    monkeypatch.setattr(client._durations, "learn", lambda _, seconds: learnt.append(seconds))
     client.parse_webhook("pixverse", *signed(news(job)))
     assert learnt == [600.0]
 
@@ -177,8 +177,8 @@ def test_a_redelivery_changes_nothing(client: Client, tmp_path: Path, status: in
 
 
 def rows(path: Path) -> list[tuple[Any, ...]]:
-    with Journal(path) as journal, journal._store.reading() as db:
-        return [tuple(row) for row in db.execute("SELECT * FROM notices").fetchall()]
+    with Journal(path) as journal:
+        return [tuple(row) for row in journal._store.query("SELECT * FROM notices")]
 
 
 @pytest.mark.parametrize("first", [7, 8])

@@ -20,8 +20,7 @@ from motionkit._support import process
 from motionkit._support.redaction import Secret
 from motionkit.client.aio import AsyncClient
 from motionkit.client.client import Client
-from motionkit.config import Account, Config, Defaults
-from motionkit.config.routes import Route
+from motionkit.config import Account, Config, Defaults, Route
 from motionkit.errors import (
     Billed,
     Busy,
@@ -177,12 +176,12 @@ def test_after_a_paid_retry_the_key_names_the_job_that_was_paid_last(
     vendor = shop.vendors[ACCOUNT]
     with shop.client(paying) as client:
         vendor.pending.append(Situation.JOB_FAILS)
-        order = client.order(sample_request(), via="r", key="order-17", max_usd=None)
+        order = client._order(sample_request(), via="r", key="order-17", max_usd=None)
         vendor.pending.clear()
         with pytest.raises(JobFailed) as failed:
             client.wait(order.job)
         with caplog.at_level(logging.INFO, "motionkit"):
-            paid = client.order_again(order, order.job, failed.value)
+            paid = client._order_again(order, order.job, failed.value)
         assert f"the job at {ACCOUNT} failed; paying for another try" in caplog.text
         assert "nothing was bought" not in caplog.text
         assert client.wait(paid).job == paid
@@ -201,12 +200,12 @@ def test_a_paid_retry_that_was_refused_leaves_the_key_with_the_job_that_was_paid
     paying = attrs.evolve(ROUTE, paid_retries=1)
     with shop.client(paying) as client:
         shop.vendors[ACCOUNT].pending.append(Situation.JOB_FAILS)
-        order = client.order(sample_request(), via="r", key="order-17", max_usd=None)
+        order = client._order(sample_request(), via="r", key="order-17", max_usd=None)
         with pytest.raises(JobFailed) as failed:
             client.wait(order.job)
         shop.kind.refusals.append(InvalidRequest("no"))
         with pytest.raises(InvalidRequest):
-            client.order_again(order, order.job, failed.value)
+            client._order_again(order, order.job, failed.value)
         assert client.jobs.get("order-17").job == order.job
 
 
@@ -749,7 +748,7 @@ def test_a_purchase_that_another_one_submits_again_after_its_refusal_is_waited_f
             return real(self, entry)
 
         monkeypatch.setattr(Jobs, "resume", resume)
-        assert client.desk._bought(refused) == bought
+        assert client._checkout._bought(refused) == bought
 
 
 def test_two_that_wait_for_a_slot_for_one_request_buy_it_once(shop: Shop) -> None:

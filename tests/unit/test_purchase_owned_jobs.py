@@ -15,7 +15,7 @@ from motionkit.errors import InvalidRequest
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.model.job import Job, State
 from motionkit.provider.contract import references
-from motionkit.purchase import jobs
+from motionkit.purchase import orders
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import ACCOUNT, JOB_SECONDS, client_for, sample_request
 
@@ -117,14 +117,14 @@ def test_of_two_requests_that_take_one_key_at_once_one_is_refused(
     client: Client, stage: MemoryStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = threading.Barrier(2, timeout=PATIENCE)
-    real = jobs.Jobs.known
+    real = orders.Checkout._known
 
     def known(*args: Any, **options: Any) -> PurchaseRecord | None:
         found = real(*args, **options)
         both.wait()  # neither sees the other's purchase here
         return found
 
-    monkeypatch.setattr(jobs.Jobs, "known", known)
+    monkeypatch.setattr(orders.Checkout, "_known", known)
     ends: dict[str, object] = {}
 
     def buy(quality: str) -> None:

@@ -80,7 +80,7 @@ class Bench:
         return Submitter(plain, self.journal, self.clock.sleep, self.clock, self.clock)
 
     def submit(self, provider: FakeProvider) -> Job:
-        return self.submitter(provider).submit(BOUGHT, submission)
+        return self.submitter(provider).submit(BOUGHT, submission(), submission)
 
     def fail(self, provider: FakeProvider) -> Any:
         with pytest.raises(MotionKitError) as caught:
@@ -151,7 +151,7 @@ def test_attempt_ids_are_uuids_and_differ(bench: Bench) -> None:
     first = scripted(job("42"))
     bench.submit(first)
     second = scripted(job("43"))
-    bench.submitter(second).submit(attrs.evolve(BOUGHT, key="order-18"), submission)
+    bench.submitter(second).submit(attrs.evolve(BOUGHT, key="order-18"), submission(), submission)
     assert first.sent != second.sent
     for attempt_id in first.sent + second.sent:
         assert len(attempt_id) == 36
@@ -189,9 +189,9 @@ def test_a_new_attempt_after_a_refusal_has_a_new_attempt_id(bench: Bench) -> Non
     bench.fail(provider)
     submitter = bench.submitter(provider)
     with pytest.raises(Busy):
-        submitter.submit(BOUGHT, submission, earlier=bench.entry)
+        submitter.submit(BOUGHT, submission(), submission, again=True)
     other = submission(call=attrs.evolve(PAID, json={"img_id": 8}))
-    got = submitter.submit(BOUGHT, lambda: other, earlier=bench.entry)
+    got = submitter.submit(BOUGHT, other, lambda: other, again=True)
     assert len(set(provider.sent)) == 3
     assert [a.id for a in bench.entry.attempts] == provider.sent
     assert [a.state for a in bench.entry.attempts] == ["refused", "refused", "accepted"]
@@ -203,10 +203,9 @@ def test_a_new_attempt_after_a_refusal_has_a_new_attempt_id(bench: Bench) -> Non
 def test_a_job_is_not_bought_again_by_a_stale_entry(bench: Bench) -> None:
     provider = scripted(refusal(), job("42"), job("43"))
     bench.fail(provider)
-    stale = bench.entry
-    bench.submitter(provider).submit(BOUGHT, submission, earlier=stale)
+    bench.submitter(provider).submit(BOUGHT, submission(), submission, again=True)
     with pytest.raises(PurchaseExists):
-        bench.submitter(provider).submit(BOUGHT, submission, earlier=stale)
+        bench.submitter(provider).submit(BOUGHT, submission(), submission, again=True)
     assert len(provider.sent) == 2
 
 
@@ -226,7 +225,9 @@ def test_a_refusal_for_a_passing_cause_is_waited_out_with_a_new_attempt(
     bench: Bench, passing: Any
 ) -> None:
     provider = scripted(passing(), passing(), job("42"))
-    got = bench.submitter(provider).submit(BOUGHT, submission, wait_for_slot=600.0)
+    got = bench.submitter(provider).submit(
+        BOUGHT, submission(), submission, deadline=bench.clock() + 600.0
+    )
     assert got.id == "42"
     assert [a.id for a in bench.entry.attempts] == provider.sent
     assert len(set(provider.sent)) == 3
@@ -241,7 +242,9 @@ def test_a_refusal_for_a_passing_cause_is_waited_for_no_longer_than_was_allowed(
     errors = [passing() for _ in range(20)]
     provider = scripted(*errors)
     with pytest.raises(MotionKitError) as caught:
-        bench.submitter(provider).submit(BOUGHT, submission, wait_for_slot=30.0)
+        bench.submitter(provider).submit(
+            BOUGHT, submission(), submission, deadline=bench.clock() + 30.0
+        )
     assert caught.value is errors[len(provider.sent) - 1]
     assert caught.value.billed is Billed.NO
     assert 15.0 <= bench.clock.now - START <= 30.0
@@ -259,7 +262,9 @@ def test_a_refusal_for_a_passing_cause_is_waited_for_no_longer_than_was_allowed(
 def test_a_refusal_that_does_not_pass_is_not_waited_for(bench: Bench, final: Any) -> None:
     provider = scripted(final)
     with pytest.raises(type(final)):
-        bench.submitter(provider).submit(BOUGHT, submission, wait_for_slot=600.0)
+        bench.submitter(provider).submit(
+            BOUGHT, submission(), submission, deadline=bench.clock() + 600.0
+        )
     assert bench.clock.slept == []
 
 
@@ -269,7 +274,9 @@ def test_what_may_have_arrived_is_never_bought_anew_because_its_cause_passes(
     doubtful = RateLimited("429 with a job in it", billed=Billed.UNKNOWN)
     provider = scripted(*[doubtful] * 3)
     with pytest.raises(SubmitUncertain):
-        bench.submitter(provider).submit(BOUGHT, submission, wait_for_slot=600.0)
+        bench.submitter(provider).submit(
+            BOUGHT, submission(), submission, deadline=bench.clock() + 600.0
+        )
     assert len(set(provider.sent)) == 1
 
 
@@ -349,7 +356,7 @@ def test_a_later_refusal_does_not_make_it_unbought(bench: Bench) -> None:
     assert_uncertain(bench, error)
     assert error.code == "500090"
     with pytest.raises(PurchaseExists):
-        bench.submitter(provider).submit(BOUGHT, submission, earlier=bench.entry)
+        bench.submitter(provider).submit(BOUGHT, submission(), submission, again=True)
     assert len(provider.sent) == 2
 
 
@@ -452,7 +459,7 @@ def test_an_outage_is_resumed_where_a_killed_process_stopped(
     provider = outage.provider()
     dying = attrs.evolve(bench.submitter(provider), sleep=die)
     try:
-        dying.submit(BOUGHT, submission)
+        dying.submit(BOUGHT, submission(), submission)
     except Interrupted:
         assert bench.entry.state is KeyState.UNCERTAIN
         assert bench.submitter(provider).settle(bench.entry).id == "42"
@@ -468,7 +475,7 @@ def test_the_attempt_that_was_made_last_is_settled_although_the_clock_was_set_ba
     bench.fail(first)
     bench.clock.now -= by
     with pytest.raises(KeyboardInterrupt):
-        bench.submitter(second).submit(BOUGHT, submission, earlier=bench.entry)
+        bench.submitter(second).submit(BOUGHT, submission(), submission, again=True)
     assert bench.submitter(resumed).settle(bench.entry).id == "42"
     assert resumed.sent == second.sent  # the refused one's id would buy a second job
     assert [attempt.id for attempt in bench.entry.attempts] == first.sent + second.sent
@@ -482,7 +489,7 @@ def test_a_vendor_that_asks_for_a_pause_is_given_it_within_the_window(bench: Ben
     later = attrs.evolve(BOUGHT, key="order-18")
     asks.retry_after = 600.0
     provider.steps = [asks, job("43")]
-    bench.submitter(provider).submit(later, submission)
+    bench.submitter(provider).submit(later, submission(), submission)
     assert bench.clock.slept == [40.0, 115.0]
 
 
@@ -552,7 +559,7 @@ def test_nothing_is_sent_again_when_the_clocks_leave_a_doubt_about_the_window(
 ) -> None:
     clocks, provider = Clocks(), scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        on(clocks, bench, provider).submit(BOUGHT, submission)
+        on(clocks, bench, provider).submit(BOUGHT, submission(), submission)
     event(clocks)
     if sends == 1:
         with pytest.raises(SubmitUncertain):
@@ -573,7 +580,9 @@ def test_nothing_is_sent_again_after_a_pause_that_took_longer_than_it_was_to(
         event(clocks)
 
     with pytest.raises(SubmitUncertain):
-        attrs.evolve(on(clocks, bench, provider), sleep=sleep).submit(BOUGHT, submission)
+        attrs.evolve(on(clocks, bench, provider), sleep=sleep).submit(
+            BOUGHT, submission(), submission
+        )
     assert len(provider.sent) == 1
 
 
@@ -616,10 +625,10 @@ def test_a_resend_takes_its_turn_of_the_rate_limit_before_the_window_is_checked(
     plain.submit = submit
     submitter = attrs.evolve(bench.submitter(provider), sleep=sleep, limiter=limiter)
     if len(leaves) > 1:
-        assert submitter.submit(BOUGHT, submission).id == "42"
+        assert submitter.submit(BOUGHT, submission(), submission).id == "42"
     else:
         with pytest.raises(SubmitUncertain):
-            submitter.submit(BOUGHT, submission)
+            submitter.submit(BOUGHT, submission(), submission)
         assert bench.clock.now == START + 63.0, "there is no use in waiting for that turn"
     assert sent == pytest.approx(leaves)
 
@@ -653,7 +662,9 @@ def test_a_call_that_was_masked_on_disk_is_not_sent_again(bench: Bench) -> None:
     signed = attrs.evolve(PAID, json={"url": "https://h.example/a?sig=1"})
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.submitter(provider).submit(BOUGHT, lambda: submission(call=signed))
+        bench.submitter(provider).submit(
+            BOUGHT, submission(call=signed), lambda: submission(call=signed)
+        )
     with pytest.raises(SubmitUncertain):
         bench.submitter(provider).settle(bench.entry)
     assert len(provider.sent) == 1
@@ -664,7 +675,9 @@ def test_asterisks_in_a_prompt_are_no_mask(bench: Bench, prompt: str) -> None:
     call = attrs.evolve(PAID, json={"prompt": prompt})
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.submitter(provider).submit(BOUGHT, lambda: submission(call=call))
+        bench.submitter(provider).submit(
+            BOUGHT, submission(call=call), lambda: submission(call=call)
+        )
     assert bench.submitter(provider).settle(bench.entry).id == "42"
     assert provider.bodies == [{"prompt": prompt}] * 2
 
@@ -673,7 +686,9 @@ def test_asterisks_that_an_older_version_wrote_may_be_a_mask(bench: Bench) -> No
     call = attrs.evolve(PAID, json={"prompt": "***"})
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
-        bench.submitter(provider).submit(BOUGHT, lambda: submission(call=call))
+        bench.submitter(provider).submit(
+            BOUGHT, submission(call=call), lambda: submission(call=call)
+        )
     with sqlite3.connect(bench.path) as db:
         db.execute("UPDATE attempts SET masked=NULL")
     db.close()
@@ -821,7 +836,7 @@ def test_an_attempt_that_was_never_handed_over_bought_nothing_and_may_be_bought_
     assert caught.value.billed is Billed.NO
     assert provider.sent == []
     assert (bench.entry.state, bench.entry.ambiguous) == (KeyState.REFUSED, False)
-    got = bench.submitter(provider).submit(BOUGHT, submission, earlier=bench.entry)
+    got = bench.submitter(provider).submit(BOUGHT, submission(), submission, again=True)
     assert (got.id, got.key) == ("42", "order-17")
     assert provider.sent != ["a1"]
 
@@ -901,7 +916,9 @@ def test_a_thread_waits_for_the_thread_that_sends_the_same_id_again(bench: Bench
         assert second.waiting.wait(PATIENCE_OF_TESTS)
 
     try:
-        bought = attrs.evolve(bench.submitter(provider), sleep=sleep).submit(BOUGHT, submission)
+        bought = attrs.evolve(bench.submitter(provider), sleep=sleep).submit(
+            BOUGHT, submission(), submission
+        )
     finally:
         second.go_on.set()
         thread.join(PATIENCE_OF_TESTS)
@@ -924,7 +941,9 @@ def test_two_processes_that_resume_at_once_make_no_more_resends_than_one(bench: 
             bench.clock.sleep(seconds)
 
     with pytest.raises(SubmitUncertain):
-        attrs.evolve(bench.submitter(provider), sleep=sleep).submit(BOUGHT, submission)
+        attrs.evolve(bench.submitter(provider), sleep=sleep).submit(
+            BOUGHT, submission(), submission
+        )
     assert len(provider.sent) == 3
     assert bench.entry.attempts[0].sends == 3
 
@@ -977,10 +996,9 @@ def test_a_further_attempt_without_a_ledger_is_not_sent(
 ) -> None:
     provider = scripted(refusal(), job("42"))
     bench.fail(provider)
-    entry = bench.entry
     breaking(monkeypatch, "intend_again")
     with pytest.raises(JournalError):
-        bench.submitter(provider).submit(BOUGHT, submission, earlier=entry)
+        bench.submitter(provider).submit(BOUGHT, submission(), submission, again=True)
     assert len(provider.sent) == 1
 
 

@@ -281,6 +281,7 @@ def test_webhooks_are_registered_over_http_and_show_no_secret(sandbox: Sandbox) 
         ({"url": "http://example.org/x"}, "loopback"),
         ({"url": "https://127.0.0.1/x"}, "loopback"),
         ({"url": "file:///etc/passwd"}, "loopback"),
+        ({"url": "http://[::1"}, "loopback"),
         ({"id": None}, "id"),
         ({"secret": ""}, "secret"),
         ({"order": "random"}, "order"),

@@ -33,11 +33,11 @@ operation = "mimic"
 model = "mock-inference"
 path = "/v2/mock-inference"
 source = "https://www.segmind.com/models/mock-inference/api"
-fields = { seed = "sleep", quality = "grade" }
+fields = { seed = "sleep", quality = "prompt" }
 fixed = { credits = 0.07 }
 defaults = { quality = "good" }
 allowed = { quality = ["good", "better"] }
-media = { image = { like = "image_url", field = "subject" }, video = "video_url" }
+media = { image = "image_url", video = "video_url" }
 price = { like = "average", cells = [{ per = "run", amount = "0.07" }] }
 """
 """A model that nobody had listed; all it takes to sell it."""
@@ -86,23 +86,28 @@ def test_adding_a_model_is_adding_a_row(sandbox: Sandbox, tmp_path: Path) -> Non
     assert result.cost.usd == Decimal("0.07")
     assert entry.attempts[0].submission.quality == "good"
     body = entry.attempts[0].submission.call.json
-    assert {name: body[name] for name in ("sleep", "grade", "credits")} == {
+    assert {name: body[name] for name in ("sleep", "prompt", "credits")} == {
         "sleep": 1,
-        "grade": "good",
+        "prompt": "good",
         "credits": 0.07,
     }
-    assert set(body) == {"sleep", "grade", "credits", "subject", "video_url"}
+    assert set(body) == {"sleep", "prompt", "credits", "image_url", "video_url"}
 
 
-def test_an_unlisted_model_runs_and_a_cap_refuses_its_unknown_price(
+def test_an_unlisted_model_runs_when_confirmed_and_a_cap_refuses_its_unknown_price(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     with client_of(sandbox, tmp_path / "journal.db") as client:
+        with pytest.raises(Unsupported):
+            client.submit(local(), via="segmind/mock-inference")
         with pytest.raises(BudgetExceeded) as caught:
-            client.submit(local(), via="segmind/mock-inference", max_usd="100")
+            client.submit(
+                local(allow_undocumented=True), via="segmind/mock-inference", max_usd="100"
+            )
         assert "unknown" in caught.value.message
         extra = {"segmind": {"credits": 0.2}}
-        result = client.run(local(extra=extra), via="segmind/mock-inference")
+        request = local(extra=extra, allow_undocumented=True)
+        result = client.run(request, via="segmind/mock-inference")
         assert result.cost is not None
         assert result.cost.usd == Decimal("0.2")
 
@@ -146,7 +151,7 @@ def test_compare_tells_what_is_delivered_and_what_is_lacking(
         "kling-2.6-standard-motion-control": (None, False, ("quality", "seed")),
         "wan-animate": ("540p", True, ("keep_audio", "orientation")),
         "scail": ("576p", True, ("keep_audio", "orientation")),
-        "p-video-animate": ("540p", True, ("orientation",)),
+        "p-video-animate": (None, False, ("orientation",)),  # 720p and 1080p only
         "p-video-replace": ("540p", True, ("orientation",)),
     }
     assert isinstance(rows["kling-2.6-pro-motion-control"].problem, Unsupported)

@@ -21,6 +21,7 @@ from motionkit.errors import (
     AuthenticationError,
     Billed,
     DownloadFailed,
+    InsufficientCredits,
     InvalidRequest,
     JournalError,
     MotionKitError,
@@ -240,7 +241,7 @@ def test_a_full_disk_is_no_proof_of_anything(monkeypatch: pytest.MonkeyPatch) ->
     ("status", "kind", "billed"),
     [
         ("401 Unauthorized", AuthenticationError, Billed.NO),
-        ("406 Not Acceptable", InvalidRequest, Billed.NO),
+        ("406 Not Acceptable", InsufficientCredits, Billed.NO),
         ("422 Unprocessable", InvalidRequest, Billed.NO),
         ("500 Oops", ProviderUnavailable, Billed.UNKNOWN),
         ("302 Found", ProtocolError, Billed.UNKNOWN),

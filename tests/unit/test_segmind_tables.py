@@ -53,7 +53,7 @@ STATUSES: dict[int, tuple[type[MotionKitError], Billed]] = {
     403: (PermissionDenied, NO),
     404: (InvalidRequest, NO),
     405: (ProtocolError, NO),
-    406: (InvalidRequest, NO),
+    406: (InsufficientCredits, NO),
     410: (Unsupported, NO),
     422: (InvalidRequest, NO),
     429: (RateLimited, NO),
@@ -65,10 +65,37 @@ STATUSES: dict[int, tuple[type[MotionKitError], Billed]] = {
 """HTTP status to what a submit raises and whether it may have been billed."""
 
 NOT_ACCEPTABLE: dict[str, type[MotionKitError]] = {
+    "": InsufficientCredits,
+    "Insufficient Credits": InsufficientCredits,
+    "Not enough credits to process request": InsufficientCredits,
     "Insufficient credits: 0.01 available, 0.50 needed": InsufficientCredits,
+    "insufficient balance": InsufficientCredits,
+    "Top up to continue": InsufficientCredits,
+    "Your wallet is empty; 5 more are needed for a 10 s video": InsufficientCredits,
     "Team spend limit reached": InsufficientCredits,
     "Invalid content type": ProtocolError,
     "quality must be one of 360p, 540p, 720p": InvalidRequest,
+    "Invalid value: 4K": InvalidRequest,
+    "Invalid parameter: image": InvalidRequest,
+    "seed is required": InvalidRequest,
+    "4K is not allowed": InvalidRequest,
+    "4K is not supported": InvalidRequest,
+    "Wrong quality": InvalidRequest,
+    "540p? No": InvalidRequest,
+}
+"""The message of an HTTP 406 to what a submit raises."""
+
+CAUSES: dict[str, type[MotionKitError]] = {
+    "content type": ProtocolError,
+    "spend limit": InsufficientCredits,
+    "credit": InsufficientCredits,
+    "balance": InsufficientCredits,
+    "parameter": InvalidRequest,
+    "invalid value": InvalidRequest,
+    "must be": InvalidRequest,
+    "required": InvalidRequest,
+    "allowed": InvalidRequest,
+    "not supported": InvalidRequest,
 }
 
 MODERATION_WORDS = {
@@ -108,7 +135,12 @@ def adapter(monkeypatch: pytest.MonkeyPatch, *answers: Response, **settings: Any
 PAID = Call(
     "POST",
     "/v2/pixverse-mimic",
-    json={"image_url": "https://a.example/1.png", "video_url": "https://a.example/1.mp4"},
+    json={
+        "image_url": "https://a.example/1.png",
+        "video_url": "https://a.example/1.mp4",
+        "quality": "540p",
+        "duration": 10,
+    },
     paid=True,
 )
 SUBMISSION = Submission(
@@ -126,11 +158,8 @@ def test_no_word_is_in_the_adapter_that_is_not_stated_here() -> None:
     assert set(_tables.HISTORY_STATES) == set(HISTORY_STATES)
     assert set(_tables.STATUSES) == set(STATUSES)
     assert set(_tables.MODERATION_WORDS) == MODERATION_WORDS
-    assert [word for word, _ in _tables.NOT_ACCEPTABLE] == [
-        "insufficient credits",
-        "spend limit",
-        "content type",
-    ]
+    causes = [(word, cause.error) for word, cause in _tables.NOT_ACCEPTABLE]
+    assert causes == list(CAUSES.items())
 
 
 @pytest.mark.parametrize("key", ["error", "detail", "message"])
@@ -157,7 +186,9 @@ def test_a_status_means_the_same_without_json(monkeypatch: pytest.MonkeyPatch, s
 
 
 @pytest.mark.parametrize("text", NOT_ACCEPTABLE)
-def test_the_four_causes_of_406_are_told_apart(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_406_means_too_few_credits_unless_its_text_names_something_else(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     with pytest.raises(MotionKitError) as caught:
         adapter(monkeypatch, answer({"error": text}, 406)).submit(SUBMISSION, "t")
     assert type(caught.value) is NOT_ACCEPTABLE[text]
@@ -481,8 +512,7 @@ def test_a_limit_that_is_over_at_a_moment_is_waited_for_by_the_vendors_clock(
 
 
 def row(name: str, **others: Any) -> dict[str, Any]:
-    body = dict(PAID.json, quality="540p")
-    return {"request_id": name, "request_body": body, **others}
+    return {"request_id": name, "request_body": dict(PAID.json), **others}
 
 
 @pytest.mark.parametrize("outline", ["data", "requests", "items", "results"])

@@ -56,8 +56,7 @@ def write(store: Store, account: str) -> None:
 
 
 def accounts(store: Store) -> list[str]:
-    with store.reading() as db:
-        return [row[0] for row in db.execute("SELECT account FROM cooldowns ORDER BY account")]
+    return [row[0] for row in store.query("SELECT account FROM cooldowns ORDER BY account")]
 
 
 def held_elsewhere(lock: Any) -> Callable[[], None]:

@@ -9,7 +9,7 @@ import attrs
 
 from motionkit.model.job import Job, Output, Result, utcnow
 from motionkit.model.money import Basis, Cost, CostBasis, Quote, Unit
-from motionkit.routing.decision import Decision, Reason, Row, Stop, Verdict
+from motionkit.routing import SENTENCES, Decision, Reason, Row, Stop, Verdict
 
 QUOTE = Quote(
     Decimal(36), Decimal(40), None, Unit.CREDIT, Decimal("0.36"), Decimal("0.40"), None,
@@ -43,4 +43,4 @@ def test_a_decision_shows_every_row_with_its_sentence() -> None:
     rows = (Row("<a>", Verdict.FAILED, Reason.FELL_BACK_BUSY, None, 0.0, "note"),)
     shown = Decision(Stop(Reason.NO_TARGET_LEFT), rows)._repr_html_()
     assert "&lt;a&gt;" in shown
-    assert Reason.FELL_BACK_BUSY.sentence in shown
+    assert SENTENCES[Reason.FELL_BACK_BUSY] in shown

@@ -230,6 +230,8 @@ def _clip_seconds(assets: list[Asset]) -> float | None:
 
 def _asked_seconds(value: object) -> float:
     """Return a duration that was asked for, as far as a film of it can be made."""
+    if isinstance(value, str) and value.isdecimal():  # some models take text
+        value = int(value)
     if isinstance(value, int | float) and value > 0:
         return min(float(value), _LONGEST_FILM)
     return _UNSEEN_SECONDS

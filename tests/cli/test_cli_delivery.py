@@ -1,0 +1,100 @@
+"""Two processes that deliver the same job at the same moment."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cli_support import Account, Cli
+
+import motionkit as mk
+from motionkit.cli import delivery
+from motionkit.http.partial_file import PartialFile
+
+OUT = Path("out.mp4")
+
+
+@pytest.fixture
+def order(cli: Cli, account: Account, media: list[str]) -> list[str]:
+    """The command that delivers an ordered job to OUT."""
+    cli("submit", "mimic", *media, "--key", "order-17", "--out", OUT)
+    return ["mimic", *media, "--key", "order-17", "--out", str(OUT)]
+
+
+def deliver_elsewhere() -> None:
+    """Download the job as another process does."""
+    with mk.Client() as client:
+        client.download(client.result(client.jobs.get("order-17").job), OUT)  # type: ignore[arg-type]
+
+
+def while_another_downloads(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> list[str]:
+    """Lock the partial file until the command waits for it; then let the other process end."""
+    other = PartialFile(OUT)
+    other.__enter__()
+    waits: list[str] = []
+
+    def pause() -> None:
+        if not waits:
+            other.__exit__(None, None, None)
+            then()
+        waits.append("waited")
+
+    monkeypatch.setattr(delivery, "pause", pause)
+    return waits
+
+
+@pytest.mark.parametrize("verb", ["mimic", "resume", "resume two", "wait"])
+def test_a_second_delivery_returns_the_file_of_the_first(
+    cli: Cli,
+    media: list[str],
+    order: list[str],
+    verb: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if verb == "resume two":
+        cli("submit", "mimic", *media, "--new", "--out", "another.mp4")
+    commands = {"mimic": order, "resume": ["resume", "order-17"], "resume two": ["resume"]}
+    waits = while_another_downloads(monkeypatch, deliver_elsewhere)
+
+    told = cli(*commands.get(verb, ["wait", "order-17", "--out", str(OUT)]), "--json")
+
+    assert told.code == 0
+    assert waits == ["waited"]
+    assert str(OUT.absolute()) in {one["file"] for one in told.data}
+    assert {one.name for one in Path().glob("out*")} == {"out.mp4"}
+    with mk.Client() as client:
+        entry = client.jobs.get("order-17")
+    assert entry.sha256 == hashlib.sha256(OUT.read_bytes()).hexdigest()
+
+
+def test_a_second_delivery_downloads_if_the_first_one_died(
+    cli: Cli, order: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = while_another_downloads(monkeypatch, lambda: None)
+    assert cli("resume", "order-17").code == 0
+    assert waits == ["waited"]
+    assert {one.name for one in Path().glob("out*")} == {"out.mp4"}
+
+
+def test_a_file_that_is_not_of_the_job_is_never_replaced(
+    cli: Cli, order: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = while_another_downloads(monkeypatch, OUT.touch)
+    told = cli("wait", "order-17", "--out", OUT)
+    assert told.code == 2
+    assert waits == ["waited", "waited"]
+    assert not OUT.read_bytes()
+
+
+def test_ctrl_c_while_another_process_downloads_keeps_the_job(
+    cli: Cli, order: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    while_another_downloads(monkeypatch, interrupt)
+    told = cli("wait", "order-17", "--out", OUT)
+    assert told.code == 11
+    assert "interrupted while downloading out.mp4" in told.err
