@@ -16,9 +16,9 @@ from typing import Any, Self, TypeVar, overload
 
 import attrs
 
-from motionkit import config as configuration
 from motionkit.client import arguments
 from motionkit.client.accounts import Accounts
+from motionkit.config import Config, load
 from motionkit.errors import Billed, ConfigError, DownloadFailed, MotionKitError
 from motionkit.http import download_file, with_retries
 from motionkit.journal import Journal, PurchaseRecord
@@ -84,15 +84,15 @@ class Client:
 
     def __init__(
         self,
-        config: configuration.Config | Path | str | None = None,
+        config: Config | Path | str | None = None,
         *,
         provider_classes: Mapping[str, type[Provider]] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         spread: Callable[[], float] = random.random,
     ) -> None:
-        if not isinstance(config, configuration.Config):
-            config = configuration.load(arguments.path("config", config) if config else None)
+        if not isinstance(config, Config):
+            config = load(arguments.path("config", config) if config else None)
         self.config = config
         self._journal = journal = Journal(config.journal)
         self._circuits = Circuits(journal.caches)

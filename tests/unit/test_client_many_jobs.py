@@ -302,12 +302,6 @@ def test_many_answer_as_coroutines_as_they_do_as_functions(
     assert ended == jobs[::-1]
 
 
-def test_the_coroutines_are_all_of_the_clients_verbs() -> None:
-    public = {name for name in vars(Client) if not name.startswith("_")}
-    internal = {"limit", "order", "order_again"}
-    assert public - internal <= set(dir(AsyncClient))
-
-
 def test_a_coroutine_buys_nothing_that_it_could_not_wait_for(
     stage: MemoryStage, tmp_path: Path
 ) -> None:
