@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from motionkit.errors import JournalError
@@ -68,11 +69,8 @@ def create(path: Path) -> Inode:
     if created:
         real.chmod(0o600)  # whatever the umask took away
     for one in (real, *beside(path)):
-        try:
-            open_to_others = one.stat().st_mode & 0o077
-        except FileNotFoundError:
-            continue
-        if open_to_others:  # an older version, or the user, created it so
+        status = _status(one)
+        if status is not None and status.st_mode & 0o077:  # as the user made it
             one.chmod(0o600)
     return found.st_dev, found.st_ino
 
@@ -126,18 +124,20 @@ def pending(path: Path) -> Path:
     return real.with_name(f"{real.name}-pending")
 
 
-def inode(path: Path) -> Inode | None:
-    """Return a file's device and inode; None when there is no such file."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
+def inodes(paths: Iterable[Path]) -> dict[Path, Inode]:
+    """Return the device and inode of each file that exists."""
+    found = {path: _status(path) for path in paths}
+    return {path: (one.st_dev, one.st_ino) for path, one in found.items() if one is not None}
 
 
 def _size(path: Path) -> int | None:
+    status = _status(path)
+    return None if status is None else status.st_size
+
+
+def _status(path: Path) -> os.stat_result | None:
     try:
-        return path.stat().st_size
+        return path.stat()
     except FileNotFoundError:
         return None
 

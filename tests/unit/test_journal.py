@@ -489,7 +489,7 @@ def test_a_job_ended_when_it_was_first_seen_to_end(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda: now[0]))
+    monkeypatch.setattr("time.time", lambda: now[0])
     bought(journal, "k1", "a1", "42")
     for state, at in ((State.RUNNING, 1010.0), (State.GONE, 1020.0), (State.SUCCEEDED, 1030.0)):
         now[0] = at
