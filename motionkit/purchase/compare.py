@@ -24,8 +24,7 @@ from motionkit.journal import (
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.provider import Fit, Offer, fit_at, in_sandbox
-from motionkit.provider import quote as pricing
+from motionkit.provider import Fit, Offer, fit_at, in_sandbox, quote_fit
 from motionkit.purchase.submit import Submitter
 from motionkit.routing import suffices
 
@@ -200,7 +199,7 @@ def assess(
         fitted = fit_at(provider, request, offer, facts)
     except InvalidRequest as error:
         return RouteTarget(name, Comparison(target, problem=error, lacks=lacks), submitter)
-    listed = pricing.quote(fitted, provider.rates)
+    listed = quote_fit(fitted, provider.rates)
     seen = None
     if past:
         made = provider.fingerprint, offer.operation, offer.model, fitted.quality

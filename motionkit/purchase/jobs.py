@@ -9,7 +9,7 @@ from typing import Any, Literal
 import attrs
 
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
-from motionkit.http import retry
+from motionkit.http import with_retries
 from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, CostBasis, Unit
@@ -160,7 +160,7 @@ class Jobs:
             if isinstance(provider, SearchesHistory):
                 candidates = submitter.candidates(provider, attempt.submission, since)
             if isinstance(provider, ShowsUsage):
-                usage = retry.read(lambda: provider.usage(since))
+                usage = with_retries(lambda: provider.usage(since))
         except MotionKitError as failure:
             notes.append(f"the vendor could not be asked: {failure.message}")
         if adopt is None:

@@ -36,8 +36,7 @@ from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.model.submission import Call, Submission
-from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, registry
-from motionkit.provider import offers as offering
+from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, pick_offer, provider_names
 from motionkit.purchase import cancellation, compare, fallback
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.jobs import Jobs
@@ -152,7 +151,7 @@ def offer_of(
             )
     target = account if model is None else f"{account}/{model}"
     try:
-        return offering.pick(provider.offers, operation, model, target=target)
+        return pick_offer(provider.offers, operation, model, target=target)
     except Unsupported:
         if model is None or not isinstance(provider, AcceptsUnlistedModels):
             raise
@@ -233,7 +232,7 @@ class Checkout:
         if via is not None:
             return self.config.route(via), via
         if not self.config.accounts:
-            names = " or ".join(documented(name)[0] for name in registry.names())
+            names = " or ".join(documented(name)[0] for name in provider_names())
             raise ConfigError(f"no account is configured: set {names or 'a key'}")
         route = self.config.routes.get(DEFAULT_ROUTE)
         if route is None or route == Route(name=DEFAULT_ROUTE, targets=route.targets[:1]):

@@ -58,12 +58,11 @@ from motionkit.errors import (
     MotionKitError,
     SubmitUncertain,
 )
-from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, check_before_sending, retry
+from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, check_before_sending, with_retries
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState
 from motionkit.model.submission import Found, SameId, Submission
-from motionkit.provider import Accounts, Provider, SearchesHistory
-from motionkit.provider.contract import references
+from motionkit.provider import Accounts, Provider, SearchesHistory, references
 from motionkit.purchase import cancellation
 
 log = logging.getLogger("motionkit")
@@ -539,7 +538,7 @@ class Submitter:
         Raises:
             MotionKitError: The history cannot be read.
         """
-        found = retry.read(lambda: provider.find(submission, since))
+        found = with_retries(lambda: provider.find(submission, since))
         jobs = (found.job,) if isinstance(found, Found) else found.candidates
         return tuple(job for job in jobs if not self.journal.owns(job.fingerprint, job.id))
 
