@@ -66,6 +66,10 @@ LONGEST_SHOWN = 120
 """Characters of a setting that are shown."""
 
 
+def _brief(text: str) -> str:
+    return printable(text, LONGEST_SAID)
+
+
 @attrs.frozen
 class Finding:
     """A setting that needs the user's trust.
@@ -77,7 +81,7 @@ class Finding:
     """
 
     dotted: str
-    does: str = attrs.field(converter=lambda text: printable(text, LONGEST_SAID))
+    does: str = attrs.field(converter=_brief)
     shown: str = attrs.field(converter=printable)
 
 
