@@ -66,7 +66,7 @@ _HOMES = {
     "purchase.circuits": ("Circuit",),
     "purchase.compare": ("Comparison",),
     "purchase.fallback": ("Announcement",),
-    "purchase.target": ("Explanation",),
+    "purchase.orders": ("Explanation",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 """Public name to the module that holds it (PEP 562)."""
