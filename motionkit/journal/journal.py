@@ -396,11 +396,9 @@ class Journal:
             raise InvalidRequest(f"the journal has no key {key!r}", field="key", value=key)
         return record
 
-    def entries(self, *, request: str | None = None) -> list[PurchaseRecord]:
-        """Return the purchases, oldest first; with `request`, those of identical requests."""
-        if request is None:
-            return self._select("ORDER BY created, key")
-        return self._select("WHERE request=? ORDER BY created, key", (request,))
+    def entries(self) -> list[PurchaseRecord]:
+        """Return the purchases, oldest first."""
+        return self._select("ORDER BY created, key")
 
     def bought(self, job: Job) -> PurchaseRecord | None:
         """Return the purchase that owns a job, None when this journal has none."""
@@ -526,10 +524,6 @@ class Journal:
         """A token that changes whenever a job may have ended, here or in another process."""
         # `data_version` changes when another connection commits.
         return self._store.query("PRAGMA data_version")[0][0], self._store.file.endings
-
-    def owns(self, fingerprint: str, vendor_id: str) -> bool:
-        """Return whether a purchase here owns that vendor's job."""
-        return self.job(fingerprint, vendor_id) is not None
 
     def job(self, fingerprint: str, vendor_id: str) -> Job | None:
         """Return the job that an account's vendor calls by that id, None when it is not ours."""

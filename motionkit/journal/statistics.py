@@ -2,8 +2,8 @@
 
 Which jobs count, and for what:
 
-- Only a job that succeeded counts: a failed or refunded one is no price of zero, and it ended early
-  or late for its own reasons.
+- Only jobs that succeeded are given: a failed or refunded one is no price of zero, and it ended
+  early or late for its own reasons.
 - For the price, only a cost that the vendor reported counts; an assumed cost is our own quote. A
   cost of 0 was paid with free credits: it is counted separately and is no price.
 - Impossible costs, durations and times (negative, not finite, absurdly large) do not count.
@@ -66,12 +66,11 @@ class OfferKey:
 
 @attrs.frozen(kw_only=True)
 class Observation:
-    """One ended job, as the journal has it.
+    """One job that succeeded, as the journal has it.
 
     Attributes:
         offer: What was submitted, at the quality that was delivered.
         ended: When it ended, epoch seconds.
-        succeeded: Whether it gave a result.
         clip_seconds: Length of the clip whose seconds are billed; None when unknown or irrelevant.
         cost: What it cost, and how we know.
         seconds: From submit to the end.
@@ -79,7 +78,6 @@ class Observation:
 
     offer: OfferKey
     ended: float
-    succeeded: bool
     clip_seconds: float | None = None
     cost: Cost | None = None
     seconds: float | None = None
@@ -144,7 +142,7 @@ def summarise(observations: Iterable[Observation]) -> dict[OfferKey, Stats]:
     """
     groups: dict[OfferKey, list[Observation]] = {}
     for seen in observations:
-        if seen.succeeded and math.isfinite(seen.ended):
+        if math.isfinite(seen.ended):
             groups.setdefault(seen.offer, []).append(seen)
     return {offer: _stats(offer, group) for offer, group in groups.items()}
 

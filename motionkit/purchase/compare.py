@@ -165,7 +165,6 @@ def _observation(entry: PurchaseRecord) -> Observation | None:
     return Observation(
         offer=OfferKey(job.fingerprint, job.operation, job.model, sent.quality),
         ended=entry.finished,
-        succeeded=True,
         clip_seconds=sent.clip_seconds,
         cost=None if unpriced else entry.cost,
         seconds=entry.finished - job.submitted_at.timestamp() if entry.timed else None,

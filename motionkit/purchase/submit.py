@@ -540,7 +540,7 @@ class Submitter:
         """
         found = with_retries(lambda: provider.find(submission, since))
         jobs = (found.job,) if isinstance(found, Found) else found.candidates
-        return tuple(job for job in jobs if not self.journal.owns(job.fingerprint, job.id))
+        return tuple(job for job in jobs if self.journal.job(job.fingerprint, job.id) is None)
 
     def _only_match(
         self, provider: SearchesHistory, submission: Submission, since: float
