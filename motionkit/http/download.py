@@ -144,13 +144,7 @@ class _Fetch:
         self._begin()
 
     def fetch(self) -> probe.Facts:
-        """Fetch the file with retries, and inspect it.
-
-        Raises:
-            _Stale: The URL has expired.
-            DownloadFailed: A retry would not help.
-            MotionKitError: All attempts failed, or it is not media.
-        """
+        """Fetch the file with retries, and inspect it; raises `_Stale` if the URL has expired."""
         retry.read(self._run, timeout=DOWNLOAD_TIMEOUT)
         self._out.seek(0)
         digest = self._digest.hexdigest()
