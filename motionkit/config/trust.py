@@ -86,15 +86,7 @@ class Finding:
 
 
 def require(file: File, below: File | None) -> None:
-    """Refuse a found file that needs trust and does not have it.
-
-    Args:
-        file: The file.
-        below: The user's own file, over which it goes.
-
-    Raises:
-        ConfigError: Naming file, dotted paths and what to do.
-    """
+    """Refuse a found file that needs trust and has none; see `findings`."""
     if file.origin is not Origin.FOUND:
         return
     asked = findings(file, below)
@@ -328,11 +320,11 @@ def _loosened(
     *,
     added: bool = False,
 ) -> Iterator[Finding]:
-    """Yield the settings of a table that exceed their rule.
+    """Yield the settings of a table that exceed their rule; a key without one is the user's alone.
 
     Args:
         kind: The record that the table makes.
-        rules: By key; a key without one is the user's alone.
+        rules: By key.
         said: The table.
         held: The values without the file.
         spot: The table's place.
