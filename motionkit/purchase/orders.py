@@ -1,7 +1,7 @@
 """Resolve ``via`` to a target or route, and purchase there.
 
-A request goes one way: its media are read once, at the client's border; each target is resolved
-and fitted once, and its quote is kept beside the fit; the adapter prepares what was fitted.
+A request goes one way: its media are read once; each target is resolved, fitted and quoted once;
+the adapter prepares what was fitted.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def offer_of(
 
 
 Resolved = tuple[Submitter, Offer] | MotionKitError
-"""A target's account and the offer that it means for a request, or why it cannot be used."""
+"""A target's account and offer, or why it cannot be used."""
 
 
 @attrs.define
@@ -188,10 +188,9 @@ class Asked:
 
 @attrs.frozen
 class Checkout:
-    """Where purchases are made.
+    """Make purchases, and explain and quote them before.
 
-    Every verb takes the facts of the media from a caller that has read them, and reads them itself
-    otherwise.
+    Every method takes the facts of the media from a caller that has read them, else it reads them.
 
     Attributes:
         config: The accounts and routes.
@@ -220,8 +219,6 @@ class Checkout:
     @_circuits.default
     def _of_the_journal(self) -> Circuits:
         return Circuits(self.journal.caches)
-
-    # What is meant.
 
     def _route(self, via: str | None) -> tuple[Route | None, str]:
         """Return the route that ``via`` names, None for a target, and its name.
@@ -321,8 +318,6 @@ class Checkout:
         place.usable()
         return place, tuple(buyer.told())
 
-    # Before paying.
-
     def explain(
         self,
         request: Request,
@@ -387,8 +382,6 @@ class Checkout:
                 if offer.operation == request.operation
             ]
         return names
-
-    # Paying.
 
     def known(
         self, request: Request, options: BuyOptions, facts: Mapping[str, Facts] | None = None

@@ -349,7 +349,7 @@ class Submitter:
             return self._resolve(attempt, cause)
 
     def _await_other_process(self, key: str) -> PurchaseRecord:
-        """Return the record once nobody else can be in the middle of its paid call.
+        """Return the record once no other thread or process can be in the middle of its paid call.
 
         Waits for another process as long as a call may take, and for a thread of this one until it
         has resolved its attempt too. The wall clock can shorten that wait, never lengthen it.
@@ -551,7 +551,7 @@ class Submitter:
         except MotionKitError as error:  # no evidence, either way
             log.info("the history of %s cannot be read: %s", self.provider.account, error)
             return None
-        # Without a token of ours in it, even a single match may be somebody else's job.
+        # Without our token in it, even a single match may belong to another user of the account.
         return jobs[0] if len(jobs) == 1 and submission.token is not None else None
 
     def adopt(self, attempt: Attempt, job: Job) -> Job:
