@@ -36,6 +36,7 @@ REST = 10.0
 LAST_CALLS = 2.0
 """Seconds that closing leaves to polls that are on their way."""
 
+NO_THREAD = "is not polled: this process can start no thread; the job continues at the vendor"
 REAL_SLEEP = time.sleep
 """As it is before any test replaces it."""
 
@@ -191,8 +192,13 @@ class Engine:
                 self._watched[_key(job)] = watched
                 self._queue.account(job.account).jobs += 1
             watched.waiters.append(waiter)
-            if not watched.polling:  # else it is queued when the poll ends
+            if watched.polling:
+                return  # it is queued when the poll ends
+            try:
                 self._put(watched)
+            except RuntimeError as error:
+                waiter.end(still_running(job, NO_THREAD, error))
+                self.leave(waiter)
 
     def _forget(self, watched: WatchedJob) -> None:
         self._queue.drop(watched)
