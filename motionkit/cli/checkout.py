@@ -124,16 +124,7 @@ def buy(
     facts: Mapping[str, Facts],
     earlier: PurchaseRecord | None = None,
 ) -> Job:
-    """Show the price, confirm and submit; or resume an earlier job.
-
-    Args:
-        screen: The screen.
-        client: The client.
-        request: The request.
-        options: The options of the verb.
-        out: The output file.
-        facts: The facts of the request's media.
-        earlier: The result of `continued`.
+    """Show the price, confirm and submit; or resume the job that `continued` returned.
 
     Raises:
         Abort: The user declined, or interrupted before the submit.
@@ -272,12 +263,7 @@ def _announcement(request: Request, explanation: Explanation) -> list[tuple[str,
 
 
 def confirm(screen: Screen, quotes: Sequence[Quote | None], options: Buying) -> None:
-    """Ask for confirmation of a high or unknown price.
-
-    Args:
-        screen: The screen.
-        quotes: The quotes of everything that the command submits.
-        options: The options of the verb.
+    """Ask for confirmation if all that the command submits costs much or an unknown amount.
 
     Raises:
         Abort: The user declined.
@@ -325,14 +311,7 @@ def _unbounded(quotes: Sequence[Quote | None]) -> str:
 
 
 class Spending:
-    """The accepted price: a fallback that costs more needs confirmation or --max-usd.
-
-    Args:
-        screen: The screen.
-        options: The options of the verb.
-        target: The target that was shown.
-        quote: Its quote.
-    """
+    """The accepted price: a fallback that costs more needs confirmation or --max-usd."""
 
     def __init__(self, screen: Screen, options: Buying, target: str, quote: Quote | None) -> None:
         self._screen = screen

@@ -97,12 +97,6 @@ class Plan:
 def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Facts]) -> Plan:
     """Check both requests before anything is submitted.
 
-    Args:
-        client: The client.
-        request: The main request.
-        options: The options of the verb.
-        facts: The facts of the request's media.
-
     Raises:
         Unsupported: The target does not select masks.
         InvalidRequest: One of the requests is invalid.

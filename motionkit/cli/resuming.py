@@ -35,11 +35,7 @@ DOWNLOADING = "downloading"
 
 
 class _Pool:
-    """A pool of daemon threads that start on demand.
-
-    Args:
-        most: The largest number of threads.
-    """
+    """A pool of at most `most` daemon threads, started on demand."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -33,10 +33,6 @@ class Named:
 def named(client: Client, reference: str) -> Named:
     """Return the job of a reference. Resolves nothing and sends nothing.
 
-    Args:
-        client: The client.
-        reference: A key, its beginning, a job id; or JSON, a file of it, ``-``.
-
     Raises:
         InvalidRequest: No job or several match, or the submit was refused.
         SubmitUncertain: The purchase has no known job.

@@ -251,10 +251,10 @@ class RouteBuyer:
         if wait.target in self._waited:
             return
         refusals = zip(self.tried, self._errors, strict=False)
-        said = [error.message for one, error in refusals if one.target == wait.target]
+        messages = [error.message for one, error in refusals if one.target == wait.target]
         log.info(
             "%s; nothing was bought, waiting up to %.0f s for a slot",
-            about(wait.target, said[-1] if said else "it runs as many jobs as it may"),
+            about(wait.target, messages[-1] if messages else "no free slot"),
             self.route.wait_for_slot or 0.0,
         )
 

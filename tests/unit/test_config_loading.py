@@ -436,9 +436,9 @@ def test_a_wrong_type_is_refused_with_its_dotted_path(text: str, said: str, home
          ": accounts.fake.api_key has characters that an HTTP header cannot hold"),
         (KEYED + "7", f": accounts.fake.api_key is not text; {FORMS}"),
         (KEYED + '{ file = "a", command = ["b"] }',
-         f": accounts.fake.api_key is a table that is not understood; {FORMS}"),
+         f": accounts.fake.api_key is a table of another form; {FORMS}"),
         (KEYED + '{ comand = ["b"] }',
-         f": accounts.fake.api_key is a table that is not understood; {FORMS}"),
+         f": accounts.fake.api_key is a table of another form; {FORMS}"),
         (KEYED + '{ file = "" }',
          ": accounts.fake.api_key.file is not a path; give it as text in quotes"),
         (KEYED + '{ command = "pass show it" }', (": accounts.fake.api_key.command is not a list"
