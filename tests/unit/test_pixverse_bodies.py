@@ -53,6 +53,7 @@ class Nothing:
     """Uploads where nothing is to be uploaded."""
 
     limiter = None
+    timeout = None
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         raise AssertionError(f"{slot} was uploaded")

@@ -333,6 +333,9 @@ def test_every_listed_model_is_stated_here() -> None:
         ("image_to_video", "pixverse-v6"),
         ("text_to_video", "pixverse-v6"),
         ("live_portrait", "live-portrait-video-to-video"),
+        ("transition", "pixverse-5-transition"),
+        ("extend", "pixverse-5-extend"),
+        ("modify", "kling-o1-video-to-video-edit"),
     }
 
 
