@@ -110,7 +110,7 @@ class RouteBuyer:
         return time.time() - self.clock()
 
     def _now(self) -> float:
-        """Return epoch seconds that advance as the monotonic clock does: nobody can set them."""
+        """Return epoch seconds that advance as the monotonic clock does, which cannot be set."""
         return self._epoch + self.clock()
 
     def preview(self, *, poll: bool = False) -> routing.Decision:
@@ -201,7 +201,7 @@ class RouteBuyer:
         except BaseException as error:
             self._write()
             if isinstance(error, MotionKitError):
-                error.decision = tuple(self.told())
+                error.decision = tuple(self.rows())
             raise
 
     def _place(self, target: str) -> RouteTarget:
@@ -345,7 +345,7 @@ class RouteBuyer:
                 error = attempts[0]
             else:
                 error = kind(text)
-        error.decision = tuple(self.told())
+        error.decision = tuple(self.rows())
         return error
 
     def _why(self, row: routing.Row) -> str:
@@ -362,7 +362,7 @@ class RouteBuyer:
             return f"{tightest}; this may cost {dollars(quote.usd_high)}"
         return row.note or _clause(row.reason)
 
-    def told(self) -> list[Mapping[str, Any]]:
+    def rows(self) -> list[Mapping[str, Any]]:
         """Return the record as JSON-able rows, each with its reason's sentence."""
         rows = codec.unstructure(self.record)
         return [
@@ -371,7 +371,7 @@ class RouteBuyer:
         ]
 
     def _write(self) -> None:
-        self.journal.decided(self.purchase.key, self.told())
+        self.journal.decided(self.purchase.key, self.rows())
 
 
 def _clause(reason: routing.Reason) -> str:
