@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from motionkit import errors as errors
     from motionkit.client.aio import AsyncClient as AsyncClient
     from motionkit.client.client import Client as Client
+    from motionkit.config.loading import Config as Config
     from motionkit.errors import Billed as Billed
     from motionkit.errors import MotionKitError as MotionKitError
+    from motionkit.journal.entries import PurchaseRecord as PurchaseRecord
     from motionkit.model.budget import BudgetStatus as BudgetStatus
     from motionkit.model.job import Job as Job
     from motionkit.model.job import KeyState as KeyState
@@ -37,44 +39,36 @@ if TYPE_CHECKING:
     from motionkit.model.operations import Transition as Transition
     from motionkit.model.operations import Upscale as Upscale
     from motionkit.model.request import Request as Request
+    from motionkit.polling.webhooks import Delivery as Delivery
     from motionkit.purchase.circuits import Circuit as Circuit
+    from motionkit.purchase.compare import Comparison as Comparison
     from motionkit.purchase.fallback import Announcement as Announcement
     from motionkit.purchase.orders import Explanation as Explanation
 
     __version__: str
 
-_HOME = {
-    "Announcement": "purchase.fallback",
-    "AsyncClient": "client.aio",
-    "Balance": "model.money",
-    "Billed": "errors",
-    "BudgetStatus": "model.budget",
-    "Circuit": "purchase.circuits",
-    "Client": "client.client",
-    "Cost": "model.money",
-    "Explanation": "purchase.orders",
-    "Extend": "model.operations",
-    "Generated": "model.media",
-    "ImageToVideo": "model.operations",
-    "Job": "model.job",
-    "KeyState": "model.job",
-    "LipSync": "model.operations",
-    "Mimic": "model.operations",
-    "Modify": "model.operations",
-    "MotionKitError": "errors",
-    "Output": "model.job",
-    "Quote": "model.money",
-    "Request": "model.request",
-    "Restyle": "model.operations",
-    "Result": "model.job",
-    "State": "model.job",
-    "Status": "model.job",
-    "Swap": "model.operations",
-    "TextToVideo": "model.operations",
-    "Transition": "model.operations",
-    "Uploaded": "model.media",
-    "Upscale": "model.operations",
+_HOMES = {
+    "client.aio": ("AsyncClient",),
+    "client.client": ("Client",),
+    "config.loading": ("Config",),
+    "errors": ("Billed", "MotionKitError"),
+    "journal.entries": ("PurchaseRecord",),
+    "model.budget": ("BudgetStatus",),
+    "model.job": ("Job", "KeyState", "Output", "Result", "State", "Status"),
+    "model.media": ("Generated", "Uploaded"),
+    "model.money": ("Balance", "Cost", "Quote"),
+    "model.operations": (
+        *("Extend", "ImageToVideo", "LipSync", "Mimic", "Modify"),
+        *("Restyle", "Swap", "TextToVideo", "Transition", "Upscale"),
+    ),
+    "model.request": ("Request",),
+    "polling.webhooks": ("Delivery",),
+    "purchase.circuits": ("Circuit",),
+    "purchase.compare": ("Comparison",),
+    "purchase.fallback": ("Announcement",),
+    "purchase.orders": ("Explanation",),
 }
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 """Public name to the module that holds it (PEP 562)."""
 
 __all__ = [  # noqa: PLE0604 - a sorted list of names, spelled out in _HOME

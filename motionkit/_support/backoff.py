@@ -21,12 +21,9 @@ def wished(hint: float) -> float:
 
 
 def after_failure(failures: int, *, hint: float | None = None, spread: float = 0.5) -> float:
-    """Return the seconds until a failed poll is repeated.
+    """Return the seconds until a failed poll is repeated; the vendor's `hint` overrides the rest.
 
-    Args:
-        failures: How many failed in a row.
-        hint: The seconds that the vendor asked for; they override the rest.
-        spread: From 0 to 1, at random: machines that failed together do not retry together.
+    `spread` is from 0 to 1, at random: machines that failed together do not retry together.
     """
     if hint is not None:
         return wished(hint)
@@ -34,12 +31,7 @@ def after_failure(failures: int, *, hint: float | None = None, spread: float = 0
 
 
 def slot_delay(refusals: int, *, hint: float | None = None) -> float:
-    """Return the seconds until a busy account is asked again for a slot.
-
-    Args:
-        refusals: How often it was busy in a row.
-        hint: The seconds that the vendor asked for; they override the rest.
-    """
+    """Return the seconds until a busy account is asked again; the vendor's `hint` wins."""
     if hint is not None:
         return wished(hint)
     return _doubled(FIRST_SLOT_PAUSE, refusals, LONGEST_SLOT_PAUSE)

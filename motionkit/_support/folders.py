@@ -6,10 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-_DEFAULTS: Mapping[str, str] = {
-    "XDG_CONFIG_HOME": "~/.config",
-    "XDG_STATE_HOME": "~/.local/state",
-}
+_DEFAULTS: Mapping[str, str] = {"XDG_CONFIG_HOME": "~/.config", "XDG_STATE_HOME": "~/.local/state"}
 
 
 def expanded(text: str, name: str) -> Path:

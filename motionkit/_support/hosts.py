@@ -4,13 +4,10 @@ from __future__ import annotations
 
 
 def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name is this machine.
+    """Return whether a host, as `urlsplit` returns it, is this machine.
 
     That is 127.0.0.0/8, ``::1`` (IPv4 written as IPv6 included) and ``localhost`` in any case, with
     or without the root's dot. Nothing is resolved: any other name is not loopback.
-
-    Args:
-        host: As `urllib.parse.urlsplit` gives it, without brackets; None is no host.
     """
     import ipaddress  # noqa: PLC0415 - making a request needs none
 

@@ -125,7 +125,7 @@ class RedactedStr(str):
 
 
 def is_sensitive(text: str) -> bool:
-    """Tell whether a text holds an address, whose query may be a signature, or a known secret."""
+    """Return whether the text contains a URL or a registered secret."""
     return "://" in text or any(secret in text for secret in tuple(_KNOWN))
 
 
@@ -146,12 +146,7 @@ def redact(text: str) -> str:
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """Return text without terminal codes, control characters and turned writing directions.
-
-    Args:
-        text: Somebody else's words. Line breaks and tabs stay.
-        limit: Characters at most.
-    """
+    """Return text, cut to a limit, without control characters; line breaks and tabs stay."""
     if limit is not None and len(text) > limit:
         text = f"{text[:limit]}..."
     return _CONTROLS.sub("", text)

@@ -124,16 +124,7 @@ def buy(
     facts: Mapping[str, Facts],
     earlier: PurchaseRecord | None = None,
 ) -> Job:
-    """Show the price, confirm and submit; or resume an earlier job.
-
-    Args:
-        screen: The screen.
-        client: The client.
-        request: The request.
-        options: The options of the verb.
-        out: The output file.
-        facts: The facts of the request's media.
-        earlier: The result of `continued`.
+    """Show the price, confirm and submit; or resume the job that `continued` returned.
 
     Raises:
         Abort: The user declined, or interrupted before the submit.
@@ -272,12 +263,7 @@ def _announcement(request: Request, explanation: Explanation) -> list[tuple[str,
 
 
 def confirm(screen: Screen, quotes: Sequence[Quote | None], options: Buying) -> None:
-    """Ask for confirmation of a high or unknown price.
-
-    Args:
-        screen: The screen.
-        quotes: The quotes of everything that the command submits.
-        options: The options of the verb.
+    """Ask for confirmation if all that the command submits costs much or an unknown amount.
 
     Raises:
         Abort: The user declined.
@@ -294,20 +280,17 @@ def confirm(screen: Screen, quotes: Sequence[Quote | None], options: Buying) -> 
             screen.note(f"a real run would ask: submit this for {much}?")
             return
         screen.confirm(f"submit this for {much}?")
-    elif high is None:
-        raise InvalidRequest(
-            f"this costs {much}: confirmation required; pass --yes",
-            field="yes",
-            limit="a known price without --yes",
-            hint="a target with a known price needs no --yes up to 5 USD",
-        )
-    else:
-        raise InvalidRequest(
-            f"this costs {much}, above {ASK_ABOVE} USD: confirmation required; pass --yes",
-            field="yes",
-            limit=f"{ASK_ABOVE} USD without --yes",
-            hint="--max-usd N sets your own limit",
-        )
+        return
+    known = high is not None
+    above = f", above {ASK_ABOVE} USD" if known else ""
+    raise InvalidRequest(
+        f"this costs {much}{above}: confirmation required; pass --yes",
+        field="yes",
+        limit=f"{ASK_ABOVE} USD without --yes" if known else "a known price without --yes",
+        hint="--max-usd N sets your own limit"
+        if known
+        else "a target with a known price needs no --yes up to 5 USD",
+    )
 
 
 def _together(quotes: Sequence[Quote | None]) -> Decimal | None:
@@ -325,14 +308,7 @@ def _unbounded(quotes: Sequence[Quote | None]) -> str:
 
 
 class Spending:
-    """The accepted price: a fallback that costs more needs confirmation or --max-usd.
-
-    Args:
-        screen: The screen.
-        options: The options of the verb.
-        target: The target that was shown.
-        quote: Its quote.
-    """
+    """The accepted price: a fallback that costs more needs confirmation or --max-usd."""
 
     def __init__(self, screen: Screen, options: Buying, target: str, quote: Quote | None) -> None:
         self._screen = screen

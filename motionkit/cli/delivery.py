@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,12 +44,7 @@ _SUFFIXES: Mapping[str, str] = {
 
 
 def interrupted(job: Job, *, kept: bool) -> WaitTimeout:
-    """Return the error for Ctrl-C while a job runs.
-
-    Args:
-        job: The job.
-        kept: Whether the journal here has it.
-    """
+    """Return the error for Ctrl-C while a job runs; `kept` if the journal here has it."""
     return WaitTimeout(
         f"interrupted; job {job.id} at {job.account} still runs",
         provider=job.provider,
@@ -60,12 +56,7 @@ def interrupted(job: Job, *, kept: bool) -> WaitTimeout:
 
 
 def how_to_resume(job: Job, *, kept: bool) -> str:
-    """Return the commands that resume a job.
-
-    Args:
-        job: The job.
-        kept: Whether the journal here has it.
-    """
+    """Return the commands that resume a job; `kept` if the journal here has it."""
     if not kept:
         return "give the same job to 'motionkit wait' again"
     name = short(job.key)
@@ -168,14 +159,7 @@ def delivered(
 def again(
     screen: Screen, client: Client, entry: PurchaseRecord, out: Path | None, *, overwrite: bool
 ) -> tuple[Result, tuple[Path, ...]]:
-    """Deliver a purchase again; if its file still exists, nothing changes.
-
-    Args:
-        screen: The screen.
-        client: The client.
-        entry: The purchase.
-        out: The output file; the delivered one when None.
-        overwrite: Replace another file.
+    """Deliver a purchase again, to `out` or as before; if its file still exists, change nothing.
 
     Raises:
         InvalidRequest: Another file is in the way.
@@ -298,14 +282,9 @@ def suffix(output: Output) -> str:
     return typed or (named if named in _SUFFIXES.values() else kind)
 
 
-def default_target(description: Mapping[str, Any], folder: Path | None = None) -> Path:
-    """Return a file that does not exist, named after a request's inputs.
-
-    Args:
-        description: From `Request.describe` or the journal.
-        folder: The folder; the working directory when None.
-    """
-    return free(Path(folder or ".") / f"{_default_stem(description)}{_KINDS['video']}")
+def default_target(description: Mapping[str, Any], folder: Path | str = ".") -> Path:
+    """Return a file that does not exist, named after the inputs that `Request.describe` returns."""
+    return free(Path(folder) / f"{_default_stem(description)}{_KINDS['video']}")
 
 
 def _default_stem(description: Mapping[str, Any]) -> str:
@@ -329,25 +308,13 @@ def _stem(label: str) -> str:
 
 
 def output_of(entry: PurchaseRecord, result: Result, *, taken: Collection[Path] = ()) -> Path:
-    """Return the output file of a purchase, or a free one like it.
-
-    Args:
-        entry: The purchase.
-        result: Its result.
-        taken: Files that other downloads are writing.
-    """
+    """Return the output file of a purchase, or a free one like it that no download has `taken`."""
     path = Path(entry.out) if entry.out else default_target(entry.description)
     return free(fitting(path, entry.description, result), taken)
 
 
 def free(path: Path, taken: Collection[Path] = ()) -> Path:
     """Return the path, or the first of ``name-2``, ``name-3``, ... that does not exist."""
-    return next(one for one in _numbered(path) if not (one.exists() or one in taken))
-
-
-def _numbered(path: Path) -> Iterator[Path]:
-    yield path
-    number = 2
-    while True:
-        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
+    numbered = (path.with_name(f"{path.stem}-{n}{path.suffix}") for n in itertools.count(2))
+    paths = itertools.chain([path], numbered)
+    return next(one for one in paths if not (one.exists() or one in taken))

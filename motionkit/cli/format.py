@@ -124,12 +124,7 @@ def target(entry: PurchaseRecord) -> str:
 
 
 def in_world(name: str, sandbox: bool | None) -> str:
-    """Return a target's or an account's name, marked where it is in a sandbox on this machine.
-
-    Args:
-        name: Account and model, or an account.
-        sandbox: Whether it is in a sandbox; None when unknown.
-    """
+    """Return a target's or an account's name, marked where it is in a sandbox on this machine."""
     return f"{name} (SANDBOX, loopback)" if sandbox else name
 
 

@@ -28,6 +28,7 @@ from motionkit.model.job import Output, Result, State
 from motionkit.model.money import dollars
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.model.request import Placeholder
 
 OPERATION = "mask_selection"
 
@@ -96,12 +97,6 @@ class Plan:
 def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Facts]) -> Plan:
     """Check both requests before anything is submitted.
 
-    Args:
-        client: The client.
-        request: The main request.
-        options: The options of the verb.
-        facts: The facts of the request's media.
-
     Raises:
         Unsupported: The target does not select masks.
         InvalidRequest: One of the requests is invalid.
@@ -109,7 +104,7 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
     BuyOptions(key=options.key)  # refuse a blank key before the selection is paid
     if request.masks:
         raise InvalidRequest("pass either --select or --mask, not both", field="select")
-    placeholders = tuple(f"<mask {number}>" for number in options.select or ())
+    placeholders = tuple(Placeholder(f"<mask {number}>") for number in options.select or ())
     wanted = attrs.evolve(request, masks=placeholders)
     explained = client.explain(wanted, via=options.via, limited=False, facts=facts)
     kinds = [kind for kind in registry.operations() if kind.operation == OPERATION]
@@ -123,6 +118,9 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
     except Unsupported as error:
         error.hint = "select the masks elsewhere and pass them with --mask"
         raise
+    if wanted.keyframe is None:
+        wanted = attrs.evolve(wanted, keyframe=_default_frame(client, selecting))
+        explained = client.explain(wanted, via=options.via, limited=False, facts=facts)
     key = _key(client, selection, selecting, options, clip)
     bought = client.bought_before(selection, via=options.via, key=key, facts=clip)
     planned = Plan(wanted, explained, selection, selecting, key, facts, bought)
@@ -137,6 +135,14 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
             hint="choose one account with --via",
         )
     return planned
+
+
+def _default_frame(client: Client, selecting: Explanation) -> int | None:
+    """Return the frame that a selection uses unless the request names one."""
+    account, _, model = selecting.target.partition("/")
+    offers = registry.load(client.config.account(account).provider).offers
+    rows = [one for one in offers if (one.operation, one.model) == (OPERATION, model)]
+    return next((one.defaults.get("keyframe") for one in rows), None)
 
 
 def limited(client: Client, planned: Plan, options: Running) -> Plan:

@@ -102,13 +102,7 @@ class Screen:
     def rows(
         self, data: Sequence[Mapping[str, Any]], columns: Sequence[str], cells: Sequence[Any]
     ) -> None:
-        """Write a list: JSON Lines with ``--json``, else a table.
-
-        Args:
-            data: The rows as data.
-            columns: The table's headings.
-            cells: The table's rows, in the order of the headings.
-        """
+        """Write a list: JSON Lines with ``--json``, else a table."""
         if self.json:
             for row in data:
                 self.answer(row, "")
@@ -147,7 +141,7 @@ class Screen:
         if self.json:
             failed = {"error": name, "message": message, "exit_code": exit_codes.UNEXPECTED}
             self.answer(failed, "")
-        shown = reason(error) if isinstance(error, OSError) else f"{name}: {message}"
+        shown = reason(error) if isinstance(error, OSError) else f"unexpected error: {message}"
         self.fact("error:", redact(shown), style="red")
         self.fact("hint:", "report it with the traceback that 'motionkit --debug ...' shows")
         return exit_codes.UNEXPECTED
@@ -229,11 +223,7 @@ def as_data(error: MotionKitError) -> dict[str, Any]:
 
 
 def decided(row: Mapping[str, Any]) -> str:
-    """Return one row of a route's decision as a sentence: "ACCOUNT not tried: ...".
-
-    Args:
-        row: A row of `PurchaseRecord.decision`: target, verdict, sentence.
-    """
+    """Return a row of `PurchaseRecord.decision` as a sentence: "ACCOUNT not tried: ..."."""
     return f"{row['target']} {_VERDICTS.get(row['verdict'], row['verdict'])}: {row['sentence']}"
 
 

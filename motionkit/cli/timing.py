@@ -28,14 +28,7 @@ class _Row:
 
 
 def show(screen: Screen, config: Path | None, account: str, wanted: Callable[[Offer], bool]) -> int:
-    """Write the estimate and the schedule of each target; return the number of targets.
-
-    Args:
-        screen: The screen.
-        config: The configuration file.
-        account: An account or a provider; all when empty.
-        wanted: A filter of offers.
-    """
+    """Write estimate and schedule of each offer wanted at the account; return their number."""
     with mk.Client(config) as client:
         rows = [row for row in _rows(client, account) if wanted(row.offer)]
     if not rows:

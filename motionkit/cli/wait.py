@@ -33,10 +33,6 @@ class Named:
 def named(client: Client, reference: str) -> Named:
     """Return the job of a reference. Resolves nothing and sends nothing.
 
-    Args:
-        client: The client.
-        reference: A key, its beginning, a job id; or JSON, a file of it, ``-``.
-
     Raises:
         InvalidRequest: No job or several match, or the submit was refused.
         SubmitUncertain: The purchase has no known job.
@@ -145,7 +141,7 @@ def wait(
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Wait for a job and download its file."""
+    """Wait for a job and download its file, e.g. 'motionkit wait order-17 --out out.mp4'."""
     screen = Screen(json=json)
     if out is not None:
         check_target(out, overwrite=overwrite)
@@ -166,7 +162,7 @@ def wait(
 def resume(
     refs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REF]...", help="The jobs. Default: all unfinished ones."),
+        typer.Argument(metavar="REF", help="The jobs. Default: all unfinished jobs."),
     ] = None,
     *,
     timeout: Timeout = None,

@@ -12,7 +12,7 @@ import functools
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
@@ -270,21 +270,35 @@ class AsyncClient:
     async def _in(
         self, pool: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        def begin() -> T:
+        def check_open() -> None:
             if self._closed:
-                raise _never_began([*args, *kwargs.values()])
-            return call(*args, **kwargs)
+                raise _never_began("the client was closed", values)
 
-        if self._closed:
-            raise _never_began([*args, *kwargs.values()])
-        return await asyncio.get_running_loop().run_in_executor(pool, begin)
+        def begin() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                check_open()
+                future.set_result(call(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - raised where the coroutine waits
+                future.set_exception(error)
+
+        values, future = [*args, *kwargs.values()], Future[T]()
+        check_open()
+        try:
+            pool.submit(begin)
+        except RuntimeError as error:
+            # The pool keeps the call for a thread that becomes free; it must not run then.
+            if future.cancel():
+                raise _never_began("this process can start no thread", values) from error
+        return await asyncio.wrap_future(future)
 
 
-def _never_began(args: Iterable[object]) -> MotionKitError:
-    about = next((one for one in args if isinstance(one, Job | Result)), None)
+def _never_began(reason: str, values: Iterable[object]) -> MotionKitError:
+    about = next((one for one in values if isinstance(one, Job | Result)), None)
     job = about.job if isinstance(about, Result) else about
     return MotionKitError(
-        "the client was closed before this began: nothing was sent",
+        f"{reason} before this began: nothing was sent",
         billed=Billed.UNKNOWN if job else Billed.NO,
         provider=job.provider if job else None,
         account=job.account if job else None,

@@ -1,6 +1,6 @@
 """Validate arguments before anything is uploaded, paid or waited for.
 
-Every function takes the argument's name and value, returns the value as the client uses it, and
+A function takes the argument's name and value, returns the value as the client uses it, and
 raises `InvalidRequest` with both and with what is expected.
 """
 
@@ -11,13 +11,14 @@ import os
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from motionkit.errors import InvalidRequest
 from motionkit.model.job import Job, Result
 from motionkit.model.money import AMOUNT, amount
 from motionkit.model.request import Request
 from motionkit.polling import Seconds, seconds
+from motionkit.purchase import BuyOptions
 
 T = TypeVar("T")
 
@@ -83,3 +84,18 @@ def index(name: str, value: int, count: int) -> int:
         limit = f"0 to {count - 1}" if count > 1 else "0, the only one"
         raise InvalidRequest.expected(name, value, limit)
     return value
+
+
+def options(
+    request: Request,
+    via: str | None,
+    *,
+    key: str | None = None,
+    max_usd: Decimal | str | None = None,
+    **others: Any,
+) -> BuyOptions:
+    """Return how a request is submitted; the request is checked too."""
+    of(Request, "request", request)
+    return BuyOptions(
+        via=text("via", via), key=text("key", key), max_usd=dollars("max_usd", max_usd), **others
+    )

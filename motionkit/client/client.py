@@ -16,9 +16,9 @@ from typing import Any, Self, TypeVar, overload
 
 import attrs
 
-from motionkit import config as configuration
 from motionkit.client import arguments
 from motionkit.client.accounts import Accounts
+from motionkit.config import Config, load
 from motionkit.errors import Billed, ConfigError, DownloadFailed, MotionKitError
 from motionkit.http import download_file, with_retries
 from motionkit.journal import Journal, PurchaseRecord
@@ -40,7 +40,6 @@ from motionkit.polling import (
 from motionkit.provider import Provider, base_url, look_up, spool_opener
 from motionkit.purchase import (
     Announce,
-    BuyOptions,
     Cancellations,
     Checkout,
     Circuit,
@@ -85,15 +84,15 @@ class Client:
 
     def __init__(
         self,
-        config: configuration.Config | Path | str | None = None,
+        config: Config | Path | str | None = None,
         *,
         provider_classes: Mapping[str, type[Provider]] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         spread: Callable[[], float] = random.random,
     ) -> None:
-        if not isinstance(config, configuration.Config):
-            config = configuration.load(arguments.path("config", config) if config else None)
+        if not isinstance(config, Config):
+            config = load(arguments.path("config", config) if config else None)
         self.config = config
         self._journal = journal = Journal(config.journal)
         self._circuits = Circuits(journal.caches)
@@ -146,7 +145,7 @@ class Client:
             >>> explanation = client.explain(request, via="pixverse", max_usd="1.00")
             >>> print(explanation.target, explanation.quote, explanation.refused)
         """
-        options = _options(request, via, max_usd=max_usd, limited=limited)
+        options = arguments.options(request, via, max_usd=max_usd, limited=limited)
         more = arguments.dollars("besides", besides) or Decimal(0)
         found = self._checkout.explain(request, options, besides=more, facts=facts)
         scarce = self._observer.scarce(found.target.partition("/")[0])
@@ -166,7 +165,7 @@ class Client:
             >>> quote = client.quote(request, via="pixverse")
             >>> print(quote.usd_likely, quote.usd_high, quote.basis.value)
         """
-        return self._checkout.quote(request, _options(request, via).via)
+        return self._checkout.quote(request, arguments.options(request, via).via)
 
     def compare(
         self, request: Request, *, via: str | None = None, balances: bool = True
@@ -186,7 +185,7 @@ class Client:
             >>> for row in client.compare(request, balances=False):
             ...     print(row.target, row.quote, row.seconds, row.problem)
         """
-        rows = self._checkout.rows(request, _options(request, via).via)
+        rows = self._checkout.rows(request, arguments.options(request, via).via)
         return ordered(with_balances(rows, self.balance) if balances else rows)
 
     def bought_before(
@@ -208,7 +207,7 @@ class Client:
         Raises:
             InvalidRequest: The key names another request.
         """
-        entry = self._checkout.known(request, _options(request, via, key=key), facts)
+        entry = self._checkout.known(request, arguments.options(request, via, key=key), facts)
         return None if entry is None or entry.state is KeyState.REFUSED else entry
 
     # Paying, and after.
@@ -257,7 +256,7 @@ class Client:
             >>> job = client.submit(request, via="pixverse", key="order-17", max_usd="1.50")
             >>> result = client.wait(job)
         """
-        options = _options(
+        options = arguments.options(
             request,
             via,
             key=key,
@@ -589,7 +588,7 @@ class Client:
         self, request: Request, *, via: str | None, key: str | None, max_usd: Decimal | str | None
     ) -> Order:
         """Submit for `run`; the order can fall back where its route pays for it."""
-        options = _options(request, via, key=key, max_usd=max_usd)
+        options = arguments.options(request, via, key=key, max_usd=max_usd)
         with self._cancellations.call():
             return self._checkout.order(request, options)
 
@@ -610,23 +609,6 @@ class Client:
             return with_retries(lambda: self._observer.result(job, status))
         with about(job):
             return status.need_result(job)
-
-
-def _options(
-    request: Request,
-    via: str | None,
-    *,
-    key: str | None = None,
-    max_usd: Decimal | str | None = None,
-    **others: Any,
-) -> BuyOptions:
-    arguments.of(Request, "request", request)
-    return BuyOptions(
-        via=arguments.text("via", via),
-        key=arguments.text("key", key),
-        max_usd=arguments.dollars("max_usd", max_usd),
-        **others,
-    )
 
 
 def _address(result: Result, output: int) -> str:

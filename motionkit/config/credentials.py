@@ -1,16 +1,16 @@
-"""Where an account's key comes from: text, environment variables, a file, or a command.
+"""Read an account's key from text, environment variables, a file, or a command.
 
-Reading the configuration asks no file and runs no command. They are asked when the account is first
-used, which is before anything is sent to its vendor.
+Reading the configuration opens no key's file and runs no command; the first use of the account
+does, before anything is sent to its vendor.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 
 import attrs
@@ -23,23 +23,19 @@ from motionkit.provider import AccountSettings
 COMMAND_TIMEOUT = 60.0
 """Seconds for a command to print a key; it may ask the user to unlock something."""
 FILE_LIMIT = 64 * 1024
-"""Bytes that are read of a key's file."""
+"""Bytes to read of a key's file."""
 
 _FORMS = 'text, { file = "..." } or { command = ["...", "..."] }'
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def variables(text: str) -> list[str]:
-    """Return the names that stand as ``${NAME}`` in a text."""
+    """Return the names in a text's ``${NAME}``."""
     return _VARIABLE.findall(text)
 
 
 def expand(text: str, spot: Spot) -> str:
-    """Return a text with the environment's values in place of ``${NAME}``.
-
-    Raises:
-        ConfigError: One of them is not set, or is empty.
-    """
+    """Return a text with the environment's values in place of ``${NAME}``, all of them set."""
 
     def look_up(match: re.Match[str]) -> str:
         found = os.environ.get(match[1])
@@ -51,20 +47,17 @@ def expand(text: str, spot: Spot) -> str:
 
 
 def documented(provider: str) -> tuple[str, str]:
-    """Return the environment names of a provider: that of its key and that of its origin.
-
-    What cannot be in a variable's name becomes ``_``: ``my-vendor`` has ``MY_VENDOR_API_KEY``.
-    """
+    """Return the documented environment variables of a provider: of its key and of its origin."""
     return variable(provider, "api_key"), variable(provider, "base_url")
 
 
 def variable(provider: str, name: str) -> str:
-    """Return the documented environment variable of a provider's setting."""
+    """Return the environment variable of a setting: ``my-vendor`` has ``MY_VENDOR_API_KEY``."""
     return re.sub(r"[^A-Z0-9_]", "_", f"{provider}_{name}".upper())
 
 
 def no_key(provider: str) -> str:
-    """Return the sentence for an installed provider without a key in the environment."""
+    """Return the error for an installed provider without a key in the environment."""
     return (
         f"no key for {provider!r}: set {documented(provider)[0]}, or write [accounts.{provider}] "
         f"in {FILE_NAME}"
@@ -73,10 +66,10 @@ def no_key(provider: str) -> str:
 
 @attrs.frozen
 class Key:
-    """A key that may still have to be fetched.
+    """A key, or where to read it.
 
     Attributes:
-        spot: Where the configuration says it.
+        spot: Its place in the configuration.
         ready: The key, when the configuration and the environment hold it.
     """
 
@@ -86,11 +79,7 @@ class Key:
 
     @classmethod
     def read(cls, given: Any, spot: Spot) -> Self:
-        """Read what the configuration says, without running or opening anything.
-
-        Args:
-            given: The value of ``api_key``.
-            spot: Where it stands.
+        """Read the value of ``api_key``, without running or opening anything.
 
         Raises:
             ConfigError: It has none of the forms, or is text that cannot be a key.
@@ -111,7 +100,7 @@ class Key:
 
     @property
     def source(self) -> str:
-        """Where it comes from, in words; never the key."""
+        """Its origin in words; never the key."""
         given = self._given.reveal()
         if isinstance(given, str):
             names = [f"environment variable {name}" for name in variables(given)]
@@ -121,10 +110,10 @@ class Key:
         return f"command {given['command'][0]!r}"
 
     def resolve(self) -> Secret:
-        """Return the key; ask its file or its command if need be.
+        """Return the key; read its file or run its command if need be.
 
         Raises:
-            ConfigError: It cannot be had; says why, never what the command printed.
+            ConfigError: It cannot be read; says why, never what the command printed.
         """
         if self.ready is not None:
             return self.ready
@@ -146,12 +135,23 @@ class Key:
 
     def _from_command(self, argv: list[str]) -> Secret:
         where = f"{self.spot}.command: {argv[0]!r}"
-        by_hand = "run it by hand to see why; what it prints is not shown here, it may hold the key"
+        by_hand = "run it yourself to see why; its output may hold the key and is not shown"
+        ended = None
         try:
-            ended = _run(argv, self.spot.file.path.parent)
+            # What expires holds the output so far, and no error may hold that.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                ended = subprocess.run(  # noqa: S603 - the user's own, no shell; see `motionkit.config.trust`
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,  # it may hold the key
+                    cwd=self.spot.file.path.parent,
+                    timeout=COMMAND_TIMEOUT,
+                    check=False,
+                )
         except (OSError, ValueError) as error:
-            told = error.strerror if isinstance(error, OSError) else error
-            raise ConfigError(f"{where} cannot be run: {told}") from None
+            why = error.strerror if isinstance(error, OSError) else "it is not a command"
+            raise ConfigError(f"{where} cannot be run: {why}") from None
         if ended is None:
             raise ConfigError(f"{where} did not end within {COMMAND_TIMEOUT:g} s", hint=by_hand)
         if ended.returncode != 0:
@@ -176,23 +176,7 @@ def _check(given: Mapping[str, Any], spot: Spot) -> None:
                 'arguments in quotes, such as ["pass", "show", "motionkit"]; there is no shell'
             )
     else:
-        raise ConfigError(f"{spot} is a table that is not understood; give {_FORMS}")
-
-
-def _run(argv: list[str], folder: Path) -> subprocess.CompletedProcess[bytes] | None:
-    """Run a command; None when it takes too long. Its standard error may hold the key: dropped."""
-    try:
-        return subprocess.run(  # noqa: S603 - the user's own, no shell; see `motionkit.config.trust`
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            timeout=COMMAND_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:  # it holds what was printed so far: no error is made of it
-        return None
+        raise ConfigError(f"{spot} is a table of another form; give {_FORMS}")
 
 
 def _text(content: bytes, where: str) -> str:

@@ -128,6 +128,7 @@ def without_password(text: str) -> str:
 
 
 def _translated(find: Callable[..., Path], *given: str) -> Path:
+    """Find a folder; where the user has no home, a `ConfigError` says so."""
     try:
         return find(*given)
     except ValueError as error:
@@ -135,29 +136,17 @@ def _translated(find: Callable[..., Path], *given: str) -> Path:
 
 
 def expanded(text: str, name: str) -> Path:
-    """Return a path with ``~`` expanded; `name` tells errors its origin.
-
-    Raises:
-        ConfigError: There is no such home folder.
-    """
+    """Return a path with ``~`` expanded; `name` tells errors its origin."""
     return _translated(folders.expanded, text, name)
 
 
 def state_folder() -> Path:
-    """Return the user's state folder for motionkit.
-
-    Raises:
-        ConfigError: The user has no home folder.
-    """
+    """Return the user's state folder for motionkit."""
     return _translated(folders.state_folder)
 
 
 def own_file() -> Path:
-    """Return the path of the user's own configuration file, whether or not it exists.
-
-    Raises:
-        ConfigError: The user has no home folder.
-    """
+    """Return the path of the user's own configuration file, whether or not it exists."""
     return _translated(folders.user_folder, "XDG_CONFIG_HOME") / FILE_NAME
 
 
@@ -237,11 +226,7 @@ def _located() -> tuple[Path, Origin] | None:
 
 
 def _exists(path: Path) -> bool:
-    """Return whether one of the user's own paths exists.
-
-    Raises:
-        ConfigError: The way to it cannot be read.
-    """
+    """Return whether one of the user's own paths exists; refuse one that cannot be reached."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -9,6 +9,7 @@ dotted path and what to write there.
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -191,51 +192,45 @@ def load(path: Path | None = None) -> Config:
         ConfigError: Naming file, dotted path and what is allowed.
     """
     read = files(path)
-    if not read:
-        return from_environment()
     for file in read:
         for section in ("accounts", "routes"):
             spot = Spot([file])
             tables.need_few(tables.table(file.data(), section, spot), spot / section)
-    for file, below in zip(read, [*read[1:], None], strict=True):
+    for file, below in itertools.zip_longest(read, read[1:]):
         trust.require(file, below)
-    top = Spot(read)
     for file in read:
         tables.known_keys(file.data(), TOP_LEVEL, Spot([file]))
+    return _config(read)
+
+
+def from_environment() -> Config:
+    """Make an account for each installed provider whose key is in the environment."""
+    return _config([])
+
+
+def _config(read: Sequence[File]) -> Config:
+    top = Spot(read)
     # What a project adds comes after the user's own: that is the order of the route `default`.
-    said = _merged(read, "accounts", last=not trust.is_trusted(read[0]))
+    said = _merged(read, "accounts", last=not all(map(trust.is_trusted, read)))
     accounts = {
         name: _account(name, table, top / "accounts" / name) for name, table in said.items()
     }
     _warn_of_readers(accounts.values())
-    keyed = "accounts" not in {key for file in read for key in file.data()}
+    keyed = not any("accounts" in file.data() for file in read)
     if keyed:
         accounts = _from_keys()
     defaults: dict[str, Any] = {}
     for file in reversed(read):
         defaults = _over(tables.table(file.data(), "defaults", Spot([file])), defaults)
+    providers = {name: account.provider for name, account in accounts.items()}
     return Config(
         accounts=accounts,
         defaults=tables.record(Defaults, defaults, top / "defaults"),
-        journal=_journal(top),
-        source=read[0].path,
-        routes=read_routes(
-            _merged(read, "routes"), top / "routes", _providers(accounts), keyed=keyed
-        ),
+        journal=_journal(top / "journal"),
+        source=read[0].path if read else None,
+        routes=read_routes(_merged(read, "routes"), top / "routes", providers, keyed=keyed),
         files=tuple(read),
         keyed=keyed,
-    )
-
-
-def from_environment() -> Config:
-    """Make an account for each installed provider whose key is in the environment."""
-    accounts = _from_keys()
-    return Config(
-        accounts=accounts,
-        defaults=Defaults(),
-        journal=_default_journal(),
-        routes=read_routes({}, Spot(), _providers(accounts), keyed=True),
-        keyed=True,
     )
 
 
@@ -274,26 +269,21 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _journal(top: Spot) -> Path | None:
-    spot = top / "journal"
-    said = spot.file.data().get("journal")
+def _journal(spot: Spot) -> Path | None:
+    said = spot.file.data().get("journal") if spot.files else None
     if said is False:
         return None
     if said is None:
-        return _default_journal()
+        named = os.environ.get(JOURNAL_VARIABLE)
+        if not named:
+            return state_folder() / "journal.db"
+        _need_path(named, JOURNAL_VARIABLE)
+        return expanded(named, JOURNAL_VARIABLE)
     if not (said and isinstance(said, str)):
         raise ConfigError(f"{spot} is {tables.shown(said)}; give a path or false")
     named = expand(said, spot)
     _need_path(named, str(spot))
     return spot.file.resolve(named)
-
-
-def _default_journal() -> Path:
-    named = os.environ.get(JOURNAL_VARIABLE)
-    if not named:
-        return state_folder() / "journal.db"
-    _need_path(named, JOURNAL_VARIABLE)
-    return expanded(named, JOURNAL_VARIABLE)
 
 
 def _need_path(named: str, where: str) -> None:
@@ -343,10 +333,7 @@ def _sent_elsewhere(settings: AccountSettings, provider: str, spot: Spot) -> Acc
     """Return an account's settings with the address that the environment names for its provider.
 
     It replaces the vendor's own address for every account of the provider, so that with a sandbox
-    nothing reaches the vendor. An address in a file is not overruled silently.
-
-    Raises:
-        ConfigError: A file names another address for any of the account's origins.
+    nothing reaches the vendor. An address in a file is not overruled silently: two are refused.
     """
     variable = documented(provider)[1]
     named = os.environ.get(variable)
@@ -370,10 +357,6 @@ def _origins(settings: AccountSettings) -> dict[str, str]:
     """Return the addresses in an account's settings, by setting."""
     named = attrs.asdict(settings, filter=lambda field, _: is_origin(field.name))
     return {name: address for name, address in named.items() if address is not None}
-
-
-def _providers(accounts: Mapping[str, Account]) -> Mapping[str, str]:
-    return {name: account.provider for name, account in accounts.items()}
 
 
 def _warn_of_readers(accounts: Iterable[Account]) -> None:

@@ -1,7 +1,4 @@
-"""Routes as the configuration writes them: a named list of targets with rules.
-
-What they lead to is decided elsewhere; here they are read and compared with the accounts.
-"""
+"""Read the routes and compare their targets with the accounts."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from motionkit.provider import registry
 from motionkit.routing import Route
 
 DEFAULT_ROUTE = "default"
-"""The route that is there without being written: every account, in order."""
+"""The route that exists without being written: every account, in order."""
 
 
 def read_routes(
@@ -29,13 +26,10 @@ def read_routes(
     """Make the routes.
 
     Args:
-        said: Their tables by name, as TOML says them.
-        spot: Where they stand.
+        said: Their tables by name.
+        spot: Their place.
         accounts: Account to provider, in order.
         keyed: Whether the environment's keys made the accounts.
-
-    Raises:
-        ConfigError: Naming the place and what is allowed there.
     """
     made = {}
     for name, data in said.items():

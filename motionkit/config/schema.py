@@ -1,12 +1,13 @@
-"""A JSON schema of ``motionkit.toml`` for editors, made of the very records that read the file.
+"""A JSON schema of ``motionkit.toml`` for editors, made of the records that read the file.
 
-Draft 7, because that is what TOML editors understand. It knows one file at a time: what another
-file supplies (`motionkit.config.loading` merges them) cannot be asked for here.
+Draft 7, which TOML editors support. It describes one file, and another one may supply the rest of
+an account (`motionkit.config.loading` merges them): no key is required.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -20,13 +21,14 @@ from motionkit.config.defaults import Defaults
 from motionkit.config.files import ADDRESS, FILE_NAME
 from motionkit.config.routes import DEFAULT_ROUTE
 from motionkit.config.tables import LIMITS, bare, is_list, is_table, is_union
+from motionkit.model import codec
 from motionkit.provider import registry
 from motionkit.routing import Route
 
 Schema = dict[str, Any]
 
 _JOURNAL = (
-    "The ledger's file; false keeps it in memory, so that a crash can lose a paid job. A relative "
+    "The journal's file; false keeps it in memory, so that a crash can lose a paid job. A relative "
     "path is the file's sibling. Default: in the user's state folder."
 )
 _SIMPLE: Mapping[Any, Schema] = {
@@ -61,8 +63,8 @@ def schema() -> Schema:
         "description": "Routes by name; a route has no account's name.",
         "type": "object",
         "propertyNames": {"pattern": "^[^/]+$"},
-        "properties": {DEFAULT_ROUTE: _record(Route, leave_out=["name"])},
-        "additionalProperties": _record(Route, leave_out=["name"]),
+        "properties": {DEFAULT_ROUTE: _record(Route)},
+        "additionalProperties": _record(Route),
     }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -88,29 +90,26 @@ def schema() -> Schema:
     }
 
 
+def _form(key: str, description: str, value: Schema) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "additionalProperties": False,
+        "required": [key],
+        "properties": {key: value},
+    }
+
+
+_NOT_EMPTY: Schema = {"type": "string", "minLength": 1}
 _API_KEY: Schema = {
     "anyOf": [
         {"type": "string", "description": "Text; ${NAME} takes an environment variable."},
-        {
-            "type": "object",
-            "description": "A file that holds the key alone.",
-            "additionalProperties": False,
-            "required": ["file"],
-            "properties": {"file": {"type": "string", "minLength": 1}},
-        },
-        {
-            "type": "object",
-            "description": "A program and its arguments, no shell; it prints the key first.",
-            "additionalProperties": False,
-            "required": ["command"],
-            "properties": {
-                "command": {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {"type": "string", "minLength": 1},
-                }
-            },
-        },
+        _form("file", "A file that holds the key alone.", _NOT_EMPTY),
+        _form(
+            "command",
+            "A program and its arguments, no shell; it prints the key first.",
+            {"type": "array", "minItems": 1, "items": _NOT_EMPTY},
+        ),
     ]
 }
 
@@ -118,42 +117,32 @@ _API_KEY: Schema = {
 def _account(provider: str) -> Schema:
     made = _record(registry.load(provider).settings)
     own = made["properties"]
-    told = own["api_key"].get("description", "")
+    text = own["api_key"].get("description", "")
     own["api_key"] = {
-        "description": f"{told} The documented variable is ${{{documented(provider)[0]}}}.".strip(),
+        "description": f"{text} The documented variable is ${{{documented(provider)[0]}}}.".strip(),
         "allOf": [{"$ref": "#/definitions/api_key"}],
     }
     vendor = {"description": "The adapter; by default the account's name.", "const": provider}
-    # Another file may hold the rest of the account, so nothing is required.
     return {**made, "properties": {"provider": vendor, **own}}
 
 
-def _record(kind: type[Any], *, leave_out: list[str] | None = None) -> Schema:
-    hints = get_type_hints(kind)
-    told = attribute_help(kind)
+def _record(kind: type[Any]) -> Schema:
+    hints, texts = get_type_hints(kind), attribute_help(kind)
     made: dict[str, Schema] = {}
     for field in attrs.fields(kind):
-        if field.init and field.name not in (leave_out or []):
-            made[field.name] = _described(field, hints[field.name], told.get(field.name))
+        if not field.init or (kind is Route and field.name == "name"):  # its table's own name
+            continue
+        text = texts.get(field.name)
+        made[field.name] = {"description": text} if text else {}
+        made[field.name] |= _value(bare(hints[field.name]))
+        if isinstance(field.default, bool | int | float | str | Decimal | tuple):
+            made[field.name]["default"] = json.loads(codec.dumps(field.default))
     return {
         "description": (inspect.getdoc(kind) or "").partition("\n")[0].replace("``", "`"),
         "type": "object",
         "additionalProperties": False,
         "properties": made,
     }
-
-
-def _described(field: attrs.Attribute[Any], hint: Any, told: str | None) -> Schema:
-    made = _value(bare(hint))
-    if told:
-        made = {"description": told, **made}
-    if isinstance(field.default, bool | int | float | str):
-        made["default"] = field.default
-    elif isinstance(field.default, Decimal):
-        made["default"] = str(field.default)
-    elif isinstance(field.default, tuple):
-        made["default"] = list(field.default)
-    return made
 
 
 def _value(hint: Any) -> Schema:

@@ -1,7 +1,8 @@
 """Make records of what TOML says, exact about keys and types.
 
 TOML has types, so nothing is converted silently: ``"60"`` is no number, and an amount of money is
-text, because a TOML fraction is a binary one. Every error names the place and what to write there.
+text, because a TOML fraction is a binary one. `motionkit.model.codec` knows the types, this module
+the limits and the words. Every `ConfigError` names the place and what to write there.
 """
 
 from __future__ import annotations
@@ -52,8 +53,6 @@ ENTRIES = 100
 """Accounts, routes, and entries of a list: each is looked up among what is installed."""
 _LONGEST_COMPARED = 80
 """Characters of a word that is compared with similar ones; comparing takes quadratic time."""
-
-
 _REFUSALS = (TypeError, ValueError, ArithmeticError, LookupError)
 """What a converter or a validator raises for a value that it does not take."""
 
@@ -104,18 +103,15 @@ def record(
     given: Mapping[str, Any] | None = None,
     quiet: Collection[str] = (),
 ) -> Record:
-    """Make a record.
+    """Make a record, or raise one error with all its problems.
 
     Args:
         kind: An attrs class.
-        data: What TOML says, by the class's field names.
+        data: A table, by the class's field names.
         spot: Its place.
         also: Keys that are allowed there and read elsewhere.
         given: Values that are ready; they go before the data.
         quiet: Fields whose values an error must not show.
-
-    Raises:
-        ConfigError: Naming the place, what is wrong and what to write; all problems at once.
     """
     values, problems = dict(given or {}), []
     fields = [one for one in attrs.fields(kind) if one.init and one.name not in values]  # type: ignore[arg-type]  # the caller gives an attrs class
@@ -141,17 +137,7 @@ def record(
 
 
 def value(hint: Any, given: Any, spot: Spot, *, quiet: bool = False) -> Any:
-    """Make one value of a type.
-
-    Args:
-        hint: The type.
-        given: What TOML says.
-        spot: Its place.
-        quiet: Whether an error must not show the value.
-
-    Raises:
-        ConfigError: Naming the place and what to write there.
-    """
+    """Make one value of a type; an error does not show a `quiet` one."""
     kind = bare(hint)
     inner = get_args(kind)
     if get_origin(kind) is Literal:
@@ -180,11 +166,7 @@ def value(hint: Any, given: Any, spot: Spot, *, quiet: bool = False) -> Any:
 
 
 def table(data: Mapping[str, Any], key: str, spot: Spot) -> Mapping[str, Any]:
-    """Return the table under a key; an empty one when there is none.
-
-    Raises:
-        ConfigError: It is no table.
-    """
+    """Return the table under a key; an empty one when there is none."""
     found = data.get(key, {})
     if not isinstance(found, Mapping):
         raise ConfigError(f"{spot / key} is not a table")
@@ -192,11 +174,7 @@ def table(data: Mapping[str, Any], key: str, spot: Spot) -> Mapping[str, Any]:
 
 
 def known_keys(data: Mapping[str, Any], known: Collection[str], spot: Spot) -> None:
-    """Refuse unknown keys.
-
-    Raises:
-        ConfigError: Naming the first such key, the known ones and the nearest of them.
-    """
+    """Refuse unknown keys, with the known ones and the nearest of them."""
     for key in data:
         if key not in known:
             raise ConfigError(
@@ -206,26 +184,13 @@ def known_keys(data: Mapping[str, Any], known: Collection[str], spot: Spot) -> N
 
 
 def need_few(entries: Collection[Any], spot: Spot) -> None:
-    """Refuse more than `ENTRIES`.
-
-    Raises:
-        ConfigError: Naming place and limit.
-    """
+    """Refuse more than `ENTRIES`."""
     if len(entries) > ENTRIES:
         raise ConfigError(f"{spot} has {len(entries):,} entries; the limit is {ENTRIES}")
 
 
 def need_name(name: str, spot: Spot, what: str) -> None:
-    """Refuse a name that could be confused with a target, or not be read.
-
-    Args:
-        name: Of an account or a route.
-        spot: Its place.
-        what: What it names, with its article.
-
-    Raises:
-        ConfigError: It has a slash, blanks at its ends or unprintable characters, or is empty.
-    """
+    """Refuse a name, of `what` with its article, that could be a target's or cannot be read."""
     if "/" in name:
         raise ConfigError(f"{spot}: {what}'s name has no '/'")
     if not name or not name.isprintable() or name != name.strip():
@@ -242,10 +207,12 @@ def nearest(word: str, among: Iterable[str]) -> str:
 
 
 def _limited(kind: Any, made: Any, spot: Spot) -> Any:
+    if kind not in LIMITS:
+        return made
+    if not 0 <= made < math.inf:
+        raise ValueError("below 0, or no number")
     problem = None
-    if kind in LIMITS and not 0 <= made < math.inf:
-        raise ValueError("neither 0 nor more")
-    if kind in LIMITS and made > LIMITS[kind]:
+    if made > LIMITS[kind]:
         problem = f"is above the limit of {LIMITS[kind]:,}"
     elif kind is Decimal and abs(made.as_tuple().exponent) > PLACES:
         problem = f"has more than {PLACES} digits after its decimal point, which is the limit"

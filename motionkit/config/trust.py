@@ -1,24 +1,25 @@
-"""What a configuration file may do that merely lay in a project folder: tighten, and no more.
+"""Limit what a configuration file that was found in a project folder may do: only tighten.
 
-Whoever clones a project takes its ``motionkit.toml`` along. Such a file may add routes over the
-user's accounts, lower caps and budgets, and name a provider's own documented variables where the
-user has no account there. It may not loosen a limit, change a price, a key, an account or the
-journal, run commands, read files or other variables, or send keys to other hosts, unless the user
-has read it and said so: the store remembers the file's path and the SHA-256 of its content.
+A cloned project brings its ``motionkit.toml``. Such a file may add routes over the user's accounts,
+lower caps and budgets, and name a provider's own documented variables where the user has no account
+there. It may not loosen a limit, change a price, a key, an account or the journal, run commands,
+read files or other variables, or send keys to other hosts, unless the user trusts it: the store
+holds the file's path and the SHA-256 of its content.
 
-`RULES` says it for each key of `[defaults]` and of a route, `motionkit.provider.untrusted` for the
-settings of an account, and the code below for keys, addresses, providers and the journal. What has
-no rule needs trust. SECURITY.md has the table.
+`RULES` has the rule of each key of `[defaults]` and of a route, `motionkit.provider.untrusted` of
+the settings of an account; the code below has those of keys, addresses, providers and the journal.
+A key without a rule needs trust. SECURITY.md has the table.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_origin, get_type_hints
@@ -26,7 +27,7 @@ from typing import Any, Literal, get_origin, get_type_hints
 import attrs
 
 from motionkit._support.redaction import LONGEST_SAID, MASK, Secret, printable, redact_urls
-from motionkit.config.credentials import documented, variables
+from motionkit.config.credentials import documented, variable, variables
 from motionkit.config.defaults import Defaults
 from motionkit.config.files import File, Origin, Spot, own_file, state_folder, without_password
 from motionkit.config.tables import ENTRIES, bare, value
@@ -60,8 +61,6 @@ RULES: Mapping[type[Any], Mapping[str, Untrusted]] = {
 }
 """What an untrusted file may do with each key of a route and of ``[defaults]``."""
 _Table = Mapping[str, Any]
-_PLAIN = (int, float, Decimal, str, tuple)
-"""Types of defaults; other fields start from nothing."""
 _MOST_NAMED = 20
 """Settings that one error names."""
 LONGEST_SHOWN = 120
@@ -78,8 +77,8 @@ class Finding:
 
     Attributes:
         dotted: The dotted path.
-        does: What it would do, as the end of "it ...".
-        shown: What it says, for the user to judge; keys masked.
+        does: Its effect, as the end of "it ...".
+        shown: Its value, for the user to judge; keys masked.
     """
 
     dotted: str
@@ -88,15 +87,7 @@ class Finding:
 
 
 def require(file: File, below: File | None) -> None:
-    """Refuse a found file that asks for more than it may, unless the user trusts it.
-
-    Args:
-        file: The file.
-        below: The user's own file, over which it goes.
-
-    Raises:
-        ConfigError: Naming file, dotted paths and what to do.
-    """
+    """Refuse a found file that needs trust and has none; see `findings`."""
     if file.origin is not Origin.FOUND:
         return
     asked = findings(file, below)
@@ -115,26 +106,38 @@ def require(file: File, below: File | None) -> None:
 
 
 def findings(file: File, below: File | None) -> list[Finding]:
-    """Return what in a file needs trust. Nothing is run, opened or expanded.
+    """Return the settings of a file that need trust. Nothing is run, opened or expanded.
 
     Args:
         file: The file.
         below: The user's own file, over which it goes.
     """
     own = {} if below is None else below.data()
-    accounts = _tables(own, "accounts")
+    accounts, routes = _tables(own, "accounts"), _tables(own, "routes")
     found = list(_journal(file, below))
-    installed = _Installed()
+    installed = registry.names()
+
+    @functools.cache  # each look-up reads the environment's packages
+    def settings_of(provider: str) -> type[AccountSettings] | None:
+        with contextlib.suppress(ConfigError):  # reading the accounts refuses it
+            return registry.load(provider).settings
+        return None
+
     for name, said in _tables(file.data(), "accounts").items():
-        found += _account(said, Spot([file], ("accounts", name)), accounts, installed)
+        provider = str(said.get("provider", accounts.get(name, {}).get("provider", name)))
+        spot = Spot([file], ("accounts", name))
+        found += _provider(provider, spot, accounts, installed)
+        if settings := settings_of(provider):
+            found += _account(said, spot, accounts, provider, settings)
     defaults = _values(Defaults, _table(own, "defaults"))
     spot = Spot([file], ("defaults",))
     found += _loosened(Defaults, RULES[Defaults], _table(file.data(), "defaults"), defaults, spot)
-    routes = _tables(own, "routes")
     for name, said in _tables(file.data(), "routes").items():
         held = _values(Route, routes.get(name, {}))
         if held["targets"] is None:
-            held["targets"] = tuple(accounts or _keyed())
+            # Without any account in a file, the environment's keys make the accounts.
+            keyed = (one for one in installed if os.environ.get(documented(one)[0]))
+            held["targets"] = tuple(accounts or keyed)
         if held["wait_for_slot"] is None:
             held["wait_for_slot"] = defaults["wait_for_slot"]
         rules = dict(RULES[Route])
@@ -146,14 +149,14 @@ def findings(file: File, below: File | None) -> list[Finding]:
 
 
 def is_trusted(file: File) -> bool:
-    """Tell whether a file may do all that it asks for."""
+    """Return whether a file may do everything that it contains."""
     return file.origin is not Origin.FOUND or (
         _recorded().get(str(file.path.resolve())) == file.sha256
     )
 
 
 def record(file: File) -> Path:
-    """Remember that the user trusts a file as it is now, and return the store's path.
+    """Record that the user trusts a file with its present content; return the store's path.
 
     Raises:
         ConfigError: The state folder cannot be written.
@@ -175,21 +178,16 @@ def record(file: File) -> Path:
     return store
 
 
-def _table(data: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    """Return a section; whatever else stands there is refused in reading."""
+def _table(data: _Table, section: str) -> _Table:
+    """Return a section; anything but a table there is refused in reading."""
     said = data.get(section)
     return said if isinstance(said, Mapping) else {}
 
 
-def _tables(data: Mapping[str, Any], section: str) -> dict[str, Mapping[str, Any]]:
-    """Return a section's tables; what else is there, or too many, is refused in reading."""
+def _tables(data: _Table, section: str) -> dict[str, _Table]:
+    """Return a section's tables; anything else there, or too many, is refused in reading."""
     said = list(_table(data, section).items())[:ENTRIES]
     return {name: one for name, one in said if isinstance(one, Mapping)}
-
-
-def _keyed() -> list[str]:
-    """Return the accounts that the environment's keys make where no file has any."""
-    return [name for name in registry.names() if os.environ.get(documented(name)[0])]
 
 
 def _journal(file: File, below: File | None) -> Iterator[Finding]:
@@ -197,58 +195,49 @@ def _journal(file: File, below: File | None) -> Iterator[Finding]:
     if said is False:
         yield Finding("journal", "switches the journal off, so that unfinished jobs hide", "false")
     elif isinstance(said, str) and said:
-        does = "moves the journal, so that unfinished jobs hide and may be bought again"
+        does = "moves the journal, so that unfinished jobs hide and may be paid twice"
         if below is None or below.data().get("journal") != said or not Path(said).is_absolute():
             yield Finding("journal", does, without_password(said))
 
 
-class _Installed:
-    """The providers, each looked up once: a look-up reads the environment's packages."""
-
-    def __init__(self) -> None:
-        self.names = frozenset(registry.names())
-        self._settings: dict[str, type[AccountSettings] | None] = {}
-
-    def settings(self, provider: str) -> type[AccountSettings] | None:
-        """Return a provider's settings; None where reading the accounts refuses it."""
-        if provider not in self._settings:
-            self._settings[provider] = None
-            with contextlib.suppress(ConfigError):
-                self._settings[provider] = registry.load(provider).settings
-        return self._settings[provider]
+def _provider(
+    provider: str, spot: Spot, accounts: Mapping[str, _Table], installed: list[str]
+) -> Iterator[Finding]:
+    name = spot.path[-1]
+    if name in accounts and provider != accounts[name].get("provider", name):
+        does = f"would send the key of your own account {name!r} to another vendor"
+    elif name not in accounts and provider != name and name in installed:
+        does = f"calls an account at {provider!r} by another provider's name"
+    else:
+        return
+    yield Finding((spot / "provider").dotted, does, provider)
 
 
 def _account(
-    said: _Table, spot: Spot, theirs: Mapping[str, _Table], installed: _Installed
+    said: _Table,
+    spot: Spot,
+    accounts: Mapping[str, _Table],
+    provider: str,
+    settings: type[AccountSettings],
 ) -> Iterator[Finding]:
-    """Tell what one account of the file may not do.
-
-    Args:
-        said: What the file says of it.
-        spot: Where.
-        theirs: The user's own accounts.
-        installed: The providers.
-    """
-    own = theirs.get(spot.path[-1])
-    inherited = (own or {}).get("provider", spot.path[-1])
-    provider = str(said.get("provider", inherited))
-    yield from _provider(provider, spot, inherited, own, installed.names)
-    settings = installed.settings(provider)
-    if settings is None:
-        return
+    """Yield what one account of the file may not do, given the user's own accounts."""
+    own = accounts.get(spot.path[-1])
     fields = attrs.fields_dict(settings)
-    providers = {str(one.get("provider", name)) for name, one in theirs.items()}
+    has_another = provider in {str(one.get("provider", name)) for name, one in accounts.items()}
     key_name, origin_name = documented(provider)
     plain: dict[str, Any] = {}
     for name, given in said.items():
         inside = spot / name
         if name == "api_key":
-            yield from _key(given, inside, key_name, own, has_another=provider in providers)
-        elif name.endswith("_secret") and name in fields:
-            yield from _secret(given, inside, f"{provider.upper()}_{name.upper()}", own)
-        elif is_origin(name) and name in fields:
-            yield from _address(given, inside, origin_name, own)
-        elif isinstance(given, str) and variables(given) and name in fields:
+            yield from _key(given, inside, key_name, own, has_another=has_another)
+        elif name not in fields:
+            continue  # an unknown key is refused in reading
+        elif name.endswith("_secret"):
+            if given != ((own or {}).get(name) or f"${{{variable(provider, name)}}}"):
+                yield Finding(inside.dotted, "decides whose messages are believed", MASK)
+        elif is_origin(name):
+            yield from _address(given, inside, origin_name, own or {})
+        elif isinstance(given, str) and variables(given):
             yield Finding(inside.dotted, _reads(variables(given), "none"), given)
         else:
             plain[name] = given
@@ -257,31 +246,8 @@ def _account(
     yield from _loosened(settings, rules, plain, held, spot, added=own is None)
 
 
-def _provider(
-    provider: str, spot: Spot, inherited: str, own: _Table | None, names: Collection[str]
-) -> Iterator[Finding]:
-    does = None
-    if own is not None and provider != inherited:
-        does = f"would send the key of your own account {spot.path[-1]!r} to another vendor"
-    elif own is None and provider != spot.path[-1] and spot.path[-1] in names:
-        does = f"calls an account at {provider!r} by another provider's name"
-    if does:
-        yield Finding((spot / "provider").dotted, does, provider)
-
-
-def _secret(given: Any, spot: Spot, variable: str, own: _Table | None) -> Iterator[Finding]:
-    held = (own or {}).get(spot.path[-1])
-    if given != (held or f"${{{variable}}}"):
-        yield Finding(spot.dotted, "decides whose messages are believed", MASK)
-
-
 def _key(
-    given: Any,
-    spot: Spot,
-    documented_name: str,
-    own: Mapping[str, Any] | None,
-    *,
-    has_another: bool,
+    given: Any, spot: Spot, documented_name: str, own: _Table | None, *, has_another: bool
 ) -> Iterator[Finding]:
     if isinstance(given, Mapping):
         for form, said in given.items():
@@ -295,61 +261,51 @@ def _key(
     if not isinstance(given, str) or (own is not None and own.get("api_key") == given):
         return
     named = variables(given)
-    masked = " ".join([MASK, *(["with"] if named else []), *(f"${{{name}}}" for name in named)])
     foreign = [name for name in named if name != documented_name]
     if foreign:
-        yield Finding(spot.dotted, _reads(foreign, f"only {documented_name}"), masked)
+        does = _reads(foreign, f"only {documented_name}")
     elif own is not None:
         does = "replaces the key of your own account, which would get your media and your jobs"
-        yield Finding(spot.dotted, does, masked)
     elif given != f"${{{documented_name}}}":
-        does = "is a key of somebody's own, whose account would get your media and your jobs"
-        yield Finding(spot.dotted, does, masked)
+        does = "is somebody else's key, whose account would get your media and your jobs"
     elif has_another:
         does = "adds a second account at a provider where you have one, past that one's limits"
-        yield Finding(spot.dotted, does, masked)
-
-
-def _address(given: Any, spot: Spot, documented_name: str, own: _Table | None) -> Iterator[Finding]:
-    if not isinstance(given, str) or given == f"${{{documented_name}}}":
+    else:
         return
-    held = {name: one for name, one in (own or {}).items() if is_origin(name)}
-    if held.get(spot.path[-1]) == given:
+    masked = [MASK, *(["with"] if named else []), *(f"${{{name}}}" for name in named)]
+    yield Finding(spot.dotted, does, " ".join(masked))
+
+
+def _address(given: Any, spot: Spot, documented_name: str, own: _Table) -> Iterator[Finding]:
+    if not isinstance(given, str) or given in (f"${{{documented_name}}}", own.get(spot.path[-1])):
         return
     foreign = [name for name in variables(given) if name != documented_name]
-    does = None
+    user = getattr(os, "geteuid", lambda: spot.file.owner)()
     if foreign:
         does = _reads(foreign, f"only {documented_name}")
     elif not _on_this_machine(given):
         does = "sends the account's key and media to an address that is not this machine"
-    elif held:
+    elif any(is_origin(name) for name in own):
         does = "sends the key and media of your own account to another address than yours"
-    elif not _is_users(spot.file):
+    elif spot.file.owner not in {user, 0}:
         does = "is in another user's file, who may be listening there for the account's key"
-    if does:
-        yield Finding(spot.dotted, does, redact_urls(given))
+    else:
+        return
+    yield Finding(spot.dotted, does, redact_urls(given))
 
 
 def _reads(foreign: list[str], allowed: str) -> str:
-    """Say which variables a setting reads and which one it may read."""
     named = ", ".join(foreign)
     return f"reads the environment variable {named} ({allowed} may be read here)"
 
 
-def _is_users(file: File) -> bool:
-    user = getattr(os, "geteuid", lambda: file.owner)()
-    return file.owner in {user, 0}
-
-
-def _values(kind: type[Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what holds for each key of a record: what the user's own file says, or the default."""
+def _values(kind: type[Any], said: _Table) -> dict[str, Any]:
+    """Return the value of each key of a record: that of the user's own file, or the default."""
     hints = get_type_hints(kind)
     held = {}
     for name, field in attrs.fields_dict(kind).items():
-        default = field.default
-        if not isinstance(default, _PLAIN):
-            default = None  # a factory of an empty table, or nothing
-        held[name] = default
+        plain = isinstance(field.default, int | float | Decimal | str | tuple)
+        held[name] = field.default if plain else None  # a factory makes an empty table
         if name in said and bare(hints[name]) is not Secret:
             with contextlib.suppress(ConfigError):  # reading refuses it, with the place
                 held[name] = value(hints[name], said[name], Spot((), (name,)))
@@ -359,20 +315,20 @@ def _values(kind: type[Any], said: Mapping[str, Any]) -> dict[str, Any]:
 def _loosened(
     kind: type[Any],
     rules: Mapping[str, Untrusted | None],
-    said: Mapping[str, Any],
-    held: Mapping[str, Any],
+    said: _Table,
+    held: _Table,
     spot: Spot,
     *,
     added: bool = False,
 ) -> Iterator[Finding]:
-    """Tell which settings of a table are more than their rule lets an untrusted file say.
+    """Yield the settings of a table that exceed their rule; a key without one is the user's alone.
 
     Args:
         kind: The record that the table makes.
-        rules: By key; a key without one is the user's alone.
-        said: What the file says.
-        held: What holds without the file.
-        spot: Where the table is.
+        rules: By key.
+        said: The table.
+        held: The values without the file.
+        spot: The table's place.
         added: Whether the file adds the table, instead of changing the user's own.
     """
     hints = get_type_hints(kind)
@@ -396,7 +352,7 @@ def _loosened(
 
 
 def _is_part(new: Any, old: Any) -> bool:
-    """Tell whether a list has only members of another one, in its order."""
+    """Return whether a list has only members of another one, in its order."""
     rest = iter(old or ())
     return all(one in rest for one in new)
 
@@ -421,7 +377,7 @@ _BREAKS: Mapping[Untrusted, str] = {
 
 
 def _shown(one: Any, choice: bool) -> str:
-    """Say what a setting is; free text not literally, for somebody may have put a key there."""
+    """Return a setting in words; free text not literally, because it may hold a key."""
     if one is None:
         return "nothing"
     if isinstance(one, str) and not choice:
@@ -456,6 +412,7 @@ def _recorded() -> Mapping[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, LookupError, TypeError) as error:
-        log.warning("%s cannot be read, so no project file is trusted: %s", store, error)
+        why = error.strerror if isinstance(error, OSError) else "it is not motionkit's record"
+        log.warning("%s cannot be read, so no project file is trusted: %s", store, why)
         return {}
     return files if isinstance(files, dict) else {}

@@ -19,11 +19,7 @@ class InternalAddressError(Exception):
 
 
 def checked_origin(url: str, *, field: str) -> str:
-    """Return an origin without a trailing slash.
-
-    Args:
-        url: The origin, as configured.
-        field: The setting, for errors.
+    """Return an origin without a trailing slash; `field` is the setting, for errors.
 
     Raises:
         ConfigError: It is not ``https://host`` (plain ``http`` is for loopback only).
@@ -67,12 +63,8 @@ def is_public(address: str) -> bool:
 def check_result(url: str, *, local: bool) -> tuple[bool, str]:
     """Check the URL of a result, or of a redirect to one.
 
-    Args:
-        url: The URL.
-        local: Whether every URL so far was on this machine.
-
-    Returns:
-        Whether the URL is on this machine, and what is wrong with it, if anything.
+    Returns whether it is on this machine, as every URL before it was if `local`, and what is wrong
+    with it, if anything.
     """
     parts = urlsplit(url)
     here = local and is_loopback(parts.hostname)

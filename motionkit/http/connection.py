@@ -103,11 +103,7 @@ def guarded_call(seconds: float, *, idle: float | None = None) -> Iterator[CallG
 
 @contextmanager
 def check_before_sending(check: Callable[[], None]) -> Iterator[None]:
-    """Run a check immediately before the first byte of each request inside.
-
-    Args:
-        check: Raises an OSError if the request must no longer be sent.
-    """
+    """Run a check before the first byte of each request inside; its OSError stops it."""
     token = _last_check.set(check)
     try:
         yield

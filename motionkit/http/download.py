@@ -164,13 +164,7 @@ class _Fetch:
         self._begin()
 
     def fetch(self) -> None:
-        """Fetch the file with retries.
-
-        Raises:
-            _Stale: The URL has expired.
-            DownloadFailed: A retry would not help.
-            MotionKitError: All attempts failed.
-        """
+        """Fetch the file with retries; raises `_Stale` if the URL has expired."""
         retry.read(self._run, timeout=DOWNLOAD_TIMEOUT)
 
     @property

@@ -63,10 +63,8 @@ def run(
 ) -> T:
     """Run an exchange, and raise its errors as ours, without frames.
 
-    Args:
-        work: The exchange.
-        explain: Returns the error to raise, from the raised one and a sentence about its cause.
-        broken: The errors to explain besides our own; others pass, stripped of their frames.
+    `explain` returns the error to raise, from the raised one and a sentence about its cause, for
+    our own errors and the `broken` ones; others pass, stripped of their frames.
     """
     outer = sys.exc_info()[1]
     cause: BaseException | None
@@ -172,11 +170,8 @@ def root_cause(
     """Return the innermost cause of a library's error, and a sentence about it.
 
     Outer errors repeat URLs and object addresses. The cause is None unless it is the operating
-    system's or the interpreter's own, which holds a number and a sentence only.
-
-    Args:
-        error: The raised error.
-        outer: The error that was being handled before.
+    system's or the interpreter's own, which holds a number and a sentence only. `outer` is the
+    error that was being handled before.
     """
     chain = list(_chain(error, outer))
     inner = chain[-1]

@@ -46,23 +46,11 @@ class RateLimiter:
         self._local = threading.local()
 
     def share(self, jobs: float, calls: int) -> float:
-        """Return the sustainable seconds between two polls of each job.
-
-        Args:
-            jobs: How many share the calls.
-            calls: The most calls of one poll.
-        """
+        """Return the sustainable seconds between two polls of each job, of up to `calls` calls."""
         return WINDOW * jobs / max(1, self.rpm - calls + 1)
 
     def acquire(self, calls: int = 1) -> float:
-        """Reserve calls for this thread if they may start now.
-
-        Args:
-            calls: How many, up to the limit.
-
-        Returns:
-            0 if they are reserved, otherwise the seconds after which to try again.
-        """
+        """Reserve calls for this thread: return 0, or the seconds after which to try again."""
         calls = min(calls, self.rpm)
         with self._lock:
             now = self._clock()

@@ -28,11 +28,7 @@ def _backoff(error: Exception) -> bool | float:
 
 
 def read(call: Callable[[], T], *, timeout: float = 90.0) -> T:
-    """Make a free call, and retry transient errors with jittered backoff.
-
-    Args:
-        call: The read or upload.
-        timeout: Seconds for all attempts together.
+    """Make a free call, and retry transient errors with jittered backoff for `timeout` seconds.
 
     Raises:
         MotionKitError: The last attempt's error, or one that no retry fixes.

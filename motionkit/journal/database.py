@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from motionkit._support import process
 from motionkit.errors import JournalError
@@ -104,25 +104,21 @@ class Store:
 
     @contextmanager
     def writing(
-        self, doing: str = "write to", *, patience: float | None = None
+        self, doing: str = "write to", *, patience: float | None = None, adopt: bool = True
     ) -> Iterator[sqlite3.Connection]:
         """Give the connection inside a transaction that is on the disk when the block ends.
 
         Args:
             doing: What to call it in an error.
             patience: Seconds to wait for others who write; `BUSY_TIMEOUT` when None.
+            adopt: Take the pending records first.
 
         Raises:
             JournalError: Nothing was written, or not to the file that others see: it was deleted or
                 replaced.
         """
-        self._take_pending(patience)
-        with self.transaction(doing, patience) as db:
-            yield db
-
-    @contextmanager
-    def transaction(self, doing: str, patience: float | None) -> Iterator[sqlite3.Connection]:
-        """Do as `writing`, and leave the pending records alone."""
+        if adopt:
+            self._take_pending(patience)
         with _guarded(doing, self.path):
             with self.file.transaction(BUSY_TIMEOUT if patience is None else patience):
                 db = self.db
@@ -145,12 +141,6 @@ class Store:
         """Let go of the file; the last store on it closes it."""
         if self._let_go.detach() is not None:
             _release(self.file)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class SharedFile:
@@ -203,8 +193,7 @@ class SharedFile:
             db.row_factory = sqlite3.Row
             self._prepare(db)
             if self.path is not None:
-                beside = {one: files.inode(one) for one in files.beside(self.path)}
-                self._opened |= {one: inode for one, inode in beside.items() if inode}
+                self._opened = {**self._opened, **files.inodes(files.beside(self.path))}
         except BaseException:
             self.connection = None
             db.close()
@@ -251,7 +240,7 @@ class SharedFile:
                 db.execute("PRAGMA journal_mode=WAL")
                 break
             except sqlite3.OperationalError as error:  # SQLite's own time-out is not for this
-                if not _is_busy(error) or time.monotonic() > deadline:
+                if not is_busy(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
         db.execute("PRAGMA synchronous=FULL")
@@ -311,7 +300,7 @@ class SharedFile:
                     db.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT * 1000)}")
             except BaseException as error:
                 self.lock.release()
-                if not _is_busy(error) or time.monotonic() >= deadline:
+                if not is_busy(error) or time.monotonic() >= deadline:
                     raise
             else:
                 return
@@ -397,15 +386,25 @@ def _release(file: SharedFile, *, wait: bool = True) -> None:
     file.close(wait=wait)
 
 
-def is_locked(error: JournalError) -> bool:
-    """Tell whether another thread or process held the file for longer than it was waited for."""
-    return error.__cause__ is not None and _is_busy(error.__cause__)
+def _code(error: BaseException | None) -> int:
+    """Return SQLite's primary result code; 0 where the error has none."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
-def _is_busy(error: BaseException) -> bool:
-    """Tell whether another holds the file; the extended codes say in what."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
+def is_busy(error: BaseException | None) -> bool:
+    """Return whether another thread or process holds the file."""
+    return _code(error) == sqlite3.SQLITE_BUSY
+
+
+_COPY = "put a copy of the journal back, or name another file as the journal"
+_HINTS = {
+    sqlite3.SQLITE_CANTOPEN: files.HINT,
+    sqlite3.SQLITE_READONLY: files.HINT,
+    sqlite3.SQLITE_PERM: files.HINT,
+    sqlite3.SQLITE_NOTADB: _COPY,
+    sqlite3.SQLITE_CORRUPT: _COPY,
+}
+"""What helps against a journal that cannot be opened."""
 
 
 @contextmanager
@@ -416,21 +415,11 @@ def _guarded(doing: str, path: Path | None) -> Iterator[None]:
         why = str(error)
         if isinstance(error, OSError) and error.strerror:
             why = error.strerror + (f" ({error.filename})" if error.filename else "")
-        hint = _hint_of(error) if doing == "open" else None
-        if doing == AHEAD:
+        hint = None
+        if doing == "open":
+            hint = files.HINT if isinstance(error, OSError) else _HINTS.get(_code(error))
+        elif doing == AHEAD:
             hint = "nothing was sent; free the disk or name another journal and try again"
         raise JournalError(
             f"cannot {doing} the journal {path or 'in memory'}: {why}", hint=hint
         ) from error
-
-
-def _hint_of(error: sqlite3.Error | OSError) -> str | None:
-    """Return what helps against a journal that cannot be opened."""
-    if isinstance(error, OSError):
-        return files.HINT
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
-        return files.HINT
-    if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
-        return "put a copy of the journal back, or name another file as the journal"
-    return None

@@ -8,12 +8,14 @@ with ``mknod``, examined with ``stat`` and protected with ``chmod``, all of whic
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import re
 import stat
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from motionkit.errors import JournalError
@@ -47,32 +49,23 @@ def create(path: Path) -> Inode:
     """
     real = resolved(path)
     real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    created = True
-    try:
-        os.mknod(real, stat.S_IFREG | 0o600)
-    except FileExistsError:
-        created = False
-    except OSError as error:
-        if error.errno != errno.EPERM:
-            raise
-        # Only root may use mknod here (macOS). Nothing in this process can have the file open: it
-        # does not exist, and whoever wants to open it waits for the lock of `database.acquire`.
+    with contextlib.suppress(FileExistsError):
         try:
+            os.mknod(real, stat.S_IFREG | 0o600)
+        except OSError as error:
+            if error.errno != errno.EPERM:
+                raise
+            # Only root may use mknod here (macOS). Nothing in this process can have the file open:
+            # it does not exist, and who wants to open it waits for the lock of `database.acquire`.
             os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            created = False
+        real.chmod(0o600)  # whatever the umask took away
     found = real.stat()
     if not stat.S_ISREG(found.st_mode):
         what = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
         raise JournalError(f"cannot open the journal {path}: it is {what}", hint=HINT)
-    if created:
-        real.chmod(0o600)  # whatever the umask took away
     for one in (real, *beside(path)):
-        try:
-            open_to_others = one.stat().st_mode & 0o077
-        except FileNotFoundError:
-            continue
-        if open_to_others:  # an older version, or the user, created it so
+        status = _status(one)
+        if status is not None and status.st_mode & 0o077:  # as the user made it
             one.chmod(0o600)
     return found.st_dev, found.st_ino
 
@@ -126,48 +119,43 @@ def pending(path: Path) -> Path:
     return real.with_name(f"{real.name}-pending")
 
 
-def inode(path: Path) -> Inode | None:
-    """Return a file's device and inode; None when there is no such file."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
+def inodes(paths: Iterable[Path]) -> dict[Path, Inode]:
+    """Return the device and inode of each file that exists."""
+    found = {path: _status(path) for path in paths}
+    return {path: (one.st_dev, one.st_ino) for path, one in found.items() if one is not None}
 
 
 def _size(path: Path) -> int | None:
+    status = _status(path)
+    return None if status is None else status.st_size
+
+
+def _status(path: Path) -> os.stat_result | None:
     try:
-        return path.stat().st_size
+        return path.stat()
     except FileNotFoundError:
         return None
 
 
 def warn_of_network(path: Path) -> None:
     """Log a warning where the file is on a network file system: locks may not hold there."""
-    kind = _network_file_system(path)
-    if kind is not None:
+    try:
+        listed = MOUNTS.read_bytes()
+    except OSError:
+        return  # not Linux
+    best, kind = "", ""
+    where = f"{path.resolve()}/"
+    for line in listed.decode("utf-8", "surrogateescape").split("\n"):  # names are bytes
+        fields = line.split(" ")
+        if len(fields) < 3:  # device, mount point, kind
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[1]).rstrip("/") + "/"
+        if where.startswith(point) and len(point) > len(best):
+            best, kind = point, fields[2]
+    if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS:
         log.warning(
             "the journal %s is on a network file system (%s), where locks may not hold; "
             "name a local file in the configuration",
             path,
             kind,
         )
-
-
-def _network_file_system(path: Path) -> str | None:
-    """Return the kind of network file system that holds a path, None when it is local."""
-    try:
-        listed = MOUNTS.read_bytes()
-    except OSError:
-        return None  # not Linux
-    best, kind = "", ""
-    where = str(path.resolve())
-    for line in listed.decode("utf-8", "surrogateescape").split("\n"):  # names are bytes
-        fields = line.split(" ")
-        if len(fields) < 3:  # device, mount point, kind
-            continue
-        point, name = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[1]), fields[2]
-        inside = where == point or where.startswith(point.rstrip("/") + "/")
-        if inside and len(point) > len(best):
-            best, kind = point, name
-    return kind if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS else None

@@ -59,6 +59,7 @@ _NEW_ATTEMPT = (
     " masked) VALUES (:id, :key, :account, :fingerprint, :submission, :state, :now, :owner,"
     " :masked)"
 )
+_OWNER = "(SELECT key FROM attempts WHERE fingerprint=? AND vendor_id=?)"
 _NAMED_CANDIDATES = 5
 """Keys that the error of an ambiguous reference names at most."""
 
@@ -101,15 +102,6 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _persist(self, kind: str, about: str, **content: Any) -> bool:
-        """Write what followed a paid call, or keep it beside a journal that cannot take it.
-
-        Raises:
-            JournalError: Neither was possible, for minutes.
-        """
-        record = {"kind": kind, "about": about, "at": time.time(), **content}
-        return pending.persist(self._store, record)
 
     # What a submission writes, in the order of its life.
 
@@ -263,7 +255,7 @@ class Journal:
 
     def _settle(self, attempt: Attempt, state: KeyState, error: MotionKitError) -> None:
         about = f"the attempt {attempt.id} of {attempt.key}"
-        self._persist(about=about, **_without_job(attempt, state, error))
+        pending.persist(self._store, about=about, **_without_job(attempt, state, error))
 
     def accepted(self, attempt: Attempt, job: Job) -> bool:
         """Write the job of an attempt.
@@ -272,7 +264,8 @@ class Journal:
             False when another purchase owns that vendor id already, or this attempt another job;
             nothing was written then.
         """
-        return self._persist(
+        return pending.persist(
+            self._store,
             outcomes.ACCEPTED,
             f"job {job.id} of {attempt.key}",
             attempt=attempt.id,
@@ -315,7 +308,12 @@ class Journal:
         }
         if ended or cost is not None:
             self._store.file.endings += ended
-            return self._persist(outcomes.OBSERVED, f"the end of job {job.id}", **record) and ended
+            return (
+                pending.persist(
+                    self._store, outcomes.OBSERVED, f"the end of job {job.id}", **record
+                )
+                and ended
+            )
         try:
             if not self._is_known(job, status):
                 with self._store.writing(patience=pending.FIRST_TRY) as db:
@@ -326,13 +324,12 @@ class Journal:
 
     def _is_known(self, job: Job, status: Status) -> bool:
         """Return whether the last observation was the same: a read is cheap, a write is not."""
-        return bool(
-            self._store.query(
-                "SELECT 1 FROM purchases WHERE key=(SELECT key FROM attempts WHERE fingerprint=?"
-                " AND vendor_id=?) AND state=? AND word=? AND error IS NULL",
-                (job.fingerprint, job.id, status.state.value, status.word),
-            )
+        known = self._store.query(
+            f"SELECT 1 FROM purchases WHERE key={_OWNER}"  # noqa: S608 - a constant
+            " AND state=? AND word=? AND error IS NULL",
+            (job.fingerprint, job.id, status.state.value, status.word),
         )
+        return bool(known)
 
     def assumed(self, record: PurchaseRecord, error: MotionKitError, cost: Cost | None) -> None:
         """Write how the user resolved an uncertain purchase.
@@ -362,7 +359,8 @@ class Journal:
 
     def delivered(self, job: Job, path: Path, sha256: str) -> None:
         """Write that a job's file is on disk."""
-        self._persist(
+        pending.persist(
+            self._store,
             outcomes.DELIVERED,
             f"the file of job {job.id}",
             fingerprint=job.fingerprint,
@@ -384,7 +382,8 @@ class Journal:
 
     def get(self, key: str) -> PurchaseRecord | None:
         """Return one purchase, None when there is no such key."""
-        return next(iter(self._select("WHERE key=?", (key,))), None)
+        found = self._select("WHERE key=?", (key,))
+        return found[0] if found else None
 
     def entry(self, key: str) -> PurchaseRecord:
         """Return one purchase.
@@ -397,19 +396,14 @@ class Journal:
             raise InvalidRequest(f"the journal has no key {key!r}", field="key", value=key)
         return record
 
-    def entries(self, *, request: str | None = None) -> list[PurchaseRecord]:
-        """Return the purchases, oldest first; with `request`, those of identical requests."""
-        if request is None:
-            return self._select("ORDER BY created, key")
-        return self._select("WHERE request=? ORDER BY created, key", (request,))
+    def entries(self) -> list[PurchaseRecord]:
+        """Return the purchases, oldest first."""
+        return self._select("ORDER BY created, key")
 
     def bought(self, job: Job) -> PurchaseRecord | None:
         """Return the purchase that owns a job, None when this journal has none."""
-        found = self._select(
-            "WHERE key=(SELECT key FROM attempts WHERE fingerprint=? AND vendor_id=?)",
-            (job.fingerprint, job.id),
-        )
-        return next(iter(found), None)
+        found = self._select(f"WHERE key={_OWNER}", (job.fingerprint, job.id))
+        return found[0] if found else None
 
     def running(self, fingerprint: str) -> list[PurchaseRecord]:
         """Return an account's purchases whose jobs are not known to have ended."""
@@ -530,10 +524,6 @@ class Journal:
         """A token that changes whenever a job may have ended, here or in another process."""
         # `data_version` changes when another connection commits.
         return self._store.query("PRAGMA data_version")[0][0], self._store.file.endings
-
-    def owns(self, fingerprint: str, vendor_id: str) -> bool:
-        """Return whether a purchase here owns that vendor's job."""
-        return self.job(fingerprint, vendor_id) is not None
 
     def job(self, fingerprint: str, vendor_id: str) -> Job | None:
         """Return the job that an account's vendor calls by that id, None when it is not ours."""

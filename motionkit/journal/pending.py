@@ -22,7 +22,7 @@ import attrs
 
 from motionkit.errors import InvalidRequest, JournalError
 from motionkit.journal import outcomes
-from motionkit.journal.database import Store, is_locked
+from motionkit.journal.database import Store, is_busy
 from motionkit.journal.outcomes import Record
 from motionkit.model import codec
 
@@ -97,12 +97,12 @@ class Pending:
             except FileNotFoundError:
                 continue  # another process has just written it to the journal
             except (OSError, ValueError, KeyError, TypeError) as error:
-                self.set_aside(path, f"it cannot be read ({error})")
+                self.set_aside(path, getattr(error, "strerror", None) or "it is not a record")
             else:
                 if version == VERSION:
                     yield path, record
                 else:
-                    log.warning("%s is of version %r; a newer motionkit reads it", path, version)
+                    log.warning("%s is of version %s; a newer motionkit reads it", path, version)
 
     def set_aside(self, path: Path, why: str) -> None:
         """Keep a record that the journal cannot take, and never try it again."""
@@ -119,12 +119,14 @@ class Pending:
             log.debug("%s has more records", self.folder)
 
 
-def persist(store: Store, record: Record) -> bool:
+def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
     """Write a record to the journal, else beside it, else keep trying for `LAST_TRY`.
 
     Args:
         store: The journal.
-        record: What followed a paid call.
+        kind: A kind of `outcomes`.
+        about: What the record is about, for people.
+        **content: What followed a paid call.
 
     Returns:
         What `outcomes.apply` returned; True where the record is kept beside the journal.
@@ -132,6 +134,7 @@ def persist(store: Store, record: Record) -> bool:
     Raises:
         JournalError: It could be written nowhere.
     """
+    record = {"kind": kind, "about": about, "at": time.time(), **content}
     folder = None if store.pending is None else Pending(store.pending)
     started, kept = time.monotonic(), None
     patience = None if folder is None else FIRST_TRY
@@ -144,7 +147,7 @@ def persist(store: Store, record: Record) -> bool:
                 raise
             kept = kept or _keep(store, folder, record, error)
             waited = time.monotonic() - started
-            if kept is not None and (not is_locked(error) or waited > KEPT_TRY):
+            if kept is not None and (not is_busy(error.__cause__) or waited > KEPT_TRY):
                 return True
             if waited > LAST_TRY:
                 raise
@@ -214,7 +217,7 @@ def adopt(store: Store, patience: float | None) -> None:
     if not folder.paths():
         return
     try:
-        with store.transaction("write to", patience) as db:
+        with store.writing(patience=patience, adopt=False) as db:
             # Listed again inside the transaction: another process may have taken some by now.
             for path, record in folder.records():
                 if _take(db, folder, path, record):
@@ -247,7 +250,8 @@ def _take(db: sqlite3.Connection, folder: Pending, path: Path, record: Record) -
         _insert_missing(db, record.get("rows", {}))
         good = outcomes.apply(db, record) or record["kind"] != outcomes.ACCEPTED
     except (*_UNREADABLE, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
-        good, reason = False, f"it makes no sense ({error})"
+        good, reason = False, "it is not a valid record"
+        log.debug("%s: %s", path, error)
     except sqlite3.IntegrityError as error:
         good, reason = False, f"it contradicts the journal ({error})"
     if not good:

@@ -25,6 +25,11 @@ STATES: Mapping[str, str] = {
 """Every stored state by the name of its parameter in a statement, such as ``:refused``."""
 
 
+_PURCHASE = ("key", "request", "via", "word", "out", "delivered", "sha256", "created", "updated")
+_ATTEMPT = ("id", "key", "account", "fingerprint", "state", "owner")
+"""Columns that are read and written as they are."""
+
+
 def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
     """Return the columns of a new purchase, without its state and time."""
     quote = purchase.quote
@@ -43,18 +48,10 @@ def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
 
 def attempt_columns(attempt: Attempt) -> dict[str, Any]:
     """Return the columns of a new attempt, without its time."""
-    content = codec.pack(attempt.submission)
-    text = _masked(content)
-    return {
-        "id": attempt.id,
-        "key": attempt.key,
-        "account": attempt.account,
-        "fingerprint": attempt.fingerprint,
-        "submission": text,
-        "state": attempt.state,
-        "owner": attempt.owner,
-        "masked": text != content,
-    }
+    whole = codec.pack(attempt.submission)
+    text = _masked(whole)
+    plain = {name: getattr(attempt, name) for name in _ATTEMPT}
+    return {**plain, "submission": text, "masked": text != whole}
 
 
 def purchase_of(row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRecord:
@@ -64,21 +61,13 @@ def purchase_of(row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRe
         ValueError, TypeError, InvalidRequest: A column cannot be read.
     """
     return PurchaseRecord(
-        key=row["key"],
-        request=row["request"],
-        via=row["via"],
+        **{name: row[name] for name in _PURCHASE},
         description=json.loads(row["description"]),
         state=_state(row["state"]),
         ambiguous=bool(row["ambiguous"]),
         quote=unpacked(row["quote"], Quote),
         cost=unpacked(row["cost"], Cost),
         error=json.loads(row["error"]) if row["error"] else None,
-        word=row["word"],
-        out=row["out"],
-        delivered=row["delivered"],
-        sha256=row["sha256"],
-        created=row["created"],
-        updated=row["updated"],
         attempts=tuple(map(attempt_of, attempts)),
         finished=row["finished"],
         timed=row["timed"] != 0,
@@ -90,25 +79,18 @@ def purchase_of(row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRe
 def attempt_of(row: sqlite3.Row) -> Attempt:
     """Return the record of a row of ``attempts``."""
     return Attempt(
-        id=row["id"],
-        key=row["key"],
-        account=row["account"],
-        fingerprint=row["fingerprint"],
+        **{name: row[name] for name in (*_ATTEMPT, "sends", "first_sent", "uptime", "boot")},
         submission=unpacked(row["submission"], Submission),
-        state=row["state"],
-        sends=row["sends"],
-        first_sent=row["first_sent"],
         job=Job.from_json(row["job"]) if row["job"] else None,
         error=json.loads(row["error"]) if row["error"] else None,
-        owner=row["owner"],
-        uptime=row["uptime"],
-        boot=row["boot"],
         masked=None if row["masked"] is None else bool(row["masked"]),
     )
 
 
 def _state(word: str) -> State | KeyState:
-    return KeyState(word) if word in {state.value for state in KeyState} else State(word)
+    if word not in STATES.values():
+        raise ValueError(f"unknown state {word!r}")
+    return KeyState(word) if word.upper() in KeyState.__members__ else State(word)
 
 
 def packed(value: Any) -> str | None:

@@ -2,18 +2,17 @@
 
 Which jobs count, and for what:
 
-- Only a job that succeeded counts: a failed or refunded one is no price of zero, and it ended early
-  or late for its own reasons.
-- For the price, only a cost that the vendor reported counts. An assumed cost is our own quote. A
+- Only jobs that succeeded are given: a failed or refunded one is no price of zero, and it ended
+  early or late for its own reasons.
+- For the price, only a cost that the vendor reported counts; an assumed cost is our own quote. A
   cost of 0 was paid with free credits: it is counted separately and is no price.
 - Impossible costs, durations and times (negative, not finite, absurdly large) do not count.
 - For a price per second, only a job whose reference clip has a known length counts. Lengths are
   rounded up to whole seconds, as in a listed quote.
 - For the duration, only a job that was observed around its end counts (`timed`).
 
-Recent jobs weigh more: a job's weight halves every `HALF_LIFE` days that it is older than the
-newest one of its offer. Days are whole, so that the jobs of one day weigh the same and their mean
-is the plain arithmetic one.
+A job's weight halves every `HALF_LIFE` days that it is older than the newest one of its offer. Days
+are whole, so that the jobs of one day weigh the same and their mean is the arithmetic one.
 """
 
 from __future__ import annotations
@@ -67,12 +66,11 @@ class OfferKey:
 
 @attrs.frozen(kw_only=True)
 class Observation:
-    """One ended job, as the journal has it.
+    """One job that succeeded, as the journal has it.
 
     Attributes:
         offer: What was submitted, at the quality that was delivered.
         ended: When it ended, epoch seconds.
-        succeeded: Whether it gave a result.
         clip_seconds: Length of the clip whose seconds are billed; None when unknown or irrelevant.
         cost: What it cost, and how we know.
         seconds: From submit to the end.
@@ -80,7 +78,6 @@ class Observation:
 
     offer: OfferKey
     ended: float
-    succeeded: bool
     clip_seconds: float | None = None
     cost: Cost | None = None
     seconds: float | None = None
@@ -137,15 +134,6 @@ class Stats:
     free: int = 0
 
 
-@attrs.frozen
-class _Paid:
-    """What one job cost, and how many seconds or runs that paid for."""
-
-    amount: Decimal
-    bought: Decimal
-    ended: float
-
-
 def summarise(observations: Iterable[Observation]) -> dict[OfferKey, Stats]:
     """Return the statistics of every offer with a successful job.
 
@@ -154,7 +142,7 @@ def summarise(observations: Iterable[Observation]) -> dict[OfferKey, Stats]:
     """
     groups: dict[OfferKey, list[Observation]] = {}
     for seen in observations:
-        if seen.succeeded and math.isfinite(seen.ended):
+        if math.isfinite(seen.ended):
             groups.setdefault(seen.offer, []).append(seen)
     return {offer: _stats(offer, group) for offer, group in groups.items()}
 
@@ -193,20 +181,19 @@ def observed_quote(
     likely = _round(prices.mean * times)
     low: Decimal | None = None
     high: Decimal | None = None
-    notes = [
-        "the price of 1 job"
-        if prices.n == 1
-        else f"mean of {prices.n} jobs, recent ones weigh more"
-    ]
+    notes = ["the price of 1 job"]
+    if prices.n > 1:
+        notes = [f"mean of {prices.n} jobs, recent ones weigh more"]
     if per_second and not by_second:
         notes.append("the clip's length is unknown: these jobs had clips of any length")
     else:
         low = min(_round(prices.low * times), likely)
         high = max(_round(prices.high * times), likely)
         floor = _high_in(quote, stats.unit, rate)
-        if quote is not None and quote.high is not None and floor is None:
+        if floor is not None:
+            high = max(high, floor)
+        elif quote is not None and quote.high is not None:
             return quote  # no rate between the two units is configured
-        high = high if floor is None else max(high, floor)
         if prices.n < ENOUGH and (quote is None or quote.unit is stats.unit):
             low = None if quote is None or quote.low is None else min(low, quote.low)
             high = None if quote is None or quote.high is None else high
@@ -215,14 +202,18 @@ def observed_quote(
     if stats.free:
         jobs = "1 job" if stats.free == 1 else f"{stats.free} jobs"
         notes.append(f"without {jobs} that cost nothing")
+
+    def dollars(amount: Decimal | None) -> Decimal | None:
+        return None if amount is None or rate is None else amount * rate
+
     return Quote(
-        low=low,
-        likely=likely,
-        high=high,
-        unit=stats.unit,
-        usd_low=_times(low, rate),
-        usd_likely=_times(likely, rate),
-        usd_high=_times(high, rate),
+        low,
+        likely,
+        high,
+        stats.unit,
+        dollars(low),
+        dollars(likely),
+        dollars(high),
         basis=Basis.OBSERVED,
         source=SOURCE,
         as_of=dt.datetime.fromtimestamp(prices.last, dt.UTC).date(),
@@ -233,10 +224,8 @@ def observed_quote(
 
 def _high_in(quote: Quote | None, unit: Unit, rate: Decimal | None) -> Decimal | None:
     """Return a quote's high in a unit, None where it is unknown or cannot be converted."""
-    if quote is None:
-        return None
-    if quote.unit is unit:
-        return quote.high
+    if quote is None or quote.unit is unit:
+        return None if quote is None else quote.high
     return quote.usd_high / rate if quote.usd_high is not None and rate else None
 
 
@@ -290,59 +279,54 @@ def quantile(weighed: Iterable[tuple[Number, float]], share: float) -> Number:
 
 
 def _stats(offer: OfferKey, group: Sequence[Observation]) -> Stats:
-    priced = [
+    reported = [
         (seen, seen.cost)
         for seen in group
-        if seen.cost is not None
-        and seen.cost.basis is CostBasis.REPORTED
-        and possible(seen.cost)
-        and seen.cost.amount > 0
+        if seen.cost is not None and seen.cost.basis is CostBasis.REPORTED and possible(seen.cost)
     ]
+    priced = [(seen, cost) for seen, cost in reported if cost.amount]
     unit = max(priced, key=lambda row: row[0].ended)[1].unit if priced else None
     paid = [(seen, cost.amount) for seen, cost in priced if cost.unit is unit]
-    timed = [
-        (seen.seconds, seen.ended)
-        for seen in group
-        if seen.seconds is not None and math.isfinite(seen.seconds) and seen.seconds >= 0
-    ]
     return Stats(
         offer=offer,
         unit=unit,
         per_second=_prices(
-            _Paid(amount, _whole(seen.clip_seconds), seen.ended)
+            (amount, _whole(seen.clip_seconds), seen.ended)
             for seen, amount in paid
-            if seen.clip_seconds and math.isfinite(seen.clip_seconds) and seen.clip_seconds > 0
+            if seen.clip_seconds and 0 < seen.clip_seconds < math.inf
         ),
-        per_run=_prices(_Paid(amount, Decimal(1), seen.ended) for seen, amount in paid),
-        durations=_durations(timed),
-        free=sum(_is_free(seen.cost) for seen in group),
+        per_run=_prices((amount, Decimal(1), seen.ended) for seen, amount in paid),
+        durations=_durations(group),
+        free=len(reported) - len(priced),
         last_seen=max(seen.ended for seen in group),
     )
 
 
-def _is_free(cost: Cost | None) -> bool:
-    return cost is not None and cost.basis is CostBasis.REPORTED and cost.amount.is_zero()
-
-
-def _prices(paid: Iterable[_Paid]) -> Prices | None:
+def _prices(paid: Iterable[tuple[Decimal, Decimal, float]]) -> Prices | None:
+    """Return the price of one second or run, from what each job cost, how many it bought, when."""
     rows = list(paid)
     if not rows:
         return None
-    heavy = weights([row.ended for row in rows])
-    exact = [Decimal(weight) for weight in heavy]
-    spent = sum((w * row.amount for w, row in zip(exact, rows, strict=True)), Decimal(0))
-    bought = sum((w * row.bought for w, row in zip(exact, rows, strict=True)), Decimal(0))
-    rates = [(row.amount / row.bought, weight) for row, weight in zip(rows, heavy, strict=True)]
+    ends = [ended for _, _, ended in rows]
+    heavy = weights(ends)
+    exact = [(Decimal(w), cost, bought) for w, (cost, bought, _) in zip(heavy, rows, strict=True)]
+    spent = sum((weight * cost for weight, cost, _ in exact), Decimal(0))
+    each = [(cost / bought, w) for w, (cost, bought, _) in zip(heavy, rows, strict=True)]
     return Prices(
-        low=quantile(rates, LOW),
-        mean=spent / bought,
-        high=quantile(rates, HIGH),
+        low=quantile(each, LOW),
+        mean=spent / sum((weight * bought for weight, _, bought in exact), Decimal(0)),
+        high=quantile(each, HIGH),
         n=len(rows),
-        last=max(row.ended for row in rows),
+        last=max(ends),
     )
 
 
-def _durations(timed: Sequence[tuple[float, float]]) -> Durations | None:
+def _durations(group: Iterable[Observation]) -> Durations | None:
+    timed = [
+        (seen.seconds, seen.ended)
+        for seen in group
+        if seen.seconds is not None and 0 <= seen.seconds < math.inf
+    ]
     if not timed:
         return None
     heavy = weights([ended for _, ended in timed])
@@ -357,7 +341,3 @@ def _whole(seconds: float) -> Decimal:
 def _round(amount: Decimal) -> Decimal:
     """Return an amount rounded to `_STEP`, without trailing zeros."""
     return amount.quantize(_STEP).normalize() + 0
-
-
-def _times(amount: Decimal | None, rate: Decimal | None) -> Decimal | None:
-    return None if amount is None or rate is None else amount * rate

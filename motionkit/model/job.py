@@ -66,6 +66,13 @@ STATE_ERRORS: Mapping[State, type[MotionKitError]] = {
 }
 
 
+_ENDINGS = {
+    State.FAILED: "failed",
+    State.BLOCKED: "was blocked by moderation",
+    State.GONE: "is no longer kept by the vendor",
+}
+
+
 class KeyState(enum.Enum):
     """Where a purchase stands in the journal while it has no job."""
 
@@ -257,8 +264,11 @@ class Status:
             return self.result
         if self.state in STATE_ERRORS:
             raise self.error(job)
+        unknown = self.state is State.UNKNOWN
         raise NotReady(
-            f"job {job.id} at {job.account} is {self.state.name} (vendor said {self.word!r})",
+            self._sentence(
+                job, "is not known to have ended" if unknown else f"is {self.state.value}"
+            ),
             provider=job.provider,
             account=job.account,
             billed=Billed.UNKNOWN,
@@ -268,13 +278,9 @@ class Status:
 
     def error(self, job: Job) -> MotionKitError:
         """Return the error that a terminal failure means for this job."""
-        text = (
-            f"job {job.id} at {job.account} ended as {self.state.name} (vendor said {self.word!r})"
-        )
-        if self.message:
-            text += f": {self.message}"
+        text = self._sentence(job, _ENDINGS[self.state])
         return STATE_ERRORS[self.state](
-            text,
+            f"{text}: {self.message}" if self.message else text,
             provider=job.provider,
             account=job.account,
             code=self.code or self.word,
@@ -282,6 +288,10 @@ class Status:
             job=job,
             raw=self.raw,
         )
+
+    def _sentence(self, job: Job, what: str) -> str:
+        status = f" (vendor status {self.word})" if self.word else ""
+        return f"job {job.id} at {job.account} {what}{status}"
 
 
 def utcnow() -> dt.datetime:

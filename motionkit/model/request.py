@@ -46,6 +46,12 @@ def argument(name: str) -> str:
     return name.partition("[")[0]
 
 
+class Placeholder(str):
+    """Text of a dry run that stands for a value not known yet: ``<mask 1>``."""
+
+    __slots__ = ()
+
+
 @attrs.frozen(kw_only=True)
 class Request:
     """The open base of every request.

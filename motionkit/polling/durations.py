@@ -27,13 +27,7 @@ def kind_of(job: Job) -> Kind:
 
 
 class Durations:
-    """The durations of past jobs, and when to poll the next ones because of them.
-
-    Args:
-        journal: Where past durations are.
-        delay: Wished mean seconds between a job's end and the poll that sees it.
-        now: Epoch seconds.
-    """
+    """The durations of past jobs, and plans for the next ones with a wished mean `delay`."""
 
     def __init__(
         self, journal: Journal, delay: float, now: Callable[[], float] = time.time
@@ -49,12 +43,7 @@ class Durations:
         self._estimates: dict[Kind, tuple[int, DurationEstimate]] = {}
 
     def estimate(self, kind: Kind, expected: float | None) -> DurationEstimate:
-        """Return how long jobs of a kind take.
-
-        Args:
-            kind: The kind of jobs.
-            expected: The duration in seconds that the offer states, if any.
-        """
+        """Return how long jobs of a kind take; the offer states the `expected` seconds, if any."""
         with self._lock:
             past = self._read().get(kind, [])
             count_then, known = self._estimates.get(kind, (0, None))

@@ -36,6 +36,7 @@ REST = 10.0
 LAST_CALLS = 2.0
 """Seconds that closing leaves to polls that are on their way."""
 
+NO_THREAD = "is not polled: this process can start no thread; the job continues at the vendor"
 REAL_SLEEP = time.sleep
 """As it is before any test replaces it."""
 
@@ -82,20 +83,12 @@ class Engine:
     # For those who wait.
 
     def follow(
-        self,
-        job: Job,
-        limit: float,
-        notify: Callable[[Waiter], None],
-        watch: Watcher | None = None,
+        self, job: Job, limit: float, notify: Callable[[Waiter], None], watch: Watcher | None = None
     ) -> Waiter:
-        """Follow a job until it ends or the time is over.
+        """Follow a job until it ends or `limit` seconds are over.
 
-        Args:
-            job: The job; one that is followed already is not polled more often.
-            limit: Seconds.
-            notify: Called once with the waiter when it has an outcome, maybe before this returns.
-                It must not take long.
-            watch: Called with every status; it must not take long either.
+        A job that is followed already is not polled more often. `notify` gets the waiter once,
+        maybe before this returns, and `watch` gets every status; neither may take long.
         """
         waiter = Waiter(job, limit, self._clock() + limit, notify, watch)
         try:
@@ -126,12 +119,7 @@ class Engine:
     def outcomes(
         self, jobs: Sequence[Job], limit: float
     ) -> Iterator[tuple[int, Result | MotionKitError]]:
-        """Follow jobs, and yield each one's index and outcome as they end.
-
-        Args:
-            jobs: The jobs.
-            limit: Seconds for each.
-        """
+        """Follow jobs for `limit` seconds, and yield their indexes and outcomes as they end."""
         ended: SimpleQueue[Waiter] = SimpleQueue()
         waiters = self.follow_all(jobs, limit, ended.put)
         indexes = {waiter: index for index, waiter in enumerate(waiters)}
@@ -155,12 +143,7 @@ class Engine:
                 self._forget(watched)
 
     def wait(self, job: Job, limit: float, watch: Watcher | None = None) -> Result:
-        """Wait for a job.
-
-        Args:
-            job: The job.
-            limit: Seconds.
-            watch: Called with every status, in the caller's thread.
+        """Wait `limit` seconds for a job; `watch` gets every status, in the caller's thread.
 
         Raises:
             MotionKitError: How it ended.
@@ -209,8 +192,13 @@ class Engine:
                 self._watched[_key(job)] = watched
                 self._queue.account(job.account).jobs += 1
             watched.waiters.append(waiter)
-            if not watched.polling:  # else it is queued when the poll ends
+            if watched.polling:
+                return  # it is queued when the poll ends
+            try:
                 self._put(watched)
+            except RuntimeError as error:
+                waiter.end(still_running(job, NO_THREAD, error))
+                self.leave(waiter)
 
     def _forget(self, watched: WatchedJob) -> None:
         self._queue.drop(watched)
@@ -253,7 +241,7 @@ class Engine:
         return 1 if self._simulated else MOST_THREADS  # simulated time moves for all at once
 
     def _poll(self, watched: WatchedJob) -> None:
-        """Poll once and act on it. Does not hold the lock while it polls."""
+        """Poll once and act on it, without the lock during the poll."""
         outcome: Outcome | None = None
         took: float | None = None
         try:

@@ -17,7 +17,7 @@ from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt
 from motionkit.polling import webhooks
 from motionkit.polling.durations import Durations, kind_of
-from motionkit.provider import Accounts, Provider, ShowsRefunds, Webhooks
+from motionkit.provider import Accounts, Provider, ShowsRefunds
 
 log = logging.getLogger("motionkit")
 
@@ -29,14 +29,7 @@ OLD_SHARE = 0.75
 
 @attrs.frozen
 class JobObserver:
-    """How a client polls jobs; see `motionkit.polling.watch.Observer`.
-
-    Attributes:
-        accounts: Their adapters and rate limiters.
-        journal: Where statuses are recorded.
-        durations: How long jobs take.
-        clock: Monotonic seconds; a job's age runs on it.
-    """
+    """How a client polls jobs; a job's age runs on the monotonic clock."""
 
     accounts: Accounts
     journal: Journal
@@ -46,8 +39,6 @@ class JobObserver:
     """Accounts whose rate limit was warned of."""
     _old: set[tuple[str, str]] = attrs.field(factory=set)
     """Jobs whose age was warned of."""
-    _webhooks: dict[str, bool] = attrs.field(factory=dict)
-    """Whether an account's vendor sends webhooks."""
     _running: dict[tuple[str, str], float] = attrs.field(factory=dict)
     """The age at which a caller last saw a job running."""
     _ages: dict[tuple[str, str], tuple[float, float]] = attrs.field(factory=dict)
@@ -76,19 +67,9 @@ class JobObserver:
         return provider
 
     def observe(
-        self,
-        job: Job,
-        ask: Callable[[Provider], Status],
-        *,
-        since_last: float | None = None,
+        self, job: Job, ask: Callable[[Provider], Status], *, since_last: float | None = None
     ) -> Status:
-        """Get a job's status once and record it.
-
-        Args:
-            job: The job.
-            ask: Gets the status from the account's adapter.
-            since_last: Seconds since a poll saw it running; None for a caller outside the engine.
-        """
+        """Get a job's status by `ask` and record it; `since_last` is None outside the engine."""
         provider = self.provider_of(job)
         with about(job):
             status = ask(provider)
@@ -100,10 +81,7 @@ class JobObserver:
     def record(self, job: Job, status: Status, *, since_last: float) -> Status:
         """Record a status that was polled, or reported by a webhook.
 
-        Args:
-            job: The job.
-            status: Its status.
-            since_last: Seconds since a poll saw it running; 0 for a webhook, which is sent at once.
+        `since_last` is the seconds since a poll saw it running; 0 for a webhook, sent at once.
         """
         entry: PurchaseRecord | None = None
         if status.state.terminal:
@@ -169,18 +147,9 @@ class JobObserver:
         self._warn_of_age(job, age)
 
         def ask(provider: Provider) -> Status:
-            status = None
-            if self._sends_webhooks(job.account):
-                status = webhooks.reported(provider, self.journal, job)
-            return status or provider.poll(job)
+            return webhooks.reported(provider, self.journal, job) or provider.poll(job)
 
         return self.observe(job, ask, since_last=age if since_last is None else since_last)
-
-    def _sends_webhooks(self, account: str) -> bool:
-        """Return whether an account's vendor may send webhooks; kept, since each poll asks."""
-        if account not in self._webhooks:
-            self._webhooks[account] = isinstance(self.accounts.of(account), Webhooks)
-        return self._webhooks[account]
 
     def result(self, job: Job, status: Status) -> Result:
         """Return the result of a job that has just succeeded."""
@@ -298,6 +267,3 @@ def about(job: Job) -> Iterator[None]:
             error.billed = Billed.UNKNOWN
         error.fill(job=job, provider=job.provider, account=job.account)
         raise
-
-
-__all__ = ["SPARSE", "JobObserver", "about"]

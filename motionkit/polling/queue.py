@@ -52,15 +52,10 @@ class AccountQueue:
         return self.heap[0][0] if self.heap and self.running < self.limit else None
 
     def done(self, now: float, seconds: float | None) -> None:
-        """Record that a poll came back, and allow as many as the rate needs (Little's law).
+        """Record a poll that took so long (None: unanswered); allow as many as the rate needs.
 
-        A poll is taken to last as long as the fastest recent one. Where many threads share one
-        processor, the slower ones measure only how many threads there are, and counting them would
-        add still more.
-
-        Args:
-            now: The present.
-            seconds: How long the poll took; None when it was not answered.
+        By Little's law, with the fastest recent poll as the time of all: where many threads share
+        one processor, slower ones measure only the number of threads, and would add still more.
         """
         self.running -= 1
         if seconds is None:

@@ -80,12 +80,7 @@ class DurationEstimate:
 
 
 def estimate(expected: float | None, past: Iterable[tuple[float, float]] = ()) -> DurationEstimate:
-    """Estimate durations from what the offer states and from past jobs.
-
-    Args:
-        expected: The typical duration in seconds that the offer states, if any.
-        past: Seconds that past jobs took, each with its weight.
-    """
+    """Estimate durations from the offer's seconds, and those of past jobs by weight."""
     median = expected or VAGUE_SECONDS
     sigma = PRIOR_SIGMA if expected else VAGUE_SIGMA
     rows = sorted((math.log(seconds), weight) for seconds, weight in past if seconds > 0)

@@ -34,7 +34,7 @@ Outcome = Result | BaseException
 
 
 class Observer(Protocol):
-    """How jobs are polled. The engine asks for everything else than time and threads here."""
+    """How the engine polls jobs."""
 
     def reserve(self, job: Job) -> float:
         """Reserve calls for a poll, or return how many seconds to wait."""
@@ -43,24 +43,13 @@ class Observer(Protocol):
         """Give back the reserved calls that the poll did not make."""
 
     def poll(self, job: Job, since_last: float | None) -> Status:
-        """Poll a job once and record its status.
-
-        Args:
-            job: The job.
-            since_last: Seconds since a poll saw it running; None at the first one.
-        """
+        """Poll a job once and record its status; `since_last` is None at the first poll."""
 
     def result(self, job: Job, status: Status) -> Result:
         """Return the result of a job that has just succeeded."""
 
     def gap(self, job: Job, age: float, among: int) -> float:
-        """Return the seconds until the next poll of a job that still runs.
-
-        Args:
-            job: The job.
-            age: Seconds since it was accepted.
-            among: How many jobs of its account are followed.
-        """
+        """Return the seconds to the next poll of a job, one of `among` of its account."""
 
     def age(self, job: Job) -> float:
         """Return the seconds since a job was accepted."""
@@ -68,16 +57,7 @@ class Observer(Protocol):
 
 @attrs.define(eq=False)
 class Waiter:
-    """Somebody who waits for a job.
-
-    Attributes:
-        job: The job, as the waiter passed it.
-        limit: Seconds that the wait may take.
-        deadline: When it is over, on the engine's clock.
-        notify: Called once, when there is an outcome.
-        watch: Called with every status.
-        outcome: None until there is one.
-    """
+    """A caller who waits for a job up to `deadline` on the engine's clock, for `limit` seconds."""
 
     job: Job
     limit: float
@@ -126,16 +106,13 @@ class WatchedJob:
         among: int,
         spread: Callable[[], float],
     ) -> Outcome | None:
-        """Poll once.
+        """Poll once, and return the outcome, or None and set `due`.
 
         Args:
-            observer: How.
+            observer: How to poll.
             clock: The engine's.
             among: How many jobs of the account are followed.
             spread: From 0 to 1, at random.
-
-        Returns:
-            The outcome; None while there is none, and then `due` says when to poll again.
         """
         job, began = self.job, clock()
         since_last = None if self._running_at is None else began - self._running_at
@@ -205,13 +182,7 @@ def unwrap(outcome: Outcome | None) -> Result | MotionKitError:
 
 
 def still_running(job: Job, text: str, cause: BaseException | None = None) -> WaitTimeout:
-    """Return the error of a wait that ends before its job.
-
-    Args:
-        job: The job.
-        text: What happened, after the job's name.
-        cause: What kept failing meanwhile, if anything.
-    """
+    """Return the error of a wait that ends before its job; `cause` kept failing meanwhile."""
     error = WaitTimeout(
         f"job {job.id} at {job.account} {text}",
         provider=job.provider,

@@ -47,13 +47,7 @@ class Delivery:
 def receive(
     provider: Provider, journal: Journal, headers: Mapping[str, str], body: bytes
 ) -> Delivery:
-    """Verify a webhook and keep what it reports.
-
-    Args:
-        provider: The account's adapter.
-        journal: Where the job is looked up.
-        headers: Of the webhook; upper and lower case are alike.
-        body: Exactly as it came.
+    """Verify a webhook, its body unchanged, and keep what it reports.
 
     Raises:
         SignatureError: The signature is invalid; nothing was kept.
@@ -75,9 +69,9 @@ def receive(
 
 
 def _keep(journal: Journal, fingerprint: str, event: WebhookEvent) -> None:
-    """Keep the report that a job ended, but no signed link: then the job is polled instead.
+    """Keep the report that a job ended; a success replaces a failure.
 
-    A success replaces a failure that was reported before.
+    A signed link is not kept: then the job is polled instead.
     """
     if not event.state.terminal:
         return

@@ -78,13 +78,8 @@ def fit(
 ) -> Fit:
     """Fit a request to an offer; see `motionkit.provider.fit_at`.
 
-    Args:
-        request: The request.
-        offer: The offer.
-        facts: From `inspect`.
-        check: The adapter's own rules.
-        extra: The request's options for this vendor, by vendor field.
-        unpriced: Vendor fields that never change a price.
+    `check` is the adapter's, `extra` the request's options by vendor field, and `unpriced` the
+    vendor fields that never change a price.
     """
     if offer.evidence == "inferred" and not request.allow_undocumented:
         raise Unsupported(

@@ -48,12 +48,7 @@ def options_of(provider: Provider, name: str) -> tuple[str, ...]:
 
 
 def look_up(provider: Provider, name: str, options: Mapping[str, Any]) -> Sequence[Any]:
-    """Return a list's records; free, retried on transient errors.
-
-    Args:
-        provider: The account's adapter.
-        name: The list.
-        options: The filters.
+    """Return a list's records by filters; free, retried on transient errors.
 
     Raises:
         ConfigError: The account has no lists.

@@ -12,15 +12,9 @@ from motionkit.provider.offers import Price, PriceRule
 
 
 def quote(fitted: Fit, rates: Rates) -> Quote | None:
-    """Return the expected cost of a fitted request.
+    """Return the expected cost of a fitted request; None without a known price.
 
-    Args:
-        fitted: From `fit`.
-        rates: The account's prices of units in US dollars.
-
-    Returns:
-        None without a known price. If the billed seconds are unknown, the amounts are None and a
-        note says why.
+    If the billed seconds are unknown, the amounts are None and a note says why.
     """
     price = fitted.offer.price
     if price is None:

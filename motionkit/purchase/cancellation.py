@@ -1,7 +1,7 @@
 """Cancel a submit that is not in the journal yet: its caller gave up, or its client was closed.
 
-Before the journal has the intention, nothing can have been sent, and a cancelled submit ends there.
-Afterwards it is never cancelled: the paid call may have left, and its job must reach the journal.
+Nothing can have been sent before the journal has the intention; a cancelled submit ends there.
+After it a submit is never cancelled: the paid call may have left, and its job must be recorded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from motionkit.errors import MotionKitError
 
 
 class Cancellation:
-    """Whether one call may still submit. Any thread may cancel it; it cannot be undone."""
+    """The cancellation of one call. Any thread may cancel it; it cannot be undone."""
 
     def __init__(self) -> None:
         self._ended = threading.Event()
@@ -109,7 +109,7 @@ class Cancellations:
     def join(self) -> None:
         """Wait until the submits of other threads have ended."""
         for ended, (_, process, thread) in list(self._open.items()):
-            # a forked child has none of its parent's threads, and nobody waits for itself
+            # A forked child has none of its parent's threads, and a thread cannot wait for itself.
             if process == os.getpid() and thread != threading.get_ident():
                 ended.wait()
 

@@ -36,7 +36,7 @@ class Circuit:
         reason: The message of the last failure.
         failures: How many in a row.
         since: When the last failure came, in UTC.
-        until: From when a submit through a route may try the account again, in UTC.
+        until: When a submit through a route may try the account again, in UTC.
     """
 
     account: str
@@ -59,7 +59,7 @@ class Circuits:
 
     Attributes:
         caches: Their table.
-        now: Epoch seconds; tests give their own.
+        now: Epoch seconds; injectable.
     """
 
     caches: Caches

@@ -1,4 +1,4 @@
-"""What each target would cost, take and deliver, side by side, before anything is paid."""
+"""Fit and quote targets, side by side, before anything is paid."""
 
 from __future__ import annotations
 
@@ -24,13 +24,12 @@ from motionkit.journal import (
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.provider import Fit, Offer, fit_at, in_sandbox
-from motionkit.provider import quote as pricing
+from motionkit.provider import Fit, Offer, fit_at, in_sandbox, quote_fit
 from motionkit.purchase.submit import Submitter
 from motionkit.routing import suffices
 
 OLD_AFTER = dt.timedelta(days=90)
-"""A price that was read longer ago is flagged."""
+"""The age from which a price is flagged as old."""
 _WORKERS = 16
 
 log = logging.getLogger("motionkit")
@@ -38,25 +37,25 @@ log = logging.getLogger("motionkit")
 
 @attrs.frozen
 class Comparison:
-    """One target's answer to a request.
+    """What one target would cost and deliver for a request.
 
     Attributes:
         target: ``account/model``.
         quote: What it is expected to cost; None when unknown.
-        listed: What the offer alone would say.
-        seconds: How long a job should take.
-        p90: The seconds that nine of ten past jobs stayed under; None without past jobs.
-        quality: What quality will be delivered.
-        delivers: Seconds of the new clip, where they can be told.
-        defaults: What is sent of what the request leaves open.
-        lacks: The request's fields that the target cannot express.
+        listed: The offer's own price, without past jobs.
+        seconds: How long a job usually takes.
+        p90: 90th percentile of past durations, in seconds; None without past jobs.
+        quality: The quality that will be delivered.
+        delivers: Seconds of the new clip, where known.
+        defaults: The offer's values for what the request leaves open.
+        lacks: The request's fields that the target does not support.
         clip_seconds: The length of the clip whose seconds are billed.
         problem: Why the target cannot do it; None when it can.
         warnings: What the user should know before paying.
         balance: What the account holds; None when it was not or could not be asked.
         suffices: Whether that covers the quote's high; False only when it is below its low, None
             in between and when either is unknown.
-        error: Why the account did not answer.
+        error: Why the account cannot be used.
         old: Whether the price was read more than 90 days ago.
     """
 
@@ -85,12 +84,12 @@ class Comparison:
 
 @attrs.frozen
 class RouteTarget:
-    """One target, alone or of a route, with what is known of it.
+    """One target, fitted and quoted.
 
     Attributes:
         target: As the route or the caller names it.
         row: What it would cost and deliver.
-        submitter: Of its account; None when the account cannot be used.
+        submitter: The account's; None when the account cannot be used.
         fitted: The request as its offer takes it; None where it does not fit.
         sandbox: Whether its account is in a sandbox on this machine.
         holder: The account, and the fingerprint of its key and origin.
@@ -166,7 +165,6 @@ def _observation(entry: PurchaseRecord) -> Observation | None:
     return Observation(
         offer=OfferKey(job.fingerprint, job.operation, job.model, sent.quality),
         ended=entry.finished,
-        succeeded=True,
         clip_seconds=sent.clip_seconds,
         cost=None if unpriced else entry.cost,
         seconds=entry.finished - job.submitted_at.timestamp() if entry.timed else None,
@@ -200,14 +198,14 @@ def assess(
         fitted = fit_at(provider, request, offer, facts)
     except InvalidRequest as error:
         return RouteTarget(name, Comparison(target, problem=error, lacks=lacks), submitter)
-    listed = pricing.quote(fitted, provider.rates)
+    listed = quote_fit(fitted, provider.rates)
     seen = None
     if past:
         made = provider.fingerprint, offer.operation, offer.model, fitted.quality
         seen = past.get(OfferKey(*made))
     by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)
-    # What goes by the second of an unknown clip stays unknown: other clips tell nothing of it.
-    # The same holds for extra options that the offer does not price.
+    # A price per second of an unknown clip stays unknown: other clips were shorter or longer.
+    # So does that of extra options that the offer does not price.
     knowable = not fitted.unpriced and (listed is None or listed.likely is not None)
     quote = listed
     if seen is not None and knowable:
@@ -252,7 +250,7 @@ def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> 
         ask: Returns an account's balance.
 
     Returns:
-        The rows; a dead account's rows carry its error.
+        The rows; those of an account that failed carry its error.
     """
     accounts = list(dict.fromkeys(row.account for row in rows))
 

@@ -1,4 +1,4 @@
-"""The journal's face: what was bought, and going on with it."""
+"""Past purchases: list, find, resume and reconcile them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import attrs
 
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
-from motionkit.http import retry
+from motionkit.http import with_retries
 from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, CostBasis, Unit
@@ -21,14 +21,14 @@ Assumption = Literal["lost", "charged"]
 
 @attrs.frozen
 class Reconciled:
-    """What became of a purchase that could not be told.
+    """The result of reconciling an uncertain purchase.
 
     Attributes:
-        entry: The purchase as it stands now.
-        job: The job, when it was settled as bought.
-        candidates: Jobs in the vendor's history that look like it and that nobody here owns.
-        usage: What the vendor says it charged since the submit, in its own words.
-        notes: What could not be asked, and why.
+        entry: The purchase now.
+        job: Its job, when one was found.
+        candidates: Jobs in the vendor's history that match it and belong to no purchase here.
+        usage: The vendor's charges since the submit, as it words them.
+        notes: Which evidence could not be read, and why.
     """
 
     entry: PurchaseRecord
@@ -40,7 +40,7 @@ class Reconciled:
 
 @attrs.frozen
 class Jobs:
-    """What the journal holds; `Client.jobs` is one of these."""
+    """The purchases in the journal; `Client.jobs` is one of these."""
 
     _journal: Journal
     _submitters: Submitters
@@ -75,10 +75,10 @@ class Jobs:
         return later[-1] if later else entry
 
     def resume(self, entry: PurchaseRecord) -> Job:
-        """Return a purchase's job, settling an interrupted submit if need be. Buys nothing new.
+        """Return a purchase's job; resolve an interrupted submit first. Never submits a new one.
 
         Raises:
-            SubmitUncertain: Nobody can tell whether it was bought.
+            SubmitUncertain: It is unknown whether the submit arrived.
         """
         _check(entry)
         if entry.job is not None:
@@ -87,8 +87,8 @@ class Jobs:
         submitter = self._submitters.of(attempt.account)
         if submitter.provider.fingerprint != attempt.fingerprint:
             raise SubmitUncertain(
-                f"{entry.key} may have arrived at another key or origin than account "
-                f"{attempt.account!r} has now",
+                f"{entry.key} was submitted with a different API key or base URL than account "
+                f"{attempt.account!r} uses now, and may have arrived there",
                 key=entry.key,
                 account=attempt.account,
             )
@@ -97,19 +97,19 @@ class Jobs:
     def reconcile(
         self, entry: PurchaseRecord, *, assume: Assumption | None = None, adopt: str | None = None
     ) -> Reconciled:
-        """Settle a purchase of which nobody can tell whether it was bought.
+        """Resolve a purchase of which it is unknown whether it was bought.
 
         Args:
             entry: The purchase.
-            assume: What you know from elsewhere: ``lost`` (nothing was bought; it may be bought
-                again) or ``charged`` (it was paid for and is not to be had).
-            adopt: The vendor's id of the job that it is; one of the candidates.
+            assume: Resolve it manually: ``lost`` (nothing was bought; it may be submitted again)
+                or ``charged`` (it was paid, and its result cannot be had).
+            adopt: The vendor's id of its job; one of the candidates.
 
         Returns:
-            The job where the vendor's evidence settles it, else the evidence.
+            The job where the vendor's evidence resolves it, else the evidence.
 
         Raises:
-            InvalidRequest: The purchase is not in doubt, or `adopt` names none of the candidates.
+            InvalidRequest: The purchase is not uncertain, or `adopt` names none of the candidates.
         """
         _check(entry)
         if entry.state not in {KeyState.INTENDED, KeyState.UNCERTAIN}:
@@ -137,13 +137,13 @@ class Jobs:
             likely = quote.likely if quote and quote.likely is not None else Decimal(0)
             unit = quote.unit if quote else Unit.USD
             cost = Cost(likely, unit, quote.usd_likely if quote else None, CostBasis.ASSUMED)
-        told = SubmitUncertain(
-            f"you said that it was {assume}",
+        resolved = SubmitUncertain(
+            f"resolved manually as {assume}",
             key=entry.key,
             billed=Billed.YES if cost else Billed.NO,
             hint="",
         )
-        self._journal.assumed(entry, told, cost)
+        self._journal.assumed(entry, resolved, cost)
         return Reconciled(self._journal.entry(entry.key))
 
     def _evidence(
@@ -160,9 +160,9 @@ class Jobs:
             if isinstance(provider, SearchesHistory):
                 candidates = submitter.candidates(provider, attempt.submission, since)
             if isinstance(provider, ShowsUsage):
-                usage = retry.read(lambda: provider.usage(since))
+                usage = with_retries(lambda: provider.usage(since))
         except MotionKitError as failure:
-            notes.append(f"the vendor could not be asked: {failure.message}")
+            notes.append(f"the vendor's evidence could not be read: {failure.message}")
         if adopt is None:
             entry = self._journal.entry(entry.key)
             return Reconciled(entry, None, candidates, usage, tuple(notes))
@@ -170,7 +170,7 @@ class Jobs:
         if not chosen:
             known = ", ".join(job.id for job in candidates) or "none"
             raise InvalidRequest(
-                f"{adopt!r} is none of the candidates", field="adopt", value=adopt, limit=known
+                f"no candidate has the id {adopt!r}", field="adopt", value=adopt, limit=known
             )
         job = submitter.adopt(attempt, chosen[0])
         return Reconciled(self._journal.entry(entry.key), job)

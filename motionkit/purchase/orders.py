@@ -1,7 +1,7 @@
 """Resolve ``via`` to a target or route, and purchase there.
 
-A request goes one way: its media are read once, at the client's border; each target is resolved
-and fitted once, and its quote is kept beside the fit; the adapter prepares what was fitted.
+A request goes one way: its media are read once; each target is resolved, fitted and quoted once;
+the adapter prepares what was fitted.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.model.submission import Call, Submission
-from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, registry
-from motionkit.provider import offers as offering
+from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, pick_offer, provider_names
 from motionkit.purchase import cancellation, compare, fallback
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.jobs import Jobs
@@ -152,7 +151,7 @@ def offer_of(
             )
     target = account if model is None else f"{account}/{model}"
     try:
-        return offering.pick(provider.offers, operation, model, target=target)
+        return pick_offer(provider.offers, operation, model, target=target)
     except Unsupported:
         if model is None or not isinstance(provider, AcceptsUnlistedModels):
             raise
@@ -163,7 +162,7 @@ def offer_of(
 
 
 Resolved = tuple[Submitter, Offer] | MotionKitError
-"""A target's account and the offer that it means for a request, or why it cannot be used."""
+"""A target's account and offer, or why it cannot be used."""
 
 
 @attrs.define
@@ -189,10 +188,9 @@ class Asked:
 
 @attrs.frozen
 class Checkout:
-    """Where purchases are made.
+    """Make purchases, and explain and quote them before.
 
-    Every verb takes the facts of the media from a caller that has read them, and reads them itself
-    otherwise.
+    Every method takes the facts of the media from a caller that has read them, else it reads them.
 
     Attributes:
         config: The accounts and routes.
@@ -222,8 +220,6 @@ class Checkout:
     def _of_the_journal(self) -> Circuits:
         return Circuits(self.journal.caches)
 
-    # What is meant.
-
     def _route(self, via: str | None) -> tuple[Route | None, str]:
         """Return the route that ``via`` names, None for a target, and its name.
 
@@ -233,7 +229,7 @@ class Checkout:
         if via is not None:
             return self.config.route(via), via
         if not self.config.accounts:
-            names = " or ".join(documented(name)[0] for name in registry.names())
+            names = " or ".join(documented(name)[0] for name in provider_names())
             raise ConfigError(f"no account is configured: set {names or 'a key'}")
         route = self.config.routes.get(DEFAULT_ROUTE)
         if route is None or route == Route(name=DEFAULT_ROUTE, targets=route.targets[:1]):
@@ -320,9 +316,7 @@ class Checkout:
         name = decision.action.target
         place = next(one for one in self._places(asked) if one.target == name)
         place.usable()
-        return place, tuple(buyer.told())
-
-    # Before paying.
+        return place, tuple(buyer.rows())
 
     def explain(
         self,
@@ -388,8 +382,6 @@ class Checkout:
                 if offer.operation == request.operation
             ]
         return names
-
-    # Paying.
 
     def known(
         self, request: Request, options: BuyOptions, facts: Mapping[str, Facts] | None = None

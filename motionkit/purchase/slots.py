@@ -1,7 +1,7 @@
-"""How many jobs an account runs, as far as the journal knows, and noticing when one ends.
+"""Concurrency slots: how many jobs an account runs, as far as the journal knows.
 
-Who waits for a slot often submits many jobs and polls none of them yet. The journal would count
-them as running for ever, so the waiting submit polls them itself, on the schedule of any wait.
+A caller that submits many jobs often polls none of them yet, and the journal would count them as
+running for ever. A submit that waits for a slot therefore polls them, on the schedule of any wait.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from motionkit.purchase.submit import Submitter
 log = logging.getLogger("motionkit")
 
 STEP = 5.0
-"""Seconds: the longest single wait for a slot, after which the facts are read again."""
+"""Seconds between two counts of the running jobs."""
 
 
 @attrs.frozen
@@ -31,9 +31,9 @@ class Slots:
 
     Attributes:
         journal: Where the jobs are.
-        poll: Polls a job once, and writes what it saw.
-        gap: Returns the seconds until the next poll of a running job, from its age and from how
-            many run beside it.
+        poll: Polls a job once, and records its status.
+        gap: Returns the seconds until the next poll of a running job, from its age and the number
+            of jobs that run.
         age: Returns the seconds since a job was accepted.
         sleep: How to wait.
         clock: Monotonic seconds.
@@ -94,15 +94,15 @@ class Slots:
     def wait(self, submitter: Submitter, deadline: float) -> None:
         """Wait until the journal counts a free slot.
 
-        Where the running jobs cannot be polled, the vendor has the last word after the wait.
+        Where the running jobs cannot be polled, the vendor decides after the wait.
 
         Args:
             submitter: Of the account.
-            deadline: When to give up, by the clock; one that is over refuses at once.
+            deadline: When to give up, by the clock; one in the past refuses at once.
 
         Raises:
             Busy: The account still runs ``max_concurrent`` jobs; nothing was sent.
-            MotionKitError: The caller gave up meanwhile; nothing was bought.
+            MotionKitError: The wait was cancelled; nothing was bought.
         """
         logged = False
         while self.full(submitter, poll=True):

@@ -58,12 +58,11 @@ from motionkit.errors import (
     MotionKitError,
     SubmitUncertain,
 )
-from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, check_before_sending, retry
+from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, check_before_sending, with_retries
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState
 from motionkit.model.submission import Found, SameId, Submission
-from motionkit.provider import Accounts, Provider, SearchesHistory
-from motionkit.provider.contract import references
+from motionkit.provider import Accounts, Provider, SearchesHistory, references
 from motionkit.purchase import cancellation
 
 log = logging.getLogger("motionkit")
@@ -350,7 +349,7 @@ class Submitter:
             return self._resolve(attempt, cause)
 
     def _await_other_process(self, key: str) -> PurchaseRecord:
-        """Return the record once nobody else can be in the middle of its paid call.
+        """Return the record once no other thread or process can be in the middle of its paid call.
 
         Waits for another process as long as a call may take, and for a thread of this one until it
         has resolved its attempt too. The wall clock can shorten that wait, never lengthen it.
@@ -539,9 +538,9 @@ class Submitter:
         Raises:
             MotionKitError: The history cannot be read.
         """
-        found = retry.read(lambda: provider.find(submission, since))
+        found = with_retries(lambda: provider.find(submission, since))
         jobs = (found.job,) if isinstance(found, Found) else found.candidates
-        return tuple(job for job in jobs if not self.journal.owns(job.fingerprint, job.id))
+        return tuple(job for job in jobs if self.journal.job(job.fingerprint, job.id) is None)
 
     def _only_match(
         self, provider: SearchesHistory, submission: Submission, since: float
@@ -552,7 +551,7 @@ class Submitter:
         except MotionKitError as error:  # no evidence, either way
             log.info("the history of %s cannot be read: %s", self.provider.account, error)
             return None
-        # Without a token of ours in it, even a single match may be somebody else's job.
+        # Without our token in it, even a single match may belong to another user of the account.
         return jobs[0] if len(jobs) == 1 and submission.token is not None else None
 
     def adopt(self, attempt: Attempt, job: Job) -> Job:

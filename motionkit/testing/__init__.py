@@ -1,4 +1,4 @@
-"""What a provider's author needs to prove that an adapter keeps the contract.
+"""The contract suite for provider adapters.
 
 Subclass `motionkit.testing.contract.ProviderContract`, supply a stage, and name
 ``motionkit.testing.plugin`` in ``pytest_plugins``. See docs/adding-a-provider.md.

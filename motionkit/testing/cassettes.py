@@ -1,9 +1,9 @@
-"""Recorded answers: how they are matched, scrubbed, and headed.
+"""Cassettes: recorded HTTP responses, matched by body and scrubbed of secrets.
 
-vcrpy does the recording. What is ours: bodies are part of the match (multipart by fields and file
-digests, since boundaries are random), secrets are scrubbed on the way in, every file says in its
-head where, when and with which version it was recorded, and replaying opens no socket. The clock
-of a replay shows the time of the recording, because requests hold dates.
+vcrpy records them. In addition, bodies are matched (multipart by fields and file digests, since
+boundaries are random), secrets are scrubbed before they are written, the head of each file says
+where, when and with which version it was recorded, and a replay opens no socket. A replay runs at
+the time of the recording, because requests contain dates.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from motionkit.http.connection import (
 )
 
 REQUEST_HEADERS = frozenset({"content-type", "accept"})
-"""What is kept of a request's headers."""
+"""The recorded headers of a request."""
 RESPONSE_HEADERS = frozenset(
     {"content-type", "retry-after", "x-rate-limit-reset-at-utc", "content-length", "location"}
 )
-"""What is kept of an answer's headers."""
+"""The recorded headers of a response."""
 _SIGNED = re.compile(rb"(https?://[^\s\"'?\\]+)\?[^\s\"'\\]*")
 _ACCOUNT = re.compile(rb'("account_id"\s*:\s*)"?\d+"?')
 _BOUNDARY = re.compile(r"multipart/form-data; boundary=(\S+)")
@@ -63,12 +63,12 @@ class _VCRTrackedHTTPS(
 
 
 class BlockedSocketError(RuntimeError):
-    """Something tried to reach the network while answers are replayed."""
+    """A replayed test tried to open a connection."""
 
 
 @contextmanager
 def no_sockets() -> Iterator[None]:
-    """Let no connection be opened."""
+    """Refuse every connection."""
 
     def refuse(*_: Any, **__: Any) -> Any:
         raise BlockedSocketError("replayed tests open no socket")
@@ -82,13 +82,13 @@ def no_sockets() -> Iterator[None]:
 
 
 def head(path: Path) -> dict[str, str]:
-    """Return what a cassette says of its own recording.
+    """Return the head of a cassette.
 
     Raises:
-        ConfigError: There is no such cassette, or it does not say.
+        ConfigError: The cassette or its head is missing.
     """
     if not path.is_file():
-        raise ConfigError(f"{path.name} was never recorded: run pytest --record=sandbox")
+        raise ConfigError(f"{path.name} is not recorded; run pytest --record=sandbox")
     recorded = yamlserializer.deserialize(path.read_text("utf-8")).get("recorded")
     if not isinstance(recorded, dict):
         raise ConfigError(f"{path.name} does not say where it was recorded")
@@ -99,14 +99,14 @@ def recorded_at(path: Path) -> dt.datetime:
     """Return when the recording of a cassette began; noon UTC where only the day is known.
 
     Raises:
-        ConfigError: There is no such cassette, or it does not say.
+        ConfigError: The cassette or its head is missing.
     """
     when = dt.datetime.fromisoformat(head(path)["when"])
     return when if when.tzinfo else when.replace(hour=12, tzinfo=dt.UTC)
 
 
 class _Headed:
-    """vcrpy's YAML with our head on top."""
+    """vcrpy's YAML with a head."""
 
     def __init__(self, where: str, origin: str) -> None:
         self._recorded = {
@@ -117,23 +117,23 @@ class _Headed:
         }
 
     def serialize(self, cassette: dict[str, Any]) -> str:
-        """Return the file's text, the head first."""
-        told = yamlserializer.serialize({"recorded": self._recorded})
-        return cast("str", told + yamlserializer.serialize(cassette))
+        """Return the text of the file."""
+        head = yamlserializer.serialize({"recorded": self._recorded})
+        return cast("str", head + yamlserializer.serialize(cassette))
 
     @staticmethod
     def deserialize(text: str) -> Any:
-        """Return the file's content."""
+        """Return the content of the file."""
         return yamlserializer.deserialize(text)
 
 
 @contextmanager
 def replaying(path: Path) -> Iterator[None]:
-    """Answer every call from a cassette, at the time of its recording.
+    """Replay a cassette at the time of its recording.
 
     Raises:
         AssertionError: An interaction was recorded and not played.
-        ConfigError: There is no such cassette, or it does not say when it was recorded.
+        ConfigError: The cassette or its head is missing.
     """
     recorder = _recorder("none", _Headed("", ""))
     with (
@@ -148,12 +148,12 @@ def replaying(path: Path) -> Iterator[None]:
 
 @contextmanager
 def recording(path: Path, *, where: str, origin: str) -> Iterator[None]:
-    """Write what is answered into a fresh cassette."""
+    """Record a new cassette."""
     path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _recorder("all", _Headed(where, origin)).use_cassette(str(path)):
         yield
-    if not path.exists():  # a test without a single call: say so in a file of its own
+    if not path.exists():  # a test without calls has an empty cassette
         empty = {"version": 1, "interactions": []}
         path.write_text(_Headed(where, origin).serialize(empty), "utf-8")
 
@@ -211,7 +211,7 @@ def _same_body(one: Any, other: Any) -> None:
 
 
 def _content(request: Any) -> Any:
-    """Return a body as something comparable: JSON, form fields and digests, or bytes."""
+    """Return a comparable body: JSON, form fields and digests, or bytes."""
     body = request.body_bytes or b""
     kind = str(request.headers.get("Content-Type", ""))
     if kind.startswith("application/json"):

@@ -1,7 +1,7 @@
-"""The contract that every provider keeps, as tests.
+"""The contract of every provider, as tests.
 
-A provider's test subclasses `ProviderContract` and supplies the ``stage`` fixture. Its tests can
-neither be removed nor replaced; what a vendor cannot do is named in `xfails` with a reason.
+A provider's test subclasses `ProviderContract` and supplies the ``stage`` fixture. The tests can
+neither be removed nor replaced; `xfails` names those that a vendor cannot pass, with a reason.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ProviderContract:
     """Subclass it as ``Test...``, with a ``stage`` fixture.
 
     Attributes:
-        xfails: Test name to the reason why this vendor cannot pass it; the reason names the
+        xfails: The reason why this vendor cannot pass a test, by test name; it names the
             vendor's page.
         unsupported: A neutral value that the vendor's default offer cannot express.
         refused_quality: A quality that it does not offer.
@@ -92,17 +92,17 @@ class ProviderContract:
         return client.account(ACCOUNT)
 
     def request_for(self, **values: Any) -> mk.Request:
-        """Return a request that the vendor takes."""
+        """Return a valid request."""
         return sample_request(**values)
 
     def prepared(self, provider: Provider, **options: Any) -> Submission:
-        """Return a submission of a good request."""
+        """Return the submission of a valid request."""
         request = self.request_for()
         offer = pick_offer(provider.offers, request.operation, None, target=ACCOUNT)
         return provider.prepare(fit_at(provider, request, offer, inspect_media(request)), **options)
 
     def submitted(self, client: Client) -> Job:
-        """Return a job."""
+        """Submit a valid request."""
         return client.submit(self.request_for(), via=ACCOUNT)
 
     # prepare
@@ -110,14 +110,12 @@ class ProviderContract:
     def test_a_dry_preparation_names_every_call_and_the_paid_one_last(
         self, provider: Provider
     ) -> None:
-        """It needs no network: the stage would have nothing to answer."""
         submission = self.prepared(provider, dry=True)
         assert [call.paid for call in submission.calls].count(True) == 1
         assert submission.calls[-1].paid
         assert submission.call.method == "POST"
 
     def test_preparing_twice_gives_the_same_kind_of_call(self, provider: Provider) -> None:
-        """Preparing is free and repeatable; uploads may differ in their ids."""
         first, second = self.prepared(provider), self.prepared(provider)
         assert first.call.path == second.call.path
         assert set(first.call.json) == set(second.call.json)
@@ -125,14 +123,12 @@ class ProviderContract:
     def test_a_field_that_the_target_cannot_express_is_refused_by_name(
         self, client: Client
     ) -> None:
-        """Nothing is uploaded for it."""
         with pytest.raises(Unsupported) as caught:
             client.submit(self.request_for(**self.unsupported), via=ACCOUNT)
         assert caught.value.field in self.unsupported
         assert caught.value.billed is Billed.NO
 
     def test_a_quality_that_is_not_offered_is_refused_with_what_is(self, client: Client) -> None:
-        """Field, value and limit are named."""
         with pytest.raises(InvalidRequest) as caught:
             client.submit(self.request_for(quality=self.refused_quality), via=ACCOUNT)
         assert caught.value.field == "quality"
@@ -142,7 +138,6 @@ class ProviderContract:
     # quote and balance
 
     def test_a_quote_says_low_likely_high_with_source_and_date(self, client: Client) -> None:
-        """Money is Decimal, ordered, and the same in dollars."""
         quote = client.quote(self.request_for(), via=ACCOUNT)
         assert quote is not None
         assert isinstance(quote.likely, Decimal)
@@ -154,7 +149,6 @@ class ProviderContract:
         assert quote.as_of is not None
 
     def test_the_balance_is_a_decimal_with_a_unit(self, client: Client) -> None:
-        """Its total is what its pools hold, where there are pools."""
         balance = client.balance(ACCOUNT)
         assert isinstance(balance.amount, Decimal)
         assert isinstance(balance.unit, Unit)
@@ -166,7 +160,6 @@ class ProviderContract:
     def test_a_submit_gives_a_job_of_this_account(
         self, client: Client, provider: Provider, stage: Stage
     ) -> None:
-        """The job names its vendor, account and attempt."""
         job = self.submitted(client)
         assert job.id
         assert job.provider == provider.name
@@ -177,13 +170,11 @@ class ProviderContract:
         assert stage.bought() in {1, None}
 
     def test_a_fresh_job_is_not_terminal(self, client: Client) -> None:
-        """Queued or running."""
         status = client.poll(self.submitted(client))
         assert status.state in {State.QUEUED, State.RUNNING}
         assert status.word
 
     def test_an_unfinished_result_is_not_ready(self, client: Client) -> None:
-        """The error carries the job and does not claim that nothing was billed."""
         job = self.submitted(client)
         with pytest.raises(NotReady) as caught:
             client.result(job)
@@ -191,7 +182,6 @@ class ProviderContract:
         assert caught.value.billed is not Billed.NO
 
     def test_a_finished_job_gives_an_address_and_a_cost(self, client: Client, stage: Stage) -> None:
-        """The cost is reported or marked as assumed."""
         job = self.submitted(client)
         stage.pass_time(LONG_ENOUGH)
         assert client.poll(job).state is State.SUCCEEDED
@@ -202,7 +192,6 @@ class ProviderContract:
         assert isinstance(result.cost.amount, Decimal)
 
     def test_waiting_ends_with_the_result(self, client: Client) -> None:
-        """Every observation on the way is shown to the watcher."""
         seen: list[Status] = []
         job = self.submitted(client)
         result = client.wait(job, timeout=600, watch=lambda _, status: seen.append(status))
@@ -211,7 +200,6 @@ class ProviderContract:
         assert not any(status.state.terminal for status in seen[:-1])
 
     def test_waiting_too_short_leaves_the_job_running(self, client: Client) -> None:
-        """The time-out carries the job and never says that nothing was billed."""
         job = self.submitted(client)
         with pytest.raises(WaitTimeout) as caught:
             client.wait(job, timeout=10)
@@ -222,17 +210,14 @@ class ProviderContract:
     # terminal failures
 
     def test_a_failed_job_ends_as_failed(self, client: Client, stage: Stage) -> None:
-        """Its result raises what happened."""
         job = self._ended(client, stage, Situation.JOB_FAILS, State.FAILED)
         with pytest.raises(JobFailed):
             client.result(job)
 
     def test_a_moderated_job_ends_as_blocked(self, client: Client, stage: Stage) -> None:
-        """Moderation is its own state."""
         self._ended(client, stage, Situation.JOB_BLOCKED, State.BLOCKED)
 
     def test_a_dropped_job_is_never_called_failed(self, client: Client, stage: Stage) -> None:
-        """It is gone, or cannot be found; whether it was billed is unknown."""
         stage.arrange(Situation.JOB_GONE)
         job = self.submitted(client)
         stage.pass_time(LONG_ENOUGH)
@@ -253,36 +238,33 @@ class ProviderContract:
         assert client.jobs.get(job.key).state is state
         return job
 
-    # doubt
+    # unknown states
 
     def test_a_strange_word_is_unknown_and_ends_nothing(self, client: Client, stage: Stage) -> None:
-        """Unknown is not failed."""
         job = self.submitted(client)
         stage.arrange(Situation.STRANGE_WORD)
-        status = client.poll(job)
-        assert status.state is State.UNKNOWN
-        assert status.doubt is UnknownReason.STRANGE_WORD
-        assert client.wait(job, timeout=600).url
+        self._unknown(client, job, UnknownReason.STRANGE_WORD)
 
     def test_not_found_is_unknown_and_ends_nothing_at_once(
         self, client: Client, stage: Stage
     ) -> None:
-        """A job may not be visible yet."""
         job = self.submitted(client)
         stage.arrange(Situation.NOT_FOUND)
-        status = client.poll(job)
-        assert status.state is State.UNKNOWN
-        assert status.doubt is UnknownReason.NOT_FOUND
-        assert client.wait(job, timeout=600).url
+        self._unknown(client, job, UnknownReason.NOT_FOUND)
 
     def test_done_without_output_is_unknown_until_there_is_one(
         self, client: Client, stage: Stage
     ) -> None:
-        """A finished word without an address is no result."""
         job = self.submitted(client)
         stage.pass_time(LONG_ENOUGH)
         stage.arrange(Situation.NO_OUTPUT)
-        assert client.poll(job).doubt is UnknownReason.NO_OUTPUT
+        self._unknown(client, job, UnknownReason.NO_OUTPUT)
+
+    def _unknown(self, client: Client, job: Job, reason: UnknownReason) -> None:
+        """Check that a poll says unknown, and that waiting goes on to the result."""
+        status = client.poll(job)
+        assert status.state is State.UNKNOWN
+        assert status.doubt is reason
         assert client.wait(job, timeout=600).url
 
     # errors
@@ -291,7 +273,6 @@ class ProviderContract:
     def test_a_refused_submit_bought_nothing(
         self, provider: Provider, stage: Stage, situation: Situation
     ) -> None:
-        """Its class says why, and ``billed`` is NO."""
         submission = self.prepared(provider)
         stage.arrange(situation)
         with pytest.raises(REFUSALS[situation]) as caught:
@@ -304,7 +285,6 @@ class ProviderContract:
     def test_an_unreadable_submit_may_have_bought(
         self, provider: Provider, stage: Stage, situation: Situation
     ) -> None:
-        """``billed`` is UNKNOWN; one call was made."""
         submission = self.prepared(provider)
         stage.arrange(situation)
         with pytest.raises(MotionKitError) as caught:
@@ -315,7 +295,6 @@ class ProviderContract:
     def test_an_unreadable_submit_ends_in_its_job_or_uncertain(
         self, client: Client, stage: Stage
     ) -> None:
-        """Never as an error that says nothing was bought."""
         stage.arrange(Situation.SUBMIT_5XX)
         try:
             job = self.submitted(client)
@@ -329,7 +308,6 @@ class ProviderContract:
     def test_a_failing_observation_says_nothing_of_the_job(
         self, client: Client, provider: Provider, stage: Stage, situation: Situation
     ) -> None:
-        """One raises with billed unknown; a wait goes on."""
         job = self.submitted(client)
         stage.arrange(situation)
         with pytest.raises(HICCUPS[situation]) as caught:
@@ -339,7 +317,6 @@ class ProviderContract:
         assert client.wait(job, timeout=600).url
 
     def test_a_wrong_key_is_told_by_a_free_call(self, stage: Stage, tmp_path: Path) -> None:
-        """Asking for the balance costs nothing."""
         with client_for(stage, tmp_path, stage.wrong_key()) as client:
             with pytest.raises(WRONG_KEY_ERROR) as caught:
                 client.balance(ACCOUNT)
@@ -350,7 +327,6 @@ class ProviderContract:
     def test_a_job_goes_on_from_its_json(
         self, client: Client, stage: Stage, tmp_path: Path
     ) -> None:
-        """Another process needs the text and the account, not the journal."""
         job = Job.from_json(self.submitted(client).to_json())
         stage.pass_time(LONG_ENOUGH)
         elsewhere = tmp_path / "elsewhere"
@@ -360,7 +336,6 @@ class ProviderContract:
     def test_a_job_of_another_key_is_not_polled(
         self, client: Client, stage: Stage, tmp_path: Path
     ) -> None:
-        """The fingerprints differ, and nothing is sent."""
         job = self.submitted(client)
         with client_for(stage, tmp_path / "other", stage.wrong_key()) as other:
             assert other.account(ACCOUNT).fingerprint != job.fingerprint
@@ -369,7 +344,6 @@ class ProviderContract:
             assert caught.value.billed is not Billed.NO
 
     def test_the_same_request_twice_is_one_job(self, client: Client) -> None:
-        """What is still open is returned, not bought again."""
         assert self.submitted(client) == self.submitted(client)
 
     # secrets
@@ -382,7 +356,6 @@ class ProviderContract:
         tmp_path: Path,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        """Neither in values, errors, pickles, logs nor the journal."""
         key = stage.settings.api_key.encode().decode()
         caplog.set_level(logging.DEBUG)
         job = self.submitted(client)

@@ -1,4 +1,4 @@
-"""A provider without a network: the contract's first keeper, and a stage for others' tests."""
+"""A provider in memory, without a network, and its stage."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _ONCE: Mapping[Situation, Status] = {
 
 @attrs.define
 class Vendor:
-    """What stands behind every `Memory` adapter of one test."""
+    """The vendor of all `Memory` adapters of one test."""
 
     keys: set[str] = attrs.field(factory=lambda: {"memory-key-0123456789"})
     now: float = 0.0
@@ -83,7 +83,7 @@ class Vendor:
     numbers: Any = attrs.field(factory=lambda: itertools.count(400_000_000_000_000_001))
 
     def take(self, among: Mapping[Situation, Any]) -> Situation | None:
-        """Return and forget the first arranged situation of these."""
+        """Remove and return the first arranged situation among these."""
         for situation in self.pending:
             if situation in among:
                 self.pending.remove(situation)
@@ -93,13 +93,13 @@ class Vendor:
 
 @attrs.frozen(kw_only=True)
 class Settings(AccountSettings):
-    """A memory account's settings, the vendor among them."""
+    """A memory account's settings, with its vendor."""
 
     vendor: Vendor = attrs.field(factory=Vendor, repr=False)
 
 
 class Memory:
-    """One account at a vendor that lives in this process."""
+    """One account at a vendor in this process."""
 
     name: ClassVar[str] = "memory"
     settings: ClassVar[type[AccountSettings]] = Settings
@@ -119,7 +119,7 @@ class Memory:
         return f"https://memory.invalid{call.path}"
 
     def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
-        """Upload the media; an upload's reference is its content's digest."""
+        """Upload the media; the reference of an upload is its digest."""
         return assemble(self, self._uploads, fitted, self._upload, dry=dry)
 
     def _upload(
@@ -134,7 +134,7 @@ class Memory:
         return Upload(call, lambda: facts.sha256 or "")
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
-        """Make a job, or refuse as arranged."""
+        """Create a job, or refuse as arranged."""
         self._authenticate(Phase.SUBMIT)
         refusal = self._vendor.take(REFUSALS)
         if refusal is not None:
@@ -148,7 +148,7 @@ class Memory:
         return submission.job(number, fingerprint=self.fingerprint, attempt_id=attempt_id)
 
     def poll(self, job: Job) -> Status:
-        """Observe a job."""
+        """Poll a job."""
         self._authenticate(Phase.POLL)
         hiccup = self._vendor.take(HICCUPS)
         if hiccup is not None:
@@ -172,12 +172,12 @@ class Memory:
         return self.poll(job).need_result(job)
 
     def balance(self) -> Balance:
-        """Return what the account holds."""
+        """Return the balance."""
         self._authenticate(Phase.BALANCE)
         return Balance(Decimal(100), Unit.USD, Decimal(100))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing."""
 
     def _authenticate(self, phase: Phase) -> None:
         if not any(self._key.encode() == known.encode() for known in self._vendor.keys):
@@ -192,7 +192,7 @@ class Memory:
         situation: Situation | None,
     ) -> MotionKitError:
         return kind(
-            situation.value if situation else "the key is not known",
+            situation.value if situation else "the key is unknown",
             provider=self.name,
             account=self.account,
             billed=billed_after(phase, refused=refused),
@@ -208,21 +208,21 @@ class MemoryStage:
 
     @property
     def settings(self) -> AccountSettings:
-        """Settings of the account that the vendor knows."""
+        """Settings of the valid account."""
         return Settings(api_key=Secret("memory-key-0123456789"), vendor=self.vendor)
 
     def bought(self) -> int:
-        """Return how many jobs the vendor has made."""
+        """Return the vendor's number of jobs."""
         return len(self.vendor.jobs)
 
     def arrange(self, situation: Situation) -> None:
-        """Make the vendor do this next."""
+        """Make the vendor behave so next."""
         self.vendor.pending.append(situation)
 
     def pass_time(self, seconds: float) -> None:
-        """Let the vendor's time go by."""
+        """Advance the vendor's time."""
         self.vendor.now += seconds
 
     def wrong_key(self) -> AccountSettings:
-        """Return settings with a key that the vendor does not know."""
+        """Return settings with an invalid key."""
         return Settings(api_key=Secret("wrong-key-0123456789"), vendor=self.vendor)

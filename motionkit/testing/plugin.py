@@ -16,24 +16,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--record",
         choices=("sandbox", "live"),
-        help="record cassettes anew: from the local sandbox, or from the live service with keys "
-        "from the environment (this costs money)",
+        help="record the cassettes again: from the local sandbox, or from the live service with "
+        "keys of the environment (this costs money)",
     )
     group.addoption("--cassettes", metavar="DIR", help="the cassettes' folder (./cassettes)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to record in several processes: they would share one port and one account.
+    """Refuse to record in several processes, which would share one port and account.
 
     Raises:
         UsageError: Both were asked for.
     """
     if config.getoption("--record") and config.getoption("numprocesses", default=None):
-        raise pytest.UsageError("--record takes one process: leave -n away, or give -n 0")
+        raise pytest.UsageError("--record takes one process: omit -n, or pass -n 0")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Say where the answers come from."""
+    """Return where the responses come from."""
     mode = config.getoption("--record")
     if mode:
         return f"motionkit: recording cassettes from the {mode}"
@@ -41,7 +41,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what a vendor cannot do, with the reason that its contract class gives."""
+    """Mark the tests that a vendor cannot pass, with the reason of its contract class."""
     for item in items:
         cls = getattr(item, "cls", None)
         reasons = getattr(cls, "xfails", {})

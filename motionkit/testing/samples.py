@@ -1,4 +1,4 @@
-"""The smallest real media: what recordings carry, so that bodies match to the byte.
+"""The smallest real media, for recordings: their bytes are part of the match.
 
 Made with motionkit's own code: an 8x8 picture, a 16x16 H.264 clip of two frames, two seconds, and a
 tenth of a second of silence.

@@ -38,27 +38,27 @@ class SandboxStage:
     bought: Callable[[], int | None] = lambda: None
 
     def arrange(self, situation: Situation) -> None:
-        """Make the vendor do this next.
+        """Make the vendor behave so next.
 
         Raises:
-            LookupError: This vendor cannot be brought to it.
+            LookupError: It cannot be arranged at this vendor.
         """
         if situation not in self.faults:
-            raise LookupError(f"{self.provider_class.name} cannot be asked: {situation.value}")
+            raise LookupError(f"{self.provider_class.name} cannot be arranged: {situation.value}")
         for spec in self.faults[situation]:
             self.fault(spec)
 
     def wrong_key(self) -> AccountSettings:
-        """Return settings with a key that the vendor does not know."""
+        """Return settings with an invalid key."""
         return attrs.evolve(self.settings, api_key=Secret(_WRONG_KEY))
 
 
 class _VendorStages:
-    """What both kinds of stages need to know of a vendor.
+    """The vendor of both kinds of stages.
 
     Attributes:
         provider_class: The adapter.
-        faults: Situation to fault specs of the sandbox.
+        faults: The sandbox's faults for each situation.
     """
 
     provider_class: ClassVar[type[Any]]
@@ -76,10 +76,10 @@ class SandboxStages(_VendorStages):
 
 
 class CassetteStages(_VendorStages):
-    """Stages on cassettes, with sockets blocked; ``--record`` makes them anew.
+    """Stages on cassettes, with sockets blocked; ``--record`` records them again.
 
     Attributes:
-        label: What tells these recordings from others of the same provider.
+        label: Distinguishes these recordings from others of the same provider.
     """
 
     label: ClassVar[str] = ""
@@ -138,7 +138,7 @@ class SandboxContract(SandboxStages, ProviderContract):
 
 
 class CassetteContract(CassetteStages, ProviderContract):
-    """The contract from cassettes, with sockets blocked; ``--record`` makes them anew."""
+    """The contract from cassettes, with sockets blocked; ``--record`` records them again."""
 
 
 def sandbox_stage(
@@ -155,13 +155,3 @@ def sandbox_stage(
         return sum(len(account["jobs"]) for account in accounts.values())
 
     return SandboxStage(provider_class, settings, faults, sandbox.fault, sandbox.advance, bought)
-
-
-__all__ = [
-    "CassetteContract",
-    "CassetteStages",
-    "SandboxContract",
-    "SandboxStage",
-    "SandboxStages",
-    "sandbox_stage",
-]

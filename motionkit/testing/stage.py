@@ -1,4 +1,4 @@
-"""A stage: one account with a vendor behind it that can be asked to behave in certain ways."""
+"""A stage: one account at a vendor whose behaviour can be arranged."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ from motionkit.testing import samples
 
 
 class Situation(enum.Enum):
-    """What a vendor can be asked to do next."""
+    """A behaviour of the vendor that can be arranged."""
 
     JOB_FAILS = "the next job fails"
-    JOB_BLOCKED = "moderation stops the next job"
+    JOB_BLOCKED = "moderation blocks the next job"
     JOB_GONE = "the vendor drops the job"
-    STRANGE_WORD = "the next observation has a status word that nobody documents"
-    NOT_FOUND = "the next observation does not find the job"
-    NO_OUTPUT = "the job is done and has no output yet"
-    INVALID = "the submit is refused for a wrong value"
+    STRANGE_WORD = "the next poll has an undocumented status"
+    NOT_FOUND = "the next poll does not find the job"
+    NO_OUTPUT = "the job is finished and has no output yet"
+    INVALID = "the submit is refused for an invalid value"
     MEDIA_REJECTED = "the submit is refused for its media"
     CONTENT_BLOCKED = "the submit is refused by moderation"
     FORBIDDEN = "the submit is refused by the plan"
     NO_CREDITS = "the submit is refused for lack of credits"
     BUSY = "the submit is refused by the concurrency limit"
-    RATE_LIMITED = "the submit is refused for too many calls"
-    SUBMIT_5XX = "the submit answers a server error without a known refusal"
-    SUBMIT_GARBAGE = "the submit answers what nobody can read"
-    POLL_5XX = "the next observation answers a server error"
-    POLL_GARBAGE = "the next observation answers what nobody can read"
-    POLL_RATE_LIMITED = "the next observation is refused for too many calls"
+    RATE_LIMITED = "the submit is refused by the rate limit"
+    SUBMIT_5XX = "the submit gets a server error without a known refusal"
+    SUBMIT_GARBAGE = "the submit gets an unreadable response"
+    POLL_5XX = "the next poll gets a server error"
+    POLL_GARBAGE = "the next poll gets an unreadable response"
+    POLL_RATE_LIMITED = "the next poll is refused by the rate limit"
 
 
 REFUSALS: Mapping[Situation, type[MotionKitError]] = {
@@ -61,7 +61,7 @@ REFUSALS: Mapping[Situation, type[MotionKitError]] = {
     Situation.BUSY: Busy,
     Situation.RATE_LIMITED: RateLimited,
 }
-"""A refused submit: nothing was bought."""
+"""A refused submit: nothing is charged."""
 
 WRONG_KEY_ERROR: type[MotionKitError] = AuthenticationError
 
@@ -76,11 +76,11 @@ HICCUPS: Mapping[Situation, type[MotionKitError]] = {
     Situation.POLL_GARBAGE: ProtocolError,
     Situation.POLL_RATE_LIMITED: RateLimited,
 }
-"""An observation that fails and says nothing of the job."""
+"""A failed poll, which says nothing about the job."""
 
 
 class Stage(Protocol):
-    """What the contract suite plays on. One is made afresh for each test."""
+    """The environment of a contract test. Each test has its own."""
 
     @property
     def provider_class(self) -> type[Provider]:
@@ -88,28 +88,28 @@ class Stage(Protocol):
 
     @property
     def settings(self) -> AccountSettings:
-        """Settings of an account that the vendor knows."""
+        """Settings of a valid account."""
 
     def bought(self) -> int | None:
-        """Return how many jobs the vendor has made; None when nobody can tell."""
+        """Return the vendor's number of jobs; None if unknown."""
 
     def arrange(self, situation: Situation) -> None:
-        """Make the vendor do this next.
+        """Make the vendor behave so next.
 
         Raises:
-            LookupError: This vendor cannot be brought to it.
+            LookupError: It cannot be arranged at this vendor.
         """
 
     def pass_time(self, seconds: float) -> None:
-        """Let the vendor's time go by."""
+        """Advance the vendor's time."""
 
     def wrong_key(self) -> AccountSettings:
-        """Return settings with a key that the vendor does not know."""
+        """Return settings with an invalid key."""
 
 
 @attrs.define
 class Time:
-    """A clock that moves when somebody sleeps on it, and takes the vendor's along."""
+    """A clock that sleeping advances, together with the vendor's time."""
 
     passing: Callable[[float], None]
     now: float = 0.0
@@ -119,7 +119,7 @@ class Time:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let the seconds pass at once."""
+        """Advance both clocks."""
         self.now += seconds
         self.passing(seconds)
 
@@ -132,7 +132,7 @@ ACCOUNT = "stage"
 def options_for(
     stage: Stage, folder: Path, settings: AccountSettings | None = None
 ) -> dict[str, Any]:
-    """Return what `Client` and `AsyncClient` take, for `client_for`."""
+    """Return the arguments of `Client` and `AsyncClient` for a stage."""
     time = Time(stage.pass_time)
     name = stage.provider_class.name
     account = Account(ACCOUNT, name, settings or stage.settings)
@@ -148,11 +148,11 @@ def options_for(
 
 
 def client_for(stage: Stage, folder: Path, settings: AccountSettings | None = None) -> Client:
-    """Return a client with the stage's account, a journal in the folder, and the stage's time."""
+    """Return a client with the stage's account and time, and a journal in the folder."""
     return Client(**options_for(stage, folder, settings))
 
 
 def sample_request(**values: object) -> mk.Request:
-    """Return the request that stages take unless they say otherwise."""
+    """Return a small valid request."""
     given: dict[str, object] = {"quality": "540p", **values}
     return mk.Mimic(samples.PICTURE, samples.CLIP, **given)  # type: ignore[arg-type]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import assert_type
 
 import motionkit as mk
+from motionkit.provider import Provider
+from motionkit_pixverse.adapter import PixVerse
+from motionkit_pixverse.lists import Voice
+from motionkit_segmind.adapter import Segmind
 
 client = mk.Client()
+assert_type(client.config, mk.Config)
 request = mk.Mimic(image="hero.png", video="dance.mp4", quality="540p")
 mk.Mimic("hero.png", b"bytes", seed=3, extra={"name": {"field": 1}})
 
@@ -36,6 +42,15 @@ for circuit in client.circuits():
     assert_type(circuit, mk.Circuit)
     assert_type(client.reset_circuits(circuit.account), int)
 
+for row in client.compare(request):
+    assert_type(row, mk.Comparison)
+assert_type(client.bought_before(request), mk.PurchaseRecord | None)
+assert_type(client.jobs.get("order-17"), mk.PurchaseRecord)
+assert_type(client.parse_webhook("account", {}, b"{}"), mk.Delivery)
+assert_type(client.account("account"), Provider)
+assert_type(client.account("account", Segmind), Segmind)
+assert_type(client.account("account", PixVerse).voices(), tuple[Voice, ...])
+
 
 def announce(submit: mk.Announcement) -> None:
     """Take what is announced before each submit."""
@@ -56,6 +71,11 @@ async def coroutines() -> None:
     async with mk.AsyncClient() as many:
         made = await many.submit(request)
         assert_type(made, mk.Job)
+        assert_type(await many.compare(request, balances=False), list[mk.Comparison])
+        assert_type(await many.download(await many.result(made), "out.mp4", output=1), Path)
+        assert_type(many.account("account", PixVerse).voices(), tuple[Voice, ...])
+        await many.submit(request, vai="account")  # type: ignore[call-arg]  # no such argument
+        await many.poll("job")  # type: ignore[arg-type]  # not a Job
         assert_type(await many.wait(made, timeout=900), mk.Result)
         assert_type(await many.wait_all([made]), list[mk.Result | mk.MotionKitError])
         async for one, ending in many.as_completed([made]):

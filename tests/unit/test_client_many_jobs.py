@@ -266,6 +266,49 @@ def test_what_had_not_begun_when_the_client_was_closed_says_that_nothing_was_sen
     assert unquoted.billed is Billed.NO
 
 
+def test_without_a_thread_a_wait_ends_with_an_error_that_says_how_to_resume(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = submitted(client, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _no_thread)
+        with pytest.raises(WaitTimeout) as caught:
+            client.wait(one)
+        assert [type(ended) for ended in client.wait_all([one])] == [WaitTimeout]
+    assert "the job continues at the vendor" in caught.value.message
+    assert caught.value.hint == "the job still runs; client.wait(job) picks it up"
+    assert caught.value.job == one
+    assert client.wait(one).url
+
+
+def test_a_coroutine_that_gets_no_thread_sends_nothing_then_or_later(
+    stage: MemoryStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with AsyncClient(**options_for(stage, tmp_path)) as client:
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", _no_thread)
+                with pytest.raises(MotionKitError, match="can start no thread") as caught:
+                    await client.submit(sample_request(), via=ACCOUNT, key="lost")
+                assert (caught.value.billed, caught.value.job) == (Billed.NO, None)
+            job = await client.submit(sample_request(), via=ACCOUNT, key="sent")
+            with monkeypatch.context() as patch:
+                patch.setattr(threading.Thread, "start", _no_thread)
+                with pytest.raises(MotionKitError, match="can start no thread") as caught:
+                    await client.poll(job=job)
+                assert (caught.value.billed, caught.value.job) == (Billed.UNKNOWN, job)
+                with pytest.raises(WaitTimeout, match="continues at the vendor"):
+                    await client.wait(job)
+            await client.wait(job)
+
+    asyncio.run(main())
+    assert stage.bought() == 1
+
+
+def _no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 def test_coroutines_watch_in_the_event_loop(stage: MemoryStage, tmp_path: Path) -> None:
     async def main() -> tuple[list[State], set[int]]:
         seen: list[State] = []
@@ -300,12 +343,6 @@ def test_many_answer_as_coroutines_as_they_do_as_functions(
     jobs, found, ended = asyncio.run(main())
     assert [one.job if isinstance(one, Result) else one for one in found] == jobs
     assert ended == jobs[::-1]
-
-
-def test_the_coroutines_are_all_of_the_clients_verbs() -> None:
-    public = {name for name in vars(Client) if not name.startswith("_")}
-    internal = {"limit", "order", "order_again"}
-    assert public - internal <= set(dir(AsyncClient))
 
 
 def test_a_coroutine_buys_nothing_that_it_could_not_wait_for(

@@ -125,7 +125,9 @@ def test_a_job_is_written_as_soon_as_the_lock_ends(
     monkeypatch.setattr(
         pending,
         "time",
-        types.SimpleNamespace(monotonic=lambda: 0.0, time_ns=lambda: 1, sleep=released),
+        types.SimpleNamespace(
+            time=lambda: 1.0, monotonic=lambda: 0.0, time_ns=lambda: 1, sleep=released
+        ),
     )
     locked_after_payment(monkeypatch, lambda: locks.append(Lock(path)))
     made = client.submit(sample_request(), via=ACCOUNT, key="hero")

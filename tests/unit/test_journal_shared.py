@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,7 @@ def test_a_notebook_cell_that_is_run_three_times_keeps_the_locks(
 
 KILLED = """
 import sys
+from contextlib import closing
 from pathlib import Path
 from motionkit.journal import Journal
 from motionkit.journal import NewPurchase
@@ -216,11 +218,11 @@ def test_nothing_but_sqlite_opens_the_journal(path: Path, opened: list[str]) -> 
 def test_a_path_and_a_link_to_it_are_one_journal(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.db"
     link.symlink_to(path.name)
-    with Store(link) as one, Store(path) as other:  # the first makes the link's target
+    with closing(Store(link)) as one, closing(Store(path)) as other:
         assert one.file is other.file
     hard = tmp_path / "hard.db"
     hard.hardlink_to(path)
-    with Store(path) as one, Store(hard) as other:
+    with closing(Store(path)) as one, closing(Store(hard)) as other:
         assert one.file is other.file
 
 

@@ -54,9 +54,7 @@ def job(
 ) -> Observation:
     """Return a job that ended so many days ago."""
     cost = None if amount is None else Cost(Decimal(amount), unit, None, basis)
-    return Observation(
-        **{"offer": OFFER, "ended": NOON - ago * DAY, "succeeded": True, "cost": cost} | fields
-    )
+    return Observation(**{"offer": OFFER, "ended": NOON - ago * DAY, "cost": cost} | fields)
 
 
 def stats(*jobs: Observation) -> Stats:
@@ -159,14 +157,12 @@ def test_a_clip_of_unknown_or_no_length_has_no_price_by_the_second() -> None:
     "odd",
     [
         job("0", basis=CostBasis.REFUNDED),
-        job("0", succeeded=False),
-        job("500", succeeded=False),
         job("500", basis=CostBasis.ASSUMED),
         job(None),
         job("500", unit=Unit.USD, ago=1),
         job("500", offer=OfferKey("vendor", "mimic", "dancer", "720p")),
     ],
-    ids=["refunded", "failed, free", "failed, charged", "assumed", "silent", "unit", "offer"],
+    ids=["refunded", "assumed", "silent", "unit", "offer"],
 )
 def test_what_is_no_price_does_not_count_as_one(odd: Observation) -> None:
     assert per_run(job("40"), odd, job("60")) == (40, 50, 60, 2)
@@ -202,7 +198,7 @@ def test_the_newest_jobs_unit_is_the_units_of_all() -> None:
 
 def test_durations_are_a_median_and_a_p90_of_what_succeeded() -> None:
     jobs = [job(seconds=float(n)) for n in range(10, 110, 10)]
-    found = stats(*jobs, job(seconds=1.0, succeeded=False), job())
+    found = stats(*jobs, job())
     assert found.durations == Durations(median=55.0, p90=95.0, n=10)
 
 
@@ -220,10 +216,10 @@ def test_an_expected_duration_is_observed_else_offered() -> None:
 # Offers.
 
 
-def test_each_offer_has_its_own_and_none_without_a_success() -> None:
+def test_each_offer_has_its_own() -> None:
     other = OfferKey("vendor", "mimic", "dancer")
-    found = summarise([job("1", ago=2), job("1", ago=1), job("5", offer=other, succeeded=False)])
-    assert list(found) == [OFFER]
+    found = summarise([job("1", ago=2), job("1", ago=1), job("5", offer=other)])
+    assert list(found) == [OFFER, other]
     assert found[OFFER].last_seen == NOON - DAY
     assert summarise([]) == {}
 

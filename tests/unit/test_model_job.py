@@ -209,15 +209,21 @@ def test_the_words_of_states_are_fixed_because_journals_hold_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "kind"),
-    [(State.FAILED, JobFailed), (State.BLOCKED, ContentBlocked), (State.GONE, JobGone)],
+    ("state", "kind", "what"),
+    [
+        (State.FAILED, JobFailed, "failed"),
+        (State.BLOCKED, ContentBlocked, "was blocked by moderation"),
+        (State.GONE, JobGone, "is no longer kept by the vendor"),
+    ],
 )
-def test_a_terminal_failure_becomes_its_error(state: State, kind: type[Exception]) -> None:
+def test_a_terminal_failure_becomes_its_error(
+    state: State, kind: type[Exception], what: str
+) -> None:
     status = Status(state, "8", NOON, billed=Billed.NO, message="no person seen", raw={"s": 8})
     error = status.error(FULL)
     assert type(error) is kind
     assert error.message == (
-        f"job 900719925474099312 at shop ended as {state.name} (vendor said '8'): no person seen"
+        f"job 900719925474099312 at shop {what} (vendor status 8): no person seen"
     )
     assert (error.provider, error.account, error.code, error.job) == ("fake", "shop", "8", FULL)
     assert error.billed is Billed.NO

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
 from queue import SimpleQueue
 
 import attrs
@@ -26,24 +25,6 @@ from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcno
 from motionkit.polling import schedule
 from motionkit.polling.engine import Engine
 from motionkit.polling.watch import Waiter
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(1000.0)
-
-
-@pytest.fixture
-def vendor(clock: Clock) -> Vendor:
-    return Vendor(clock)
-
-
-@pytest.fixture
-def engine(vendor: Vendor, clock: Clock) -> Iterator[Engine]:
-    made = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda: 0.5)
-    yield made
-    made.close()
-
 
 # One job.
 

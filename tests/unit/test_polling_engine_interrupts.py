@@ -15,6 +15,7 @@ from engine_support import Vendor, numbered, together
 from patience import PATIENCE, until
 from support import Clock
 
+from motionkit.errors import Billed, WaitTimeout
 from motionkit.model.job import Job, Result
 from motionkit.polling.engine import Engine
 from motionkit.polling.watch import Waiter
@@ -23,20 +24,8 @@ NO_THREAD = "can't start new thread"
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(1000.0)
-
-
-@pytest.fixture
 def vendor(clock: Clock) -> Vendor:
     return Vendor(clock, ends={"shop-0": 1015.0, "shop-1": 1015.0})
-
-
-@pytest.fixture
-def engine(vendor: Vendor, clock: Clock) -> Iterator[Engine]:
-    made = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda: 0.5)
-    yield made
-    made.close()
 
 
 # Interrupts.
@@ -170,19 +159,29 @@ def exhausted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
         yield patch.undo
 
 
-def test_who_gets_no_thread_is_not_followed_and_may_try_again(
+def test_who_gets_no_thread_hears_that_the_job_continues_and_may_wait_again(
     engine: Engine, exhausted: Callable[[], None]
 ) -> None:
     jobs = numbered(2)
-    for follow in (
-        lambda: engine.follow(jobs[0], 900.0, lambda _: None),
-        lambda: engine.follow_all(jobs, 900.0, lambda _: None),
-        lambda: list(engine.outcomes(jobs, 900.0)),
-        lambda: engine.wait(jobs[0], 900.0),
-    ):
-        with pytest.raises(RuntimeError, match=NO_THREAD):
-            follow()
-    until(lambda: not engine._watched)
+    ended: list[Waiter] = []
+    engine.follow(jobs[0], 900.0, ended.append)
+    engine.follow_all(jobs, 900.0, ended.append)
+    with pytest.raises(WaitTimeout) as caught:
+        engine.wait(jobs[0], 900.0)
+    outcomes = [
+        caught.value,
+        *(waiter.outcome for waiter in ended),
+        *(outcome for _, outcome in engine.outcomes(jobs, 900.0)),
+    ]
+    assert len(outcomes) == 6
+    for outcome in outcomes:
+        assert isinstance(outcome, WaitTimeout)
+        assert "can start no thread; the job continues at the vendor" in outcome.message
+        assert outcome.job in jobs
+        assert outcome.billed is Billed.UNKNOWN
+        assert "client.wait(job)" in str(outcome.hint)
+        assert isinstance(outcome.__cause__, RuntimeError)
+    assert not engine._watched
     assert not engine._threads
     assert engine._queue.first is None
     exhausted()
@@ -192,8 +191,7 @@ def test_who_gets_no_thread_is_not_followed_and_may_try_again(
 def test_an_engine_that_got_no_thread_can_be_closed(
     engine: Engine, exhausted: Callable[[], None]
 ) -> None:
-    with pytest.raises(RuntimeError, match=NO_THREAD):
-        engine.follow(numbered(1)[0], 900.0, lambda _: None)
+    engine.follow(numbered(1)[0], 900.0, lambda _: None)
     engine.close()
     exhausted()
 

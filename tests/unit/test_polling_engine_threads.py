@@ -21,24 +21,6 @@ from motionkit.polling.engine import Engine
 from motionkit.polling.queue import LEAST, MOST, AccountQueue, PollQueue
 from motionkit.polling.watch import Waiter, WatchedJob
 
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(1000.0)
-
-
-@pytest.fixture
-def vendor(clock: Clock) -> Vendor:
-    return Vendor(clock)
-
-
-@pytest.fixture
-def engine(vendor: Vendor, clock: Clock) -> Iterator[Engine]:
-    made = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda: 0.5)
-    yield made
-    made.close()
-
-
 # Fairness and threads.
 
 

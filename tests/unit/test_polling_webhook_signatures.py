@@ -116,6 +116,26 @@ def test_the_last_retry_may_carry_the_first_ones_timestamp() -> None:
     assert account().parse_webhook(*signed(DONE, age=after))
 
 
+@pytest.mark.parametrize("age", [0, 61, 5 * 3600])
+def test_a_timestamp_of_13_digits_is_in_milliseconds(age: int) -> None:
+    headers, body = signed(DONE, age=age)
+    stamp = f"{headers['Webhook-Timestamp']}123"
+    assert len(stamp) == 13
+    headers["Webhook-Timestamp"] = stamp
+    headers["Webhook-Signature"] = signature(f"{stamp}\n{NONCE}\n{payload(DONE)}")
+    assert account().parse_webhook(headers, body).job_id == DONE["id"]
+
+
+@pytest.mark.parametrize(("age", "message"), [(7 * 3600, "s old"), (-3600, "in the future")])
+def test_milliseconds_are_held_against_the_clock_too(age: int, message: str) -> None:
+    headers, body = signed(DONE, age=age)
+    stamp = f"{headers['Webhook-Timestamp']}000"
+    headers["Webhook-Timestamp"] = stamp
+    headers["Webhook-Signature"] = signature(f"{stamp}\n{NONCE}\n{payload(DONE)}")
+    with pytest.raises(SignatureError, match=message):
+        account().parse_webhook(headers, body)
+
+
 def test_the_window_is_the_users_choice() -> None:
     with pytest.raises(SignatureError, match="s old; 60 s are allowed"):
         account(webhook_window=60.0).parse_webhook(*signed(DONE, age=61))

@@ -37,7 +37,7 @@ from motionkit.model import probe
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.submission import Submission
 from motionkit.provider import Fit, Uploads, contract, fit
-from motionkit.provider import quote as quotes
+from motionkit.purchase import compare
 from motionkit.purchase.jobs import Jobs
 from motionkit.testing.memory import Memory, Settings, Vendor
 from motionkit.testing.stage import (
@@ -798,11 +798,11 @@ def test_a_submit_reads_each_file_once_and_fits_each_target_once(
 
     counted(probe, "inspect")
     counted(contract, "fit")
-    counted(quotes, "quote")
+    counted(compare, "quote_fit")
     with shop.client(BOTH) as client:
         client.submit(sample_request(), via=via)
     targets = 1 if via == ACCOUNT else 2
-    assert sorted(calls) == ["fit"] * targets + ["inspect"] * 2 + ["quote"] * targets
+    assert sorted(calls) == ["fit"] * targets + ["inspect"] * 2 + ["quote_fit"] * targets
 
 
 def test_facts_that_are_handed_down_are_not_read_again(

@@ -45,6 +45,7 @@ MESSAGES = {
     500100: "MySQL error",
     701002: "upload a photo with a clear subject such as a person or an animal",
     701003: "the reference video must have a person as its primary focus",
+    701009: "only your own generated or uploaded content can be used",
     701020: "audio is not verified",
 }
 

@@ -22,7 +22,8 @@ class LipSync:
 
     def routes(self) -> list[Route]:
         """Return the paid endpoint."""
-        return [self._studio.route(Endpoint("/video/lip_sync/generate", _ROWS, self._order))]
+        endpoint = Endpoint("/video/lip_sync/generate", _ROWS, self._order, credit="credits")
+        return [self._studio.route(endpoint)]
 
     def _order(self, call: Call, values: Values) -> Order:
         seconds = spoken(self._gate, call, values)
