@@ -21,7 +21,7 @@ from motionkit.errors import MotionKitError
 
 def balance(
     account: Annotated[
-        str | None, typer.Argument(metavar="[ACCOUNT]", help="The account. Default: all.")
+        str | None, typer.Argument(metavar="ACCOUNT", help="The account. Default: all.")
     ] = None,
     json: Json = False,
     config: ConfigFile = None,

@@ -127,10 +127,11 @@ for _kind in registry.operations():
     app.command(_kind.verb, help=summary(_kind), epilog=_epilog, rich_help_panel=_panel)(
         command(_kind, _running, buy.run)
     )
-    _submit.command(_kind.verb, help=f"{summary(_kind)} Does not wait.")(
+    _sum = summary(_kind)
+    _submit.command(_kind.verb, help=f"{_sum} Does not wait.", short_help=_sum)(
         command(_kind, _ordering, buy.run)
     )
-    _compare.command(_kind.verb, help=f"{summary(_kind)} Submits nothing.")(
+    _compare.command(_kind.verb, help=f"{_sum} Submits nothing.", short_help=_sum)(
         command(_kind, compare.Comparing, compare.compare)
     )
 

@@ -282,20 +282,17 @@ def confirm(screen: Screen, quotes: Sequence[Quote | None], options: Buying) -> 
             screen.note(f"a real run would ask: submit this for {much}?")
             return
         screen.confirm(f"submit this for {much}?")
-    elif high is None:
-        raise InvalidRequest(
-            f"this costs {much}: confirmation required; pass --yes",
-            field="yes",
-            limit="a known price without --yes",
-            hint="a target with a known price needs no --yes up to 5 USD",
-        )
-    else:
-        raise InvalidRequest(
-            f"this costs {much}, above {ASK_ABOVE} USD: confirmation required; pass --yes",
-            field="yes",
-            limit=f"{ASK_ABOVE} USD without --yes",
-            hint="--max-usd N sets your own limit",
-        )
+        return
+    known = high is not None
+    above = f", above {ASK_ABOVE} USD" if known else ""
+    raise InvalidRequest(
+        f"this costs {much}{above}: confirmation required; pass --yes",
+        field="yes",
+        limit=f"{ASK_ABOVE} USD without --yes" if known else "a known price without --yes",
+        hint="--max-usd N sets your own limit"
+        if known
+        else "a target with a known price needs no --yes up to 5 USD",
+    )
 
 
 def _together(quotes: Sequence[Quote | None]) -> Decimal | None:

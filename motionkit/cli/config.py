@@ -63,7 +63,9 @@ def check(
 def trust(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Default: the file in this folder or above it."),
+        typer.Argument(
+            metavar="FILE", help="The file. Default: the one in this folder or above it."
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip confirmation.")] = False,
     json: Json = False,
@@ -121,24 +123,19 @@ def _show_files(screen: Screen, files: list[File]) -> None:
     if not files:
         screen.note("no motionkit.toml; accounts come from the keys in the environment")
         return
-    data = []
+    data, cells = [], []
     for file in files:
-        needs = []
-        if file.origin is Origin.FOUND:
-            needs = [one.dotted for one in config.findings(file, config.beneath(file))]
-        data.append(
-            {
-                "kind": "file",
-                "path": str(file.path),
-                "origin": file.origin.value,
-                "trusted": config.is_trusted(file),
-                "needs_trust": needs,
-            }
-        )
-    cells = [
-        [row["path"], _ORIGINS[file.origin], _trust_text(file, row)]
-        for file, row in zip(files, data, strict=True)
-    ]
+        found = file.origin is Origin.FOUND
+        asked = config.findings(file, config.beneath(file)) if found else ()
+        row = {
+            "kind": "file",
+            "path": str(file.path),
+            "origin": file.origin.value,
+            "trusted": config.is_trusted(file),
+            "needs_trust": [one.dotted for one in asked],
+        }
+        data.append(row)
+        cells.append([row["path"], _ORIGINS[file.origin], _trust_text(file, row)])
     screen.rows(data, ["FILE", "HOW", "TRUST"], cells)
 
 

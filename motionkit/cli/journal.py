@@ -26,7 +26,7 @@ from motionkit.cli.options import ConfigFile, Json, Reference
 from motionkit.cli.screen import Screen, decided
 from motionkit.client import ExpiresFiles, registry
 from motionkit.errors import ConfigError
-from motionkit.journal import Attempt, PurchaseRecord
+from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import State
 from motionkit.model.money import both
@@ -39,7 +39,9 @@ def jobs(
     ctx: typer.Context,
     open_only: Annotated[
         bool,
-        typer.Option("--open", help="Only jobs that are running, uncertain or not downloaded."),
+        typer.Option(
+            "--open", help="Show only jobs that are running, uncertain or not downloaded."
+        ),
     ] = False,
     json: Json = False,
     config: ConfigFile = None,
@@ -133,18 +135,11 @@ def _data(entry: PurchaseRecord) -> dict[str, Any]:
         "decision": entry.decision,
         "created": _moment(entry.created),
         "updated": _moment(entry.updated),
-        "attempts": [_attempt(attempt) for attempt in entry.attempts],
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "id": attempt.id,
-        "account": attempt.account,
-        "state": attempt.state,
-        "sends": attempt.sends,
-        "job": attempt.job.id if attempt.job else None,
-        "error": attempt.error,
+        "attempts": [
+            {name: getattr(one, name) for name in ("id", "account", "state", "sends", "error")}
+            | {"job": one.job.id if one.job else None}
+            for one in entry.attempts
+        ],
     }
 
 

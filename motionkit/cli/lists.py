@@ -27,10 +27,11 @@ _RAW = "raw"
 def look_up(
     account: Annotated[
         str | None,
-        typer.Argument(metavar="[ACCOUNT]", help="Default: all accounts that have lists."),
+        typer.Argument(metavar="ACCOUNT", help="The account. Default: all that have lists."),
     ] = None,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Default: show the names of all lists.")
+        str | None,
+        typer.Argument(metavar="NAME", help="The list. Default: show the names of all lists."),
     ] = None,
     *,
     where: Annotated[
@@ -39,15 +40,17 @@ def look_up(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="AGE", help="Only entries younger than AGE, e.g. 90m, 12h or 7d."),
+        typer.Option(
+            metavar="AGE", help="Show only entries younger than AGE, e.g. 90m, 12h or 7d."
+        ),
     ] = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
     """Query a vendor's lists: voices, styles, templates, charges. Free of charge.
 
-    Without NAME, shows the available lists and their filters. With --json, each row has the
-    vendor's full record as 'raw'.
+    Without NAME, shows the available lists and their filters; 'motionkit list ACCOUNT voices' shows
+    one of them. With --json, each row has the vendor's full record as 'raw'.
     """
     screen = Screen(json=json)
     with mk.Client(config) as client:

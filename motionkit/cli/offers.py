@@ -33,14 +33,18 @@ Row = tuple[str, Offer]
 def offers(
     *,
     operation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this operation or verb, e.g. mimic.")
+        str | None,
+        typer.Option(metavar="NAME", help="Show only this operation or verb, e.g. mimic."),
     ] = None,
     via: Annotated[
         str | None,
-        typer.Option(metavar="TARGET", help="Only this account or provider, or its /MODEL."),
+        typer.Option(
+            metavar="TARGET",
+            help="Show only this account or provider, or one model of it: ACCOUNT/MODEL.",
+        ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this model; shows its limits.")
+        str | None, typer.Option(metavar="NAME", help="Show only this model, with its limits.")
     ] = None,
     timing: Annotated[
         bool,

@@ -52,8 +52,8 @@ Timeout = Annotated[
     file_option(
         min=0,
         metavar="SECONDS",
-        help="Maximum time to wait; the job keeps running after that. Default: 'timeout' of the "
-        "configuration, 1800.",
+        help="Maximum time to wait; the job keeps running after that. Default: 'timeout' in the "
+        "configuration, else 1800.",
     ),
 ]
 Out = Annotated[
@@ -122,7 +122,7 @@ class Buying(Targeting):
         money_option(
             "--new",
             help="Submit again even if the same request is unfinished or was submitted recently "
-            "('remember' of the configuration, 7 days).",
+            "('remember' in the configuration, else 7 days).",
         ),
     ] = False
     max_usd: Annotated[
@@ -149,8 +149,8 @@ class Buying(Targeting):
             min=0,
             metavar="SECONDS",
             help="Maximum time to wait for a free concurrency slot, or for another temporary "
-            "refusal to pass; 0 refuses at once. Default: 'wait_for_slot' of the configuration, "
-            "600.",
+            "refusal to pass; 0 refuses at once. Default: 'wait_for_slot' in the "
+            "configuration, else 600.",
         ),
     ] = None
     dry_run: Annotated[
@@ -175,7 +175,7 @@ class Running(Buying):
     overwrite: Overwrite = False
     timeout: Timeout = None
     no_wait: Annotated[
-        bool, file_option("--no-wait", help="Print the job and exit; it runs on.")
+        bool, file_option("--no-wait", help="Print the job and exit; the job keeps running.")
     ] = False
     select: list[int] | None = None
 

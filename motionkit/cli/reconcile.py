@@ -29,7 +29,7 @@ class Assume(StrEnum):
 
 def reconcile(
     ref: Annotated[
-        str | None, typer.Argument(metavar="[REF]", help="The job. Default: all uncertain ones.")
+        str | None, typer.Argument(metavar="REF", help="The job. Default: all uncertain ones.")
     ] = None,
     *,
     assume: Annotated[

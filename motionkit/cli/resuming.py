@@ -39,7 +39,7 @@ class _Pool:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
     def put(self, work: Callable[[], None]) -> None:
@@ -58,31 +58,18 @@ class _Pool:
         except Empty:
             pass
         for _ in self._threads:
-            self._work.put(_ended)
+            self._work.put(None)
         share = seconds / max(1, len(self._threads))
         for thread in self._threads:
             thread.join(share)
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not _ended:
+        while (work := self._work.get()) is not None:
             work()
 
 
-def _ended() -> None:
-    """Mark the end of the queue for a thread."""
-
-
-@attrs.frozen
-class _Event:
-    """A step of one purchase.
-
-    Attributes:
-        entry: The purchase.
-        value: Its job, status, result, result with files, or error.
-    """
-
-    entry: PurchaseRecord
-    value: Job | Status | Result | tuple[Result, tuple[Path, ...]] | BaseException
+_Step = Job | Status | Result | tuple[Result, tuple[Path, ...]] | BaseException
+"""A step of one purchase: its job, status, result, result with files, or error."""
 
 
 @attrs.define
@@ -104,7 +91,7 @@ class Resuming:
     _codes: list[int] = attrs.field(factory=lambda: [exit_codes.DONE])
     _targets: set[Path] = attrs.field(factory=set)
     _followed: list[Callable[[], None]] = attrs.field(factory=list)
-    _events: SimpleQueue[_Event] = attrs.field(factory=SimpleQueue)
+    _events: SimpleQueue[tuple[PurchaseRecord, _Step]] = attrs.field(factory=SimpleQueue)
     _resolvers: _Pool = attrs.field(factory=lambda: _Pool(MOST_RESOLVED))
     _loaders: _Pool = attrs.field(factory=lambda: _Pool(MOST_DOWNLOADS))
 
@@ -119,8 +106,7 @@ class Resuming:
                 for entry in entries:
                     self._begin(entry)
                 while self._left:
-                    event = self._events.get()
-                    self._take(event)
+                    self._take(*self._events.get())
                     change(self._summary())
         except KeyboardInterrupt:
             self._resolvers.stop(GRACE)
@@ -146,9 +132,9 @@ class Resuming:
     ) -> None:
         """Run work in a thread of a pool and queue its result or error."""
         try:
-            self._events.put(_Event(entry, work()))
+            self._events.put((entry, work()))
         except BaseException as error:  # noqa: BLE001 - the main thread reports it
-            self._events.put(_Event(entry, error))
+            self._events.put((entry, error))
 
     def _follow(self, entry: PurchaseRecord, job: Job) -> None:
         self._jobs[entry.key] = job
@@ -158,13 +144,12 @@ class Resuming:
                 self.client,
                 job,
                 timeout=self.timeout,
-                notify=lambda waiter: self._events.put(_Event(entry, _ending(waiter))),
-                watch=lambda _, status: self._events.put(_Event(entry, status)),
+                notify=lambda waiter: self._events.put((entry, _ending(waiter))),
+                watch=lambda _, status: self._events.put((entry, status)),
             )
         )
 
-    def _take(self, event: _Event) -> None:
-        entry, value = event.entry, event.value
+    def _take(self, entry: PurchaseRecord, value: _Step) -> None:
         if entry.key not in self._left:
             return
         try:
@@ -235,16 +220,17 @@ class Resuming:
                 error: MotionKitError = DownloadFailed(
                     f"interrupted while downloading the file of {key}", billed=Billed.YES, job=job
                 )
-                self._codes.append(self.screen.error(error))
             elif job is not None:
-                self._codes.append(self.screen.error(delivery.interrupted(job, kept=True)))
+                error = delivery.interrupted(job, kept=True)
             elif entry.state is not KeyState.REFUSED:
                 error = SubmitUncertain(
                     f"interrupted while resolving {key}; it may have been charged",
                     key=key,
                     hint=f"'motionkit resume {short(key)}' resolves it",
                 )
-                self._codes.append(self.screen.error(error))
+            else:
+                continue
+            self._codes.append(self.screen.error(error))
 
 
 def _ending(waiter: Waiter) -> Result | BaseException:

@@ -60,10 +60,12 @@ def sandbox(
     command: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[-- COMMAND ...]", help="Run this command in the sandbox and exit with it."
+            metavar="-- COMMAND", help="Run this command in the sandbox and exit with it."
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = _PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = _PORT,
     speed: Annotated[
         float, typer.Option(min=0.001, help="Time acceleration factor; 1 is real time.")
     ] = 20.0,
@@ -71,7 +73,8 @@ def sandbox(
         list[str] | None,
         typer.Option(
             metavar="SPEC",
-            help="name:phase[:parameter=value]..., e.g. accept_then_reset:submit. Repeatable.",
+            help="A fault to inject, NAME:PHASE[:PARAMETER=VALUE]..., e.g. "
+            "accept_then_reset:submit. Repeatable.",
         ),
     ] = None,
     webhook: Annotated[

@@ -141,7 +141,7 @@ class Screen:
         if self.json:
             failed = {"error": name, "message": message, "exit_code": exit_codes.UNEXPECTED}
             self.answer(failed, "")
-        shown = reason(error) if isinstance(error, OSError) else f"{name}: {message}"
+        shown = reason(error) if isinstance(error, OSError) else f"unexpected error: {message}"
         self.fact("error:", redact(shown), style="red")
         self.fact("hint:", "report it with the traceback that 'motionkit --debug ...' shows")
         return exit_codes.UNEXPECTED

@@ -141,7 +141,7 @@ def wait(
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Wait for a job and download its file."""
+    """Wait for a job and download its file, e.g. 'motionkit wait order-17 --out out.mp4'."""
     screen = Screen(json=json)
     if out is not None:
         check_target(out, overwrite=overwrite)
@@ -162,7 +162,7 @@ def wait(
 def resume(
     refs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REF]...", help="The jobs. Default: all unfinished ones."),
+        typer.Argument(metavar="REF", help="The jobs. Default: all unfinished jobs."),
     ] = None,
     *,
     timeout: Timeout = None,

@@ -34,9 +34,12 @@ def webhook(
         typer.Option(metavar="NAME", help="The account. Default: the only one with webhooks."),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; other hosts reach any address but loopback.")
+        str,
+        typer.Option(help="Address to listen on. Other machines cannot reach a loopback address."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = 8788,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8788,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:

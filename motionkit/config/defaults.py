@@ -13,21 +13,21 @@ from motionkit.routing import Period
 
 @attrs.frozen(kw_only=True)
 class Defaults:
-    """What `wait` and `run` take when the call does not say.
+    """Values for calls that give none.
 
     Attributes:
         timeout: Seconds that a wait takes at most.
         wait_for_slot: Seconds that a submit waits for a slot while the account is at its limit of
             running jobs, or refuses for another passing cause; 0 refuses at once.
-        remember: Seconds for which an identical request that was bought and delivered returns its
-            job instead of buying again; 0 buys again.
-        lateness: Wished mean detection delay: seconds from a job's end to the poll that sees it.
-        upload_timeout: Seconds that one try to upload a file takes at most; if not set, an upload
-            ends only when no byte moved for 60 s.
+        remember: Seconds for which an identical request that was submitted and delivered returns
+            its job instead of submitting again; 0 submits again.
+        lateness: Target mean detection delay: seconds from a job's end to the poll that sees it.
+        upload_timeout: Seconds that one attempt to upload a file takes at most; if not set, an
+            upload ends only when no byte moved for 60 s.
         budget_usd: US dollars that everything together may spend in a day, week, month, or in
             total, whatever the target or the route.
         route_budgets: Whether a route's budget holds for the ``route`` alone, or ``always``: also
-            for what is bought directly at one of its accounts.
+            for requests directly to one of its accounts.
     """
 
     timeout: float = 1800.0

@@ -90,29 +90,26 @@ def schema() -> Schema:
     }
 
 
+def _form(key: str, description: str, value: Schema) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "additionalProperties": False,
+        "required": [key],
+        "properties": {key: value},
+    }
+
+
+_NOT_EMPTY: Schema = {"type": "string", "minLength": 1}
 _API_KEY: Schema = {
     "anyOf": [
         {"type": "string", "description": "Text; ${NAME} takes an environment variable."},
-        {
-            "type": "object",
-            "description": "A file that holds the key alone.",
-            "additionalProperties": False,
-            "required": ["file"],
-            "properties": {"file": {"type": "string", "minLength": 1}},
-        },
-        {
-            "type": "object",
-            "description": "A program and its arguments, no shell; it prints the key first.",
-            "additionalProperties": False,
-            "required": ["command"],
-            "properties": {
-                "command": {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {"type": "string", "minLength": 1},
-                }
-            },
-        },
+        _form("file", "A file that holds the key alone.", _NOT_EMPTY),
+        _form(
+            "command",
+            "A program and its arguments, no shell; it prints the key first.",
+            {"type": "array", "minItems": 1, "items": _NOT_EMPTY},
+        ),
     ]
 }
 

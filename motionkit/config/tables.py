@@ -53,8 +53,6 @@ ENTRIES = 100
 """Accounts, routes, and entries of a list: each is looked up among what is installed."""
 _LONGEST_COMPARED = 80
 """Characters of a word that is compared with similar ones; comparing takes quadratic time."""
-
-
 _REFUSALS = (TypeError, ValueError, ArithmeticError, LookupError)
 """What a converter or a validator raises for a value that it does not take."""
 

@@ -195,7 +195,7 @@ def _journal(file: File, below: File | None) -> Iterator[Finding]:
     if said is False:
         yield Finding("journal", "switches the journal off, so that unfinished jobs hide", "false")
     elif isinstance(said, str) and said:
-        does = "moves the journal, so that unfinished jobs hide and may be bought again"
+        does = "moves the journal, so that unfinished jobs hide and may be paid twice"
         if below is None or below.data().get("journal") != said or not Path(said).is_absolute():
             yield Finding("journal", does, without_password(said))
 
@@ -267,7 +267,7 @@ def _key(
     elif own is not None:
         does = "replaces the key of your own account, which would get your media and your jobs"
     elif given != f"${{{documented_name}}}":
-        does = "is a key of somebody's own, whose account would get your media and your jobs"
+        does = "is somebody else's key, whose account would get your media and your jobs"
     elif has_another:
         does = "adds a second account at a provider where you have one, past that one's limits"
     else:

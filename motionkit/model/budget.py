@@ -53,7 +53,7 @@ def over_cap(quote: Quote | None, cap: Decimal | None) -> str | None:
 
 
 def unknown_price(quote: Quote | None, limit: str) -> str:
-    """Return why a limit refuses a request without a price: nobody could promise to keep it."""
+    """Return why a limit refuses a request without a price."""
     why = "; ".join(quote.notes) if quote else "no price is known"
     return f"the price is unknown ({why}); refused because {limit} is set"
 

@@ -106,7 +106,7 @@ def structure(data: Any, kind: type[T]) -> T:
 
 
 def _said(error: BaseException, kind: Any) -> str:
-    """Say what is wrong with a value, without the value and without Python's words."""
+    """Return the fault of a value in words, without the value."""
     if isinstance(error, _Unfit):
         return f"expected {error}"
     if isinstance(error, cattrs.ForbiddenExtraKeysError):

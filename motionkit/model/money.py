@@ -60,21 +60,15 @@ AMOUNT = "an amount of US dollars such as 2.50"
 """What `amount` takes, as errors say it."""
 
 
-def number(given: object) -> Decimal | None:
-    """Return a number, or text that is one, as it is written; None for anything else."""
+def amount(given: object) -> Decimal | None:
+    """Return an amount of money that a person or a vendor gave as a number or text, else None."""
     if isinstance(given, bool) or not isinstance(given, str | int | float | Decimal):
         return None
     try:
         found = Decimal(given)
     except ArithmeticError:
         return None
-    return found if found.is_finite() else None
-
-
-def amount(given: object) -> Decimal | None:
-    """Return an amount of money that a person, a file or a vendor gave; None for what is none."""
-    found = number(given)
-    return found if found is not None and found >= 0 else None
+    return found if found.is_finite() and found >= 0 else None
 
 
 def dollars(amount: Decimal) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from motionkit import routing
 from motionkit.config import Route
 from motionkit.errors import (
     Billed,
@@ -33,30 +34,10 @@ from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.compare import RouteTarget
 from motionkit.purchase.slots import Slots
 from motionkit.purchase.submit import about
-from motionkit.routing import (
-    CAUSES,
-    SENTENCES,
-    SHORT,
-    Breaker,
-    Candidate,
-    Decision,
-    Reason,
-    Row,
-    Stage,
-    Stop,
-    Tried,
-    Try,
-    Verdict,
-    Wait,
-    cause_of,
-    decide,
-    follow,
-    suffices,
-)
 
 log = logging.getLogger("motionkit")
 
-_CAPPED = frozenset({Reason.PRICE_ABOVE_MAX, Reason.PRICE_UNKNOWN_UNDER_CAP})
+_CAPPED = frozenset({routing.Reason.PRICE_ABOVE_MAX, routing.Reason.PRICE_UNKNOWN_UNDER_CAP})
 
 
 @attrs.frozen(kw_only=True)
@@ -110,8 +91,8 @@ class RouteBuyer:
     clock: Callable[[], float]
     announce: Announce | None = None
     known: bool = False
-    tried: list[Tried] = attrs.field(factory=list)
-    record: tuple[Row, ...] = ()
+    tried: list[routing.Tried] = attrs.field(factory=list)
+    record: tuple[routing.Row, ...] = ()
     _errors: list[MotionKitError] = attrs.field(factory=list)
     _waited: dict[str, float] = attrs.field(factory=dict)
     _balances: dict[str, Balance] = attrs.field(factory=dict)
@@ -129,10 +110,10 @@ class RouteBuyer:
         return time.time() - self.clock()
 
     def _now(self) -> float:
-        """Return epoch seconds that advance as the monotonic clock does: nobody can set them."""
+        """Return epoch seconds that advance as the monotonic clock does, which cannot be set."""
         return self._epoch + self.clock()
 
-    def preview(self, *, poll: bool = False) -> Decision:
+    def preview(self, *, poll: bool = False) -> routing.Decision:
         """Return what the router would do now.
 
         Args:
@@ -145,7 +126,7 @@ class RouteBuyer:
             for one in self.places
         ]
         breakers = self._circuits.by_account()
-        return decide(
+        return routing.decide(
             self.route,
             [
                 self._candidate(place, breakers.get(place.holder, ()), busy=full)
@@ -166,13 +147,13 @@ class RouteBuyer:
         """
         while True:
             decision = self.preview(poll=True)
-            self.record = follow(self.record, decision)
+            self.record = routing.follow(self.record, decision)
             action = decision.action
-            if isinstance(action, Wait):
+            if isinstance(action, routing.Wait):
                 self._tell(action)
                 cancellation.sleep(action.seconds, self.sleep)
                 self._waited[action.target] = self._waited.get(action.target, 0.0) + action.seconds
-            elif isinstance(action, Stop):
+            elif isinstance(action, routing.Stop):
                 self._write()
                 raise self.refused(action)
             else:
@@ -181,18 +162,18 @@ class RouteBuyer:
                 if job is not None:
                     return job
 
-    def _announce(self, action: Try, decision: Decision) -> None:
+    def _announce(self, action: routing.Try, decision: routing.Decision) -> None:
         """Announce the next submit: its target, its price, and why earlier targets fell out."""
         place = self._place(action.target)
         names = {one.target: one.row.target for one in self.places}
         after = {
-            names[row.target]: SHORT[row.reason]
+            names[row.target]: routing.SHORT[row.reason]
             for row in decision.rows
-            if row.reason in SHORT and row.target != action.target
+            if row.reason in routing.SHORT and row.target != action.target
         }
         quote = place.row.quote
         last = self.tried[-1] if self.tried else None
-        failed = last is not None and last.stage is Stage.WAIT
+        failed = last is not None and last.stage is routing.Stage.WAIT
         # An announcement names a fallback itself: say it once.
         moved = self.announce is None and last is not None and last.target != place.target
         if last is not None and (failed or moved):
@@ -220,7 +201,7 @@ class RouteBuyer:
         except BaseException as error:
             self._write()
             if isinstance(error, MotionKitError):
-                error.decision = tuple(self.told())
+                error.decision = tuple(self.rows())
             raise
 
     def _place(self, target: str) -> RouteTarget:
@@ -235,18 +216,18 @@ class RouteBuyer:
         self.tried.pop()  # the submit that went well is now this job's end
         bought = f"{job.account}/{job.model}"
         place = next(one for one in self.places if one.row.target == bought)
-        self._note(place, Stage.WAIT, error)
+        self._note(place, routing.Stage.WAIT, error)
         decision = self.preview()
-        self.record = follow(self.record, decision)
+        self.record = routing.follow(self.record, decision)
         self._write()
-        if isinstance(decision.action, Stop):
+        if isinstance(decision.action, routing.Stop):
             raise error
         self.purchase = attrs.evolve(
             self.purchase, key=retry_key(self.purchase.key, len(self.tried) + 1), again=True
         )
         self.known = True  # another process may have taken the retry's key
 
-    def _tell(self, wait: Wait) -> None:
+    def _tell(self, wait: routing.Wait) -> None:
         """Log once for each target that its slot is waited for, and for how long at most."""
         if wait.target in self._waited:
             return
@@ -258,12 +239,12 @@ class RouteBuyer:
             self.route.wait_for_slot or 0.0,
         )
 
-    def _try(self, action: Try) -> Job | None:
+    def _try(self, action: routing.Try) -> Job | None:
         """Submit to a target; None when the facts changed or it failed, so that the router asks."""
         place = self._place(action.target)
         if action.probes and not self._circuits.claim(*place.holder, action.probes):
             return None  # another process was faster
-        stage = Stage.CANARY
+        stage = routing.Stage.CANARY
         submitter, fitted = place.usable()
         provider = submitter.provider
 
@@ -274,9 +255,9 @@ class RouteBuyer:
         try:
             if self._learn(place, provider.balance()):
                 return None  # it cannot pay: the router knows now, and nothing was uploaded
-            stage = Stage.PREPARE
+            stage = routing.Stage.PREPARE
             submission = self._prepared.get(place.target) or prepare()
-            stage = Stage.SUBMIT
+            stage = routing.Stage.SUBMIT
             again, self.known = self.known, True
             purchase = attrs.evolve(self.purchase, quote=place.row.quote, sandbox=place.sandbox)
             job = submitter.submit(purchase, submission, prepare, again=again)
@@ -284,7 +265,7 @@ class RouteBuyer:
             self._note(place, stage, error)
             return None
         self.tried.append(
-            Tried(target=place.target, stage=stage, at=self._now(), quote=place.row.quote)
+            routing.Tried(target=place.target, stage=stage, at=self._now(), quote=place.row.quote)
         )
         self._circuits.submitted(*place.holder)
         self._write()
@@ -295,14 +276,14 @@ class RouteBuyer:
         account, _ = place.holder
         first = account not in self._balances
         self._balances[account] = balance
-        return first and suffices(balance, place.row.quote) is False
+        return first and routing.suffices(balance, place.row.quote) is False
 
-    def _note(self, place: RouteTarget, stage: Stage, error: MotionKitError) -> None:
+    def _note(self, place: RouteTarget, stage: routing.Stage, error: MotionKitError) -> None:
         self._errors.append(error)
-        refused = stage is Stage.SUBMIT and error.billed is Billed.NO
+        refused = stage is routing.Stage.SUBMIT and error.billed is Billed.NO
         passing = error.passing and refused  # the vendor answered the paid call, and said "later"
         self.tried.append(
-            Tried(
+            routing.Tried(
                 target=place.target,
                 stage=stage,
                 at=self._now(),
@@ -314,17 +295,17 @@ class RouteBuyer:
                 quote=place.row.quote,
             )
         )
-        cause = cause_of(type(error))
-        if cause and error.billed is Billed.NO and (CAUSES[cause].waitable or not passing):
+        cause = routing.cause_of(type(error))
+        if cause and error.billed is Billed.NO and (routing.CAUSES[cause].waitable or not passing):
             self._circuits.failed(*place.holder, error)
 
     def _candidate(
-        self, place: RouteTarget, breakers: tuple[Breaker, ...], *, busy: bool
-    ) -> Candidate:
+        self, place: RouteTarget, breakers: tuple[routing.Breaker, ...], *, busy: bool
+    ) -> routing.Candidate:
         row = place.row
         problem = row.problem or row.error
         tightest = self._tightest(place)
-        return Candidate(
+        return routing.Candidate(
             target=place.target,
             problem=problem.message if problem else None,
             quote=row.quote,
@@ -341,7 +322,7 @@ class RouteBuyer:
         found = [self.journal.budget(one, sandbox=place.sandbox) for one in self.purchase.budgets]
         return min(found, key=lambda one: one.left, default=None)
 
-    def refused(self, stop: Stop) -> MotionKitError:
+    def refused(self, stop: routing.Stop) -> MotionKitError:
         """Return what to raise when nothing more is tried."""
         if stop.attempt is not None:
             error = self._errors[stop.attempt]
@@ -350,7 +331,7 @@ class RouteBuyer:
         else:
             rows = self.record or self.preview().rows
             # The last reason against each target: why it was preferred explains no failure.
-            against = {row.target: row for row in rows if row.verdict is not Verdict.CHOSEN}
+            against = {row.target: row for row in rows if row.verdict is not routing.Verdict.CHOSEN}
             kind = stop.error or NoTargetLeft
             text = "; ".join(f"{row.target}: {self._why(row)}" for row in against.values() or rows)
             if len(self.places) > 1:
@@ -364,32 +345,36 @@ class RouteBuyer:
                 error = attempts[0]
             else:
                 error = kind(text)
-        error.decision = tuple(self.told())
+        error.decision = tuple(self.rows())
         return error
 
-    def _why(self, row: Row) -> str:
+    def _why(self, row: routing.Row) -> str:
         """Explain a row's reason, with its numbers where it has some."""
         quote, cap = row.quote, self.route.max_usd
         if row.reason in _CAPPED and (over := budget.over_cap(quote, cap)):
             return over
-        if row.reason is Reason.BUDGET_SPENT and quote is not None and quote.usd_high is not None:
+        if (
+            row.reason is routing.Reason.BUDGET_SPENT
+            and quote is not None
+            and quote.usd_high is not None
+        ):
             tightest = self._tightest(self._place(row.target))
             return f"{tightest}; this may cost {dollars(quote.usd_high)}"
         return row.note or _clause(row.reason)
 
-    def told(self) -> list[Mapping[str, Any]]:
+    def rows(self) -> list[Mapping[str, Any]]:
         """Return the record as JSON-able rows, each with its reason's sentence."""
         rows = codec.unstructure(self.record)
         return [
-            {**row, "sentence": SENTENCES[one.reason]}
+            {**row, "sentence": routing.SENTENCES[one.reason]}
             for row, one in zip(rows, self.record, strict=True)
         ]
 
     def _write(self) -> None:
-        self.journal.decided(self.purchase.key, self.told())
+        self.journal.decided(self.purchase.key, self.rows())
 
 
-def _clause(reason: Reason) -> str:
+def _clause(reason: routing.Reason) -> str:
     """Return a reason's sentence as it follows a colon."""
-    sentence = SENTENCES[reason].removesuffix(".")
+    sentence = routing.SENTENCES[reason].removesuffix(".")
     return sentence[0].lower() + sentence[1:]

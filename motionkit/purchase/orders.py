@@ -316,7 +316,7 @@ class Checkout:
         name = decision.action.target
         place = next(one for one in self._places(asked) if one.target == name)
         place.usable()
-        return place, tuple(buyer.told())
+        return place, tuple(buyer.rows())
 
     def explain(
         self,

@@ -16,7 +16,7 @@ FallBackOn = Literal[
 ]
 
 FALL_BACK_ON: tuple[FallBackOn, ...] = ("unavailable", "busy", "rate_limited", "credits")
-"""The default. A wrong key or a missing right is a mistake to be told, not a passing failure."""
+"""The default. A wrong key or a missing permission is a mistake to correct; it does not pass."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,8 +38,8 @@ class Route:
             price stays as announced. With ``next`` the next target is tried at once, at its own
             price, and a slot is waited for only when every target is busy.
         fall_back_on: The kinds of failure after which the next target is tried; only where nothing
-            was billed. By default a wrong key (``authentication``) or a missing right
-            (``permission``) stops the route and is told.
+            was billed. By default a wrong key (``authentication``) or a missing permission
+            (``permission``) stops the route with its error.
         paid_retries: How often a job may be bought again although an earlier one may have been
             billed.
     """

@@ -1,14 +1,14 @@
 """Choose among a route's targets: facts and attempts in; try, wait or stop out. No I/O, no clock.
 
-1. What happened decides first. After a submit that may have arrived nothing else is tried, whatever
-   follows it; nor while a job runs, after our deadline, or after a success.
-2. An attempt that failed without a charge lets the next target have its turn if its cause is among
-   the route's ``fall_back_on``. A job that failed uses up one of the ``paid_retries``.
+1. The past comes first. After a submit that may have arrived nothing else is tried, whatever
+   follows it; nor while a job runs, after the deadline, or after a success.
+2. After an attempt that failed without a charge, the next target follows if the cause is among the
+   route's ``fall_back_on``. A job that failed uses up one of the ``paid_retries``.
 3. Then come capability, price (``max_usd``, budget) and credits, in this order, and the route's
    preference among the targets that are left; equal ones keep the route's order.
-4. What an account is *expected* to refuse (no credits, a cooldown, no slot) counts only where the
-   route falls back on that refusal. Elsewhere the target is tried, and its error speaks.
-5. A cooldown changes the order, never the outcome: with nothing else left it is tried anyway.
+4. What an account is *expected* to refuse (no credits, an open circuit, no slot) counts only where
+   the route falls back on that refusal. Elsewhere the target is tried, and its error is raised.
+5. An open circuit changes the order, never the outcome: the last target left is tried anyway.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from motionkit.routing.route import Choose, Route
 T = TypeVar("T")
 
 WAIT_STEP = 5.0
-"""Seconds: the longest single wait, after which the facts are to be read again."""
+"""Seconds: the longest single wait, after which the facts are read again."""
 
 SHORTEST_PAUSE = 1.0
-"""Seconds: a busy account is not asked again sooner, whatever it says."""
+"""Seconds before a busy account is tried again, whatever its ``Retry-After``."""
 
 _BEFORE_JOB = (Stage.PREPARE, Stage.CANARY, Stage.SUBMIT)
 _WITH_JOB = (Stage.RUN, Stage.WAIT)
@@ -47,7 +47,7 @@ _WENT_WELL: Mapping[Stage, Reason] = {
     Stage.WAIT: Reason.STOP_SUCCEEDED,
     Stage.DOWNLOAD: Reason.STOP_SUCCEEDED,
 }
-_SETTLED: Mapping[Error, Reason] = {
+_ENDED_BY: Mapping[Error, Reason] = {
     e.SubmitUncertain: Reason.STOP_MAYBE_BOUGHT,
     e.WaitTimeout: Reason.STOP_WAIT_TIMEOUT,
     e.DownloadFailed: Reason.STOP_RESULT_SAFE,
@@ -60,12 +60,12 @@ _OWED: Mapping[tuple[Stage, Billed], Reason] = {
     **{(stage, billed): Reason.STOP_JOB_RUNNING for stage in _WITH_JOB for billed in Billed},
     **{(Stage.DOWNLOAD, billed): Reason.STOP_RESULT_SAFE for billed in Billed},
 }
-"""What an error that ends no job leaves open."""
+"""What may exist at the vendor after an error that ends no job."""
 _RULED_OUT_LATE: Mapping[Error, Reason] = {
     e.Unsupported: Reason.NOT_CAPABLE,
     e.BudgetExceeded: Reason.BUDGET_SPENT,
 }
-"""Errors that speak of the target alone, wherever they come up."""
+"""Errors that rule out one target only, at whatever stage they are raised."""
 _STOPS = (
     Reason.STOP_MAYBE_BOUGHT,
     Reason.STOP_JOB_RUNNING,
@@ -75,7 +75,7 @@ _STOPS = (
     Reason.STOP_BILLED,
     Reason.STOP_NOT_IN_FALL_BACK_ON,
 )
-"""What ends a route, the gravest first."""
+"""What ends a route, by precedence."""
 _RULED_OUT_ERRORS: Mapping[Reason, tuple[Error, Reason]] = {
     Reason.NOT_CAPABLE: (e.InvalidRequest, Reason.STOP_INVALID_EVERYWHERE),
     **dict.fromkeys(
@@ -85,12 +85,12 @@ _RULED_OUT_ERRORS: Mapping[Reason, tuple[Error, Reason]] = {
     Reason.NO_CREDITS: (e.InsufficientCredits, Reason.STOP_NO_CREDITS),
     **dict.fromkeys((Reason.BUSY_PASSED_OVER, Reason.COOLING_DOWN), (e.Busy, Reason.STOP_ALL_BUSY)),
 }
-"""How a route ends whose targets are all ruled out for one and the same reason."""
+"""How a route ends when all its targets are ruled out for the same reason."""
 _NOTHING_LEFT = (e.NoTargetLeft, Reason.NO_TARGET_LEFT)
 _OPEN = frozenset({None, Reason.BUSY_TRIED_AGAIN, Reason.FAILED_PAID})
-"""What a target's last attempt may be, for the target to be weighed: none, or one of these."""
+"""The last attempts after which a target is considered again; None means no attempt."""
 _READY = frozenset({Reason.STANDS_BY})
-_RESTING = frozenset({Reason.COOLING_DOWN, Reason.BUSY_PASSED_OVER})
+_SKIPPED = frozenset({Reason.COOLING_DOWN, Reason.BUSY_PASSED_OVER})
 _FELL_BACK = {word: Reason(f"fell_back_{word}") for word in CAUSES}
 _PREFERRED: Mapping[Choose, tuple[Reason, Callable[[Candidate], Decimal | float | None]]] = {
     "first": (Reason.CHOSEN_FIRST, lambda _: 0.0),
@@ -110,9 +110,9 @@ class Candidate:
         quote: What it should cost.
         expected_seconds: From submit to the end.
         balance: What the account holds; None when it was not asked.
-        breakers: The account's cooldowns.
+        breakers: The account's open circuits.
         busy: Whether all slots of the account are known to be taken.
-        waited: Seconds that were waited for this target in this run.
+        waited: Seconds waited so far for a slot of this target.
         budget_left: US dollars that may still be spent here; None without a budget.
     """
 
@@ -129,13 +129,13 @@ class Candidate:
 
 @attrs.frozen(kw_only=True)
 class Tried:
-    """One attempt of this run.
+    """One attempt of this purchase.
 
     Attributes:
         target: As the route names it.
-        stage: Where it failed; else the last stage that went well.
+        stage: Where it failed; else the last stage that succeeded.
         at: When that was, epoch seconds.
-        error: The class of what went wrong.
+        error: The class of its error.
         billed: Whether it left a charge, as the error says.
         maybe_arrived: Whether its submit may have arrived and no job was found; this never lapses.
         retry_after: What the vendor asked for, in seconds.
@@ -156,12 +156,12 @@ class Tried:
 
 @attrs.frozen
 class Try:
-    """Prepare, call the free canary, and submit there.
+    """Read the balance, prepare, and submit there.
 
     Attributes:
         target: Where.
-        probes: Causes whose breakers are HALF_OPEN: to be claimed first, and the facts read again
-            when another process was faster.
+        probes: Causes whose breakers are HALF_OPEN. Claim them first; read the facts again when
+            another process was faster.
     """
 
     target: str
@@ -183,7 +183,7 @@ class Stop:
     Attributes:
         reason: Why.
         error: What to raise; None when there is nothing to raise.
-        attempt: Index of the attempt that settled it, whose own error is the one to raise (under
+        attempt: Index of the attempt that caused it, whose own error is the one to raise (under
             STOP_MAYBE_BOUGHT as a `SubmitUncertain`); None when no single attempt did.
     """
 
@@ -222,7 +222,7 @@ class Decision:
 
 
 def suffices(balance: Balance | None, quote: Quote | None) -> bool | None:
-    """Say whether a balance pays for a quote's high; None when unknown or between low and high."""
+    """Return whether a balance covers a quote's high; None when unknown or between low and high."""
     if balance is None or quote is None:
         return None
     same = balance.unit is quote.unit
@@ -234,7 +234,7 @@ def suffices(balance: Balance | None, quote: Quote | None) -> bool | None:
 
 
 def follow(record: Sequence[Row], decision: Decision) -> tuple[Row, ...]:
-    """Return a record of decisions with what one more of them says anew.
+    """Return a record of decisions with the new rows of one more.
 
     Args:
         record: The rows so far, oldest first.
@@ -243,8 +243,8 @@ def follow(record: Sequence[Row], decision: Decision) -> tuple[Row, ...]:
     rows = list(record)
     for row in decision.rows:
         last = next((old for old in reversed(rows) if old.target == row.target), None)
-        told = last is not None and (last.verdict, last.reason) == (row.verdict, row.reason)
-        if row not in rows and not told:
+        same = last is not None and (last.verdict, last.reason) == (row.verdict, row.reason)
+        if row not in rows and not same:
             rows.append(row)
     return tuple(rows)
 
@@ -256,7 +256,7 @@ def decide(
     *,
     now: float,
 ) -> Decision:
-    """Say what to do next for one purchase.
+    """Return what to do next for one purchase.
 
     Args:
         route: Its rules; its targets are the candidates.
@@ -277,13 +277,13 @@ def _lookup(table: Mapping[Error, T], error: Error) -> T | None:
 
 
 def _owed(one: Tried) -> Reason | None:
-    """Say what an attempt may have left behind; None when it is over for good."""
+    """Return what may exist at the vendor after an attempt; None when it is over for good."""
     if one.maybe_arrived:
         return Reason.STOP_MAYBE_BOUGHT
     if one.error is None:
         return _WENT_WELL[one.stage]
     ended = one.stage in _WITH_JOB and issubclass(one.error, _ENDINGS)
-    return _lookup(_SETTLED, one.error) or (None if ended else _OWED.get((one.stage, one.billed)))
+    return _lookup(_ENDED_BY, one.error) or (None if ended else _OWED.get((one.stage, one.billed)))
 
 
 @attrs.frozen
@@ -301,7 +301,7 @@ class _Case:
         if found is None:
             action = self._choose(past, notes)
         else:
-            action = self._settled(past.index(found), found)
+            action = self._stopped(past.index(found), found)
             for one in (one for one in self.candidates if one.target not in gone):
                 notes[one.target] = self._obstacle(one) or Reason.NOT_REACHED
         rows = [
@@ -326,7 +326,7 @@ class _Case:
         return past
 
     def _after(self, index: int, error: Error, paid_retries: int) -> Reason:
-        """Judge an attempt that is over for good: refused, or ended by the vendor's word."""
+        """Judge an attempt that is over for good: refused, or its job ended."""
         if issubclass(error, _WORTH_PAYING_AGAIN) and paid_retries > 0:
             return Reason.FAILED_PAID
         if self.tried[index].billed is not Billed.NO:
@@ -339,7 +339,7 @@ class _Case:
         covered = word in self.route.fall_back_on
         return _FELL_BACK[word] if covered else Reason.STOP_NOT_IN_FALL_BACK_ON
 
-    def _settled(self, index: int, reason: Reason) -> Stop:
+    def _stopped(self, index: int, reason: Reason) -> Stop:
         uncertain = reason is Reason.STOP_MAYBE_BOUGHT
         return Stop(reason, e.SubmitUncertain if uncertain else self.tried[index].error, index)
 
@@ -368,21 +368,21 @@ class _Case:
         )
 
     def _holds(self, one: Candidate) -> Iterable[tuple[float, str]]:
-        """Yield until when a target is busy, and the word for it."""
+        """Yield until when a target is busy, and the cause."""
         if one.busy:
             yield self.now + min(WAIT_STEP, self._patience(one) or WAIT_STEP), "busy"
         own = [i for i, t in enumerate(self.tried) if t.target == one.target and _busy_word(t)]
         for index in own:
             pause = self._pauses(one.target, index + 1)[-1]
             yield self.tried[index].at + pause, _busy_word(self.tried[index])
-        for breaker in [] if own else one.breakers:  # they tell what our own attempts have told
+        for breaker in [] if own else one.breakers:  # our own attempts opened them
             if CAUSES[breaker.cause].waitable:
                 yield breaker.shut_until, breaker.cause
 
     # What is left.
 
     def _obstacle(self, one: Candidate) -> Reason | None:
-        """Say what stands against a target, whatever the others do."""
+        """Return what rules out a target, whatever the others are; None for a usable one."""
         if one.problem is not None:
             return Reason.NOT_CAPABLE
         high = one.quote.usd_high if one.quote else None
@@ -399,7 +399,7 @@ class _Case:
         return Reason.COOLING_DOWN if rests else None
 
     def _counted(self, breakers: Iterable[Breaker]) -> list[Breaker]:
-        """Return the breakers whose cause the route falls back on and no waiting helps against."""
+        """Return the breakers of causes that the route falls back on, and that no wait helps."""
         words = self.route.fall_back_on
         return [b for b in breakers if b.cause in words and not CAUSES[b.cause].waitable]
 
@@ -413,7 +413,7 @@ class _Case:
         return sorted(ones, key=place)
 
     def _enter(self, one: Candidate) -> Try | Wait | None:
-        """Return what to do at a usable target; None to pass over it as busy."""
+        """Return what to do at a usable target; None to skip it as busy."""
         holds = [(until, word) for until, word in self._holds(one) if until > self.now]
         wait = max((until for until, _ in holds), default=self.now) - self.now
         if 0 < wait <= self._patience(one):
@@ -429,7 +429,7 @@ class _Case:
         return Try(one.target, tuple(probes))
 
     def _choose(self, past: Sequence[Reason], notes: dict[str, Reason]) -> Action:
-        """Return the next action, and write beside every target that was weighed why."""
+        """Return the next action, and note the reason of every target that was considered."""
         last = dict(zip((one.target for one in self.tried), past, strict=True))
         times = Counter(one.target for one in self.tried)
         weighed = self._preferred(one for one in self.candidates if last.get(one.target) in _OPEN)
@@ -439,10 +439,10 @@ class _Case:
         again = sorted((one for one in weighed if one not in fresh), key=lambda o: times[o.target])
         unused = [one for one in fresh if one.target not in last and not one.busy]
         preferred, _ = _PREFERRED[self.route.choose]
-        turns = itertools.chain(  # lazily: the second line sees what the first has noted
+        turns = itertools.chain(  # lazily: the second line reads what the loop noted for the first
             ((one, preferred) for one in fresh if notes[one.target] in _READY),
-            ((one, Reason.LAST_RESORT) for one in unused if notes[one.target] in _RESTING),
-            ((one, Reason.PAID_RETRY) for one in again if notes[one.target] in _READY | _RESTING),
+            ((one, Reason.LAST_RESORT) for one in unused if notes[one.target] in _SKIPPED),
+            ((one, Reason.PAID_RETRY) for one in again if notes[one.target] in _READY | _SKIPPED),
         )
         for one, turn in turns:
             resort = turn is Reason.LAST_RESORT
@@ -463,11 +463,11 @@ class _Case:
         if Reason.FAILED_PAID in past:
             index = max(i for i, why in enumerate(past) if why is Reason.FAILED_PAID)
             free = self.tried[index].billed is Billed.NO
-            return self._settled(
+            return self._stopped(
                 index, Reason.STOP_NOT_IN_FALL_BACK_ON if free else Reason.STOP_BILLED
             )
         if self.tried and len(self.candidates) == 1:
-            return self._settled(len(self.tried) - 1, Reason.STOP_ONLY_TARGET)
+            return self._stopped(len(self.tried) - 1, Reason.STOP_ONLY_TARGET)
         whys = {*past, *notes.values()} - {Reason.NOT_CAPABLE} or {Reason.NOT_CAPABLE}
         ends = {_RULED_OUT_ERRORS.get(why, _NOTHING_LEFT) for why in whys}
         error, reason = ends.pop() if len(ends) == 1 else _NOTHING_LEFT

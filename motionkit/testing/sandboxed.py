@@ -155,13 +155,3 @@ def sandbox_stage(
         return sum(len(account["jobs"]) for account in accounts.values())
 
     return SandboxStage(provider_class, settings, faults, sandbox.fault, sandbox.advance, bought)
-
-
-__all__ = [
-    "CassetteContract",
-    "CassetteStages",
-    "SandboxContract",
-    "SandboxStage",
-    "SandboxStages",
-    "sandbox_stage",
-]

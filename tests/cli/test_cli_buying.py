@@ -374,7 +374,7 @@ def test_what_nobody_foresaw_is_one_line_without_secrets(
     traced = cli("--debug", "mimic", *media)
 
     assert told.code == 1
-    assert "RuntimeError: broken at https://example.com/?*** with" in told.err
+    assert "unexpected error: broken at https://example.com/?*** with" in told.err
     assert "Traceback" not in told.err
     assert "--debug" in told.err
     assert "Traceback" in traced.err

@@ -191,3 +191,30 @@ def test_a_blocking_call_is_delivered_from_disk(
     assert spooled.read_bytes() == Path("out.mp4").read_bytes()
     key = cli("jobs", "--json").one["key"]
     assert cli("result", key, "--config", "sync.toml").out == f"{spooled.resolve().as_uri()}\n"
+
+
+PAYLOAD = {
+    "video_url": "https://segmind-resources.s3.amazonaws.com/input/pixverse-mimic-reference.mp4",
+    "image_url": "https://segmind-resources.s3.amazonaws.com/input/pixverse-mimic-subject.png",
+    "quality": "540p",
+}
+"""The example of https://www.segmind.com/models/pixverse-mimic/api."""
+
+
+@pytest.mark.parametrize("quality", [None, "360p", "540p", "720p"])
+def test_the_example_of_the_models_page_is_what_a_dry_run_would_send(
+    cli: Cli, account: Account, quality: str | None
+) -> None:
+    line = ["mimic", "--image", PAYLOAD["image_url"], "--video", PAYLOAD["video_url"]]
+    line += ["--via", "segmind", "--dry-run", "--json", "--yes"]  # a URL's seconds are unknown
+
+    told = cli(*line, *(["--quality", quality] if quality else [])).one
+
+    assert [(one["method"], one["url"], one["json"]) for one in told["calls"]] == [
+        (
+            "POST",
+            f"{account.sandbox.url}/v2/pixverse-mimic",
+            PAYLOAD | {"quality": quality or "540p"},
+        )
+    ]
+    assert account.bought == (0, 0, "0")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import stamina
+from engine_support import clock, engine, vendor  # noqa: F401 - fixtures of the engine's tests
 
 from motionkit._support import redaction
 from motionkit.provider import registry

@@ -13,8 +13,9 @@ from types import ModuleType
 from typing import Any
 
 import attrs
+import pytest
 from patience import PATIENCE
-from support import job
+from support import Clock, job
 
 from motionkit.model.job import Job, Output, Result, State, Status, utcnow
 from motionkit.polling.engine import Engine
@@ -74,6 +75,23 @@ class Vendor:
 
     def times(self, identity: str) -> list[float]:
         return [moment for moment, seen in self.polls if seen == identity]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(1000.0)
+
+
+@pytest.fixture
+def vendor(clock: Clock) -> Vendor:
+    return Vendor(clock)
+
+
+@pytest.fixture
+def engine(vendor: Vendor, clock: Clock) -> Iterator[Engine]:
+    made = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda: 0.5)
+    yield made
+    made.close()
 
 
 @contextmanager

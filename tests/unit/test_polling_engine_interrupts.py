@@ -24,20 +24,8 @@ NO_THREAD = "can't start new thread"
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(1000.0)
-
-
-@pytest.fixture
 def vendor(clock: Clock) -> Vendor:
     return Vendor(clock, ends={"shop-0": 1015.0, "shop-1": 1015.0})
-
-
-@pytest.fixture
-def engine(vendor: Vendor, clock: Clock) -> Iterator[Engine]:
-    made = Engine(vendor, clock=clock, sleep=clock.sleep, spread=lambda: 0.5)
-    yield made
-    made.close()
 
 
 # Interrupts.
