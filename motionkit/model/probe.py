@@ -1,4 +1,4 @@
-"""A local look at media: kind and container by content, size, digest, pixels, seconds.
+"""Inspect local media: kind and container by content, size, digest, pixels, seconds.
 
 URLs are passed on and never fetched, so nothing is known of them. Pixels and seconds need the extra
 ``motionkit[media]`` (PyAV, Pillow); bytes and container do not.
@@ -165,8 +165,10 @@ def _probe_image(stream: IO[bytes], known: Facts) -> Facts:
             with Image.open(stream) as picture:
                 width, height = picture.size
                 picture.verify()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _Unreadable(error) from error
+    except Image.DecompressionBombError as error:
+        raise _Unreadable("it has too many pixels") from error
+    except (OSError, SyntaxError, ValueError) as error:  # their texts show Python's objects
+        raise _Unreadable("it is damaged") from error
     return attrs.evolve(known, codec=known.container, width=width, height=height)
 
 
