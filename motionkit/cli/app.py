@@ -22,7 +22,6 @@ from motionkit.cli import (
     exit_codes,
     journal,
     lists,
-    masks,
     offers,
     reconcile,
     sandbox,
@@ -120,16 +119,13 @@ _jobs = typer.Typer()
 
 for _kind in registry.operations():
     _epilog = _RUN_EPILOG.format(name=_kind.verb, media=example(_kind))
-    _running, _ordering = Running, Ordering
-    if masks.takes_masks(_kind):
-        _running, _ordering = masks.SelectingRun, masks.SelectingOrder
     _panel = _SUBMIT if _kind in OPERATIONS else _VENDOR
     app.command(_kind.verb, help=summary(_kind), epilog=_epilog, rich_help_panel=_panel)(
-        command(_kind, _running, buy.run)
+        command(_kind, Running, buy.run)
     )
     _sum = summary(_kind)
     _submit.command(_kind.verb, help=f"{_sum} Does not wait.", short_help=_sum)(
-        command(_kind, _ordering, buy.run)
+        command(_kind, Ordering, buy.run)
     )
     _compare.command(_kind.verb, help=f"{_sum} Submits nothing.", short_help=_sum)(
         command(_kind, compare.Comparing, compare.compare)

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from motionkit._support.redaction import redact, redact_data
-from motionkit.cli.delivery import interrupted
+from motionkit.cli.delivery import interrupted, record
 from motionkit.cli.format import (
     duration,
     in_world,
@@ -29,7 +29,7 @@ from motionkit.cli.options import Buying, Targeting
 from motionkit.cli.screen import Screen, decided
 from motionkit.client import Announcement, Client, Explanation, registry
 from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
-from motionkit.journal import PurchaseRecord, retried
+from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.money import Quote, dollars, rests_on
@@ -170,15 +170,6 @@ def explain(screen: Screen, decision: Sequence[Mapping[str, Any]]) -> None:
         screen.fact("route", f"{decided(row)}{note}")
 
 
-def _entry(client: Client, key: str) -> PurchaseRecord | None:
-    """Return the purchase of exactly this key, or its paid retry; None without one."""
-    try:
-        entry = client.jobs.get(key)
-    except InvalidRequest:
-        return None
-    return entry if key in {entry.key, retried(entry.key)} else None
-
-
 def continued(
     client: Client, request: Request, options: Buying, facts: Mapping[str, Facts]
 ) -> PurchaseRecord | None:
@@ -235,7 +226,7 @@ def _resumed(screen: Screen, client: Client, earlier: PurchaseRecord) -> Job | N
         with settled_on_interrupt(client, earlier.key), screen.busy("resolving"):
             return client.jobs.resume(earlier)
     except MotionKitError as error:
-        entry = _entry(client, earlier.key)
+        entry = record(client, earlier.key)
         settled = entry is not None and entry.state is KeyState.REFUSED
         if error.billed is not Billed.NO or not settled:
             raise
@@ -373,7 +364,7 @@ def settled_on_interrupt(client: Client, key: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        entry = _entry(client, key)
+        entry = record(client, key)
         if entry is None or entry.state is KeyState.REFUSED:
             raise typer.Abort from None
         if entry.job is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -53,7 +52,9 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
         columns = COLUMNS[:-1] if options.offline else COLUMNS
         cells = [_cells(row)[: len(columns)] for row in rows]
         screen.rows([_data(row) for row in rows], columns, cells)
-        _print_notes(screen, rows)
+        notes = [(row.target, found) for row in rows if (found := _notes(row))]
+        if notes and not screen.json:
+            screen.rows([], ["TARGET", "NOTES"], notes)
     return exit_codes.DONE
 
 
@@ -89,13 +90,6 @@ def _notes(row: Comparison) -> list[str]:
     if row.suffices is False:
         notes.append("the balance does not cover the quote's upper bound")
     return notes
-
-
-def _print_notes(screen: Screen, rows: Sequence[Comparison]) -> None:
-    """Print the notes of the rows as a second table."""
-    rows_with_notes = [(row.target, notes) for row in rows if (notes := _notes(row))]
-    if rows_with_notes and not screen.json:
-        screen.rows([], ["TARGET", "NOTES"], rows_with_notes)
 
 
 def _cells(row: Comparison) -> list[Any]:

@@ -20,7 +20,7 @@ from motionkit.cli.format import charged, media_of, reason, short
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
 from motionkit.errors import Billed, DownloadFailed, InvalidRequest, MotionKitError, WaitTimeout
-from motionkit.journal import PurchaseRecord
+from motionkit.journal import PurchaseRecord, retried
 from motionkit.model import codec
 from motionkit.model.job import Job, Output, Result, State
 
@@ -105,7 +105,7 @@ def fetch(
             try:
                 return result, _fetched(screen, client, result, path, overwrite=overwrite)
             except (DownloadFailed, InvalidRequest) as error:
-                first = delivered(_record(client, result.job), result)
+                first = delivered(record(client, result.job.key), result)
                 if first is not None and first[1] == (path.absolute(),):
                     return first
                 busy = isinstance(error.__cause__, BlockingIOError)
@@ -137,11 +137,13 @@ def _fetched(
     return tuple(reversed(fetched))
 
 
-def _record(client: Client, job: Job) -> PurchaseRecord | None:
+def record(client: Client, key: str) -> PurchaseRecord | None:
+    """Return the purchase of exactly this key, or its paid retry; None without one."""
     try:
-        return client.jobs.get(job.key)
+        entry = client.jobs.get(key)
     except InvalidRequest:
         return None
+    return entry if key in {entry.key, retried(entry.key)} else None
 
 
 def delivered(

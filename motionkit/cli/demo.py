@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import attrs
 import typer
 
 import motionkit as mk
@@ -20,22 +19,9 @@ from motionkit.client import Client, inspect_media, registry
 from motionkit.config import Account, Config, Defaults, documented
 from motionkit.errors import MotionKitError
 from motionkit.model import codec
-from motionkit.model.job import Result
-from motionkit.model.money import Quote
 
 if TYPE_CHECKING:
     from motionkit.sandbox import Sandbox
-
-
-@attrs.frozen
-class Row:
-    """The outcome of one account."""
-
-    target: str
-    quote: Quote | None
-    result: Result
-    seconds: float
-    path: Path
 
 
 def demo(
@@ -70,11 +56,15 @@ def demo(
                 except MotionKitError as error:
                     codes.append(screen.error(error))
     screen.note("")
-    _table(screen, rows)
+    data, cells = [row[0] for row in rows], [row[1] for row in rows]
+    screen.rows(data, ["TARGET", "QUOTE", "COST", "TOOK", "FILE"], cells)
     return max(codes)
 
 
-def _one(screen: Screen, client: Client, request: mk.Request, account: str, out: Path) -> Row:
+def _one(
+    screen: Screen, client: Client, request: mk.Request, account: str, out: Path
+) -> tuple[dict[str, Any], list[str]]:
+    """Run the request at one account; return the row as data and as cells."""
     facts = inspect_media(request)
     explanation = client.explain(request, via=account, facts=facts)
     path = delivery.free(out / f"{account}.mp4")
@@ -82,34 +72,16 @@ def _one(screen: Screen, client: Client, request: mk.Request, account: str, out:
     result, files = buy.deliver(screen, client, request, Running(via=account, out=path), facts)
     seconds = time.monotonic() - began
     screen.fact("saved", str(files[0]), style="green")
-    return Row(explanation.target, explanation.quote, result, seconds, files[0])
-
-
-def _table(screen: Screen, rows: list[Row]) -> None:
-    screen.rows(
-        [
-            {
-                "target": row.target,
-                "quote": codec.unstructure(row.quote),
-                "cost": codec.unstructure(row.result.cost),
-                "seconds": round(row.seconds, 1),
-                "file": str(row.path.absolute()),
-                "sandbox": True,
-            }
-            for row in rows
-        ],
-        ["TARGET", "QUOTE", "COST", "TOOK", "FILE"],
-        [
-            [
-                row.target,
-                quoted(row.quote),
-                charged(row.result.cost),
-                duration(row.seconds),
-                str(row.path),
-            ]
-            for row in rows
-        ],
-    )
+    quote, cost, target = explanation.quote, result.cost, explanation.target
+    data = {
+        "target": target,
+        "quote": codec.unstructure(quote),
+        "cost": codec.unstructure(cost),
+        "seconds": round(seconds, 1),
+        "file": str(files[0].absolute()),
+        "sandbox": True,
+    }
+    return data, [target, quoted(quote), charged(cost), duration(seconds), str(files[0])]
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -11,14 +11,14 @@ import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import attrs
 
 from motionkit.cli import checkout, delivery
 from motionkit.cli.delivery import FRAME
 from motionkit.cli.format import quoted, short
-from motionkit.cli.options import Ordering, Running, request_option
+from motionkit.cli.options import Running
 from motionkit.cli.screen import Screen
 from motionkit.client import BuyOptions, Client, Explanation, check_target, registry
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
@@ -31,37 +31,6 @@ from motionkit.model.probe import Facts
 from motionkit.model.request import Placeholder
 
 OPERATION = "mask_selection"
-
-Select = Annotated[
-    list[int] | None,
-    request_option(
-        "--select",
-        metavar="N",
-        min=0,
-        help="The number of the mask that @selection0 in the prompt means; a second one is "
-        "@selection1. Masks are selected first, billed separately, and saved beside the file. "
-        "'motionkit mask' only shows them. Repeatable.",
-    ),
-]
-
-
-@attrs.frozen(kw_only=True)
-class SelectingRun(Running):
-    """The options of a verb that can select masks, submit, wait and download."""
-
-    select: Select = None
-
-
-@attrs.frozen(kw_only=True)
-class SelectingOrder(Ordering):
-    """The options of a verb that can select masks, submit and exit."""
-
-    select: Select = None
-
-
-def takes_masks(kind: type[Request]) -> bool:
-    """Return whether an operation takes masks and their frame."""
-    return {"masks", "keyframe"} <= {field.name for field in attrs.fields(kind)}
 
 
 @attrs.frozen

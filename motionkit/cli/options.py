@@ -81,6 +81,19 @@ Reference = Annotated[
 ]
 
 
+Select = Annotated[
+    list[int] | None,
+    request_option(
+        "--select",
+        metavar="N",
+        min=0,
+        help="The number of the mask that @selection0 in the prompt means; a second one is "
+        "@selection1. Masks are selected first, billed separately, and saved beside the file. "
+        "'motionkit mask' only shows them. Repeatable.",
+    ),
+]
+
+
 @attrs.frozen(kw_only=True)
 class Common:
     """The options that most verbs have."""
@@ -177,7 +190,7 @@ class Running(Buying):
     no_wait: Annotated[
         bool, file_option("--no-wait", help="Print the job and exit; the job keeps running.")
     ] = False
-    select: list[int] | None = None
+    select: Select = None
 
 
 @attrs.frozen(kw_only=True)
@@ -208,6 +221,8 @@ def command(request: type[Request], options: type[Common], act: Act) -> Callable
     """
     fields = _request_parameters(request)
     own = _option_parameters(options)
+    if not {"masks", "keyframe"} <= set(request.arguments()):
+        own = [one for one in own if one.name != "select"]
 
     def run(**given: Any) -> int:
         values = {one.name: given[one.name] for one in fields if given[one.name] is not None}
@@ -243,7 +258,7 @@ def example(request: type[Request]) -> str:
 
 def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
     hints = get_type_hints(request)
-    helps = _attribute_help(request)
+    helps = attribute_help(request)  # it addresses Python, which has None and backticks
     parameters = []
     kinds = request.media_kinds()
     for field in sorted(attrs.fields(request), key=lambda one: one.default is not attrs.NOTHING):
@@ -251,7 +266,7 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
             continue
         hint = hints[field.name]
         media, several = field.name in kinds, get_origin(hint) is tuple
-        sentences = [helps.get(field.name, "")]
+        sentences = [helps.get(field.name, "").replace("`", "'").replace(" when None", "")]
         sentences += [_MEDIA_HELP] if media else []
         sentences += ["Repeatable."] if several else []
         option = request_option(
@@ -285,9 +300,3 @@ def _parameter(field: attrs.Attribute[Any], annotation: Any) -> inspect.Paramete
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )
-
-
-def _attribute_help(request: type[Request]) -> dict[str, str]:
-    """Return the help of each field; the docstrings address Python, which has None."""
-    helps = attribute_help(request)
-    return {name: one.replace("`", "'").replace(" when None", "") for name, one in helps.items()}

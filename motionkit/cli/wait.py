@@ -37,11 +37,11 @@ def named(client: Client, reference: str) -> Named:
         InvalidRequest: No job or several match, or the submit was refused.
         SubmitUncertain: The purchase has no known job.
     """
-    job = _unambiguous_job(reference)
+    job = _job_of(reference, file=False)  # a key comes before a file of its name
     try:
         entry = client.jobs.get(reference if job is None else job.key)
     except InvalidRequest:
-        job = job or _job_in_file(reference)
+        job = job or _job_of(reference, file=True)
         if job is None:
             raise
         return Named(job, None)
@@ -62,28 +62,23 @@ def named(client: Client, reference: str) -> Named:
     )
 
 
-def _unambiguous_job(reference: str) -> Job | None:
-    """Return the job of a reference that cannot be a key: JSON, ``-``, or a path."""
+def _job_of(reference: str, *, file: bool) -> Job | None:
+    """Return the job of JSON, ``-``, or a file if the reference may be one; None otherwise."""
     if reference == "-":
         return Job.from_json(sys.stdin.read())
     if reference.lstrip().startswith("{"):
         return Job.from_json(reference)
-    if "/" not in reference and not reference.endswith(".json"):
+    path = "/" in reference or reference.endswith(".json")
+    if not (path or file):
         return None
     try:
         return Job.from_json(Path(reference).read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
+        if not path:
+            return None
         raise InvalidRequest(
             f"job: cannot read {reference!r}: {reason(error)}", field="job", value=reference
         ) from error
-
-
-def _job_in_file(reference: str) -> Job | None:
-    """Return the job in a file whose name could have been a key; None without such a file."""
-    try:
-        return Job.from_json(Path(reference).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def poll(ref: Reference, *, json: Json = False, config: ConfigFile = None) -> int:
@@ -195,22 +190,15 @@ def _attempt(
 ) -> None:
     screen.fact("resume", f"{entry.key}: {request_line(entry.description)}, {state_of(entry)}")
     try:
-        _deliver(screen, client, entry, timeout)
+        with settled_on_interrupt(client, entry.key):
+            job = client.jobs.resume(entry)
+        done = delivery.wait(screen, client, job, timeout=timeout)
+        entry = client.jobs.get(entry.key)  # the command that submitted it may have delivered it
+        files = delivery.delivered(entry, done)
+        if files is None:
+            files = delivery.fetch(screen, client, done, delivery.output_of(entry, done))
+        delivery.hand_over(screen, *files)
     except MotionKitError as error:
         codes.append(screen.error(error))
         if isinstance(error.__context__, KeyboardInterrupt):
             raise typer.Exit(codes[-1]) from None
-
-
-def _deliver(screen: Screen, client: Client, entry: PurchaseRecord, timeout: float | None) -> None:
-    with settled_on_interrupt(client, entry.key):
-        job = client.jobs.resume(entry)
-    done = delivery.wait(screen, client, job, timeout=timeout)
-    entry = client.jobs.get(entry.key)  # the command that submitted it may have delivered it
-    delivery.hand_over(
-        screen,
-        *(
-            delivery.delivered(entry, done)
-            or delivery.fetch(screen, client, done, delivery.output_of(entry, done))
-        ),
-    )

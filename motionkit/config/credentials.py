@@ -163,19 +163,17 @@ class Key:
 
 
 def _check(given: Mapping[str, Any], spot: Spot) -> None:
-    if list(given) == ["file"]:
-        if not (given["file"] and isinstance(given["file"], str)):
-            raise ConfigError(f"{spot}.file is not a path; give it as text in quotes")
-    elif list(given) == ["command"]:
-        argv = given["command"]
-        if not (
-            argv and isinstance(argv, list) and all(one and isinstance(one, str) for one in argv)
-        ):
-            raise ConfigError(
-                f"{spot}.command is not a list of texts; give the program and each of its "
-                'arguments in quotes, such as ["pass", "show", "motionkit"]; there is no shell'
-            )
-    else:
+    form, said = next(iter(given.items())) if len(given) == 1 else ("", None)
+    texts = said if isinstance(said, list) else [said]
+    good = bool(texts) and all(one and isinstance(one, str) for one in texts)
+    if form == "file" and not (good and isinstance(said, str)):
+        raise ConfigError(f"{spot}.file is not a path; give it as text in quotes")
+    if form == "command" and not (good and isinstance(said, list)):
+        raise ConfigError(
+            f"{spot}.command is not a list of texts; give the program and each of its "
+            'arguments in quotes, such as ["pass", "show", "motionkit"]; there is no shell'
+        )
+    if form not in {"file", "command"}:
         raise ConfigError(f"{spot} is a table of another form; give {_FORMS}")
 
 

@@ -141,7 +141,7 @@ def value(hint: Any, given: Any, spot: Spot, *, quiet: bool = False) -> Any:
     kind = bare(hint)
     inner = get_args(kind)
     if get_origin(kind) is Literal:
-        return _choice(inner, given, spot, quiet=quiet)
+        return _choice(kind, given, spot, quiet=quiet)
     if is_union(kind):
         for one in inner:
             with contextlib.suppress(ConfigError):
@@ -221,14 +221,14 @@ def _limited(kind: Any, made: Any, spot: Spot) -> Any:
     return made
 
 
-def _choice(choices: tuple[Any, ...], given: Any, spot: Spot, *, quiet: bool) -> Any:
+def _choice(kind: Any, given: Any, spot: Spot, *, quiet: bool) -> Any:
+    choices = get_args(kind)
     if any(type(given) is type(one) and given == one for one in choices):
         return given
     literal = type(given) is str and not quiet and len(given) <= _LONGEST_COMPARED
     said = repr(given) if literal else shown(given)
     near = "" if quiet else nearest(str(given), [str(one) for one in choices])
-    listed = ", ".join(repr(one) for one in choices)
-    raise ConfigError(f"{spot} is {said}; give one of {listed}{near}")
+    raise ConfigError(f"{spot} is {said}; give {words(kind)}{near}")
 
 
 def shown(given: Any) -> str:

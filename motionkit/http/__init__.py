@@ -7,6 +7,7 @@ from motionkit.http.connection import (
     TrackedHTTPPool,
     TrackedHTTPSConnection,
     TrackedHTTPSPool,
+    at_most,
     check_before_sending,
 )
 from motionkit.http.download import Downloaded, check_target
@@ -34,6 +35,7 @@ __all__ = [
     "TrackedHTTPSConnection",
     "TrackedHTTPSPool",
     "at_loopback",
+    "at_most",
     "check_before_sending",
     "check_target",
     "checked_origin",

@@ -83,6 +83,24 @@ _last_check: contextvars.ContextVar[Callable[[], None] | None] = contextvars.Con
 )
 
 
+_longest: contextvars.ContextVar[float] = contextvars.ContextVar("longest", default=math.inf)
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Let each call made inside take so many seconds at most, whatever its own time-out."""
+    token = _longest.set(seconds)
+    try:
+        yield
+    finally:
+        _longest.reset(token)
+
+
+def bounded(seconds: float) -> float:
+    """Return the seconds that a call may take, within `at_most`."""
+    return min(seconds, _longest.get())
+
+
 @contextmanager
 def guarded_call(seconds: float, *, idle: float | None = None) -> Iterator[CallGuard]:
     """Bound everything sent and read inside by one deadline, and note whether anything was sent.

@@ -25,7 +25,7 @@ from motionkit._support.redaction import Secret
 from motionkit.errors import Billed, ConfigError, MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.http import exchange
 from motionkit.http.addresses import checked_origin
-from motionkit.http.connection import Transport, guarded_call
+from motionkit.http.connection import Transport, bounded, guarded_call
 from motionkit.http.exchange import USER_AGENT, NotSent
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import Response
@@ -141,6 +141,7 @@ class Session:
             ProviderUnavailable: Something was sent, and no complete response came.
             ProtocolError: The response exceeds 8 MiB, or the limit of a sink.
         """
+        timeout = bounded(timeout)
         own = Transport(pool_connections=1, pool_maxsize=1) if call.paid else None
         where = f"{self.account}: {call.method} {call.path}"
 

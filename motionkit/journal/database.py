@@ -34,7 +34,7 @@ log = logging.getLogger("motionkit")
 
 
 class Store:
-    """One client's hold on a SQLite file, safe to share between threads and processes.
+    """One client's handle on a SQLite file, safe to share between threads and processes.
 
     All stores of a process on one file share one connection, which is closed with the last of them.
 
@@ -56,7 +56,7 @@ class Store:
         self.path = None if path is None else path.absolute()
         with _guarded("open", self.path):
             self.file = acquire(self.path)
-        # A client that is dropped without `close`, as in a notebook, lets go of the file too.
+        # A client that is dropped without `close`, as in a notebook, releases the file too.
         self._let_go = weakref.finalize(self, _release, self.file, wait=False)
         self._let_go.atexit = False
         self.pending = None if path is None else files.pending(path)
@@ -138,7 +138,7 @@ class Store:
         self._adopt(self, patience)
 
     def close(self) -> None:
-        """Let go of the file; the last store on it closes it."""
+        """Release the file; the last store on it closes it."""
         if self._let_go.detach() is not None:
             _release(self.file)
 
@@ -146,13 +146,13 @@ class Store:
 class SharedFile:
     """The one connection that this process has to a file.
 
-    No connection is carried over a fork: SQLite counts a process's locks on a file by itself, and
-    in a child would count the parent's. It is closed before, and opened again by whoever needs it.
+    No connection is carried over a fork: SQLite counts a process's locks on a file, and in a
+    child would count the parent's. It is closed before, and opened again when it is needed.
 
     Attributes:
         lock: Held while the connection is used.
         users: How many stores hold it.
-        closed: Whether the last of them has let go.
+        closed: Whether the last of them has released it.
         endings: Jobs that were seen to end, as written through this connection.
     """
 
@@ -204,8 +204,8 @@ class SharedFile:
         """Check that the path still leads to the file that is open, without opening it.
 
         Raises:
-            JournalError: It was deleted, replaced or overwritten. What is written now reaches
-                nobody else, so that another process could submit the same key.
+            JournalError: It was deleted, replaced or overwritten. No other process sees what is
+                written now: one could submit the same key.
         """
         for path, inode in self._opened.items():
             what = self._harm(path, inode)
@@ -276,7 +276,7 @@ class SharedFile:
                 yield db
                 db.execute("COMMIT")
             except BaseException:
-                if db.in_transaction:  # SQLite ends it by itself on a full disk
+                if db.in_transaction:  # SQLite ends it automatically on a full disk
                     db.execute("ROLLBACK")
                 raise
         finally:
@@ -304,7 +304,7 @@ class SharedFile:
                     raise
             else:
                 return
-            time.sleep(0.002)  # so that whoever waits for the lock gets it
+            time.sleep(0.002)  # lets another thread take the lock
 
     def close(self, *, wait: bool = True) -> None:
         """Close the connection; the file's last user calls it.
@@ -314,7 +314,7 @@ class SharedFile:
                 that holds another file's lock, while a fork holds this one's and waits for that.
         """
         if not self.lock.acquire(blocking=wait):
-            return  # nobody but a fork can hold it then, which closes the connection itself
+            return  # a fork holds it, and closes the connection itself
         try:
             if self.connection is not None and not self._left_behind:
                 self.connection.close()
@@ -330,7 +330,7 @@ class SharedFile:
             self.connection = None
 
     def after_fork(self, *, child: bool) -> None:
-        """Go on; the next who needs the connection opens it."""
+        """Continue; the connection is opened when it is needed."""
         self._left_behind = self._left_behind or (child and self.path is None)
         self.lock.release()
 
@@ -354,7 +354,7 @@ def acquire(path: Path | None) -> SharedFile:
                 file = _OPEN.get(inode) or SharedFile(path, inode)
                 _OPEN[inode] = file
                 file.users += 1
-                # The collector may run in between, and let go of the last other user.
+                # The collector may run in between, and release the last other user.
                 if not file.closed:
                     break
         if empty:

@@ -56,7 +56,7 @@ def create(path: Path) -> Inode:
             if error.errno != errno.EPERM:
                 raise
             # Only root may use mknod here (macOS). Nothing in this process can have the file open:
-            # it does not exist, and who wants to open it waits for the lock of `database.acquire`.
+            # it does not exist, and opening it takes the lock of `database.acquire`.
             os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         real.chmod(0o600)  # whatever the umask took away
     found = real.stat()

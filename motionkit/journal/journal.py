@@ -66,7 +66,7 @@ _NAMED_CANDIDATES = 5
 
 @contextmanager
 def optional(purpose: str) -> Iterator[None]:
-    """Log a journal that cannot be read, and go on: the wait for a paid job must not end with it.
+    """Log a journal that cannot be read, and continue: it must not end the wait for a paid job.
 
     Args:
         purpose: What the block reads it for.
@@ -74,7 +74,7 @@ def optional(purpose: str) -> Iterator[None]:
     try:
         yield
     except JournalError as error:
-        log.info("%s; going on without %s", error.message, purpose)
+        log.info("%s; continuing without %s", error.message, purpose)
 
 
 class Journal:
@@ -106,9 +106,22 @@ class Journal:
     # What a submission writes, in the order of its life.
 
     def intend(
-        self, purchase: NewPurchase, attempt_id: str, submission: Submission, fingerprint: str
+        self,
+        purchase: NewPurchase,
+        attempt_id: str,
+        submission: Submission,
+        fingerprint: str,
+        *,
+        after_refusal: bool = False,
     ) -> Attempt:
-        """Write a purchase and its first attempt ahead of the paid call.
+        """Write a purchase and an attempt ahead of the paid call.
+
+        Args:
+            purchase: The purchase.
+            attempt_id: The attempt id that goes on the wire.
+            submission: The exact call.
+            fingerprint: Of the account.
+            after_refusal: Take a key whose earlier attempts were all refused, too.
 
         Raises:
             BudgetExceeded: A budget does not hold it; nothing was written.
@@ -116,30 +129,7 @@ class Journal:
                 set; it carries that record. Nothing was written.
             JournalError: Nothing may be sent.
         """
-        return self._intend(f"{_NEW_KEY}NOTHING", purchase, attempt_id, submission, fingerprint)
-
-    def intend_again(
-        self, purchase: NewPurchase, attempt_id: str, submission: Submission, fingerprint: str
-    ) -> Attempt:
-        """Write an attempt of a key that is new, or whose earlier attempts were all refused.
-
-        Raises:
-            BudgetExceeded: A budget does not hold it; nothing was written.
-            PurchaseExists: The key is no longer refused, or an identical request is unfinished;
-                nothing was written.
-            JournalError: Nothing may be sent.
-        """
-        return self._intend(_REFUSED_KEY, purchase, attempt_id, submission, fingerprint)
-
-    def _intend(
-        self,
-        statement: str,
-        purchase: NewPurchase,
-        attempt_id: str,
-        submission: Submission,
-        fingerprint: str,
-    ) -> Attempt:
-        """Write a purchase and an attempt, in the transaction that checks whether it may be."""
+        statement = _REFUSED_KEY if after_refusal else f"{_NEW_KEY}NOTHING"
         now = time.time()
         attempt = Attempt(
             attempt_id,
@@ -318,7 +308,7 @@ class Journal:
             if not self._is_known(job, status):
                 with self._store.writing(patience=pending.FIRST_TRY) as db:
                     outcomes.apply(db, {"kind": outcomes.OBSERVED, **record, "at": now})
-        except JournalError as error:  # the next poll writes it again; the wait goes on
+        except JournalError as error:  # the next poll writes it again
             log.warning("%s; job %s is %s", error.message, job.id, status.state.value)
         return False
 

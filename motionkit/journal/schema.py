@@ -70,7 +70,7 @@ CREATE INDEX purchases_reserved ON purchases (route, reserved_at);
 DROP INDEX purchases_route;
 """,
     """
--- the first send on a clock that nobody sets, and the boot that it counts from
+-- the first send on a clock that cannot be set, and the boot that it counts from
 ALTER TABLE attempts ADD COLUMN uptime REAL;
 ALTER TABLE attempts ADD COLUMN boot TEXT;
 -- whether something in the submission was masked on its way in
@@ -84,7 +84,7 @@ CREATE TABLE cooldowns (      -- a cache
 );
 """,
     """
--- 0 when nobody observed the job around its end: `finished` tells no duration
+-- 0 when the job was not observed around its end: `finished` gives no duration
 ALTER TABLE purchases ADD COLUMN timed INTEGER;
 """,
     """

@@ -1,7 +1,7 @@
 """Jobs: their states, what a poll observed, and their results.
 
 Money is `decimal.Decimal`, vendor ids are text (they exceed 2**53), times are aware UTC datetimes,
-durations are seconds. What a vendor answered stays on the neutral value as ``raw``.
+durations are seconds. A value keeps the vendor's response as ``raw``.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _LONGEST_WORD = 100
 
 
 class State(enum.Enum):
-    """Where a job stands."""
+    """The state of a job."""
 
     QUEUED = "queued"
     """Accepted, waiting for a worker."""
     RUNNING = "running"
     """A worker has it."""
     UNKNOWN = "unknown"
-    """A word that we do not know, or a job not visible yet. Never a failure."""
+    """An unrecognised status, or a job that is not visible yet. Not a failure."""
     SUCCEEDED = "succeeded"
     """Finished, with outputs."""
     FAILED = "failed"
@@ -53,7 +53,7 @@ class State(enum.Enum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the vendor will never say anything else."""
+        """Whether the vendor will never report another state."""
         return self in _TERMINAL
 
 
@@ -74,23 +74,23 @@ _ENDINGS = {
 
 
 class KeyState(enum.Enum):
-    """Where a purchase stands in the journal while it has no job."""
+    """The state of a purchase in the journal while it has no job."""
 
     INTENDED = "intended"
     """An attempt may leave now."""
     UNCERTAIN = "uncertain"
-    """An attempt may have arrived; nobody can tell yet."""
+    """An attempt may have arrived; this is not known yet."""
     REFUSED = "refused"
-    """Nothing was bought."""
+    """Nothing was charged."""
 
 
 class UnknownReason(enum.Enum):
     """Why an observation is UNKNOWN although the vendor answered."""
 
     NOT_FOUND = "not_found"
-    """The vendor does not know the id, or does not know it yet."""
+    """The vendor does not have the id, or not yet."""
     NO_OUTPUT = "no_output"
-    """The vendor says done and gives no output."""
+    """The vendor reports success and gives no output."""
     STRANGE_WORD = "strange_word"
     """A status word outside the vendor's table."""
 
@@ -99,26 +99,26 @@ DOUBT_ERRORS: Mapping[UnknownReason, tuple[type[MotionKitError], Billed]] = {
     UnknownReason.NOT_FOUND: (JobNotFound, Billed.UNKNOWN),
     UnknownReason.NO_OUTPUT: (ProtocolError, Billed.YES),
 }
-"""What a doubt becomes when nothing else was seen for its grace; a strange word ends no wait."""
+"""The error of a doubt that lasts for its grace period; a strange word ends no wait."""
 
 
 @attrs.frozen
 class Job:
-    """The handle of one paid submission: enough to go on in another process, and no secret.
+    """The handle of one paid submission: enough to resume in another process, without a secret.
 
     Attributes:
         id: The vendor's id, as text.
         provider: The vendor adapter that made it.
         account: The configured account that paid.
         fingerprint: Identifies the account's key and origin without holding either.
-        operation: What was asked for, e.g. ``mimic``.
-        model: What the vendor runs.
+        operation: E.g. ``mimic``.
+        model: The vendor's model.
         key: The purchase it belongs to.
         attempt_id: The paid call that made it.
         submitted_at: When the vendor accepted it.
-        cost: What the vendor said it charged on acceptance, if it did.
+        cost: The charge that the vendor reported on acceptance, if any.
         expected_seconds: The offer's usual duration, in seconds.
-        data: What else the adapter needs to find the job again.
+        data: Further values that the adapter needs to find the job again.
     """
 
     id: str
@@ -157,10 +157,10 @@ class Output:
     """One file that a job made.
 
     Attributes:
-        url: Where it can be fetched, without any key; it expires.
+        url: Its address, which needs no key and expires.
         kind: ``video``, ``image`` or ``audio``.
-        label: What it shows, where a job makes several: ``person``.
-        id: The vendor's id of it, where it has one of its own.
+        label: Its subject, where a job makes several: ``person``.
+        id: The vendor's id, where it has one of its own.
         content_type: As the vendor says.
         width: Pixels.
         height: Pixels.
@@ -179,15 +179,15 @@ class Output:
 
 @attrs.frozen
 class Result:
-    """What a finished job gave.
+    """The result of a finished job.
 
     Attributes:
         job: The job.
         outputs: The files, the main one first.
-        cost: What it did cost; None when the vendor says nothing and nothing was quoted.
-        seconds: From submit to the end as far as we saw it.
-        path: The targets that were tried, in order; the last one gave the result.
-        raw: The vendor's answer.
+        cost: Its cost; None when the vendor reports none and nothing was quoted.
+        seconds: From submit to the observed end.
+        path: The targets that were tried, in order; the last one made the result.
+        raw: The vendor's response.
     """
 
     job: Job
@@ -232,14 +232,14 @@ class Status:
     Attributes:
         state: The neutral state.
         word: The vendor's own word or number, as text.
-        observed_at: When we saw it.
+        observed_at: The time of the observation.
         doubt: Why the state is UNKNOWN, when it is.
         billed: For a terminal failure, whether it was charged.
-        message: What the vendor says about it.
+        message: The vendor's message.
         code: The vendor's code for a failure, as text.
         hint: Seconds until the vendor wants the next poll.
-        result: The result, where the vendor's status answer already holds it.
-        raw: The vendor's answer.
+        result: The result, where the vendor's status response already holds it.
+        raw: The vendor's response.
     """
 
     state: State
@@ -254,10 +254,10 @@ class Status:
     raw: Any = attrs.field(default=None, repr=False, eq=False)
 
     def need_result(self, job: Job) -> Result:
-        """Return the result that this observation holds.
+        """Return the result of this observation.
 
         Raises:
-            NotReady: The job still runs, as far as we know.
+            NotReady: The job still runs, as far as known.
             JobFailed, ContentBlocked, JobGone: It ended without one.
         """
         if self.result is not None:

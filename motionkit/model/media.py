@@ -1,4 +1,4 @@
-"""References to a request's media: a path, an ``https://`` URL, bytes, or what the vendor holds."""
+"""References to a request's media: a path, an ``https://`` URL, bytes, or media at the vendor."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Remote:
 
 @attrs.frozen
 class Uploaded:
-    """What the vendor already holds: an upload's id or URL, as its upload answered."""
+    """An upload at the vendor, by its id or URL."""
 
     id: str = attrs.field(converter=str)
 
@@ -70,7 +70,7 @@ class Uploaded:
 
 @attrs.frozen
 class Generated:
-    """A video that the vendor made before: a job, or its id as text."""
+    """A video that the vendor generated: a job, or its id as text."""
 
     job: Job | str
 
@@ -87,17 +87,14 @@ class Generated:
 
 Ref = File | Data | Remote | Uploaded | Generated
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Ref
-"""What a media argument takes."""
+"""The types of a media argument."""
 
 
 def ref(value: Source) -> Ref:
-    """Return the reference that a media argument means; `inspect` looks at it.
-
-    Args:
-        value: A path, an ``https://`` URL, bytes, or a reference.
+    """Return the reference that a media argument means; it is not read yet.
 
     Raises:
-        InvalidRequest: It is none of these.
+        InvalidRequest: It is not a path, an ``https://`` URL, bytes, or a reference.
     """
     if isinstance(value, Ref):
         return value
@@ -110,31 +107,27 @@ def ref(value: Source) -> Ref:
     if isinstance(value, str):
         return Remote(value) if "://" in value else File(Path(value).expanduser())
     raise InvalidRequest(
-        f"media is a {type(value).__name__}; give a path, an https:// URL, bytes, "
-        "Uploaded(...) or Generated(...)",
+        "media must be a path, an https:// URL, bytes, Uploaded(...) or Generated(...)",
         field="media",
         value=type(value).__name__,
     )
 
 
 def refs(value: Source | Iterable[Source]) -> tuple[Ref, ...]:
-    """Return the references that an argument of several media means; one alone is one of them.
-
-    Args:
-        value: What `ref` takes, or several of it in order.
+    """Return the references of an argument with several media; a single one is allowed.
 
     Raises:
-        InvalidRequest: One of them is none of these.
+        InvalidRequest: One of them is not a path, an ``https://`` URL, bytes, or a reference.
     """
     if isinstance(value, str | bytes | bytearray | memoryview | os.PathLike | Ref):
         return (ref(value),)
     if not isinstance(value, Iterable):
-        return (ref(value),)  # which says what it should have been
+        return (ref(value),)  # which raises
     return tuple(ref(one) for one in value)
 
 
 def check_url(url: str, field: str) -> None:
-    """Require a URL that a vendor may be given: https, or http on loopback.
+    """Require a URL that a vendor may fetch: https, or http on loopback.
 
     Raises:
         InvalidRequest: It is neither; `field` names the argument.
@@ -142,7 +135,7 @@ def check_url(url: str, field: str) -> None:
     try:
         parts = urlsplit(url)
         scheme, host = parts.scheme, parts.hostname
-    except ValueError:  # brackets that hold no address
+    except ValueError:  # invalid brackets
         scheme, host = "", None
     if not host or (scheme != "https" and not (scheme == "http" and is_loopback(host))):
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""A local look at media: kind and container by content, size, digest, pixels, seconds.
+"""Inspect local media: kind and container by content, size, digest, pixels, seconds.
 
 URLs are passed on and never fetched, so nothing is known of them. Pixels and seconds need the extra
 ``motionkit[media]`` (PyAV, Pillow); bytes and container do not.
@@ -202,10 +202,8 @@ def _probe_image(stream: IO[bytes], known: Facts) -> Facts:
                 for frame in range(getattr(picture, "n_frames", 1)):
                     picture.seek(frame)
                     picture.load()
-    except (OSError, SyntaxError) as error:
-        raise _Unreadable(error) from error
     except Exception as error:
-        raise _Unreadable("its content is broken") from error
+        raise _Unreadable("it is damaged") from error
     if width * height > MOST_PIXELS:
         raise _TooManyPixelsError(width, height)
     if known.container == "gif" and not _ends_with_trailer(stream):
@@ -260,7 +258,7 @@ def _probe_stream(stream: IO[bytes], known: Facts) -> Facts:
     except av.error.FFmpegError as error:
         raise _Unreadable(error.strerror) from error
     except (ValueError, LookupError, RuntimeError) as error:
-        raise _Unreadable("its content is broken") from error
+        raise _Unreadable("it is damaged") from error
 
 
 _PROBES: Mapping[Kind, Callable[[IO[bytes], Facts], Facts]] = {

@@ -104,7 +104,7 @@ class Request:
 
     @classmethod
     def media_kinds(cls) -> dict[str, Kind]:
-        """Return what each field that takes media takes."""
+        """Return the kind of each field that takes media."""
         fields = attrs.fields(cls)
         return {one.name: one.metadata[_MEDIA] for one in fields if _MEDIA in one.metadata}
 
@@ -123,21 +123,13 @@ class Request:
         return {"operation": self.operation, **labels, **self.values()}
 
     def fingerprint(self, facts: Mapping[str, Facts], via: str | None = None) -> str:
-        """Return what makes two requests identical: operation, values, media content.
-
-        Args:
-            facts: What is known of each media argument.
-            via: The target or route as the user named it: earlier versions of motionkit took it
-                for a part of the request, and journals hold what they made of it.
-        """
+        """Return what makes two requests identical: operation, values, media content."""
         return self.fingerprints(facts, () if via is None else (via,))[-1]
 
     def fingerprints(self, facts: Mapping[str, Facts], vias: Iterable[str]) -> tuple[str, ...]:
         """Return the request's fingerprint, and the older one for each target or route named.
 
-        Args:
-            facts: What is known of each media argument.
-            vias: See `fingerprint`.
+        Earlier versions took the name as a part of the request, and journals hold those.
         """
         import hashlib  # noqa: PLC0415 - OpenSSL loads when there is something to digest
 

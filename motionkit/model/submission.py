@@ -1,4 +1,4 @@
-"""A request made ready for one target, and what may happen to a submit whose answer was lost."""
+"""A request prepared for one target, and the means to recover a submit without a response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Call:
         query: URL parameters.
         json: The JSON body.
         files: For uploads, form field to a description such as ``hero.png (44100 bytes)``.
-        paid: Whether this is the call that buys.
+        paid: Whether this is the paid call.
     """
 
     method: str
@@ -38,7 +38,7 @@ class Call:
 
 @attrs.frozen
 class Submission:
-    """A request made ready for one target: validated, media uploaded, the exact paid call.
+    """A request prepared for one target: validated, media uploaded, the exact paid call.
 
     Free and repeatable to make; JSON-able, so that a re-send after a crash sends the same bytes.
 
@@ -46,14 +46,14 @@ class Submission:
         provider: The vendor adapter.
         account: The account that would pay.
         operation: E.g. ``mimic``.
-        model: What the vendor would run.
+        model: The vendor's model.
         call: The paid call.
         calls: Every request that making and sending it takes, in order, for people to read.
-        token: What only this submission contains, to find it again in a vendor's history.
+        token: A unique text of this submission, to find it again in a vendor's history.
         expected_seconds: The offer's usual duration, in seconds.
-        quality: What quality will be delivered, where the offer has one.
+        quality: The quality to be delivered, where the offer has one.
         clip_seconds: The length of the clip whose seconds are billed, where known.
-        warnings: What the user should know before paying.
+        warnings: Facts to know before paying.
         timeout: Seconds that the paid call may take, where that is not the usual time.
     """
 
@@ -85,8 +85,8 @@ class Submission:
             vendor_id: The vendor's id, as text.
             fingerprint: Of the account that paid.
             attempt_id: Of the paid call.
-            cost: What the vendor said it charged.
-            data: What else the adapter needs to find the job again.
+            cost: The reported charge.
+            data: Further values that the adapter needs to find the job again.
         """
         return Job(
             id=vendor_id,
@@ -138,7 +138,7 @@ class NotSeen:
     """The vendor's history shows no such job *yet*; this is never proof of absence.
 
     Attributes:
-        candidates: Jobs that look alike, when there are several.
+        candidates: Similar jobs, when there are several.
     """
 
     candidates: tuple[Job, ...] = ()

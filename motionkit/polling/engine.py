@@ -249,7 +249,7 @@ class Engine:
         except BaseException as error:  # noqa: BLE001 - raised where somebody waits
             outcome = error
         with self._lock:
-            self._queue.account(watched.job.account).done(self._clock(), took)
+            self._queue.account(watched.job.account).done(self._clock(), took, watched.taken)
             try:
                 self._conclude(watched, outcome)
             finally:
@@ -265,9 +265,10 @@ class Engine:
                 watched.due = self._clock() + pause
                 return None, None
             with self._lock:
-                among = self._queue.account(job.account).jobs
+                account = self._queue.account(job.account)
+                among, patience = account.jobs, account.patience
             began = self._clock()
-            outcome = watched.poll(self._observer, self._clock, among, self._spread)
+            outcome = watched.poll(self._observer, self._clock, among, self._spread, patience)
             return outcome, self._clock() - began if watched.answered else None
         finally:
             self._observer.release(job)

@@ -15,7 +15,7 @@ import attrs
 
 from motionkit._support import backoff
 from motionkit.errors import Billed, MotionKitError, WaitTimeout
-from motionkit.http import TRANSIENT
+from motionkit.http import CALL_TIMEOUT, TRANSIENT, at_most
 from motionkit.model.job import DOUBT_ERRORS, Job, Result, State, Status, UnknownReason
 from motionkit.polling import schedule
 
@@ -26,6 +26,9 @@ DOUBT_GRACE: Mapping[UnknownReason, float] = {
     UnknownReason.NO_OUTPUT: 60.0,
 }
 """Seconds for which a doubt must last to end a wait; the journal keeps the job unfinished."""
+
+REFUSALS = 3
+"""Refusals in a row without the vendor's own code that end a wait."""
 
 Seconds = float | dt.timedelta
 Watcher = Callable[[Job, Status], None]
@@ -84,6 +87,7 @@ class WatchedJob:
         waiters: Who waits.
         ticket: Its valid entry in the queue; entries with another ticket are skipped.
         polling: Whether a thread polls it now.
+        taken: When that thread took it, on the engine's clock.
     """
 
     job: Job
@@ -93,8 +97,10 @@ class WatchedJob:
     waiters: list[Waiter] = attrs.field(factory=list)
     ticket: int = 0
     polling: bool = False
+    taken: float = 0.0
     _running_at: float | None = None
     _failures: int = 0
+    _refusals: int = 0
     _cause: MotionKitError | None = None
     _doubt: UnknownReason | None = None
     _doubted_at: float = 0.0
@@ -105,6 +111,7 @@ class WatchedJob:
         clock: Callable[[], float],
         among: int,
         spread: Callable[[], float],
+        patience: float = CALL_TIMEOUT,
     ) -> Outcome | None:
         """Poll once, and return the outcome, or None and set `due`.
 
@@ -113,24 +120,24 @@ class WatchedJob:
             clock: The engine's.
             among: How many jobs of the account are followed.
             spread: From 0 to 1, at random.
+            patience: Seconds that a call may take; doubled for each unanswered poll before.
         """
         job, began = self.job, clock()
         since_last = None if self._running_at is None else began - self._running_at
         try:
-            status = observer.poll(job, since_last)
+            with at_most(min(patience * 2**self._failures, CALL_TIMEOUT)):
+                status = observer.poll(job, since_last)
             for waiter in self.waiters:
                 if waiter.watch is not None:
                     waiter.watch(job, status)
             if status.state is State.SUCCEEDED:
                 return observer.result(job, status)
-        except TRANSIENT as error:
-            # The job is paid and runs on: a network that is down says nothing about it.
-            log.info("poll of %s failed and is repeated: %s", job.id, error)
-            self._failures, self._cause = self._failures + 1, error
-            self.due = clock() + backoff.after_failure(
-                self._failures, hint=error.retry_after, spread=spread()
-            )
+        except MotionKitError as error:
+            if self._ends_the_wait(error):
+                raise
+            self._repeat(error, clock(), spread())
             return None
+        self._refusals = 0
         self._failures = 0
         if status.state.terminal:
             return status.error(job)
@@ -150,6 +157,24 @@ class WatchedJob:
             apart = 2 * spread() - 1 if among > 1 else 0.0  # a job alone has nobody to avoid
             self.due = now + gap * (1 + schedule.JITTER * apart)
         return None
+
+    def _ends_the_wait(self, error: MotionKitError) -> bool:
+        """Return whether a failed poll ends the wait; a transient failure says nothing of the job.
+
+        Neither does a gateway's page, which lacks the vendor's own code, until it comes again.
+        """
+        if isinstance(error, TRANSIENT):
+            return False
+        self._refusals += 1
+        return error.http_status is None or bool(error.code) or self._refusals >= REFUSALS
+
+    def _repeat(self, error: MotionKitError, now: float, spread: float) -> None:
+        """Poll again later: the job is paid and runs on, whatever a network says about it."""
+        log.info("poll of %s failed and is repeated: %s", self.job.id, error)
+        self._failures, self._cause = self._failures + 1, error
+        self.due = now + backoff.after_failure(
+            self._failures, hint=error.retry_after, spread=spread
+        )
 
     @property
     def answered(self) -> bool:

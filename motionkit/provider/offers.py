@@ -236,8 +236,8 @@ def _shared(tables: Mapping[str, Any], said: Any, where: str) -> Any:
     if "like" not in own:
         return said
     wanted = own.pop("like")
-    if wanted not in tables:
-        raise ConfigError(f"{where} {wanted!r} is not in the file; it has {', '.join(tables)}")
+    if not isinstance(wanted, str) or wanted not in tables:
+        raise ConfigError(f"{where} {str(wanted)!r} is not in the file; it has {', '.join(tables)}")
     return {**tables[wanted], **own}
 
 

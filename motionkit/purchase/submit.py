@@ -308,9 +308,11 @@ class Submitter:
     def _attempt(self, purchase: NewPurchase, submission: Submission, *, again: bool) -> Job:
         """Write a new attempt ahead, and send it."""
         attempt_id = new_attempt_id()
-        intend = self.journal.intend_again if again else self.journal.intend
         with _in_flight(attempt_id):
-            return self._send(intend(purchase, attempt_id, submission, self.provider.fingerprint))
+            attempt = self.journal.intend(
+                purchase, attempt_id, submission, self.provider.fingerprint, after_refusal=again
+            )
+            return self._send(attempt)
 
     def settle(self, record: PurchaseRecord) -> Job:
         """Resolve a purchase that a crash or an unusable answer left without a job or a refusal.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import pickle
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,10 @@ from support import job
 from motionkit import errors
 from motionkit._support.redaction import Secret
 from motionkit.errors import Billed, MotionKitError
+from motionkit.model import probe
+from motionkit.model.media import File, ref
+
+CORE = Path(errors.__file__).parent
 
 TREE = {
     "ConfigError": "MotionKitError",
@@ -224,3 +230,44 @@ def test_the_original_stays_reachable_as_the_cause() -> None:
     with pytest.raises(errors.ProtocolError) as caught:
         fail()
     assert isinstance(caught.value.__cause__, KeyError)
+
+
+ERRORS = {
+    name
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.MotionKitError)
+}
+
+
+@pytest.mark.parametrize("room", sorted(path.name for path in CORE.iterdir() if path.is_dir()))
+def test_no_message_of_an_error_shows_a_class_of_python(room: str) -> None:
+    found = []
+    for path in sorted((CORE / room).rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(call, ast.Call) and ast.unparse(call.func) in ERRORS and call.args):
+                continue
+            message = ast.unparse(call.args[0])
+            if "has the adapter" in message:
+                continue  # the caller passed a class
+            if "__name__" in message or "__class__" in message or "type(" in message:
+                found.append(f"{path.name}:{call.lineno}: {message}")
+    assert not found
+
+
+def test_a_damaged_picture_is_refused_without_an_object_of_python(tmp_path: Path) -> None:
+    picture = tmp_path / "hero.jpg"
+    picture.write_bytes(b"\xff\xd8\xff" + bytes(64))
+    with pytest.raises(errors.InvalidRequest) as caught:
+        probe.inspect(File(picture), "image")
+    assert caught.value.message == (
+        "image: hero.jpg looks like jpeg but cannot be read as image: it is damaged"
+    )
+
+
+@pytest.mark.parametrize("value", [5, None, object(), {"a": 1}])
+def test_an_argument_that_is_no_media_is_refused_in_words(value: Any) -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        ref(value)
+    assert caught.value.message == (
+        "media must be a path, an https:// URL, bytes, Uploaded(...) or Generated(...)"
+    )

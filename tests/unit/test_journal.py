@@ -311,7 +311,9 @@ def test_a_refused_key_may_be_tried_again_under_a_new_attempt(journal: Journal) 
     assert (entry.state, entry.open) == (KeyState.REFUSED, False)
     assert entry.error is not None
     assert (entry.error["error"], entry.error["code"]) == ("Busy", "500044")
-    again = journal.intend_again(purchase(), "a2", submission(account="other"), "e" * 16)
+    again = journal.intend(
+        purchase(), "a2", submission(account="other"), "e" * 16, after_refusal=True
+    )
     entry = journal.entry("k1")
     assert (entry.state, entry.error) == (KeyState.INTENDED, None)
     assert [(a.id, a.state, a.account, a.fingerprint) for a in entry.attempts] == [
@@ -360,7 +362,7 @@ def test_a_further_attempt_needs_a_refusal_without_any_doubt(journal: Journal, l
     lead(journal, intended(journal))
     before = journal.entry("k1")
     with pytest.raises(PurchaseExists) as caught:
-        journal.intend_again(purchase(), "a2", submission(), "f" * 16)
+        journal.intend(purchase(), "a2", submission(), "f" * 16, after_refusal=True)
     assert caught.value.entry == before
     assert journal.entry("k1") == before
 
@@ -370,7 +372,7 @@ def test_a_further_attempt_looks_for_an_identical_request_too(journal: Journal) 
     journal.refused(intended(journal, again=False), Busy("full"))
     intended(journal, "k2", "a2", again=False)
     with pytest.raises(PurchaseExists) as caught:
-        journal.intend_again(purchase(again=False), "a3", submission(), "f" * 16)
+        journal.intend(purchase(again=False), "a3", submission(), "f" * 16, after_refusal=True)
     assert caught.value.entry.key == "k2"
     assert [a.id for a in journal.entry("k1").attempts] == ["a1"]
 
@@ -379,7 +381,7 @@ def test_a_doubt_forbids_a_further_attempt_whatever_the_state_says(journal: Jour
     journal.refused(intended(journal), Busy("full"))
     journal._store.db.execute("UPDATE purchases SET ambiguous=1")
     with pytest.raises(PurchaseExists):
-        journal.intend_again(purchase(), "a2", submission(), "f" * 16)
+        journal.intend(purchase(), "a2", submission(), "f" * 16, after_refusal=True)
     assert [a.id for a in journal.entry("k1").attempts] == ["a1"]
 
 
@@ -1039,10 +1041,10 @@ def test_a_further_attempt_reserves_its_price_again(journal: Journal) -> None:
     journal.refused(made, Busy("full", billed=Billed.NO))
     intended(journal, "k2", "a2", quote=priced("0.60"), route="day")
     with pytest.raises(BudgetExceeded, match=r"0\.40 USD of 1\.00 USD"):
-        journal.intend_again(wanted, "a3", submission(), "f" * 16)
+        journal.intend(wanted, "a3", submission(), "f" * 16, after_refusal=True)
     assert journal.entry("k1").state is KeyState.REFUSED
     dearer = attrs.evolve(wanted, quote=priced("0.40"))
-    journal.intend_again(dearer, "a3", submission(), "f" * 16)
+    journal.intend(dearer, "a3", submission(), "f" * 16, after_refusal=True)
     assert used(journal, budget("9")) == Decimal("1.00")
 
 
@@ -1052,7 +1054,7 @@ def test_a_further_attempt_delivers_to_where_the_file_is_wanted_now(
 ) -> None:
     made = journal.intend(purchase("k1", out="/a.mp4"), "a1", submission(), "f" * 16)
     journal.refused(made, Busy("full", billed=Billed.NO))
-    journal.intend_again(purchase("k1", out=wanted), "a2", submission(), "f" * 16)
+    journal.intend(purchase("k1", out=wanted), "a2", submission(), "f" * 16, after_refusal=True)
     assert journal.entry("k1").out == kept
 
 
@@ -1079,13 +1081,13 @@ def test_a_key_counts_in_the_period_in_which_its_price_was_reserved_last(
         made = journal.intend(wanted(key), f"a-{key}", submission(), "f" * 16)
         journal.refused(made, Busy("full", billed=Billed.NO))
     now[0] = midnight + 1
-    made = journal.intend_again(wanted("k1"), "b-k1", submission(), "f" * 16)
+    made = journal.intend(wanted("k1"), "b-k1", submission(), "f" * 16, after_refusal=True)
     assert used(journal, limit) == Decimal("0.40")
     for key in ("k2", "k3"):
         with pytest.raises(
             BudgetExceeded, match=r"0\.10 USD of 0\.50 .* until 1970-01-03 00:00 UTC"
         ):
-            journal.intend_again(wanted(key), f"b-{key}", submission(), "f" * 16)
+            journal.intend(wanted(key), f"b-{key}", submission(), "f" * 16, after_refusal=True)
     assert journal.accepted(made, job("42", key="k1", cost=COST))
     assert used(journal, limit) == Decimal("1.00")
     assert journal.entry("k1").created == 1000.0
@@ -1095,7 +1097,7 @@ def test_a_key_counts_against_the_route_that_submitted_it_last(journal: Journal)
     made = intended(journal, quote=priced("0.40"), route="first")
     journal.refused(made, Busy("full", billed=Billed.NO))
     again = purchase(quote=priced("0.40"), route="second")
-    journal.intend_again(again, "a2", submission(), "f" * 16)
+    journal.intend(again, "a2", submission(), "f" * 16, after_refusal=True)
     counted = [used(journal, budget("1", route=name)) for name in ("first", "second")]
     assert counted == [0, Decimal("0.40")]
 
@@ -1199,8 +1201,14 @@ def test_reading_many_purchases_takes_two_queries_however_many_there_are(
 
 def test_each_purchase_is_read_with_its_own_attempts_in_their_order(journal: Journal) -> None:
     for key in ("k1", "k2"):
-        for number, intend in enumerate((journal.intend, *[journal.intend_again] * 2)):
-            made = intend(purchase(key), f"{key}-{9 - number}", submission(), "f" * 16)
+        for number in range(3):
+            made = journal.intend(
+                purchase(key),
+                f"{key}-{9 - number}",
+                submission(),
+                "f" * 16,
+                after_refusal=number > 0,
+            )
             journal.refused(made, MotionKitError("full", billed=Billed.NO))
     assert [[one.id for one in record.attempts] for record in journal.entries()] == [
         ["k1-9", "k1-8", "k1-7"],

@@ -310,13 +310,13 @@ def test_a_record_that_comes_late_says_nothing_of_a_further_attempt(
     lock.release()
     assert journal.entry("k1").state is KeyState.REFUSED
     wanted = NewPurchase(key="k1", request="r1", via="shop", description={}, again=True)
-    journal.intend_again(wanted, "a2", submission(), "f" * 16)
+    journal.intend(wanted, "a2", submission(), "f" * 16, after_refusal=True)
     kept.parent.mkdir()
     kept.write_bytes(content)
     assert journal.entry("k1").state is KeyState.INTENDED
     assert not files(path)
     with pytest.raises(PurchaseExists):
-        journal.intend_again(wanted, "a3", submission(), "f" * 16)
+        journal.intend(wanted, "a3", submission(), "f" * 16, after_refusal=True)
 
 
 def test_a_job_is_adopted_twice_without_harm(journal: Journal, path: Path) -> None:

@@ -322,11 +322,12 @@ def test_a_journal_that_is_no_longer_in_its_place_refuses_every_paid_call(
         harm(path)
         calls: list[Callable[[], object]] = [
             lambda: intend(journal, "new"),
-            lambda: journal.intend_again(
+            lambda: journal.intend(
                 NewPurchase(key="refused", request="r", via="shop", description={}),
                 "attempt-2",
                 submission(),
                 "f" * 16,
+                after_refusal=True,
             ),
             lambda: journal.sending(waiting),
             journal.entries,

@@ -174,7 +174,7 @@ def test_a_url_must_be_https_unless_it_is_loopback(url: str) -> None:
 
 @pytest.mark.parametrize("value", [None, 7, 1.5, ["a.png"], {"url": "x"}])
 def test_what_is_no_media_is_refused_with_what_would_do(value: Any) -> None:
-    with pytest.raises(InvalidRequest, match=r"give a path, an https:// URL, bytes"):
+    with pytest.raises(InvalidRequest, match=r"must be a path, an https:// URL, bytes"):
         ref(value)
 
 

@@ -890,8 +890,8 @@ def test_a_thread_waits_for_the_thread_that_is_in_the_middle_of_the_same_key(
     else:
         intend = bench.journal.intend
 
-        def preempted(*args: Any) -> Any:
-            made = intend(*args)
+        def preempted(*args: Any, **named: Any) -> Any:
+            made = intend(*args, **named)
             meet()
             return made
 
@@ -996,7 +996,7 @@ def test_a_further_attempt_without_a_ledger_is_not_sent(
 ) -> None:
     provider = scripted(refusal(), job("42"))
     bench.fail(provider)
-    breaking(monkeypatch, "intend_again")
+    breaking(monkeypatch, "intend")
     with pytest.raises(JournalError):
         bench.submitter(provider).submit(BOUGHT, submission(), submission, again=True)
     assert len(provider.sent) == 1
