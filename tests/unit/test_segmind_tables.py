@@ -382,6 +382,62 @@ def test_every_shape_of_an_output_is_read(
     assert [output.url for output in made.result(job(made)).outputs] == [url]
 
 
+UNNEEDED = [
+    b'"seed": NaN',
+    b'"timings": {"gpu": Infinity}',
+    b'"partial": 1e400',
+    b'"video": {"url": "%s", "file_size": %s}' % (URL.encode(), b"9" * 5000),
+    b'"video": {"url": "%s", "file_size": "%s"}' % (URL.encode(), b"9" * 5000),
+    b'"prompt": "a", "prompt": "b"',
+    b'"reasoning": "%s"' % (b"[" * 100_000),
+    b'"images": "%s"' % (b"[" * 100_000),
+    b'"metrics": {"cost": NaN}',
+    b'"metrics": {"cost": 1, "cost": 2}',
+]
+
+
+@pytest.mark.parametrize("field", UNNEEDED, ids=lambda field: field[:30].decode())
+def test_a_field_that_nobody_needs_never_hides_a_finished_job(
+    monkeypatch: pytest.MonkeyPatch, field: bytes
+) -> None:
+    body = b'{"status": "COMPLETED", "output": "%s", %s}' % (URL.encode(), field)
+    made = adapter(monkeypatch, answer(body), answer(body))
+    status = made.poll(job(made))
+    assert status.state is State.SUCCEEDED
+    assert status.result is not None
+    assert {output.url for output in status.result.outputs} == {URL}
+    assert status.result.cost is None  # no amount is better than a wrong one
+    assert all(output.size is None for output in status.result.outputs)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"status": "COMPLETED", "status": "FAILED"}', b'{"status": NaN}']
+)
+def test_a_needed_field_that_cannot_be_read_is_a_doubt(
+    monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    made = adapter(monkeypatch, answer(body))
+    status = made.poll(job(made))
+    assert (status.state, status.doubt) == (State.UNKNOWN, UnknownReason.STRANGE_WORD)
+
+
+@pytest.mark.parametrize("status", [200, 400, 429])
+def test_the_answer_to_a_paid_call_is_read_strictly(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    body = b'{"request_id": "a", "request_id": "b", "error": "?"}'
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer(body, status)).submit(SUBMISSION, "t")
+    assert caught.value.billed is UNKNOWN
+
+
+def test_done_without_output_says_what_the_vendor_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = answer({"status": "COMPLETED", "error": "the file was lost"})
+    made = adapter(monkeypatch, answer({"status": "COMPLETED"}), result)
+    status = made.poll(job(made))
+    assert (status.doubt, status.message) == (UnknownReason.NO_OUTPUT, "the file was lost")
+
+
 @pytest.mark.parametrize(
     "content", [{}, {"output": ""}, {"output": None}, {"output": "file:///x"}, {"output": "[["}]
 )
