@@ -22,7 +22,7 @@ from motionkit.model.money import AMOUNT, amount
 from motionkit.model.operations import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
-_MEDIA_HELP = "A file or an https:// URL."
+_MEDIA_HELP = "A file, an https:// URL, job:KEY_OR_ID, id:ID or upload:ID."
 request_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Request")
 money_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Target and price")
 file_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="File and waiting")

@@ -261,7 +261,7 @@ class Segmind:
             source=f"https://www.segmind.com/models/{model}/api",
             fields={"prompt": "prompt"} if "prompt" in fields else {},
             media={
-                name: MediaField(f"{kind}_url", kind, _STORED[kind])
+                name: MediaField(f"{kind}_url", kind, _STORED[kind], urls=True)
                 for name, kind in single.items()
             },
             evidence="inferred",

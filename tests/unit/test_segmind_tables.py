@@ -673,3 +673,9 @@ def test_no_other_extra_leaves_the_price_as_it_is() -> None:
     names = "prompt negative_prompt seed base64"
     assert dict.fromkeys(names.split(), source) == _tables.UNPRICED
     assert set(segmind_adapter.Segmind.unpriced) == set(_tables.UNPRICED)
+
+
+def test_an_upload_is_named_by_its_url_in_every_field() -> None:
+    slots = [slot for offer in Segmind.offers for slot in offer.media.values()]
+    assert len(slots) > 20
+    assert all(slot.urls for slot in slots)
