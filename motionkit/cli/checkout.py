@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from motionkit._support.redaction import redact, redact_data
+from motionkit.cli import references
 from motionkit.cli.delivery import interrupted, record
 from motionkit.cli.format import (
     duration,
@@ -55,7 +56,8 @@ def make(
         InvalidRequest: A medium or an extra option is invalid.
     """
     extra = _extras(options.extra or (), options.via, client)
-    return kind(**values, extra=extra)
+    media = references.read(kind, values, client)
+    return kind(**{**values, **media}, extra=extra)
 
 
 def _extras(given: Sequence[str], via: str | None, client: Client) -> dict[str, dict[str, Any]]:

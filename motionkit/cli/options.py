@@ -22,7 +22,7 @@ from motionkit.model.money import AMOUNT, amount
 from motionkit.model.operations import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
-_MEDIA_HELP = "A file or an https:// URL."
+_MEDIA_HELP = "A file, an https:// URL, job:KEY_OR_ID, id:ID or upload:ID."
 request_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Request")
 money_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Target and price")
 file_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="File and waiting")
@@ -38,6 +38,29 @@ def usd(text: str) -> Decimal:
     if found is None:
         raise typer.BadParameter(f"{text!r} is not {AMOUNT}")
     return found
+
+
+_UNDELIVERED = frozenset(
+    {".avi", ".flac", ".flv", ".gif", ".mkv", ".mpeg", ".mpg", ".ogg", ".wav", ".wmv"}
+)
+"""Endings of formats that no vendor delivers; motionkit converts nothing."""
+
+
+def out_file(text: str) -> Path:
+    """Parse the file to save a result to.
+
+    Raises:
+        BadParameter: It means standard output, or its ending names a format that is not delivered.
+    """
+    path = Path(text)
+    if text == "-":
+        raise typer.BadParameter("'-' is not a file; results are not written to standard output")
+    if path.suffix.lower() in _UNDELIVERED:
+        raise typer.BadParameter(
+            f"{text!r} would hold no {path.suffix[1:].upper()}: results are saved as delivered, "
+            "videos mostly as MP4"
+        )
+    return path
 
 
 Json = Annotated[bool, typer.Option("--json", help="Output JSON Lines.")]
@@ -59,7 +82,9 @@ Timeout = Annotated[
 Out = Annotated[
     Path | None,
     file_option(
-        metavar="FILE", help="Where to save the file. Default: a new file named after the inputs."
+        parser=out_file,
+        metavar="FILE",
+        help="Where to save the file. Default: a new file named after the inputs.",
     ),
 ]
 Overwrite = Annotated[bool, file_option("--overwrite", help="Replace the file if it exists.")]
@@ -200,7 +225,9 @@ class Ordering(Running):
     out: Annotated[
         Path | None,
         file_option(
-            metavar="FILE", help="Where 'motionkit wait' and 'motionkit resume' will save the file."
+            parser=out_file,
+            metavar="FILE",
+            help="Where 'motionkit wait' and 'motionkit resume' will save the file.",
         ),
     ] = None
     overwrite: bool = False

@@ -104,6 +104,7 @@ class WatchedJob:
     _cause: MotionKitError | None = None
     _doubt: UnknownReason | None = None
     _doubted_at: float = 0.0
+    _strange: Status | None = None
 
     def poll(
         self,
@@ -141,6 +142,7 @@ class WatchedJob:
         self._failures = 0
         if status.state.terminal:
             return status.error(job)
+        self._strange = status if status.doubt is UnknownReason.STRANGE_WORD else None
         now = clock()
         # The poll's start, not its end: the job may have ended while the response was on its way.
         self._running_at = began
@@ -186,8 +188,10 @@ class WatchedJob:
         expired = [waiter for waiter in self.waiters if waiter.deadline <= now]
         self.waiters = [waiter for waiter in self.waiters if waiter.deadline > now]
         for waiter in expired:
-            text = f"did not end within {waiter.limit:g} s"
-            waiter.end(still_running(waiter.job, text, self._cause))
+            text, hint = f"did not end within {waiter.limit:g} s", None
+            if self._strange is not None:
+                text, hint = f"{text}; {_last_word(self._strange)}", _STRANGE_HINT
+            waiter.end(still_running(waiter.job, text, self._cause, hint))
 
     def next(self) -> float:
         """Return when to poll next: the last poll of a wait comes at its deadline."""
@@ -206,24 +210,37 @@ def unwrap(outcome: Outcome | None) -> Result | MotionKitError:
     raise outcome or RuntimeError("a waiter was notified without an outcome")
 
 
-def still_running(job: Job, text: str, cause: BaseException | None = None) -> WaitTimeout:
+def still_running(
+    job: Job, text: str, cause: BaseException | None = None, hint: str | None = None
+) -> WaitTimeout:
     """Return the error of a wait that ends before its job; `cause` kept failing meanwhile."""
     error = WaitTimeout(
         f"job {job.id} at {job.account} {text}",
         provider=job.provider,
         account=job.account,
         billed=Billed.UNKNOWN,
+        hint=hint,
         job=job,
     )
     error.__cause__ = cause
     return error
 
 
+_STRANGE_HINT = "look the job up in the vendor's console; client.wait(job) asks again"
+
+
+def _last_word(status: Status) -> str:
+    """Return what the last poll reported, a status that motionkit does not know."""
+    said = f" ({status.message})" if status.message else ""
+    return f"its status {status.word!r}{said} is not known, so it may have ended"
+
+
 def _doubtful(job: Job, doubt: UnknownReason, status: Status) -> MotionKitError:
     kind, billed = DOUBT_ERRORS[doubt]
     return kind(
         f"job {job.id} at {job.account}: for {DOUBT_GRACE[doubt]:g} s the vendor reported nothing "
-        f"but {status.word!r} ({doubt.value.replace('_', ' ')})",
+        f"but {status.word!r} ({doubt.value.replace('_', ' ')})"
+        + (f": {status.message}" if status.message else ""),
         provider=job.provider,
         account=job.account,
         code=status.word,

@@ -91,6 +91,7 @@ def fit(
             hint="name its fields as extra and confirm with allow_undocumented=True",
         )
     given, media_given = request.values(), request.media()
+    _check_text(request, given)
     for name, value in given.items():
         if name not in offer.fields:
             able = ", ".join(sorted([*offer.fields, *offer.media])) or "none"
@@ -149,6 +150,21 @@ def fit(
     if check is None:
         return fitted
     return attrs.evolve(fitted, warnings=(*warnings, *check(fitted)))
+
+
+def _check_text(request: Request, given: Mapping[str, Any]) -> None:
+    """Require the text that an operation cannot do without.
+
+    Raises:
+        InvalidRequest: It is blank.
+    """
+    needed = {one.name for one in attrs.fields(type(request)) if one.default is attrs.NOTHING}
+    for name in ("prompt", *needed):
+        value = given.get(name)
+        if isinstance(value, str) and not value.strip():
+            raise InvalidRequest(
+                f"{name} is blank", field=name, value=value, limit="text that is not blank"
+            )
 
 
 def _spelled(value: Any, spelling: str | None) -> Any:

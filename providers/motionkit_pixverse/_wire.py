@@ -46,7 +46,7 @@ def unwrap(
         ProtocolError: Success without content, two codes, or a 2xx answer without envelope.
     """
     try:
-        envelope = _envelope(answer)
+        envelope = _envelope(answer, lenient=phase is not Phase.SUBMIT)
     except ProtocolError as error:
         raise _without_envelope(answer, phase, context, error, call) from error
     if envelope.code != 0:
@@ -119,8 +119,8 @@ def need_number(content: Mapping[str, Any], *names: str, phase: Phase, **context
     return found
 
 
-def _envelope(answer: Response) -> Envelope:
-    data = answer.json()
+def _envelope(answer: Response, *, lenient: bool) -> Envelope:
+    data = answer.json(lenient=lenient)
     if isinstance(data, Mapping):
         folded: dict[str, Any] = {}
         codes = set()

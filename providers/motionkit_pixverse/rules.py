@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from motionkit.errors import InvalidRequest
+from motionkit.model.media import Generated
 from motionkit.model.request import Placeholder
 from motionkit.provider import Fit, refuse
+from motionkit_pixverse import results
 from motionkit_pixverse.bodies import word
 
 Rule = Callable[[Fit], Iterator[str]]
@@ -319,7 +321,20 @@ def timed_lyrics_are_in_order(fitted: Fit) -> Iterator[str]:
         yield "lyrics: timed_lyrics take precedence"
 
 
+def a_generated_video_is_one(fitted: Fit) -> Iterator[str]:
+    """The job that a field refers to generated what the field takes: no picture and no masks."""
+    for name, (slot, reference) in fitted.references.items():
+        job = reference.job if isinstance(reference, Generated) else None
+        if isinstance(job, str) or job is None:
+            continue
+        kind = results.place_of(job.operation).kind
+        if kind != slot.kind or job.operation in results.ANSWERED_AT_ONCE:
+            raise _refuse(fitted, name, f"job {job.id} ({job.operation})", f"a job's {slot.kind}")
+    yield from ()
+
+
 _EVERYWHERE: tuple[Rule, ...] = (
+    a_generated_video_is_one,
     words_are_not_blank,
     long_prompts_are_doubtful,
     long_speech_is_doubtful,

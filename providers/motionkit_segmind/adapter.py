@@ -73,6 +73,8 @@ _STORED: Mapping[media.Kind, tuple[str, ...]] = {
 _ACCEPTED = "accepted"
 """Key in a job's data: when it was accepted, from the response's ``Date`` header."""
 _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
+_SPEAKS = frozenset({State.FAILED, State.BLOCKED, State.UNKNOWN})
+"""States in which the vendor's text says what happened."""
 
 
 @attrs.frozen(kw_only=True)
@@ -259,7 +261,7 @@ class Segmind:
             source=f"https://www.segmind.com/models/{model}/api",
             fields={"prompt": "prompt"} if "prompt" in fields else {},
             media={
-                name: MediaField(f"{kind}_url", kind, _STORED[kind])
+                name: MediaField(f"{kind}_url", kind, _STORED[kind], urls=True)
                 for name, kind in single.items()
             },
             evidence="inferred",
@@ -309,9 +311,9 @@ class Segmind:
         now = utcnow()
         word = content.get("status")
         state, billed = STATES.get(word, _STRANGE) if isinstance(word, str) else _STRANGE
-        message = error_text(content) if state is State.FAILED else None
         doubt = UnknownReason.STRANGE_WORD if state is State.UNKNOWN else None
         result = None
+        message = error_text(content)
         if state is State.FAILED and moderated(message):
             state = State.BLOCKED
         elif state is State.SUCCEEDED:
@@ -329,7 +331,7 @@ class Segmind:
             now,
             doubt=doubt,
             billed=billed,
-            message=message,
+            message=message if state in _SPEAKS else None,
             result=result,
             raw=content,
         )

@@ -610,6 +610,30 @@ def test_what_is_no_json_is_an_answer_that_cannot_be_understood(body: bytes) -> 
 
 
 @pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"a": NaN, "b": 1}', {"a": None, "b": 1}),
+        (b"[Infinity, -Infinity, 1e400, 1e-400, 1e9999999999999999999]", [None] * 5),
+        (b'{"a": ' + b"9" * 5000 + b', "b": [0.' + b"1" * 5000 + b"]}", {"a": None, "b": [None]}),
+        (b'{"a": 1, "b": 2, "a": 3}', {"a": None, "b": 2}),
+        (b'{"a": 1, "b": 2, "a": 1}', {"a": 1, "b": 2}),
+        (b'{"a": {"b": "\\u0041", "b": "B"}}', {"a": {"b": None}}),
+    ],
+)
+def test_what_cannot_be_read_is_none_where_no_job_can_be_named(body: bytes, told: Any) -> None:
+    assert Response(200, {}, body).json(lenient=True) == told
+    if told != {"a": 1, "b": 2}:
+        with pytest.raises(ProtocolError):
+            Response(200, {}, body).json()
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 101 + b"]" * 101, b"[" * 1_000_000, b"\xff"])
+def test_what_is_no_json_is_refused_leniently_too(body: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        Response(200, {}, body).json(lenient=True)
+
+
+@pytest.mark.parametrize(
     ("value", "seconds"),
     [("7", 7.0), ("0", 0.0), ("", None), ("soon", None), ("-1", None), ("1.5", None),
      ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("²", None), ("9" * 400, 86_400.0),

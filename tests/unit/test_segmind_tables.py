@@ -382,6 +382,62 @@ def test_every_shape_of_an_output_is_read(
     assert [output.url for output in made.result(job(made)).outputs] == [url]
 
 
+UNNEEDED = [
+    b'"seed": NaN',
+    b'"timings": {"gpu": Infinity}',
+    b'"partial": 1e400',
+    b'"video": {"url": "%s", "file_size": %s}' % (URL.encode(), b"9" * 5000),
+    b'"video": {"url": "%s", "file_size": "%s"}' % (URL.encode(), b"9" * 5000),
+    b'"prompt": "a", "prompt": "b"',
+    b'"reasoning": "%s"' % (b"[" * 100_000),
+    b'"images": "%s"' % (b"[" * 100_000),
+    b'"metrics": {"cost": NaN}',
+    b'"metrics": {"cost": 1, "cost": 2}',
+]
+
+
+@pytest.mark.parametrize("field", UNNEEDED, ids=lambda field: field[:30].decode())
+def test_a_field_that_nobody_needs_never_hides_a_finished_job(
+    monkeypatch: pytest.MonkeyPatch, field: bytes
+) -> None:
+    body = b'{"status": "COMPLETED", "output": "%s", %s}' % (URL.encode(), field)
+    made = adapter(monkeypatch, answer(body), answer(body))
+    status = made.poll(job(made))
+    assert status.state is State.SUCCEEDED
+    assert status.result is not None
+    assert {output.url for output in status.result.outputs} == {URL}
+    assert status.result.cost is None  # no amount is better than a wrong one
+    assert all(output.size is None for output in status.result.outputs)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"status": "COMPLETED", "status": "FAILED"}', b'{"status": NaN}']
+)
+def test_a_needed_field_that_cannot_be_read_is_a_doubt(
+    monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    made = adapter(monkeypatch, answer(body))
+    status = made.poll(job(made))
+    assert (status.state, status.doubt) == (State.UNKNOWN, UnknownReason.STRANGE_WORD)
+
+
+@pytest.mark.parametrize("status", [200, 400, 429])
+def test_the_answer_to_a_paid_call_is_read_strictly(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    body = b'{"request_id": "a", "request_id": "b", "error": "?"}'
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer(body, status)).submit(SUBMISSION, "t")
+    assert caught.value.billed is UNKNOWN
+
+
+def test_done_without_output_says_what_the_vendor_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = answer({"status": "COMPLETED", "error": "the file was lost"})
+    made = adapter(monkeypatch, answer({"status": "COMPLETED"}), result)
+    status = made.poll(job(made))
+    assert (status.doubt, status.message) == (UnknownReason.NO_OUTPUT, "the file was lost")
+
+
 @pytest.mark.parametrize(
     "content", [{}, {"output": ""}, {"output": None}, {"output": "file:///x"}, {"output": "[["}]
 )
@@ -393,6 +449,21 @@ def test_no_output_is_a_doubt_and_keeps_the_answer(
     status = made.poll(job(made))
     assert (status.state, status.doubt) == (State.UNKNOWN, UnknownReason.NO_OUTPUT)
     assert status.raw == {"status": "COMPLETED", **content}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 410])
+@pytest.mark.parametrize("body", [b"<html>denied</html>", b"", b"{}", b'{"page": 1}'])
+def test_a_gateways_page_has_no_code_of_the_vendors(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
+) -> None:
+    made = adapter(monkeypatch, answer(body, status))
+    with pytest.raises(MotionKitError) as caught:
+        made.poll(job(made))
+    assert (caught.value.code, caught.value.http_status) == (None, status)
+    told = adapter(monkeypatch, answer({"error": "no"}, status))
+    with pytest.raises(MotionKitError) as caught:
+        told.poll(job(told))
+    assert caught.value.code == str(status)
 
 
 def test_not_found_within_the_hour_is_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -602,3 +673,9 @@ def test_no_other_extra_leaves_the_price_as_it_is() -> None:
     names = "prompt negative_prompt seed base64"
     assert dict.fromkeys(names.split(), source) == _tables.UNPRICED
     assert set(segmind_adapter.Segmind.unpriced) == set(_tables.UNPRICED)
+
+
+def test_an_upload_is_named_by_its_url_in_every_field() -> None:
+    slots = [slot for offer in Segmind.offers for slot in offer.media.values()]
+    assert len(slots) > 20
+    assert all(slot.urls for slot in slots)
