@@ -1,14 +1,7 @@
 """One HTTP call, bounded and under a deadline: session, response, retry, rate limit, download."""
 
 from motionkit.http.addresses import at_loopback, checked_origin
-from motionkit.http.connection import (
-    BLOCK,
-    TrackedHTTPConnection,
-    TrackedHTTPPool,
-    TrackedHTTPSConnection,
-    TrackedHTTPSPool,
-    check_before_sending,
-)
+from motionkit.http.connection import BLOCK, check_before_sending
 from motionkit.http.download import Downloaded, check_target
 from motionkit.http.download import download as download_file
 from motionkit.http.exchange import NotSent
@@ -29,10 +22,6 @@ __all__ = [
     "RateLimiter",
     "Response",
     "Session",
-    "TrackedHTTPConnection",
-    "TrackedHTTPPool",
-    "TrackedHTTPSConnection",
-    "TrackedHTTPSPool",
     "at_loopback",
     "check_before_sending",
     "check_target",

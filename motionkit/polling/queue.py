@@ -32,8 +32,7 @@ class AccountQueue:
     Attributes:
         heap: Due moment, ticket, job; an entry whose ticket is not the job's own is void.
         jobs: How many jobs of the account are followed.
-        running: Polls on their way.
-        limit: Concurrent polls allowed.
+        running: Polls on their way, of `limit` allowed ones.
     """
 
     heap: list[tuple[float, int, WatchedJob]] = attrs.field(factory=list)

@@ -74,14 +74,10 @@ class Waiter:
 
 @attrs.define(eq=False)
 class WatchedJob:
-    """A job, its waiters, and when it is polled next.
+    """A job, its waiters, and when it is polled next; times are on the engine's clock.
 
     Attributes:
-        job: The job.
-        began: When it was first followed, on the engine's clock.
-        age: Its age then, in seconds.
-        due: When it is polled next, on the engine's clock.
-        waiters: Who waits.
+        began: When it was first followed, at `age` seconds.
         ticket: Its valid entry in the queue; entries with another ticket are skipped.
         polling: Whether a thread polls it now.
     """
@@ -183,15 +179,9 @@ def unwrap(outcome: Outcome | None) -> Result | MotionKitError:
 
 def still_running(job: Job, text: str, cause: BaseException | None = None) -> WaitTimeout:
     """Return the error of a wait that ends before its job; `cause` kept failing meanwhile."""
-    error = WaitTimeout(
-        f"job {job.id} at {job.account} {text}",
-        provider=job.provider,
-        account=job.account,
-        billed=Billed.UNKNOWN,
-        job=job,
-    )
+    error = WaitTimeout(f"job {job.id} at {job.account} {text}", billed=Billed.UNKNOWN, job=job)
     error.__cause__ = cause
-    return error
+    return error.fill(provider=job.provider, account=job.account)
 
 
 def _doubtful(job: Job, doubt: UnknownReason, status: Status) -> MotionKitError:

@@ -49,7 +49,6 @@ from motionkit.provider.uploads import (
     UPLOAD_TIMEOUT,
     CarefulUploads,
     Stream,
-    UploadCache,
     form,
     multipart,
 )
@@ -87,7 +86,6 @@ __all__ = [
     "Stream",
     "Untrusted",
     "Upload",
-    "UploadCache",
     "Uploads",
     "WebhookEvent",
     "Webhooks",
