@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
@@ -123,11 +123,6 @@ def _said(error: BaseException, kind: Any) -> str:
 def pack(record: Any, **more: Any) -> str:
     """Return a record, and what else its object shall hold, as compact, key-sorted JSON."""
     return dumps({**converter.unstructure(record), **more})
-
-
-def dumps_all(data: Iterable[Any]) -> list[str]:
-    """Return `dumps` of each."""
-    return [dumps(one) for one in data]
 
 
 def loads(text: str, kind: type[T], *, name: str, version: int) -> T:
