@@ -262,13 +262,12 @@ def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> 
 
     with ThreadPoolExecutor(min(_WORKERS, max(1, len(accounts)))) as pool:
         answers = dict(zip(accounts, pool.map(answer, accounts), strict=True))
-    return [_with_balance(row, answers[row.account]) for row in rows]
-
-
-def _with_balance(row: Comparison, answer: Balance | MotionKitError) -> Comparison:
-    if isinstance(answer, MotionKitError):
-        return attrs.evolve(row, error=answer)
-    return attrs.evolve(row, balance=answer, suffices=suffices(answer, row.quote))
+    return [
+        attrs.evolve(row, error=held)
+        if isinstance(held := answers[row.account], MotionKitError)
+        else attrs.evolve(row, balance=held, suffices=suffices(held, row.quote))
+        for row in rows
+    ]
 
 
 def ordered(rows: Sequence[Comparison]) -> list[Comparison]:

@@ -153,12 +153,11 @@ def offer_of(
     try:
         return pick_offer(provider.offers, operation, model, target=target)
     except Unsupported:
-        if model is None or not isinstance(provider, AcceptsUnlistedModels):
-            raise
-        row = provider.unlisted(operation, model)
-        if row is None:
-            raise
-        return row
+        if model is not None and isinstance(provider, AcceptsUnlistedModels):
+            offer = provider.unlisted(operation, model)
+            if offer is not None:
+                return offer
+        raise
 
 
 Resolved = tuple[Submitter, Offer] | MotionKitError
