@@ -2,7 +2,7 @@
 
 `Secret` is text that can be sent and not be shown, `Sealed` any value of that kind. `RedactedStr`
 is text that is needed whole and may hold something secret, such as a signed link: it is shown
-redacted. `redact` masks what servers echo: every secret that this process has made known, and the
+redacted. `redact` masks what servers echo: every registered secret, and the
 query of any URL (signed links are secrets too).
 """
 

@@ -22,12 +22,12 @@ SNIFF_BYTES = 32
 
 @attrs.frozen
 class Facts:
-    """What is known of one piece of media without asking anybody.
+    """The known facts of one piece of media.
 
     Attributes:
         label: How to call it in messages.
-        kind: image, video or audio; None when it is not here to look at.
-        container: E.g. ``mp4``, ``jpeg``; told by content.
+        kind: image, video or audio; None for media elsewhere.
+        container: E.g. ``mp4``, ``jpeg``; by content.
         codec: Of the picture, e.g. ``h264``.
         width: Pixels.
         height: Pixels.
@@ -50,14 +50,9 @@ class Facts:
 
 
 def inspect(value: Ref, field: str) -> Facts:
-    """Look at one reference.
+    """Inspect one reference; `field` is the request's, for error messages.
 
-    Args:
-        value: The reference.
-        field: The request's field, for error messages.
-
-    Returns:
-        The facts; for what is not here (URLs, uploads) only the label and why.
+    For media elsewhere (URLs, uploads) the facts are only the label and why nothing is known.
 
     Raises:
         InvalidRequest: No such file, a folder, unreadable, empty, not playable media, or a URL that
@@ -112,14 +107,7 @@ def _inspect_file(file: File, field: str) -> Facts:
 def look(
     stream: IO[bytes], size: int, label: str, field: str, *, sha256: str | None = None
 ) -> Facts:
-    """Look at an open file.
-
-    Args:
-        stream: The file, at its start.
-        size: Its length in bytes.
-        label: How to call it in messages.
-        field: The request's field, for error messages.
-        sha256: Its digest, where it is known already.
+    """Inspect an open file of `size` bytes; `sha256` is its digest, if known.
 
     Raises:
         InvalidRequest: It is not playable media.
@@ -251,7 +239,7 @@ CONTENT_TYPES: Mapping[str, str] = {
 
 
 def sniff(head: bytes) -> tuple[Kind | None, str | None]:
-    """Tell kind and container from a file's first bytes; (None, None) when unknown."""
+    """Return kind and container by a file's first bytes; (None, None) if unknown."""
     if head[4:8] == b"ftyp":
         return _FTYP_BRANDS.get(head[8:12], ("video", "mp4"))
     if head[4:8] in {b"moov", b"mdat", b"wide", b"free"}:
@@ -281,12 +269,7 @@ def _sniff_mpeg_audio(head: bytes) -> tuple[Kind | None, str | None]:
 
 
 def boxes_fit(stream: IO[bytes], size: int) -> bool:
-    """Tell whether the boxes of an MP4 or MOV file fill it exactly: a cut one never does.
-
-    Args:
-        stream: The file.
-        size: Its length in bytes.
-    """
+    """Return whether the boxes of an MP4 or MOV file fill its size exactly, unlike a cut one's."""
     at, seen = 0, set()
     while at < size:
         stream.seek(at)

@@ -104,11 +104,7 @@ class WatchedJob:
     ) -> Outcome | None:
         """Poll once, and return the outcome, or None and set `due`.
 
-        Args:
-            observer: How to poll.
-            clock: The engine's.
-            among: How many jobs of the account are followed.
-            spread: From 0 to 1, at random.
+        `among` is how many jobs of the account are followed; `spread` is from 0 to 1, at random.
         """
         job, began = self.job, clock()
         since_last = None if self._running_at is None else began - self._running_at
@@ -143,7 +139,7 @@ class WatchedJob:
             self.due = now + backoff.wished(status.hint)
         else:
             gap = observer.gap(job, self.age + now - self.began, among)
-            apart = 2 * spread() - 1 if among > 1 else 0.0  # a job alone has nobody to avoid
+            apart = 2 * spread() - 1 if among > 1 else 0.0  # a single job needs no spreading
             self.due = now + gap * (1 + schedule.JITTER * apart)
         return None
 
