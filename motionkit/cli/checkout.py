@@ -83,10 +83,8 @@ def _value(given: str, text: str) -> Any:
     except json.JSONDecodeError:
         return text
     except (ValueError, RecursionError) as error:  # JSON, but beyond Python's limits
-        digits = sys.get_int_max_str_digits()
-        limit = "fewer levels of nesting"
-        if isinstance(error, ValueError):
-            limit = f"numbers of at most {digits} digits"
+        numbers = f"numbers of at most {sys.get_int_max_str_digits()} digits"
+        limit = numbers if isinstance(error, ValueError) else "fewer levels of nesting"
         shown = f"{given[:_SHOWN]}..."
         raise InvalidRequest(
             f"extra: {shown!r} exceeds the limit: {limit}", field="extra", value=shown, limit=limit

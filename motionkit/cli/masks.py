@@ -91,11 +91,11 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
     planned = Plan(wanted, explained, selection, selecting, key, facts, earlier)
     # If the selection exists, the main job may exist too, and limits must not refuse it.
     planned = planned if earlier else limited(client, planned, options)
-    accounts = {_account(planned.explained), _account(planned.selecting)}
-    if len(accounts) > 1:
+    both = (planned.selecting, planned.explained)
+    selecting_at, used_at = (one.target.partition("/")[0] for one in both)
+    if selecting_at != used_at:
         raise InvalidRequest(
-            f"masks selected at {_account(planned.selecting)} are unknown at "
-            f"{_account(planned.explained)}",
+            f"masks selected at {selecting_at} are unknown at {used_at}",
             field="via",
             hint="choose one account with --via",
         )
@@ -218,10 +218,6 @@ def _spent(entry: PurchaseRecord) -> Decimal | None:
     if entry.cost is not None and entry.cost.usd is not None:
         return entry.cost.usd
     return None if entry.quote is None else entry.quote.usd_high
-
-
-def _account(explanation: Explanation) -> str:
-    return explanation.target.partition("/")[0]
 
 
 def _key(
