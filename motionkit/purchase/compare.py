@@ -126,12 +126,7 @@ Past = Mapping[OfferKey, Stats]
 
 
 class Experience:
-    """The statistics of finished purchases, by offer. Each purchase is read once.
-
-    Args:
-        journal: Where they are.
-        limit: How many of the newest count.
-    """
+    """The statistics of finished purchases, by offer. Each purchase is read once."""
 
     def __init__(self, journal: Journal, limit: int = 2000) -> None:
         self._journal = journal
@@ -180,16 +175,7 @@ def assess(
     name: str,
     past: Past,
 ) -> RouteTarget:
-    """Fit a request to one offer and quote it; nothing is sent.
-
-    Args:
-        request: What is wanted.
-        offer: The offer.
-        submitter: The account's.
-        facts: What is known of the media.
-        name: The target as it was named.
-        past: From `Experience.past`.
-    """
+    """Fit a request to one offer and quote it; nothing is sent."""
     provider = submitter.provider
     target = f"{provider.account}/{offer.model}"
     able = {*offer.fields, *offer.media}
@@ -244,10 +230,6 @@ def assess(
 
 def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> list[Comparison]:
     """Ask every account for its balance, once each and at the same time.
-
-    Args:
-        rows: The targets.
-        ask: Returns an account's balance.
 
     Returns:
         The rows; those of an account that failed carry its error.

@@ -130,10 +130,6 @@ def resend_at(number: int, resend: SameId) -> float:
 
     The re-sends are spread geometrically over the window: the first is early, because most outages
     are short, and the last is as late as the vendor still deduplicates.
-
-    Args:
-        number: The number of the re-send, from 1.
-        resend: The vendor's rule.
     """
     if resend.times == 1:
         return resend.window * LAST_RESEND
