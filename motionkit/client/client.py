@@ -223,7 +223,7 @@ class Client:
             facts: As in `explain`. A file that has changed since is refused at its upload.
 
         Raises:
-            SubmitUncertain: It may have arrived; it is never re-sent automatically.
+            SubmitUncertain: It may have arrived; it is never submitted anew automatically.
             MotionKitError: With ``billed=NO``: nothing was bought.
 
         Examples:

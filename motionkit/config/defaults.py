@@ -21,7 +21,8 @@ class Defaults:
             running jobs, or refuses for another passing cause; 0 refuses at once.
         remember: Seconds for which an identical request that was submitted and delivered returns
             its job instead of submitting again; 0 submits again.
-        lateness: Target mean detection delay: seconds from a job's end to the poll that sees it.
+        lateness: How often jobs are polled, as the target mean detection delay: seconds from a
+            job's end to the poll that sees it.
         budget_usd: US dollars that everything together may spend in a day, week, month, or in
             total, whatever the target or the route.
         route_budgets: Whether a route's budget holds for the ``route`` alone, or ``always``: also

@@ -38,7 +38,7 @@ LAST_CALLS = 2.0
 
 NO_THREAD = "is not polled: this process can start no thread; the job continues at the vendor"
 REAL_SLEEP = time.sleep
-"""As it is before any test replaces it."""
+"""The real `time.sleep`: any other one that is injected moves a simulated clock."""
 
 
 class Engine:

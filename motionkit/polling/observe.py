@@ -24,7 +24,7 @@ log = logging.getLogger("motionkit")
 SPARSE = 15.0
 """Seconds between two polls of one job from which a rate limit is worth a warning."""
 OLD_SHARE = 0.75
-"""Of the time for which a vendor keeps a job, after which polling warns."""
+"""Share of the time for which a vendor keeps a job after which polling warns."""
 
 
 @attrs.frozen

@@ -51,7 +51,7 @@ class AccountQueue:
         return self.heap[0][0] if self.heap and self.running < self.limit else None
 
     def done(self, now: float, seconds: float | None) -> None:
-        """Record a poll that took so long (None: unanswered); allow as many as the rate needs.
+        """Record the duration of a poll (None: unanswered); allow as many as the rate needs.
 
         By Little's law, with the fastest recent poll as the time of all: where many threads share
         one processor, slower ones measure only the number of threads, and would add still more.

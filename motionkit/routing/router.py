@@ -88,7 +88,7 @@ _RULED_OUT_ERRORS: Mapping[Reason, tuple[Error, Reason]] = {
 """How a route ends when all its targets are ruled out for the same reason."""
 _NOTHING_LEFT = (e.NoTargetLeft, Reason.NO_TARGET_LEFT)
 _OPEN = frozenset({None, Reason.BUSY_TRIED_AGAIN, Reason.FAILED_PAID})
-"""The last attempts after which a target is considered again; None means no attempt."""
+"""Outcomes of a target's last attempt after which it is considered again; None: no attempt."""
 _READY = frozenset({Reason.STANDS_BY})
 _SKIPPED = frozenset({Reason.COOLING_DOWN, Reason.BUSY_PASSED_OVER})
 _FELL_BACK = {word: Reason(f"fell_back_{word}") for word in CAUSES}
