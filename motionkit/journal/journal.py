@@ -114,7 +114,7 @@ class Journal:
         *,
         after_refusal: bool = False,
     ) -> Attempt:
-        """Write a purchase and an attempt ahead of the paid call; `sending` precedes its first byte.
+        """Write a purchase and an attempt ahead of the call; `sending` precedes its first byte.
 
         Args:
             purchase: The purchase.
