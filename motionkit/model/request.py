@@ -150,7 +150,7 @@ class Request:
         }
         named = {"operation": self.operation, "media": content, "extra": self.extra}
         plain = {**named, "values": self.values()}
-        texts = codec.dumps_all([plain, *({**plain, "via": via} for via in vias)])
+        texts = map(codec.dumps, [plain, *({**plain, "via": via} for via in vias)])
         return tuple(hashlib.sha256(text.encode()).hexdigest() for text in texts)
 
 

@@ -264,6 +264,5 @@ def test_a_wait_warns_once_when_three_quarters_of_the_hour_are_over(
     assert len(told) == warned
     if warned:
         assert told[0] == (
-            f"job {job.id} at segmind is 45 min old; the vendor keeps jobs for 60 min, "
-            "and may report less later"
+            f"job {job.id} at segmind is 45 min old; the vendor keeps jobs for 60 min"
         )

@@ -15,7 +15,6 @@ from motionkit_pixverse.sandbox.studio import Endpoint, Order, Studio, framed
 
 _VIDEO, _IMAGE = 1, 2  # `type` of the list; which number means which was not found
 _LINES = 1024  # of a picture; not documented
-_MEAN_SECONDS = 60.0  # assumed: a picture takes as long as the quickest clips (section 5.1)
 
 
 @attrs.frozen
@@ -85,8 +84,7 @@ class Templates:
         heroes = [picture(self._gate, call, number) for number in values["img_ids"]]
         first = heroes[0]
         size = framed(_LINES, (first.clip.width, first.clip.height))
-        content, mean = first.content, _MEAN_SECONDS
-        return Order("image_to_image", values, prices.ASSUMED, 0, size, content, mean=mean)
+        return Order("image_to_image", values, prices.ASSUMED, 0, size, first.content)
 
     async def _list(self, call: Call) -> object:
         """List a type's templates, or all; only the name `effect_items` of the answer is known."""
