@@ -20,6 +20,7 @@ import typer
 from motionkit.config import attribute_help
 from motionkit.model.money import AMOUNT, amount
 from motionkit.model.operations import Request
+from motionkit.model.request import is_text
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
 _MEDIA_HELP = "A file, an https:// URL, job:KEY_OR_ID, id:ID or upload:ID."
@@ -50,11 +51,14 @@ def out_file(text: str) -> Path:
     """Parse the file to save a result to.
 
     Raises:
-        BadParameter: It means standard output, or its ending names a format that is not delivered.
+        BadParameter: It means standard output, its ending names a format that is not delivered, or
+            its name cannot be kept in the journal.
     """
     path = Path(text)
     if text == "-":
         raise typer.BadParameter("'-' is not a file; results are not written to standard output")
+    if not is_text(text):
+        raise typer.BadParameter("the name is not UTF-8")
     if path.suffix.lower() in _UNDELIVERED:
         raise typer.BadParameter(
             f"{text!r} would hold no {path.suffix[1:].upper()}: results are saved as delivered, "

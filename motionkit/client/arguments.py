@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,9 +38,14 @@ def of(kind: type[T], name: str, value: object) -> T:
     return value
 
 
-def text(name: str, value: str | None) -> str | None:
-    """Return a text; None stays None."""
-    return None if value is None else of(str, name, value)
+def optional(check: Callable[[str, Any], T], name: str, value: Any) -> T | None:
+    """Return what a check of this module returns; None stays None."""
+    return None if value is None else check(name, value)
+
+
+def text(name: str, value: str) -> str:
+    """Return a text."""
+    return of(str, name, value)
 
 
 def jobs(value: Iterable[Job]) -> list[Job]:
@@ -50,17 +55,15 @@ def jobs(value: Iterable[Job]) -> list[Job]:
     return [of(Job, f"jobs[{index}]", job) for index, job in enumerate(value)]
 
 
-def path(name: str, value: Path | str | None) -> Path:
+def path(name: str, value: Path | str) -> Path:
     """Return a path."""
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise InvalidRequest.expected(name, value, "the path of a file")
     return Path(value)
 
 
-def dollars(name: str, value: Decimal | str | None) -> Decimal | None:
-    """Return an amount of US dollars; None stays None."""
-    if value is None:
-        return None
+def dollars(name: str, value: Decimal | str) -> Decimal:
+    """Return an amount of US dollars."""
     found = amount(value)
     if found is None:
         raise InvalidRequest.expected(name, value, AMOUNT)
@@ -92,10 +95,17 @@ def options(
     *,
     key: str | None = None,
     max_usd: Decimal | str | None = None,
+    out: Path | str | None = None,
+    wait_for_slot: Seconds | None = None,
     **others: Any,
 ) -> BuyOptions:
     """Return how a request is submitted; the request is checked too."""
     of(Request, "request", request)
     return BuyOptions(
-        via=text("via", via), key=text("key", key), max_usd=dollars("max_usd", max_usd), **others
+        via=optional(text, "via", via),
+        key=optional(text, "key", key),
+        max_usd=optional(dollars, "max_usd", max_usd),
+        out=optional(path, "out", out),
+        wait_for_slot=optional(duration, "wait_for_slot", wait_for_slot),
+        **others,
     )

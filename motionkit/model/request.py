@@ -16,6 +16,15 @@ _TERMS = frozenset({"extra", "allow_undocumented"})
 """Fields of every request that say how it is sent, not what is wanted."""
 
 
+def is_text(value: str) -> bool:
+    """Return whether a text can be sent: undecodable bytes of a command line cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def takes(kind: Kind) -> dict[str, Kind]:
     """Return the metadata of a field that takes a picture, a video or audio.
 
@@ -141,7 +150,7 @@ class Request:
         }
         named = {"operation": self.operation, "media": content, "extra": self.extra}
         plain = {**named, "values": self.values()}
-        texts = codec.dumps_all([plain, *({**plain, "via": via} for via in vias)])
+        texts = map(codec.dumps, [plain, *({**plain, "via": via} for via in vias)])
         return tuple(hashlib.sha256(text.encode()).hexdigest() for text in texts)
 
 

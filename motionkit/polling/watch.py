@@ -77,14 +77,10 @@ class Waiter:
 
 @attrs.define(eq=False)
 class WatchedJob:
-    """A job, its waiters, and when it is polled next.
+    """A job, its waiters, and when it is polled next; times are on the engine's clock.
 
     Attributes:
-        job: The job.
-        began: When it was first followed, on the engine's clock.
-        age: Its age then, in seconds.
-        due: When it is polled next, on the engine's clock.
-        waiters: Who waits.
+        began: When it was first followed, at `age` seconds.
         ticket: Its valid entry in the queue; entries with another ticket are skipped.
         polling: Whether a thread polls it now.
         taken: When that thread took it, on the engine's clock.
@@ -116,12 +112,8 @@ class WatchedJob:
     ) -> Outcome | None:
         """Poll once, and return the outcome, or None and set `due`.
 
-        Args:
-            observer: How to poll.
-            clock: The engine's.
-            among: How many jobs of the account are followed.
-            spread: From 0 to 1, at random.
-            patience: Seconds that a call may take; doubled for each unanswered poll before.
+        `among` is how many jobs of the account are followed; `spread` is from 0 to 1, at random;
+        `patience` is the seconds that a call may take, doubled for each unanswered poll before.
         """
         job, began = self.job, clock()
         since_last = None if self._running_at is None else began - self._running_at
@@ -156,7 +148,7 @@ class WatchedJob:
             self.due = now + backoff.wished(status.hint)
         else:
             gap = observer.gap(job, self.age + now - self.began, among)
-            apart = 2 * spread() - 1 if among > 1 else 0.0  # a job alone has nobody to avoid
+            apart = 2 * spread() - 1 if among > 1 else 0.0  # a single job needs no spreading
             self.due = now + gap * (1 + schedule.JITTER * apart)
         return None
 
@@ -215,15 +207,10 @@ def still_running(
 ) -> WaitTimeout:
     """Return the error of a wait that ends before its job; `cause` kept failing meanwhile."""
     error = WaitTimeout(
-        f"job {job.id} at {job.account} {text}",
-        provider=job.provider,
-        account=job.account,
-        billed=Billed.UNKNOWN,
-        hint=hint,
-        job=job,
+        f"job {job.id} at {job.account} {text}", billed=Billed.UNKNOWN, hint=hint, job=job
     )
     error.__cause__ = cause
-    return error
+    return error.fill(provider=job.provider, account=job.account)
 
 
 _STRANGE_HINT = "look the job up in the vendor's console; client.wait(job) asks again"

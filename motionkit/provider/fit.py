@@ -11,6 +11,7 @@ import attrs
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.model import media, probe
 from motionkit.model.operations import Request
+from motionkit.model.request import is_text
 from motionkit.provider.offers import MediaField, Offer
 
 _LONGEST_SHOWN = 60
@@ -153,11 +154,20 @@ def fit(
 
 
 def _check_text(request: Request, given: Mapping[str, Any]) -> None:
-    """Require the text that an operation cannot do without.
+    """Require valid text, and the text that an operation cannot do without.
 
     Raises:
-        InvalidRequest: It is blank.
+        InvalidRequest: It is blank, or no Unicode: undecodable bytes of a command line.
     """
+    for name, value in given.items():
+        if isinstance(value, str) and not is_text(value):
+            shown = value.encode("utf-8", "replace").decode()
+            raise InvalidRequest(
+                f"{name} holds bytes that are not UTF-8",
+                field=name,
+                value=shown,
+                limit="text in UTF-8",
+            )
     needed = {one.name for one in attrs.fields(type(request)) if one.default is attrs.NOTHING}
     for name in ("prompt", *needed):
         value = given.get(name)

@@ -10,14 +10,11 @@ MAX_BODY = 64 * 1024
 """Bytes of a webhook's body; a status and a URL take a few hundred."""
 
 
-def same(told: str, expected: bytes) -> bool:
-    """Compare signatures in constant time.
-
-    Args:
-        told: The sender's signature; any text is safe.
-        expected: The computed one; an empty one never matches.
-    """
-    return bool(expected) and hmac.compare_digest(told.encode("utf-8", "surrogatepass"), expected)
+def same(signature: str, expected: bytes) -> bool:
+    """Compare a sender's signature in constant time; an empty expected one never matches."""
+    return bool(expected) and hmac.compare_digest(
+        signature.encode("utf-8", "surrogatepass"), expected
+    )
 
 
 def check_size(body: bytes) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from three_accounts import SECOND_KEY, configured
 
 import motionkit as mk
 from motionkit import config
@@ -31,7 +32,6 @@ from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
 
-SECOND_KEY = "second-pixverse-key"
 FREE = ("upload", "balance")
 
 
@@ -40,28 +40,6 @@ def sandbox() -> Iterator[Sandbox]:
     with Sandbox(job_seconds=JOB_SECONDS) as made:
         made.add_account("pixverse", SECOND_KEY, label="second", balance="500")
         yield made
-
-
-def configured(sandbox: Sandbox, folder: Path, routes: str = "") -> Client:
-    """Return a client with three accounts and these routes, whose waiting moves vendor time."""
-    keys = sandbox.accounts
-    path = folder / "motionkit.toml"
-    path.write_text(f"""
-journal = "{folder / "journal.db"}"
-[accounts.pixverse]
-api_key = "{keys["pixverse"]["default"]}"
-base_url = "{sandbox.url}"
-[accounts.team]
-provider = "pixverse"
-api_key = "{SECOND_KEY}"
-base_url = "{sandbox.url}"
-[accounts.segmind]
-api_key = "{keys["segmind"]["default"]}"
-base_url = "{sandbox.url}"
-{routes}
-""")
-    time = Time(sandbox.advance)
-    return Client(config.load(path), sleep=time.sleep, clock=time)
 
 
 EVERY_CAUSE = (
