@@ -142,7 +142,7 @@ class Journal:
         )
         with self._store.writing(AHEAD) as db:
             # Asked inside the transaction: another process may have submitted the same request, or
-            # used up the budget, while this one was waiting. Raising takes back what was written.
+            # used up the budget, while this one was waiting. An error rolls back.
             same = None if purchase.again else self.same(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)

@@ -16,7 +16,7 @@ import attrs
 from motionkit.polling.watch import WatchedJob
 
 LEAST, MOST = 4, 96
-"""Concurrent polls of one account: from the start, and at most."""
+"""Concurrent polls of one account: the number allowed at first, and the highest one."""
 SHORTEST_POLL, LONGEST_POLL = 2.0, 10.0
 """Seconds that one poll may take; after an unanswered one the job's next poll may take longer."""
 _SLOWER = 20

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -25,7 +26,11 @@ DOUBT_GRACE: Mapping[UnknownReason, float] = {
     UnknownReason.NOT_FOUND: 120.0,
     UnknownReason.NO_OUTPUT: 60.0,
 }
-"""Seconds for which a doubt must last to end a wait; the journal keeps the job unfinished."""
+"""Seconds for which a doubt must last to end a wait; the journal keeps the job unfinished.
+
+A doubt without a row ends no wait: a status word that is not in the vendor's table may mean that
+the job runs.
+"""
 
 REFUSALS = 3
 """Refusals in a row without the vendor's own code that end a wait."""
@@ -142,7 +147,9 @@ class WatchedJob:
             self._doubt, self._doubted_at = status.doubt, now
         # A new job may not be listed yet, and an output may lag behind its status: one such
         # response proves nothing, only the same one for minutes does.
-        if self._doubt is not None and now - self._doubted_at > DOUBT_GRACE.get(self._doubt, now):
+        if self._doubt is not None and now - self._doubted_at > DOUBT_GRACE.get(
+            self._doubt, math.inf
+        ):
             return _doubtful(job, self._doubt, status)
         if status.hint is not None:  # the vendor knows best when its job will be done
             self.due = now + backoff.wished(status.hint)

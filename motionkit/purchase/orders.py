@@ -289,7 +289,7 @@ class Checkout:
         return compare.assess(asked.request, offer, submitter, asked.facts, name=name, past=past)
 
     def _direct_place(self, asked: Asked) -> compare.RouteTarget:
-        """Return the one target that is meant.
+        """Return the single target that was named.
 
         Raises:
             MotionKitError: Its account cannot be used, or offers nothing of the kind.
