@@ -231,6 +231,16 @@ EXAMPLES: dict[str, tuple[list[str], dict[str, Any]]] = {
             "quality": "540p",
         },
     ),
+    "scene style transfer as the page misspells it": (
+        ["modify", *UPLOADED, "--image", "upload:123", "--prompt",
+         "The video is restyled with @ima0"],
+        {
+            "video_media_id": 1234,
+            "prompt": "The video is restyled with @ima0",
+            "img_ids": [123],
+            "quality": "540p",
+        },
+    ),
     # https://docs.platform.pixverse.ai/motion-controlmimic-1982936m0
     "mimic of an upload": (
         ["mimic", *UPLOADED, "--image", "id:123"],
