@@ -250,7 +250,7 @@ def test_the_cheapest_is_chosen_by_what_is_likely(sandbox: Sandbox, tmp_path: Pa
 
 
 def test_a_cap_rules_out_what_may_cost_more(sandbox: Sandbox, tmp_path: Path) -> None:
-    routes = '[routes.r]\ntargets = ["segmind", "pixverse"]\nmax_usd = "1.00"\n'
+    routes = '[routes.r]\ntargets = ["segmind", "pixverse"]\nmax_usd = "0.25"\n'
     with configured(sandbox, tmp_path, routes) as client:
         assert client.run(sample_request(), via="r").path == ("pixverse",)
         with pytest.raises(BudgetExceeded):
@@ -402,11 +402,11 @@ def test_comparing_asks_each_account_once_and_buys_nothing(
     assert [row.target for row in rows] == [
         "pixverse/mimic",
         "team/mimic",
+        "segmind/pixverse-mimic",
         "segmind/p-video-replace",
         "segmind/p-video-animate",
         "segmind/wan-animate",
         "segmind/scail",
-        "segmind/pixverse-mimic",
         "segmind/kling-2.6-pro-motion-control",
         "segmind/kling-2.6-standard-motion-control",
     ]
