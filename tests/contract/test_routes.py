@@ -404,11 +404,11 @@ def test_comparing_asks_each_account_once_and_buys_nothing(
         "team/mimic",
         "segmind/pixverse-mimic",
         "segmind/p-video-replace",
-        "segmind/p-video-animate",
         "segmind/wan-animate",
         "segmind/scail",
         "segmind/kling-2.6-pro-motion-control",
         "segmind/kling-2.6-standard-motion-control",
+        "segmind/p-video-animate",
     ]
     calls = {
         f"{vendor}:{label}": account["calls"]
