@@ -318,7 +318,7 @@ class Engine:
             return None
 
     def _hear(self) -> None:
-        """Make the jobs due that a webhook or another process saw end; the lock is let go meanwhile.
+        """Make the jobs due that a webhook or another process saw end; lets go of the lock.
 
         A simulated clock hears nothing: its time passes in one step up to the next poll.
         """

@@ -380,7 +380,10 @@ def test_the_secret_shows_nowhere(vendor: Sandbox, client: Client) -> None:
     [
         ('webhook_secret = "chosen-by-the-project"', "decides whose messages are believed"),
         ('webhook_secret = "${HOME}"', "decides whose messages are believed"),
-        ('webhook_id = "hook-1"', "is yours alone, and goes from nothing to other text"),
+        (
+            'webhook_id = "hook-1"',
+            "may only be set in your own configuration; this file sets it from nothing to",
+        ),
         ('webhook_secret = "${PIXVERSE_WEBHOOK_SECRET}"', None),
         ("webhook_window = 60", None),
     ],
