@@ -17,7 +17,8 @@ from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt
 from motionkit.polling import webhooks
 from motionkit.polling.durations import Durations, kind_of
-from motionkit.provider import Accounts, Provider, ShowsRefunds, Webhooks
+from motionkit.polling.schedule import VAGUE_SECONDS
+from motionkit.provider import Accounts, Provider, ShowsRefunds, Webhooks, in_sandbox
 
 log = logging.getLogger("motionkit")
 
@@ -35,6 +36,7 @@ class JobObserver:
     journal: Journal
     durations: Durations
     clock: Callable[[], float] = time.monotonic
+    sandbox_speed: float = 1.0
     _sparse: set[str] = attrs.field(factory=set)
     """Accounts whose rate limit was warned of."""
     _old: set[tuple[str, str]] = attrs.field(factory=set)
@@ -194,7 +196,10 @@ class JobObserver:
         if share > SPARSE:
             self._warn_of_limit(job.account, share, among)
         floor = float(getattr(provider, "poll_floor", 0.0))
-        plan = self.durations.plan(kind_of(job), job.expected_seconds, floor=floor, share=share)
+        expected = job.expected_seconds
+        if self.sandbox_speed != 1.0 and in_sandbox(provider):
+            expected = (expected or VAGUE_SECONDS) / self.sandbox_speed
+        plan = self.durations.plan(kind_of(job), expected, floor=floor, share=share)
         return plan.after(age) - age
 
     def age(self, job: Job) -> float:
