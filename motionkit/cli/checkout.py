@@ -36,6 +36,7 @@ from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.money import Quote, dollars, rests_on
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.model.request import need_unicode
 
 ASK_ABOVE = Decimal(5)
 """US dollars; a higher price needs confirmation."""
@@ -63,6 +64,7 @@ def make(
 def _extras(given: Sequence[str], via: str | None, client: Client) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for one in given:
+        need_unicode("extra", one)
         name, equals, text = one.partition("=")
         if not equals or not name:
             raise InvalidRequest(

@@ -151,7 +151,7 @@ def dry_run(
     """Print both requests without keys and signatures; raise the errors of a real run."""
     planned = plan(client, request, options, facts)
     if options.out is not None and planned.bought is None:
-        check_target(options.out, overwrite=options.overwrite)
+        check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
     bought = planned.bought
     if bought is None:
         checkout.dry_run(screen, planned.selection, planned.selecting, options)
@@ -179,7 +179,7 @@ def select(
     key, bought = planned.key, planned.bought
     if bought is None:
         if options.out is not None:  # otherwise the main job may have been delivered there
-            check_target(options.out, overwrite=options.overwrite)
+            check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
         _check(screen, planned, options)
         screen.fact("first", "masks are selected first and billed separately")
         screen.fact("then", f"{request.operation}: {quoted(planned.explained.quote)}")
@@ -284,7 +284,7 @@ def _within(planned: Plan, options: Running) -> None:
 
 
 def _picture(out: Path, name: object, ending: str) -> Path:
-    return out.with_name(f"{out.stem}-{name}{ending}")
+    return delivery.renamed(out, f"-{name}{ending}")
 
 
 def _save(screen: Screen, client: Client, result: Result, out: Path) -> list[Path]:

@@ -40,6 +40,20 @@ def usd(text: str) -> Decimal:
     return found
 
 
+def _file(path: Path | None) -> Path | None:
+    """Refuse ``-``: standard output has the path of the file, or JSON.
+
+    Raises:
+        BadParameter: It is refused.
+    """
+    if path == Path("-"):
+        raise typer.BadParameter("'-' is not a file, and results go to files only; name a file")
+    return path
+
+
+out_option: Callable[..., Any] = partial(file_option, metavar="FILE", callback=_file)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Output JSON Lines.")]
 ConfigFile = Annotated[
     Path | None,
@@ -58,9 +72,7 @@ Timeout = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    file_option(
-        metavar="FILE", help="Where to save the file. Default: a new file named after the inputs."
-    ),
+    out_option(help="Where to save the file. Default: a new file named after the inputs."),
 ]
 Overwrite = Annotated[bool, file_option("--overwrite", help="Replace the file if it exists.")]
 Extra = Annotated[
@@ -199,9 +211,7 @@ class Ordering(Running):
 
     out: Annotated[
         Path | None,
-        file_option(
-            metavar="FILE", help="Where 'motionkit wait' and 'motionkit resume' will save the file."
-        ),
+        out_option(help="Where 'motionkit wait' and 'motionkit resume' will save the file."),
     ] = None
     overwrite: bool = False
     timeout: float | None = None

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from motionkit.errors import InvalidRequest
+from motionkit.http import check_target
 from motionkit.model.job import Job, Result
 from motionkit.model.money import AMOUNT, amount
-from motionkit.model.request import Request
+from motionkit.model.request import Request, need_unicode
 from motionkit.polling import Seconds, seconds
 from motionkit.purchase import BuyOptions
 
@@ -40,7 +41,10 @@ def of(kind: type[T], name: str, value: object) -> T:
 
 def text(name: str, value: str | None) -> str | None:
     """Return a text; None stays None."""
-    return None if value is None else of(str, name, value)
+    if value is None:
+        return None
+    need_unicode(name, of(str, name, value))
+    return value
 
 
 def jobs(value: Iterable[Job]) -> list[Job]:
@@ -54,6 +58,14 @@ def path(name: str, value: Path | str | None) -> Path:
     """Return a path."""
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise InvalidRequest.expected(name, value, "the path of a file")
+    return Path(value)
+
+
+def out(request: Request, value: Path | str | None) -> Path | None:
+    """Return where a request's result is to be saved; None stays None."""
+    if value is None:
+        return None
+    check_target(path("out", value), overwrite=True, kind=of(Request, "request", request).delivers)
     return Path(value)
 
 

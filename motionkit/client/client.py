@@ -262,7 +262,7 @@ class Client:
             key=key,
             again=again,
             max_usd=max_usd,
-            out=None if out is None else arguments.path("out", out),
+            out=arguments.out(request, out),
             wait_for_slot=(
                 None
                 if wait_for_slot is None

@@ -12,6 +12,8 @@ from motionkit.model.media import Kind, Ref, Remote
 from motionkit.model.probe import Facts
 
 _MEDIA = "motionkit.model.media"
+_SHOWN = 80
+"""Characters of a text that an error repeats."""
 _TERMS = frozenset({"extra", "allow_undocumented"})
 """Fields of every request that say how it is sent, not what is wanted."""
 
@@ -39,6 +41,25 @@ def _whole(value: float, name: str) -> int:
             limit="a whole number",
         )
     return int(value)
+
+
+def need_unicode(name: str, value: object) -> None:
+    """Refuse a text with bytes of the command line that are no UTF-8: it cannot be sent.
+
+    Raises:
+        InvalidRequest: It has some; `name` names the argument.
+    """
+    try:
+        if isinstance(value, str):
+            value.encode()
+    except UnicodeEncodeError as error:
+        shown = ascii(str(value)[:_SHOWN])
+        raise InvalidRequest(
+            f"{name}: {shown} is not Unicode text at character {error.start}",
+            field=name,
+            value=shown,
+            limit="Unicode text (UTF-8)",
+        ) from None
 
 
 def argument(name: str) -> str:
@@ -69,6 +90,8 @@ class Request:
     """The command line's word for it."""
     length_of: ClassVar[str | None] = None
     """The media argument that the new clip is as long as, where there is one."""
+    delivers: ClassVar[Kind] = "video"
+    """The kind of its results."""
 
     extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, hash=False)
     allow_undocumented: bool = attrs.field(default=False, eq=False)
@@ -76,6 +99,8 @@ class Request:
     def __attrs_post_init__(self) -> None:
         for field in attrs.fields(type(self)):
             value = getattr(self, field.name)
+            for one in value if isinstance(value, tuple) else (value,):
+                need_unicode(field.name, one.url if isinstance(one, Remote) else one)
             if isinstance(value, float) and str(field.type).startswith("int"):
                 object.__setattr__(self, field.name, _whole(value, field.name))
 
