@@ -16,7 +16,7 @@ A subclass exists only where a caller would act differently:
     |- RateLimited            too many requests; see retry_after
     |- ProviderUnavailable    network error, 5xx, overload
     |- ProtocolError          the vendor's response cannot be interpreted
-    |- SubmitUncertain        the submit may have arrived; never re-sent automatically
+    |- SubmitUncertain        the submit may have arrived; never submitted anew automatically
     |- NoTargetLeft           every target of the route failed or was ruled out
     |- JobFailed              the job ran and failed
     |- JobGone                the vendor no longer keeps the job
@@ -52,7 +52,7 @@ class Billed(enum.Enum):
     YES = "yes"
     """Charged, or going to be."""
     UNKNOWN = "unknown"
-    """Unknown. Never retry automatically."""
+    """Unknown. Never submit anew automatically: that may pay twice."""
 
 
 class MotionKitError(Exception):
@@ -264,7 +264,7 @@ class ProtocolError(MotionKitError):
 
 
 class SubmitUncertain(MotionKitError):
-    """The submit may have arrived; it is never re-sent automatically.
+    """The submit may have arrived; it is never submitted anew automatically.
 
     Args:
         message: What happened.
@@ -272,7 +272,7 @@ class SubmitUncertain(MotionKitError):
         **rest: The fields of `MotionKitError`.
     """
 
-    default_hint = "it is never re-sent automatically; client.jobs.reconcile asks the vendor"
+    default_hint = "it is never submitted anew automatically; client.jobs.reconcile asks the vendor"
 
     def __init__(self, message: str, *, key: str | None = None, **rest: Any) -> None:
         super().__init__(message, **({"billed": Billed.UNKNOWN} | rest))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
 import pytest
 from summary import Killed, Summary, Tally
+
+from motionkit.sandbox import Sandbox
 
 pytest_plugins = ["motionkit.testing.plugin"]
 
@@ -75,3 +78,17 @@ def pytest_testnodedown(node: Any) -> None:
     told = getattr(node, "workeroutput", {}).get("faults")
     if told is not None:
         _summary(node.config).add(told)
+
+
+@pytest.fixture(scope="session")
+def quick() -> Iterator[Sandbox]:
+    """Jobs are done at the first poll."""
+    with Sandbox(speed=1000, job_seconds=1) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def endless() -> Iterator[Sandbox]:
+    """Jobs end when a test moves the clock, and not before."""
+    with Sandbox(speed=1, job_seconds=3600) as running:
+        yield running

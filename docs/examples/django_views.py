@@ -70,7 +70,7 @@ def _entry(number: int) -> Any:
 
 def _refuse(error: mk.MotionKitError) -> JsonResponse:
     if error.billed is not mk.Billed.NO:
-        # It may have been bought. It is never re-sent automatically: `motionkit reconcile`.
+        # It may have been bought. It is never submitted anew automatically: `motionkit reconcile`.
         log.error("%s", error)
         return JsonResponse({"state": "uncertain"}, status=202)
     if isinstance(error, errors.InvalidRequest | errors.MediaRejected | errors.ContentBlocked):

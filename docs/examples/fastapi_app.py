@@ -114,7 +114,7 @@ CUSTOMERS = (errors.InvalidRequest, errors.MediaRejected, errors.ContentBlocked)
 async def refuse(_: Request, error: mk.MotionKitError) -> Response:
     """Answer what `submit` raised."""
     if error.billed is not mk.Billed.NO:
-        # It may have been bought. It is never re-sent automatically: `motionkit reconcile`.
+        # It may have been bought. It is never submitted anew automatically: `motionkit reconcile`.
         log.error("%s", error)
         return JSONResponse({"state": "uncertain"}, 202)
     if isinstance(error, CUSTOMERS):

@@ -10,11 +10,7 @@ _DEFAULTS: Mapping[str, str] = {"XDG_CONFIG_HOME": "~/.config", "XDG_STATE_HOME"
 
 
 def expanded(text: str, name: str) -> Path:
-    """Return a path with ``~`` expanded.
-
-    Args:
-        text: The path.
-        name: Its origin, for errors to name.
+    """Return a path with ``~`` expanded; `name` is its origin, for errors.
 
     Raises:
         ValueError: There is no such home folder.

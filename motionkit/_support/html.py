@@ -17,7 +17,7 @@ def table(rows: Iterable[tuple[str, object]]) -> str:
 
 
 def grid(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return an HTML table with heads."""
+    """Return an HTML table with headers."""
     head = "".join(f"<th style='text-align:left'>{escape(name)}</th>" for name in heads)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows

@@ -61,8 +61,8 @@ class Moment:
     """A point in time on two clocks, comparable between the processes of one boot.
 
     Attributes:
-        wall: Epoch seconds, on a clock that anybody may set.
-        uptime: Seconds on a clock that nobody sets and that runs while the machine is suspended.
+        wall: Epoch seconds, on a clock that may be set.
+        uptime: Seconds on a clock that cannot be set and that runs while the machine is suspended.
         boot: The id of the machine's boot, from which `uptime` counts.
     """
 

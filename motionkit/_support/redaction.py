@@ -2,7 +2,7 @@
 
 `Secret` is text that can be sent and not be shown, `Sealed` any value of that kind. `RedactedStr`
 is text that is needed whole and may hold something secret, such as a signed link: it is shown
-redacted. `redact` masks what servers echo: every secret that this process has made known, and the
+redacted. `redact` masks what servers echo: every registered secret, and the
 query of any URL (signed links are secrets too).
 """
 
@@ -25,7 +25,7 @@ _CONTROLS = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""Escape sequences whole, then what else steers a terminal, and halves of characters."""
+"""Escape sequences whole, then what else steers a terminal, and lone surrogates."""
 _SHORTEST_MASKED = 6
 """Characters: a shorter "secret" would mask ordinary words."""
 
@@ -44,7 +44,7 @@ class Sealed(Generic[T_co]):
         def hold() -> T_co:
             return value
 
-        # A debugger lists attributes; what a function closes over it does not list.
+        # A debugger lists attributes, but not the variables that a closure holds.
         self._hold: Callable[[], T_co] = hold
 
     def reveal(self) -> T_co:

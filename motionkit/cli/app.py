@@ -163,7 +163,7 @@ def run(argv: Sequence[str]) -> int:
         with reporting(screen):
             code: Any = app(list(argv), prog_name="motionkit", standalone_mode=False, obj=settings)
     except UsageError as error:
-        code = screen.error(InvalidRequest(_sentence(error), hint=_USAGE_HINT))
+        code = screen.error(InvalidRequest(cast("Any", error).format_message(), hint=_USAGE_HINT))
     except SystemExit:  # rich and click raise it when the reader of the help has gone
         code = exit_codes.DONE
     except typer.Abort:
@@ -179,11 +179,6 @@ def run(argv: Sequence[str]) -> int:
         screen.note("interrupted; 'motionkit jobs --open' lists unfinished jobs")
         code = exit_codes.UNEXPECTED
     return code if isinstance(code, int) else exit_codes.DONE
-
-
-def _sentence(error: Exception) -> str:
-    message = getattr(error, "format_message", error.__str__)
-    return str(message())
 
 
 def _trace(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import typer
 
 from motionkit._support.redaction import redact, redact_data
@@ -36,7 +37,7 @@ from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.money import Quote, dollars, rests_on
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
-from motionkit.model.request import need_unicode
+from motionkit.model.request import is_text
 
 ASK_ABOVE = Decimal(5)
 """US dollars; a higher price needs confirmation."""
@@ -64,7 +65,10 @@ def make(
 def _extras(given: Sequence[str], via: str | None, client: Client) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for one in given:
-        need_unicode("extra", one)
+        if not is_text(one):
+            raise InvalidRequest(
+                "extra holds bytes that are not UTF-8", field="extra", limit="text in UTF-8"
+            )
         name, equals, text = one.partition("=")
         if not equals or not name:
             raise InvalidRequest(
@@ -86,10 +90,8 @@ def _value(given: str, text: str) -> Any:
     except json.JSONDecodeError:
         return text
     except (ValueError, RecursionError) as error:  # JSON, but beyond Python's limits
-        digits = sys.get_int_max_str_digits()
-        limit = "fewer levels of nesting"
-        if isinstance(error, ValueError):
-            limit = f"numbers of at most {digits} digits"
+        numbers = f"numbers of at most {sys.get_int_max_str_digits()} digits"
+        limit = numbers if isinstance(error, ValueError) else "fewer levels of nesting"
         shown = f"{given[:_SHOWN]}..."
         raise InvalidRequest(
             f"extra: {shown!r} exceeds the limit: {limit}", field="extra", value=shown, limit=limit
@@ -145,7 +147,8 @@ def buy(
     explanation = client.explain(request, via=options.via, max_usd=options.max_usd, facts=facts)
     announce(screen, request, explanation)
     confirm(screen, [explanation.quote], options)
-    spending = Spending(screen, options, explanation.target, explanation.quote)
+    high = None if explanation.quote is None else explanation.quote.usd_high
+    spending = Spending(screen, options, explanation.target, high)
     unsent = None if earlier is None or declined else earlier.key
     key = options.key or unsent or str(uuid.uuid4())
     again = options.new or options.key is not None or declined
@@ -302,14 +305,14 @@ def _unbounded(quotes: Sequence[Quote | None]) -> str:
     return f"{' and '.join(known)}, without a known upper bound"
 
 
+@attrs.define
 class Spending:
     """The accepted price: a fallback that costs more needs confirmation or --max-usd."""
 
-    def __init__(self, screen: Screen, options: Buying, target: str, quote: Quote | None) -> None:
-        self._screen = screen
-        self._options = options
-        self._target = target
-        self._ceiling = None if quote is None else quote.usd_high
+    _screen: Screen
+    _options: Buying
+    _target: str
+    _ceiling: Decimal | None
 
     def __call__(self, submit: Announcement) -> None:
         """Show a fallback; ask for confirmation if it may cost more.

@@ -17,7 +17,7 @@ MEANINGS: Mapping[int, str] = {
     UNEXPECTED: "unexpected error, or stopped before a submit",
     USAGE: "usage, configuration or invalid request",
     3: "authentication or permission",
-    4: "insufficient credits or budget exceeded",
+    4: "insufficient credits, or a cap or budget exceeded",
     5: "media rejected or content blocked",
     6: "job failed or gone",
     7: "busy or rate limited",

@@ -93,19 +93,15 @@ def _kept_until(entry: PurchaseRecord) -> datetime | None:
     return None if keeps is None else job.submitted_at + keeps
 
 
-def _state(entry: PurchaseRecord) -> list[str]:
-    until = _kept_until(entry)
-    kept = [] if until is None else [f"file kept until {until.date().isoformat()}"]
-    return [state_of(entry), *kept]
-
-
 def _row(entry: PurchaseRecord, keys: list[str]) -> list[Any]:
     paid = entry.cost
     expected = f"~{quoted(entry.quote).removeprefix(_ABOUT)}"
     cost = both(paid.amount, paid.unit, paid.usd) if paid else expected
+    until = _kept_until(entry)
+    kept = [] if until is None else [f"file kept until {until.date().isoformat()}"]
     return [
         short(entry.key, keys),
-        _state(entry),
+        [state_of(entry), *kept],
         duration(max(0.0, time.time() - entry.created)),
         cost,
         in_world(target(entry), entry.sandbox),

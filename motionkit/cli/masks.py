@@ -44,7 +44,7 @@ class Plan:
         selecting: Its explanation.
         key: The key of the selection.
         facts: The facts of the main request's media.
-        bought: The selection's purchase, if there is one.
+        earlier: The selection's purchase, if there is one.
     """
 
     wanted: Request
@@ -53,13 +53,13 @@ class Plan:
     selecting: Explanation
     key: str
     facts: Mapping[str, Facts]
-    bought: PurchaseRecord | None = None
+    earlier: PurchaseRecord | None = None
 
     @property
     def first(self) -> Decimal | None:
         """The cost of the selection, or its upper bound, in US dollars; None when unknown."""
-        if self.bought is not None:
-            return _spent(self.bought)
+        if self.earlier is not None:
+            return _spent(self.earlier)
         return None if self.selecting.quote is None else self.selecting.quote.usd_high
 
 
@@ -91,15 +91,15 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
         wanted = attrs.evolve(wanted, keyframe=_default_frame(client, selecting))
         explained = client.explain(wanted, via=options.via, limited=False, facts=facts)
     key = _key(client, selection, selecting, options, clip)
-    bought = client.bought_before(selection, via=options.via, key=key, facts=clip)
-    planned = Plan(wanted, explained, selection, selecting, key, facts, bought)
+    earlier = client.bought_before(selection, via=options.via, key=key, facts=clip)
+    planned = Plan(wanted, explained, selection, selecting, key, facts, earlier)
     # If the selection exists, the main job may exist too, and limits must not refuse it.
-    planned = planned if bought else limited(client, planned, options)
-    accounts = {_account(planned.explained), _account(planned.selecting)}
-    if len(accounts) > 1:
+    planned = planned if earlier else limited(client, planned, options)
+    both = (planned.selecting, planned.explained)
+    selecting_at, used_at = (one.target.partition("/")[0] for one in both)
+    if selecting_at != used_at:
         raise InvalidRequest(
-            f"masks selected at {_account(planned.selecting)} are unknown at "
-            f"{_account(planned.explained)}",
+            f"masks selected at {selecting_at} are unknown at {used_at}",
             field="via",
             hint="choose one account with --via",
         )
@@ -121,11 +121,11 @@ def limited(client: Client, planned: Plan, options: Running) -> Plan:
         BudgetExceeded: No target is left.
     """
     via, cap, selecting = options.via, options.max_usd, planned.selecting
-    if planned.bought is None:
+    if planned.earlier is None:
         clip = {"video": planned.facts["video"]}
         selecting = client.explain(planned.selection, via=via, max_usd=cap, facts=clip)
     planned = attrs.evolve(planned, selecting=selecting)
-    besides = planned.first if planned.bought is None else None
+    besides = planned.first if planned.earlier is None else None
     explained = client.explain(
         planned.wanted, via=via, max_usd=cap, besides=besides, facts=planned.facts
     )
@@ -134,15 +134,22 @@ def limited(client: Client, planned: Plan, options: Running) -> Plan:
 
 def _check(screen: Screen, planned: Plan, options: Running) -> None:
     """Apply caps, budgets and the user's confirmation before anything is submitted."""
-    _within(planned, options)
-    if planned.bought is None:
-        quotes = [planned.selecting.quote, planned.explained.quote]
-        refused = planned.selecting.refused or planned.explained.refused
-    else:
-        quotes, refused = [planned.explained.quote], planned.explained.refused
-    if refused is not None:
-        raise refused
-    checkout.confirm(screen, quotes, options)
+    cap, quote, first = options.max_usd, planned.explained.quote, planned.first
+    high = None if quote is None else quote.usd_high
+    total = None if high is None or first is None else first + high
+    if cap is not None and (total is None or total > cap):
+        shown = "an unknown amount" if total is None else dollars(total)
+        raise BudgetExceeded(
+            f"selecting the masks and {planned.wanted.operation} together cost up to {shown}; "
+            f"max_usd is {dollars(cap)}"
+        )
+    ahead = (
+        [planned.selecting, planned.explained] if planned.earlier is None else [planned.explained]
+    )
+    for one in ahead:
+        if one.refused is not None:
+            raise one.refused
+    checkout.confirm(screen, [one.quote for one in ahead], options)
 
 
 def dry_run(
@@ -150,15 +157,15 @@ def dry_run(
 ) -> None:
     """Print both requests without keys and signatures; raise the errors of a real run."""
     planned = plan(client, request, options, facts)
-    if options.out is not None and planned.bought is None:
+    if options.out is not None and planned.earlier is None:
         check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
-    bought = planned.bought
-    if bought is None:
+    earlier = planned.earlier
+    if earlier is None:
         checkout.dry_run(screen, planned.selection, planned.selecting, options)
     else:
         planned = limited(client, planned, options)
         screen.note(f"the masks were selected earlier, as {short(planned.key)}")
-        checkout.dry_resume(screen, planned.selection, bought)
+        checkout.dry_resume(screen, planned.selection, earlier)
     checkout.dry_run(screen, planned.wanted, planned.explained, options)
     _check(screen, planned, options)
 
@@ -176,8 +183,8 @@ def select(
         MotionKitError: As `checkout.buy`.
     """
     planned = plan(client, request, options, facts)
-    key, bought = planned.key, planned.bought
-    if bought is None:
+    key, earlier = planned.key, planned.earlier
+    if earlier is None:
         if options.out is not None:  # otherwise the main job may have been delivered there
             check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
         _check(screen, planned, options)
@@ -189,10 +196,10 @@ def select(
     picture = _picture(out, "mask-0", ".png")
     clip = {"video": planned.facts["video"]}
     job = checkout.buy(
-        screen, client, planned.selection, own, out=picture, facts=clip, earlier=bought
+        screen, client, planned.selection, own, out=picture, facts=clip, earlier=earlier
     )
     result = delivery.wait(screen, client, job, timeout=options.timeout)
-    pictures = [] if bought and bought.delivered else _save(screen, client, result, out)
+    pictures = [] if earlier and earlier.delivered else _save(screen, client, result, out)
     masks = [output for output in result.outputs if output.label != FRAME]
     _show(screen, result, masks, pictures, options)
     chosen = [_chosen(masks, number) for number in options.select or ()]
@@ -223,10 +230,6 @@ def _spent(entry: PurchaseRecord) -> Decimal | None:
     if entry.cost is not None and entry.cost.usd is not None:
         return entry.cost.usd
     return None if entry.quote is None else entry.quote.usd_high
-
-
-def _account(explanation: Explanation) -> str:
-    return explanation.target.partition("/")[0]
 
 
 def _key(
@@ -266,21 +269,6 @@ def _held(
         return None
     ended = isinstance(entry.state, State) and entry.state.terminal
     return not ended or entry.state is State.SUCCEEDED
-
-
-def _within(planned: Plan, options: Running) -> None:
-    """Check the sum of both upper bounds against --max-usd before either is submitted."""
-    if options.max_usd is None:
-        return
-    quote, first = planned.explained.quote, planned.first
-    high = None if quote is None else quote.usd_high
-    total = None if high is None or first is None else first + high
-    if total is None or total > options.max_usd:
-        shown = "an unknown amount" if total is None else dollars(total)
-        raise BudgetExceeded(
-            f"selecting the masks and {planned.wanted.operation} together cost up to {shown}; "
-            f"max_usd is {dollars(options.max_usd)}"
-        )
 
 
 def _picture(out: Path, name: object, ending: str) -> Path:

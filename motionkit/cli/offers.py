@@ -22,8 +22,9 @@ from motionkit.model.money import shown
 
 _QUALITY, _SECONDS = "quality", "duration"
 _LEGEND = (
-    "* default model of an account; ? ambiguous price, quoted as 'estimated'; 'observed' and "
-    "'inferred' rows are undocumented; --model NAME shows limits, --json everything"
+    "* default model of an account; ? ambiguous price, quoted as 'estimated'; 'observed' rows are "
+    "undocumented, 'inferred' ones need --allow-undocumented; --model NAME shows limits, --json "
+    "everything"
 )
 _NONE = "no matching offers"
 

@@ -19,7 +19,7 @@ import attrs
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.format import charged, request_line, short, state_of
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, Waiter, follow
+from motionkit.client import Client, follow
 from motionkit.errors import Billed, DownloadFailed, MotionKitError, SubmitUncertain, WaitTimeout
 from motionkit.journal import PurchaseRecord
 from motionkit.model.job import Job, KeyState, Result, Status
@@ -32,6 +32,9 @@ GRACE = 5.0
 """Seconds that Ctrl-C gives to a re-send that is in progress."""
 
 DOWNLOADING = "downloading"
+
+
+_LOST = RuntimeError("a waiter ended without an outcome")
 
 
 class _Pool:
@@ -144,7 +147,7 @@ class Resuming:
                 self.client,
                 job,
                 timeout=self.timeout,
-                notify=lambda waiter: self._events.put((entry, _ending(waiter))),
+                notify=lambda waiter: self._events.put((entry, waiter.outcome or _LOST)),
                 watch=lambda _, status: self._events.put((entry, status)),
             )
         )
@@ -231,8 +234,3 @@ class Resuming:
             else:
                 continue
             self._codes.append(self.screen.error(error))
-
-
-def _ending(waiter: Waiter) -> Result | BaseException:
-    outcome = waiter.outcome
-    return RuntimeError("a waiter ended without an outcome") if outcome is None else outcome

@@ -34,7 +34,7 @@ class Accounts:
     _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
     _limiters: Mapping[str, RateLimiter | None] = attrs.field(init=False)
     _locks: Mapping[str, process.Lock] = attrs.field(init=False)
-    """Each is held while its account's key is fetched: that of one may take long, of all longer."""
+    """Each is held while its account's key is fetched, so a slow key delays that account only."""
 
     @_limiters.default
     def _limited(self) -> dict[str, RateLimiter | None]:

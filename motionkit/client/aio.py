@@ -25,7 +25,7 @@ from motionkit.model.job import STATE_ERRORS, Job, Result
 from motionkit.model.request import Request
 from motionkit.polling import Seconds, Waiter, Watcher, unwrap
 from motionkit.provider import Provider
-from motionkit.purchase import Cancellation, Jobs
+from motionkit.purchase import Cancellation
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,7 +42,9 @@ def _coroutine(
     @functools.wraps(verb)
     async def call(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
         bound: Callable[P, T] = getattr(self._client, verb.__name__)
-        return await (self._buy if buys else self._read)(bound, *args, **kwargs)
+        if buys:
+            return await self._buy(bound, *args, **kwargs)
+        return await self._in(self._reading, bound, *args, **kwargs)
 
     return call
 
@@ -52,17 +54,8 @@ class AsyncClient:
 
     It belongs to one event loop. Cancelling a coroutine that waits loses no job. Cancelling one
     that submits buys nothing, unless the journal has the submit already; then it has the job too.
-
-    Args:
-        config: As in `Client`.
-        provider_classes: As in `Client`.
-        sleep: As in `Client`.
-        clock: As in `Client`.
-        spread: As in `Client`.
-
-    Raises:
-        ConfigError: The configuration is wrong.
-        JournalError: The journal cannot be opened.
+    `announce` is called in the thread that submits, `watch` in the event loop. The methods of
+    `jobs` and of adapters block.
     """
 
     def __init__(
@@ -77,19 +70,10 @@ class AsyncClient:
         self._client = Client(
             config, provider_classes=provider_classes, sleep=sleep, clock=clock, spread=spread
         )
+        self.config, self.jobs = self._client.config, self._client.jobs
         self._buying = ThreadPoolExecutor(BUYERS, "motionkit-buying")
         self._reading = ThreadPoolExecutor(READERS, "motionkit-reading")
         self._closed = False
-
-    @property
-    def config(self) -> Config:
-        """The configuration."""
-        return self._client.config
-
-    @property
-    def jobs(self) -> Jobs:
-        """The purchases in the journal. Its methods block; resume and reconcile ask the vendor."""
-        return self._client.jobs
 
     @overload
     def account(self, name: str) -> Provider: ...
@@ -98,48 +82,28 @@ class AsyncClient:
     def account(self, name: str, kind: type[AdapterT]) -> AdapterT: ...
 
     def account(self, name: str, kind: type[Provider] | None = None) -> Provider:
-        """Return an account's adapter, as `Client.account` does; its methods block."""
+        """Return an account's adapter, as `Client.account` does."""
         return self._client.account(name) if kind is None else self._client.account(name, kind)
 
     explain = _coroutine(Client.explain)
-    """`Client.explain` as a coroutine."""
     quote = _coroutine(Client.quote)
-    """`Client.quote` as a coroutine."""
     compare = _coroutine(Client.compare)
-    """`Client.compare` as a coroutine."""
     bought_before = _coroutine(Client.bought_before)
-    """`Client.bought_before` as a coroutine."""
     balance = _coroutine(Client.balance)
-    """`Client.balance` as a coroutine."""
     circuits = _coroutine(Client.circuits)
-    """`Client.circuits` as a coroutine."""
     reset_circuits = _coroutine(Client.reset_circuits)
-    """`Client.reset_circuits` as a coroutine."""
     budget = _coroutine(Client.budget)
-    """`Client.budget` as a coroutine."""
     submit = _coroutine(Client.submit, buys=True)
-    """`Client.submit` as a coroutine; `announce` is called in the thread that submits."""
     poll = _coroutine(Client.poll)
-    """`Client.poll` as a coroutine."""
     result = _coroutine(Client.result)
-    """`Client.result` as a coroutine."""
     download = _coroutine(Client.download)
-    """`Client.download` as a coroutine."""
     parse_webhook = _coroutine(Client.parse_webhook)
-    """`Client.parse_webhook` as a coroutine."""
     look_up = _coroutine(Client.look_up)
-    """`Client.look_up` as a coroutine."""
 
     async def wait(
         self, job: Job, *, timeout: Seconds | None = None, watch: Watcher | None = None
     ) -> Result:
-        """Wait for a job without a thread, as `Client.wait` does; `watch` runs in the event loop.
-
-        Args:
-            job: As in `Client.wait`.
-            timeout: As in `Client.wait`.
-            watch: As in `Client.wait`.
-        """
+        """Wait for a job without a thread, as `Client.wait` does."""
         endings = self._endings([arguments.of(Job, "job", job)], timeout, watch)
         async with contextlib.aclosing(endings):
             _, ending = await anext(endings)
@@ -150,12 +114,7 @@ class AsyncClient:
     async def wait_all(
         self, jobs: Iterable[Job], *, timeout: Seconds | None = None
     ) -> list[Result | MotionKitError]:
-        """Wait for many jobs at once, as `Client.wait_all` does.
-
-        Args:
-            jobs: As in `Client.wait_all`.
-            timeout: As in `Client.wait_all`.
-        """
+        """Wait for many jobs at once, as `Client.wait_all` does."""
         given = arguments.jobs(jobs)
         found = {number: ending async for number, ending in self._endings(given, timeout)}
         return [found[number] for number in range(len(given))]
@@ -163,12 +122,7 @@ class AsyncClient:
     async def as_completed(
         self, jobs: Iterable[Job], *, timeout: Seconds | None = None
     ) -> AsyncIterator[tuple[Job, Result | MotionKitError]]:
-        """Wait for many jobs at once and yield each as it ends, as `Client.as_completed` does.
-
-        Args:
-            jobs: As in `Client.as_completed`.
-            timeout: As in `Client.as_completed`.
-        """
+        """Wait for many jobs at once and yield each as it ends, as `Client.as_completed` does."""
         given = arguments.jobs(jobs)
         async with contextlib.aclosing(self._endings(given, timeout)) as endings:
             async for number, ending in endings:
@@ -184,18 +138,10 @@ class AsyncClient:
         timeout: Seconds | None = None,
         watch: Watcher | None = None,
     ) -> Result:
-        """Submit and wait, as `Client.run` does; `watch` runs in the event loop.
-
-        Args:
-            request: As in `Client.run`.
-            via: As in `Client.run`.
-            key: As in `Client.run`.
-            max_usd: As in `Client.run`.
-            timeout: As in `Client.run`.
-            watch: As in `Client.run`.
-        """
+        """Submit and wait, as `Client.run` does."""
         self._client._limit(timeout)  # refused, if it has to be, before anything is bought
-        order = await self._buy(self._client._order, request, via=via, key=key, max_usd=max_usd)
+        options = arguments.options(request, via, key=key, max_usd=max_usd)
+        order = await self._buy(self._client._order, request, options)
         job = order.job
         while True:
             try:
@@ -251,9 +197,6 @@ class AsyncClient:
         finally:
             for waiter in waiters:
                 engine.leave(waiter)
-
-    async def _read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._in(self._reading, call, *args, **kwargs)
 
     async def _buy(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         def begin(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from motionkit.errors import InvalidRequest
 from motionkit.http import check_target
 from motionkit.model.job import Job, Result
 from motionkit.model.money import AMOUNT, amount
-from motionkit.model.request import Request, need_unicode
+from motionkit.model.request import Request
 from motionkit.polling import Seconds, seconds
 from motionkit.purchase import BuyOptions
 
@@ -39,12 +39,14 @@ def of(kind: type[T], name: str, value: object) -> T:
     return value
 
 
-def text(name: str, value: str | None) -> str | None:
-    """Return a text; None stays None."""
-    if value is None:
-        return None
-    need_unicode(name, of(str, name, value))
-    return value
+def optional(check: Callable[[str, Any], T], name: str, value: Any) -> T | None:
+    """Return what a check of this module returns; None stays None."""
+    return None if value is None else check(name, value)
+
+
+def text(name: str, value: str) -> str:
+    """Return a text."""
+    return of(str, name, value)
 
 
 def jobs(value: Iterable[Job]) -> list[Job]:
@@ -54,25 +56,22 @@ def jobs(value: Iterable[Job]) -> list[Job]:
     return [of(Job, f"jobs[{index}]", job) for index, job in enumerate(value)]
 
 
-def path(name: str, value: Path | str | None) -> Path:
+def path(name: str, value: Path | str) -> Path:
     """Return a path."""
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise InvalidRequest.expected(name, value, "the path of a file")
     return Path(value)
 
 
-def out(request: Request, value: Path | str | None) -> Path | None:
-    """Return where a request's result is to be saved; None stays None."""
-    if value is None:
-        return None
-    check_target(path("out", value), overwrite=True, kind=of(Request, "request", request).delivers)
-    return Path(value)
+def _out(request: Request, value: Path | str) -> Path:
+    """Return where a request's result is to be saved."""
+    target = path("out", value)
+    check_target(target, overwrite=True, kind=request.delivers)
+    return target
 
 
-def dollars(name: str, value: Decimal | str | None) -> Decimal | None:
-    """Return an amount of US dollars; None stays None."""
-    if value is None:
-        return None
+def dollars(name: str, value: Decimal | str) -> Decimal:
+    """Return an amount of US dollars."""
     found = amount(value)
     if found is None:
         raise InvalidRequest.expected(name, value, AMOUNT)
@@ -104,10 +103,17 @@ def options(
     *,
     key: str | None = None,
     max_usd: Decimal | str | None = None,
+    out: Path | str | None = None,
+    wait_for_slot: Seconds | None = None,
     **others: Any,
 ) -> BuyOptions:
     """Return how a request is submitted; the request is checked too."""
     of(Request, "request", request)
     return BuyOptions(
-        via=text("via", via), key=text("key", key), max_usd=dollars("max_usd", max_usd), **others
+        via=optional(text, "via", via),
+        key=optional(text, "key", key),
+        max_usd=optional(dollars, "max_usd", max_usd),
+        out=None if out is None else _out(request, out),
+        wait_for_slot=optional(duration, "wait_for_slot", wait_for_slot),
+        **others,
     )

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar, overload
 
 import attrs
 
+from motionkit import polling, purchase
 from motionkit.client import arguments
 from motionkit.client.accounts import Accounts
 from motionkit.config import Config, load
@@ -27,32 +28,9 @@ from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Stat
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.polling import (
-    Delivery,
-    Durations,
-    Engine,
-    JobObserver,
-    Seconds,
-    Watcher,
-    about,
-    receive,
-)
+from motionkit.polling import Delivery, Seconds, Watcher, about
 from motionkit.provider import Provider, base_url, look_up, spool_opener
-from motionkit.purchase import (
-    Announce,
-    Cancellations,
-    Checkout,
-    Circuit,
-    Circuits,
-    Comparison,
-    Explanation,
-    Jobs,
-    Order,
-    Slots,
-    Submitters,
-    ordered,
-    with_balances,
-)
+from motionkit.purchase import Announce, BuyOptions, Circuit, Comparison, Explanation, Jobs, Order
 
 AdapterT = TypeVar("AdapterT", bound=Provider)
 
@@ -95,22 +73,24 @@ class Client:
             config = load(arguments.path("config", config) if config else None)
         self.config = config
         self._journal = journal = Journal(config.journal)
-        self._circuits = Circuits(journal.caches)
+        self._circuits = purchase.Circuits(journal.caches)
         if config.journal is None:
             log.warning("the journal is off: a crash can lose a paid job")
         self._accounts = Accounts(
             config, dict(provider_classes or {}), journal.caches, sleep=sleep, clock=clock
         )
-        submitters = Submitters(config, self._accounts, journal, sleep, clock)
+        submitters = purchase.Submitters(config, self._accounts, journal, sleep, clock)
         self.jobs = Jobs(journal, submitters)
-        self._durations = Durations(journal, config.defaults.lateness)
-        self._observer = observer = JobObserver(
+        self._durations = polling.Durations(journal, config.defaults.lateness)
+        self._observer = observer = polling.JobObserver(
             self._accounts, journal, self._durations, clock=clock
         )
-        slots = Slots(journal, observer.once, observer.gap, observer.age, sleep, clock)
-        self._checkout = Checkout(config, journal, self.jobs, submitters, slots, sleep, clock)
-        self._cancellations = Cancellations()
-        self._engine = Engine(observer, clock=clock, sleep=sleep, spread=spread)
+        slots = purchase.Slots(journal, observer.once, observer.gap, observer.age, sleep, clock)
+        self._checkout = purchase.Checkout(
+            config, journal, self.jobs, submitters, slots, sleep, clock
+        )
+        self._cancellations = purchase.Cancellations()
+        self._engine = polling.Engine(observer, clock=clock, sleep=sleep, spread=spread)
 
     # Before paying.
 
@@ -146,7 +126,7 @@ class Client:
             >>> print(explanation.target, explanation.quote, explanation.refused)
         """
         options = arguments.options(request, via, max_usd=max_usd, limited=limited)
-        more = arguments.dollars("besides", besides) or Decimal(0)
+        more = arguments.optional(arguments.dollars, "besides", besides) or Decimal(0)
         found = self._checkout.explain(request, options, besides=more, facts=facts)
         scarce = self._observer.scarce(found.target.partition("/")[0])
         return attrs.evolve(found, warnings=(*found.warnings, *scarce))
@@ -154,9 +134,7 @@ class Client:
     def quote(self, request: Request, *, via: str | None = None) -> Quote | None:
         """Return the expected price of a request; None when no price is known. Nothing is sent.
 
-        Args:
-            request: What to make.
-            via: As in `submit`.
+        `request` and `via` are as in `submit`.
 
         Raises:
             InvalidRequest: The request does not fit the target.
@@ -186,7 +164,7 @@ class Client:
             ...     print(row.target, row.quote, row.seconds, row.problem)
         """
         rows = self._checkout.rows(request, arguments.options(request, via).via)
-        return ordered(with_balances(rows, self.balance) if balances else rows)
+        return purchase.ordered(purchase.with_balances(rows, self.balance) if balances else rows)
 
     def bought_before(
         self,
@@ -198,11 +176,7 @@ class Client:
     ) -> PurchaseRecord | None:
         """Return the purchase that the same `submit` would continue; None when it would buy.
 
-        Args:
-            request: What to make.
-            via: As in `submit`.
-            key: As in `submit`.
-            facts: As in `explain`.
+        `request`, `via` and `key` are as in `submit`, `facts` as in `explain`.
 
         Raises:
             InvalidRequest: The key names another request.
@@ -249,7 +223,7 @@ class Client:
             facts: As in `explain`. A file that has changed since is refused at its upload.
 
         Raises:
-            SubmitUncertain: It may have arrived; it is never re-sent automatically.
+            SubmitUncertain: It may have arrived; it is never submitted anew automatically.
             MotionKitError: With ``billed=NO``: nothing was bought.
 
         Examples:
@@ -262,16 +236,11 @@ class Client:
             key=key,
             again=again,
             max_usd=max_usd,
-            out=arguments.out(request, out),
-            wait_for_slot=(
-                None
-                if wait_for_slot is None
-                else arguments.duration("wait_for_slot", wait_for_slot)
-            ),
+            out=out,
+            wait_for_slot=wait_for_slot,
             announce=announce,
         )
-        with self._cancellations.call():
-            return self._checkout.order(request, options, facts).job
+        return self._order(request, options, facts).job
 
     def poll(self, job: Job) -> Status:
         """Poll a job once, free of charge; transient errors are retried.
@@ -334,12 +303,8 @@ class Client:
     ) -> list[Result | MotionKitError]:
         """Wait for many jobs at once, with a few threads for all of them.
 
-        Args:
-            jobs: The jobs.
-            timeout: Seconds for each, or a timedelta; the configured default when None.
-
-        Returns:
-            In the order of the jobs, each one's result, or the error that `wait` would raise.
+        Returns, in the order of `jobs`, each one's result, or the error that `wait` would raise.
+        `timeout` is for each job, as in `wait`.
 
         Examples:
             >>> for ended in client.wait_all([job], timeout=900):
@@ -354,12 +319,8 @@ class Client:
     ) -> Iterator[tuple[Job, Result | MotionKitError]]:
         """Wait for many jobs at once and yield each as it ends; polling begins with the first.
 
-        Args:
-            jobs: The jobs.
-            timeout: Seconds for each, or a timedelta; the configured default when None.
-
-        Yields:
-            A job, and its result or the error that `wait` would raise.
+        Yields a job of `jobs`, and its result or the error that `wait` would raise. `timeout` is
+        for each job, as in `wait`.
 
         Examples:
             >>> for job, ended in client.as_completed([job]):
@@ -381,16 +342,8 @@ class Client:
     ) -> Result:
         """Submit and wait; a route falls back to its next target where nothing was bought.
 
-        Args:
-            request: What to make.
-            via: As in `submit`.
-            key: As in `submit`.
-            max_usd: As in `submit`.
-            timeout: As in `wait`.
-            watch: As in `wait`.
-
-        Returns:
-            The result; `Result.path` names the targets that were tried.
+        `request`, `via`, `key`, `max_usd` are as in `submit`, `timeout` and `watch` as in `wait`.
+        `Result.path` names the targets that were tried.
 
         Raises:
             MotionKitError: As `submit` and `wait` raise it.
@@ -399,8 +352,9 @@ class Client:
             >>> result = client.run(request, via="pixverse", max_usd="1.50")
             >>> client.download(result, "out.mp4")
         """
+        options = arguments.options(request, via, key=key, max_usd=max_usd)
         self._limit(timeout)  # refused, if it has to be, before anything is bought
-        order = self._order(request, via=via, key=key, max_usd=max_usd)
+        order = self._order(request, options)
         job = order.job
         while True:
             try:
@@ -466,7 +420,7 @@ class Client:
             ConfigError: The vendor sends none, or the account has no secret to verify it with.
         """
         arguments.of(bytes, "body", body)
-        delivery = receive(self.account(account), self._journal, headers, body)
+        delivery = polling.receive(self.account(account), self._journal, headers, body)
         if delivery.job is not None and delivery.status is not None:
             self._observer.record(delivery.job, delivery.status, since_last=0.0)
         return delivery
@@ -513,10 +467,9 @@ class Client:
     def circuits(self) -> list[Circuit]:
         """Return the open circuits: accounts that routes skip for a while, and why.
 
-        Nothing is sent. A route skips an account only for a cause that it falls back on.
-
-        Circuits of a key that an account no longer has are left out, where the key is known
-        without asking a file or a command for it.
+        Nothing is sent. A route skips an account only for a cause that it falls back on. Circuits
+        of an account's former key are left out, unless a file or a command would have to be asked
+        for the present one.
         """
         return [one for one in self._circuits.all() if self._concerns(one)]
 
@@ -585,12 +538,11 @@ class Client:
     # Inside.
 
     def _order(
-        self, request: Request, *, via: str | None, key: str | None, max_usd: Decimal | str | None
+        self, request: Request, options: BuyOptions, facts: Mapping[str, Facts] | None = None
     ) -> Order:
-        """Submit for `run`; the order can fall back where its route pays for it."""
-        options = arguments.options(request, via, key=key, max_usd=max_usd)
+        """Submit; the order can fall back where its route pays for it."""
         with self._cancellations.call():
-            return self._checkout.order(request, options)
+            return self._checkout.order(request, options, facts)
 
     def _order_again(self, order: Order, job: Job, error: MotionKitError) -> Job:
         """Submit again after a job that failed, where its route pays for it."""

@@ -20,14 +20,10 @@ def follow(
     notify: Callable[[Waiter], None],
     watch: Watcher | None = None,
 ) -> Callable[[], None]:
-    """Follow a job until it ends or the time is over, and return what stops following it.
+    """Follow a job until it ends or the time is over, and return a function that stops it.
 
-    Args:
-        client: The client.
-        job: The job.
-        timeout: As in `Client.wait`.
-        notify: Called once, in a thread of the client, with the outcome; it must not take long.
-        watch: Called likewise with job and status at every poll.
+    `notify` is called once with the outcome, `watch` with job and status at every poll; both in a
+    thread of the client, so they must not take long. `timeout` is as in `Client.wait`.
     """
     arguments.of(Job, "job", job)
     waiter = client._engine.follow(job, client._limit(timeout), notify, watch)
@@ -35,13 +31,9 @@ def follow(
 
 
 def plan(client: Client, fingerprint: str, offer: Offer, *, floor: float = 0.0) -> Plan:
-    """Return when the jobs of an offer are polled, after what the journal knows of their durations.
+    """Return the polling schedule of an offer's jobs at the account with a fingerprint.
 
-    Args:
-        client: The client.
-        fingerprint: Of the account.
-        offer: The offer.
-        floor: Least seconds between two polls that the vendor asks for.
+    It follows the durations in the journal; `floor` is the vendor's least seconds between polls.
     """
     kind = fingerprint, offer.operation, offer.model
     return client._durations.plan(kind, offer.expected_seconds, floor=floor)

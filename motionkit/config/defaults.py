@@ -21,7 +21,8 @@ class Defaults:
             running jobs, or refuses for another passing cause; 0 refuses at once.
         remember: Seconds for which an identical request that was submitted and delivered returns
             its job instead of submitting again; 0 submits again.
-        lateness: Target mean detection delay: seconds from a job's end to the poll that sees it.
+        lateness: How often jobs are polled, as the target mean detection delay: seconds from a
+            job's end to the poll that sees it.
         upload_timeout: Seconds that one attempt to upload a file takes at most; if not set, an
             upload ends only when no byte moved for 60 s.
         budget_usd: US dollars that everything together may spend in a day, week, month, or in

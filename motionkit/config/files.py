@@ -23,7 +23,7 @@ ADDRESS = r"^\s*[A-Za-z][A-Za-z0-9+.-]*://"
 """The beginning of an address, which is no path: ``scheme://``."""
 
 LONGEST_KEY = 80
-"""Characters of a key that an error repeats."""
+"""Characters of a setting's name that an error shows."""
 
 
 class Origin(enum.Enum):
@@ -136,7 +136,7 @@ def _translated(find: Callable[..., Path], *given: str) -> Path:
 
 
 def expanded(text: str, name: str) -> Path:
-    """Return a path with ``~`` expanded; `name` tells errors its origin."""
+    """Return a path with ``~`` expanded; errors name its origin `name`."""
     return _translated(folders.expanded, text, name)
 
 

@@ -131,12 +131,7 @@ class Config:
         )
 
     def budgets(self, route: Route | None = None, account: str | None = None) -> tuple[Budget, ...]:
-        """Return the budgets that a purchase counts against; all of them without arguments.
-
-        Args:
-            route: The route that submits.
-            account: The account that is named directly.
-        """
+        """Return the budgets that a purchase counts against; all of them without arguments."""
         everything = route is None and account is None
         always = self.defaults.route_budgets == "always"
         made = [

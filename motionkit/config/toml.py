@@ -38,11 +38,9 @@ _BETWEEN_KEYS = re.compile(r"[\n,=\[\]{}]")
 
 
 def read_toml(path: Path) -> tuple[Mapping[str, Any], str, os.stat_result]:
-    """Return what a TOML file says, the SHA-256 of the very bytes that say it, and its status.
+    """Return the content of a TOML file, the SHA-256 of exactly those bytes, and the file's status.
 
-    Raises:
-        ConfigError: It cannot be opened, is no regular file, exceeds a limit or is not TOML; names
-            file, limit and, where there is one, the line.
+    An error names the file and, where there is one, the limit and the line.
     """
     try:
         content, status = _bytes(path)

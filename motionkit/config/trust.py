@@ -106,12 +106,7 @@ def require(file: File, below: File | None) -> None:
 
 
 def findings(file: File, below: File | None) -> list[Finding]:
-    """Return the settings of a file that need trust. Nothing is run, opened or expanded.
-
-    Args:
-        file: The file.
-        below: The user's own file, over which it goes.
-    """
+    """Return the settings of a file that need trust. Nothing is run, opened or expanded."""
     own = {} if below is None else below.data()
     accounts, routes = _tables(own, "accounts"), _tables(own, "routes")
     found = list(_journal(file, below))
@@ -321,16 +316,7 @@ def _loosened(
     *,
     added: bool = False,
 ) -> Iterator[Finding]:
-    """Yield the settings of a table that exceed their rule; a key without one is the user's alone.
-
-    Args:
-        kind: The record that the table makes.
-        rules: By key.
-        said: The table.
-        held: The values without the file.
-        spot: The table's place.
-        added: Whether the file adds the table, instead of changing the user's own.
-    """
+    """Yield the settings of a table that exceed their rule; a key without one is the user's."""
     hints = get_type_hints(kind)
     for name, raw in said.items():
         if name not in held:

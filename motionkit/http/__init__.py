@@ -1,15 +1,7 @@
 """One HTTP call, bounded and under a deadline: session, response, retry, rate limit, download."""
 
 from motionkit.http.addresses import at_loopback, checked_origin
-from motionkit.http.connection import (
-    BLOCK,
-    TrackedHTTPConnection,
-    TrackedHTTPPool,
-    TrackedHTTPSConnection,
-    TrackedHTTPSPool,
-    at_most,
-    check_before_sending,
-)
+from motionkit.http.connection import BLOCK, at_most, check_before_sending
 from motionkit.http.download import Downloaded, check_target
 from motionkit.http.download import download as download_file
 from motionkit.http.exchange import NotSent
@@ -31,10 +23,6 @@ __all__ = [
     "RateLimiter",
     "Response",
     "Session",
-    "TrackedHTTPConnection",
-    "TrackedHTTPPool",
-    "TrackedHTTPSConnection",
-    "TrackedHTTPSPool",
     "at_loopback",
     "at_most",
     "check_before_sending",

@@ -308,10 +308,8 @@ class Transport(requests.adapters.HTTPAdapter):
     ) -> urllib3.HTTPConnectionPool:
         """Return the pool of connections to a URL's host.
 
-        Args:
-            url: The origin.
-            verify: Whether to verify its certificate, or the path of the trusted ones.
-            proxies: Proxy by scheme.
+        `verify` is whether to verify its certificate, or the path of the trusted ones; `proxies`
+        are by scheme.
 
         Raises:
             requests.RequestException, OSError: The proxy or the certificates cannot be used.

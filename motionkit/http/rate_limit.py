@@ -20,16 +20,11 @@ _SHORTEST = 1e-3
 
 
 class RateLimiter:
-    """A limit on the calls of this process that start within any minute.
+    """A limit on the calls of this process that start within any minute; `clock` is monotonic.
 
     `call` wraps one HTTP call and waits until it may start. A thread with other work meanwhile
     reserves calls with `acquire` first; a reserved call starts at once. A call's minute begins with
     its response: the vendor cannot have counted it later, however slow the network was.
-
-    Args:
-        rpm: Calls per minute.
-        clock: Monotonic seconds.
-        sleep: How to wait.
     """
 
     def __init__(

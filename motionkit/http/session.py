@@ -121,8 +121,8 @@ class Session:
     ) -> Response:
         """Send one request, once.
 
-        A paid call uses a new connection: on a pooled one that died meanwhile, nobody could know
-        whether the request arrived.
+        A paid call uses a new connection: on a pooled one that died meanwhile, it would be
+        unknown whether the request arrived.
 
         Args:
             call: The call.

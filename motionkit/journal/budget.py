@@ -41,15 +41,7 @@ OF_ROUTE = (
 def status(
     store: Store, budget: Budget, now: float, *, sandbox: bool, apart_from: str = ""
 ) -> BudgetStatus:
-    """Return how much of a budget is used.
-
-    Args:
-        store: The journal.
-        budget: The limit.
-        now: Epoch seconds; the budget's period is the one that contains it.
-        sandbox: Count the purchases in sandboxes on this machine; the real ones otherwise.
-        apart_from: A key that does not count.
-    """
+    """Return how much of a budget is used."""
     rows = store.query(
         OF_ALL if budget.route is None else OF_ROUTE,
         {
@@ -73,12 +65,6 @@ def require(store: Store, purchase: NewPurchase, now: float, besides: Decimal = 
 
     Two processes cannot both take the last dollar: the caller writes the purchase in the same
     transaction.
-
-    Args:
-        store: The journal.
-        purchase: With its quote and its budgets. What it reserved earlier does not count.
-        now: Epoch seconds.
-        besides: US dollars that the same command is going to spend elsewhere.
 
     Raises:
         BudgetExceeded: It does not fit, or its price is unknown.

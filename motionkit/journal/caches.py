@@ -15,11 +15,7 @@ UPLOAD_LIFETIME = 6 * 3600.0
 
 
 class Caches:
-    """The disposable tables of the journal's file. No purchase depends on them.
-
-    Args:
-        store: The file.
-    """
+    """The disposable tables of the journal's file. No purchase depends on them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -66,11 +62,6 @@ class Caches:
     ) -> int:
         """Delete an account's breakers in one statement.
 
-        Args:
-            account: The account.
-            fingerprint: Of its key and origin; every one when None.
-            causes: Which; every one when None.
-
         Returns:
             How many there were.
         """
@@ -112,15 +103,7 @@ class Caches:
         *,
         over: bool,
     ) -> None:
-        """Store how a job ended according to a webhook.
-
-        Args:
-            fingerprint: Of the account.
-            vendor_id: The job; the journal need not know it yet.
-            state: A value of `State`.
-            content: The vendor's body.
-            over: Whether it replaces an earlier one.
-        """
+        """Store how a job ended according to a webhook."""
         self._store.execute(
             "INSERT INTO notices VALUES (?,?,?,?) ON CONFLICT DO UPDATE"
             " SET state=excluded.state, content=excluded.content WHERE ?",

@@ -264,11 +264,7 @@ class SharedFile:
 
     @contextmanager
     def transaction(self, patience: float) -> Iterator[sqlite3.Connection]:
-        """Hold the lock and a transaction that may write.
-
-        Args:
-            patience: Seconds to wait for other threads and processes.
-        """
+        """Hold the lock and a transaction that may write."""
         self._begin(patience)
         try:
             db = self.db

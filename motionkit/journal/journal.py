@@ -114,7 +114,7 @@ class Journal:
         *,
         after_refusal: bool = False,
     ) -> Attempt:
-        """Write a purchase and an attempt ahead of the paid call.
+        """Write a purchase and an attempt ahead of the call; `sending` precedes its first byte.
 
         Args:
             purchase: The purchase.
@@ -142,7 +142,7 @@ class Journal:
         )
         with self._store.writing(AHEAD) as db:
             # Asked inside the transaction: another process may have submitted the same request, or
-            # used up the budget, while this one was waiting. Raising takes back what was written.
+            # used up the budget, while this one was waiting. An error rolls back.
             same = None if purchase.again else self.same(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)
@@ -177,7 +177,7 @@ class Journal:
         return budgets.status(self._store, budget, time.time(), sandbox=sandbox)
 
     def sending(self, attempt: Attempt, at: Moment | None = None) -> Attempt:
-        """Write that the attempt is handed to the network now, ahead of its first byte.
+        """Write that an intended attempt is handed to the network now, ahead of its first byte.
 
         Args:
             attempt: The attempt, with the sends that the caller knows of.
@@ -360,7 +360,7 @@ class Journal:
         )
 
     def decided(self, key: str, decision: Sequence[Mapping[str, Any]]) -> None:
-        """Write why which target was chosen; nothing depends on it."""
+        """Write which target was chosen, and why; nothing depends on it."""
         try:
             self._store.execute(
                 "UPDATE purchases SET decision=? WHERE key=?", (rows.masked(list(decision)), key)

@@ -122,12 +122,6 @@ class Pending:
 def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
     """Write a record to the journal, else beside it, else keep trying for `LAST_TRY`.
 
-    Args:
-        store: The journal.
-        kind: A kind of `outcomes`.
-        about: What the record is about, for people.
-        **content: What followed a paid call.
-
     Returns:
         What `outcomes.apply` returned; True where the record is kept beside the journal.
 
@@ -206,10 +200,6 @@ def adopt(store: Store, patience: float | None) -> None:
     """Write the records that a process had to keep beside the journal.
 
     Their files stay where the journal still cannot take them.
-
-    Args:
-        store: The journal.
-        patience: Seconds to wait for others who write.
     """
     if store.pending is None:
         return

@@ -135,11 +135,7 @@ class Stats:
 
 
 def summarise(observations: Iterable[Observation]) -> dict[OfferKey, Stats]:
-    """Return the statistics of every offer with a successful job.
-
-    Args:
-        observations: In any order.
-    """
+    """Return the statistics of every offer with a successful job."""
     groups: dict[OfferKey, list[Observation]] = {}
     for seen in observations:
         if math.isfinite(seen.ended):
@@ -247,11 +243,7 @@ def timed(job: Job, age: float, unseen: float) -> bool:
 
 
 def weights(moments: Sequence[float]) -> list[float]:
-    """Return each moment's weight: 1 for the newest day, half for every `HALF_LIFE` days before.
-
-    Args:
-        moments: Epoch seconds.
-    """
+    """Return each moment's weight: 1 for the newest day, half for every `HALF_LIFE` days before."""
     newest = max(moments, default=0.0)
     return [0.5 ** (math.floor((newest - moment) / DAY) / HALF_LIFE) for moment in moments]
 
@@ -261,10 +253,6 @@ def quantile(weighed: Iterable[tuple[Number, float]], share: float) -> Number:
 
     Where the share falls exactly between two values, it is their middle: with equal weights and a
     share of one half this is the common median.
-
-    Args:
-        weighed: Values and their weights; at least one.
-        share: From 0 to 1.
     """
     rows = sorted(weighed, key=lambda row: row[0])
     wanted = share * math.fsum(weight for _, weight in rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
@@ -61,9 +61,13 @@ def _make_converter() -> cattrs.Converter:
     made.register_structure_hook(int, _exact("a whole number", int))
     made.register_structure_hook(bool, _exact("true or false", bool))
     made.register_structure_hook(float, _exact("a number", int, float))
-    for kind, hook in ((Decimal, _decimal), (dt.datetime, _moment), (dt.date, _day)):
+    for kind, hook, plain in (
+        (Decimal, _decimal, str),
+        (dt.datetime, _moment, dt.datetime.isoformat),
+        (dt.date, _day, dt.date.isoformat),
+    ):
         made.register_structure_hook(kind, hook)
-        made.register_unstructure_hook(kind, _plain)
+        made.register_unstructure_hook(kind, plain)
     objects = _exact("an object", dict)
     made.register_structure_hook_func(  # cattrs would not check what may hold anything
         lambda kind: kind == Mapping[str, Any], lambda value, _: objects(value, dict)
@@ -81,12 +85,10 @@ def _plain(value: Any) -> str:
 
 converter = _make_converter()
 """The converter of motionkit's own records. Vendors' wire records have their own."""
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain)
-
-
-def unstructure(value: Any) -> Any:
-    """Return a record as plain JSON-able data."""
-    return converter.unstructure(value)
+unstructure: Callable[[Any], Any] = converter.unstructure
+"""Return a record as plain JSON-able data."""
+dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain).encode
+"""Return compact, key-sorted JSON; Decimals and dates become text."""
 
 
 def structure(data: Any, kind: type[T]) -> T:
@@ -118,19 +120,9 @@ def _said(error: BaseException, kind: Any) -> str:
     return "invalid value"
 
 
-def dumps(data: Any) -> str:
-    """Return compact, key-sorted JSON; Decimals and dates become text."""
-    return _ENCODER.encode(data)
-
-
 def pack(record: Any, **more: Any) -> str:
     """Return a record, and what else its object shall hold, as compact, key-sorted JSON."""
-    return _ENCODER.encode({**converter.unstructure(record), **more})
-
-
-def dumps_all(data: Iterable[Any]) -> list[str]:
-    """Return `dumps` of each."""
-    return [_ENCODER.encode(one) for one in data]
+    return dumps({**converter.unstructure(record), **more})
 
 
 def loads(text: str, kind: type[T], *, name: str, version: int) -> T:

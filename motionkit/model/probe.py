@@ -24,12 +24,12 @@ MOST_PIXELS = 178_956_970
 
 @attrs.frozen
 class Facts:
-    """What is known of one piece of media without asking anybody.
+    """The known facts of one piece of media.
 
     Attributes:
         label: How to call it in messages.
-        kind: image, video or audio; None when it is not here to look at.
-        container: E.g. ``mp4``, ``jpeg``; told by content.
+        kind: image, video or audio; None for media elsewhere.
+        container: E.g. ``mp4``, ``jpeg``; by content.
         codec: Of the picture, e.g. ``h264``.
         width: Pixels.
         height: Pixels.
@@ -54,14 +54,9 @@ class Facts:
 
 
 def inspect(value: Ref, field: str) -> Facts:
-    """Look at one reference.
+    """Inspect one reference; `field` is the request's, for error messages.
 
-    Args:
-        value: The reference.
-        field: The request's field, for error messages.
-
-    Returns:
-        The facts; for what is not here (URLs, uploads) only the label and why.
+    For media elsewhere (URLs, uploads) the facts are only the label and why nothing is known.
 
     Raises:
         InvalidRequest: No such file, a folder, unreadable, empty, not playable media, or a URL that
@@ -123,14 +118,7 @@ def _refused(field: str, problem: str, value: str, limit: str | None = None) -> 
 def look(
     stream: IO[bytes], size: int, label: str, field: str, *, sha256: str | None = None
 ) -> Facts:
-    """Read an open file.
-
-    Args:
-        stream: The file.
-        size: Its length in bytes.
-        label: How to call it in messages.
-        field: The request's field, for error messages.
-        sha256: Its digest, where it is known already.
+    """Inspect an open file of `size` bytes; `sha256` is its digest, if known.
 
     Raises:
         InvalidRequest: It is not playable media, or not all of it.

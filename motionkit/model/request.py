@@ -12,10 +12,17 @@ from motionkit.model.media import Kind, Ref, Remote
 from motionkit.model.probe import Facts
 
 _MEDIA = "motionkit.model.media"
-_SHOWN = 80
-"""Characters of a text that an error repeats."""
 _TERMS = frozenset({"extra", "allow_undocumented"})
 """Fields of every request that say how it is sent, not what is wanted."""
+
+
+def is_text(value: str) -> bool:
+    """Return whether a text can be sent: undecodable bytes of a command line cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def takes(kind: Kind) -> dict[str, Kind]:
@@ -41,25 +48,6 @@ def _whole(value: float, name: str) -> int:
             limit="a whole number",
         )
     return int(value)
-
-
-def need_unicode(name: str, value: object) -> None:
-    """Refuse a text with bytes of the command line that are no UTF-8: it cannot be sent.
-
-    Raises:
-        InvalidRequest: It has some; `name` names the argument.
-    """
-    try:
-        if isinstance(value, str):
-            value.encode()
-    except UnicodeEncodeError as error:
-        shown = ascii(str(value)[:_SHOWN])
-        raise InvalidRequest(
-            f"{name}: {shown} is not Unicode text at character {error.start}",
-            field=name,
-            value=shown,
-            limit="Unicode text (UTF-8)",
-        ) from None
 
 
 def argument(name: str) -> str:
@@ -99,8 +87,6 @@ class Request:
     def __attrs_post_init__(self) -> None:
         for field in attrs.fields(type(self)):
             value = getattr(self, field.name)
-            for one in value if isinstance(value, tuple) else (value,):
-                need_unicode(field.name, one.url if isinstance(one, Remote) else one)
             if isinstance(value, float) and str(field.type).startswith("int"):
                 object.__setattr__(self, field.name, _whole(value, field.name))
 
@@ -166,7 +152,7 @@ class Request:
         }
         named = {"operation": self.operation, "media": content, "extra": self.extra}
         plain = {**named, "values": self.values()}
-        texts = codec.dumps_all([plain, *({**plain, "via": via} for via in vias)])
+        texts = map(codec.dumps, [plain, *({**plain, "via": via} for via in vias)])
         return tuple(hashlib.sha256(text.encode()).hexdigest() for text in texts)
 
 

@@ -13,7 +13,7 @@ from motionkit.polling import schedule
 from motionkit.polling.schedule import DurationEstimate, Plan
 
 REFIT = 1.25
-"""Growth of the number of past jobs after which an estimate is made anew."""
+"""Factor by which the number of past jobs must grow before an estimate is refitted."""
 _MOST = 2000
 """Durations kept: of all kinds together when the journal is read, and of each kind later."""
 
@@ -27,7 +27,7 @@ def kind_of(job: Job) -> Kind:
 
 
 class Durations:
-    """The durations of past jobs, and plans for the next ones with a wished mean `delay`."""
+    """The durations of past jobs, and plans for the next ones with a target mean `delay`."""
 
     def __init__(
         self, journal: Journal, delay: float, now: Callable[[], float] = time.time
@@ -63,7 +63,7 @@ class Durations:
         """Record the duration of a job that just succeeded."""
         with self._lock:
             if self._past is None:
-                return  # the journal has it already, and is read when somebody asks first
+                return  # the journal has it already, and is read at the first estimate
             kind = kind_of(job)
             self._counts[kind] += 1
             past = self._past.setdefault(kind, [])

@@ -38,17 +38,14 @@ LAST_CALLS = 2.0
 
 NO_THREAD = "is not polled: this process can start no thread; the job continues at the vendor"
 REAL_SLEEP = time.sleep
-"""As it is before any test replaces it."""
+"""The real `time.sleep`: any other one that is injected moves a simulated clock."""
 
 
 class Engine:
     """Polls jobs when they are due, for all who wait for them.
 
-    Args:
-        observer: How jobs are polled, and when next.
-        clock: Monotonic seconds.
-        sleep: `time.sleep`; any other moves a simulated clock.
-        spread: From 0 to 1, at random.
+    `clock` is monotonic, `spread` random from 0 to 1; a `sleep` that is not `time.sleep` moves a
+    simulated clock.
     """
 
     def __init__(
@@ -179,7 +176,7 @@ class Engine:
     # Inside; what follows holds the lock unless it says otherwise.
 
     def _begin(self, waiter: Waiter) -> None:
-        """Add a waiter to its job, and queue the job if nobody polls it now."""
+        """Add a waiter to its job, and queue the job unless it is being polled."""
         with self._lock:
             if self._closed:
                 waiter.end(_closed(waiter.job))
@@ -246,7 +243,7 @@ class Engine:
         took: float | None = None
         try:
             outcome, took = self._polled(watched)
-        except BaseException as error:  # noqa: BLE001 - raised where somebody waits
+        except BaseException as error:  # noqa: BLE001 - raised in the waiter
             outcome = error
         with self._lock:
             self._queue.account(watched.job.account).done(self._clock(), took, watched.taken)
@@ -341,7 +338,7 @@ class Engine:
         failure: BaseException | None = None
         try:
             self._sleep(max(0.0, seconds))
-        except BaseException as error:  # noqa: BLE001 - raised where somebody waits
+        except BaseException as error:  # noqa: BLE001 - raised in the waiter
             failure = error
         finally:
             self._lock.acquire()
@@ -355,7 +352,7 @@ class Engine:
         self._lock.acquire()
 
     def after_fork(self, *, child: bool) -> None:
-        """Go on; in the child, without the parent's waits and threads."""
+        """Continue; in the child, without the parent's waits and threads."""
         if not child:
             self._lock.release()
             return

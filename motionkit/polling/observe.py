@@ -24,7 +24,7 @@ log = logging.getLogger("motionkit")
 SPARSE = 15.0
 """Seconds between two polls of one job from which a rate limit is worth a warning."""
 OLD_SHARE = 0.75
-"""Of the time for which a vendor keeps a job, after which polling warns."""
+"""Share of the time for which a vendor keeps a job after which polling warns."""
 
 
 @attrs.frozen
@@ -191,14 +191,8 @@ class JobObserver:
         if age < kept * OLD_SHARE:
             return
         self._old.add((job.fingerprint, job.id))
-        log.warning(
-            "job %s at %s is %.0f min old; the vendor keeps jobs for %.0f min, and may report less "
-            "later",
-            job.id,
-            job.account,
-            age / 60,
-            kept / 60,
-        )
+        text = "job %s at %s is %.0f min old; the vendor keeps jobs for %.0f min"
+        log.warning(text, job.id, job.account, age / 60, kept / 60)
 
     def scarce(self, account: str) -> tuple[str, ...]:
         """Return warnings for a quote where an account's rate limit makes polling sparse."""
@@ -213,12 +207,8 @@ class JobObserver:
     def _warn_of_limit(self, account: str, share: float, among: int) -> None:
         if account not in self._sparse:
             self._sparse.add(account)
-            log.warning(
-                "%s: rpm allows a poll of each of %d jobs every %.0f s; ends are noticed late",
-                account,
-                among,
-                share,
-            )
+            text = "%s: rpm allows a poll of each of %d jobs every %.0f s; ends are noticed late"
+            log.warning(text, account, among, share)
 
 
 def _refund(job: Job, status: Status, entry: PurchaseRecord | None) -> Cost | None:

@@ -16,7 +16,7 @@ import attrs
 from motionkit.polling.watch import WatchedJob
 
 LEAST, MOST = 4, 96
-"""Concurrent polls of one account: from the start, and at most."""
+"""Concurrent polls of one account: the number allowed at first, and the highest one."""
 SHORTEST_POLL, LONGEST_POLL = 2.0, 10.0
 """Seconds that one poll may take; after an unanswered one the job's next poll may take longer."""
 _SLOWER = 20
@@ -80,7 +80,7 @@ class AccountQueue:
         return _HANGS if not self._recent else min(max(_HANGS, max(self._recent) * 4), LONGEST_POLL)
 
     def done(self, now: float, seconds: float | None, started: float) -> None:
-        """Record a poll that took so long (None: unanswered); allow as many as the rate needs.
+        """Record the duration of a poll (None: unanswered); allow as many as the rate needs.
 
         By Little's law, with the fastest recent poll as the time of all: where many threads share
         one processor, slower ones measure only the number of threads, and would add still more.

@@ -4,7 +4,7 @@ A poll costs a call; a late poll costs waiting. Polling is dense around the dura
 typically takes, and sparse before and after. The best density at an age is proportional to the
 square root of the hazard there (the rate at which a job that still runs ends). For log-normal
 durations the steps below come within a few percent of that optimum, for any median, spread and
-wished delay; ``tests/bench/polling.py`` measures it.
+target delay; ``tests/bench/polling.py`` measures it.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 FLOOR = 1.0
-"""Least seconds between two polls of one job; less only where a shorter delay is wished."""
+"""Least seconds between two polls of one job; less only for a shorter target delay."""
 LONGEST_GAP = 15.0
 """Most seconds between two polls, whatever the estimate says."""
 LONGEST_EARLY_GAP = 45.0
 """The same in the first third of the median, where almost no job ends."""
 GAP_OF_DELAY = 7.5
-"""Most seconds between two polls, in wished delays: 15 s do not serve a wish of 0.5 s."""
+"""Most seconds between two polls, in target delays: 15 s do not serve a target of 0.5 s."""
 JITTER = 0.05
 """Share of a gap by which polls are spread, so that jobs of one moment do not stay together."""
 
 DENSE = 1.5
-"""The gap where jobs typically end, in wished delays; an end is noticed half a gap late."""
+"""The gap where jobs typically end, in target delays; an end is noticed half a gap late."""
 EARLY, BEFORE, NEAR, AFTER = 15.0, 4.0, 1.5, 2.5
 """The gaps elsewhere, in dense ones: at first, before, near, and after the typical duration."""
 BEFORE_FROM, NEAR_FROM, DENSE_FROM, AFTER_FROM = -2.5, -1.6, -0.7, 3.5
@@ -36,7 +36,8 @@ BEFORE_FROM, NEAR_FROM, DENSE_FROM, AFTER_FROM = -2.5, -1.6, -0.7, 3.5
 EARLY_SHARE = 1 / 3
 """Where the early gaps end at the latest, in medians: some jobs take half the usual time."""
 LAST = 10.0
-"""Where dense polling ends at the latest, in medians: a vague estimate has a very long tail."""
+"""Multiple of the median duration at which dense polling ends at the latest: vague estimates have
+a very long tail."""
 EARLY_POLL = 4.0
 """Dense gaps that must fit into the early part for a second poll soon: some jobs fail at once."""
 
@@ -152,14 +153,14 @@ class Plan:
 def plan(
     durations: DurationEstimate, delay: float, *, floor: float = 0.0, share: float = 0.0
 ) -> Plan:
-    """Return when to poll, so that the mean detection delay is at most the wished one.
+    """Return when to poll, so that the mean detection delay is at most the target.
 
     Args:
         durations: How long the jobs take.
-        delay: Wished mean seconds between a job's end and the poll that sees it.
+        delay: Target mean seconds between a job's end and the poll that sees it.
         floor: Least seconds between two polls that the vendor asks for.
         share: Seconds between two polls that the rate limit leaves to each job; overrides both
-            the wish and the longest gap.
+            the target and the longest gap.
     """
     floor = max(floor, share, min(FLOOR, delay))
     longest = min(LONGEST_GAP, GAP_OF_DELAY * delay)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -25,7 +26,11 @@ DOUBT_GRACE: Mapping[UnknownReason, float] = {
     UnknownReason.NOT_FOUND: 120.0,
     UnknownReason.NO_OUTPUT: 60.0,
 }
-"""Seconds for which a doubt must last to end a wait; the journal keeps the job unfinished."""
+"""Seconds for which a doubt must last to end a wait; the journal keeps the job unfinished.
+
+A doubt without a row ends no wait: a status word that is not in the vendor's table may mean that
+the job runs.
+"""
 
 REFUSALS = 3
 """Refusals in a row without the vendor's own code that end a wait."""
@@ -77,14 +82,10 @@ class Waiter:
 
 @attrs.define(eq=False)
 class WatchedJob:
-    """A job, its waiters, and when it is polled next.
+    """A job, its waiters, and when it is polled next; times are on the engine's clock.
 
     Attributes:
-        job: The job.
-        began: When it was first followed, on the engine's clock.
-        age: Its age then, in seconds.
-        due: When it is polled next, on the engine's clock.
-        waiters: Who waits.
+        began: When it was first followed, at `age` seconds.
         ticket: Its valid entry in the queue; entries with another ticket are skipped.
         polling: Whether a thread polls it now.
         taken: When that thread took it, on the engine's clock.
@@ -104,6 +105,7 @@ class WatchedJob:
     _cause: MotionKitError | None = None
     _doubt: UnknownReason | None = None
     _doubted_at: float = 0.0
+    _strange: Status | None = None
 
     def poll(
         self,
@@ -115,12 +117,8 @@ class WatchedJob:
     ) -> Outcome | None:
         """Poll once, and return the outcome, or None and set `due`.
 
-        Args:
-            observer: How to poll.
-            clock: The engine's.
-            among: How many jobs of the account are followed.
-            spread: From 0 to 1, at random.
-            patience: Seconds that a call may take; doubled for each unanswered poll before.
+        `among` is how many jobs of the account are followed; `spread` is from 0 to 1, at random;
+        `patience` is the seconds that a call may take, doubled for each unanswered poll before.
         """
         job, began = self.job, clock()
         since_last = None if self._running_at is None else began - self._running_at
@@ -141,6 +139,7 @@ class WatchedJob:
         self._failures = 0
         if status.state.terminal:
             return status.error(job)
+        self._strange = status if status.doubt is UnknownReason.STRANGE_WORD else None
         now = clock()
         # The poll's start, not its end: the job may have ended while the response was on its way.
         self._running_at = began
@@ -148,13 +147,15 @@ class WatchedJob:
             self._doubt, self._doubted_at = status.doubt, now
         # A new job may not be listed yet, and an output may lag behind its status: one such
         # response proves nothing, only the same one for minutes does.
-        if self._doubt is not None and now - self._doubted_at > DOUBT_GRACE.get(self._doubt, now):
+        if self._doubt is not None and now - self._doubted_at > DOUBT_GRACE.get(
+            self._doubt, math.inf
+        ):
             return _doubtful(job, self._doubt, status)
         if status.hint is not None:  # the vendor knows best when its job will be done
             self.due = now + backoff.wished(status.hint)
         else:
             gap = observer.gap(job, self.age + now - self.began, among)
-            apart = 2 * spread() - 1 if among > 1 else 0.0  # a job alone has nobody to avoid
+            apart = 2 * spread() - 1 if among > 1 else 0.0  # a single job needs no spreading
             self.due = now + gap * (1 + schedule.JITTER * apart)
         return None
 
@@ -186,8 +187,10 @@ class WatchedJob:
         expired = [waiter for waiter in self.waiters if waiter.deadline <= now]
         self.waiters = [waiter for waiter in self.waiters if waiter.deadline > now]
         for waiter in expired:
-            text = f"did not end within {waiter.limit:g} s"
-            waiter.end(still_running(waiter.job, text, self._cause))
+            text, hint = f"did not end within {waiter.limit:g} s", None
+            if self._strange is not None:
+                text, hint = f"{text}; {_last_word(self._strange)}", _STRANGE_HINT
+            waiter.end(still_running(waiter.job, text, self._cause, hint))
 
     def next(self) -> float:
         """Return when to poll next: the last poll of a wait comes at its deadline."""
@@ -206,24 +209,32 @@ def unwrap(outcome: Outcome | None) -> Result | MotionKitError:
     raise outcome or RuntimeError("a waiter was notified without an outcome")
 
 
-def still_running(job: Job, text: str, cause: BaseException | None = None) -> WaitTimeout:
+def still_running(
+    job: Job, text: str, cause: BaseException | None = None, hint: str | None = None
+) -> WaitTimeout:
     """Return the error of a wait that ends before its job; `cause` kept failing meanwhile."""
     error = WaitTimeout(
-        f"job {job.id} at {job.account} {text}",
-        provider=job.provider,
-        account=job.account,
-        billed=Billed.UNKNOWN,
-        job=job,
+        f"job {job.id} at {job.account} {text}", billed=Billed.UNKNOWN, hint=hint, job=job
     )
     error.__cause__ = cause
-    return error
+    return error.fill(provider=job.provider, account=job.account)
+
+
+_STRANGE_HINT = "look the job up in the vendor's console; client.wait(job) asks again"
+
+
+def _last_word(status: Status) -> str:
+    """Return what the last poll reported, a status that motionkit does not know."""
+    said = f" ({status.message})" if status.message else ""
+    return f"its status {status.word!r}{said} is not known, so it may have ended"
 
 
 def _doubtful(job: Job, doubt: UnknownReason, status: Status) -> MotionKitError:
     kind, billed = DOUBT_ERRORS[doubt]
     return kind(
         f"job {job.id} at {job.account}: for {DOUBT_GRACE[doubt]:g} s the vendor reported nothing "
-        f"but {status.word!r} ({doubt.value.replace('_', ' ')})",
+        f"but {status.word!r} ({doubt.value.replace('_', ' ')})"
+        + (f": {status.message}" if status.message else ""),
         provider=job.provider,
         account=job.account,
         code=status.word,

@@ -51,7 +51,6 @@ from motionkit.provider.uploads import (
     UPLOAD_TIMEOUT,
     CarefulUploads,
     Stream,
-    UploadCache,
     form,
     multipart,
 )
@@ -91,7 +90,6 @@ __all__ = [
     "Stream",
     "Untrusted",
     "Upload",
-    "UploadCache",
     "Uploads",
     "WebhookEvent",
     "Webhooks",

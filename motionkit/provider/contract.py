@@ -369,7 +369,11 @@ class AcceptsUnlistedModels(Protocol):
     """A provider that accepts models which its offers do not list."""
 
     def unlisted(self, operation: str, model: str) -> Offer | None:
-        """Return an offer of unknown price for a model; None if the model cannot be reached."""
+        """Return an offer of unknown price for a model; None if the model cannot be reached.
+
+        Its `evidence` is ``inferred``, so that a request has to confirm it with
+        `allow_undocumented`.
+        """
 
 
 _PAID = Call("POST", "/", paid=True)

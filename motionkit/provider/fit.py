@@ -11,6 +11,7 @@ import attrs
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.model import media, probe
 from motionkit.model.operations import Request
+from motionkit.model.request import is_text
 from motionkit.provider.offers import MediaField, Offer
 
 _LONGEST_SHOWN = 60
@@ -91,6 +92,7 @@ def fit(
             hint="name its fields as extra and confirm with allow_undocumented=True",
         )
     given, media_given = request.values(), request.media()
+    _check_text(request, given)
     for name, value in given.items():
         if name not in offer.fields:
             able = ", ".join(sorted([*offer.fields, *offer.media])) or "none"
@@ -149,6 +151,30 @@ def fit(
     if check is None:
         return fitted
     return attrs.evolve(fitted, warnings=(*warnings, *check(fitted)))
+
+
+def _check_text(request: Request, given: Mapping[str, Any]) -> None:
+    """Require valid text, and the text that an operation cannot do without.
+
+    Raises:
+        InvalidRequest: It is blank, or no Unicode: undecodable bytes of a command line.
+    """
+    for name, value in given.items():
+        if isinstance(value, str) and not is_text(value):
+            shown = value.encode("utf-8", "replace").decode()
+            raise InvalidRequest(
+                f"{name} holds bytes that are not UTF-8",
+                field=name,
+                value=shown,
+                limit="text in UTF-8",
+            )
+    needed = {one.name for one in attrs.fields(type(request)) if one.default is attrs.NOTHING}
+    for name in ("prompt", *needed):
+        value = given.get(name)
+        if isinstance(value, str) and not value.strip():
+            raise InvalidRequest(
+                f"{name} is blank", field=name, value=value, limit="text that is not blank"
+            )
 
 
 def _spelled(value: Any, spelling: str | None) -> Any:

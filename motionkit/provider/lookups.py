@@ -38,12 +38,8 @@ def options_of(provider: Provider, name: str) -> tuple[str, ...]:
         raise ConfigError(f"account {provider.account!r} has no lists", account=provider.account)
     if name not in provider.lists:
         known = ", ".join(provider.lists)
-        raise InvalidRequest(
-            f"account {provider.account!r} has no list {name!r}; it has {known}",
-            field="name",
-            value=name,
-            limit=known,
-        )
+        text = f"account {provider.account!r} has no list {name!r}; it has {known}"
+        raise InvalidRequest(text, field="name", value=name, limit=known)
     return tuple(inspect.signature(provider.lists[name]).parameters)
 
 
@@ -57,12 +53,9 @@ def look_up(provider: Provider, name: str, options: Mapping[str, Any]) -> Sequen
     able = options_of(provider, name)
     for option, value in options.items():
         if option not in able:
-            raise InvalidRequest(
-                f"list {name!r} has no filter {option!r}; it has {', '.join(able) or 'none'}",
-                field=option,
-                value=str(value),
-                limit=", ".join(able),
-            )
+            known = ", ".join(able) or "none"
+            text = f"list {name!r} has no filter {option!r}; it has {known}"
+            raise InvalidRequest(text, field=option, value=str(value), limit=known)
         _check(name, option, value)
     assert isinstance(provider, Lists)  # noqa: S101 - `options_of` checked it
     fetch = provider.lists[name]
@@ -76,9 +69,5 @@ def _check(name: str, option: str, value: Any) -> None:
     if value is None or (number and math.isfinite(value) if moment else isinstance(value, str)):
         return
     limit = "a moment in epoch seconds" if moment else "text"
-    raise InvalidRequest(
-        f"invalid filter {option}={str(value)!r} for list {name!r}; expected {limit}",
-        field=option,
-        value=str(value),
-        limit=limit,
-    )
+    text = f"invalid filter {option}={str(value)!r} for list {name!r}; expected {limit}"
+    raise InvalidRequest(text, field=option, value=str(value), limit=limit)

@@ -175,16 +175,12 @@ def load_offers(package: str) -> tuple[Offer, ...]:
 
 
 def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
-    """Read offers from TOML text with ``[[offer]]`` tables.
+    """Read offers from TOML text with ``[[offer]]`` tables; `name` is the text's name in errors.
 
     Rows share ``[slot.NAME]`` and ``[price.NAME]`` by name: ``price = "NAME"``,
     ``media = { image = "NAME" }``, or with keys that differ:
     ``price = { like = "NAME", cells = [...] }``. ``like = ["NAME"]`` in a row fills in missing keys
     from ``[base.NAME]``, in tables key by key; of several names the first takes precedence.
-
-    Args:
-        text: The TOML text.
-        name: Its name in errors.
 
     Raises:
         ConfigError: Naming the path of the fault.

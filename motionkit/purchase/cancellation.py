@@ -51,10 +51,6 @@ class Cancellation:
     def sleep(self, seconds: float, sleep: Callable[[float], None]) -> None:
         """Wait for a slot, until the time is over or the wait is ended.
 
-        Args:
-            seconds: The time.
-            sleep: How to wait; only `time.sleep` can be interrupted.
-
         Raises:
             MotionKitError: The wait was ended; nothing was submitted.
         """

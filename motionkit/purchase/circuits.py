@@ -67,10 +67,7 @@ class Circuits:
 
     def of(self, account: str, fingerprint: str) -> dict[str, Breaker]:
         """Return an account's breakers by cause."""
-        return {
-            cause: codec.structure(dict(state), Breaker)
-            for _, _, cause, state in self.caches.cooldowns(account, fingerprint)
-        }
+        return {one.cause: one for one in self.by_account().get((account, fingerprint), ())}
 
     def by_account(self) -> dict[tuple[str, str], tuple[Breaker, ...]]:
         """Return the breakers of every account and fingerprint that has some."""

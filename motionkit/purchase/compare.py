@@ -126,12 +126,7 @@ Past = Mapping[OfferKey, Stats]
 
 
 class Experience:
-    """The statistics of finished purchases, by offer. Each purchase is read once.
-
-    Args:
-        journal: Where they are.
-        limit: How many of the newest count.
-    """
+    """The statistics of finished purchases, by offer. Each purchase is read once."""
 
     def __init__(self, journal: Journal, limit: int = 2000) -> None:
         self._journal = journal
@@ -180,16 +175,7 @@ def assess(
     name: str,
     past: Past,
 ) -> RouteTarget:
-    """Fit a request to one offer and quote it; nothing is sent.
-
-    Args:
-        request: What is wanted.
-        offer: The offer.
-        submitter: The account's.
-        facts: What is known of the media.
-        name: The target as it was named.
-        past: From `Experience.past`.
-    """
+    """Fit a request to one offer and quote it; nothing is sent."""
     provider = submitter.provider
     target = f"{provider.account}/{offer.model}"
     able = {*offer.fields, *offer.media}
@@ -245,10 +231,6 @@ def assess(
 def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> list[Comparison]:
     """Ask every account for its balance, once each and at the same time.
 
-    Args:
-        rows: The targets.
-        ask: Returns an account's balance.
-
     Returns:
         The rows; those of an account that failed carry its error.
     """
@@ -262,13 +244,12 @@ def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> 
 
     with ThreadPoolExecutor(min(_WORKERS, max(1, len(accounts)))) as pool:
         answers = dict(zip(accounts, pool.map(answer, accounts), strict=True))
-    return [_with_balance(row, answers[row.account]) for row in rows]
-
-
-def _with_balance(row: Comparison, answer: Balance | MotionKitError) -> Comparison:
-    if isinstance(answer, MotionKitError):
-        return attrs.evolve(row, error=answer)
-    return attrs.evolve(row, balance=answer, suffices=suffices(answer, row.quote))
+    return [
+        attrs.evolve(row, error=held)
+        if isinstance(held := answers[row.account], MotionKitError)
+        else attrs.evolve(row, balance=held, suffices=suffices(held, row.quote))
+        for row in rows
+    ]
 
 
 def ordered(rows: Sequence[Comparison]) -> list[Comparison]:

@@ -228,7 +228,7 @@ class RouteBuyer:
         self.known = True  # another process may have taken the retry's key
 
     def _tell(self, wait: routing.Wait) -> None:
-        """Log once for each target that its slot is waited for, and for how long at most."""
+        """Log once for each target that a submit waits for its slot, and for how long at most."""
         if wait.target in self._waited:
             return
         refusals = zip(self.tried, self._errors, strict=False)
@@ -318,7 +318,7 @@ class RouteBuyer:
         )
 
     def _tightest(self, place: RouteTarget) -> budget.BudgetStatus | None:
-        """Return the budget of which the least is left for a target; None without any."""
+        """Return the budget with the least left for a target; None without any."""
         found = [self.journal.budget(one, sandbox=place.sandbox) for one in self.purchase.budgets]
         return min(found, key=lambda one: one.left, default=None)
 

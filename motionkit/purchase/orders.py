@@ -34,7 +34,7 @@ from motionkit.model.job import Job, KeyState, State
 from motionkit.model.media import Generated, Ref
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
-from motionkit.model.request import Request
+from motionkit.model.request import Request, is_text
 from motionkit.model.submission import Call, Submission
 from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, pick_offer, provider_names
 from motionkit.purchase import cancellation, compare, fallback
@@ -102,6 +102,10 @@ class BuyOptions:
                 value=self.key,
                 limit="text that is not blank, or no key",
             )
+        if self.key is not None and not is_text(self.key):
+            raise InvalidRequest(
+                "key holds bytes that are not UTF-8", field="key", limit="text in UTF-8"
+            )
 
 
 @attrs.frozen
@@ -153,12 +157,11 @@ def offer_of(
     try:
         return pick_offer(provider.offers, operation, model, target=target)
     except Unsupported:
-        if model is None or not isinstance(provider, AcceptsUnlistedModels):
-            raise
-        row = provider.unlisted(operation, model)
-        if row is None:
-            raise
-        return row
+        if model is not None and isinstance(provider, AcceptsUnlistedModels):
+            offer = provider.unlisted(operation, model)
+            if offer is not None:
+                return offer
+        raise
 
 
 Resolved = tuple[Submitter, Offer] | MotionKitError
@@ -286,7 +289,7 @@ class Checkout:
         return compare.assess(asked.request, offer, submitter, asked.facts, name=name, past=past)
 
     def _direct_place(self, asked: Asked) -> compare.RouteTarget:
-        """Return the one target that is meant.
+        """Return the single target that was named.
 
         Raises:
             MotionKitError: Its account cannot be used, or offers nothing of the kind.
@@ -424,7 +427,7 @@ class Checkout:
         """Purchase, or continue what was purchased before.
 
         Raises:
-            SubmitUncertain: It may have arrived; it is never re-sent automatically.
+            SubmitUncertain: It may have arrived; it is never submitted anew automatically.
             MotionKitError: With ``billed=NO``: nothing was bought.
         """
         asked = self._ask(request, options.via, facts)
@@ -531,9 +534,7 @@ class Checkout:
         def prepare() -> Submission:
             return submitter.provider.prepare(fitted)
 
-        submission = (
-            prepare()
-        )  # before the wait: a slot that becomes free does not wait for uploads
+        submission = prepare()  # uploads come before the wait for a slot, not in it
         self.slots.wait(submitter, deadline)
         job = submitter.submit(purchase, submission, prepare, again=again, deadline=deadline)
         self._circuits.submitted(*place.holder)

@@ -53,12 +53,7 @@ class Slots:
     """Keys of running jobs whose last poll failed: whether they still take a slot is not known."""
 
     def full(self, submitter: Submitter, *, poll: bool = False) -> bool:
-        """Return whether the journal's running jobs take all slots of an account.
-
-        Args:
-            submitter: Of the account.
-            poll: Where they do, poll those that may have ended, and count again.
-        """
+        """Return whether the journal's running jobs take all slots of an account."""
         if submitter.slots is None or len(self._running(submitter)) < submitter.slots:
             return False
         if not poll:
@@ -95,10 +90,6 @@ class Slots:
         """Wait until the journal counts a free slot.
 
         Where the running jobs cannot be polled, the vendor decides after the wait.
-
-        Args:
-            submitter: Of the account.
-            deadline: When to give up, by the clock; one in the past refuses at once.
 
         Raises:
             Busy: The account still runs ``max_concurrent`` jobs; nothing was sent.

@@ -24,7 +24,8 @@ cut) at any instruction leaves at least as much in the journal as can have happe
 ==================================  ==================  ==========================================
 crash                               in the journal      on the next run with that key
 ==================================  ==================  ==========================================
-before the intention is written     nothing             submits: only free uploads can have left
+before the intention is written,    nothing             submits: only free uploads can have left
+uploads included (`Checkout`)
 before `Journal.sending` is         INTENDED, no send   REFUSED, then submits with a new id
 written
 from then on, until the answer      INTENDED, one send  UNCERTAIN, whether or not a byte left:
@@ -85,7 +86,7 @@ OTHER_PAUSE = 0.5
 """Seconds between two checks of what another process has written."""
 
 EQUAL_REFUSALS = 12
-"""Passing refusals in a row after which the submit gives up; some of them never pass."""
+"""Temporary refusals in a row after which the submit gives up; some of them never end."""
 
 _IN_FLIGHT: set[str] = set()
 """Attempts that a thread of this process is submitting."""
@@ -130,10 +131,6 @@ def resend_at(number: int, resend: SameId) -> float:
 
     The re-sends are spread geometrically over the window: the first is early, because most outages
     are short, and the last is as late as the vendor still deduplicates.
-
-    Args:
-        number: The number of the re-send, from 1.
-        resend: The vendor's rule.
     """
     if resend.times == 1:
         return resend.window * LAST_RESEND
@@ -175,7 +172,7 @@ class _Window:
         passed = self.passed()
         return passed is not None and passed + after <= self.resend.window
 
-    def pause(self, counted: int, unsent: int, hint: float | None) -> float | None:
+    def may_resend_in(self, counted: int, unsent: int, hint: float | None) -> float | None:
         """Decide whether a lost submit may be re-sent, and return the seconds until then.
 
         Args:
@@ -202,7 +199,7 @@ class _Window:
     def check(self) -> None:
         """Check the window again, right before the first byte leaves.
 
-        Connecting and the TLS handshake take time after `pause` decided.
+        Connecting and the TLS handshake take time after `may_resend_in` decided.
 
         Raises:
             TimeoutError: The window is closed: the vendor might take a re-send for a new submit.
@@ -444,8 +441,8 @@ class Submitter:
     ) -> tuple[Job | None, MotionKitError]:
         """Re-send a lost submit under the same attempt id, while the vendor deduplicates it.
 
-        `SameId` of the adapter allows it, `_Window.pause` decides it, and `_Window.check` holds
-        back the first byte where the window has closed since.
+        `SameId` of the adapter allows it, `_Window.may_resend_in` decides it, and `_Window.check`
+        holds back the first byte where the window has closed since.
 
         Returns:
             The job, if the vendor answered with one, and the last error.
@@ -457,7 +454,7 @@ class Submitter:
         # vendor has seen under this id.
         while attempt.whole:
             attempt = self._with_sends(attempt)
-            pause = window.pause(attempt.sends - 1, unsent, cause.retry_after)
+            pause = window.may_resend_in(attempt.sends - 1, unsent, cause.retry_after)
             if pause is None:
                 break
             log.info(

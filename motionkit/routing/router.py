@@ -60,7 +60,7 @@ _OWED: Mapping[tuple[Stage, Billed], Reason] = {
     **{(stage, billed): Reason.STOP_JOB_RUNNING for stage in _WITH_JOB for billed in Billed},
     **{(Stage.DOWNLOAD, billed): Reason.STOP_RESULT_SAFE for billed in Billed},
 }
-"""What may exist at the vendor after an error that ends no job."""
+"""Why a route stops after an error, by what may exist at the vendor by then."""
 _RULED_OUT_LATE: Mapping[Error, Reason] = {
     e.Unsupported: Reason.NOT_CAPABLE,
     e.BudgetExceeded: Reason.BUDGET_SPENT,
@@ -88,7 +88,7 @@ _RULED_OUT_ERRORS: Mapping[Reason, tuple[Error, Reason]] = {
 """How a route ends when all its targets are ruled out for the same reason."""
 _NOTHING_LEFT = (e.NoTargetLeft, Reason.NO_TARGET_LEFT)
 _OPEN = frozenset({None, Reason.BUSY_TRIED_AGAIN, Reason.FAILED_PAID})
-"""The last attempts after which a target is considered again; None means no attempt."""
+"""Outcomes of a target's last attempt after which it is considered again; None: no attempt."""
 _READY = frozenset({Reason.STANDS_BY})
 _SKIPPED = frozenset({Reason.COOLING_DOWN, Reason.BUSY_PASSED_OVER})
 _FELL_BACK = {word: Reason(f"fell_back_{word}") for word in CAUSES}
@@ -371,10 +371,9 @@ class _Case:
         """Yield until when a target is busy, and the cause."""
         if one.busy:
             yield self.now + min(WAIT_STEP, self._patience(one) or WAIT_STEP), "busy"
-        own = [i for i, t in enumerate(self.tried) if t.target == one.target and _busy_word(t)]
-        for index in own:
-            pause = self._pauses(one.target, index + 1)[-1]
-            yield self.tried[index].at + pause, _busy_word(self.tried[index])
+        own = [past for past in self.tried if past.target == one.target and _busy_word(past)]
+        for past, pause in zip(own, self._pauses(one.target, len(self.tried)), strict=True):
+            yield past.at + pause, _busy_word(past)
         for breaker in [] if own else one.breakers:  # our own attempts opened them
             if CAUSES[breaker.cause].waitable:
                 yield breaker.shut_until, breaker.cause
@@ -405,12 +404,7 @@ class _Case:
 
     def _preferred(self, ones: Iterable[Candidate]) -> list[Candidate]:
         _, rank = _PREFERRED[self.route.choose]
-
-        def place(one: Candidate) -> tuple[bool, Decimal | float]:
-            value = rank(one)
-            return value is None, value or 0
-
-        return sorted(ones, key=place)
+        return sorted(ones, key=lambda one: ((value := rank(one)) is None, value or 0))
 
     def _enter(self, one: Candidate) -> Try | Wait | None:
         """Return what to do at a usable target; None to skip it as busy."""
@@ -463,9 +457,8 @@ class _Case:
         if Reason.FAILED_PAID in past:
             index = max(i for i, why in enumerate(past) if why is Reason.FAILED_PAID)
             free = self.tried[index].billed is Billed.NO
-            return self._stopped(
-                index, Reason.STOP_NOT_IN_FALL_BACK_ON if free else Reason.STOP_BILLED
-            )
+            reason = Reason.STOP_NOT_IN_FALL_BACK_ON if free else Reason.STOP_BILLED
+            return self._stopped(index, reason)
         if self.tried and len(self.candidates) == 1:
             return self._stopped(len(self.tried) - 1, Reason.STOP_ONLY_TARGET)
         whys = {*past, *notes.values()} - {Reason.NOT_CAPABLE} or {Reason.NOT_CAPABLE}

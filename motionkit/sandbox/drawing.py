@@ -32,7 +32,7 @@ def even(value: float) -> int:
 
 
 def signed(image: Image.Image) -> Image.Image:
-    """Write SANDBOX on an image: nobody takes it for one that a vendor made.
+    """Write SANDBOX on an image, so that it is not mistaken for a vendor's.
 
     The sign is at most two thirds of the image wide and an eighth high, if that leaves one pixel
     per dot.

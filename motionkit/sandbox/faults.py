@@ -150,12 +150,7 @@ def _known(what: str, value: object, known: Iterable[str]) -> None:
 
 
 class FaultBook:
-    """The active faults, in the order of their addition.
-
-    Args:
-        vendors: The values of the parameter `vendor`.
-        shapes: The values of the parameter `shape`, of all apps.
-    """
+    """The active faults, in the order of their addition."""
 
     def __init__(self, vendors: Collection[str] = (), shapes: Collection[str] = ()) -> None:
         self._vendors = vendors
@@ -222,14 +217,7 @@ class FaultBook:
         vendor: str,
         where: Callable[[Fault], bool] = lambda _: True,
     ) -> Fault | None:
-        """Fire the first fault that matches this call.
-
-        Args:
-            names: The fault, or faults, that can be applied here.
-            phases: Phases of the call.
-            vendor: The called vendor.
-            where: A further condition; other calls are not counted.
-        """
+        """Fire the first fault that matches this call."""
         wanted = {names} if isinstance(names, str) else names
         for fault in self._faults:
             if (

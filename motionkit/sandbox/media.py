@@ -117,14 +117,7 @@ def sample_clip(seconds: float = 4.0, *, height: int = 480, fps: int = 12) -> by
 def _film(
     images: Iterable[Image.Image], size: tuple[int, int], fps: int, sound: float = 0.0
 ) -> bytes:
-    """Return an H.264 MP4 whose index is at the beginning, as web players want it.
-
-    Args:
-        images: The frames.
-        size: Their width and height.
-        fps: Frames per second.
-        sound: Seconds of a quiet tone.
-    """
+    """Return an H.264 MP4 whose index is at the beginning, as web players want it."""
     # Moving the index needs a second pass over a real file: no memory buffer will do.
     with NamedTemporaryFile(suffix=".mp4") as file:
         with av.open(file.name, "w", options={"movflags": "+faststart"}) as container:

@@ -142,7 +142,10 @@ def replaying(path: Path) -> Iterator[None]:
         recorder.use_cassette(str(path)) as cassette,
     ):
         yield
-    left = [f"{r.method} {r.path}" for r, _ in _unplayed(cassette)]
+    unplayed = [
+        pair[0] for at, pair in enumerate(cassette.data) if not cassette.play_counts.get(at)
+    ]
+    left = [f"{request.method} {request.path}" for request in unplayed]
     assert not left, f"recorded and not played: {left}"
 
 
@@ -156,10 +159,6 @@ def recording(path: Path, *, where: str, origin: str) -> Iterator[None]:
     if not path.exists():  # a test without calls has an empty cassette
         empty = {"version": 1, "interactions": []}
         path.write_text(_Headed(where, origin).serialize(empty), "utf-8")
-
-
-def _unplayed(cassette: Any) -> list[Any]:
-    return [pair for index, pair in enumerate(cassette.data) if not cassette.play_counts.get(index)]
 
 
 def _recorder(mode: str, serializer: _Headed) -> Any:

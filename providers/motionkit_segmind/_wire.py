@@ -124,7 +124,7 @@ def refusal(
         message=text,
         context=context,
         contradicted=unread or (phase is Phase.SUBMIT and _says_taken(data, call)),
-        code=str(answer.status),
+        code=str(answer.status) if text else None,  # a gateway's page has no code of the vendor's
         http_status=answer.status,
         retry_after=answer.retry_after or seconds_until(answer.headers.get(_RESET), answer.date),
         raw=dict(data) or None,

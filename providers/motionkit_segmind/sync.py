@@ -195,7 +195,7 @@ def _named_in(kept: IO[bytes]) -> tuple[Output, ...]:
     if len(text) > JSON_LIMIT:
         return ()
     try:
-        content = Response(200, {}, text).json()
+        content = Response(200, {}, text).json(lenient=True)
     except ProtocolError:
         return ()
     return outputs_of(content if isinstance(content, Mapping) else {"output": content})

@@ -30,20 +30,6 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def quick() -> Iterator[Sandbox]:
-    """Jobs are done at the first look."""
-    with Sandbox(speed=1000, job_seconds=1) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def endless() -> Iterator[Sandbox]:
-    """Jobs end when a test moves the clock, and not before."""
-    with Sandbox(speed=1, job_seconds=3600) as running:
-        yield running
-
-
 def open_account(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Account:
     label = uuid.uuid4().hex
     key = f"test-key-{label}"

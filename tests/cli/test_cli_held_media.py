@@ -52,6 +52,9 @@ def test_a_video_made_from_a_named_job_is_bought_and_delivered(
     assert told.code == 0, told.err
     assert (own_place / "large.mp4").read_bytes()[4:8] == b"ftyp"
     assert len(account.ledger["jobs"]) == 2
+    again = cli("upscale", "--video", f"id:{made['id']}", "--yes", "--out", "large.mp4")
+    assert again.code == 0, again.err
+    assert len(account.ledger["jobs"]) == 2, "job: and id: name the same video"
 
 
 def test_without_out_the_file_is_named_after_the_job(
@@ -227,6 +230,16 @@ EXAMPLES: dict[str, tuple[list[str], dict[str, Any]]] = {
         {
             "video_media_id": 1234,
             "prompt": "The video is restyled with @img0",
+            "img_ids": [123],
+            "quality": "540p",
+        },
+    ),
+    "scene style transfer as the page misspells it": (
+        ["modify", *UPLOADED, "--image", "upload:123", "--prompt",
+         "The video is restyled with @ima0"],
+        {
+            "video_media_id": 1234,
+            "prompt": "The video is restyled with @ima0",
             "img_ids": [123],
             "quality": "540p",
         },

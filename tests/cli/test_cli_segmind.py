@@ -218,3 +218,28 @@ def test_the_example_of_the_models_page_is_what_a_dry_run_would_send(
         )
     ]
     assert account.bought == (0, 0, "0")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--out", "-"], "'-' is not a file"),
+        (["--out", "x.gif"], "ends in .gif, and the result is a video"),
+        (["--out", "folder/X.MKV"], "ends in .mkv"),
+        (["--prompt", ""], "prompt is blank"),
+        (["--prompt", " "], "prompt is blank"),
+        (["--prompt", "\udcff\udcfe"], "prompt holds bytes that are not UTF-8"),
+        (["--negative-prompt", "a\udcff"], "negative_prompt holds bytes that are not UTF-8"),
+        (["--key", "a\udcff"], "key holds bytes that are not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_what_cannot_be_meant_is_refused_before_anything_is_paid(
+    cli: Cli, account: Account, options: list[str], told: str, dry: bool
+) -> None:
+    line = ["generate", "--prompt", "rain", *options, "--via", "segmind"]
+    ended = cli(*line, *(["--dry-run"] if dry else ["--no-wait", "--yes"]))
+    assert ended.code == 2
+    assert told in ended.err
+    assert account.bought == (0, 0, "0")
+    assert not Path("-").exists()

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from three_accounts import SECOND_KEY, configured
 
 import motionkit as mk
-from motionkit import config
 from motionkit.client.client import Client
 from motionkit.errors import BudgetExceeded, Busy, MotionKitError
 from motionkit.purchase import Checkout
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
-from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
+from motionkit.testing.stage import JOB_SECONDS, sample_request
 
 PRICE = Decimal("0.20")
 """US dollars of two seconds at 540p at PixVerse."""
@@ -28,30 +28,8 @@ PRICE = Decimal("0.20")
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(job_seconds=JOB_SECONDS) as made:
-        made.add_account("pixverse", "second-pixverse-key", label="second", balance="5000")
+        made.add_account("pixverse", SECOND_KEY, label="second", balance="5000")
         yield made
-
-
-def configured(sandbox: Sandbox, folder: Path, rules: str) -> Client:
-    """Return a client with three accounts and these rules, whose waiting moves vendor time."""
-    keys = sandbox.accounts
-    path = folder / "motionkit.toml"
-    path.write_text(f"""
-journal = "{folder / "journal.db"}"
-[accounts.pixverse]
-api_key = "{keys["pixverse"]["default"]}"
-base_url = "{sandbox.url}"
-[accounts.team]
-provider = "pixverse"
-api_key = "second-pixverse-key"
-base_url = "{sandbox.url}"
-[accounts.segmind]
-api_key = "{keys["segmind"]["default"]}"
-base_url = "{sandbox.url}"
-{rules}
-""")
-    time = Time(sandbox.advance)
-    return Client(config.load(path), sleep=time.sleep, clock=time)
 
 
 def charged(sandbox: Sandbox) -> dict[str, Decimal]:

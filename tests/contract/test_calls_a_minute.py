@@ -44,15 +44,15 @@ def calls(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[floa
     """The moment of every HTTP call, on the client's clock; the vendor minds none of them."""
     moments: list[float] = []
     answers: list[int] = []
-    real = Session._exchange
+    real = Session._sent
 
-    def exchange(self: Session, *args: Any) -> Any:
+    def sent(self: Session, *args: Any, **options: Any) -> Any:
         moments.append(client._engine._clock())
-        answer = real(self, *args)
+        answer = real(self, *args, **options)
         answers.append(answer.status)
         return answer
 
-    monkeypatch.setattr(Session, "_exchange", exchange)
+    monkeypatch.setattr(Session, "_sent", sent)
     yield moments
     assert len(answers) == len(moments) > 0
     assert set(answers) == {200}

@@ -17,20 +17,6 @@ CLIPS = ("dance.mp4", "clip.mp4")
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Iterator[Sandbox]:
-    """Jobs are done at the first poll."""
-    with Sandbox(speed=1000, job_seconds=1) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def endless() -> Iterator[Sandbox]:
-    """Jobs end when a test moves the clock, and not before."""
-    with Sandbox(speed=1, job_seconds=3600) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
 def media() -> dict[str, bytes]:
     """Return the files that the pages name."""
     picture, clip = sample_picture(), sample_clip(4.0, height=64)
@@ -54,10 +40,10 @@ def reader(media: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def accounts(sandbox: Sandbox, reader: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Accounts]:
+def accounts(quick: Sandbox, reader: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Accounts]:
     """Return a reader's accounts at the quick sandbox."""
-    yield open_accounts(sandbox, monkeypatch)
-    sandbox.clear_faults()
+    yield open_accounts(quick, monkeypatch)
+    quick.clear_faults()
 
 
 @pytest.fixture

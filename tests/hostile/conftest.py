@@ -2,24 +2,4 @@
 
 from __future__ import annotations
 
-import os
-
-import pytest
-
-from motionkit._support import redaction
-
-_OUTSIDE = ("PROXY", "proxy", "_API_KEY", "_BASE_URL", "CA_BUNDLE", "MOTIONKIT_", "NETRC")
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drop proxies, keys and configuration that the machine may have."""
-    for name in os.environ:
-        if any(part in name for part in _OUTSIDE):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def _own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget afterwards the secrets that a test makes known."""
-    monkeypatch.setattr(redaction, "_KNOWN", set(redaction._KNOWN))
+from isolation import clean_environment, own_secrets  # noqa: F401 - fixtures

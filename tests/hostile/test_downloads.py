@@ -310,7 +310,7 @@ def test_a_kill_between_link_and_unlink_costs_no_delivered_file(tmp_path: Path) 
 
 def test_a_part_that_is_a_pipe_is_left_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "out.mp4.part")
-    with RawHost(Files(ONE)) as host, pytest.raises(DownloadFailed, match="is no file"):
+    with RawHost(Files(ONE)) as host, pytest.raises(DownloadFailed, match="is not a file"):
         download(host.url, tmp_path / "out.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4.part"]
 

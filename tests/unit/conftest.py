@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
@@ -10,26 +9,12 @@ from pathlib import Path
 import pytest
 import stamina
 from engine_support import clock, engine, vendor  # noqa: F401 - fixtures of the engine's tests
+from isolation import clean_environment, own_secrets  # noqa: F401 - fixtures
 
-from motionkit._support import redaction
+from motionkit.client import Client
 from motionkit.provider import registry
-
-_OUTSIDE = ("PROXY", "proxy", "_API_KEY", "_BASE_URL", "CA_BUNDLE", "MOTIONKIT_", "NETRC")
-
-
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drop proxies, keys and configuration that the machine may have."""
-    for name in os.environ:
-        if any(part in name for part in _OUTSIDE):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def _own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget afterwards the secrets that a test makes known."""
-    monkeypatch.setattr(redaction, "_KNOWN", set(redaction._KNOWN))
-
+from motionkit.testing.memory import MemoryStage
+from motionkit.testing.stage import client_for
 
 Install = Callable[..., None]
 
@@ -62,3 +47,14 @@ def real_retries() -> Iterator[None]:
     """Let stamina plan its waits as in production; elsewhere in tests it does not wait."""
     with stamina.set_testing(False):
         yield
+
+
+@pytest.fixture
+def stage() -> MemoryStage:
+    return MemoryStage()
+
+
+@pytest.fixture
+def client(stage: MemoryStage, tmp_path: Path) -> Iterator[Client]:
+    with client_for(stage, tmp_path) as made:
+        yield made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +28,9 @@ from motionkit.testing.memory import MemoryStage, Vendor
 from motionkit.testing.stage import (
     ACCOUNT,
     Situation,
-    client_for,
     options_for,
     sample_request,
 )
-
-
-@pytest.fixture
-def stage() -> MemoryStage:
-    return MemoryStage()
-
-
-@pytest.fixture
-def client(stage: MemoryStage, tmp_path: Path) -> Iterator[Client]:
-    with client_for(stage, tmp_path) as made:
-        yield made
 
 
 def submitted(client: Client, number: int) -> list[Job]:

@@ -32,6 +32,7 @@ KEYED = ACCOUNT + 'api_key = "${FAKE_API_KEY}"\n'
 class OddSettings(FakeSettings):
     upload_url: str | None = None
     proxy: str = ""
+    hook_secret: str = ""
     tags: tuple[str, ...] = ()
     steps: int | float = 1
 
@@ -109,6 +110,18 @@ def test_a_foreign_variable_in_a_cloned_project_is_refused(project: Path) -> Non
         "(only FAKE_API_KEY may be read here); a file that was merely found in a project folder "
         "may not do that"
     )
+
+
+def test_a_secret_may_name_the_documented_variable_of_a_provider_with_a_hyphen(
+    project: Path, install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(("odd-one", "test_config_trust:OddProvider"))
+    monkeypatch.setenv("ODD_ONE_API_KEY", KEY)
+    monkeypatch.setenv("ODD_ONE_HOOK_SECRET", "planted-secret")
+    text = '[accounts.odd-one]\napi_key = "${ODD_ONE_API_KEY}"\nhook_secret = '
+    refused(project, text + '"${ODD-ONE_HOOK_SECRET}"')
+    project.write_text(text + '"${ODD_ONE_HOOK_SECRET}"')
+    assert list(config.load().accounts) == ["odd-one"]
 
 
 @pytest.mark.parametrize(

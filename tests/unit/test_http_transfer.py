@@ -173,6 +173,27 @@ def test_a_file_that_changes_while_it_is_sent_is_noticed(tmp_path: Path) -> None
     assert caught.value.field == "media"
 
 
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (Path.unlink, "No such file or directory"),
+        (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
+    ],
+)
+def test_a_file_that_is_gone_when_it_is_sent_is_a_fault_of_this_machine(
+    harm: Callable[[Path], object], why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "dance.mp4"
+    path.write_bytes(CLIP)
+    stream, _ = multipart("file", File(path), probe.inspect(File(path), "video"))
+    harm(path)
+    with pytest.raises(InvalidRequest) as caught:
+        whole(stream)
+    assert caught.value.message == (
+        f"dance.mp4 cannot be read any more: {why}; nothing was submitted"
+    )
+
+
 def test_a_streamed_upload_arrives_with_its_length(tmp_path: Path) -> None:
     path = tmp_path / "dance.mp4"
     path.write_bytes(CLIP)

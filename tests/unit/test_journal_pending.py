@@ -82,17 +82,6 @@ def locked_after_payment(
     return lambda: monkeypatch.setattr(Memory, "submit", real)
 
 
-@pytest.fixture
-def stage() -> MemoryStage:
-    return MemoryStage()
-
-
-@pytest.fixture
-def client(stage: MemoryStage, tmp_path: Path) -> Iterator[Client]:
-    with client_for(stage, tmp_path) as made:
-        yield made
-
-
 def test_a_job_that_a_locked_journal_cannot_take_is_kept_beside_it_and_goes_in_later(
     client: Client, stage: MemoryStage, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

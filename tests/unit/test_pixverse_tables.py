@@ -547,6 +547,17 @@ def test_the_charge_is_read_under_both_names_or_not_at_all(
     assert (str(bought.cost.amount) if bought.cost else None) == credits_
 
 
+@pytest.mark.parametrize("told", [22.5, "22.5"])
+def test_a_fraction_of_a_credit_in_a_result_is_kept(
+    monkeypatch: pytest.MonkeyPatch, told: Any
+) -> None:
+    content = {"id": 1, "status": 1, "url": "https://media.example/a.mp4", "credits": told}
+    made = adapter(monkeypatch, answer({"ErrCode": 0, "ErrMsg": "Success", "Resp": content}))
+    cost = made.result(job(made)).cost
+    assert cost is not None
+    assert (str(cost.amount), str(cost.usd)) == ("22.5", "0.225")
+
+
 def test_regions_have_their_own_hosts() -> None:
     assert (
         PixVerse("a", Settings(api_key="key-0123456789"), Once()).url(

@@ -70,6 +70,33 @@ def test_the_last_poll_of_a_wait_comes_at_its_deadline(engine: Engine, vendor: V
     assert vendor.times("shop-0") == [1000.0, 1010.0, 1020.0, 1025.0]
 
 
+def test_a_wait_for_a_status_that_is_not_known_says_so_and_not_that_the_job_runs(
+    engine: Engine, vendor: Vendor
+) -> None:
+    strange = Status(State.UNKNOWN, "CANCELLED", utcnow(), doubt=UnknownReason.STRANGE_WORD)
+    vendor.says = attrs.evolve(strange, message="by the team's owner")
+    with pytest.raises(WaitTimeout) as caught:
+        engine.wait(numbered(1)[0], 25)
+    assert "'CANCELLED' (by the team's owner) is not known, so it may have ended" in str(
+        caught.value.message
+    )
+    assert "still runs" not in str(caught.value)
+
+
+def test_a_status_that_became_known_again_is_not_told(engine: Engine, vendor: Vendor) -> None:
+    running = vendor.says
+    vendor.says = Status(State.UNKNOWN, "ODD", utcnow(), doubt=UnknownReason.STRANGE_WORD)
+
+    def running_later(_: Job) -> None:
+        if len(vendor.polls) > 1:
+            vendor.says = running
+
+    vendor.before = running_later
+    with pytest.raises(WaitTimeout) as caught:
+        engine.wait(numbered(1)[0], 25)
+    assert "ODD" not in str(caught.value)
+
+
 def test_a_wait_without_time_polls_once(engine: Engine, vendor: Vendor) -> None:
     with pytest.raises(WaitTimeout):
         engine.wait(numbered(1)[0], 0)

@@ -22,7 +22,7 @@ from webhook_signer import (
 )
 
 from motionkit._support.redaction import Secret
-from motionkit.errors import ConfigError, ProtocolError, SignatureError
+from motionkit.errors import ConfigError, InvalidRequest, ProtocolError, SignatureError
 from motionkit.journal.caches import Caches
 from motionkit.journal.database import Store
 from motionkit.model.job import State
@@ -266,6 +266,14 @@ def test_a_timestamp_that_is_no_number_is_refused_although_it_is_signed() -> Non
     headers["Webhook-Signature"] = signature(f"today\n{NONCE}\n{payload(DONE)}")
     with pytest.raises(SignatureError, match="not a number of seconds"):
         account().parse_webhook(headers, sent)
+
+
+@pytest.mark.parametrize("kind", [lambda sent: sent.decode(), bytearray, lambda _: None])
+def test_a_body_that_is_not_bytes_is_refused_in_words(kind: Callable[[bytes], Any]) -> None:
+    headers, sent = signed(DONE)
+    with pytest.raises(InvalidRequest, match="body") as caught:
+        account().parse_webhook(headers, kind(sent))
+    assert caught.value.field == "body"
 
 
 def test_without_a_secret_nothing_is_taken() -> None:

@@ -340,7 +340,7 @@ def test_inspect_looks_at_every_media_argument_and_names_the_field() -> None:
 # Pricing: literal cases of a published price.
 
 ROUNDED = "9.4 s are quoted as 10 s: rounding up is inferred"
-PAGE = "https://docs.platform.pixverse.ai/how-to-use-mimic"
+PAGE = "https://docs.platform.pixverse.ai/motion-controlmimic-1982936m0"
 
 
 def priced(

@@ -37,7 +37,7 @@ from motionkit.model import probe
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.submission import Submission
 from motionkit.provider import Fit, Uploads, contract, fit
-from motionkit.purchase import compare
+from motionkit.purchase import BuyOptions, compare
 from motionkit.purchase.jobs import Jobs
 from motionkit.testing.memory import Memory, Settings, Vendor
 from motionkit.testing.stage import (
@@ -176,7 +176,7 @@ def test_after_a_paid_retry_the_key_names_the_job_that_was_paid_last(
     vendor = shop.vendors[ACCOUNT]
     with shop.client(paying) as client:
         vendor.pending.append(Situation.JOB_FAILS)
-        order = client._order(sample_request(), via="r", key="order-17", max_usd=None)
+        order = client._order(sample_request(), BuyOptions(via="r", key="order-17"))
         vendor.pending.clear()
         with pytest.raises(JobFailed) as failed:
             client.wait(order.job)
@@ -200,7 +200,7 @@ def test_a_paid_retry_that_was_refused_leaves_the_key_with_the_job_that_was_paid
     paying = attrs.evolve(ROUTE, paid_retries=1)
     with shop.client(paying) as client:
         shop.vendors[ACCOUNT].pending.append(Situation.JOB_FAILS)
-        order = client._order(sample_request(), via="r", key="order-17", max_usd=None)
+        order = client._order(sample_request(), BuyOptions(via="r", key="order-17"))
         with pytest.raises(JobFailed) as failed:
             client.wait(order.job)
         shop.kind.refusals.append(InvalidRequest("no"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,6 @@ from motionkit.provider.contract import references
 from motionkit.purchase import orders
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import ACCOUNT, JOB_SECONDS, client_for, sample_request
-
-
-@pytest.fixture
-def stage() -> MemoryStage:
-    return MemoryStage()
-
-
-@pytest.fixture
-def client(stage: MemoryStage, tmp_path: Path) -> Iterator[Client]:
-    with client_for(stage, tmp_path) as made:
-        yield made
 
 
 def entry(client: Client, key: str = "hero") -> PurchaseRecord:

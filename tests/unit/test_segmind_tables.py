@@ -451,6 +451,21 @@ def test_no_output_is_a_doubt_and_keeps_the_answer(
     assert status.raw == {"status": "COMPLETED", **content}
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 410])
+@pytest.mark.parametrize("body", [b"<html>denied</html>", b"", b"{}", b'{"page": 1}'])
+def test_a_gateways_page_has_no_code_of_the_vendors(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
+) -> None:
+    made = adapter(monkeypatch, answer(body, status))
+    with pytest.raises(MotionKitError) as caught:
+        made.poll(job(made))
+    assert (caught.value.code, caught.value.http_status) == (None, status)
+    told = adapter(monkeypatch, answer({"error": "no"}, status))
+    with pytest.raises(MotionKitError) as caught:
+        told.poll(job(told))
+    assert caught.value.code == str(status)
+
+
 def test_not_found_within_the_hour_is_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     made = adapter(monkeypatch, answer({"error": "Request r-1 not found"}, 404))
     status = made.poll(job(made, age=3500))
