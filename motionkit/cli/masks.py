@@ -25,7 +25,7 @@ from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Output, Result, State
-from motionkit.model.money import dollars
+from motionkit.model.money import dollars, possible
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
 from motionkit.model.request import Placeholder
@@ -227,7 +227,7 @@ def _left(screen: Screen, selection: PurchaseRecord, options: Running) -> Runnin
 
 def _spent(entry: PurchaseRecord) -> Decimal | None:
     """Return the cost of a purchase in US dollars, else its upper bound."""
-    if entry.cost is not None and entry.cost.usd is not None:
+    if entry.cost is not None and entry.cost.usd is not None and possible(entry.cost):
         return entry.cost.usd
     return None if entry.quote is None else entry.quote.usd_high
 
