@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_support import Account, Cli
@@ -15,9 +18,10 @@ from patience import PATIENCE
 import motionkit as mk
 from motionkit.cli import delivery
 from motionkit.client import check_target
-from motionkit.errors import InvalidRequest
+from motionkit.errors import DownloadFailed, InvalidRequest, JournalError
 from motionkit.http.partial_file import partial_path
 from motionkit.journal import rows
+from motionkit.provider import spool
 
 LATIN = os.fsdecode("h\u00e9ros".encode("latin-1"))
 """A name whose bytes are no UTF-8."""
@@ -183,3 +187,80 @@ def test_an_address_that_is_no_text_is_a_configuration_error(
     monkeypatch.setenv("PIXVERSE_BASE_URL", f"{account.sandbox.url}/{LATIN}")
     told = cli("balance", "--json")
     assert (told.code, told.one["error"]) == (2, "ConfigError")
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch, own_place: Path) -> Path:
+    """A folder of another user's; root could open a real one."""
+    folder = own_place / "closed"
+    folder.mkdir()
+
+    def guarded(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any = ".", *args: Any, **kwargs: Any) -> Any:
+            if isinstance(path, str | Path) and str(path).startswith(f"{folder}/"):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real(path, *args, **kwargs)
+
+        return call
+
+    for name in ("stat", "lstat", "open", "mkdir", "mknod", "listdir", "scandir"):
+        monkeypatch.setattr(os, name, guarded(getattr(os, name)))
+    monkeypatch.setattr(io, "open", guarded(io.open))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("setting", "code"),
+    [
+        ({"MOTIONKIT_JOURNAL": "closed/journal.db"}, 11),
+        ({"MOTIONKIT_JOURNAL": "", "XDG_STATE_HOME": "closed"}, 11),
+        ({"XDG_CONFIG_HOME": "closed"}, 2),
+        ({"MOTIONKIT_CONFIG": "closed/motionkit.toml"}, 2),
+        ({"MOTIONKIT_CONFIG": "key.toml"}, 2),
+        ({}, 2),
+    ],
+    ids=["journal", "state", "configuration", "named", "key", "out"],
+)
+def test_a_path_of_another_user_is_named_in_one_sentence(
+    *,
+    cli: Cli,
+    account: Account,
+    media: list[str],
+    closed: Path,
+    setting: dict[str, str],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("key.toml").write_text('[accounts.pixverse]\napi_key = {file = "closed/key"}\n')
+    for name, value in setting.items():
+        monkeypatch.setenv(name, value and str(Path(value).absolute()))
+    told = cli("mimic", *media, "--out", "o.mp4" if setting else closed / "o.mp4")
+    assert told.code == code
+    assert "Permission denied" in told.err
+    assert str(closed) in told.err
+    assert told.err.count("error:") == 1
+    assert "unexpected" not in told.err
+    assert account.ledger["calls"] == {}
+
+
+def test_a_stored_answer_that_cannot_be_reached_is_none(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(closed))
+    assert not spool.is_kept("an-attempt")
+    with pytest.raises(DownloadFailed, match="Permission denied"):
+        spool.open_kept("an-attempt")
+    with pytest.raises(JournalError, match="Permission denied"):
+        spool.create("an-attempt")
+
+
+def test_a_delivered_file_that_cannot_be_reached_is_downloaded_elsewhere(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    assert cli("mimic", *media, "--out", "sub/o.mp4").code == 0
+    Path("sub/o.mp4").unlink()
+    Path("sub").rmdir()
+    Path("sub").symlink_to("sub")
+    told = cli("mimic", *media, "--out", "o.mp4")
+    assert (told.code, account.bought[0]) == (0, 1)
+    assert Path("o.mp4").stat().st_size > 0
