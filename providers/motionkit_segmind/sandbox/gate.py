@@ -85,7 +85,7 @@ class Gate:
     Attributes:
         world: The sandbox's state.
         polls_count: The gateway's GETs count against the rate limit too; the vendor's pages
-            leaves it open. Uploads and history are on other hosts and do not count.
+            leave it open. Uploads and history are on other hosts and do not count.
     """
 
     world: World
