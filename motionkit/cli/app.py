@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -29,7 +28,7 @@ from motionkit.cli import (
     webhook,
 )
 from motionkit.cli.options import Ordering, Running, command, example, paragraphs, summary
-from motionkit.cli.screen import Screen, replace_unwritable, reporting
+from motionkit.cli.screen import Screen, replace_unwritable, reporting, trace
 from motionkit.client import registry
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.model.operations import OPERATIONS
@@ -184,4 +183,4 @@ def run(argv: Sequence[str]) -> int:
 
 def _trace(settings: Settings) -> None:
     if settings.debug:
-        sys.stderr.write(redact(traceback.format_exc()))
+        trace(redact(traceback.format_exc()))

@@ -37,6 +37,7 @@ from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.money import Quote, dollars, rests_on
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.model.request import is_text
 
 ASK_ABOVE = Decimal(5)
 """US dollars; a higher price needs confirmation."""
@@ -64,6 +65,10 @@ def make(
 def _extras(given: Sequence[str], via: str | None, client: Client) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for one in given:
+        if not is_text(one):
+            raise InvalidRequest(
+                "extra holds bytes that are not UTF-8", field="extra", limit="text in UTF-8"
+            )
         name, equals, text = one.partition("=")
         if not equals or not name:
             raise InvalidRequest(

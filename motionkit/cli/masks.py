@@ -25,7 +25,7 @@ from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Output, Result, State
-from motionkit.model.money import dollars
+from motionkit.model.money import dollars, possible
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
 from motionkit.model.request import Placeholder
@@ -158,7 +158,7 @@ def dry_run(
     """Print both requests without keys and signatures; raise the errors of a real run."""
     planned = plan(client, request, options, facts)
     if options.out is not None and planned.earlier is None:
-        check_target(options.out, overwrite=options.overwrite)
+        check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
     earlier = planned.earlier
     if earlier is None:
         checkout.dry_run(screen, planned.selection, planned.selecting, options)
@@ -186,7 +186,7 @@ def select(
     key, earlier = planned.key, planned.earlier
     if earlier is None:
         if options.out is not None:  # otherwise the main job may have been delivered there
-            check_target(options.out, overwrite=options.overwrite)
+            check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
         _check(screen, planned, options)
         screen.fact("first", "masks are selected first and billed separately")
         screen.fact("then", f"{request.operation}: {quoted(planned.explained.quote)}")
@@ -227,7 +227,7 @@ def _left(screen: Screen, selection: PurchaseRecord, options: Running) -> Runnin
 
 def _spent(entry: PurchaseRecord) -> Decimal | None:
     """Return the cost of a purchase in US dollars, else its upper bound."""
-    if entry.cost is not None and entry.cost.usd is not None:
+    if entry.cost is not None and entry.cost.usd is not None and possible(entry.cost):
         return entry.cost.usd
     return None if entry.quote is None else entry.quote.usd_high
 
@@ -272,7 +272,7 @@ def _held(
 
 
 def _picture(out: Path, name: object, ending: str) -> Path:
-    return out.with_name(f"{out.stem}-{name}{ending}")
+    return delivery.renamed(out, f"-{name}{ending}")
 
 
 def _save(screen: Screen, client: Client, result: Result, out: Path) -> list[Path]:

@@ -20,7 +20,6 @@ import typer
 from motionkit.config import attribute_help
 from motionkit.model.money import AMOUNT, amount
 from motionkit.model.operations import Request
-from motionkit.model.request import is_text
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
 _MEDIA_HELP = "A file, an https:// URL, job:KEY_OR_ID, id:ID or upload:ID."
@@ -41,30 +40,18 @@ def usd(text: str) -> Decimal:
     return found
 
 
-_UNDELIVERED = frozenset(
-    {".avi", ".flac", ".flv", ".gif", ".mkv", ".mpeg", ".mpg", ".ogg", ".wav", ".wmv"}
-)
-"""Endings of formats that no vendor delivers; motionkit converts nothing."""
-
-
-def out_file(text: str) -> Path:
-    """Parse the file to save a result to.
+def _file(path: Path | None) -> Path | None:
+    """Refuse ``-``: standard output has the path of the file, or JSON.
 
     Raises:
-        BadParameter: It means standard output, its ending names a format that is not delivered, or
-            its name cannot be kept in the journal.
+        BadParameter: It is refused.
     """
-    path = Path(text)
-    if text == "-":
-        raise typer.BadParameter("'-' is not a file; results are not written to standard output")
-    if not is_text(text):
-        raise typer.BadParameter("the name is not UTF-8")
-    if path.suffix.lower() in _UNDELIVERED:
-        raise typer.BadParameter(
-            f"{text!r} would hold no {path.suffix[1:].upper()}: results are saved as delivered, "
-            "videos mostly as MP4"
-        )
+    if path == Path("-"):
+        raise typer.BadParameter("'-' is not a file, and results go to files only; name a file")
     return path
+
+
+out_option: Callable[..., Any] = partial(file_option, metavar="FILE", callback=_file)
 
 
 Json = Annotated[bool, typer.Option("--json", help="Output JSON Lines.")]
@@ -85,11 +72,7 @@ Timeout = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    file_option(
-        parser=out_file,
-        metavar="FILE",
-        help="Where to save the file. Default: a new file named after the inputs.",
-    ),
+    out_option(help="Where to save the file. Default: a new file named after the inputs."),
 ]
 Overwrite = Annotated[bool, file_option("--overwrite", help="Replace the file if it exists.")]
 Extra = Annotated[
@@ -228,11 +211,7 @@ class Ordering(Running):
 
     out: Annotated[
         Path | None,
-        file_option(
-            parser=out_file,
-            metavar="FILE",
-            help="Where 'motionkit wait' and 'motionkit resume' will save the file.",
-        ),
+        out_option(help="Where 'motionkit wait' and 'motionkit resume' will save the file."),
     ] = None
     overwrite: bool = False
     timeout: float | None = None

@@ -13,7 +13,7 @@ import motionkit as mk
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.checkout import settled_on_interrupt
 from motionkit.cli.format import charged, reason, request_line, short, state_of
-from motionkit.cli.options import ConfigFile, Json, Overwrite, Reference, Timeout, file_option
+from motionkit.cli.options import ConfigFile, Json, Overwrite, Reference, Timeout, out_option
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
@@ -125,8 +125,7 @@ def wait(
     *,
     out: Annotated[
         Path | None,
-        file_option(
-            metavar="FILE",
+        out_option(
             help="Where to save the file. Default: the file that the submit named; without one, "
             "only print the URL.",
         ),

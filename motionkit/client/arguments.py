@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from motionkit.errors import InvalidRequest
+from motionkit.http import check_target
 from motionkit.model.job import Job, Result
 from motionkit.model.money import AMOUNT, amount
 from motionkit.model.request import Request
@@ -62,6 +63,13 @@ def path(name: str, value: Path | str) -> Path:
     return Path(value)
 
 
+def _out(request: Request, value: Path | str) -> Path:
+    """Return where a request's result is to be saved."""
+    target = path("out", value)
+    check_target(target, overwrite=True, kind=request.delivers)
+    return target
+
+
 def dollars(name: str, value: Decimal | str) -> Decimal:
     """Return an amount of US dollars."""
     found = amount(value)
@@ -105,7 +113,7 @@ def options(
         via=optional(text, "via", via),
         key=optional(text, "key", key),
         max_usd=optional(dollars, "max_usd", max_usd),
-        out=optional(path, "out", out),
+        out=None if out is None else _out(request, out),
         wait_for_slot=optional(duration, "wait_for_slot", wait_for_slot),
         **others,
     )

@@ -5,6 +5,7 @@ from motionkit.http.connection import BLOCK, at_most, check_before_sending
 from motionkit.http.download import Downloaded, check_target
 from motionkit.http.download import download as download_file
 from motionkit.http.exchange import NotSent
+from motionkit.http.partial_file import fits
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import Response
 from motionkit.http.retry import TRANSIENT
@@ -28,5 +29,6 @@ __all__ = [
     "check_target",
     "checked_origin",
     "download_file",
+    "fits",
     "with_retries",
 ]

@@ -18,6 +18,8 @@ import io
 import logging
 import os
 import re
+import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -31,7 +33,7 @@ from motionkit.errors import DownloadFailed, InvalidRequest, MotionKitError, Pro
 from motionkit.http import addresses, exchange, retry
 from motionkit.http.addresses import InternalAddressError
 from motionkit.http.connection import BLOCK, CallGuard, Transport, guarded_call
-from motionkit.http.partial_file import PartialFile
+from motionkit.http.partial_file import PartialFile, fits, partial_path
 from motionkit.model import containers, probe
 
 log = logging.getLogger(__name__)
@@ -97,8 +99,8 @@ def download(
     """
     url = RedactedStr(url)
     local = addresses.at_loopback(origin or url)
-    check_target(target, overwrite=overwrite)
     try:
+        _refuse_existing(target, overwrite=overwrite)
         target.parent.mkdir(parents=True, exist_ok=True)
         with PartialFile(target) as part:
             try:
@@ -115,7 +117,7 @@ def download(
             part.publish(target, overwrite=overwrite)
     except OSError as error:
         raise DownloadFailed(f"{target}: {error.strerror or error}") from error
-    except DownloadFailed:
+    except (DownloadFailed, InvalidRequest):
         raise
     except MotionKitError as error:
         raise DownloadFailed(
@@ -126,14 +128,67 @@ def download(
     return Downloaded(target, fetched.size, fetched.sha256, warning)
 
 
-def check_target(target: Path, *, overwrite: bool) -> None:
-    """Refuse a target that exists and may not be replaced, or is a folder.
+def check_target(target: Path, *, overwrite: bool, kind: str | None = None) -> None:
+    """Refuse a target that a download could not be saved to, before anything is paid.
+
+    It exists and may not be replaced, is no regular file, has a name that is too long or the
+    extension of another kind of file, or is in a folder that takes no files.
+
+    Args:
+        target: The path.
+        overwrite: Replace an existing file.
+        kind: ``video``, ``image`` or ``audio``: what will be saved; None if unknown.
 
     Raises:
         InvalidRequest: It is refused.
     """
-    if target.is_dir():
-        raise InvalidRequest(f"out: {str(target)!r} is a folder", field="out", value=str(target))
+    possible = containers.RESULT_SUFFIXES.get(kind or "", ())
+    suffix = target.suffix.lower()
+    if possible and suffix in containers.MEDIA_SUFFIXES and suffix not in possible:
+        raise InvalidRequest(
+            f"out: {str(target)!r} ends in {suffix}, and the result is {_A[kind or '']}; it takes "
+            f"{', '.join(possible)}, or no such ending",
+            field="out",
+            value=str(target),
+            limit=", ".join(possible),
+        )
+    try:
+        _refuse_existing(target, overwrite=overwrite)
+        partial_path(target).lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise _refused(target, error) from None
+    try:
+        # Nothing is left behind, not even the folders on the way to it.
+        for folder in target.absolute().parents:
+            if os.path.lexists(folder):
+                with tempfile.TemporaryFile(dir=folder):
+                    return
+    except OSError as error:
+        raise _refused(target, error) from None
+
+
+_A = {"video": "a video", "image": "a picture", "audio": "audio"}
+
+
+def _refused(target: Path, error: Exception) -> InvalidRequest:
+    """Return the error for a target that the system does not take."""
+    why = error.strerror if isinstance(error, OSError) else "it is not a path"
+    return InvalidRequest(
+        f"out: {str(target)!r} cannot be written: {why}",
+        field="out",
+        value=str(target),
+        limit="a name that the file system takes, in a folder that takes files",
+    )
+
+
+def _refuse_existing(target: Path, *, overwrite: bool) -> None:
+    """Refuse a target that exists and may not be replaced, or is no regular file."""
+    found = target.stat() if target.exists() else None
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+        raise InvalidRequest(f"out: {str(target)!r} is {what}", field="out", value=str(target))
     if not overwrite and os.path.lexists(target):
         raise InvalidRequest(
             f"out: {str(target)!r} exists; name another file or allow overwriting",
@@ -319,7 +374,8 @@ def _named(target: Path, container: str | None, *, overwrite: bool) -> Path:
     if container in containers.CONTENT_TYPES or not ending or target.suffix.lower() == ending:
         return target
     renamed = target.with_suffix(ending)
-    return renamed if overwrite or not os.path.lexists(renamed) else target
+    free = fits(renamed.name) and (overwrite or not os.path.lexists(renamed))
+    return renamed if free else target
 
 
 def _explained(error: BaseException, reason: str) -> MotionKitError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -17,6 +18,23 @@ from motionkit.errors import DownloadFailed
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 """The errors of a file system without locks; `publish` still checks that the file is ours."""
+
+
+LONGEST_NAME = 255
+"""Bytes of a file's name, on nearly every file system."""
+
+
+def fits(name: str) -> bool:
+    """Return whether a file may have a name of this length."""
+    return len(os.fsencode(name)) <= LONGEST_NAME
+
+
+def partial_path(target: Path) -> Path:
+    """Return the path of a target's partial file; a digest replaces a name that gets too long."""
+    name = f"{target.name}.part"
+    if not fits(name):
+        name = f"{hashlib.sha256(os.fsencode(target.name)).hexdigest()}.part"
+    return target.with_name(name)
 
 
 class PartialFile:
@@ -33,7 +51,7 @@ class PartialFile:
     stream: IO[bytes]
 
     def __init__(self, target: Path) -> None:
-        self.path = target.with_name(f"{target.name}.part")
+        self.path = partial_path(target)
         self._kept = False
 
     def __enter__(self) -> Self:

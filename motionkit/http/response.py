@@ -48,13 +48,14 @@ class Response:
         """Return the body as JSON: integers lossless, fractions as Decimal.
 
         Args:
-            lenient: Read NaN, a number of thousands of digits, and a name with two different values
-                as None, so that a field that nobody needs decides nothing. Never for the response
-                to a paid call: it may name a job under an unreadable field.
+            lenient: Read NaN, a number of thousands of digits, a value that is nested too deeply,
+                and a name with two different values as None, so that a field that is not needed
+                decides nothing. Never for the response to a paid call: it may name a job under an
+                unreadable field.
 
         Raises:
-            ProtocolError: It is not JSON, or hostile: nested too deeply, too many values; unless
-                lenient, one of the above.
+            ProtocolError: It is not JSON, or hostile: too many values; unless lenient, one of the
+                above.
         """
         try:
             return _parsed(self.body, lenient=lenient)
@@ -116,7 +117,9 @@ def _parsed(body: bytes, *, lenient: bool) -> Any:
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_ITEMS:
         raise ValueError(f"it has more than {MAX_ITEMS} values")
     if _nesting(body) > MAX_NESTING:
-        raise ValueError(f"it is nested deeper than {MAX_NESTING} levels")
+        if not lenient:
+            raise ValueError(f"it is nested deeper than {MAX_NESTING} levels")
+        body = _shallow(body)
     text = body.removeprefix(codecs.BOM_UTF8).decode()
     if "\\" in text or is_sensitive(text):  # an escape may hide either
         return guarded(_DECODERS[lenient, True].decode(text))
@@ -137,6 +140,21 @@ def _nesting(body: bytes) -> int:
         elif found[0] in {b"]", b"}"}:
             depth -= 1
     return deepest
+
+
+def _shallow(body: bytes) -> bytes:
+    """Return JSON with ``null`` for each value that is nested too deeply; too few ends stay."""
+    kept, depth, start = [], 0, 0
+    for found in _BRACKETS.finditer(body):
+        if found[0] in {b"[", b"{"}:
+            depth += 1
+            if depth == MAX_NESTING + 1:
+                kept += [body[start : found.start()], b"null"]
+        elif found[0] in {b"]", b"}"}:
+            if depth == MAX_NESTING + 1:
+                start = found.end()
+            depth -= 1
+    return b"".join(kept) + (body[start:] if depth <= MAX_NESTING else b"")
 
 
 def _guard(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:

@@ -353,7 +353,7 @@ class Journal:
             f"the file of job {job.id}",
             fingerprint=job.fingerprint,
             job=job.id,
-            path=str(path),
+            path=rows.stored_path(str(path)),
             sha256=sha256,
         )
 

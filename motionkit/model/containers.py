@@ -80,6 +80,20 @@ EXTENSIONS: Mapping[str, str] = {"jpeg": ".jpg", "mpeg": ".mpg", "tiff": ".tif",
 """Container to file name extension, where it is not the container's name."""
 
 
+RESULT_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "video": (".mp4", ".m4v", ".mov", ".webm"),
+    "image": (".png", ".jpg", ".jpeg", ".webp"),
+    "audio": (".mp3", ".wav", ".m4a", ".aac"),
+}
+"""The file name extensions that results of each kind may have."""
+_OTHER_SUFFIXES = (
+    ".aiff .apng .avi .avif .bmp .flac .flv .gif .heic .heif .jp2 .jxl .m2ts .mkv .mpeg .mpg .mts "
+    ".ogg .ogv .opus .psd .svg .tif .tiff .ts .wma .wmv .3gp"
+)
+MEDIA_SUFFIXES = frozenset(_OTHER_SUFFIXES.split()).union(*RESULT_SUFFIXES.values())
+"""The file name extensions of media."""
+
+
 def extension(container: str | None) -> str:
     """Return the file name extension of a container; empty where it is unknown."""
     return "" if container is None else EXTENSIONS.get(container, f".{container}")

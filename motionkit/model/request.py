@@ -78,6 +78,8 @@ class Request:
     """The command line's word for it."""
     length_of: ClassVar[str | None] = None
     """The media argument that the new clip is as long as, where there is one."""
+    delivers: ClassVar[Kind] = "video"
+    """The kind of its results."""
 
     extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, hash=False)
     allow_undocumented: bool = attrs.field(default=False, eq=False)

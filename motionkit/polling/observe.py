@@ -14,7 +14,7 @@ import attrs
 from motionkit.errors import Billed, ConfigError, MotionKitError
 from motionkit.journal import Journal, PurchaseRecord, optional, timed
 from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
-from motionkit.model.money import Cost, CostBasis, Unit, doubt
+from motionkit.model.money import Cost, CostBasis, Unit, doubt, possible
 from motionkit.polling import webhooks
 from motionkit.polling.durations import Durations, kind_of
 from motionkit.polling.schedule import VAGUE_SECONDS
@@ -95,7 +95,7 @@ class JobObserver:
                 entry = self.journal.bought(job)
         cost = self.priced(status.result).cost if status.result else _refund(job, status, entry)
         ended = self.journal.observed(job, status, cost, unseen=since_last)
-        if ended and cost is not None:
+        if ended and cost is not None and cost != job.cost:  # its submit warned of that one
             doubtful = doubt(cost, entry.quote if entry else None)
             if doubtful is not None:
                 log.warning("job %s at %s: %s", job.id, job.account, doubtful)
@@ -261,7 +261,7 @@ def _with_refund(provider: Provider, job: Job, status: Status) -> Status:
     """
     if status.state is not State.FAILED or status.billed is not Billed.UNKNOWN or not job.cost:
         return status
-    if not isinstance(provider, ShowsRefunds):
+    if not isinstance(provider, ShowsRefunds) or not possible(job.cost):
         return status
     try:
         listed = provider.refunded(job)

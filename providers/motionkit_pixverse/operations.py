@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import attrs
 
-from motionkit.model.media import Ref, ref, refs
+from motionkit.model.media import Kind, Ref, ref, refs
 from motionkit.model.operations import Generation, words
 from motionkit.model.request import Request, takes
 
@@ -119,6 +119,7 @@ class MaskSelection(Request):
     """
 
     operation: ClassVar[str] = "mask_selection"
+    delivers: ClassVar[Kind] = "image"
     verb: ClassVar[str] = "mask"
 
     video: Ref = attrs.field(converter=ref, metadata=takes("video"))
@@ -135,6 +136,7 @@ class ImageTemplate(Request):
     """
 
     operation: ClassVar[str] = "image_template"
+    delivers: ClassVar[Kind] = "image"
     verb: ClassVar[str] = "image-template"
 
     template: int

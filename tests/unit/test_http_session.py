@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import email.utils
+import functools
 import gzip
 import http.client
 import io
@@ -609,6 +610,10 @@ def test_what_is_no_json_is_an_answer_that_cannot_be_understood(body: bytes) -> 
     assert caught.value.http_status == 502
 
 
+NESTED = functools.reduce(lambda inner, _: [inner], range(99), None)
+MAPPED = functools.reduce(lambda inner, _: {"]": inner}, range(99), None)
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -618,6 +623,8 @@ def test_what_is_no_json_is_an_answer_that_cannot_be_understood(body: bytes) -> 
         (b'{"a": 1, "b": 2, "a": 3}', {"a": None, "b": 2}),
         (b'{"a": 1, "b": 2, "a": 1}', {"a": 1, "b": 2}),
         (b'{"a": {"b": "\\u0041", "b": "B"}}', {"a": {"b": None}}),
+        (b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b', "b": 1}', {"a": NESTED, "b": 1}),
+        (b'{"a": ' + b'{"]":' * 5000 + b'"}"' + b"}" * 5000 + b"}", {"a": MAPPED}),
     ],
 )
 def test_what_cannot_be_read_is_none_where_no_job_can_be_named(body: bytes, told: Any) -> None:
@@ -627,7 +634,10 @@ def test_what_cannot_be_read_is_none_where_no_job_can_be_named(body: bytes, told
             Response(200, {}, body).json()
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[" * 101 + b"]" * 101, b"[" * 1_000_000, b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[" * 102 + b"]" * 101, b"[" * 101, b"]" * 101, b"[" * 1_000_000, b"\xff"],
+)
 def test_what_is_no_json_is_refused_leniently_too(body: bytes) -> None:
     with pytest.raises(ProtocolError):
         Response(200, {}, body).json(lenient=True)

@@ -28,7 +28,7 @@ HOSTS = {
     "cloud.segmind.com",
     "workflows-api.segmind.com",
 }
-"""Every host that the SDK calls; contract section 1."""
+"""Every host that the SDK calls."""
 NAMESPACES = (
     "accounts",
     "files",

@@ -1,4 +1,4 @@
-"""The agents, each with its fixed id: contract section 4.14, observed in clients only."""
+"""The agents, each with its fixed id, observed in clients only."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _PAID = (
 )
 _KEY = "sandbox-pixverse-key"
 _POOLS = {"monthly": 10_000, "package": 5_000}
-_CONCURRENCY = 5  # the one plan whose number is public (contract section 8)
+_CONCURRENCY = 5  # the one plan whose number is public
 
 
 class PixVerseSandbox:

@@ -1,6 +1,6 @@
 """The vendor's error codes and envelopes.
 
-https://docs.platform.pixverse.ai/error-codes-796041m0 and contract sections 1.4, 1.5 and 7.
+https://docs.platform.pixverse.ai/error-codes-796041m0, and codes that clients met.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Refusal(Exception):
         code: The vendor's ErrCode.
         message: ErrMsg, if not the listed one.
         status: HTTP status, if not the usual one.
-        lower_case: Use the odd envelope of the image upload (contract section 1.4).
+        lower_case: Use the odd envelope of the image upload.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Answer:
     body: Any
 
     def response(self, trace_id: str) -> web.Response:
-        """Return the HTTP response; the trace id is echoed (contract section 1.3)."""
+        """Return the HTTP response; the trace id is echoed."""
         return web.json_response(self.body, status=self.status, headers={"Ai-Trace-Id": trace_id})
 
 

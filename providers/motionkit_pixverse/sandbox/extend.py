@@ -1,4 +1,4 @@
-"""Extend a video: contract section 4.5."""
+"""Extend a video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Video from pictures of subjects and backgrounds: contract section 4.7."""
+"""Video from pictures of subjects and backgrounds."""
 
 from __future__ import annotations
 

@@ -61,9 +61,9 @@ class Gate:
 
     Attributes:
         world: The sandbox's state.
-        error_http: HTTP status of refusals (contract section 1.5): by their code, or always 200.
-        strict_ints: Refuse ids that come as JSON strings (contract section 1.6).
-        refund_failed: Give credits back after status 8 too (contract section 9.5).
+        error_http: HTTP status of refusals: by their code, or always 200.
+        strict_ints: Refuse ids that come as JSON strings.
+        refund_failed: Give credits back after status 8 too.
         seedless_extend: Extend without a seed (sections 4.5 and 15).
         result_fields: Fields of a result: as observed (section 15) or as documented (section 5.1).
     """
@@ -105,7 +105,7 @@ class Gate:
             except Refusal as refusal:
                 return refused(refusal, self.error_http).response(trace_id)
             late = call.account.over_rate(self.world.clock.now())
-            if late is not None:  # undocumented, met by clients (contract section 1.5)
+            if late is not None:  # undocumented, met by clients
                 wait = max(1, round(late - self.world.clock.now()))
                 headers = {"Retry-After": str(wait)}
                 return web.Response(status=429, text="Too Many Requests", headers=headers)
@@ -146,7 +146,7 @@ class Gate:
             raise Refusal(code, fault["message"], status=fault["status"])
 
     async def _once(self, call: Call, handler: Handler) -> Answer:
-        """Run a paid call once per account and trace id (contract section 1.3)."""
+        """Run a paid call once per account and trace id."""
         await call.request.read()
         known = (call.account.key, call.trace_id)
         first = self._answers.get(known)

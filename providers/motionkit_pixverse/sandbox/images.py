@@ -1,4 +1,4 @@
-"""Image to video and effects, which share a path: contract section 4.2."""
+"""Image to video and effects, which share a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lip sync from a recording or a text: contract section 4.6."""
+"""Lip sync from a recording or a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models behind text, image, effects, transition, extend and fusion: contract section 4.1."""
+"""The models behind text, image, effects, transition, extend and fusion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Music videos of verified songs: contract section 4.14, observed in clients only."""
+"""Music videos of verified songs, observed in clients only."""
 
 from __future__ import annotations
 

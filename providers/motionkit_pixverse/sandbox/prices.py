@@ -1,4 +1,4 @@
-"""Prices in credits: contract section 9, transcribed for the sandbox only."""
+"""Prices in credits, transcribed for the sandbox only."""
 
 from __future__ import annotations
 

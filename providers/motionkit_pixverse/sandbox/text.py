@@ -1,4 +1,4 @@
-"""Text to video: contract section 4.1."""
+"""Text to video."""
 
 from __future__ import annotations
 

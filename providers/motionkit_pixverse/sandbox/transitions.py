@@ -1,4 +1,4 @@
-"""Transitions between two or several pictures: contract sections 4.3 and 4.4."""
+"""Transitions between two or several pictures."""
 
 from __future__ import annotations
 

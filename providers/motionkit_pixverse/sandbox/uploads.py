@@ -1,4 +1,4 @@
-"""Uploads of pictures, clips and recordings: contract section 3."""
+"""Uploads of pictures, clips and recordings."""
 
 from __future__ import annotations
 

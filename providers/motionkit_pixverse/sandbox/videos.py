@@ -1,4 +1,4 @@
-"""Status and result of a video or a picture: contract sections 5.1 and 4.15."""
+"""Status and result of a video or a picture."""
 
 from __future__ import annotations
 

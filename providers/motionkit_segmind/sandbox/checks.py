@@ -1,4 +1,4 @@
-"""Validate a body: in the gateway before the run, or in the run itself (contract section 3.1)."""
+"""Validate a body: in the gateway before the run, or in the run itself."""
 
 from __future__ import annotations
 

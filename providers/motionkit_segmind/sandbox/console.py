@@ -1,4 +1,4 @@
-"""What the SDK reads and edits beside jobs: contract sections 5, 6 and 8.
+"""What the SDK reads and edits beside jobs.
 
 The addresses and parameters are those of the official SDK 1.3.0. Its documentation names the fields
 of a generation; the shapes of the other responses are not documented and inferred.

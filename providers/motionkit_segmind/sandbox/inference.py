@@ -87,7 +87,7 @@ class Inference:
         return web.Response(body=film, content_type="video/mp4", headers=headers)
 
     async def _accept(self, call: Call, *, sync: bool = False) -> Job:
-        """Validate in the order of contract section 12 and start the job."""
+        """Validate in the order of the vendor and start the job."""
         slug = call.request.match_info["slug"]
         model = MODELS.get(slug)
         if model is None:

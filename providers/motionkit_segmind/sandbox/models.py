@@ -1,4 +1,4 @@
-"""The models that the sandbox runs, one row each: contract section 9.
+"""The models that the sandbox runs, one row each.
 
 Prices and durations are published averages of a run. No list price is public. For a clip that was
 uploaded, `pixverse-mimic` costs the upstream rate times an observed markup.
