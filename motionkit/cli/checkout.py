@@ -208,7 +208,8 @@ def tell_earlier(screen: Screen, earlier: PurchaseRecord, options: Buying) -> No
     )
     if options.key is not None or not screen.asks or finished(earlier):
         again = "--new" if options.key is None else "another --key"
-        screen.note(f"resuming it without paying again; {again} submits a new job")
+        what = "a real run would resume it" if options.dry_run else "resuming it"
+        screen.note(f"{what} without paying again; {again} submits a new job")
 
 
 def finished(entry: PurchaseRecord) -> bool:
@@ -427,5 +428,9 @@ def dry_resume(screen: Screen, request: Request, earlier: PurchaseRecord) -> Non
         "calls": [],
         "quote": None,
     }
-    screen.answer(data, plain(earlier.key))
+    done = earlier.state is State.SUCCEEDED
+    what = "was bought already as" if done else "would resume"
+    screen.answer(
+        data, plain(f"{what} {earlier.key}: {state_of(earlier)}; nothing is charged again")
+    )
     screen.note("nothing was sent")

@@ -9,6 +9,7 @@ from motionkit import errors
 HINTS: Mapping[type[errors.MotionKitError], str] = {
     errors.InsufficientCredits: "top up the account, or choose another target with --via",
     errors.SubmitUncertain: "it is never submitted anew automatically; see 'motionkit jobs'",
+    errors.JobFailed: "repeat its submit with --new, without --key, to submit a new job",
     errors.WaitTimeout: "the job still runs; 'motionkit resume' picks it up",
     errors.DownloadFailed: "the paid result is kept; 'motionkit resume' downloads it again",
 }

@@ -66,9 +66,13 @@ def offers(
     if provider and provider not in registry.names():
         provider = config.load(config_file).account(provider).provider
     verbs = {kind.verb: kind.operation for kind in registry.operations()}
-    _check("operation", operation, {*verbs, *verbs.values()})
-    _check("model", model, _models(registry.names()) if model else ())
-    sold = _models([provider] if provider else registry.names()) if named else ()
+    _check("operation", operation, {*verbs, *verbs.values()}, listed=verbs)
+    asked = {operation, verbs.get(operation or "")} if operation else set(verbs.values())
+    if model:
+        every = _models(registry.names(), set(verbs.values()))
+        _check("model", model, every, listed=_models(registry.names(), asked))
+    offered = [provider] if provider else registry.names()
+    sold = _models(offered, set(verbs.values())) if named else ()
     _check("via", f"{account}/{named}" if named else None, {f"{account}/{one}" for one in sold})
     model = model or named or None
 
@@ -102,20 +106,23 @@ def offers(
     return exit_codes.DONE
 
 
-def _models(providers: Iterable[str]) -> set[str]:
-    return {offer.model for name in providers for offer in registry.load(name).offers}
+def _models(providers: Iterable[str], operations: Collection[str | None]) -> set[str]:
+    offers = (offer for name in providers for offer in registry.load(name).offers)
+    return {offer.model for offer in offers if offer.operation in operations}
 
 
-def _check(field: str, value: str | None, known: Collection[str]) -> None:
-    """Reject a name that no offer has."""
+def _check(
+    field: str, value: str | None, known: Collection[str], *, listed: Iterable[str] | None = None
+) -> None:
+    """Reject a name that no offer has; the error lists `listed`, by default all that are known."""
     if value is None or value in known:
         return
-    listed = ", ".join(sorted(known))
+    names = ", ".join(sorted(known if listed is None else listed))
     raise InvalidRequest(
-        f"{field}: no offer matches {value!r}; known: {listed}",
+        f"{field}: no offer matches {value!r}; known: {names}",
         field=field,
         value=value,
-        limit=listed,
+        limit=names,
     )
 
 

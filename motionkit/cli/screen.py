@@ -24,7 +24,7 @@ from motionkit.cli.format import duration, plain, reason
 from motionkit.cli.hints import hint_of
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model import codec
-from motionkit.model.job import Job, Status
+from motionkit.model.job import STATE_ERRORS, Job, Status
 
 PIPE_WIDTH = 240
 """Columns without a terminal: wide enough that no cell is folded."""
@@ -161,8 +161,8 @@ class Screen:
         self.fact("error:", error.message, style="red")
         if hint := hint_of(error):
             self.fact("hint:", hint)
-        if error.billed in _BILLED:
-            self.fact("money:", _BILLED[error.billed], style="yellow")
+        if money := _money(error):
+            self.fact("money:", money, style="yellow")
         return code
 
     def unexpected(self, error: Exception) -> int:
@@ -228,12 +228,25 @@ class Screen:
                 state = (status.state.value, status.word)
                 if seen[-1:] == [state]:
                     return
+                # An end that the first poll finds may be long past: the job's age is not its time.
+                aged = bool(seen) or not status.state.terminal
                 seen.append(state)
                 change(f"{state[0]}{usual}")
                 age = max(0.0, (status.observed_at - job.submitted_at).total_seconds())
-                self.fact(state[0], f"after {duration(age)} (vendor status {status.word})")
+                after = f"after {duration(age)} " if aged else ""
+                self.fact(state[0], f"{after}(vendor status {status.word})")
 
             yield watch
+
+
+def _money(error: MotionKitError) -> str | None:
+    """Return whether it was charged, and how much its submit reported; None before a job."""
+    ended = error.job is not None and isinstance(error, tuple(STATE_ERRORS.values()))
+    if error.billed is Billed.NO:
+        return "nothing was charged (refunded)" if ended else None
+    if ended and error.job is not None and error.job.cost is not None:
+        return f"{_BILLED[error.billed]}: {error.job.cost}"
+    return _BILLED[error.billed]
 
 
 def replace_unwritable() -> None:

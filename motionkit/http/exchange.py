@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import os
+import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
@@ -206,5 +207,7 @@ def _sentence(chain: list[BaseException]) -> str:
     if isinstance(inner, ssl.SSLError) and inner.reason:
         return f"TLS failed: {inner.reason.replace('_', ' ').lower()}"
     if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror
+        failed = (one for one in chain if isinstance(one, urllib3.exceptions.NewConnectionError))
+        host = next((one.conn.host for one in failed if isinstance(inner, socket.gaierror)), None)
+        return f"{host}: {inner.strerror}" if host else inner.strerror
     return str(inner) or "the connection failed"

@@ -60,14 +60,14 @@ class Response:
         try:
             return _parsed(self.body, lenient=lenient)
         except json.JSONDecodeError as error:
-            why = f"it cannot be read at character {error.pos}"
+            why = f"it cannot be read at character {error.pos}" if error.pos else ""
         except UnicodeDecodeError:
             why = "it is not UTF-8"
         except (ValueError, ArithmeticError, RecursionError) as error:
             why = str(error)[:LONGEST_REASON]
         # Raised outside of `except`, because the decoder's error holds the whole body.
         raise ProtocolError(
-            f"the response (HTTP {self.status}) is not JSON: {why}", http_status=self.status
+            f"the response is not JSON{': ' * bool(why)}{why}", http_status=self.status
         )
 
     @property

@@ -19,6 +19,17 @@ from motionkit.purchase.submit import Submitters
 
 Assumption = Literal["lost", "charged"]
 
+_STANDS: Mapping[State | KeyState, str] = {
+    KeyState.REFUSED: "was refused",
+    State.QUEUED: "is queued",
+    State.RUNNING: "is running",
+    State.UNKNOWN: "has a job whose state is unknown",
+    State.SUCCEEDED: "has succeeded",
+    State.FAILED: "has failed",
+    State.BLOCKED: "was blocked",
+    State.GONE: "is gone",
+}
+
 
 @attrs.frozen
 class Reconciled:
@@ -119,7 +130,7 @@ class Jobs:
         _check(entry)
         if entry.state not in {KeyState.INTENDED, KeyState.UNCERTAIN}:
             raise InvalidRequest(
-                f"{entry.key} is {entry.state.value}; there is nothing to reconcile",
+                f"{entry.key} {_STANDS[entry.state]}; there is nothing to reconcile",
                 field="key",
                 value=entry.key,
             )

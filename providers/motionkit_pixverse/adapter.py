@@ -193,7 +193,7 @@ class PixVerse:
                 State.UNKNOWN, word, now, doubt=UnknownReason.NOT_FOUND, message=error.message
             )
         except JobGone as error:
-            return Status(State.GONE, error.code or "gone", now, message=error.message)
+            return Status(State.GONE, error.code or "gone", now, raw=error.raw)
         return results.status_of(job, content, now, self.rates)
 
     def result(self, job: Job) -> Result:

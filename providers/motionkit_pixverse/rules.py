@@ -56,12 +56,16 @@ def _one_of(fitted: Fit, *ways: tuple[str, ...]) -> None:
     given = [*fitted.values, *(name.partition("[")[0] for name in fitted.facts)]
     taken = [way for way in ways if any(name in given for name in way)]
     limit = ", or ".join(" and ".join(way) for way in ways)
-    if len(taken) != 1:
-        shown = " and ".join(name for way in taken for name in way if name in given)
-        raise _refuse(fitted, ways[0][0], shown or "nothing", f"either {limit}")
-    missing = [name for name in taken[0] if name not in given]
-    if missing:
-        raise _refuse(fitted, missing[0], "nothing", f"either {limit}")
+    missing = [name for name in taken[0] if name not in given] if len(taken) == 1 else []
+    if len(taken) == 1 and not missing:
+        return
+    shown = " and ".join(name for way in taken for name in way if name in given)
+    what = f"it has only {shown}" if missing else f"it has {shown or 'neither'}"
+    raise InvalidRequest(
+        f"{fitted.offer.model} needs {'' if missing or not taken else 'either '}{limit}; {what}",
+        field=missing[0] if missing else ways[0][0],
+        limit=f"either {limit}",
+    )
 
 
 def words_are_not_blank(fitted: Fit) -> Iterator[str]:

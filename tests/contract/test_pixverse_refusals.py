@@ -399,6 +399,23 @@ def test_what_is_not_taken_is_refused_before_anything_is_sent(
     assert field in error.message or field == "via"
 
 
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (LipSync(CLIP), "lip_sync needs audio, or text and voice; it has neither"),
+        (LipSync(CLIP, text="x"), "lip_sync needs audio, or text and voice; it has only text"),
+        (
+            LipSync(CLIP, audio=SOUND, text="x", voice="7"),
+            "lip_sync needs either audio, or text and voice; it has audio and text and voice",
+        ),
+    ],
+)
+def test_what_is_missing_is_named_and_not_shown_as_a_value(
+    client: Client, sandbox: Sandbox, request_: Request, message: str
+) -> None:
+    assert refused(client, sandbox, request_, None).message == message
+
+
 def big(content: bytes, size: int) -> bytes:
     """Return a clip that is as large as that and still plays: free space follows it."""
     more = size - len(content)

@@ -84,6 +84,7 @@ def test_a_name_that_does_not_resolve_sent_nothing(monkeypatch: pytest.MonkeyPat
     error = attempt("https://shop.invalid")
     assert type(error) is NotSent
     assert error.billed is Billed.NO
+    assert error.message.endswith("not sent: shop.invalid: Name or service not known")
 
 
 @pytest.mark.parametrize("garbage", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x01\x00", b""])
@@ -829,7 +830,7 @@ def test_the_reason_names_no_class_and_no_error_number(error: Exception, said: s
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [(b"", "at character 0"), (b'{"a": }', "at character 6"), (b'"\xff"', "not UTF-8")],
+    [(b"", "the response is not JSON$"), (b'{"a": }', "at character 6"), (b'"\xff"', "not UTF-8")],
 )
 def test_an_answer_that_is_no_json_says_where_and_shows_no_python(body: bytes, said: str) -> None:
     with pytest.raises(ProtocolError, match=said) as caught:

@@ -507,7 +507,11 @@ def test_not_found_while_polling_is_a_doubt(monkeypatch: pytest.MonkeyPatch, bod
 
 def test_deleted_content_while_polling_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     made = adapter(monkeypatch, answer({"ErrCode": 500064, "ErrMsg": "deleted"}))
-    assert made.poll(job(made)).state is State.GONE
+    status = made.poll(job(made))
+    assert status.state is State.GONE
+    assert status.error(job(made)).message.endswith(
+        "is no longer kept by the vendor (vendor status 500064)"
+    )
 
 
 def test_an_error_while_polling_never_says_that_nothing_was_billed(
