@@ -214,7 +214,7 @@ class Client:
                 the same target within ``remember`` of ``[defaults]``, which is logged.
             again: Buy although there is such a job; by default only when `key` is given.
             max_usd: Refuse when the quote's high exceeds it or is unknown.
-            out: Where `motionkit resume` saves the file.
+            out: Where `motionkit resume` saves the file; refused where no file can be saved.
             wait_for_slot: Seconds to wait for a slot, or a timedelta; 0 refuses at once. The
                 route's, or that of ``[defaults]``, when None.
             announce: Called with target and price before each submit; what it raises ends the
