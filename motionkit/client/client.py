@@ -83,7 +83,11 @@ class Client:
         self.jobs = Jobs(journal, submitters)
         self._durations = polling.Durations(journal, config.defaults.lateness)
         self._observer = observer = polling.JobObserver(
-            self._accounts, journal, self._durations, clock=clock
+            self._accounts,
+            journal,
+            self._durations,
+            clock=clock,
+            sandbox_speed=config.sandbox_speed,
         )
         slots = purchase.Slots(journal, observer.once, observer.gap, observer.age, sleep, clock)
         self._checkout = purchase.Checkout(

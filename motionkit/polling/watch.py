@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import attrs
@@ -56,6 +56,12 @@ class Observer(Protocol):
     def result(self, job: Job, status: Status) -> Result:
         """Return the result of a job that has just succeeded."""
 
+    def hears(self, accounts: Collection[str]) -> bool:
+        """Return whether a webhook may report the end of a job of one of the accounts."""
+
+    def ended(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Return those of the jobs that the journal has seen end since this was last asked."""
+
     def gap(self, job: Job, age: float, among: int) -> float:
         """Return the seconds to the next poll of a job, one of `among` of its account."""
 
@@ -89,6 +95,8 @@ class WatchedJob:
         ticket: Its valid entry in the queue; entries with another ticket are skipped.
         polling: Whether a thread polls it now.
         taken: When that thread took it, on the engine's clock.
+        ended: Whether the journal saw it end before a poll of this wait did.
+        ended_meanwhile: Whether it did so during the poll that runs now.
     """
 
     job: Job
@@ -99,6 +107,8 @@ class WatchedJob:
     ticket: int = 0
     polling: bool = False
     taken: float = 0.0
+    ended: bool = False
+    ended_meanwhile: bool = False
     _running_at: float | None = None
     _failures: int = 0
     _refusals: int = 0

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 
 import pytest
 from engine_support import Vendor, numbered, together
-from patience import PATIENCE
+from patience import PATIENCE, until
 from support import Clock, job
 
 from motionkit.errors import WaitTimeout
@@ -21,6 +21,33 @@ from motionkit.polling import engine as engines
 from motionkit.polling.engine import Engine
 from motionkit.polling.queue import LEAST, MOST, AccountQueue, PollQueue
 from motionkit.polling.watch import Waiter, WatchedJob
+
+# News from the journal.
+
+
+@pytest.mark.parametrize("while_polling", [False, True])
+def test_an_end_that_the_journal_saw_is_polled_for_at_once_and_not_when_planned(
+    while_polling: bool,
+) -> None:
+    vendor = Vendor(time.monotonic, gaps=lambda *_: 1e6)
+    seen = vendor.news["shop-0"] = threading.Event()
+    engine = Engine(vendor)
+
+    def begin(polled: Job) -> None:
+        if polled.id == "shop-0" and not seen.is_set():
+            vendor.ends["shop-0"] = 0.0  # from the next poll on
+            seen.set()
+            watched = engine._watched[polled.fingerprint, polled.id]
+            if while_polling:
+                until(lambda: watched.ended_meanwhile)
+
+    vendor.before, vendor.ends["shop-0"] = begin, 1e12
+    ended: SimpleQueue[Waiter] = SimpleQueue()
+    engine.follow_all(numbered(2), 1e6, ended.put)
+    assert isinstance(ended.get(timeout=PATIENCE).outcome, Result)
+    assert len(vendor.times("shop-0")) == 2
+    engine.close()
+
 
 # Fairness and threads.
 

@@ -525,6 +525,7 @@ def test_the_environment_points_a_client_at_the_sandbox(sandbox: Sandbox) -> Non
     told = sandbox.environment
     del told["MOTIONKIT_JOURNAL"]
     assert told == {
+        "MOTIONKIT_SANDBOX_SPEED": "1",
         "PIXVERSE_API_KEY": "sandbox-pixverse-key",
         "PIXVERSE_BASE_URL": sandbox.url,
     }
