@@ -424,7 +424,8 @@ class Client:
             ConfigError: The vendor sends none, or the account has no secret to verify it with.
         """
         arguments.of(bytes, "body", body)
-        delivery = polling.receive(self.account(account), self._journal, headers, body)
+        given = arguments.headers(headers)
+        delivery = polling.receive(self.account(account), self._journal, given, body)
         if delivery.job is not None and delivery.status is not None:
             self._observer.record(delivery.job, delivery.status, since_last=0.0)
         return delivery

@@ -264,3 +264,14 @@ def test_a_delivered_file_that_cannot_be_reached_is_downloaded_elsewhere(
     told = cli("mimic", *media, "--out", "o.mp4")
     assert (told.code, account.bought[0]) == (0, 1)
     assert Path("o.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize("given", [b"\xe9", b"", None], ids=["bytes", "empty", "closed"])
+def test_a_job_on_standard_input_that_cannot_be_read_is_refused(
+    cli: Cli, account: Account, monkeypatch: pytest.MonkeyPatch, given: bytes | None
+) -> None:
+    stream = None if given is None else io.TextIOWrapper(io.BytesIO(given), "utf-8")
+    monkeypatch.setattr("sys.stdin", stream)
+    told = cli("wait", "-")
+    assert told.code == 2
+    assert "unexpected" not in told.err
