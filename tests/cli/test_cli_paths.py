@@ -22,6 +22,7 @@ from motionkit.errors import DownloadFailed, InvalidRequest, JournalError
 from motionkit.http.partial_file import partial_path
 from motionkit.journal import rows
 from motionkit.provider import spool
+from motionkit.sandbox import sample_picture
 
 LATIN = os.fsdecode("h\u00e9ros".encode("latin-1"))
 """A name whose bytes are no UTF-8."""
@@ -153,6 +154,14 @@ def test_the_journal_holds_any_path_as_utf_8(path: str) -> None:
     stored = rows.stored_path(path)
     stored.encode()
     assert rows.read_path(stored) == path
+
+
+def test_a_text_of_several_that_is_no_utf_8_is_refused_by_name(cli: Cli, account: Account) -> None:
+    Path("a.png").write_bytes(sample_picture())
+    argv = ["reference", "--image", "a.png", "--name", LATIN, "--prompt", "@hero walks"]
+    told = cli(*argv, "--json")
+    assert (told.code, account.ledger["calls"]) == (2, {})
+    assert "names holds bytes that are not UTF-8" in told.err
 
 
 TEXTS = [
