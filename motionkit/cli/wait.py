@@ -65,7 +65,12 @@ def named(client: Client, reference: str) -> Named:
 def _job_of(reference: str, *, file: bool) -> Job | None:
     """Return the job of JSON, ``-``, or a file if the reference may be one; None otherwise."""
     if reference == "-":
-        return Job.from_json(sys.stdin.read())
+        try:
+            return Job.from_json(sys.stdin.read() if sys.stdin else "")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidRequest(
+                f"job: cannot read standard input: {reason(error)}", field="job", value="-"
+            ) from error
     if reference.lstrip().startswith("{"):
         return Job.from_json(reference)
     path = "/" in reference or reference.endswith(".json")

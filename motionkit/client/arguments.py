@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,6 +61,13 @@ def path(name: str, value: Path | str) -> Path:
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise InvalidRequest.expected(name, value, "the path of a file")
     return Path(value)
+
+
+def headers(value: Mapping[str, str]) -> Mapping[str, str]:
+    """Return HTTP headers; the mappings of web frameworks are no common class."""
+    if not callable(getattr(value, "items", None)):
+        raise InvalidRequest.expected("headers", value, "a mapping of HTTP headers")
+    return value
 
 
 def _out(request: Request, value: Path | str) -> Path:

@@ -11,7 +11,6 @@ import attrs
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.model import media, probe
 from motionkit.model.operations import Request
-from motionkit.model.request import is_text
 from motionkit.provider.offers import MediaField, Offer
 
 _LONGEST_SHOWN = 60
@@ -160,14 +159,17 @@ def _check_text(request: Request, given: Mapping[str, Any]) -> None:
         InvalidRequest: It is blank, or no Unicode: undecodable bytes of a command line.
     """
     for name, value in given.items():
-        if isinstance(value, str) and not is_text(value):
-            shown = value.encode("utf-8", "replace").decode()
+        several = value if isinstance(value, tuple) else (value,)
+        text = " ".join(one for one in several if isinstance(one, str))
+        try:
+            text.encode()
+        except UnicodeEncodeError:
             raise InvalidRequest(
                 f"{name} holds bytes that are not UTF-8",
                 field=name,
-                value=shown,
+                value=text.encode("utf-8", "replace").decode(),
                 limit="text in UTF-8",
-            )
+            ) from None
     needed = {one.name for one in attrs.fields(type(request)) if one.default is attrs.NOTHING}
     for name in ("prompt", *needed):
         value = given.get(name)

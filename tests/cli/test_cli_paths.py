@@ -22,6 +22,7 @@ from motionkit.errors import DownloadFailed, InvalidRequest, JournalError
 from motionkit.http.partial_file import partial_path
 from motionkit.journal import rows
 from motionkit.provider import spool
+from motionkit.sandbox import sample_picture
 
 LATIN = os.fsdecode("h\u00e9ros".encode("latin-1"))
 """A name whose bytes are no UTF-8."""
@@ -155,6 +156,14 @@ def test_the_journal_holds_any_path_as_utf_8(path: str) -> None:
     assert rows.read_path(stored) == path
 
 
+def test_a_text_of_several_that_is_no_utf_8_is_refused_by_name(cli: Cli, account: Account) -> None:
+    Path("a.png").write_bytes(sample_picture())
+    argv = ["reference", "--image", "a.png", "--name", LATIN, "--prompt", "@hero walks"]
+    told = cli(*argv, "--json")
+    assert (told.code, account.ledger["calls"]) == (2, {})
+    assert "names holds bytes that are not UTF-8" in told.err
+
+
 TEXTS = [
     (["mimic", "--key", LATIN], "key"),
     (["mimic", "--quality", LATIN], "quality"),
@@ -264,3 +273,14 @@ def test_a_delivered_file_that_cannot_be_reached_is_downloaded_elsewhere(
     told = cli("mimic", *media, "--out", "o.mp4")
     assert (told.code, account.bought[0]) == (0, 1)
     assert Path("o.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize("given", [b"\xe9", b"", None], ids=["bytes", "empty", "closed"])
+def test_a_job_on_standard_input_that_cannot_be_read_is_refused(
+    cli: Cli, account: Account, monkeypatch: pytest.MonkeyPatch, given: bytes | None
+) -> None:
+    stream = None if given is None else io.TextIOWrapper(io.BytesIO(given), "utf-8")
+    monkeypatch.setattr("sys.stdin", stream)
+    told = cli("wait", "-")
+    assert told.code == 2
+    assert "unexpected" not in told.err

@@ -24,8 +24,11 @@ def test_a_requirement_without_a_lower_bound_is_refused() -> None:
         lowest("requests")
 
 
-def test_ci_runs_a_purchase_with_the_lowest_versions() -> None:
+def test_ci_runs_a_purchase_and_the_fast_tests_with_the_lowest_versions() -> None:
     run = (ROOT / ".ci" / "run").read_text("utf-8")
     step = run[run.index("the lowest declared versions") :]
     assert "$(python -m tests.meta.lowest)" in step
     assert "motionkit demo" in step
+    tests = re.findall(r"tests/[a-z]+/test_\w+\.py", step)
+    assert {path.split("/")[1] for path in tests} == {"unit", "cli"}
+    assert all((ROOT / path).is_file() for path in tests)

@@ -391,6 +391,7 @@ UNNEEDED = [
     b'"prompt": "a", "prompt": "b"',
     b'"reasoning": "%s"' % (b"[" * 100_000),
     b'"images": "%s"' % (b"[" * 100_000),
+    b'"logs": %s%s' % (b"[" * 50_000, b"]" * 50_000),
     b'"metrics": {"cost": NaN}',
     b'"metrics": {"cost": 1, "cost": 2}',
 ]
