@@ -351,9 +351,7 @@ class Engine:
             self._until = first
             try:
                 now = self._clock()
-                hears = not self._simulated and self._observer.hears(
-                    {watched.job.account for watched in self._watched.values()}
-                )
+                hears = not self._simulated and self._observer.hears(self._queue.followed)
                 until = min(first, max(self._news_due, now)) if hears else first
                 self._pass(until - now)
             finally:

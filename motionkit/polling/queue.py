@@ -143,6 +143,11 @@ class PollQueue:
         return None
 
     @property
+    def followed(self) -> list[str]:
+        """The accounts that have jobs; not a walk over the jobs, which may be thousands."""
+        return [name for name, account in self._accounts.items() if account.jobs]
+
+    @property
     def running(self) -> int:
         """Polls on their way."""
         return sum(account.running for account in self._rotation)
