@@ -12,7 +12,7 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
 """Seconds."""
 FIRST_SLOT_PAUSE, LONGEST_SLOT_PAUSE = 5.0, 60.0
-"""Seconds after the first refusal for lack of a slot, doubled by each further one; and at most."""
+"""Seconds after the first refusal for lack of a slot; each further one doubles them, to a limit."""
 
 
 def wished(hint: float) -> float:

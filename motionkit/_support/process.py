@@ -27,7 +27,12 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", None) or getattr(time, "CLOCK_MONOTONIC
 
 def identity() -> str:
     """Return this process's name among those that may share a journal: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{_host()}:{os.getpid()}"
+
+
+def _host() -> str:
+    """Return this machine's name, as SQLite takes it: it may have any bytes."""
+    return socket.gethostname().encode("utf-8", "backslashreplace").decode()
 
 
 def alive(owner: str | None) -> bool:
@@ -38,7 +43,7 @@ def alive(owner: str | None) -> bool:
     if owner is None:
         return False
     host, _, pid = owner.rpartition(":")
-    if host != socket.gethostname():
+    if host != _host():
         return True
     if int(pid) == os.getpid():
         return False
@@ -90,7 +95,7 @@ def moment() -> Moment:
 def _boot_id() -> str:
     """Return the boot's id, or one that no other process shares where the system has none."""
     try:
-        return BOOT_ID.read_text("ascii").strip()
+        return BOOT_ID.read_text("ascii", "backslashreplace").strip()
     except OSError:
         return f"process-{uuid.uuid4()}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -29,7 +28,7 @@ from motionkit.cli import (
     webhook,
 )
 from motionkit.cli.options import Ordering, Running, command, example, paragraphs, summary
-from motionkit.cli.screen import Screen, replace_unwritable, reporting
+from motionkit.cli.screen import Screen, replace_unwritable, reporting, trace
 from motionkit.client import registry
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.model.operations import OPERATIONS
@@ -39,8 +38,6 @@ UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
 
 _INTERRUPTED = 130
 """The code that typer returns for Ctrl-C where no verb catches it."""
-
-_USAGE_HINT = "see 'motionkit --help' and 'motionkit VERB --help'"
 
 _SUBMIT = "Submit jobs"
 _VENDOR = "Vendor-specific operations"
@@ -164,7 +161,7 @@ def run(argv: Sequence[str]) -> int:
         with reporting(screen):
             code: Any = app(list(argv), prog_name="motionkit", standalone_mode=False, obj=settings)
     except UsageError as error:
-        code = screen.error(InvalidRequest(cast("Any", error).format_message(), hint=_USAGE_HINT))
+        code = screen.error(_usage(error))
     except SystemExit:  # rich and click raise it when the reader of the help has gone
         code = exit_codes.DONE
     except typer.Abort:
@@ -182,6 +179,37 @@ def run(argv: Sequence[str]) -> int:
     return code if isinstance(code, int) else exit_codes.DONE
 
 
+_EXPECTED: Mapping[str, str] = {
+    "float_parsing": "a number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "greater_than_equal": "at least {ge:.12g}",
+    "less_than_equal": "at most {le:.12g}",
+}
+"""What an option takes, by the type of pydantic's error."""
+
+
+def _usage(error: Exception) -> InvalidRequest:
+    """Return a usage error with option, value and limit; the hint names the verb that was typed."""
+    said = cast("Any", error)
+    hint = f"see '{said.ctx.command_path if said.ctx else 'motionkit'} --help'"
+    faults = getattr(error.__cause__, "errors", None)
+    option = getattr(said, "param", None)
+    if faults is None or option is None:
+        return InvalidRequest(said.format_message(), hint=hint)
+    fault = faults()[0]
+    name, value = max(option.opts, key=len), str(fault["input"])
+    limit = _EXPECTED.get(fault["type"], "").format(**fault.get("ctx", {}))
+    why = f"expected {limit}" if limit else fault["msg"].removeprefix("Value error, ").rstrip(".")
+    return InvalidRequest(
+        f"invalid value for {name}: {value!r}; {why}",
+        field=option.name,
+        value=value,
+        limit=limit or None,
+        hint=hint,
+    )
+
+
 def _trace(settings: Settings) -> None:
     if settings.debug:
-        sys.stderr.write(redact(traceback.format_exc()))
+        trace(redact(traceback.format_exc()))

@@ -47,8 +47,8 @@ def deliver(
     if earlier is not None and checkout.finished(earlier):
         checkout.tell_earlier(screen, earlier, options)
         return delivery.again(screen, client, earlier, options.out, overwrite=options.overwrite)
-    out = options.out or delivery.default_target(request.describe())
-    check_target(out, overwrite=options.overwrite)
+    out = options.out or delivery.default_target(request.describe(), kind=request.delivers)
+    check_target(out, overwrite=options.overwrite, kind=request.delivers)
     job = checkout.buy(screen, client, request, options, out=out, facts=facts, earlier=earlier)
     result = delivery.wait(screen, client, job, timeout=options.timeout)
     if options.out is None:  # another command may have created the file meanwhile
@@ -62,7 +62,7 @@ def _submit(
     """Submit a request or resume its job; print the job in the form that ``wait -`` accepts."""
     earlier = checkout.continued(client, request, options, facts)
     if options.out is not None and not (earlier and checkout.finished(earlier)):
-        check_target(options.out, overwrite=options.overwrite)
+        check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
     job = checkout.buy(
         screen, client, request, options, out=options.out, facts=facts, earlier=earlier
     )
@@ -81,7 +81,7 @@ def _dry_run(
     if earlier is not None and checkout.finished(earlier):
         delivery.again_target(earlier, options.out, overwrite=options.overwrite)
     elif options.out is not None:
-        check_target(options.out, overwrite=options.overwrite)
+        check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
     if earlier is not None:
         checkout.dry_resume(screen, request, earlier)
         return

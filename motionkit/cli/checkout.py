@@ -15,6 +15,7 @@ import attrs
 import typer
 
 from motionkit._support.redaction import redact, redact_data
+from motionkit.cli import references
 from motionkit.cli.delivery import interrupted, record
 from motionkit.cli.format import (
     duration,
@@ -36,6 +37,7 @@ from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.money import Quote, dollars, rests_on
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.model.request import is_text
 
 ASK_ABOVE = Decimal(5)
 """US dollars; a higher price needs confirmation."""
@@ -56,12 +58,17 @@ def make(
         InvalidRequest: A medium or an extra option is invalid.
     """
     extra = _extras(options.extra or (), options.via, client)
-    return kind(**values, extra=extra)
+    media = references.read(kind, values, client)
+    return kind(**{**values, **media}, extra=extra)
 
 
 def _extras(given: Sequence[str], via: str | None, client: Client) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for one in given:
+        if not is_text(one):
+            raise InvalidRequest(
+                "extra holds bytes that are not UTF-8", field="extra", limit="text in UTF-8"
+            )
         name, equals, text = one.partition("=")
         if not equals or not name:
             raise InvalidRequest(
@@ -201,7 +208,8 @@ def tell_earlier(screen: Screen, earlier: PurchaseRecord, options: Buying) -> No
     )
     if options.key is not None or not screen.asks or finished(earlier):
         again = "--new" if options.key is None else "another --key"
-        screen.note(f"resuming it without paying again; {again} submits a new job")
+        what = "a real run would resume it" if options.dry_run else "resuming it"
+        screen.note(f"{what} without paying again; {again} submits a new job")
 
 
 def finished(entry: PurchaseRecord) -> bool:
@@ -420,5 +428,9 @@ def dry_resume(screen: Screen, request: Request, earlier: PurchaseRecord) -> Non
         "calls": [],
         "quote": None,
     }
-    screen.answer(data, plain(earlier.key))
+    done = earlier.state is State.SUCCEEDED
+    what = "was bought already as" if done else "would resume"
+    screen.answer(
+        data, plain(f"{what} {earlier.key}: {state_of(earlier)}; nothing is charged again")
+    )
     screen.note("nothing was sent")

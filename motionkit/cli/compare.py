@@ -44,7 +44,7 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
     screen = Screen(json=options.json)
     with mk.Client(options.config) as client:
         request = checkout.make(kind, values, options, client)
-        with screen.busy("querying balances"):
+        with screen.busy("comparing targets" if options.offline else "querying balances"):
             rows = client.compare(request, via=options.via, balances=not options.offline)
     if options.as_csv:
         _write_csv(rows)

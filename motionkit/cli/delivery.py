@@ -18,7 +18,7 @@ import attrs
 
 from motionkit.cli.format import charged, media_of, reason, short
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, check_target
+from motionkit.client import Client, check_target, fits
 from motionkit.errors import Billed, DownloadFailed, InvalidRequest, MotionKitError, WaitTimeout
 from motionkit.journal import PurchaseRecord, retried
 from motionkit.model import codec
@@ -110,7 +110,7 @@ def fetch(
                     return first
                 busy = isinstance(error.__cause__, BlockingIOError)
                 # A file that just appeared may be this job's, and the journal written right after.
-                if not busy and (retried or overwrite or not path.exists()):
+                if not busy and (retried or overwrite or not os.path.lexists(path)):
                     raise
                 retried = not busy
             pause()
@@ -153,7 +153,7 @@ def delivered(
 
     The journal has the path of the main file only.
     """
-    if entry is None or not entry.delivered or not Path(entry.delivered).is_file():
+    if entry is None or not entry.delivered or not os.path.isfile(entry.delivered):  # noqa: PTH113 - it raises nothing
         return None
     return attrs.evolve(result, outputs=result.outputs[:1]), (Path(entry.delivered),)
 
@@ -224,7 +224,7 @@ def copy(source: Path, target: Path) -> None:
         DownloadFailed: The target cannot be written.
     """
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}") as folder:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".motionkit-") as folder:
             shutil.copyfile(source, Path(folder) / target.name).replace(target)
     except OSError as error:
         raise DownloadFailed(
@@ -234,7 +234,7 @@ def copy(source: Path, target: Path) -> None:
 
 def _beside(path: Path, number: int, result: Result, *, overwrite: bool) -> Path:
     """Return the file of an output other than the main one."""
-    target = path.with_name(f"{path.stem}-{number + 1}{suffix(result.outputs[number])}")
+    target = renamed(path, f"-{number + 1}{suffix(result.outputs[number])}")
     return target if overwrite else free(target)
 
 
@@ -284,9 +284,11 @@ def suffix(output: Output) -> str:
     return typed or (named if named in _SUFFIXES.values() else kind)
 
 
-def default_target(description: Mapping[str, Any], folder: Path | str = ".") -> Path:
+def default_target(
+    description: Mapping[str, Any], folder: Path | str = ".", kind: str = "video"
+) -> Path:
     """Return a file that does not exist, named after the inputs that `Request.describe` returns."""
-    return free(Path(folder) / f"{_default_stem(description)}{_KINDS['video']}")
+    return free(Path(folder) / f"{_default_stem(description)}{_KINDS[kind]}")
 
 
 def _default_stem(description: Mapping[str, Any]) -> str:
@@ -297,10 +299,9 @@ def _default_stem(description: Mapping[str, Any]) -> str:
 
 def fitting(path: Path, description: Mapping[str, Any], result: Result) -> Path:
     """Return the path with the suffix of the result, if its name is a default one."""
-    stem, video = _default_stem(description), _KINDS["video"]
-    ending = suffix(result.outputs[0])
-    ours = re.fullmatch(rf"{re.escape(stem)}(-\d+)?{re.escape(video)}", path.name)
-    return path if ours is None or ending == video else path.with_name(f"{stem}{ending}")
+    stem, ending = _default_stem(description), suffix(result.outputs[0])
+    ours = path.suffix in _KINDS.values() and re.fullmatch(rf"{re.escape(stem)}(-\d+)?", path.stem)
+    return path.with_name(f"{stem}{ending}") if ours and path.suffix != ending else path
 
 
 def _stem(label: str) -> str:
@@ -317,6 +318,14 @@ def output_of(entry: PurchaseRecord, result: Result, *, taken: Collection[Path] 
 
 def free(path: Path, taken: Collection[Path] = ()) -> Path:
     """Return the path, or the first of ``name-2``, ``name-3``, ... that does not exist."""
-    numbered = (path.with_name(f"{path.stem}-{n}{path.suffix}") for n in itertools.count(2))
+    numbered = (renamed(path, f"-{n}{path.suffix}") for n in itertools.count(2))
     paths = itertools.chain([path], numbered)
-    return next(one for one in paths if not (one.exists() or one in taken))
+    return next(one for one in paths if not (os.path.lexists(one) or one in taken))
+
+
+def renamed(path: Path, ending: str) -> Path:
+    """Return the path with another ending of its name, cut where that gets too long."""
+    stem = path.stem
+    while stem and not fits(stem + ending):
+        stem = stem[:-1]
+    return path.with_name(stem + ending)

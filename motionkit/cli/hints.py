@@ -9,6 +9,7 @@ from motionkit import errors
 HINTS: Mapping[type[errors.MotionKitError], str] = {
     errors.InsufficientCredits: "top up the account, or choose another target with --via",
     errors.SubmitUncertain: "it is never submitted anew automatically; see 'motionkit jobs'",
+    errors.JobFailed: "repeat its submit with --new, without --key, to submit a new job",
     errors.WaitTimeout: "the job still runs; 'motionkit resume' picks it up",
     errors.DownloadFailed: "the paid result is kept; 'motionkit resume' downloads it again",
 }
@@ -17,6 +18,7 @@ HINTS: Mapping[type[errors.MotionKitError], str] = {
 COMMANDS: Mapping[str, str] = {
     "client.budget()": "'motionkit budget'",
     "client.wait(job)": "'motionkit resume'",
+    "allow_undocumented=True": "--allow-undocumented",
 }
 """The command for a call that the hint of one error names."""
 

@@ -14,7 +14,7 @@ from motionkit.cli import exit_codes
 from motionkit.cli.hints import no_account
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, list_names, list_options
+from motionkit.client import Client, list_names, list_options, registry
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model.job import utcnow
 
@@ -22,6 +22,8 @@ _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGES = "such as 90m, 12h or 7d"
 _RAW = "raw"
+_FIELD = re.compile(r"`(\w+)\.(\w+)`")
+"""A field of a request in the description of a list, which addresses Python."""
 
 
 def look_up(
@@ -69,7 +71,8 @@ def _names(screen: Screen, client: Client, account: str | None) -> None:
         provider = client.account(one)
         for name, what in list_names(provider).items():
             filters = list_options(provider, name)
-            rows.append({"account": one, "list": name, "what": what, "where": list(filters)})
+            shown = _FIELD.sub(_as_option, what)
+            rows.append({"account": one, "list": name, "what": shown, "where": list(filters)})
     if not names:
         raise no_account()
     if not rows:
@@ -84,6 +87,12 @@ def _names(screen: Screen, client: Client, account: str | None) -> None:
         ["ACCOUNT", "LIST", "WHAT", "WHERE"],
         [[row["account"], row["list"], row["what"], ", ".join(row["where"])] for row in rows],
     )
+
+
+def _as_option(field: re.Match[str]) -> str:
+    """Return the command-line option for a field of a request."""
+    verb = next((one.verb for one in registry.operations() if one.__name__ == field[1]), None)
+    return f"'{verb} --{field[2].replace('_', '-')}'" if verb else field[0]
 
 
 def _filters(where: Sequence[str], since: str | None) -> dict[str, Any]:
@@ -123,4 +132,6 @@ def _show(screen: Screen, rows: Sequence[Any]) -> None:
         else [row.get(_RAW), *[""] * (len(heads) - 1)]
         for row in data
     ]
-    screen.rows(data, [name.upper() for name in heads], cells)
+    zones = {field.name: field.metadata.get("zone") for field in attrs.fields(type(rows[0]))}
+    titles = [f"{name.upper()} ({zones[name]})" if zones[name] else name.upper() for name in heads]
+    screen.rows(data, titles, cells)

@@ -25,9 +25,10 @@ from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Output, Result, State
-from motionkit.model.money import dollars
+from motionkit.model.money import dollars, possible
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.model.request import Placeholder
 
 OPERATION = "mask_selection"
 
@@ -72,7 +73,7 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
     BuyOptions(key=options.key)  # refuse a blank key before the selection is paid
     if request.masks:
         raise InvalidRequest("pass either --select or --mask, not both", field="select")
-    placeholders = tuple(f"<mask {number}>" for number in options.select or ())
+    placeholders = tuple(Placeholder(f"<mask {number}>") for number in options.select or ())
     wanted = attrs.evolve(request, masks=placeholders)
     explained = client.explain(wanted, via=options.via, limited=False, facts=facts)
     kinds = [kind for kind in registry.operations() if kind.operation == OPERATION]
@@ -86,6 +87,9 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
     except Unsupported as error:
         error.hint = "select the masks elsewhere and pass them with --mask"
         raise
+    if wanted.keyframe is None:
+        wanted = attrs.evolve(wanted, keyframe=_default_frame(client, selecting))
+        explained = client.explain(wanted, via=options.via, limited=False, facts=facts)
     key = _key(client, selection, selecting, options, clip)
     earlier = client.bought_before(selection, via=options.via, key=key, facts=clip)
     planned = Plan(wanted, explained, selection, selecting, key, facts, earlier)
@@ -100,6 +104,14 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
             hint="choose one account with --via",
         )
     return planned
+
+
+def _default_frame(client: Client, selecting: Explanation) -> int | None:
+    """Return the frame that a selection uses unless the request names one."""
+    account, _, model = selecting.target.partition("/")
+    offers = registry.load(client.config.account(account).provider).offers
+    rows = [one for one in offers if (one.operation, one.model) == (OPERATION, model)]
+    return next((one.defaults.get("keyframe") for one in rows), None)
 
 
 def limited(client: Client, planned: Plan, options: Running) -> Plan:
@@ -146,7 +158,7 @@ def dry_run(
     """Print both requests without keys and signatures; raise the errors of a real run."""
     planned = plan(client, request, options, facts)
     if options.out is not None and planned.earlier is None:
-        check_target(options.out, overwrite=options.overwrite)
+        check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
     earlier = planned.earlier
     if earlier is None:
         checkout.dry_run(screen, planned.selection, planned.selecting, options)
@@ -174,7 +186,7 @@ def select(
     key, earlier = planned.key, planned.earlier
     if earlier is None:
         if options.out is not None:  # otherwise the main job may have been delivered there
-            check_target(options.out, overwrite=options.overwrite)
+            check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
         _check(screen, planned, options)
         screen.fact("first", "masks are selected first and billed separately")
         screen.fact("then", f"{request.operation}: {quoted(planned.explained.quote)}")
@@ -215,7 +227,7 @@ def _left(screen: Screen, selection: PurchaseRecord, options: Running) -> Runnin
 
 def _spent(entry: PurchaseRecord) -> Decimal | None:
     """Return the cost of a purchase in US dollars, else its upper bound."""
-    if entry.cost is not None and entry.cost.usd is not None:
+    if entry.cost is not None and entry.cost.usd is not None and possible(entry.cost):
         return entry.cost.usd
     return None if entry.quote is None else entry.quote.usd_high
 
@@ -260,7 +272,7 @@ def _held(
 
 
 def _picture(out: Path, name: object, ending: str) -> Path:
-    return out.with_name(f"{out.stem}-{name}{ending}")
+    return delivery.renamed(out, f"-{name}{ending}")
 
 
 def _save(screen: Screen, client: Client, result: Result, out: Path) -> list[Path]:

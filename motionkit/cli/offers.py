@@ -22,8 +22,9 @@ from motionkit.model.money import shown
 
 _QUALITY, _SECONDS = "quality", "duration"
 _LEGEND = (
-    "* default model of an account; ? ambiguous price, quoted as 'estimated'; 'observed' and "
-    "'inferred' rows are undocumented; --model NAME shows limits, --json everything"
+    "* default model of an account; ? ambiguous price, quoted as 'estimated'; 'observed' rows are "
+    "undocumented, 'inferred' ones need --allow-undocumented; --model NAME shows limits, --json "
+    "everything"
 )
 _NONE = "no matching offers"
 
@@ -65,9 +66,13 @@ def offers(
     if provider and provider not in registry.names():
         provider = config.load(config_file).account(provider).provider
     verbs = {kind.verb: kind.operation for kind in registry.operations()}
-    _check("operation", operation, {*verbs, *verbs.values()})
-    _check("model", model, _models(registry.names()) if model else ())
-    sold = _models([provider] if provider else registry.names()) if named else ()
+    _check("operation", operation, {*verbs, *verbs.values()}, listed=verbs)
+    asked = {operation, verbs.get(operation or "")} if operation else set(verbs.values())
+    if model:
+        every = _models(registry.names(), set(verbs.values()))
+        _check("model", model, every, listed=_models(registry.names(), asked))
+    offered = [provider] if provider else registry.names()
+    sold = _models(offered, set(verbs.values())) if named else ()
     _check("via", f"{account}/{named}" if named else None, {f"{account}/{one}" for one in sold})
     model = model or named or None
 
@@ -101,20 +106,23 @@ def offers(
     return exit_codes.DONE
 
 
-def _models(providers: Iterable[str]) -> set[str]:
-    return {offer.model for name in providers for offer in registry.load(name).offers}
+def _models(providers: Iterable[str], operations: Collection[str | None]) -> set[str]:
+    offers = (offer for name in providers for offer in registry.load(name).offers)
+    return {offer.model for offer in offers if offer.operation in operations}
 
 
-def _check(field: str, value: str | None, known: Collection[str]) -> None:
-    """Reject a name that no offer has."""
+def _check(
+    field: str, value: str | None, known: Collection[str], *, listed: Iterable[str] | None = None
+) -> None:
+    """Reject a name that no offer has; the error lists `listed`, by default all that are known."""
     if value is None or value in known:
         return
-    listed = ", ".join(sorted(known))
+    names = ", ".join(sorted(known if listed is None else listed))
     raise InvalidRequest(
-        f"{field}: no offer matches {value!r}; known: {listed}",
+        f"{field}: no offer matches {value!r}; known: {names}",
         field=field,
         value=value,
-        limit=listed,
+        limit=names,
     )
 
 
@@ -241,10 +249,16 @@ def _slot(slot: MediaField) -> str:
     limits: Sequence[str | None] = (
         "/".join(slot.formats),
         f"{slot.max_bytes / 1e6:g} MB" if slot.max_bytes else None,
-        f"{slot.max_side} px" if slot.max_side else None,
-        f"{slot.max_seconds:g} s" if slot.max_seconds else None,
+        _span(slot.min_side, slot.max_side, "px"),
+        _span(slot.min_seconds, slot.max_seconds, "s"),
     )
     return ", ".join(limit for limit in limits if limit)
+
+
+def _span(least: float | None, most: float | None, unit: str) -> str | None:
+    if most is None:
+        return None if least is None else f"from {least:g} {unit}"
+    return f"{least:g} to {most:g} {unit}" if least else f"{most:g} {unit}"
 
 
 def _data(provider: str, offer: Offer) -> dict[str, Any]:
@@ -254,6 +268,7 @@ def _data(provider: str, offer: Offer) -> dict[str, Any]:
         "operation": offer.operation,
         "default": offer.default,
         "evidence": offer.evidence,
+        "unconfirmed": plain(offer.unconfirmed),
         "qualities": list(offer.allowed.get(_QUALITY, ())),
         "fields": sorted([*offer.fields, *offer.media]),
         "required": list(offer.required),

@@ -22,7 +22,7 @@ from motionkit.model.money import AMOUNT, amount
 from motionkit.model.operations import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
-_MEDIA_HELP = "A file or an https:// URL."
+_MEDIA_HELP = "A file, an https:// URL, job:KEY_OR_ID, id:ID or upload:ID."
 request_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Request")
 money_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Target and price")
 file_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="File and waiting")
@@ -38,6 +38,20 @@ def usd(text: str) -> Decimal:
     if found is None:
         raise typer.BadParameter(f"{text!r} is not {AMOUNT}")
     return found
+
+
+def _file(path: Path | None) -> Path | None:
+    """Refuse ``-``: standard output has the path of the file, or JSON.
+
+    Raises:
+        BadParameter: It is refused.
+    """
+    if path == Path("-"):
+        raise typer.BadParameter("'-' is not a file, and results go to files only; name a file")
+    return path
+
+
+out_option: Callable[..., Any] = partial(file_option, metavar="FILE", callback=_file)
 
 
 Json = Annotated[bool, typer.Option("--json", help="Output JSON Lines.")]
@@ -58,9 +72,7 @@ Timeout = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    file_option(
-        metavar="FILE", help="Where to save the file. Default: a new file named after the inputs."
-    ),
+    out_option(help="Where to save the file. Default: a new file named after the inputs."),
 ]
 Overwrite = Annotated[bool, file_option("--overwrite", help="Replace the file if it exists.")]
 Extra = Annotated[
@@ -199,9 +211,7 @@ class Ordering(Running):
 
     out: Annotated[
         Path | None,
-        file_option(
-            metavar="FILE", help="Where 'motionkit wait' and 'motionkit resume' will save the file."
-        ),
+        out_option(help="Where 'motionkit wait' and 'motionkit resume' will save the file."),
     ] = None
     overwrite: bool = False
     timeout: float | None = None
@@ -270,7 +280,7 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
         sentences += [_MEDIA_HELP] if media else []
         sentences += ["Repeatable."] if several else []
         option = request_option(
-            *([_flag(field, hint)] if several else []),
+            *([_flag(field, hint)] if several or hint is bool else []),
             help=" ".join(sentences).strip(),
             metavar="FILE" if media else None,
         )

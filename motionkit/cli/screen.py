@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import IO, Any, cast
 
 import attrs
 import typer
@@ -23,7 +24,7 @@ from motionkit.cli.format import duration, plain, reason
 from motionkit.cli.hints import hint_of
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model import codec
-from motionkit.model.job import Job, Status
+from motionkit.model.job import STATE_ERRORS, Job, Status
 
 PIPE_WIDTH = 240
 """Columns without a terminal: wide enough that no cell is folded."""
@@ -35,12 +36,40 @@ _VERDICTS = {"passed_over": "not tried", "ruled_out": "ruled out"}
 """Verdicts of a decision that people read in other words than the journal's."""
 
 
+class _Forgiving(io.TextIOBase):
+    """Standard error, dropping what its device does not take: a job may have been charged."""
+
+    def __init__(self, file: IO[str]) -> None:
+        super().__init__()
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write, or drop the text."""
+        with suppress(OSError, ValueError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or drop what was written."""
+        with suppress(OSError, ValueError):
+            self._file.flush()
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return self._file.isatty()
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+        return self._file.fileno()
+
+
 class _Progress(Console):
     """A console that goes quiet on a closed pipe: the exit code stays that of the verb."""
 
-    def on_broken_pipe(self) -> None:
-        """Stop writing."""
-        self.quiet = True
+    @property  # type: ignore[misc]  # never assigned
+    def file(self) -> IO[str]:
+        """Standard error of this moment."""
+        return cast("IO[str]", _Forgiving(super().file))
 
 
 _ERR = _Progress(stderr=True, highlight=False)
@@ -70,7 +99,8 @@ class Screen:
     @property
     def asks(self) -> bool:
         """Whether the user can be asked for confirmation."""
-        return sys.stdin.isatty() and sys.stderr.isatty()
+        # A program that is started without standard streams has None in their places.
+        return all(one is not None and one.isatty() for one in (sys.stdin, sys.stderr))
 
     def note(self, text: str, *, style: str = "") -> None:
         """Write a line of progress."""
@@ -112,7 +142,7 @@ class Screen:
             table.add_column(head, overflow="fold", no_wrap=head in _WHOLE)
         for row in cells:
             table.add_row(*(_cell(cell) for cell in row))
-        terminal, drawn = sys.stdout.isatty(), io.StringIO()
+        terminal, drawn = sys.stdout is not None and sys.stdout.isatty(), io.StringIO()
         Console(
             file=drawn,
             force_terminal=terminal or None,
@@ -131,8 +161,8 @@ class Screen:
         self.fact("error:", error.message, style="red")
         if hint := hint_of(error):
             self.fact("hint:", hint)
-        if error.billed in _BILLED:
-            self.fact("money:", _BILLED[error.billed], style="yellow")
+        if money := _money(error):
+            self.fact("money:", money, style="yellow")
         return code
 
     def unexpected(self, error: Exception) -> int:
@@ -198,18 +228,52 @@ class Screen:
                 state = (status.state.value, status.word)
                 if seen[-1:] == [state]:
                     return
+                # An end that the first poll finds may be long past: the job's age is not its time.
+                aged = bool(seen) or not status.state.terminal
                 seen.append(state)
                 change(f"{state[0]}{usual}")
                 age = max(0.0, (status.observed_at - job.submitted_at).total_seconds())
-                self.fact(state[0], f"after {duration(age)} (vendor status {status.word})")
+                after = f"after {duration(age)} " if aged else ""
+                self.fact(state[0], f"{after}(vendor status {status.word})")
 
             yield watch
 
 
+def _money(error: MotionKitError) -> str | None:
+    """Return whether it was charged, and how much its submit reported; None before a job."""
+    ended = error.job is not None and isinstance(error, tuple(STATE_ERRORS.values()))
+    if error.billed is Billed.NO:
+        return "nothing was charged (refunded)" if ended else None
+    if ended and error.job is not None and error.job.cost is not None:
+        return f"{_BILLED[error.billed]}: {error.job.cost}"
+    return _BILLED[error.billed]
+
+
 def replace_unwritable() -> None:
-    """Make standard output replace the characters that its encoding does not have."""
+    """Make standard output replace the characters that its encoding does not have.
+
+    The bytes of a file's name that are no text stay as they are.
+    """
+    codecs.register_error(_REPLACE, _replaced)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+        sys.stdout.reconfigure(errors=_REPLACE)
+
+
+_REPLACE = "motionkit.replace"
+
+
+def _replaced(error: UnicodeError) -> tuple[bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    # Python stands for the byte 0xE9 of a name by U+DCE9.
+    codes = (ord(letter) - 0xDC00 for letter in text)
+    return bytes(code if 0x80 <= code <= 0xFF else ord("?") for code in codes), error.end
+
+
+def trace(text: str) -> None:
+    """Write a traceback to standard error."""
+    _ERR.file.write(text)
 
 
 def as_data(error: MotionKitError) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import motionkit as mk
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.checkout import settled_on_interrupt
 from motionkit.cli.format import charged, reason, request_line, short, state_of
-from motionkit.cli.options import ConfigFile, Json, Overwrite, Reference, Timeout, file_option
+from motionkit.cli.options import ConfigFile, Json, Overwrite, Reference, Timeout, out_option
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
@@ -65,7 +65,12 @@ def named(client: Client, reference: str) -> Named:
 def _job_of(reference: str, *, file: bool) -> Job | None:
     """Return the job of JSON, ``-``, or a file if the reference may be one; None otherwise."""
     if reference == "-":
-        return Job.from_json(sys.stdin.read())
+        try:
+            return Job.from_json(sys.stdin.read() if sys.stdin else "")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidRequest(
+                f"job: cannot read standard input: {reason(error)}", field="job", value="-"
+            ) from error
     if reference.lstrip().startswith("{"):
         return Job.from_json(reference)
     path = "/" in reference or reference.endswith(".json")
@@ -125,8 +130,7 @@ def wait(
     *,
     out: Annotated[
         Path | None,
-        file_option(
-            metavar="FILE",
+        out_option(
             help="Where to save the file. Default: the file that the submit named; without one, "
             "only print the URL.",
         ),

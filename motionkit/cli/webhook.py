@@ -45,8 +45,8 @@ def webhook(
 ) -> int:
     """Receive a vendor's webhooks until Ctrl-C: verify, write to the journal, acknowledge.
 
-    Requests to any URL path are accepted. A job that ended by webhook is not polled again, and
-    other processes that wait for it notice. The vendor calls from outside: put a tunnel or a proxy
+    Requests to any URL path are accepted. Waits for the job in other processes end within about a
+    second, without a poll of it. The vendor calls from outside: put a tunnel or a proxy
     in front.
     """
     screen = Screen(json=json)

@@ -5,7 +5,7 @@ The command line imports from here what it shows of purchases, polling and provi
 
 from motionkit.client.client import Client
 from motionkit.client.following import follow, plan
-from motionkit.http import check_target
+from motionkit.http import check_target, fits
 from motionkit.polling import Delivery, Plan, Waiter
 from motionkit.provider import (
     MAX_BODY,
@@ -46,6 +46,7 @@ __all__ = [
     "Reconciled",
     "Waiter",
     "check_target",
+    "fits",
     "follow",
     "inspect_media",
     "list_names",

@@ -11,7 +11,7 @@ from motionkit._support import process
 from motionkit.config import Config
 from motionkit.http import RateLimiter
 from motionkit.journal import Caches
-from motionkit.provider import CarefulUploads, Provider, load_provider
+from motionkit.provider import LONGEST_UPLOAD, CarefulUploads, Provider, load_provider
 
 
 @attrs.frozen
@@ -59,7 +59,9 @@ class Accounts:
         with self._locks[account]:
             if account not in self._made:
                 kind = self.classes.get(known.provider) or load_provider(known.provider)
-                care = CarefulUploads(self.caches, self._limiters[account])
+                wanted = self.config.defaults.upload_timeout
+                timeout = LONGEST_UPLOAD if wanted is None else wanted
+                care = CarefulUploads(self.caches, self._limiters[account], timeout)
                 self._made[account] = kind(account, known.settings, care)
             return self._made[account]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 from motionkit.errors import InvalidRequest
+from motionkit.http import check_target
 from motionkit.model.job import Job, Result
 from motionkit.model.money import AMOUNT, amount
 from motionkit.model.request import Request
@@ -62,6 +63,20 @@ def path(name: str, value: Path | str) -> Path:
     return Path(value)
 
 
+def headers(value: Mapping[str, str]) -> Mapping[str, str]:
+    """Return HTTP headers; the mappings of web frameworks are no common class."""
+    if not callable(getattr(value, "items", None)):
+        raise InvalidRequest.expected("headers", value, "a mapping of HTTP headers")
+    return value
+
+
+def _out(request: Request, value: Path | str) -> Path:
+    """Return where a request's result is to be saved."""
+    target = path("out", value)
+    check_target(target, overwrite=True, kind=request.delivers)
+    return target
+
+
 def dollars(name: str, value: Decimal | str) -> Decimal:
     """Return an amount of US dollars."""
     found = amount(value)
@@ -105,7 +120,7 @@ def options(
         via=optional(text, "via", via),
         key=optional(text, "key", key),
         max_usd=optional(dollars, "max_usd", max_usd),
-        out=optional(path, "out", out),
+        out=None if out is None else _out(request, out),
         wait_for_slot=optional(duration, "wait_for_slot", wait_for_slot),
         **others,
     )

@@ -83,7 +83,11 @@ class Client:
         self.jobs = Jobs(journal, submitters)
         self._durations = polling.Durations(journal, config.defaults.lateness)
         self._observer = observer = polling.JobObserver(
-            self._accounts, journal, self._durations, clock=clock
+            self._accounts,
+            journal,
+            self._durations,
+            clock=clock,
+            sandbox_speed=config.sandbox_speed,
         )
         slots = purchase.Slots(journal, observer.once, observer.gap, observer.age, sleep, clock)
         self._checkout = purchase.Checkout(
@@ -214,7 +218,7 @@ class Client:
                 the same target within ``remember`` of ``[defaults]``, which is logged.
             again: Buy although there is such a job; by default only when `key` is given.
             max_usd: Refuse when the quote's high exceeds it or is unknown.
-            out: Where `motionkit resume` saves the file.
+            out: Where `motionkit resume` saves the file; refused where no file can be saved.
             wait_for_slot: Seconds to wait for a slot, or a timedelta; 0 refuses at once. The
                 route's, or that of ``[defaults]``, when None.
             announce: Called with target and price before each submit; what it raises ends the
@@ -420,7 +424,8 @@ class Client:
             ConfigError: The vendor sends none, or the account has no secret to verify it with.
         """
         arguments.of(bytes, "body", body)
-        delivery = polling.receive(self.account(account), self._journal, headers, body)
+        given = arguments.headers(headers)
+        delivery = polling.receive(self.account(account), self._journal, given, body)
         if delivery.job is not None and delivery.status is not None:
             self._observer.record(delivery.job, delivery.status, since_last=0.0)
         return delivery

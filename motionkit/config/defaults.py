@@ -23,6 +23,8 @@ class Defaults:
             its job instead of submitting again; 0 submits again.
         lateness: How often jobs are polled, as the target mean detection delay: seconds from a
             job's end to the poll that sees it.
+        upload_timeout: Seconds that one attempt to upload a file takes at most; if not set, an
+            upload ends only when no byte moved for 60 s.
         budget_usd: US dollars that everything together may spend in a day, week, month, or in
             total, whatever the target or the route.
         route_budgets: Whether a route's budget holds for the ``route`` alone, or ``always``: also
@@ -33,5 +35,6 @@ class Defaults:
     wait_for_slot: float = 600.0
     remember: float = 604800.0
     lateness: float = 2.0
+    upload_timeout: float | None = None
     budget_usd: Mapping[Period, Decimal] = attrs.field(factory=dict, hash=False)
     route_budgets: Literal["route", "always"] = "route"

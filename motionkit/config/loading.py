@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,7 @@ from motionkit.routing import Route
 log = logging.getLogger("motionkit")
 
 JOURNAL_VARIABLE = "MOTIONKIT_JOURNAL"
+SPEED_VARIABLE = "MOTIONKIT_SANDBOX_SPEED"
 TOP_LEVEL = ("journal", "accounts", "defaults", "routes")
 """The keys of the file itself."""
 
@@ -102,6 +104,7 @@ class Config:
         routes: By name. `DEFAULT_ROUTE` is there whenever there is an account.
         files: What was read, the one that wins first.
         keyed: Whether the environment's keys made the accounts.
+        sandbox_speed: Seconds of the vendor's time in one second at a sandbox on this machine.
     """
 
     accounts: Mapping[str, Account]
@@ -111,6 +114,7 @@ class Config:
     routes: Mapping[str, Route] = attrs.field(factory=dict)
     files: tuple[File, ...] = ()
     keyed: bool = False
+    sandbox_speed: float = 1.0
 
     def account(self, name: str) -> Account:
         """Return an account.
@@ -226,7 +230,19 @@ def _config(read: Sequence[File]) -> Config:
         routes=read_routes(_merged(read, "routes"), top / "routes", providers, keyed=keyed),
         files=tuple(read),
         keyed=keyed,
+        sandbox_speed=_sandbox_speed(),
     )
+
+
+def _sandbox_speed() -> float:
+    said = os.environ.get(SPEED_VARIABLE) or "1"
+    try:
+        speed = float(said)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < math.inf:
+        raise ConfigError(f"{SPEED_VARIABLE} is {said!r}; give a number above 0")
+    return speed
 
 
 def _from_keys() -> dict[str, Account]:

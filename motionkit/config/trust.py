@@ -54,6 +54,7 @@ RULES: Mapping[type[Any], Mapping[str, Untrusted]] = {
         "wait_for_slot": Untrusted.HIGHER,
         "remember": Untrusted.HIGHER,
         "lateness": Untrusted.LOWER,
+        "upload_timeout": Untrusted.ANY,
         "budget_usd": Untrusted.LOWER,
         "route_budgets": Untrusted.NOTHING,
     },
@@ -357,7 +358,7 @@ _BREAKS: Mapping[Untrusted, str] = {
     Untrusted.FEWER: "may only be shortened, and goes from",
     Untrusted.PART: "may only be a part of yours in your order, and goes from",
     Untrusted.ADDED: "may not change what is yours, and goes from",
-    Untrusted.NOTHING: "is yours alone, and goes from",
+    Untrusted.NOTHING: "may only be set in your own configuration; this file sets it from",
 }
 
 

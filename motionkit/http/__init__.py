@@ -1,10 +1,11 @@
 """One HTTP call, bounded and under a deadline: session, response, retry, rate limit, download."""
 
 from motionkit.http.addresses import at_loopback, checked_origin
-from motionkit.http.connection import BLOCK, check_before_sending
+from motionkit.http.connection import BLOCK, at_most, check_before_sending
 from motionkit.http.download import Downloaded, check_target
 from motionkit.http.download import download as download_file
 from motionkit.http.exchange import NotSent
+from motionkit.http.partial_file import fits
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import Response
 from motionkit.http.retry import TRANSIENT
@@ -23,9 +24,11 @@ __all__ = [
     "Response",
     "Session",
     "at_loopback",
+    "at_most",
     "check_before_sending",
     "check_target",
     "checked_origin",
     "download_file",
+    "fits",
     "with_retries",
 ]

@@ -29,6 +29,7 @@ def checked_origin(url: str, *, field: str) -> str:
     except ValueError:  # brackets around something else
         parts = urlsplit("")
     secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+    secure = secure and url.isprintable()  # bytes that are no text fail in every call
     if not parts.hostname or not secure or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigError(f"{field}: {redact(url)!r} is not https://host (http on loopback only)")
     return url.rstrip("/")

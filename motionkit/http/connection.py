@@ -12,6 +12,7 @@ import functools
 import http.client
 import io
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,8 @@ from motionkit.http.addresses import InternalAddressError, is_public
 
 BLOCK = 192 * 1024
 """Bytes of a body at a time; a multiple of three, so that base64 pieces join."""
+_PIECE = 8 * 1024
+"""Bytes of an upload that are sent under one timeout."""
 _MAX_LINE = 65_536
 """Bytes of one line of a head, as in http.client, or between chunks."""
 _MAX_LINES = 1_000
@@ -43,7 +46,9 @@ class CallGuard:
     """The bounds of one call, and whether anything of it was sent.
 
     Attributes:
-        deadline: On the monotonic clock, for the whole call.
+        deadline: On the monotonic clock; while bytes move, it moves on as `idle` says.
+        total: On the monotonic clock, for the whole call.
+        idle: Seconds without a byte moving either way after which a call ends; None without.
         sent: Whether the first byte of the request was handed to the network.
         public: Whether only public addresses may be connected to.
     """
@@ -51,6 +56,13 @@ class CallGuard:
     deadline: float
     sent: bool = False
     public: bool = False
+    total: float = math.inf
+    idle: float | None = None
+
+    def moved(self) -> None:
+        """Note that bytes moved."""
+        if self.idle is not None:
+            self.deadline = min(self.total, time.monotonic() + self.idle)
 
     def remaining(self) -> float:
         """Return the seconds left.
@@ -71,10 +83,35 @@ _last_check: contextvars.ContextVar[Callable[[], None] | None] = contextvars.Con
 )
 
 
+_longest: contextvars.ContextVar[float] = contextvars.ContextVar("longest", default=math.inf)
+
+
 @contextmanager
-def guarded_call(seconds: float) -> Iterator[CallGuard]:
-    """Bound every send and read inside by one deadline, and note whether anything was sent."""
-    guard = CallGuard(time.monotonic() + seconds)
+def at_most(seconds: float) -> Iterator[None]:
+    """Let each call made inside take so many seconds at most, whatever its own time-out."""
+    token = _longest.set(seconds)
+    try:
+        yield
+    finally:
+        _longest.reset(token)
+
+
+def bounded(seconds: float) -> float:
+    """Return the seconds that a call may take, within `at_most`."""
+    return min(seconds, _longest.get())
+
+
+@contextmanager
+def guarded_call(seconds: float, *, idle: float | None = None) -> Iterator[CallGuard]:
+    """Bound everything sent and read inside by one deadline, and note whether anything was sent.
+
+    Args:
+        seconds: For everything.
+        idle: Seconds after which it ends if no byte moved.
+    """
+    total = time.monotonic() + seconds
+    guard = CallGuard(total, total=total, idle=idle)
+    guard.moved()
     token = _guard.set(guard)
     try:
         yield guard
@@ -109,7 +146,9 @@ class _BoundedReader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         # A socket's timeout restarts with each read, so it is set to the rest of the call's.
         self._sock.settimeout(self._guard.remaining())
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self._guard.moved()
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -163,6 +202,13 @@ class _BoundedResponse(http.client.HTTPResponse):
         raise http.client.HTTPException(f"more than {_MAX_INTERIM} interim responses")
 
 
+def _pieces(data: Any, guard: CallGuard) -> Iterator[Any]:
+    """Return what is sent under one time-out each: small, where any progress counts."""
+    if guard.idle is None or not isinstance(data, bytes):
+        return iter((data,))
+    return (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
+
+
 class _Tracked:
     """Note the first byte of a request; a proxy's CONNECT does not count."""
 
@@ -203,13 +249,17 @@ class _Tracked:
                 self.connect()
             guard = _guard.get()
             if guard is not None:
-                if self.sock is not None:
-                    self.sock.settimeout(guard.remaining())
                 if not guard.sent and (check := _last_check.get()) is not None:
                     check()
                 # Set before sending: some bytes of a failed send may have arrived.
                 guard.sent = True
-        super().send(data)  # type: ignore[misc]  # a mix-in of urllib3's connections
+                for piece in _pieces(data, guard):
+                    if self.sock is not None:
+                        self.sock.settimeout(guard.remaining())
+                    super().send(piece)  # type: ignore[misc]  # a mix-in of urllib3's connections
+                    guard.moved()
+                return
+        super().send(data)  # type: ignore[misc]  # as above
 
 
 class TrackedHTTPConnection(_Tracked, urllib3.connection.HTTPConnection):

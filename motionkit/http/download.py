@@ -2,7 +2,9 @@
 
 A download is written to a locked ``NAME.part`` beside its target. A transfer that breaks off is
 resumed by ``Range`` if a strong ``ETag`` proves that the file is the same; otherwise, and in a new
-process, it starts again. The file is checked for length and container, synced, and renamed.
+process, it starts again. The file is checked for its length, synced, and renamed. Its content never
+keeps it from its owner, who has paid for it: only what is plainly no media (a page, JSON, nothing)
+is refused, and stays beside the target as ``NAME.part``.
 
 No key is sent. Redirects are followed to ``https`` only, and never from a public host to this
 machine or a private network; loopback is for vendors on loopback.
@@ -13,8 +15,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import logging
 import os
 import re
+import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -28,11 +33,13 @@ from motionkit.errors import DownloadFailed, InvalidRequest, MotionKitError, Pro
 from motionkit.http import addresses, exchange, retry
 from motionkit.http.addresses import InternalAddressError
 from motionkit.http.connection import BLOCK, CallGuard, Transport, guarded_call
-from motionkit.http.partial_file import PartialFile
-from motionkit.model import probe
+from motionkit.http.partial_file import PartialFile, fits, partial_path
+from motionkit.model import containers, probe
 
-DOWNLOAD_TIMEOUT = 600.0
-"""Seconds for one attempt; the next one resumes it."""
+log = logging.getLogger(__name__)
+
+DOWNLOAD_TIMEOUT = 86_400.0
+"""Seconds for all attempts; one ends when no byte came for `_READ_TIMEOUT`, the next resumes it."""
 DOWNLOAD_LIMIT = 4 * 1024**3
 """Bytes; no clip of thirty seconds is larger."""
 MAX_REDIRECTS = 5
@@ -45,11 +52,19 @@ _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 
 @attrs.frozen
 class Downloaded:
-    """A complete file."""
+    """A complete file.
+
+    Attributes:
+        path: Its path.
+        size: Bytes.
+        sha256: Of the content.
+        warning: What is unusual about the content; empty if nothing is.
+    """
 
     path: Path
     size: int
     sha256: str
+    warning: str = ""
 
 
 class _Stale(MotionKitError):
@@ -70,7 +85,8 @@ def download(
 
     Args:
         url: The URL; no key is sent to it.
-        target: The path of the file; its folder is created if necessary.
+        target: The path of the file; its folder is created if necessary. Content in an unusual
+            container gets the extension of that container.
         overwrite: Replace an existing file.
         refresh: Returns a new URL if this one has expired.
         limit: Bytes at most.
@@ -83,37 +99,96 @@ def download(
     """
     url = RedactedStr(url)
     local = addresses.at_loopback(origin or url)
-    check_target(target, overwrite=overwrite)
     try:
+        _refuse_existing(target, overwrite=overwrite)
         target.parent.mkdir(parents=True, exist_ok=True)
         with PartialFile(target) as part:
             try:
-                whole = _Fetch(url, part, limit, local=local, kept=kept).fetch()
+                fetched = _Fetch(url, part, limit, local=local, kept=kept)
+                fetched.fetch()
             except _Stale:
                 if refresh is None:
                     raise
                 url = RedactedStr(refresh())
-                whole = _Fetch(url, part, limit, local=local).fetch()
+                fetched = _Fetch(url, part, limit, local=local)
+                fetched.fetch()
+            container, warning = _describe(part, fetched.size, fetched.sha256)
+            target = _named(target, container, overwrite=overwrite)
             part.publish(target, overwrite=overwrite)
     except OSError as error:
         raise DownloadFailed(f"{target}: {error.strerror or error}") from error
-    except DownloadFailed:
+    except (DownloadFailed, InvalidRequest):
         raise
     except MotionKitError as error:
         raise DownloadFailed(
             f"{target.name} was not downloaded: {error.message}", http_status=error.http_status
         ) from error
-    return Downloaded(target, whole.size or 0, whole.sha256 or "")
+    if warning:
+        log.warning("%s: %s", target, warning)
+    return Downloaded(target, fetched.size, fetched.sha256, warning)
 
 
-def check_target(target: Path, *, overwrite: bool) -> None:
-    """Refuse a target that exists and may not be replaced, or is a folder.
+def check_target(target: Path, *, overwrite: bool, kind: str | None = None) -> None:
+    """Refuse a target that a download could not be saved to, before anything is paid.
+
+    It exists and may not be replaced, is no regular file, has a name that is too long or the
+    extension of another kind of file, or is in a folder that takes no files.
+
+    Args:
+        target: The path.
+        overwrite: Replace an existing file.
+        kind: ``video``, ``image`` or ``audio``: what will be saved; None if unknown.
 
     Raises:
         InvalidRequest: It is refused.
     """
-    if target.is_dir():
-        raise InvalidRequest(f"out: {str(target)!r} is a folder", field="out", value=str(target))
+    possible = containers.RESULT_SUFFIXES.get(kind or "", ())
+    suffix = target.suffix.lower()
+    if possible and suffix in containers.MEDIA_SUFFIXES and suffix not in possible:
+        raise InvalidRequest(
+            f"out: {str(target)!r} ends in {suffix}, and the result is {_A[kind or '']}; it takes "
+            f"{', '.join(possible)}, or no such ending",
+            field="out",
+            value=str(target),
+            limit=", ".join(possible),
+        )
+    try:
+        _refuse_existing(target, overwrite=overwrite)
+        partial_path(target).lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise _refused(target, error) from None
+    try:
+        # Nothing is left behind, not even the folders on the way to it.
+        for folder in target.absolute().parents:
+            if os.path.lexists(folder):
+                with tempfile.TemporaryFile(dir=folder):
+                    return
+    except OSError as error:
+        raise _refused(target, error) from None
+
+
+_A = {"video": "a video", "image": "a picture", "audio": "audio"}
+
+
+def _refused(target: Path, error: Exception) -> InvalidRequest:
+    """Return the error for a target that the system does not take."""
+    why = error.strerror if isinstance(error, OSError) else "it is not a path"
+    return InvalidRequest(
+        f"out: {str(target)!r} cannot be written: {why}",
+        field="out",
+        value=str(target),
+        limit="a name that the file system takes, in a folder that takes files",
+    )
+
+
+def _refuse_existing(target: Path, *, overwrite: bool) -> None:
+    """Refuse a target that exists and may not be replaced, or is no regular file."""
+    found = target.stat() if target.exists() else None
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+        raise InvalidRequest(f"out: {str(target)!r} is {what}", field="out", value=str(target))
     if not overwrite and os.path.lexists(target):
         raise InvalidRequest(
             f"out: {str(target)!r} exists; name another file or allow overwriting",
@@ -143,12 +218,19 @@ class _Fetch:
         self._tag = ""
         self._begin()
 
-    def fetch(self) -> probe.Facts:
-        """Fetch the file with retries, and inspect it; raises `_Stale` if the URL has expired."""
+    def fetch(self) -> None:
+        """Fetch the file with retries; raises `_Stale` if the URL has expired."""
         retry.read(self._run, timeout=DOWNLOAD_TIMEOUT)
-        self._out.seek(0)
-        digest = self._digest.hexdigest()
-        return probe.look(self._out, self._size, "the file", "result", sha256=digest)
+
+    @property
+    def size(self) -> int:
+        """Bytes that arrived."""
+        return self._size
+
+    @property
+    def sha256(self) -> str:
+        """Digest of what arrived."""
+        return self._digest.hexdigest()
 
     def _begin(self) -> None:
         self._out.seek(0)
@@ -167,7 +249,7 @@ class _Fetch:
             return
         adapter = Transport()
         try:
-            with guarded_call(DOWNLOAD_TIMEOUT) as guard:
+            with guarded_call(DOWNLOAD_TIMEOUT, idle=_READ_TIMEOUT) as guard:
                 exchange.run(lambda: self._receive(adapter, guard), _explained)
         finally:
             adapter.close()
@@ -230,9 +312,8 @@ class _Fetch:
 
     def _ends_whole(self) -> bool:
         """Return whether a file of unknown length is complete, as far as its format shows."""
-        self._out.seek(0)
-        container = probe.sniff(self._out.read(probe.SNIFF_BYTES))[1]
-        whole = container not in {"mp4", "mov"} or probe.boxes_fit(self._out, self._size)
+        container = containers.sniff(self._out)[1]
+        whole = container not in {"mp4", "mov"} or containers.is_whole(self._out, self._size)
         self._out.seek(0, os.SEEK_END)
         return whole
 
@@ -258,12 +339,53 @@ class _Fetch:
         raise DownloadFailed(f"the result's address redirects more than {MAX_REDIRECTS} times")
 
 
+def _describe(part: PartialFile, size: int, sha256: str) -> tuple[str | None, str]:
+    """Return the container of what arrived, and what is odd about it.
+
+    Raises:
+        DownloadFailed: It is plainly no media; it stays beside the target.
+    """
+    other = containers.other_content(part.stream)
+    if other:
+        if size:
+            part.keep()
+        raise DownloadFailed(
+            f"the file host delivered {other} instead of media"
+            + (f"; it is kept as {part.path}: rename it if it is what you want" if size else "")
+        )
+    kind, container = containers.sniff(part.stream)
+    if kind is None:
+        return None, "delivered as it is: its format is not one that motionkit knows"
+    try:
+        probe.look(part.stream, size, "the file", "result", sha256=sha256)
+    except InvalidRequest as error:
+        return container, f"delivered as it is, but {error.message.removeprefix('result: ')}"
+    except Exception as error:
+        log.debug("reading %s failed", part.path, exc_info=error)
+        return container, "delivered as it is, but it cannot be read"
+    if container not in containers.CONTENT_TYPES:
+        return container, f"delivered as it is: a {container} file, which some programs cannot play"
+    return container, ""
+
+
+def _named(target: Path, container: str | None, *, overwrite: bool) -> Path:
+    """Return the target with the extension of an unusual container, where its own says another."""
+    ending = containers.extension(container)
+    if container in containers.CONTENT_TYPES or not ending or target.suffix.lower() == ending:
+        return target
+    renamed = target.with_suffix(ending)
+    free = fits(renamed.name) and (overwrite or not os.path.lexists(renamed))
+    return renamed if free else target
+
+
 def _explained(error: BaseException, reason: str) -> MotionKitError:
     """Return the error for a failed attempt: transient, or final if no retry helps."""
     if isinstance(error, MotionKitError):
         return error
     if isinstance(error, InternalAddressError):
         return DownloadFailed(f"the result's address is refused: {reason}")
+    if exchange.is_untrusted(error):
+        return DownloadFailed(f"the file host is refused: {reason}", hint=exchange.UNTRUSTED_HINT)
     if isinstance(error, ValueError):  # not a URL at all; some of these are requests' errors, too
         return DownloadFailed(f"the result's address cannot be used: {reason}")
     return ProviderUnavailable(f"the download broke off: {reason}")

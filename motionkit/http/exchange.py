@@ -8,18 +8,22 @@ system only.
 from __future__ import annotations
 
 import http.client
+import importlib.util
+import os
+import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
 
 from motionkit._support.hosts import is_loopback
-from motionkit._support.redaction import RedactedStr, Secret, redact
-from motionkit.errors import MotionKitError, ProviderUnavailable
+from motionkit._support.redaction import RedactedStr, Secret, redact, redact_urls
+from motionkit.errors import ConfigError, MotionKitError, ProviderUnavailable
 from motionkit.http.addresses import InternalAddressError
 from motionkit.http.response import LONGEST_REASON
 
@@ -82,18 +86,83 @@ def environment(url: str) -> dict[str, Any]:
     """Return the environment's proxies and certificates for a URL; loopback needs no proxy.
 
     A proxy's credentials are registered as secrets with `redact`.
+
+    Raises:
+        ConfigError: The certificates that a variable names do not exist, or a proxy cannot be used.
+            That is a fault of this machine: no vendor caused it, and another one would not help.
     """
     with requests.Session() as session:
         settings = session.merge_environment_settings(url, {}, None, None, None)
+    verify = _certificates(cast("bool | str", settings["verify"]))
     if is_loopback(urlsplit(url).hostname):
-        return {"proxies": {}, "verify": settings["verify"]}
-    for proxy in settings["proxies"].values():
+        return {"proxies": {}, "verify": verify}
+    proxies = settings["proxies"]
+    for scheme, proxy in proxies.items():
         user, at, _ = str(proxy).rpartition("://")[2].rpartition("@")
         if at:
             Secret(user)
             Secret(user.partition(":")[2])
-    proxies = {scheme: RedactedStr(proxy) for scheme, proxy in settings["proxies"].items()}
-    return {"proxies": proxies, "verify": settings["verify"]}
+        _check_proxy(scheme, proxy)
+    return {
+        "proxies": {scheme: RedactedStr(proxy) for scheme, proxy in proxies.items()},
+        "verify": verify,
+    }
+
+
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that name certificates, the first that is set; requests heeds only the first two."""
+_PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
+
+
+def _certificates(verify: bool | str) -> bool | str:
+    """Return what certificates are checked with.
+
+    Raises:
+        ConfigError: There is no such file or folder.
+    """
+    name = next((one for one in _CERTIFICATES if os.environ.get(one)), None)
+    if name is None or verify is False:
+        return verify
+    path = os.environ[name]
+    if not Path(path).exists():
+        raise ConfigError(
+            f"{name} names {path!r}, which does not exist: no certificate can be checked",
+            hint=f"correct {name}, or unset it to use the certificates of this installation",
+        )
+    return path
+
+
+def _check_proxy(scheme: str, proxy: str) -> None:
+    """Require a proxy that can be used.
+
+    Raises:
+        ConfigError: Its address cannot be read, or it needs a package that is missing.
+    """
+    kind, mark, _ = proxy.partition("://")
+    kind = kind.lower() if mark else "http"
+    name = f"the {scheme} proxy of the environment ({redact_urls(proxy)})"
+    if kind not in _PROXIES:
+        raise ConfigError(f"{name} is of a kind that is not known: {kind!r}")
+    if kind.startswith("socks") and importlib.util.find_spec("socks") is None:
+        raise ConfigError(
+            f"{name} needs the package PySocks", hint="pip install 'requests[socks]' installs it"
+        )
+
+
+_UNTRUSTED = frozenset({2, 18, 19, 20, 21})
+"""OpenSSL's codes for an issuer that is not among the trusted certificates (x509_vfy.h)."""
+UNTRUSTED_HINT = (
+    "add the certificate of the company proxy or of the endpoint: SSL_CERT_FILE or "
+    "REQUESTS_CA_BUNDLE names a file of trusted certificates"
+)
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Tell whether an exchange failed because this machine does not trust the certificate."""
+    return any(
+        isinstance(one, ssl.SSLCertVerificationError) and one.verify_code in _UNTRUSTED
+        for one in _chain(error, None)
+    )
 
 
 def root_cause(
@@ -138,5 +207,7 @@ def _sentence(chain: list[BaseException]) -> str:
     if isinstance(inner, ssl.SSLError) and inner.reason:
         return f"TLS failed: {inner.reason.replace('_', ' ').lower()}"
     if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror
+        failed = (one for one in chain if isinstance(one, urllib3.exceptions.NewConnectionError))
+        host = next((one.conn.host for one in failed if isinstance(inner, socket.gaierror)), None)
+        return f"{host}: {inner.strerror}" if host else inner.strerror
     return str(inner) or "the connection failed"

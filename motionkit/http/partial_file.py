@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -19,10 +20,28 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOS
 """The errors of a file system without locks; `publish` still checks that the file is ours."""
 
 
+LONGEST_NAME = 255
+"""Bytes of a file's name, on nearly every file system."""
+
+
+def fits(name: str) -> bool:
+    """Return whether a file may have a name of this length."""
+    return len(os.fsencode(name)) <= LONGEST_NAME
+
+
+def partial_path(target: Path) -> Path:
+    """Return the path of a target's partial file; a digest replaces a name that gets too long."""
+    name = f"{target.name}.part"
+    if not fits(name):
+        name = f"{hashlib.sha256(os.fsencode(target.name)).hexdigest()}.part"
+    return target.with_name(name)
+
+
 class PartialFile:
-    """``NAME.part`` beside a target, deleted at the end unless published.
+    """``NAME.part`` beside a target, deleted at the end unless published or kept.
 
     Attributes:
+        path: Its path.
         stream: The file, open for reading and writing.
 
     Raises:
@@ -32,7 +51,8 @@ class PartialFile:
     stream: IO[bytes]
 
     def __init__(self, target: Path) -> None:
-        self._path = target.with_name(f"{target.name}.part")
+        self.path = partial_path(target)
+        self._kept = False
 
     def __enter__(self) -> Self:
         self.stream = self._opened()
@@ -51,27 +71,31 @@ class PartialFile:
         if not self._here():
             return False
         if os.fstat(self.stream.fileno()).st_nlink > 1:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
             return False
         return True
 
     def __exit__(self, *_: object) -> None:
-        if self._here():
-            self._path.unlink()
+        if self._here() and not self._kept:
+            self.path.unlink()
         self.stream.close()
+
+    def keep(self) -> None:
+        """Leave the file at the end, until the next download to the same target begins."""
+        self._kept = True
 
     def _opened(self) -> IO[bytes]:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        number = os.open(self._path, flags, 0o666)
+        number = os.open(self.path, flags, 0o666)
         if not stat.S_ISREG(os.fstat(number).st_mode):
             os.close(number)
-            raise DownloadFailed(f"{self._path} is not a file")
+            raise DownloadFailed(f"{self.path} is not a file")
         stream = os.fdopen(number, "r+b")
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             stream.close()
-            raise DownloadFailed(f"{self._path} is in use by another download") from error
+            raise DownloadFailed(f"{self.path} is in use by another download") from error
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
@@ -80,7 +104,7 @@ class PartialFile:
     def _here(self) -> bool:
         """Return whether our name still belongs to the open file."""
         try:
-            return os.path.samestat(os.fstat(self.stream.fileno()), self._path.lstat())
+            return os.path.samestat(os.fstat(self.stream.fileno()), self.path.lstat())
         except FileNotFoundError:
             return False
 
@@ -94,21 +118,21 @@ class PartialFile:
         self.stream.flush()
         os.fsync(self.stream.fileno())
         if not self._here():
-            raise DownloadFailed(f"{self._path} was removed or replaced while it was written")
+            raise DownloadFailed(f"{self.path} was removed or replaced while it was written")
         if overwrite:
-            self._path.replace(target)
+            self.path.replace(target)
         else:
             try:
-                os.link(self._path, target)  # fails if the target exists by now
+                os.link(self.path, target)  # fails if the target exists by now
             except FileExistsError:
                 raise
             except OSError:  # a file system without hard links
                 if os.path.lexists(target):
                     raise FileExistsError(errno.EEXIST, "the file exists", str(target)) from None
-                self._path.replace(target)
+                self.path.replace(target)
             else:
                 if self._here():  # without locks, another process may have removed it
-                    self._path.unlink()
+                    self.path.unlink()
         with contextlib.suppress(OSError):  # published; some file systems cannot sync folders
             folder = os.open(target.parent, os.O_RDONLY)
             try:

@@ -44,24 +44,30 @@ class Response:
     headers: Mapping[str, str] = attrs.field(repr=lambda headers: repr(redact_data(headers)))
     body: bytes = attrs.field(repr=False)
 
-    def json(self) -> Any:
+    def json(self, *, lenient: bool = False) -> Any:
         """Return the body as JSON: integers lossless, fractions as Decimal.
 
+        Args:
+            lenient: Read NaN, a number of thousands of digits, a value that is nested too deeply,
+                and a name with two different values as None, so that a field that is not needed
+                decides nothing. Never for the response to a paid call: it may name a job under an
+                unreadable field.
+
         Raises:
-            ProtocolError: It is not JSON, or hostile: nested too deeply, too many values, a
-                duplicate name, NaN, a number of thousands of digits.
+            ProtocolError: It is not JSON, or hostile: too many values; unless lenient, one of the
+                above.
         """
         try:
-            return _parsed(self.body)
+            return _parsed(self.body, lenient=lenient)
         except json.JSONDecodeError as error:
-            why = f"it cannot be read at character {error.pos}"
+            why = f"it cannot be read at character {error.pos}" if error.pos else ""
         except UnicodeDecodeError:
             why = "it is not UTF-8"
         except (ValueError, ArithmeticError, RecursionError) as error:
             why = str(error)[:LONGEST_REASON]
         # Raised outside of `except`, because the decoder's error holds the whole body.
         raise ProtocolError(
-            f"the response (HTTP {self.status}) is not JSON: {why}", http_status=self.status
+            f"the response is not JSON{': ' * bool(why)}{why}", http_status=self.status
         )
 
     @property
@@ -107,15 +113,17 @@ def _date(value: str) -> dt.datetime | None:
     return when if when.tzinfo else when.replace(tzinfo=dt.UTC)
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes, *, lenient: bool) -> Any:
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_ITEMS:
         raise ValueError(f"it has more than {MAX_ITEMS} values")
     if _nesting(body) > MAX_NESTING:
-        raise ValueError(f"it is nested deeper than {MAX_NESTING} levels")
+        if not lenient:
+            raise ValueError(f"it is nested deeper than {MAX_NESTING} levels")
+        body = _shallow(body)
     text = body.removeprefix(codecs.BOM_UTF8).decode()
     if "\\" in text or is_sensitive(text):  # an escape may hide either
-        return guarded(_GUARDING.decode(text))
-    return _PLAIN.decode(text)
+        return guarded(_DECODERS[lenient, True].decode(text))
+    return _DECODERS[lenient, False].decode(text)
 
 
 def _nesting(body: bytes) -> int:
@@ -134,14 +142,36 @@ def _nesting(body: bytes) -> int:
     return deepest
 
 
-def _guarded_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return _object([(name, guarded(value)) for name, value in pairs])
+def _shallow(body: bytes) -> bytes:
+    """Return JSON with ``null`` for each value that is nested too deeply; too few ends stay."""
+    kept, depth, start = [], 0, 0
+    for found in _BRACKETS.finditer(body):
+        if found[0] in {b"[", b"{"}:
+            depth += 1
+            if depth == MAX_NESTING + 1:
+                kept += [body[start : found.start()], b"null"]
+        elif found[0] in {b"]", b"}"}:
+            if depth == MAX_NESTING + 1:
+                start = found.end()
+            depth -= 1
+    return b"".join(kept) + (body[start:] if depth <= MAX_NESTING else b"")
+
+
+def _guard(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [(name, guarded(value)) for name, value in pairs]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         raise ValueError("an object has one name twice")
+    return made
+
+
+def _lenient_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        return made | {name: None for name, value in pairs if value != made[name]}
     return made
 
 
@@ -162,14 +192,31 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _decoder(hook: Callable[[list[tuple[str, Any]]], Any]) -> json.JSONDecoder:
+def _or_none(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a parser that yields None for what `parse` refuses."""
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except (ValueError, ArithmeticError):
+            return None
+
+    return parsed
+
+
+def _decoder(*, lenient: bool, guarding: bool) -> json.JSONDecoder:
+    wrap = _or_none if lenient else lambda parse: parse
+    made = _lenient_object if lenient else _object
     return json.JSONDecoder(
-        parse_float=_fraction,
-        parse_int=_integer,
-        parse_constant=_refuse_constant,
-        object_pairs_hook=hook,
+        parse_float=wrap(_fraction),
+        parse_int=wrap(_integer),
+        parse_constant=wrap(_refuse_constant),
+        object_pairs_hook=(lambda pairs: made(_guard(pairs))) if guarding else made,
     )
 
 
-_PLAIN = _decoder(_object)
-_GUARDING = _decoder(_guarded_object)
+_DECODERS = {
+    (lenient, guarding): _decoder(lenient=lenient, guarding=guarding)
+    for lenient in (False, True)
+    for guarding in (False, True)
+}

@@ -22,10 +22,10 @@ import requests.utils
 import urllib3
 
 from motionkit._support.redaction import Secret
-from motionkit.errors import Billed, MotionKitError, ProtocolError, ProviderUnavailable
+from motionkit.errors import Billed, ConfigError, MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.http import exchange
 from motionkit.http.addresses import checked_origin
-from motionkit.http.connection import Transport, guarded_call
+from motionkit.http.connection import Transport, bounded, guarded_call
 from motionkit.http.exchange import USER_AGENT, NotSent
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import Response
@@ -116,6 +116,7 @@ class Session:
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
         timeout: float = CALL_TIMEOUT,
+        idle: float | None = None,
         sink: IO[bytes] | None = None,
     ) -> Response:
         """Send one request, once.
@@ -128,6 +129,7 @@ class Session:
             headers: Additional headers, e.g. the attempt id.
             body: A stream with a length, instead of the call's JSON.
             timeout: Seconds from connecting to the last byte.
+            idle: Seconds without a byte either way after which the call ends.
             sink: A file for the body of a 2xx response, up to 1 GiB, instead of memory; it keeps
                 the received part if the response breaks off.
 
@@ -139,6 +141,7 @@ class Session:
             ProviderUnavailable: Something was sent, and no complete response came.
             ProtocolError: The response exceeds 8 MiB, or the limit of a sink.
         """
+        timeout = bounded(timeout)
         own = Transport(pool_connections=1, pool_maxsize=1) if call.paid else None
         where = f"{self.account}: {call.method} {call.path}"
 
@@ -159,6 +162,13 @@ class Session:
             if isinstance(error, MotionKitError):
                 error.billed = billed
                 return error.fill(provider=self.provider, account=self.account)
+            if not guard.sent and exchange.is_untrusted(error):
+                return ConfigError(
+                    f"{where}: not sent: {reason}",
+                    hint=exchange.UNTRUSTED_HINT,
+                    provider=self.provider,
+                    account=self.account,
+                )
             what = "no complete response" if guard.sent else "not sent"
             return (ProviderUnavailable if guard.sent else NotSent)(
                 f"{where}: {what}: {reason}",
@@ -169,7 +179,7 @@ class Session:
 
         limited = nullcontext() if self._limiter is None else self._limiter.call()
         try:
-            with limited, guarded_call(timeout) as guard:
+            with limited, guarded_call(timeout, idle=idle) as guard:
                 return exchange.run(work, explain, broken=(*exchange.NETWORK, OSError))
         finally:
             if own is not None:

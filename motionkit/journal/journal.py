@@ -142,7 +142,7 @@ class Journal:
         )
         with self._store.writing(AHEAD) as db:
             # Asked inside the transaction: another process may have submitted the same request, or
-            # used up the budget, while this one was waiting. Raising takes back what was written.
+            # used up the budget, while this one was waiting. An error rolls back.
             same = None if purchase.again else self.same(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)
@@ -297,13 +297,11 @@ class Journal:
             "refunded": cost is not None and cost.basis is CostBasis.REFUNDED,
         }
         if ended or cost is not None:
-            self._store.file.endings += ended
-            return (
-                pending.persist(
-                    self._store, outcomes.OBSERVED, f"the end of job {job.id}", **record
-                )
-                and ended
+            first = pending.persist(
+                self._store, outcomes.OBSERVED, f"the end of job {job.id}", **record
             )
+            self._store.file.endings += ended  # after the write: who sees it reads the end as well
+            return first and ended
         try:
             if not self._is_known(job, status):
                 with self._store.writing(patience=pending.FIRST_TRY) as db:
@@ -355,7 +353,7 @@ class Journal:
             f"the file of job {job.id}",
             fingerprint=job.fingerprint,
             job=job.id,
-            path=str(path),
+            path=rows.stored_path(str(path)),
             sha256=sha256,
         )
 
@@ -514,6 +512,21 @@ class Journal:
         """A token that changes whenever a job may have ended, here or in another process."""
         # `data_version` changes when another connection commits.
         return self._store.query("PRAGMA data_version")[0][0], self._store.file.endings
+
+    def ended(self, jobs: Sequence[Job]) -> list[Job]:
+        """Return those of the jobs that a poll or a webhook reported as ended."""
+        found = self._store.query(
+            "WITH asked AS (SELECT key AS place, json_extract(value,'$[0]') AS fingerprint,"
+            " json_extract(value,'$[1]') AS vendor_id FROM json_each(?1))"
+            " SELECT place FROM asked JOIN attempts a USING (fingerprint, vendor_id)"
+            " JOIN purchases p ON p.key=a.key WHERE p.state IN (SELECT value FROM json_each(?2))"
+            " UNION SELECT place FROM asked JOIN notices USING (fingerprint, vendor_id)",
+            (
+                json.dumps([[job.fingerprint, job.id] for job in jobs]),
+                json.dumps([state.value for state in State if state.terminal]),
+            ),
+        )
+        return [jobs[row["place"]] for row in found]
 
     def job(self, fingerprint: str, vendor_id: str) -> Job | None:
         """Return the job that an account's vendor calls by that id, None when it is not ours."""

@@ -25,7 +25,7 @@ _OWNED = "key=(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendo
 
 
 def apply(db: sqlite3.Connection, record: Record) -> bool:
-    """Write a record; return whether it changed anything, or for ACCEPTED, whether it may."""
+    """Write a record; return whether it changed anything (ACCEPTED: whether the key is its own)."""
     return _APPLY[record["kind"]](db, {**STATES, **record})
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from motionkit._support.redaction import is_sensitive, redact_data
 from motionkit.journal.entries import Attempt, NewPurchase, PurchaseRecord
@@ -25,9 +28,28 @@ STATES: Mapping[str, str] = {
 """Every stored state by the name of its parameter in a statement, such as ``:refused``."""
 
 
-_PURCHASE = ("key", "request", "via", "word", "out", "delivered", "sha256", "created", "updated")
+_PURCHASE = ("key", "request", "via", "word", "sha256", "created", "updated")
 _ATTEMPT = ("id", "key", "account", "fingerprint", "state", "owner")
 """Columns that are read and written as they are."""
+
+
+def stored_path(path: str) -> str:
+    """Return a path as the journal holds it: one with bytes that are no UTF-8 as a ``file:`` URL.
+
+    SQLite takes no other text than UTF-8.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return Path(path).absolute().as_uri()
+    return path
+
+
+def read_path(stored: str | None) -> str | None:
+    """Return a path that the journal holds."""
+    if stored is None or not stored.startswith("file:///"):  # a path is absolute
+        return stored
+    return os.fsdecode(unquote_to_bytes(stored.removeprefix("file://")))
 
 
 def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
@@ -39,7 +61,7 @@ def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
         "via": purchase.via,
         "description": masked(purchase.description),
         "quote": packed(quote),
-        "out": purchase.out,
+        "out": None if purchase.out is None else stored_path(purchase.out),
         "route": purchase.route,
         "reserved": None if quote is None or quote.usd_high is None else str(quote.usd_high),
         "sandbox": purchase.sandbox,
@@ -62,6 +84,8 @@ def purchase_of(row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRe
     """
     return PurchaseRecord(
         **{name: row[name] for name in _PURCHASE},
+        out=read_path(row["out"]),
+        delivered=read_path(row["delivered"]),
         description=json.loads(row["description"]),
         state=_state(row["state"]),
         ambiguous=bool(row["ambiguous"]),

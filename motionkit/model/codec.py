@@ -145,9 +145,10 @@ def loads(text: str, kind: type[T], *, name: str, version: int) -> T:
         raise InvalidRequest(f"the {name} is not a JSON object", field=name)
     found = data.pop("version", None)
     if type(found) is not int or not 1 <= found <= version:
-        shown = f"version {found}" if type(found) is int else "no version"
+        shown = f"version {found}" if type(found) is int else "no valid field 'version'"
+        known = "1" if version == 1 else f"1 to {version}"
         raise InvalidRequest(
-            f"the {name} has {shown}; this motionkit reads 1 to {version}",
+            f"the {name} has {shown}; this motionkit reads version {known}",
             field="version",
             value=str(found),
             limit=f"1 to {version}",

@@ -100,6 +100,8 @@ def ref(value: Source) -> Ref:
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return Data(bytes(value))
+    if value == "":
+        raise InvalidRequest("media: the path is empty", field="media", value="")
     if isinstance(value, os.PathLike):
         return File(Path(os.fspath(value)))
     if isinstance(value, str):
@@ -135,6 +137,13 @@ def check_url(url: str, field: str) -> None:
         scheme, host = parts.scheme, parts.hostname
     except ValueError:  # invalid brackets
         scheme, host = "", None
+    if not url.isprintable():
+        raise InvalidRequest(
+            f"{field}: the URL holds characters that no URL has",
+            field=field,
+            value=ascii(redact_urls(url)),
+            limit="https:// and printable text",
+        )
     if not host or (scheme != "https" and not (scheme == "http" and is_loopback(host))):
         raise InvalidRequest(
             f"{field}: {redact_urls(url)!r} is not https",

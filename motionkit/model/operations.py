@@ -221,7 +221,8 @@ class Modify(Request):
         video: The clip.
         prompt: What to change. ``@selection0`` means the first mask, ``@img0`` the first image.
         images: Images that the prompt refers to.
-        masks: Areas that the prompt refers to, by the ids of a mask selection.
+        masks: Areas that the prompt refers to: ids of a mask selection, or public URLs of mask
+            images; no files.
         keyframe: The frame that the masks were selected on.
         quality: E.g. ``540p``; the target's default when None.
         seed: For repeatable results.

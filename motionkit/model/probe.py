@@ -7,17 +7,19 @@ URLs are passed on and never fetched, so nothing is known of them. Pixels and se
 from __future__ import annotations
 
 import io
-import warnings
+import os
+import stat
 from collections.abc import Callable, Mapping
 from typing import IO, Any, cast
 
 import attrs
 
 from motionkit.errors import InvalidRequest
+from motionkit.model import containers
 from motionkit.model.media import Data, File, Kind, Ref, Remote, check_url
 
-SNIFF_BYTES = 32
-"""What `sniff` needs of a file."""
+MOST_PIXELS = 178_956_970
+"""Pixels of the largest picture that is decoded: Pillow's own limit against decompression bombs."""
 
 
 @attrs.frozen
@@ -31,10 +33,11 @@ class Facts:
         codec: Of the picture, e.g. ``h264``.
         width: Pixels.
         height: Pixels.
-        seconds: Duration.
+        seconds: Duration of the film, or of the sound where there is no film.
         size: Bytes.
         sha256: Of the content.
         missing: Why pixels or seconds are unknown, as a sentence; empty when they are known.
+        seconds_high: The longest duration that its container names; a vendor may count it.
     """
 
     label: str
@@ -47,6 +50,7 @@ class Facts:
     size: int | None = None
     sha256: str | None = None
     missing: str = ""
+    seconds_high: float | None = None
 
 
 def inspect(value: Ref, field: str) -> Facts:
@@ -80,28 +84,35 @@ def open_content(value: File | Data) -> IO[bytes]:
 
 
 def _inspect_file(file: File, field: str) -> Facts:
-    path = file.path
+    path, shown = file.path, repr(str(file.path))
+    problem = ""
     try:
-        if path.is_dir():
-            raise InvalidRequest(
-                f"{field}: {str(path)!r} is a folder, not a file", field=field, value=str(path)
-            )
-        size = path.stat().st_size
-        if size == 0:
-            raise InvalidRequest(
-                f"{field}: {str(path)!r} is empty (0 bytes)", field=field, value="0 bytes"
-            )
-        with path.open("rb") as stream:
-            return look(stream, size, file.label, field)
+        mode = path.stat().st_mode
+        problem = next((words for test, words in _NO_FILES if test(mode)), "")
+        if not problem:
+            with path.open("rb") as stream:
+                size = os.fstat(stream.fileno()).st_size
+                if size:
+                    return look(stream, size, file.label, field)
+            problem = "is empty (0 bytes)"
     except FileNotFoundError:
-        raise InvalidRequest(
-            f"{field}: there is no file {str(path)!r}", field=field, value=str(path)
-        ) from None
+        raise _refused(field, f"there is no file {shown}", str(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        why = getattr(error, "strerror", None) or error
-        raise InvalidRequest(
-            f"{field}: {str(path)!r} cannot be read: {why}", field=field, value=str(path)
-        ) from error
+        why = getattr(error, "strerror", None) or "its name holds a NUL byte"
+        raise _refused(field, f"{shown} cannot be read: {why}", str(path)) from error
+    raise _refused(field, f"{shown} {problem}", str(path))
+
+
+_NO_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISDIR, "is a folder, not a file"),
+    (stat.S_ISFIFO, "is a pipe; save its content to a file first"),
+    (stat.S_ISSOCK, "is a socket, not a file"),
+    (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "is a device, not a file"),
+)
+
+
+def _refused(field: str, problem: str, value: str, limit: str | None = None) -> InvalidRequest:
+    return InvalidRequest(f"{field}: {problem}", field=field, value=value, limit=limit)
 
 
 def look(
@@ -110,31 +121,46 @@ def look(
     """Inspect an open file of `size` bytes; `sha256` is its digest, if known.
 
     Raises:
-        InvalidRequest: It is not playable media.
+        InvalidRequest: It is not playable media, or not all of it.
     """
-    kind, container = sniff(stream.read(SNIFF_BYTES))
+    kind, container = containers.sniff(stream)
     if kind is None:
-        raise InvalidRequest(
-            f"{field}: {label} is neither a picture, a video nor audio that we know by its content",
-            field=field,
-            value=label,
+        raise _refused(
+            field,
+            f"{label} is neither a picture, a video nor audio that we know by its content",
+            label,
         )
-    stream.seek(0)
     if sha256 is None:
         import hashlib  # noqa: PLC0415 - OpenSSL loads when there is something to digest
 
         sha256 = hashlib.file_digest(cast("Any", stream), "sha256").hexdigest()
-        stream.seek(0)
     known = Facts(label, kind=kind, container=container, size=size, sha256=sha256)
+    lacking = containers.missing_bytes(stream, size, container)
+    if lacking:
+        raise _refused(
+            field,
+            f"{label} is cut short: it has {size:,} bytes, and its {container} headers announce "
+            f"{size + lacking:,}",
+            f"{size} bytes",
+            f"{size + lacking} bytes",
+        )
+    stream.seek(0)
     try:
         return _PROBES[kind](stream, known)
     except ImportError:
         return attrs.evolve(known, missing="measuring it needs motionkit[media]")
+    except _TooManyPixelsError as error:
+        width, height = error.args
+        raise _refused(
+            field,
+            f"{label} has {width:,} x {height:,} pixels, {width * height:,} in all; "
+            f"pictures of at most {MOST_PIXELS:,} pixels are taken",
+            f"{width}x{height}",
+            f"{MOST_PIXELS} pixels",
+        ) from None
     except _Unreadable as error:
-        raise InvalidRequest(
-            f"{field}: {label} looks like {container} but cannot be read as {kind}: {error}",
-            field=field,
-            value=label,
+        raise _refused(
+            field, f"{label} looks like {container} but cannot be read as {kind}: {error}", label
         ) from error
 
 
@@ -142,47 +168,85 @@ class _Unreadable(Exception):
     """The content is not what its first bytes promise."""
 
 
+class _TooManyPixelsError(Exception):
+    """A picture is too large to decode; holds width and height."""
+
+
 def _probe_image(stream: IO[bytes], known: Facts) -> Facts:
     if known.container == "heic":
         return known  # no vendor takes it, and reading it takes a plug-in
     from PIL import Image  # noqa: PLC0415 - optional extra
 
+    Image.init()
+    opener = Image.OPEN.get((known.container or "").upper())
+    if opener is None:
+        return attrs.evolve(known, missing=f"Pillow on this machine reads no {known.container}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # limits are offers'
-            with Image.open(stream) as picture:
-                width, height = picture.size
-                picture.verify()
-    except Image.DecompressionBombError as error:
-        raise _Unreadable("it has too many pixels") from error
-    except (OSError, SyntaxError, ValueError) as error:  # their texts show Python's objects
+        # Image.open would refuse large pictures by an error without their size
+        with opener[0](stream, "") as picture:
+            width, height = picture.size
+            if width * height <= MOST_PIXELS:
+                picture.draft("L", (width // 8, height // 8))  # a JPEG is read whole but kept small
+                for frame in range(getattr(picture, "n_frames", 1)):
+                    picture.seek(frame)
+                    picture.load()
+    except Exception as error:
         raise _Unreadable("it is damaged") from error
+    if width * height > MOST_PIXELS:
+        raise _TooManyPixelsError(width, height)
+    if known.container == "gif" and not _ends_with_trailer(stream):
+        raise _Unreadable("it breaks off")  # Pillow takes the frames that are there
     return attrs.evolve(known, codec=known.container, width=width, height=height)
+
+
+def _ends_with_trailer(stream: IO[bytes]) -> bool:
+    """Tell whether a GIF has its trailer (GIF89a, 27); some writers pad with zeros behind it."""
+    stream.seek(-min(64, stream.seek(0, os.SEEK_END)), os.SEEK_END)
+    return stream.read().rstrip(b"\0").endswith(b";")
+
+
+_BY_TRACKS: Mapping[tuple[Kind, str | None], str] = {
+    ("audio", "mp4"): "m4a",
+    ("audio", "mov"): "m4a",
+    ("video", "m4a"): "mp4",
+}
+"""What a container is called when its tracks are of another kind than its first bytes suggest."""
 
 
 def _probe_stream(stream: IO[bytes], known: Facts) -> Facts:
     import av  # noqa: PLC0415 - optional extra
 
+    untrimmed = containers.untrimmed_seconds(stream) if known.container in {"mp4", "mov"} else 0.0
+    stream.seek(0)
     try:
-        with av.open(stream, mode="r") as container:
-            streams = container.streams.video if known.kind == "video" else container.streams.audio
-            if not streams:
+        # metadata are not ours to judge, and some programs write them in Latin-1
+        with av.open(stream, mode="r", metadata_errors="ignore") as container:
+            attached = av.stream.Disposition.attached_pic
+            films = [one for one in container.streams.video if not one.disposition & attached]
+            track = next(iter(films or container.streams.audio), None)
+            if track is None:
                 raise _Unreadable(f"it holds no {known.kind} stream")
-            track = streams[0]
-            duration = track.duration
-            if duration is not None and track.time_base is not None:
-                seconds = float(duration * track.time_base)
-            elif container.duration is not None:
-                seconds = container.duration / av.time_base
-            else:
+            whole = None if container.duration is None else container.duration / av.time_base
+            seconds = whole
+            if track.duration is not None and track.time_base is not None:
+                seconds = float(track.duration * track.time_base)
+            if seconds is None:
                 raise _Unreadable("it does not say how long it is")
-            facts = attrs.evolve(known, codec=track.codec_context.name, seconds=round(seconds, 3))
-            if known.kind == "video":
-                size = cast("av.VideoStream", track)
-                facts = attrs.evolve(facts, width=size.width, height=size.height)
-            return facts
+            kind: Kind = "video" if films else "audio"
+            return attrs.evolve(
+                known,
+                kind=kind,
+                container=_BY_TRACKS.get((kind, known.container), known.container),
+                codec=track.codec_context.codec.canonical_name,
+                seconds=round(seconds, 3),
+                seconds_high=round(max(seconds, whole or 0.0, untrimmed), 3),
+                width=films[0].width if films else None,
+                height=films[0].height if films else None,
+            )
     except av.error.FFmpegError as error:
         raise _Unreadable(error.strerror) from error
+    except (ValueError, LookupError, RuntimeError) as error:
+        raise _Unreadable("it is damaged") from error
 
 
 _PROBES: Mapping[Kind, Callable[[IO[bytes], Facts], Facts]] = {
@@ -190,99 +254,3 @@ _PROBES: Mapping[Kind, Callable[[IO[bytes], Facts], Facts]] = {
     "video": _probe_stream,
     "audio": _probe_stream,
 }
-
-
-_MAGIC: tuple[tuple[int, bytes, Kind, str], ...] = (
-    (0, b"\xff\xd8\xff", "image", "jpeg"),
-    (0, b"\x89PNG\r\n\x1a\n", "image", "png"),
-    (0, b"GIF8", "image", "gif"),
-    (0, b"BM", "image", "bmp"),
-    (8, b"WEBP", "image", "webp"),
-    (8, b"WAVE", "audio", "wav"),
-    (8, b"AVI ", "video", "avi"),
-    (0, b"\x1aE\xdf\xa3", "video", "webm"),
-    (0, b"ID3", "audio", "mp3"),
-    (0, b"OggS", "audio", "ogg"),
-    (0, b"fLaC", "audio", "flac"),
-)
-"""Offset, signature, kind, container."""
-
-
-_FTYP_BRANDS: Mapping[bytes, tuple[Kind, str]] = {
-    b"qt  ": ("video", "mov"),
-    b"M4A ": ("audio", "m4a"),
-    b"heic": ("image", "heic"),
-    b"heix": ("image", "heic"),
-    b"hevc": ("image", "heic"),
-    b"mif1": ("image", "heic"),
-    b"msf1": ("image", "heic"),
-    b"avif": ("image", "avif"),
-    b"avis": ("image", "avif"),
-}
-"""ISO base media brands that are not plain MP4."""
-
-
-CONTENT_TYPES: Mapping[str, str] = {
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "gif": "image/gif",
-    "mp4": "video/mp4",
-    "mov": "video/quicktime",
-    "webm": "video/webm",
-    "mp3": "audio/mpeg",
-    "wav": "audio/wav",
-    "m4a": "audio/x-m4a",
-    "aac": "audio/aac",
-}
-"""Container to media type, for uploads."""
-
-
-def sniff(head: bytes) -> tuple[Kind | None, str | None]:
-    """Return kind and container by a file's first bytes; (None, None) if unknown."""
-    if head[4:8] == b"ftyp":
-        return _FTYP_BRANDS.get(head[8:12], ("video", "mp4"))
-    if head[4:8] in {b"moov", b"mdat", b"wide", b"free"}:
-        return "video", "mov"  # QuickTime before brands existed
-    for offset, signature, kind, container in _MAGIC:
-        if head[offset : offset + len(signature)] == signature:
-            return kind, container
-    return _sniff_mpeg_audio(head)
-
-
-def _sniff_mpeg_audio(head: bytes) -> tuple[Kind | None, str | None]:
-    """Tell MP3 from AAC by the head of a frame: 11 set bits, then version and layer.
-
-    ISO/IEC 11172-3, 2.4.1.3 and 13818-3 (layer ``01`` is MP3, with or without a checksum, at any
-    sampling rate; version ``01`` is reserved); 13818-7, 6.2 and 14496-3, 1.A.2 (ADTS has 12 set
-    bits and layer ``00``, in MPEG-2 and MPEG-4).
-    """
-    if len(head) < 3 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return None, None
-    version, layer = head[1] >> 3 & 0b11, head[1] >> 1 & 0b11
-    if layer == 0b01 and version != 0b01:
-        rate, sampling = head[2] >> 4, head[2] >> 2 & 0b11
-        return ("audio", "mp3") if rate != 0b1111 and sampling != 0b11 else (None, None)
-    if layer == 0b00 and head[1] & 0xF0 == 0xF0:
-        return ("audio", "aac") if head[2] >> 2 & 0b1111 < 13 else (None, None)
-    return None, None
-
-
-def boxes_fit(stream: IO[bytes], size: int) -> bool:
-    """Return whether the boxes of an MP4 or MOV file fill its size exactly, unlike a cut one's."""
-    at, seen = 0, set()
-    while at < size:
-        stream.seek(at)
-        head = stream.read(16)
-        if len(head) < 8:
-            return False
-        length = int.from_bytes(head[:4])
-        if length == 1:  # the real length follows
-            length = int.from_bytes(head[8:16])
-        elif length == 0:  # up to the end of the file
-            length = size - at
-        if length < 8:
-            return False
-        seen.add(head[4:8])
-        at += length
-    return at == size and b"mdat" in seen and bool(seen & {b"moov", b"moof"})

@@ -7,10 +7,22 @@ from typing import Any, ClassVar
 
 import attrs
 
+from motionkit.errors import InvalidRequest
 from motionkit.model.media import Kind, Ref, Remote
 from motionkit.model.probe import Facts
 
 _MEDIA = "motionkit.model.media"
+_TERMS = frozenset({"extra", "allow_undocumented"})
+"""Fields of every request that say how it is sent, not what is wanted."""
+
+
+def is_text(value: str) -> bool:
+    """Return whether a text can be sent: undecodable bytes of a command line cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def takes(kind: Kind) -> dict[str, Kind]:
@@ -22,9 +34,31 @@ def takes(kind: Kind) -> dict[str, Kind]:
     return {_MEDIA: kind}
 
 
+def _whole(value: float, name: str) -> int:
+    """Return 5.0 as 5: vendors refuse a fraction where they want a whole number.
+
+    Raises:
+        InvalidRequest: It is a fraction.
+    """
+    if not value.is_integer():
+        raise InvalidRequest(
+            f"{name}={value!r} is not a whole number",
+            field=name,
+            value=repr(value),
+            limit="a whole number",
+        )
+    return int(value)
+
+
 def argument(name: str) -> str:
     """Return the request's field that a name of `Request.media` belongs to: ``images[0]``'s."""
     return name.partition("[")[0]
+
+
+class Placeholder(str):
+    """Text of a dry run that stands for a value not known yet: ``<mask 1>``."""
+
+    __slots__ = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -34,6 +68,8 @@ class Request:
     Attributes:
         extra: Vendor options by provider, passed through unread:
             ``{"PROVIDER": {"FIELD": value}}``. They never travel to another vendor.
+        allow_undocumented: Submit to a model whose fields are not documented: a field under a wrong
+            name may be ignored, and the run still charged.
     """
 
     operation: ClassVar[str]
@@ -42,8 +78,17 @@ class Request:
     """The command line's word for it."""
     length_of: ClassVar[str | None] = None
     """The media argument that the new clip is as long as, where there is one."""
+    delivers: ClassVar[Kind] = "video"
+    """The kind of its results."""
 
     extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, hash=False)
+    allow_undocumented: bool = attrs.field(default=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(type(self)):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and str(field.type).startswith("int"):
+                object.__setattr__(self, field.name, _whole(value, field.name))
 
     def media(self) -> dict[str, Ref]:
         """Return the media arguments that were given, by field name: ``image``, ``images[0]``."""
@@ -60,8 +105,8 @@ class Request:
 
     @classmethod
     def arguments(cls) -> tuple[str, ...]:
-        """Return the names of all its fields but `extra`, in order."""
-        return tuple(field.name for field in attrs.fields(cls) if field.name != "extra")
+        """Return the names of the fields that say what is wanted, in order."""
+        return tuple(one.name for one in attrs.fields(cls) if one.name not in _TERMS)
 
     @classmethod
     def media_arguments(cls) -> frozenset[str]:
@@ -79,7 +124,7 @@ class Request:
         found = {
             field.name: getattr(self, field.name)
             for field in attrs.fields(type(self))
-            if _MEDIA not in field.metadata and field.name != "extra"
+            if _MEDIA not in field.metadata and field.name not in _TERMS
         }
         return {name: value for name, value in found.items() if value not in (None, ())}
 

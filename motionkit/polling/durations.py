@@ -13,7 +13,7 @@ from motionkit.polling import schedule
 from motionkit.polling.schedule import DurationEstimate, Plan
 
 REFIT = 1.25
-"""Growth of the number of past jobs after which an estimate is made anew."""
+"""Factor by which the number of past jobs must grow before an estimate is refitted."""
 _MOST = 2000
 """Durations kept: of all kinds together when the journal is read, and of each kind later."""
 

@@ -33,6 +33,8 @@ MOST_THREADS = 112
 """Threads of one engine."""
 REST = 10.0
 """Seconds after which an idle thread ends."""
+NEWS_EVERY = 1.0
+"""Seconds between two looks at the journal for followed jobs that were seen to end elsewhere."""
 LAST_CALLS = 2.0
 """Seconds that closing leaves to polls that are on their way."""
 
@@ -72,6 +74,7 @@ class Engine:
         self._queue = PollQueue()
         self._watched: dict[tuple[str, str], WatchedJob] = {}
         self._threads: set[threading.Thread] = set()
+        self._news_due = self._clock() + NEWS_EVERY
         self._until: float | None = None
         """The due moment that a thread waits for; None while none does."""
         self._idle = 0
@@ -246,7 +249,7 @@ class Engine:
         except BaseException as error:  # noqa: BLE001 - raised in the waiter
             outcome = error
         with self._lock:
-            self._queue.account(watched.job.account).done(self._clock(), took)
+            self._queue.account(watched.job.account).done(self._clock(), took, watched.taken)
             try:
                 self._conclude(watched, outcome)
             finally:
@@ -262,9 +265,10 @@ class Engine:
                 watched.due = self._clock() + pause
                 return None, None
             with self._lock:
-                among = self._queue.account(job.account).jobs
+                account = self._queue.account(job.account)
+                among, patience = account.jobs, account.patience
             began = self._clock()
-            outcome = watched.poll(self._observer, self._clock, among, self._spread)
+            outcome = watched.poll(self._observer, self._clock, among, self._spread, patience)
             return outcome, self._clock() - began if watched.answered else None
         finally:
             self._observer.release(job)
@@ -273,6 +277,8 @@ class Engine:
         if outcome is None:
             # Only now: after a suspended machine each job is polled once before its wait expires.
             watched.expire(self._clock())
+            if watched.ended_meanwhile:
+                watched.due, watched.ended_meanwhile = self._clock(), False
             if watched.waiters:
                 self._put(watched)
         else:
@@ -300,6 +306,7 @@ class Engine:
         """Return a job that is due; None when the thread is to end."""
         with self._lock:
             while not self._closed:
+                self._hear()
                 watched = self._queue.take(self._clock())
                 if watched is not None:
                     watched.polling = True
@@ -310,6 +317,30 @@ class Engine:
             self._threads.discard(threading.current_thread())
             return None
 
+    def _hear(self) -> None:
+        """Make the jobs due that a webhook or another process saw end; lets go of the lock.
+
+        A simulated clock hears nothing: its time passes in one step up to the next poll.
+        """
+        if self._simulated or self._clock() < self._news_due:
+            return
+        self._news_due = self._clock() + NEWS_EVERY
+        jobs = [watched.job for watched in self._watched.values() if not watched.ended]
+        self._lock.release()
+        try:
+            ended = self._observer.ended(jobs)
+        finally:
+            self._lock.acquire()
+        for job in ended:
+            watched = self._watched.get(_key(job))
+            if watched is None or watched.ended:
+                continue
+            watched.ended = True  # once: the vendor may contradict it
+            watched.ended_meanwhile = watched.polling
+            if not watched.polling:
+                watched.due = self._clock()
+                self._queue.put(watched)
+
     def _pause(self) -> bool:
         """Wait for the next due poll, or idle where another thread does; False to end the thread.
 
@@ -319,7 +350,10 @@ class Engine:
         if first is not None and self._until is None:
             self._until = first
             try:
-                self._pass(first - self._clock())
+                now = self._clock()
+                hears = not self._simulated and self._observer.hears(self._queue.followed)
+                until = min(first, max(self._news_due, now)) if hears else first
+                self._pass(until - now)
             finally:
                 self._until = None
             return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -14,10 +14,11 @@ import attrs
 from motionkit.errors import Billed, ConfigError, MotionKitError
 from motionkit.journal import Journal, PurchaseRecord, optional, timed
 from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
-from motionkit.model.money import Cost, CostBasis, Unit, doubt
+from motionkit.model.money import Cost, CostBasis, Unit, doubt, possible
 from motionkit.polling import webhooks
 from motionkit.polling.durations import Durations, kind_of
-from motionkit.provider import Accounts, Provider, ShowsRefunds
+from motionkit.polling.schedule import VAGUE_SECONDS
+from motionkit.provider import Accounts, Provider, ShowsRefunds, Webhooks, in_sandbox
 
 log = logging.getLogger("motionkit")
 
@@ -35,6 +36,7 @@ class JobObserver:
     journal: Journal
     durations: Durations
     clock: Callable[[], float] = time.monotonic
+    sandbox_speed: float = 1.0
     _sparse: set[str] = attrs.field(factory=set)
     """Accounts whose rate limit was warned of."""
     _old: set[tuple[str, str]] = attrs.field(factory=set)
@@ -43,6 +45,10 @@ class JobObserver:
     """The age at which a caller last saw a job running."""
     _ages: dict[tuple[str, str], tuple[float, float]] = attrs.field(factory=dict)
     """A job's age when it was first asked for, and when that was on the clock."""
+    _webhooks: dict[str, bool] = attrs.field(factory=dict)
+    """Whether an account's vendor sends webhooks."""
+    _heard: list[tuple[int, int]] = attrs.field(factory=list)
+    """The journal's token when it was last asked for jobs that ended."""
 
     def once(self, job: Job) -> Status:
         """Poll a job once; a poll that fails is not repeated."""
@@ -89,7 +95,7 @@ class JobObserver:
                 entry = self.journal.bought(job)
         cost = self.priced(status.result).cost if status.result else _refund(job, status, entry)
         ended = self.journal.observed(job, status, cost, unseen=since_last)
-        if ended and cost is not None:
+        if ended and cost is not None and cost != job.cost:  # its submit warned of that one
             doubtful = doubt(cost, entry.quote if entry else None)
             if doubtful is not None:
                 log.warning("job %s at %s: %s", job.id, job.account, doubtful)
@@ -159,6 +165,30 @@ class JobObserver:
         with about(job):
             return self.priced(provider.result(job))
 
+    def hears(self, accounts: Collection[str]) -> bool:
+        """Return whether a webhook may report the end of a job of one of the accounts."""
+        return any(self._reports(account) for account in accounts)
+
+    def _reports(self, account: str) -> bool:
+        if account not in self._webhooks:
+            try:
+                self._webhooks[account] = isinstance(self.accounts.of(account), Webhooks)
+            except MotionKitError:  # the poll that cannot be made reports it
+                return False
+        return self._webhooks[account]
+
+    def ended(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """Return those of the jobs that the journal has seen end since this was last asked."""
+        jobs = [job for job in jobs if self._reports(job.account)]
+        if not jobs:
+            return ()
+        with optional("the reports of webhooks"):
+            token = self.journal.endings
+            if self._heard != [token]:
+                self._heard[:] = [token]
+                return self.journal.ended(jobs)
+        return ()
+
     def gap(self, job: Job, age: float, among: int) -> float:
         """Return the seconds until the next poll of a job that still runs."""
         provider, limiter = self.accounts.of(job.account), self.accounts.limiter(job.account)
@@ -166,7 +196,10 @@ class JobObserver:
         if share > SPARSE:
             self._warn_of_limit(job.account, share, among)
         floor = float(getattr(provider, "poll_floor", 0.0))
-        plan = self.durations.plan(kind_of(job), job.expected_seconds, floor=floor, share=share)
+        expected = job.expected_seconds
+        if self.sandbox_speed != 1.0 and in_sandbox(provider):
+            expected = (expected or VAGUE_SECONDS) / self.sandbox_speed
+        plan = self.durations.plan(kind_of(job), expected, floor=floor, share=share)
         return plan.after(age) - age
 
     def age(self, job: Job) -> float:
@@ -228,7 +261,7 @@ def _with_refund(provider: Provider, job: Job, status: Status) -> Status:
     """
     if status.state is not State.FAILED or status.billed is not Billed.UNKNOWN or not job.cost:
         return status
-    if not isinstance(provider, ShowsRefunds):
+    if not isinstance(provider, ShowsRefunds) or not possible(job.cost):
         return status
     try:
         listed = provider.refunded(job)

@@ -16,7 +16,13 @@ import attrs
 from motionkit.polling.watch import WatchedJob
 
 LEAST, MOST = 4, 96
-"""Concurrent polls of one account: from the start, and at most."""
+"""Concurrent polls of one account: the number allowed at first, and the highest one."""
+SHORTEST_POLL, LONGEST_POLL = 2.0, 10.0
+"""Seconds that one poll may take; after an unanswered one the job's next poll may take longer."""
+_SLOWER = 20
+"""How many times the slowest recent poll a poll may take."""
+_HANGS = 0.5
+"""Seconds after which a poll on its way may be taken to hang."""
 _SAMPLE = 32
 """Polls of which the fastest one is taken as the network's round trip."""
 _MEASURED = 0.2
@@ -32,31 +38,54 @@ class AccountQueue:
     Attributes:
         heap: Due moment, ticket, job; an entry whose ticket is not the job's own is void.
         jobs: How many jobs of the account are followed.
-        running: Polls on their way, of `limit` allowed ones.
+        started: When each poll on its way was taken, the oldest first.
+        limit: Concurrent polls allowed, besides those that hang.
     """
 
     heap: list[tuple[float, int, WatchedJob]] = attrs.field(factory=list)
     jobs: int = 0
-    running: int = 0
+    started: list[float] = attrs.field(factory=list)
     limit: int = LEAST
     _recent: deque[float] = attrs.field(factory=lambda: deque(maxlen=_SAMPLE))
     _answers: int = 0
     _since: float | None = None
 
     @property
+    def running(self) -> int:
+        """Polls on their way."""
+        return len(self.started)
+
+    @property
     def first(self) -> float | None:
-        """When the next poll is due; None when there is none, or all allowed ones are running."""
+        """When the next poll may start; None when there is none, or the most are running.
+
+        Polls that hang count no more: they hold up their own jobs, not the account's others.
+        """
         while self.heap and self.heap[0][1] != self.heap[0][2].ticket:
             heapq.heappop(self.heap)
-        return self.heap[0][0] if self.heap and self.running < self.limit else None
+        if not self.heap or self.running >= MOST:
+            return None
+        due, over = self.heap[0][0], self.running - self.limit
+        return due if over < 0 else max(due, self.started[over] + self._hangs_after)
 
-    def done(self, now: float, seconds: float | None) -> None:
+    @property
+    def patience(self) -> float:
+        """Seconds that the next poll may take: a multiple of what polls take, within bounds."""
+        if not self._recent:
+            return LONGEST_POLL
+        return min(max(SHORTEST_POLL, max(self._recent) * _SLOWER), LONGEST_POLL)
+
+    @property
+    def _hangs_after(self) -> float:
+        return _HANGS if not self._recent else min(max(_HANGS, max(self._recent) * 4), LONGEST_POLL)
+
+    def done(self, now: float, seconds: float | None, started: float) -> None:
         """Record the duration of a poll (None: unanswered); allow as many as the rate needs.
 
         By Little's law, with the fastest recent poll as the time of all: where many threads share
         one processor, slower ones measure only the number of threads, and would add still more.
         """
-        self.running -= 1
+        self.started.remove(started)
         if seconds is None:
             return
         self._recent.append(seconds)
@@ -107,9 +136,16 @@ class PollQueue:
             self._rotation.rotate(-1)
             first = account.first
             if first is not None and first <= now:
-                account.running += 1
-                return heapq.heappop(account.heap)[2]
+                account.started.append(now)
+                watched = heapq.heappop(account.heap)[2]
+                watched.taken = now
+                return watched
         return None
+
+    @property
+    def followed(self) -> list[str]:
+        """The accounts that have jobs; not a walk over the jobs, which may be thousands."""
+        return [name for name, account in self._accounts.items() if account.jobs]
 
     @property
     def running(self) -> int:

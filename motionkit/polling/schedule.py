@@ -36,7 +36,8 @@ BEFORE_FROM, NEAR_FROM, DENSE_FROM, AFTER_FROM = -2.5, -1.6, -0.7, 3.5
 EARLY_SHARE = 1 / 3
 """Where the early gaps end at the latest, in medians: some jobs take half the usual time."""
 LAST = 10.0
-"""Where dense polling ends at the latest, in medians: a vague estimate has a very long tail."""
+"""Multiple of the median duration at which dense polling ends at the latest: vague estimates have
+a very long tail."""
 EARLY_POLL = 4.0
 """Dense gaps that must fit into the early part for a second poll soon: some jobs fail at once."""
 

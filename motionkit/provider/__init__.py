@@ -46,6 +46,8 @@ from motionkit.provider.registry import operations
 from motionkit.provider.signatures import MAX_BODY
 from motionkit.provider.spool import opener as spool_opener
 from motionkit.provider.uploads import (
+    LONGEST_UPLOAD,
+    UPLOAD_IDLE,
     UPLOAD_TIMEOUT,
     CarefulUploads,
     Stream,
@@ -56,7 +58,9 @@ from motionkit.provider.uploads import (
 __all__ = [
     "CALL_TIMEOUT",
     "JSON_LIMIT",
+    "LONGEST_UPLOAD",
     "MAX_BODY",
+    "UPLOAD_IDLE",
     "UPLOAD_TIMEOUT",
     "AcceptsUnlistedModels",
     "AccountSettings",

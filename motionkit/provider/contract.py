@@ -141,6 +141,10 @@ class Uploads(Protocol):
     def limiter(self) -> RateLimiter | None:
         """The account's rate limiter, for each `Session` of the adapter; None without a limit."""
 
+    @property
+    def timeout(self) -> float:
+        """Seconds for one upload of a local file; `UPLOAD_IDLE` without progress ends it too."""
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         """Return the vendor's reference to some content; upload it where necessary.
 
@@ -365,7 +369,11 @@ class AcceptsUnlistedModels(Protocol):
     """A provider that accepts models which its offers do not list."""
 
     def unlisted(self, operation: str, model: str) -> Offer | None:
-        """Return an offer of unknown price for a model; None if the model cannot be reached."""
+        """Return an offer of unknown price for a model; None if the model cannot be reached.
+
+        Its `evidence` is ``inferred``, so that a request has to confirm it with
+        `allow_undocumented`.
+        """
 
 
 _PAID = Call("POST", "/", paid=True)

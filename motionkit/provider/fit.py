@@ -34,6 +34,8 @@ class Fit:
         quality: The delivered quality, if the offer has one.
         seconds: The length of the new clip, if known.
         clip_seconds: The billed seconds, if known.
+        clip_seconds_high: The most seconds that the vendor may bill: a container may run longer
+            than its film.
     """
 
     request: Request
@@ -49,6 +51,7 @@ class Fit:
     quality: str | None
     seconds: float | None
     clip_seconds: float | None
+    clip_seconds_high: float | None
 
 
 Check = Callable[[Fit], Sequence[str]]
@@ -78,7 +81,17 @@ def fit(
     `check` is the adapter's, `extra` the request's options by vendor field, and `unpriced` the
     vendor fields that never change a price.
     """
+    if offer.evidence == "inferred" and not request.allow_undocumented:
+        raise Unsupported(
+            f"the fields of {offer.model} are not documented: a wrong name may be ignored, and the "
+            "run still charged",
+            field="allow_undocumented",
+            value="False",
+            limit="True, and its fields as extra",
+            hint="name its fields as extra and confirm with allow_undocumented=True",
+        )
     given, media_given = request.values(), request.media()
+    _check_text(request, given)
     for name, value in given.items():
         if name not in offer.fields:
             able = ", ".join(sorted([*offer.fields, *offer.media])) or "none"
@@ -91,7 +104,7 @@ def fit(
     arguments = {name: name.partition("[")[0] for name in media_given}  # images[0] is of images
     values = {**offer.defaults, **given}
     _check_values(request, offer, values, arguments.values())
-    warnings: list[str] = list(_doubts(offer))
+    warnings: list[str] = list(_doubts(offer, given))
     references: dict[str, tuple[MediaField, media.Ref]] = {}
     for name, reference in media_given.items():
         slot = offer.media.get(arguments[name])
@@ -109,7 +122,7 @@ def fit(
         values["quality"] = offer.quality_map[quality]
         warnings.append(f"quality={quality!r} is delivered as {values['quality']!r}")
     body = {
-        offer.fields[name]: list(value) if isinstance(value, tuple) else value
+        offer.fields[name]: _spelled(value, offer.spelling.get(name))
         for name, value in values.items()
         if offer.fields[name]  # the adapter expresses fields without a vendor name
     }
@@ -117,6 +130,7 @@ def fit(
     priced = {**values, **replaced}
     delivered, duration = priced.get("quality"), priced.get("duration")
     length = facts.get(request.length_of or "")
+    billed = _billed_seconds(offer, priced, facts)
     fitted = Fit(
         request=request,
         offer=offer,
@@ -130,20 +144,59 @@ def fit(
         unpriced=unknown,
         quality=None if delivered is None else str(delivered),
         seconds=float(duration) if _is_number(duration) else length.seconds if length else None,
-        clip_seconds=_billed_seconds(offer, priced, facts),
+        clip_seconds=billed[0],
+        clip_seconds_high=billed[1],
     )
     if check is None:
         return fitted
     return attrs.evolve(fitted, warnings=(*warnings, *check(fitted)))
 
 
+def _check_text(request: Request, given: Mapping[str, Any]) -> None:
+    """Require valid text, and the text that an operation cannot do without.
+
+    Raises:
+        InvalidRequest: It is blank, or no Unicode: undecodable bytes of a command line.
+    """
+    for name, value in given.items():
+        several = value if isinstance(value, tuple) else (value,)
+        text = " ".join(one for one in several if isinstance(one, str))
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InvalidRequest(
+                f"{name} holds bytes that are not UTF-8",
+                field=name,
+                value=text.encode("utf-8", "replace").decode(),
+                limit="text in UTF-8",
+            ) from None
+    needed = {one.name for one in attrs.fields(type(request)) if one.default is attrs.NOTHING}
+    for name in ("prompt", *needed):
+        value = given.get(name)
+        if isinstance(value, str) and not value.strip():
+            raise InvalidRequest(
+                f"{name} is blank", field=name, value=value, limit="text that is not blank"
+            )
+
+
+def _spelled(value: Any, spelling: str | None) -> Any:
+    """Return a neutral value as the vendor writes it."""
+    if spelling is not None:
+        return str(value) if spelling == "text" else str(value).upper()
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _billed_seconds(
     offer: Offer, priced: Mapping[str, Any], facts: Mapping[str, probe.Facts]
-) -> float | None:
+) -> tuple[float | None, float | None]:
+    """Return the fewest and most seconds that an offer may bill; None where they are unknown."""
     name = None if offer.price is None else offer.price.seconds_of
     if name is None:
-        return None
-    return facts[name].seconds if name in facts else priced.get(name)
+        return None, None
+    if name in facts:
+        seconds = facts[name].seconds
+        return seconds, facts[name].seconds_high or seconds
+    return priced.get(name), priced.get(name)
 
 
 def _extras(
@@ -228,12 +281,16 @@ def whole_number(name: str, reference: str) -> int:
     return int(reference)
 
 
-def _doubts(offer: Offer) -> Iterator[str]:
+def _doubts(offer: Offer, given: Collection[str]) -> Iterator[str]:
     if offer.evidence == "observed":
         named = f"{offer.operation} with {offer.model}"
         yield f"{named} is not in the vendor's documentation, but others were seen to use it"
     if offer.evidence == "inferred":
-        yield f"the names of {offer.model}'s fields are inferred; its page has them: {offer.source}"
+        names = ", ".join([*offer.fields.values(), *(one.field for one in offer.media.values())])
+        yield f"the names of {offer.model}'s fields are inferred ({names}); see {offer.source}"
+    for name, source in offer.unconfirmed.items():
+        if name in given:
+            yield f"{name} with {offer.model} is not in the vendor's documentation: {source}"
 
 
 def _check_values(
@@ -298,9 +355,11 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check_media(
-    name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts
-) -> list[str]:
+_KINDS: Mapping[str, str] = {"image": "a picture", "video": "a film", "audio": "sound"}
+
+
+def _check_held(name: str, reference: media.Ref, slot: MediaField) -> None:
+    """Check a reference to what the vendor holds against the references that it takes."""
     if isinstance(reference, media.Generated) and slot.generated is None:
         raise Unsupported(
             f"{name}: this target does not accept a generated video by its id",
@@ -310,20 +369,43 @@ def _check_media(
         )
     if slot.integer and isinstance(reference, media.Generated | media.Uploaded):
         whole_number(name, reference.id)
+    if slot.urls and isinstance(reference, media.Uploaded) and "://" not in reference.id:
+        raise Unsupported(
+            f"{name}: this target cannot take an upload by an id; it takes its URL",
+            field=name,
+            value=reference.label,
+            limit="a file, bytes or a URL",
+        )
+
+
+def _check_limits(name: str, slot: MediaField, facts: probe.Facts) -> None:
+    for label, value, least, most, unit in (
+        ("size", facts.size, None, slot.max_bytes, "bytes"),
+        ("width", facts.width, slot.min_side, slot.max_side, "pixels"),
+        ("height", facts.height, slot.min_side, slot.max_side, "pixels"),
+        ("length", facts.seconds, slot.min_seconds, slot.max_seconds, "seconds"),
+    ):
+        if value is None:
+            continue
+        text = f"{name}: {facts.label} has a {label} of {value:,} {unit}; the vendor takes"
+        if least is not None and value < least:
+            raise _invalid(name, f"{value} {unit}", f"at least {least:,} {unit}", text)
+        if most is not None and value > most:
+            raise _invalid(name, f"{value} {unit}", f"at most {most:,} {unit}", text)
+
+
+def _check_media(
+    name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts
+) -> list[str]:
+    _check_held(name, reference, slot)
     if facts.kind is None:
         return []
-    if facts.container not in slot.formats:
-        text = f"{name}: {facts.label} is {facts.container}; the vendor takes"
+    if facts.kind != slot.kind or facts.container not in slot.formats:
+        kind = "" if facts.kind == slot.kind else f"{_KINDS[facts.kind]}, "
+        text = f"{name}: {facts.label} is {kind}{facts.container}; the vendor takes"
+        text += f" {_KINDS[slot.kind]} as" if kind else ""
         raise _invalid(name, str(facts.container), ", ".join(slot.formats), text)
-    for label, value, limit, unit in (
-        ("size", facts.size, slot.max_bytes, "bytes"),
-        ("width", facts.width, slot.max_side, "pixels"),
-        ("height", facts.height, slot.max_side, "pixels"),
-        ("length", facts.seconds, slot.max_seconds, "seconds"),
-    ):
-        if value is not None and limit is not None and value > limit:
-            text = f"{name}: {facts.label} has a {label} of {value:,} {unit}; the vendor takes"
-            raise _invalid(name, f"{value} {unit}", f"at most {limit:,} {unit}", text)
+    _check_limits(name, slot, facts)
     warnings = []
     if facts.missing:
         warnings.append(f"{name}: pixels and seconds are unchecked: {facts.missing}")

@@ -27,10 +27,13 @@ class MediaField:
         formats: The accepted containers.
         generated: The vendor's field for a video that it generated itself.
         integer: Whether references are sent as integers; otherwise as text.
+        urls: Whether an upload is referred to by its URL only, never by an id.
         max_bytes: Larger media are refused.
         warn_bytes: Larger media cause a warning, because the vendor's pages disagree.
         max_side: Pixels, width or height.
+        min_side: Pixels, width or height.
         max_seconds: Longer media are refused.
+        min_seconds: Shorter media are refused.
         many: Whether the vendor's field is a list.
         source: The vendor page behind the limits.
     """
@@ -40,10 +43,13 @@ class MediaField:
     formats: tuple[str, ...]
     generated: str | None = None
     integer: bool = False
+    urls: bool = False
     max_bytes: int | None = None
     warn_bytes: int | None = None
     max_side: int | None = None
+    min_side: int | None = None
     max_seconds: float | None = None
+    min_seconds: float | None = None
     many: bool = False
     source: str = ""
 
@@ -84,6 +90,7 @@ class Price:
         seconds_of: The media argument whose seconds are billed, or the value that states them.
         text_of: The value whose UTF-8 bytes are billed if no seconds are given.
         note: A note for the reader of a quote.
+        rounds_up: Whether the source says that started seconds are billed; otherwise inferred.
     """
 
     unit: Unit
@@ -94,6 +101,7 @@ class Price:
     seconds_of: str | None = None
     text_of: str | None = None
     note: str = ""
+    rounds_up: bool = False
 
 
 @attrs.frozen
@@ -115,12 +123,16 @@ class Offer:
         counts: Neutral field or media argument of several values to the fewest and the most.
         combinations: Sets of values that can be combined; a request must fit one of them.
         quality_map: Neutral quality to the delivered one.
+        spelling: Neutral field to the form of its values: a number as ``text``, or text in
+            ``upper`` case.
         media: Media argument to its field.
         price: None if unknown.
         expected_seconds: The typical duration of a job.
         source: The vendor's page.
         evidence: Whether the vendor documents the offer, others observed it, or its field names are
-            inferred from similar models.
+            inferred from similar models; an inferred one needs the request's `allow_undocumented`.
+        unconfirmed: Neutral fields that only third parties describe, with their source; a request
+            with one gets a warning.
     """
 
     operation: str
@@ -138,10 +150,12 @@ class Offer:
     counts: Mapping[str, tuple[int, int]] = attrs.field(factory=dict)
     combinations: tuple[Mapping[str, Sequence[Any]], ...] = ()
     quality_map: Mapping[str, str] = attrs.field(factory=dict)
+    spelling: Mapping[str, Literal["text", "upper"]] = attrs.field(factory=dict)
     media: Mapping[str, MediaField] = attrs.field(factory=dict)
     price: Price | None = None
     expected_seconds: float | None = None
     evidence: Literal["documented", "observed", "inferred"] = "documented"
+    unconfirmed: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def load_offers(package: str) -> tuple[Offer, ...]:

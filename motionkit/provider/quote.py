@@ -56,11 +56,15 @@ def quote(fitted: Fit, rates: Rates) -> Quote | None:
     )
 
 
-def _billed_seconds(fitted: Fit, price: Price) -> tuple[Decimal | None, list[str]]:
+_Seconds = Mapping[str, Decimal | None]
+"""The seconds that are billed, by bound of a quote."""
+
+
+def _billed_seconds(fitted: Fit, price: Price) -> tuple[_Seconds, list[str]]:
     name = price.seconds_of
     if name is None or not _is_given(fitted, name):
-        return None, []
-    if fitted.clip_seconds is None:
+        return {}, []
+    if fitted.clip_seconds is None or fitted.clip_seconds_high is None:
         facts = fitted.facts[name]
         rates = "; ".join(
             f"{cell.amount} {price.unit.value}s per {cell.per}"
@@ -68,12 +72,22 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[Decimal | None, list[str
             if cell.per == "second" and _matches(cell, fitted.priced)
         )
         why = facts.missing or f"{facts.label} does not state its length"
-        return None, [f"the seconds of {name} are unknown ({why}); {rates}"]
-    seconds = Decimal(str(fitted.clip_seconds))
-    if seconds == seconds.to_integral_value():
-        return seconds, []
-    whole = seconds.to_integral_value(ROUND_CEILING)
-    return seconds, [f"{seconds:f} s are quoted as {whole} s: rounding up is inferred"]
+        return {}, [f"the seconds of {name} are unknown ({why}); {rates}"]
+    low, high = Decimal(str(fitted.clip_seconds)), Decimal(str(fitted.clip_seconds_high))
+    notes = []
+    if _ceiling(low) != _ceiling(high):
+        notes.append(
+            f"{fitted.facts[name].label} runs {high:f} s and its film {low:f} s: "
+            "which of them the vendor counts is inferred"
+        )
+    if high != high.to_integral_value():
+        why = "started seconds are billed" if price.rounds_up else "rounding up is inferred"
+        notes.append(f"{high:f} s are quoted as {_ceiling(high)} s: {why}")
+    return {"low": low, "likely": high, "high": high}, notes
+
+
+def _ceiling(number: Decimal) -> Decimal:
+    return number.to_integral_value(ROUND_CEILING)
 
 
 def _is_given(fitted: Fit, name: str) -> bool:
@@ -98,7 +112,7 @@ def _matches(cell: PriceRule, values: Mapping[str, Any]) -> bool:
 
 
 def _sum(
-    fitted: Fit, price: Price, cells: Sequence[PriceRule], bound: str, seconds: Decimal | None
+    fitted: Fit, price: Price, cells: Sequence[PriceRule], bound: str, seconds: _Seconds
 ) -> Decimal | None:
     """Return the sum of the rules' amounts; None if there is none or one is unknown."""
     amounts = [_amount(fitted, price, cell, bound, seconds) for cell in cells]
@@ -111,11 +125,11 @@ def _sum(
 
 
 def _amount(
-    fitted: Fit, price: Price, cell: PriceRule, bound: str, seconds: Decimal | None
+    fitted: Fit, price: Price, cell: PriceRule, bound: str, seconds: _Seconds
 ) -> Decimal | None:
     if cell.per == "run":
         return cell.amount
-    count = seconds
+    count = seconds.get(bound)
     if cell.per == "byte":
         count = Decimal(len(str(fitted.priced[price.text_of or ""]).encode()))
     if count is None:

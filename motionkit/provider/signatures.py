@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 
-from motionkit.errors import SignatureError
+from motionkit.errors import InvalidRequest, SignatureError
 
 MAX_BODY = 64 * 1024
 """Bytes of a webhook's body; a status and a URL take a few hundred."""
@@ -21,8 +21,11 @@ def check_size(body: bytes) -> None:
     """Refuse a body that is too large, before it is hashed.
 
     Raises:
+        InvalidRequest: It is not bytes: text may have other bytes than the ones that were signed.
         SignatureError: It is larger than `MAX_BODY` bytes.
     """
+    if not isinstance(body, bytes):
+        raise InvalidRequest.expected("body", body, "the webhook's body as bytes, unchanged")
     if len(body) > MAX_BODY:
         raise SignatureError(
             f"the webhook's body has {len(body)} bytes; at most {MAX_BODY} are accepted"

@@ -15,10 +15,14 @@ from urllib3.fields import RequestField
 
 from motionkit.errors import InvalidRequest
 from motionkit.http import BLOCK, Body, RateLimiter, with_retries
-from motionkit.model import media, probe
+from motionkit.model import containers, media, probe
 
 UPLOAD_TIMEOUT = 600.0
-"""Seconds for one upload."""
+"""Seconds for an upload that the vendor fetches itself."""
+UPLOAD_IDLE = 60.0
+"""Seconds without progress after which an upload from here ends."""
+LONGEST_UPLOAD = 86_400.0
+"""Seconds for an upload from here where ``upload_timeout`` sets none: it runs while bytes move."""
 
 
 class Stream:
@@ -78,19 +82,23 @@ class Stream:
     ) -> Iterator[bytes]:
         yield before
         digest, left = hashlib.sha256(), self._expected.size or 0
-        with probe.open_content(content) as source:
-            while chunk := source.read(min(BLOCK, left)):
-                digest.update(chunk)
-                left -= len(chunk)
-                yield self._encode(chunk)
-            grown = source.read(1)
+        try:  # a fault of this machine is never the vendor's: nothing is tried again or elsewhere
+            with probe.open_content(content) as source:
+                while chunk := source.read(min(BLOCK, left)):
+                    digest.update(chunk)
+                    left -= len(chunk)
+                    yield self._encode(chunk)
+                grown = source.read(1)
+        except OSError as error:
+            why = error.strerror or "the disk failed"
+            raise self._refused(f"cannot be read any more: {why}") from error
         if grown or digest.hexdigest() != self._expected.sha256:
-            raise InvalidRequest(
-                f"{self._expected.label} changed while it was sent; nothing was submitted",
-                field="media",
-                value=self._expected.label,
-            )
+            raise self._refused("changed while it was sent")
         yield after
+
+    def _refused(self, why: str) -> InvalidRequest:
+        label = self._expected.label
+        return InvalidRequest(f"{label} {why}; nothing was submitted", field="media", value=label)
 
 
 def multipart(
@@ -100,7 +108,7 @@ def multipart(
     boundary = uuid.uuid4().hex
     extension = facts.container or "bin"
     part = RequestField(field, b"", filename=f"upload.{extension}")
-    part.make_multipart(content_type=probe.CONTENT_TYPES.get(extension))
+    part.make_multipart(content_type=containers.CONTENT_TYPES.get(extension))
     before = f"--{boundary}\r\n{part.render_headers()}".encode()
     after = f"\r\n--{boundary}--\r\n".encode()
     return Stream(before, content, after, facts), f"multipart/form-data; boundary={boundary}"
@@ -128,13 +136,14 @@ class CarefulUploads:
 
     cache: UploadCache
     limiter: RateLimiter | None = None
+    timeout: float = LONGEST_UPLOAD
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         """Return the vendor's reference to some content; upload it where necessary."""
         if sha256 is None:
-            return with_retries(send, timeout=UPLOAD_TIMEOUT)
+            return with_retries(send, timeout=self.timeout)
         token = self.cache.get_upload(account, slot, sha256)
         if token is None:
-            token = with_retries(send, timeout=UPLOAD_TIMEOUT)
+            token = with_retries(send, timeout=self.timeout)
             self.cache.put_upload(account, slot, sha256, token)
         return token

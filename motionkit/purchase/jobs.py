@@ -13,10 +13,22 @@ from motionkit.http import with_retries
 from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, CostBasis, Unit
+from motionkit.model.request import is_text
 from motionkit.provider import SearchesHistory, ShowsUsage
 from motionkit.purchase.submit import Submitters
 
 Assumption = Literal["lost", "charged"]
+
+_STANDS: Mapping[State | KeyState, str] = {
+    KeyState.REFUSED: "was refused",
+    State.QUEUED: "is queued",
+    State.RUNNING: "is running",
+    State.UNKNOWN: "has a job whose state is unknown",
+    State.SUCCEEDED: "has succeeded",
+    State.FAILED: "has failed",
+    State.BLOCKED: "was blocked",
+    State.GONE: "is gone",
+}
 
 
 @attrs.frozen
@@ -59,6 +71,10 @@ class Jobs:
         """
         if not isinstance(reference, str):
             raise InvalidRequest.expected("reference", reference, "text")
+        if not is_text(reference):
+            raise InvalidRequest(
+                f"no job matches {reference!r}", field="reference", limit="text in UTF-8"
+            )
         entry = self._journal.find(reference)
         by_id = any(one.job and one.job.id == reference for one in entry.attempts)
         return entry if by_id else self.paid_last(entry)
@@ -114,7 +130,7 @@ class Jobs:
         _check(entry)
         if entry.state not in {KeyState.INTENDED, KeyState.UNCERTAIN}:
             raise InvalidRequest(
-                f"{entry.key} is {entry.state.value}; there is nothing to reconcile",
+                f"{entry.key} {_STANDS[entry.state]}; there is nothing to reconcile",
                 field="key",
                 value=entry.key,
             )

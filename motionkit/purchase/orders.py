@@ -34,7 +34,7 @@ from motionkit.model.job import Job, KeyState, State
 from motionkit.model.media import Generated, Ref
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
-from motionkit.model.request import Request
+from motionkit.model.request import Request, is_text
 from motionkit.model.submission import Call, Submission
 from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, pick_offer, provider_names
 from motionkit.purchase import cancellation, compare, fallback
@@ -101,6 +101,10 @@ class BuyOptions:
                 field="key",
                 value=self.key,
                 limit="text that is not blank, or no key",
+            )
+        if self.key is not None and not is_text(self.key):
+            raise InvalidRequest(
+                "key holds bytes that are not UTF-8", field="key", limit="text in UTF-8"
             )
 
 
@@ -285,7 +289,7 @@ class Checkout:
         return compare.assess(asked.request, offer, submitter, asked.facts, name=name, past=past)
 
     def _direct_place(self, asked: Asked) -> compare.RouteTarget:
-        """Return the one target that is meant.
+        """Return the single target that was named.
 
         Raises:
             MotionKitError: Its account cannot be used, or offers nothing of the kind.

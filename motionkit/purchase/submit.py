@@ -62,6 +62,7 @@ from motionkit.errors import (
 from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, check_before_sending, with_retries
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState
+from motionkit.model.money import doubt
 from motionkit.model.submission import Found, SameId, Submission
 from motionkit.provider import Accounts, Provider, SearchesHistory, references
 from motionkit.purchase import cancellation
@@ -119,6 +120,14 @@ def _not_free() -> Iterator[None]:
         if error.billed is Billed.NO:
             error.billed = Billed.UNKNOWN
         raise
+
+
+def _warned(job: Job, purchase: NewPurchase) -> Job:
+    """Return a job; warn of a charge that is impossible, or far above the quote."""
+    doubtful = None if job.cost is None else doubt(job.cost, purchase.quote)
+    if doubtful is not None:
+        log.warning("job %s at %s: %s", job.id, job.account, doubtful)
+    return job
 
 
 def new_attempt_id() -> str:
@@ -276,7 +285,7 @@ class Submitter:
                 self.limiter.wait()
             cancellation.check()
             try:
-                return self._attempt(purchase, submission, again=again)
+                return _warned(self._attempt(purchase, submission, again=again), purchase)
             except MotionKitError as error:
                 # A new attempt id may buy again, so only a certain `billed=NO` leads to one; all
                 # else was resolved under the same id in `_resolve`, or ends as uncertain.

@@ -115,7 +115,7 @@ def cause_of(error: Error) -> str | None:
 
 
 def cooldown(cause: str, consecutive: int) -> float:
-    """Return the seconds for which a breaker stays open after so many failures in a row."""
+    """Return the seconds for which a breaker stays open after this many failures in a row."""
     row = CAUSES[cause]
     return float(min(row.pause * 2 ** min(max(consecutive, 1) - 1, 16), row.longest))
 

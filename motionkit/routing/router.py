@@ -60,7 +60,7 @@ _OWED: Mapping[tuple[Stage, Billed], Reason] = {
     **{(stage, billed): Reason.STOP_JOB_RUNNING for stage in _WITH_JOB for billed in Billed},
     **{(Stage.DOWNLOAD, billed): Reason.STOP_RESULT_SAFE for billed in Billed},
 }
-"""What may exist at the vendor after an error that ends no job."""
+"""Why a route stops after an error, by what may exist at the vendor by then."""
 _RULED_OUT_LATE: Mapping[Error, Reason] = {
     e.Unsupported: Reason.NOT_CAPABLE,
     e.BudgetExceeded: Reason.BUDGET_SPENT,

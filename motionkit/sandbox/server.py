@@ -25,7 +25,7 @@ from motionkit.sandbox.wire import endpoint
 from motionkit.sandbox.world import World
 
 T = TypeVar("T")
-_JOURNAL = "MOTIONKIT_JOURNAL"
+_JOURNAL, _SPEED = "MOTIONKIT_JOURNAL", "MOTIONKIT_SANDBOX_SPEED"
 _LARGEST_BODY = 256 * 2**20  # a clip of 100 MB as base64 inside JSON must still pass
 
 
@@ -95,9 +95,13 @@ class Sandbox:
         """Return the environment variables that point clients at this sandbox.
 
         They include a journal of its own, in a temporary folder that is removed with the sandbox,
-        so that its jobs stay out of the user's journal.
+        so that its jobs stay out of the user's journal, and the sandbox's speed, so that clients
+        expect its jobs to end sooner by that factor.
         """
-        variables = {_JOURNAL: str(Path(self._folder().name) / "journal.db")}
+        variables = {
+            _JOURNAL: str(Path(self._folder().name) / "journal.db"),
+            _SPEED: f"{self._world.clock.speed:g}",
+        }
         for app in self._apps:
             variables.update(app.environment(self.url))
         return variables

@@ -1,8 +1,8 @@
 """PixVerse's status numbers and error codes, with their neutral meaning.
 
 Vendor pages: error codes https://docs.platform.pixverse.ai/error-codes-796041m0, states
-https://docs.platform.pixverse.ai/get-video-generation-status-13016635e0, motion control
-https://docs.platform.pixverse.ai/how-to-use-mimic.
+"Get Video Generation Status" there, motion control
+https://docs.platform.pixverse.ai/motion-controlmimic-1982936m0.
 """
 
 from __future__ import annotations
@@ -93,6 +93,12 @@ ERRORS: Mapping[int, ErrorRow] = MappingProxyType(
             "the reference clip shows no person as its focus",
             hint="use a clip in which one person moves",
         ),
+        # DMXAPI's pages, 2026-08-20: another account's media or video.
+        701009: ErrorRow(
+            InvalidRequest,
+            "the media or video belongs to another account",
+            hint="use media and videos of the account that --via names",
+        ),
         701020: ErrorRow(InvalidRequest, "the audio is not verified"),
         10001: ErrorRow(AuthenticationError, "the key was not accepted", hint=_REGION),
         10002: ErrorRow(AuthenticationError, "the key was not accepted", hint=_REGION),
@@ -103,6 +109,12 @@ ERRORS: Mapping[int, ErrorRow] = MappingProxyType(
     }
 )
 """``ErrCode`` to error, whatever the HTTP status."""
+
+REFUSING: tuple[range, ...] = (range(400000, 500000), range(701000, 701100))
+"""Undocumented codes in these ranges refuse a call if their answer has no ``Resp``: every known
+code there is a refusal. Codes from 500000 to 599999 and 99999 also report accidents."""
+
+REFUSED = ErrorRow(InvalidRequest, "refused with an undocumented code")
 
 STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
     {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -15,9 +16,12 @@ from motionkit_pixverse._tables import (
     JOB_NAMES,
     NOT_FOUND_CODE,
     NOT_FOUND_MESSAGES,
+    REFUSED,
+    REFUSING,
     STATUSES,
 )
 
+_LONGEST_AMOUNT = 40
 _BEYOND = 10**20
 """Ids have 18 digits; a number of more than 20 is neither an id, a status nor an amount."""
 
@@ -42,7 +46,7 @@ def unwrap(
         ProtocolError: Success without content, two codes, or a 2xx answer without envelope.
     """
     try:
-        envelope = _envelope(answer)
+        envelope = _envelope(answer, lenient=phase is not Phase.SUBMIT)
     except ProtocolError as error:
         raise _without_envelope(answer, phase, context, error, call) from error
     if envelope.code != 0:
@@ -86,6 +90,18 @@ def number(value: Any) -> int | None:
     return None
 
 
+def credits_of(value: Any) -> Decimal | None:
+    """Return an amount of credits, whole or fractional, from a number or its text."""
+    text = value if isinstance(value, str) else ""
+    if type(value) is int or isinstance(value, Decimal):
+        text = str(value)
+    try:
+        amount = Decimal(text) if text.isascii() and len(text) <= _LONGEST_AMOUNT else None
+    except ArithmeticError:
+        return None
+    return amount if amount is not None and amount.is_finite() and abs(amount) < _BEYOND else None
+
+
 def need_number(content: Mapping[str, Any], *names: str, phase: Phase, **context: Any) -> int:
     """Return the positive integer of the first name that is present.
 
@@ -103,8 +119,8 @@ def need_number(content: Mapping[str, Any], *names: str, phase: Phase, **context
     return found
 
 
-def _envelope(answer: Response) -> Envelope:
-    data = answer.json()
+def _envelope(answer: Response, *, lenient: bool) -> Envelope:
+    data = answer.json(lenient=lenient)
     if isinstance(data, Mapping):
         folded: dict[str, Any] = {}
         codes = set()
@@ -137,6 +153,8 @@ def _refusal(
     if not_found and phase is not Phase.SUBMIT:  # on the paid call only a code refuses
         code = NOT_FOUND_CODE
     row = ERRORS.get(code)
+    if row is None and _refuses(envelope, phase):
+        row = REFUSED
     if row is None:
         row = ErrorRow(ProtocolError, "an undocumented code", refuses=False)
     return vendor_error(
@@ -150,6 +168,13 @@ def _refusal(
         retry_after=answer.retry_after,
         raw={"ErrCode": envelope.code, "ErrMsg": envelope.message},
     )
+
+
+def _refuses(envelope: Envelope, phase: Phase) -> bool:
+    """Return whether an undocumented code refuses the call; never while polling."""
+    if phase not in {Phase.SUBMIT, Phase.UPLOAD} or envelope.content:
+        return False
+    return any(envelope.code in codes for codes in REFUSING)
 
 
 def _names_a_job(answer: Response, phase: Phase, call: Call) -> bool:

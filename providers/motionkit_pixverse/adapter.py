@@ -26,6 +26,7 @@ from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcno
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.submission import Call, Resend, SameId, Submission
 from motionkit.provider import (
+    UPLOAD_IDLE,
     UPLOAD_TIMEOUT,
     AccountSettings,
     Fit,
@@ -47,7 +48,7 @@ from motionkit.provider import (
 )
 from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._tables import HINTS, UNPRICED
-from motionkit_pixverse._wire import need_number, number, taken, unwrap
+from motionkit_pixverse._wire import credits_of, need_number, taken, unwrap
 from motionkit_pixverse.lists import Library
 
 log = logging.getLogger("motionkit")
@@ -143,7 +144,7 @@ class PixVerse:
     def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
         """Upload the media and return the paid call."""
         fitted = webhook.calling(fitted, self._settings.webhook_id)
-        made = assemble(self, self._uploads, fitted, self._upload, dry=dry, shape=bodies.shape)
+        made = assemble(self, self._uploads, fitted, self._place, dry=dry, shape=bodies.shape)
         return self._verified(made, dry=dry) if made.operation in _VERIFIED else made
 
     def check(self, fitted: Fit) -> Sequence[str]:
@@ -192,7 +193,7 @@ class PixVerse:
                 State.UNKNOWN, word, now, doubt=UnknownReason.NOT_FOUND, message=error.message
             )
         except JobGone as error:
-            return Status(State.GONE, error.code or "gone", now, message=error.message)
+            return Status(State.GONE, error.code or "gone", now, raw=error.raw)
         return results.status_of(job, content, now, self.rates)
 
     def result(self, job: Job) -> Result:
@@ -233,8 +234,8 @@ class PixVerse:
             until=(today + dt.timedelta(days=2)).timestamp(),
             status="refund",
         )
-        amounts = [number(row.credits) for row in rows if str(row.raw.get(name)) == job.id]
-        known = [Decimal(amount) for amount in amounts if amount is not None]
+        amounts = [credits_of(row.credits) for row in rows if str(row.raw.get(name)) == job.id]
+        known = [amount for amount in amounts if amount is not None]
         return sum(known, Decimal(0)) if known else None
 
     def close(self) -> None:
@@ -250,14 +251,14 @@ class PixVerse:
 
     def _pool(self, content: Mapping[str, Any], name: str) -> Decimal:
         """Return the credits in a pool; every answer has both."""
-        amount = number(content.get(name))
+        amount = credits_of(content.get(name))
         if amount is None:
             raise ProtocolError(
                 f"{self.account}: the answer has no usable {name}",
                 raw=dict(content),
                 **self._context,
             )
-        return Decimal(amount)
+        return amount
 
     def _hold(self, recording: media.Ref) -> int:
         """Upload a recording outside of any request and return its id."""
@@ -273,6 +274,15 @@ class PixVerse:
         facts = probe.inspect(recording, "audio")
         send = self._upload(_RECORDING, recording, facts).send
         return int(self._uploads.put(self.fingerprint, _RECORDING.kind, facts.sha256, send))
+
+    def _place(
+        self,
+        slot: MediaField,
+        reference: media.File | media.Data | media.Remote,
+        facts: probe.Facts,
+    ) -> Upload | None:
+        passed = slot.urls and isinstance(reference, media.Remote)
+        return None if passed else self._upload(slot, reference, facts)
 
     def _upload(
         self,
@@ -296,12 +306,15 @@ class PixVerse:
                 Phase.UPLOAD,
                 body=body,
                 headers={"Content-Type": kind},
-                timeout=UPLOAD_TIMEOUT,
+                timeout=UPLOAD_TIMEOUT if remote else self._uploads.timeout,
+                idle=None if remote else UPLOAD_IDLE,
             )
+            if slot.urls:
+                return results.need_url(content, **self._context)
             names = (id_name, *aliases)
             return str(need_number(content, *names, phase=Phase.UPLOAD, **self._context))
 
-        return Upload(call, send)
+        return Upload(call, send, shared=not slot.urls)  # the cache holds ids
 
     def _verified(self, submission: Submission, *, dry: bool) -> Submission:
         """Verify a song first; the vendor refuses an unverified one (701020). It is free."""

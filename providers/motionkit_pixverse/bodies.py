@@ -6,6 +6,7 @@ the fitted values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -70,10 +71,40 @@ def _modify(_: Fit, body: Body) -> Body:
     return body
 
 
-def _real_estate(_: Fit, body: Body) -> Body:
-    """Send each picture as a reference."""
+def _agent(_: Fit, body: Body) -> Body:
+    """Send each picture as a reference, and the reference clip by its URL."""
     pictures = body.pop("img_ids", ())
-    return body | ({"img_references": [{"img_id": one} for one in pictures]} if pictures else {})
+    if pictures:
+        body["img_references"] = [{"img_id": one} for one in pictures]
+    if "video_references" in body:
+        body["video_references"] = [{"video_url": body["video_references"]}]
+    return body
+
+
+def _music_video(fitted: Fit, body: Body) -> Body:
+    """Send each picture as a reference, and timed words as records."""
+    for field in ("img_references", "style_img_references"):
+        if field in body:
+            body[field] = [{"img_id": body[field]}]
+    timed = fitted.values.get("timed_lyrics")
+    return body | ({"lyric_timestamp": {"words": [word(one) for one in timed]}} if timed else {})
+
+
+def word(text: str) -> dict[str, Any]:
+    """Return a timed word, ``START END WORD``, as the vendor's record.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    start, end, said = text.split(maxsplit=2)
+    return {"start": _seconds(start), "end": _seconds(end), "word": said}
+
+
+def _seconds(text: str) -> int | float:
+    seconds = float(text)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(text)
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 SHAPES: Mapping[str, Callable[[Fit, Body], Body]] = {
@@ -84,6 +115,8 @@ SHAPES: Mapping[str, Callable[[Fit, Body], Body]] = {
     "multi_transition": _multi_transition,
     "reference_to_video": _reference_to_video,
     "modify": _modify,
-    "real_estate": _real_estate,
+    "real_estate": _agent,
+    "viral_recreation": _agent,
+    "music_video": _music_video,
 }
 """Operation to the function that builds its body. Other bodies are sent unchanged."""

@@ -113,7 +113,7 @@ class Charge:
         status: ``consume`` or ``refund``.
     """
 
-    at: str
+    at: str = attrs.field(metadata={"zone": "UTC"})
     what: str
     credits: str
     status: str

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import attrs
 
-from motionkit.model.media import Ref, ref, refs
+from motionkit.model.media import Kind, Ref, ref, refs
 from motionkit.model.operations import Generation, words
 from motionkit.model.request import Request, takes
 
@@ -119,6 +119,7 @@ class MaskSelection(Request):
     """
 
     operation: ClassVar[str] = "mask_selection"
+    delivers: ClassVar[Kind] = "image"
     verb: ClassVar[str] = "mask"
 
     video: Ref = attrs.field(converter=ref, metadata=takes("video"))
@@ -135,6 +136,7 @@ class ImageTemplate(Request):
     """
 
     operation: ClassVar[str] = "image_template"
+    delivers: ClassVar[Kind] = "image"
     verb: ClassVar[str] = "image-template"
 
     template: int
@@ -178,6 +180,11 @@ class RealEstate(Request):
         prompt: What to say about it.
         mode: ``property_tour`` or ``ad_house_tour``, if the target takes it.
         language: ``en-US``, ``zh-CN`` or ``auto``.
+        duration: Seconds of an ``ad_house_tour``: 15 or 30.
+        style: The style of an ``ad_house_tour``: ``cozy`` or ``pov``.
+        quality: E.g. ``720p``; the vendor chooses when None.
+        aspect_ratio: E.g. ``16:9``; the vendor chooses when None.
+        presence: How much of the presenter is shown: ``none``, ``low``, ``medium`` or ``high``.
     """
 
     operation: ClassVar[str] = "real_estate"
@@ -188,6 +195,33 @@ class RealEstate(Request):
     prompt: str | None = None
     mode: str | None = None
     language: str | None = None
+    duration: int | None = None
+    style: str | None = None
+    quality: str | None = None
+    aspect_ratio: str | None = None
+    presence: str | None = None
+
+
+@attrs.frozen
+class ViralRecreation(Request):
+    """Recreate the pacing of a reference clip with your own images (viral agent).
+
+    Attributes:
+        video: The reference clip: 2 to 30 seconds, 640 to 1,920 pixels a side.
+        images: One to five images of what the new clip shows.
+        prompt: What to show.
+        quality: ``720p`` or ``1080p``; the target's default when None.
+        aspect_ratio: E.g. ``9:16``; the vendor chooses when None.
+    """
+
+    operation: ClassVar[str] = "viral_recreation"
+    verb: ClassVar[str] = "viral"
+
+    video: Ref = attrs.field(converter=ref, metadata=takes("video"))
+    images: tuple[Ref, ...] = attrs.field(converter=refs, metadata=takes("image"))
+    prompt: str
+    quality: str | None = attrs.field(default=None, kw_only=True)
+    aspect_ratio: str | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen
@@ -195,10 +229,19 @@ class MusicVideo(Request):
     """Generate a music video for a song.
 
     Attributes:
-        audio: The song.
+        audio: The song: 10 to 360 seconds, 15 MB at most.
         aspect_ratio: E.g. ``16:9``; the target's default when None.
         quality: ``720p`` or ``1080p``; the target's default when None.
         lyrics: The song's lyrics.
+        timed_lyrics: The lyrics word by word: start and end in seconds, then the word, e.g.
+            ``0.5 0.9 hello``. They take precedence over `lyrics`.
+        image: The character.
+        style_image: An image of the style.
+        style: The video's style, e.g. ``Cinematic``; ``Custom`` follows the images.
+        music_style: The song's style, e.g. ``Pop``.
+        captions: Show captions.
+        lip_sync: Sing in lip sync; it fails for instrumental songs.
+        seed: For repeatable results.
     """
 
     operation: ClassVar[str] = "music_video"
@@ -208,6 +251,24 @@ class MusicVideo(Request):
     aspect_ratio: str | None = attrs.field(default=None, kw_only=True)
     quality: str | None = attrs.field(default=None, kw_only=True)
     lyrics: str | None = attrs.field(default=None, kw_only=True)
+    timed_lyrics: tuple[str, ...] = attrs.field(default=(), converter=words, kw_only=True)
+    image: Ref | None = attrs.field(
+        default=None,
+        converter=attrs.converters.optional(ref),
+        metadata=takes("image"),
+        kw_only=True,
+    )
+    style_image: Ref | None = attrs.field(
+        default=None,
+        converter=attrs.converters.optional(ref),
+        metadata=takes("image"),
+        kw_only=True,
+    )
+    style: str | None = attrs.field(default=None, kw_only=True)
+    music_style: str | None = attrs.field(default=None, kw_only=True)
+    captions: bool | None = attrs.field(default=None, kw_only=True)
+    lip_sync: bool | None = attrs.field(default=None, kw_only=True)
+    seed: int | None = attrs.field(default=None, kw_only=True)
 
 
 OPERATIONS: tuple[type[Request], ...] = (
@@ -219,6 +280,7 @@ OPERATIONS: tuple[type[Request], ...] = (
     ImageTemplate,
     Avatar,
     RealEstate,
+    ViralRecreation,
     MusicVideo,
 )
 """The operations that the entry point registers."""

@@ -1,7 +1,7 @@
 """Read jobs from PixVerse's answers: paths, states, files and costs.
 
-Vendor pages: https://docs.platform.pixverse.ai/get-video-generation-status-13016635e0, "Get Image
-generation" and "Swap mask generation" there.
+Vendor pages: "Get Video Generation Status", "Get Image generation" and "Swap mask generation" of
+https://docs.platform.pixverse.ai.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 import attrs
 
-from motionkit.errors import Billed
+from motionkit.errors import Billed, ProtocolError
 from motionkit.model.job import Job, Output, Result, State, Status, UnknownReason
 from motionkit.model.money import Cost, CostBasis, Rates, Unit
 from motionkit_pixverse._tables import STATES
-from motionkit_pixverse._wire import number
+from motionkit_pixverse._wire import credits_of, number
 
 _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
 
@@ -70,12 +70,28 @@ def answered(job: Job, now: dt.datetime, rates: Rates) -> Status:
     return _with_outputs(job, seen, _masks(content), rates)
 
 
+def need_url(content: Mapping[str, Any], **context: Any) -> str:
+    """Return the URL of an upload.
+
+    Raises:
+        ProtocolError: The answer has none.
+    """
+    url = _address(content.get("url"))
+    if url is None:
+        raise ProtocolError(
+            f"{context['account']}: the answer has no usable url",
+            billed=Billed.NO,
+            raw=dict(content),
+            **context,
+        )
+    return url
+
+
 def cost_of(content: Mapping[str, Any], rates: Rates) -> Cost | None:
     """Read ``credit`` or ``credits``; the name depends on the endpoint."""
     for name in ("credit", "credits"):
-        reported = number(content.get(name))
-        if reported is not None:
-            amount = Decimal(reported)
+        amount = credits_of(content.get(name))
+        if amount is not None:
             return Cost(amount, Unit.CREDIT, dollars(amount, rates), CostBasis.REPORTED)
     return None
 

@@ -12,7 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from motionkit.errors import InvalidRequest
+from motionkit.model.media import Generated
+from motionkit.model.request import Placeholder
 from motionkit.provider import Fit, refuse
+from motionkit_pixverse import results
+from motionkit_pixverse.bodies import word
 
 Rule = Callable[[Fit], Iterator[str]]
 """Yields warnings to show before paying; raises InvalidRequest."""
@@ -24,8 +28,10 @@ _NAME = re.compile(r"[A-Za-z0-9_ ]{1,30}")
 _SELECTION = re.compile(r"@(selection|img)(\d+)")
 _SELECTABLE: Mapping[str, str] = {"selection": "mask", "img": "picture"}
 _KINDS = ("subject", "background")
+_LOOKS_LIKE_A_FILE = re.compile(r"[/\\]|\.\w{1,5}$")
 _CODECS = ("h264", "hevc")
 _FEWEST_VIEWS = 5
+_LONGEST_LYRICS = 5000
 
 
 def check(fitted: Fit) -> Sequence[str]:
@@ -50,12 +56,16 @@ def _one_of(fitted: Fit, *ways: tuple[str, ...]) -> None:
     given = [*fitted.values, *(name.partition("[")[0] for name in fitted.facts)]
     taken = [way for way in ways if any(name in given for name in way)]
     limit = ", or ".join(" and ".join(way) for way in ways)
-    if len(taken) != 1:
-        shown = " and ".join(name for way in taken for name in way if name in given)
-        raise _refuse(fitted, ways[0][0], shown or "nothing", f"either {limit}")
-    missing = [name for name in taken[0] if name not in given]
-    if missing:
-        raise _refuse(fitted, missing[0], "nothing", f"either {limit}")
+    missing = [name for name in taken[0] if name not in given] if len(taken) == 1 else []
+    if len(taken) == 1 and not missing:
+        return
+    shown = " and ".join(name for way in taken for name in way if name in given)
+    what = f"it has only {shown}" if missing else f"it has {shown or 'neither'}"
+    raise InvalidRequest(
+        f"{fitted.offer.model} needs {'' if missing or not taken else 'either '}{limit}; {what}",
+        field=missing[0] if missing else ways[0][0],
+        limit=f"either {limit}",
+    )
 
 
 def words_are_not_blank(fitted: Fit) -> Iterator[str]:
@@ -152,33 +162,68 @@ def references_have_names(fitted: Fit) -> Iterator[str]:
 
 
 def the_prompt_names_every_reference(fitted: Fit) -> Iterator[str]:
-    """The prompt has ``@name`` for each picture, followed by a space, and no other ``@word``."""
+    """The prompt has ``@name`` for each picture, followed by a space, and no other ``@word``.
+
+    A comma after it was seen accepted; the vendor's page asks for a space.
+    """
     names = sorted(fitted.values.get("names", ()), key=len, reverse=True)
     prompt = str(fitted.values.get("prompt", ""))
     known = "|".join(map(re.escape, names))
-    found = {match[1] for match in re.finditer(rf"@({known})(?= |$)", prompt)}
+    found = {match[1] for match in re.finditer(rf"@({known})(?=[ ,]|$)", prompt)}
     for name in names:
         if name not in found:
             raise _refuse(fitted, "prompt", prompt, f"a text with '@{name}' followed by a space")
-    stray = re.search(rf"@(?!(?:{known})(?: |$))\w*", prompt)
+    stray = re.search(rf"@(?!(?:{known})(?:[ ,]|$))\w*", prompt)
     if stray:
         named = ", ".join(f"@{name}" for name in names)
         raise _refuse(fitted, "prompt", stray[0], f"{named}, each followed by a space")
-    yield from ()
+    if re.search(rf"@(?:{known}),", prompt):
+        yield "prompt: a comma follows a name; the vendor's page asks for a space"
 
 
-def masks_are_of_one_kind(fitted: Fit) -> Iterator[str]:
-    """Masks are ids of a selection, or URLs of pictures; never both."""
+def masks_are_ids_or_urls(fitted: Fit) -> Iterator[str]:
+    """Masks are ids of a selection, or public URLs of pictures; never both, never files.
+
+    https://docs.platform.pixverse.ai/modify-2082369m0
+    """
     masks = fitted.values.get("masks", ())
     remote = [mask for mask in masks if "://" in mask]
     if remote and len(remote) != len(masks):
         raise _refuse(fitted, "masks", ", ".join(masks), "ids or addresses, not both")
     for mask in masks:
-        if not mask.strip():
-            raise _refuse(fitted, "masks", mask, "text that is not blank")
-        if mask in remote and not mask.startswith("https://"):
-            raise _refuse(fitted, "masks", mask, "https:// addresses")
+        _check_mask(fitted, "masks", mask, ("http://", "https://"))
+    if masks and "keyframe" not in fitted.values:
+        yield "keyframe: none is given; it must be the frame that the masks were made on"
+
+
+def the_mask_is_an_id(fitted: Fit) -> Iterator[str]:
+    """A swap takes the id of a mask selection only."""
+    if "mask" in fitted.values:
+        _check_mask(fitted, "mask", fitted.values["mask"], ())
     yield from ()
+
+
+def _check_mask(fitted: Fit, name: str, mask: str, schemes: tuple[str, ...]) -> None:
+    """Refuse a mask that is neither an id nor one of these URLs."""
+    if isinstance(mask, Placeholder) or (mask.isascii() and mask.isdecimal()):
+        return
+    if not mask.strip():
+        raise _refuse(fitted, name, mask, "text that is not blank")
+    limit = "the ids of a mask selection, which are digits"
+    limit += ", or public http(s):// addresses of mask pictures" if schemes else ""
+    if "://" in mask:
+        if not mask.startswith(schemes):
+            raise _refuse(fitted, name, mask, limit)
+        return
+    if _LOOKS_LIKE_A_FILE.search(mask):
+        raise InvalidRequest(
+            f"{name}: {mask!r} is a local file, and the vendor takes no mask files; "
+            f"it takes {limit}",
+            field=name,
+            value=mask,
+            limit=limit,
+        )
+    raise _refuse(fitted, name, mask, limit)
 
 
 def the_prompt_refers_to_what_is_there(fitted: Fit) -> Iterator[str]:
@@ -238,7 +283,62 @@ def the_property_is_shown(fitted: Fit) -> Iterator[str]:
     yield from ()
 
 
+def an_ad_has_length_and_style(fitted: Fit) -> Iterator[str]:
+    """An ``ad_house_tour`` needs length and style and takes no language; a tour takes neither."""
+    ad = fitted.values.get("mode") == "ad_house_tour"
+    if ad and "language" in fitted.values:
+        raise _refuse(
+            fitted, "language", fitted.values["language"], "no language with ad_house_tour"
+        )
+    for name, limit in (("duration", "15, 30"), ("style", "cozy, pov")):
+        if ad and name not in fitted.values:
+            raise _refuse(fitted, name, "nothing", f"{limit} with ad_house_tour")
+        if not ad and name in fitted.values:
+            raise _refuse(fitted, name, fitted.values[name], f"no {name} without ad_house_tour")
+    yield from ()
+
+
+def a_custom_style_has_a_picture(fitted: Fit) -> Iterator[str]:
+    """The style ``Custom`` follows a picture."""
+    if fitted.values.get("style") == "Custom" and not {"image", "style_image"} & set(fitted.facts):
+        raise _refuse(fitted, "style", "Custom", "Custom with image or style_image")
+    yield from ()
+
+
+def timed_lyrics_are_in_order(fitted: Fit) -> Iterator[str]:
+    """Timed words have start and end, follow each other, and are fewer than 5,000 characters."""
+    before, length = 0.0, 0
+    for text in fitted.values.get("timed_lyrics", ()):
+        try:
+            said = word(text)
+        except ValueError:
+            raise _refuse(
+                fitted, "timed_lyrics", text, "start and end in seconds, then the word"
+            ) from None
+        if not before <= said["start"] <= said["end"]:
+            raise _refuse(fitted, "timed_lyrics", text, f"words in order, from {before:g} s on")
+        before, length = said["end"], length + len(said["word"])
+    if length >= _LONGEST_LYRICS:
+        limit = f"fewer than {_LONGEST_LYRICS:,} characters"
+        raise _refuse(fitted, "timed_lyrics", f"{length:,} characters", limit)
+    if fitted.values.get("timed_lyrics") and "lyrics" in fitted.values:
+        yield "lyrics: timed_lyrics take precedence"
+
+
+def a_generated_video_is_one(fitted: Fit) -> Iterator[str]:
+    """The job that a field refers to generated what the field takes: no picture and no masks."""
+    for name, (slot, reference) in fitted.references.items():
+        job = reference.job if isinstance(reference, Generated) else None
+        if isinstance(job, str) or job is None:
+            continue
+        kind = results.place_of(job.operation).kind
+        if kind != slot.kind or job.operation in results.ANSWERED_AT_ONCE:
+            raise _refuse(fitted, name, f"job {job.id} ({job.operation})", f"a job's {slot.kind}")
+    yield from ()
+
+
 _EVERYWHERE: tuple[Rule, ...] = (
+    a_generated_video_is_one,
     words_are_not_blank,
     long_prompts_are_doubtful,
     long_speech_is_doubtful,
@@ -253,10 +353,12 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "reference_to_video": (references_have_names, the_prompt_names_every_reference),
     "lip_sync": (spoken_or_recorded,),
     "restyle": (style_or_words,),
-    "modify": (masks_are_of_one_kind, the_prompt_refers_to_what_is_there),
+    "modify": (masks_are_ids_or_urls, the_prompt_refers_to_what_is_there),
+    "swap": (the_mask_is_an_id,),
     "mask_selection": (masks_need_a_known_codec,),
     "image_template": (an_effect_has_pictures,),
     "avatar": (spoken_or_recorded,),
-    "real_estate": (the_property_is_shown,),
+    "real_estate": (the_property_is_shown, an_ad_has_length_and_style),
+    "music_video": (a_custom_style_has_a_picture, timed_lyrics_are_in_order),
 }
 """Operation to its rules."""

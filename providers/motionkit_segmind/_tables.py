@@ -91,7 +91,7 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
         403: ErrorRow(PermissionDenied, "the team or plan may not use this model"),
         404: ErrorRow(JobNotFound, "no such model, or no such request", without_job=InvalidRequest),
         405: ErrorRow(ProtocolError, "the HTTP method is not allowed"),
-        406: ErrorRow(InvalidRequest, "the request is not acceptable"),
+        406: ErrorRow(InsufficientCredits, "not enough credits to process the request"),
         410: ErrorRow(Unsupported, "the model is retired"),
         422: ErrorRow(JobFailed, "the request failed", without_job=InvalidRequest),
         429: ErrorRow(
@@ -107,12 +107,28 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
 )
 """HTTP status to error. An unknown status is never read as a refusal."""
 
+_CREDITS = ErrorRow(InsufficientCredits, "insufficient credits")
+_REJECTED = ErrorRow(InvalidRequest, "a field or value was rejected")
 NOT_ACCEPTABLE: tuple[tuple[str, ErrorRow], ...] = (
-    ("insufficient credits", ErrorRow(InsufficientCredits, "insufficient credits")),
-    ("spend limit", ErrorRow(InsufficientCredits, "the team's spend limit is reached")),
     ("content type", ErrorRow(ProtocolError, "the content type was not accepted")),
+    ("spend limit", ErrorRow(InsufficientCredits, "the team's spend limit is reached")),
+    ("credit", _CREDITS),
+    ("balance", _CREDITS),
+    ("parameter", _REJECTED),
+    ("invalid value", _REJECTED),
+    ("must be", _REJECTED),
+    ("required", _REJECTED),
+    ("allowed", _REJECTED),
+    ("not supported", _REJECTED),
 )
-"""HTTP 406 has four causes, distinguished by text; any other text is a rejected value."""
+"""HTTP 406 by the first text that its message contains; see `REJECTED_VALUE` for names of fields.
+
+The models' pages give one cause, too few credits (https://www.segmind.com/models/pixverse-mimic/api,
+read 2026-11-26), so any other message, or none, means that.
+"""
+
+REJECTED_VALUE = _REJECTED
+"""HTTP 406 whose message names a field or value of the request, but no credits or balance."""
 
 AVERAGES = "https://www.segmind.com/llms.txt"
 UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
@@ -123,3 +139,27 @@ UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
 The page averages each model over all of its runs. No model's page prices a text or a seed, and
 ``base64`` changes only the encoding of the response. Any other field may cost more.
 """
+
+MOTION_SECONDS: Mapping[str, tuple[str, Mapping[str, tuple[float, float]]]] = MappingProxyType(
+    dict.fromkeys(
+        ("kling-2.6-pro-motion-control", "kling-2.6-standard-motion-control"),
+        (
+            "https://kling.ai/document-api",
+            MappingProxyType({"video": (3, 30), "image": (3, 10)}),
+        ),
+    )
+)
+"""Model to the page and, by orientation, the shortest and longest clip in seconds.
+
+Estimated: Segmind's pages give no limits; these are Kling's own (read 2026-09-20).
+"""
+
+IMAGE_MARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "kling-o1-video-to-video-edit": (
+            "@image{}",
+            "https://www.segmind.com/models/kling-o1-video-to-video-edit/api",
+        ),
+    }
+)
+"""Model to how its prompt refers to an image, counted from 1, and the page that says so."""

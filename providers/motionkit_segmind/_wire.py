@@ -18,12 +18,16 @@ from motionkit_segmind._tables import (
     JOB_NAMES,
     MODERATION_WORDS,
     NOT_ACCEPTABLE,
+    REJECTED_VALUE,
     STATES,
     STATUSES,
 )
 
 ID = re.compile(r"(?!\.+$)[\w.:=+-]{1,200}", re.ASCII)
 """Valid request ids: an id becomes a path segment."""
+_SIZE = re.compile(r"\d{1,15}", re.ASCII)
+_VALUE = re.compile(r"(?!\d+$)[\w:.-]{3,20}", re.ASCII)
+"""Values of a request that a message may name: no addresses, sentences or bare numbers."""
 _RESET = "x-rate-limit-reset-at-utc"
 _STATED = (200, 422)
 """HTTP statuses whose body may hold a request's state."""
@@ -50,7 +54,7 @@ def unwrap(
         ProtocolError: The body is not a JSON object.
     """
     try:
-        data = _object(answer)
+        data = _object(answer, lenient=phase is not Phase.SUBMIT)
     except ProtocolError as error:
         if 200 <= answer.status < 300:
             raise vendor_error(
@@ -83,8 +87,8 @@ def taken(answer: Response, call: Call) -> str | None:
     return ids[0] if whole else None
 
 
-def _object(answer: Response) -> Mapping[str, Any]:
-    data = answer.json()
+def _object(answer: Response, *, lenient: bool) -> Mapping[str, Any]:
+    data = answer.json(lenient=lenient)
     if not isinstance(data, Mapping):
         raise ProtocolError("the response is not a JSON object", http_status=answer.status)
     return data
@@ -112,20 +116,30 @@ def refusal(
     text = error_text(data)
     fallback = _SERVER_ERROR if answer.status >= 500 else _UNDOCUMENTED
     row = STATUSES.get(answer.status, fallback)
-    if answer.status == 406:
-        folded = (text or "").casefold()
-        row = next((cause for word, cause in NOT_ACCEPTABLE if word in folded), row)
+    if answer.status == 406 and text:
+        row = _not_acceptable(text.casefold(), call) or row
     return vendor_error(
         row,
         phase,
         message=text,
         context=context,
         contradicted=unread or (phase is Phase.SUBMIT and _says_taken(data, call)),
-        code=str(answer.status),
+        code=str(answer.status) if text else None,  # a gateway's page has no code of the vendor's
         http_status=answer.status,
         retry_after=answer.retry_after or seconds_until(answer.headers.get(_RESET), answer.date),
         raw=dict(data) or None,
     )
+
+
+def _not_acceptable(text: str, call: Call) -> ErrorRow | None:
+    """Return what the text of an HTTP 406 means; None for the documented cause."""
+    for word, cause in NOT_ACCEPTABLE:
+        if word in text:
+            return cause
+    body = call.json or {}
+    values = [one for one in body.values() if isinstance(one, str) and _VALUE.fullmatch(one)]
+    named = (re.escape(one.casefold()) for one in (*body, *values))
+    return REJECTED_VALUE if any(re.search(rf"\b{one}\b", text) for one in named) else None
 
 
 def _says_taken(data: Mapping[str, Any], call: Call) -> bool:
@@ -209,7 +223,7 @@ def _outputs(value: Any) -> Iterator[Output]:
             yield Output(
                 url,
                 content_type=kind if isinstance(kind, str) else None,
-                size=int(str(size)) if str(size).isdecimal() else None,
+                size=int(str(size)) if _SIZE.fullmatch(str(size)) else None,
             )
     elif isinstance(value, list):
         for item in value:
@@ -221,8 +235,8 @@ def _from_text(text: str) -> Iterator[Output]:
         yield Output(text)
     elif text.startswith(("[", "{")):  # a list or object, stringified
         try:
-            yield from _outputs(json.loads(text))
-        except ValueError:
+            yield from _outputs(Response(200, {}, text.encode()).json(lenient=True))
+        except ProtocolError:
             return
     elif len(text) > 64 and text.startswith("AAAA"):  # base64 of an MP4 starts with its box size
         yield Output(f"data:video/mp4;base64,{text}")

@@ -15,14 +15,14 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from motionkit.errors import Billed, JobNotFound, MotionKitError, ProtocolError
-from motionkit.model import media, probe
+from motionkit.errors import Billed, InvalidRequest, JobNotFound, MotionKitError, ProtocolError
+from motionkit.model import containers, media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.operations import OPERATIONS
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
-    UPLOAD_TIMEOUT,
+    UPLOAD_IDLE,
     AccountSettings,
     Fit,
     MediaField,
@@ -38,7 +38,7 @@ from motionkit.provider import (
     load_offers,
     untrusted,
 )
-from motionkit_segmind._tables import STATES, UNPRICED
+from motionkit_segmind._tables import IMAGE_MARKS, MOTION_SECONDS, STATES, UNPRICED
 from motionkit_segmind._wire import (
     ID,
     cost_of,
@@ -73,6 +73,8 @@ _STORED: Mapping[media.Kind, tuple[str, ...]] = {
 _ACCEPTED = "accepted"
 """Key in a job's data: when it was accepted, from the response's ``Date`` header."""
 _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
+_SPEAKS = frozenset({State.FAILED, State.BLOCKED, State.UNKNOWN})
+"""States in which the vendor's text says what happened."""
 
 
 @attrs.frozen(kw_only=True)
@@ -153,7 +155,7 @@ class Segmind:
         if self._mode == "sync":
             path = fitted.offer.path.replace(V2, V1, 1)
             fitted = attrs.evolve(fitted, offer=attrs.evolve(fitted.offer, path=path))
-        made = assemble(self, self._uploads, fitted, self._upload, dry=dry)
+        made = assemble(self, self._uploads, fitted, self._upload, dry=dry, shape=_shaped)
         return attrs.evolve(made, timeout=self._blocking.timeout) if is_sync(made) else made
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
@@ -220,16 +222,25 @@ class Segmind:
         return self._history.find(submission, since)
 
     def check(self, fitted: Fit) -> Sequence[str]:
-        """Warn of a quality that the model's page does not list."""
-        offer, quality = fitted.offer, fitted.quality
-        if quality in {None, offer.defaults.get("quality")} or "quality" in offer.allowed:
-            return ()
-        return (f"quality={quality!r}: {offer.model}'s page does not list this value",)
+        """Check clip lengths; warn of values that the model's page does not list.
+
+        Raises:
+            InvalidRequest: The clip is too short or too long for the orientation.
+        """
+        offer, values = fitted.offer, fitted.values
+        _check_motion(fitted)
+        return [
+            f"{name}={values[name]!r}: {offer.model}'s page does not list this value"
+            for name in ("quality", "duration")
+            if name not in {*offer.allowed, *offer.ranges}
+            and values.get(name) not in {None, offer.defaults.get(name)}
+        ]
 
     def unlisted(self, operation: str, model: str) -> Offer | None:
         """Return an offer for an unlisted model: media under the names that most models use.
 
-        Its price is unknown. A listed model supports only what its rows say.
+        Its price is unknown, and a request has to confirm it. A listed model supports only what its
+        rows say.
         """
         kinds = [kind for kind in OPERATIONS if kind.operation == operation]
         listed = any(offer.model == model for offer in self.offers)
@@ -250,7 +261,7 @@ class Segmind:
             source=f"https://www.segmind.com/models/{model}/api",
             fields={"prompt": "prompt"} if "prompt" in fields else {},
             media={
-                name: MediaField(f"{kind}_url", kind, _STORED[kind])
+                name: MediaField(f"{kind}_url", kind, _STORED[kind], urls=True)
                 for name, kind in single.items()
             },
             evidence="inferred",
@@ -284,7 +295,8 @@ class Segmind:
                 Phase.UPLOAD,
                 body=_data_urls(reference, facts),
                 headers={"Content-Type": "application/json"},
-                timeout=UPLOAD_TIMEOUT,
+                timeout=self._uploads.timeout,
+                idle=UPLOAD_IDLE,
             )
             urls = content.get("file_urls") or content.get("urls")  # pages and SDK disagree
             if not isinstance(urls, list) or not urls or not isinstance(urls[0], str):
@@ -299,9 +311,9 @@ class Segmind:
         now = utcnow()
         word = content.get("status")
         state, billed = STATES.get(word, _STRANGE) if isinstance(word, str) else _STRANGE
-        message = error_text(content) if state is State.FAILED else None
         doubt = UnknownReason.STRANGE_WORD if state is State.UNKNOWN else None
         result = None
+        message = error_text(content)
         if state is State.FAILED and moderated(message):
             state = State.BLOCKED
         elif state is State.SUCCEEDED:
@@ -319,7 +331,7 @@ class Segmind:
             now,
             doubt=doubt,
             billed=billed,
-            message=message,
+            message=message if state in _SPEAKS else None,
             result=result,
             raw=content,
         )
@@ -348,12 +360,45 @@ class Segmind:
         )
 
 
+def _check_motion(fitted: Fit) -> None:
+    """Check the length of a motion control's clip.
+
+    Raises:
+        InvalidRequest: It is outside the limits of the model's maker.
+    """
+    model = fitted.offer.model
+    clip = fitted.facts.get("video")
+    if model not in MOTION_SECONDS or clip is None or clip.seconds is None:
+        return
+    source, limits = MOTION_SECONDS[model]
+    sent = {**fitted.body, **fitted.extra}.get("character_orientation", "video")
+    orientation = sent if sent in limits else "video"
+    low, high = limits[orientation]
+    if not low <= clip.seconds <= high:
+        raise InvalidRequest(
+            f"video: {clip.label} is {clip.seconds:g} s long; {model} takes {low:g} to {high:g} s "
+            f"with orientation {orientation!r} (estimated: {source})",
+            field="video",
+            value=f"{clip.seconds:g} s",
+            limit=f"{low:g} to {high:g} s",
+        )
+
+
+def _shaped(fitted: Fit, body: dict[str, Any]) -> dict[str, Any]:
+    """Write the prompt's references to images as the model reads them."""
+    mark, _ = IMAGE_MARKS.get(fitted.offer.model, (None, ""))
+    if mark is None or not isinstance(body.get("prompt"), str):
+        return body
+    prompt = re.sub(r"@img(\d+)", lambda one: mark.format(int(one[1]) + 1), body["prompt"])
+    return {**body, "prompt": prompt}
+
+
 def _data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:
     """Return a streamed ``{"data_urls": ["data:...;base64,..."]}`` body with one file.
 
     https://docs.segmind.com/api-reference/segmind-storage accepts files as data URLs only.
     """
-    kind = probe.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
+    kind = containers.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
     before = f'{{"data_urls": ["data:{kind};base64,'.encode()
     return Stream(before, content, b'"]}', facts, encoded=True)
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 import attrs
 
 from motionkit.errors import Billed, MotionKitError, ProtocolError
-from motionkit.model import probe
+from motionkit.model import containers
 from motionkit.model.job import Job, Output, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.submission import Submission
 from motionkit.provider import JSON_LIMIT, Phase, Response, Session, billed_after, spool
@@ -119,13 +119,11 @@ class Blocking:
             ProtocolError: It may have been billed.
         """
         size = kept.seek(0, os.SEEK_END)
-        kept.seek(0)
-        kind, container = probe.sniff(kept.read(probe.SNIFF_BYTES))
-        kept.seek(0)
+        kind, container = containers.sniff(kept)
         problem = ""
         if size == 0:
             problem = "is empty"
-        elif container in {"mp4", "mov"} and not probe.boxes_fit(kept, size):
+        elif container in {"mp4", "mov"} and not containers.is_whole(kept, size):
             problem = "is truncated"  # a gateway may send a content length that matches the cut
         elif kind is None and not _named_in(kept):
             problem = "is no media and names none"
@@ -172,7 +170,7 @@ def observe(job: Job) -> Status:
     """Return the status of a job whose response is stored on this machine."""
     name = job.data[_SPOOL]
     with spool.open_kept(name) as kept:
-        kind, _ = probe.sniff(kept.read(probe.SNIFF_BYTES))
+        kind, _ = containers.sniff(kept)
         size = kept.seek(0, os.SEEK_END)
         kept.seek(0)
         content_type = job.data.get("content_type")
@@ -197,7 +195,7 @@ def _named_in(kept: IO[bytes]) -> tuple[Output, ...]:
     if len(text) > JSON_LIMIT:
         return ()
     try:
-        content = Response(200, {}, text).json()
+        content = Response(200, {}, text).json(lenient=True)
     except ProtocolError:
         return ()
     return outputs_of(content if isinstance(content, Mapping) else {"output": content})

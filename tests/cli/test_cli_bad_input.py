@@ -32,7 +32,7 @@ def text(path: Path) -> None:
 
 
 def heic(path: Path) -> None:
-    path.write_bytes(struct.pack(">I4s4sI", 16, b"ftyp", b"heic", 0) + b"mif1" + bytes(200))
+    path.write_bytes(struct.pack(">I4s4sI", 20, b"ftyp", b"heic", 0) + b"mif1" + bytes(200))
 
 
 def long_clip(path: Path) -> None:

@@ -310,9 +310,13 @@ def test_a_vendors_words_cannot_command_the_terminal(
     ("faults", "code", "money"),
     [
         (["refuse:submit:code=500090"], 4, None),
-        (["moderate:submit"], 5, None),
-        (["fail:submit"], 6, None),
-        (["fail:submit", "http:history:status=500:times=0"], 6, "this may have been charged"),
+        (["moderate:submit"], 5, "nothing was charged (refunded)"),
+        (["fail:submit"], 6, "nothing was charged (refunded)"),
+        (
+            ["fail:submit", "http:history:status=500:times=0"],
+            6,
+            "this may have been charged: 40 credits = 0.40 USD (reported)",
+        ),
     ],
     ids=["credits", "moderation", "failed, refund listed", "failed, no statement"],
 )
@@ -327,6 +331,7 @@ def test_a_vendors_no_ends_with_its_code_and_a_word_about_money(
     assert told.code == code
     assert ("money:" in told.err) is (money is not None)
     assert money is None or money in told.err
+    assert ("hint:     repeat its submit with --new, without --key," in told.err) is (code == 6)
 
 
 def test_a_busy_account_is_waited_for_by_every_verb_that_buys_unless_told_otherwise(

@@ -164,10 +164,19 @@ def test_a_dry_run_of_what_was_bought_says_so_and_no_cap_refuses_it(
     again = without_network(cli, monkeypatch, *line, "--max-usd", "0", "--dry-run")
     elsewhere = without_network(cli, monkeypatch, *line[:-1], "hero.png", "--dry-run")
 
-    assert (again.code, again.out) == (0, "k1\n")
-    assert "resuming it without paying again" in again.err
+    assert again.code == 0
+    assert again.out == "was bought already as k1: succeeded; nothing is charged again\n"
+    assert "a real run would resume it without paying again" in again.err
     assert elsewhere.code == 2
     assert len(account.ledger["jobs"]) == 1
+
+
+def test_a_dry_run_of_what_is_unfinished_says_what_it_would_resume(
+    cli: Cli, slow_account: Any, media: list[str]
+) -> None:
+    assert cli("submit", "mimic", *media, "--key", "k1").code == 0
+    again = cli("mimic", *media, "--dry-run")
+    assert (again.code, again.out) == (0, "would resume k1: queued; nothing is charged again\n")
 
 
 # Masks: two purchases, one cap.

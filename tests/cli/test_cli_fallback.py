@@ -13,7 +13,7 @@ from cli_support import Account, Cli
 from motionkit.cli.screen import Screen
 from motionkit.sandbox import Sandbox
 
-DEARER = "segmind/pixverse-mimic costs up to 2.03 USD, but 0.40 USD was quoted"
+DEARER = "segmind/pixverse-mimic costs up to 0.60 USD, but 0.40 USD was quoted"
 
 
 @attrs.frozen
@@ -87,7 +87,7 @@ def test_a_dearer_fallback_without_a_terminal_is_refused_with_the_words_to_allow
     assert f"fallback  pixverse/mimic: {why}; nothing was charged there" in told.err
     assert "at        segmind/pixverse-mimic" in told.err
     assert DEARER in told.err
-    assert "--max-usd 2.03" in told.err
+    assert "--max-usd 0.6" in told.err
     assert both.jobs == (0, 0)
 
 
@@ -114,7 +114,7 @@ def test_a_cap_allows_a_dearer_fallback_which_is_announced_before_it_is_bought(
     lines = told.err.splitlines()
     second = lines.index("at        segmind/pixverse-mimic (SANDBOX, loopback)")
     assert lines.index("at        pixverse/mimic (SANDBOX, loopback)") < second
-    assert any("2.03 USD" in line for line in lines[second:])
+    assert any("0.60 USD" in line for line in lines[second:])
     assert second < next(n for n, line in enumerate(lines) if line.startswith("submitted"))
 
 
@@ -134,7 +134,7 @@ def test_a_terminal_asks_before_a_dearer_fallback(
 
     told = cli("submit", "mimic", *media)
 
-    question = "0.40 USD was quoted; submit to segmind/pixverse-mimic for up to 2.03 USD?"
+    question = "0.40 USD was quoted; submit to segmind/pixverse-mimic for up to 0.60 USD?"
     assert question in told.err
     assert (told.code, both.jobs) == (0 if jobs[1] else 1, jobs)
 

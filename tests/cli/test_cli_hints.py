@@ -58,8 +58,8 @@ def test_the_commands_hint_replaces_that_of_the_class(kind: type[errors.MotionKi
 
 def test_an_errors_own_hint_stays() -> None:
     assert hint_of(errors.DownloadFailed("it broke", hint="make room")) == "make room"
-    assert hint_of(errors.JobFailed("it broke")) is None
-    assert sentence(errors.JobFailed("it broke")) == "it broke"
+    assert hint_of(errors.JobNotFound("it broke")) is None
+    assert sentence(errors.JobNotFound("it broke")) == "it broke"
 
 
 @pytest.mark.parametrize("call", COMMANDS)

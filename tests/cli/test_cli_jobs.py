@@ -79,6 +79,16 @@ def test_a_job_of_another_key_is_refused(
     assert "different API key or base URL" in told.err
 
 
+def test_a_wait_for_a_job_that_ended_before_tells_no_duration_from_its_age(
+    cli: Cli, account: Account, order: str
+) -> None:
+    account.finish_jobs()
+    told = cli("wait", order)
+    assert told.code == 0
+    assert "succeeded (vendor status 1)" in told.err
+    assert "after" not in told.err
+
+
 def test_result_prints_the_address_or_that_it_runs(cli: Cli, account: Account, order: str) -> None:
     told = cli("result", "order-17")
     assert told.code == 0

@@ -23,6 +23,14 @@ def test_without_a_name_it_says_which_lists_there_are(cli: Cli, account: Account
     assert account.ledger["calls"] == {}
 
 
+def test_lists_name_options_and_the_zone_of_times(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    assert "the styles for 'restyle --style'" in cli("list").out
+    assert cli("mimic", *media).code == 0
+    assert cli("list", "pixverse", "charges").out.startswith("AT (UTC)")
+
+
 def test_a_list_is_a_table_or_objects_with_what_the_vendor_said(cli: Cli, account: Account) -> None:
     table = cli("list", "pixverse", "voices").out.splitlines()
     rows = cli("list", "pixverse", "voices", "--json").data

@@ -175,7 +175,7 @@ def test_a_dry_run_shows_both_and_sends_nothing(
         (["--key", ""], 2, "key '' is blank"),
         (["--quality", "1080p"], 2, "quality"),
         (["--out", "clip.mp4"], 2, "exists"),
-        (["--via", "segmind"], 2, "segmind does not offer modify"),
+        (["--via", "segmind"], 2, "does not support masks"),
     ],
 )
 def test_what_cannot_end_well_is_refused_before_the_masks_are_paid(  # noqa: PLR0917 - fixtures

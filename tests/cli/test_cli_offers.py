@@ -39,7 +39,7 @@ def test_prices_stand_in_the_order_of_the_qualities_by_duration_and_switch(cli: 
     shown = cli("offers", "--operation", "text_to_video", "--model", "v5.6").out
 
     assert "5s:35/35/45/75, 8s:70/70/90/150, 10s:77/77/99 credits a run" in shown
-    assert "audio 5s:80/90?/80?/150?, 8s:115/115/135/195, 10s:122/122/144" in shown
+    assert "audio 5s:80/80/90/150?, 8s:115/115/135/195, 10s:122/122/144" in shown
     assert shown.index("5s:35") < shown.index("audio 5s:80")
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_target_is_a_usage_error(cli: Cli) -> None:
     ("field", "value", "among"),
     [
         ("model", "nosuch", {"v6", "mimic", "wan-animate"}),
-        ("operation", "juggle", {"mimic", "lipsync", "lip_sync"}),
+        ("operation", "juggle", {"mimic", "lipsync", "music-video"}),
         ("via", "segmind/v6", {"segmind/scail"}),
         ("via", "/nosuch", {"/v6", "/scail"}),
     ],
@@ -124,6 +124,19 @@ def test_an_unknown_name_is_a_usage_error_that_says_the_known_ones(
     assert among <= set(told.one["limit"].split(", "))
     assert f"{field}: no offer matches '{value}'; known: " in told.err
     assert cli("offers", f"--{field}", value).out == ""
+
+
+def test_an_unknown_operation_is_told_each_operation_once(cli: Cli) -> None:
+    known = cli("offers", "--operation", "juggle", "--json").one["limit"].split(", ")
+    assert not {name.replace("-", "_") for name in known if "-" in name} & set(known)
+    assert "lip_sync" not in known
+    assert cli("offers", "--operation", "lip_sync").code == 0
+
+
+def test_an_unknown_model_is_told_the_models_of_the_operation(cli: Cli) -> None:
+    limit = cli("offers", "--operation", "mimic", "--model", "zz", "--json").one["limit"]
+    offers = [row["model"] for row in cli("offers", "--operation", "mimic", "--json").data]
+    assert limit.split(", ") == sorted(set(offers))
 
 
 def test_what_nobody_offers_has_no_heading(cli: Cli) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from cli_support import Account, Cli
 
+from motionkit.model.job import KeyState, State
 from motionkit.purchase import submit
+from motionkit.purchase.jobs import _STANDS
 
 MAYBE = ["--key", "order-17", "--quality", "360p", "--out", "out.mp4"]
 
@@ -84,6 +86,20 @@ def test_a_word_without_a_purchase_or_a_candidate_is_refused(
     cli: Cli, in_doubt: Account, options: list[str]
 ) -> None:
     assert cli("reconcile", *options).code == 2
+
+
+def test_a_purchase_that_succeeded_has_nothing_to_reconcile(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    assert cli("mimic", *media, "--key", "anna").code == 0
+    told = cli("reconcile", "anna")
+    assert told.code == 2
+    assert "anna has succeeded; there is nothing to reconcile" in told.err
+
+
+def test_every_state_of_a_purchase_that_is_certain_has_a_sentence() -> None:
+    uncertain = {KeyState.INTENDED, KeyState.UNCERTAIN}
+    assert set(_STANDS) == {*State, *KeyState} - uncertain
 
 
 def test_nothing_in_doubt_says_so(cli: Cli, account: Account) -> None:

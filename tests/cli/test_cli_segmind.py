@@ -55,10 +55,14 @@ def test_the_same_command_line_works_with_every_model(
     assert (submits, jobs, Decimal(charged)) == (1, 1, Decimal(CHARGES[name]))
 
 
-def test_an_unlisted_model_says_that_its_price_is_unknown_and_a_cap_refuses_it(
+def test_an_unlisted_model_needs_a_confirmation_and_a_cap_refuses_its_unknown_price(
     cli: Cli, account: Account, media: list[str]
 ) -> None:
     line = ["mimic", *media, "--via", "segmind/mock-inference", "--extra", "credits=0.2"]
+    refused = cli(*line, "--yes")
+    assert (refused.code, account.bought[0]) == (2, 0)
+    assert "--allow-undocumented" in refused.err
+    line.append("--allow-undocumented")
 
     capped = cli(*line, "--max-usd", "1", "--json")
     assert (capped.code, capped.one["error"]) == (4, "BudgetExceeded")
@@ -112,7 +116,7 @@ def test_offers_say_what_is_inferred_and_what_no_page_lists(cli: Cli) -> None:
 
     images = cli("offers", "--via", "segmind", "--operation", "image_to_video").out
     lines = [line.split() for line in images.splitlines()]
-    at = next(n for n, words in enumerate(lines) if words[:1] == ["kling-2.6"])
+    at = next(n for n, words in enumerate(lines) if words[:1] == ["seedance-2.0-fast"])
     assert lines[at + 1] == ["(inferred)"]
 
 
@@ -187,3 +191,55 @@ def test_a_blocking_call_is_delivered_from_disk(
     assert spooled.read_bytes() == Path("out.mp4").read_bytes()
     key = cli("jobs", "--json").one["key"]
     assert cli("result", key, "--config", "sync.toml").out == f"{spooled.resolve().as_uri()}\n"
+
+
+PAYLOAD = {
+    "video_url": "https://segmind-resources.s3.amazonaws.com/input/pixverse-mimic-reference.mp4",
+    "image_url": "https://segmind-resources.s3.amazonaws.com/input/pixverse-mimic-subject.png",
+    "quality": "540p",
+}
+"""The example of https://www.segmind.com/models/pixverse-mimic/api."""
+
+
+@pytest.mark.parametrize("quality", [None, "360p", "540p", "720p"])
+def test_the_example_of_the_models_page_is_what_a_dry_run_would_send(
+    cli: Cli, account: Account, quality: str | None
+) -> None:
+    line = ["mimic", "--image", PAYLOAD["image_url"], "--video", PAYLOAD["video_url"]]
+    line += ["--via", "segmind", "--dry-run", "--json", "--yes"]  # a URL's seconds are unknown
+
+    told = cli(*line, *(["--quality", quality] if quality else [])).one
+
+    assert [(one["method"], one["url"], one["json"]) for one in told["calls"]] == [
+        (
+            "POST",
+            f"{account.sandbox.url}/v2/pixverse-mimic",
+            PAYLOAD | {"quality": quality or "540p"},
+        )
+    ]
+    assert account.bought == (0, 0, "0")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--out", "-"], "'-' is not a file"),
+        (["--out", "x.gif"], "ends in .gif, and the result is a video"),
+        (["--out", "folder/X.MKV"], "ends in .mkv"),
+        (["--prompt", ""], "prompt is blank"),
+        (["--prompt", " "], "prompt is blank"),
+        (["--prompt", "\udcff\udcfe"], "prompt holds bytes that are not UTF-8"),
+        (["--negative-prompt", "a\udcff"], "negative_prompt holds bytes that are not UTF-8"),
+        (["--key", "a\udcff"], "key holds bytes that are not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_what_cannot_be_meant_is_refused_before_anything_is_paid(
+    cli: Cli, account: Account, options: list[str], told: str, dry: bool
+) -> None:
+    line = ["generate", "--prompt", "rain", *options, "--via", "segmind"]
+    ended = cli(*line, *(["--dry-run"] if dry else ["--no-wait", "--yes"]))
+    assert ended.code == 2
+    assert told in ended.err
+    assert account.bought == (0, 0, "0")
+    assert not Path("-").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from importlib.metadata import version
@@ -17,6 +18,7 @@ import motionkit.cli
 from motionkit.cli.exit_codes import MEANINGS
 from motionkit.cli.format import duration, plain, short
 from motionkit.cli.options import Common, command, example
+from motionkit.cli.screen import Screen
 from motionkit.model.money import dollars
 from motionkit.model.request import Request
 from motionkit.provider import registry
@@ -89,14 +91,47 @@ def test_the_version_is_printed(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "argv", [["juggle"], ["poll"], ["mimic"], ["mimic", "--image"], ["submit"]]
+    ("argv", "verb"),
+    [
+        (["juggle"], ""),
+        (["poll"], " poll"),
+        (["mimic"], " mimic"),
+        (["mimic", "--image"], " mimic"),
+        (["submit"], " submit"),
+        (["jobs", "show"], " jobs show"),
+    ],
 )
-def test_a_command_that_cannot_be_read_is_a_usage_error(cli: Cli, argv: list[str]) -> None:
+def test_a_command_that_cannot_be_read_is_a_usage_error_that_names_its_verb(
+    cli: Cli, argv: list[str], verb: str
+) -> None:
     told = cli(*argv, "--json")
     assert told.code == 2
     assert told.one["exit_code"] == 2
     assert told.one["message"]
-    assert "motionkit --help" in told.err
+    assert f"see 'motionkit{verb} --help'" in told.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "limit"),
+    [
+        ("--timeout", "x", "expected a number"),
+        ("--timeout", "-3", "expected at least 0"),
+        ("--duration", "2.5", "expected a whole number"),
+        ("--assume", "zz", "'zz' is not one of 'lost', 'charged'"),
+        ("--port", "99999", "expected at most 65535"),
+    ],
+)
+def test_an_option_that_cannot_be_read_names_field_value_and_limit(
+    cli: Cli, option: str, value: str, limit: str
+) -> None:
+    verb = {"--assume": ["reconcile"], "--port": ["sandbox"]}.get(
+        option, ["animate", "--image", "hero.png"]
+    )
+    told = cli(*verb, option, value, "--json")
+    assert told.code == 2
+    assert told.one["field"] == option.removeprefix("--")
+    assert told.one["value"] == value
+    assert told.one["message"] == f"invalid value for {option}: {value!r}; {limit}"
 
 
 def run_without(module: str, *argv: str) -> subprocess.CompletedProcess[str]:
@@ -221,3 +256,26 @@ def test_timing_can_be_asked_for_one_operation_and_account(cli: Cli) -> None:
     rows = cli("offers", "--via", "segmind", "--operation", "mimic", "--timing", "--json").data
     assert {row["operation"] for row in rows} == {"mimic"}
     assert {row["target"].partition("/")[0] for row in rows} == {"segmind"}
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"), [([], "querying balances"), (["--offline"], "comparing targets")]
+)
+def test_a_comparison_says_what_it_does(
+    *,
+    cli: Cli,
+    account: Account,
+    media: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    shown: str,
+) -> None:
+    said: list[str] = []
+
+    def busy(_: Screen, text: str) -> contextlib.nullcontext[None]:
+        said.append(text)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(Screen, "busy", busy)
+    assert cli("compare", "mimic", *media, *options).code == 0
+    assert said == [shown]

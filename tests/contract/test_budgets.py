@@ -158,7 +158,7 @@ def test_a_budget_spent_by_the_same_request_meanwhile_returns_its_job(
 def test_a_fallback_passes_neither_cap_nor_budget(sandbox: Sandbox, tmp_path: Path) -> None:
     rules = """
 [defaults]
-budget_usd = { total = "0.35" }
+budget_usd = { total = "0.25" }
 [routes.both]
 targets = ["pixverse", "segmind/pixverse-mimic"]
 max_usd = "0.25"

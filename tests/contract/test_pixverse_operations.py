@@ -6,6 +6,7 @@ quote and the sandbox's charge.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -45,6 +46,7 @@ from motionkit_pixverse.operations import (
     RealEstate,
     ReferenceToVideo,
     SoundEffect,
+    ViralRecreation,
 )
 
 
@@ -76,6 +78,17 @@ def swapped(masks: Result) -> Request:
 
 
 PLACES = [PICTURE] * 5
+RATE = 100
+SONG = (  # 12 s of a WAV, as small as recordings should be
+    b"RIFF"
+    + (36 + 12 * RATE).to_bytes(4, "little")
+    + b"WAVEfmt "
+    + struct.pack("<IHHIIHH", 16, 1, 1, RATE, RATE, 1, 8)
+    + b"data"
+    + (12 * RATE).to_bytes(4, "little")
+    + bytes([128]) * (12 * RATE)
+)
+FAR_CLIP = "https://example.com/dance.mp4"
 ORDERS: Mapping[str, Order] = {
     "text_to_video": Order(TextToVideo("a fox runs"), 35),
     "text_to_video with sound": Order(TextToVideo("a fox", audio=True, duration=8), 72),
@@ -110,7 +123,20 @@ ORDERS: Mapping[str, Order] = {
     "real_estate by pictures": Order(
         RealEstate(images=PLACES, prompt="bright", mode="property_tour"), None, "real_estate_pro"
     ),
-    "music_video": Order(MusicVideo(SOUND), 15),
+    "real_estate of an ad": Order(
+        RealEstate(
+            page="https://example.com/house", mode="ad_house_tour", duration=15, style="cozy"
+        ),
+        None,
+        "real_estate_pro",
+    ),
+    "viral_recreation": Order(ViralRecreation(FAR_CLIP, PICTURE, "the same with a fox"), None),
+    "music_video": Order(MusicVideo(SONG), 180),
+    "music_video with pictures": Order(
+        MusicVideo(SONG, image=PICTURE, style="Custom", timed_lyrics=["0 1 la", "1 2.5 la"]),
+        180,
+        "vibe_mv_v3_custom",
+    ),
 }
 
 
@@ -229,7 +255,7 @@ def test_an_image_template_is_asked_for_where_pictures_are(
 
 
 def test_a_song_is_verified_once_and_then_bought(client: Client, sandbox: Sandbox) -> None:
-    job = client.submit(MusicVideo(SOUND), via=ACCOUNT)
+    job = client.submit(MusicVideo(SONG), via=ACCOUNT)
     paths = [call.path for call in client.jobs.get(job.key).attempts[0].submission.calls]
     assert paths == [
         "/openapi/v2/media/upload",

@@ -46,6 +46,7 @@ from motionkit_pixverse.operations import (
     RealEstate,
     ReferenceToVideo,
     SoundEffect,
+    ViralRecreation,
 )
 from motionkit_pixverse.rules import RULES
 
@@ -95,8 +96,10 @@ MODELS: Mapping[str, Row] = {
     "v5 has no sound": (words(audio=True), "v5", "audio", "sound_effect"),
     "v6 has no sound effect": (words(sound_effect="rain"), "v6", "sound_effect", "audio"),
     "c1 has one shot": (words(multi_clip=True), "c1", "multi_clip", "audio"),
-    "v5.6 has one shot": (words(multi_clip=True), "v5.6", "multi_clip", "audio"),
-    "v5.6 does not think": (words(thinking="auto"), "v5.6", "thinking", "audio"),
+    "v5.6 thinks in three ways": (words(thinking="on"), "v5.6", "thinking", "enabled"),
+    "c1 does not think": (words(thinking="auto"), "c1", "thinking", "audio"),
+    "a style of v6 comes with a picture": (words(style="clay"), "v6", "style", "audio"),
+    "v6 has no other styles": (turns(style="day"), "v6", "style", "clay"),
     "no such thinking": (words(thinking="hard"), "v5.5", "thinking", "enabled, disabled, auto"),
     "v6 lasts 15 s": (words(duration=16), "v6", "duration", "1 to 15"),
     "v6 lasts 1 s at least": (words(duration=0), None, "duration", "1 to 15"),
@@ -128,6 +131,27 @@ MODELS: Mapping[str, Row] = {
         "audio",
     ),
 }
+PRO = "real_estate_pro"
+SONG = mk.Uploaded("7")
+
+
+def tour(**values: Any) -> RealEstate:
+    return RealEstate(page="https://example.com/house", **values)
+
+
+def ad(**values: Any) -> RealEstate:
+    return tour(**{"mode": "ad_house_tour", "duration": 15, "style": "cozy", **values})
+
+
+def viral(**values: Any) -> ViralRecreation:
+    given = {"video": "https://example.com/a.mp4", "images": PICTURE, "prompt": "x", **values}
+    return ViralRecreation(**given)
+
+
+def timed(*words: str) -> MusicVideo:
+    return MusicVideo(SONG, timed_lyrics=words)
+
+
 OPERATIONS: Mapping[str, Row] = {
     "extend needs a seed": (Extend(CLIP, "on"), None, "seed", "required"),
     "extending has 2048 characters": (Extend(CLIP, "x" * 2049, seed=1), None, "prompt", "2,048"),
@@ -160,7 +184,7 @@ OPERATIONS: Mapping[str, Row] = {
     ),
     "v6 has one way": (MultiTransition([PICTURE] * 2, [5]), "v6", "via", "v5"),
     "a reference is named in the prompt": (named("she waves", "hero"), None, "prompt", "@hero"),
-    "a reference has a space after it": (named("@hero, wave", "hero"), None, "prompt", "space"),
+    "a reference has a space after it": (named("@heroes wave", "hero"), None, "prompt", "space"),
     "only references are referred to": (
         named("@hero meets @villain ", "hero"),
         None,
@@ -237,11 +261,32 @@ OPERATIONS: Mapping[str, Row] = {
         "masks",
         "not both",
     ),
-    "masks over https": (
-        Modify(CLIP, "x", masks=["http://example.com/a.png"]),
+    "masks over http": (
+        Modify(CLIP, "x", masks=["ftp://example.com/a.png"]),
         None,
         "masks",
-        "https://",
+        "http(s)://",
+    ),
+    "a mask is no file": (Modify(CLIP, "x", masks="mask.png"), None, "masks", "public http"),
+    "a mask is no file in a folder": (
+        Modify(CLIP, "x", masks="./masks/m1"),
+        None,
+        "masks",
+        "public http",
+    ),
+    "a mask's id has digits": (Modify(CLIP, "x", masks="person-1"), None, "masks", "digits"),
+    "a placeholder is no id": (Modify(CLIP, "x", masks="<mask 0>"), None, "masks", "digits"),
+    "a mask of a swap is an id": (
+        Swap(CLIP, PICTURE, mask="https://example.com/a.png", keyframe=1),
+        None,
+        "mask",
+        "digits",
+    ),
+    "a mask of a swap is no file": (
+        Swap(CLIP, PICTURE, mask="mask.png", keyframe=1),
+        None,
+        "mask",
+        "digits",
     ),
     "masks are not blank": (Modify(CLIP, "x", masks=[" "]), None, "masks", "not blank"),
     "a clip is not a picture": (Upscale(PICTURE), None, "video", "mp4, mov, webm"),
@@ -284,8 +329,39 @@ OPERATIONS: Mapping[str, Row] = {
         "mode",
         "property_tour",
     ),
-    "a music video is large": (MusicVideo(SOUND, quality="540p"), None, "quality", "720p, 1080p"),
-    "lyrics are short": (MusicVideo(SOUND, lyrics="x" * 5000), None, "lyrics", "4,999"),
+    "a tour has no length": (tour(mode="property_tour", duration=15), PRO, "duration", "no dura"),
+    "an ad has a length": (tour(mode="ad_house_tour", style="pov"), PRO, "duration", "15, 30"),
+    "an ad has its lengths": (ad(duration=20), PRO, "duration", "15, 30"),
+    "an ad has a style": (tour(mode="ad_house_tour", duration=15), PRO, "style", "cozy, pov"),
+    "an ad has its styles": (ad(style="dark"), PRO, "style", "cozy, pov"),
+    "an ad has no language": (ad(language="auto"), PRO, "language", "no language"),
+    "the fast agent has no 480p": (tour(quality="480p"), None, "quality", "720p, 1080p"),
+    "the fast agent is not wide": (tour(aspect_ratio="21:9"), None, "aspect_ratio", "4:3"),
+    "presence has a level": (tour(presence="full"), None, "presence", "medium"),
+    "a viral clip has pictures": (viral(images=[]), None, "images", "1 to 5"),
+    "a viral clip has five pictures": (viral(images=[PICTURE] * 6), None, "images", "1 to 5"),
+    "a viral clip is large": (viral(quality="540p"), None, "quality", "720p, 1080p"),
+    "a viral clip is named by its URL": (viral(video=mk.Uploaded("7")), None, "video", "URL"),
+    "a viral clip is not a video of the vendor": (
+        viral(video=mk.Generated("7")),
+        None,
+        "video",
+        "URL",
+    ),
+    "a viral clip has 640 pixels": (viral(video=CLIP), None, "video", "at least 640 pixels"),
+    "a song has 10 s": (MusicVideo(SOUND), None, "audio", "at least 10"),
+    "a music video is large": (MusicVideo(SONG, quality="540p"), None, "quality", "720p, 1080p"),
+    "a music video is not 21:9": (MusicVideo(SONG, aspect_ratio="21:9"), None, "aspect_ratio", "4"),
+    "no such style of a music video": (MusicVideo(SONG, style="Noir"), None, "style", "Voxel"),
+    "no such music": (MusicVideo(SONG, music_style="Polka"), None, "music_style", "R&B"),
+    "a custom style has a picture": (MusicVideo(SONG, style="Custom"), None, "style", "image"),
+    "lyrics are short": (MusicVideo(SONG, lyrics="x" * 5000), None, "lyrics", "4,999"),
+    "timed words have times": (timed("la la la"), None, "timed_lyrics", "in seconds"),
+    "timed words have a word": (timed("0 1"), None, "timed_lyrics", "then the word"),
+    "timed words are finite": (timed("0 inf la"), None, "timed_lyrics", "in seconds"),
+    "timed words end after they start": (timed("2 1 la"), None, "timed_lyrics", "in order"),
+    "timed words follow each other": (timed("0 2 la", "1 3 la"), None, "timed_lyrics", "from 2 s"),
+    "timed words are short": (timed("0 1 " + "x" * 5000), None, "timed_lyrics", "5,000"),
 }
 ROWS = {**MODELS, **OPERATIONS}
 
@@ -321,6 +397,23 @@ def test_what_is_not_taken_is_refused_before_anything_is_sent(
     assert error.field == field
     assert takes in str(error.limit)
     assert field in error.message or field == "via"
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (LipSync(CLIP), "lip_sync needs audio, or text and voice; it has neither"),
+        (LipSync(CLIP, text="x"), "lip_sync needs audio, or text and voice; it has only text"),
+        (
+            LipSync(CLIP, audio=SOUND, text="x", voice="7"),
+            "lip_sync needs either audio, or text and voice; it has audio and text and voice",
+        ),
+    ],
+)
+def test_what_is_missing_is_named_and_not_shown_as_a_value(
+    client: Client, sandbox: Sandbox, request_: Request, message: str
+) -> None:
+    assert refused(client, sandbox, request_, None).message == message
 
 
 def big(content: bytes, size: int) -> bytes:

@@ -9,11 +9,19 @@ from typing import Any
 
 import attrs
 import pytest
+import requests
 
 import motionkit as mk
 from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
-from motionkit.errors import Busy, ContentBlocked, InsufficientCredits, InvalidRequest, JobFailed
+from motionkit.errors import (
+    Busy,
+    ContentBlocked,
+    InsufficientCredits,
+    InvalidRequest,
+    JobFailed,
+    SubmitUncertain,
+)
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
 from motionkit.testing.sandboxed import SandboxStage, sandbox_stage
@@ -127,6 +135,45 @@ def test_an_upload_that_the_vendor_dropped_is_sent_again_under_a_new_attempt(
     refused, accepted = client.jobs.get("k1").attempts
     assert (refused.state, accepted.state) == ("refused", "accepted")
     assert refused.id != accepted.id == job.attempt_id
+
+
+@pytest.mark.parametrize("error_http", [200, 400, 500])
+@pytest.mark.parametrize("code", [701009, 701050, 400404])
+def test_a_plain_refusal_is_sent_once_and_leaves_nothing_uncertain(
+    client: Client, sandbox: Sandbox, code: int, error_http: int
+) -> None:
+    sandbox.fault(f"refuse:submit:code={code}:status={error_http}:times=0")
+    with pytest.raises(InvalidRequest) as caught:
+        client.submit(sample_request(), via=ACCOUNT, key="k1")
+    assert (caught.value.billed, caught.value.code) == (mk.Billed.NO, str(code))
+    told = ledger(sandbox)
+    assert (told["submits"], told["jobs"]) == (1, [])
+    assert [one.state for one in client.jobs.get("k1").attempts] == ["refused"]
+    sandbox.clear_faults()
+    assert client.submit(sample_request(), via=ACCOUNT, key="k1").id
+
+
+def test_an_accident_is_never_taken_for_a_refusal(client: Client, sandbox: Sandbox) -> None:
+    sandbox.fault("refuse:submit:code=500100:times=0")
+    with pytest.raises(SubmitUncertain):
+        client.submit(sample_request(), via=ACCOUNT, key="k1")
+    assert ledger(sandbox)["submits"] > 1
+    assert client.jobs.get("k1").attempts[0].state == "uncertain"
+
+
+def test_media_of_another_account_are_refused_with_what_to_do(
+    client: Client, sandbox: Sandbox
+) -> None:
+    sandbox.add_account("pixverse", "other-key-012345", label="other")
+    headers = {"API-KEY": "other-key-012345", "Ai-trace-id": "t1"}
+    url = f"{sandbox.url}/openapi/v2/media/upload"
+    sent = requests.post(url, headers=headers, files={"file": samples.CLIP}, timeout=120)
+    clip = mk.Uploaded(str(sent.json()["Resp"]["media_id"]))
+    with pytest.raises(InvalidRequest, match="belongs to another account") as caught:
+        client.submit(mk.Mimic(samples.PICTURE, clip, quality="360p"), via=ACCOUNT)
+    assert (caught.value.billed, caught.value.code) == (mk.Billed.NO, "701009")
+    assert caught.value.hint is not None
+    assert ledger(sandbox)["submits"] == 1
 
 
 def test_a_reference_that_stays_refused_is_told_and_not_tried_for_ever(

@@ -27,6 +27,9 @@ from motionkit.errors import (
 )
 from motionkit.http import session
 from motionkit.model import budget
+from motionkit.model.media import Data, File
+from motionkit.model.probe import Facts
+from motionkit.provider import Stream, uploads
 from motionkit.purchase import submit as submission
 from motionkit.sandbox import Sandbox
 from motionkit.testing import samples
@@ -212,6 +215,34 @@ def test_an_error_that_the_route_does_not_fall_back_on_keeps_its_class(
     assert "segmind:default" not in bought(sandbox)
 
 
+@pytest.mark.parametrize("harm", ["vanishes", "becomes a folder", "changes"])
+def test_a_clip_that_is_lost_before_its_upload_is_no_vendors_fault(
+    harm: str, sandbox: Sandbox, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = tmp_path / "dance.mp4"
+    clip.write_bytes(samples.CLIP)
+    real, tries = uploads.multipart, list[str]()
+
+    def lost(field: str, content: File | Data, facts: Facts) -> tuple[Stream, str]:
+        if content == File(clip):
+            tries.append(field)
+            clip.unlink()
+            if harm == "becomes a folder":
+                clip.mkdir()
+            elif harm == "changes":
+                clip.write_bytes(bytes(facts.size or 0))
+        return real(field, content, facts)
+
+    monkeypatch.setattr("motionkit_pixverse.adapter.multipart", lost)
+    request = mk.Mimic(image=samples.PICTURE, video=clip, quality="540p")
+    with pytest.raises(InvalidRequest, match=r"dance\.mp4 ") as caught:
+        client.submit(request, via="both", key="k")
+    assert "nothing was submitted" in caught.value.message
+    assert bought(sandbox) == {}
+    assert client.circuits() == []
+    assert len(tries) == 1  # nothing was tried again
+
+
 def test_the_cheapest_is_chosen_by_what_is_likely(sandbox: Sandbox, tmp_path: Path) -> None:
     routes = '[routes.r]\ntargets = ["segmind", "pixverse"]\nchoose = "cheapest"\n'
     with configured(sandbox, tmp_path, routes) as client:
@@ -219,7 +250,7 @@ def test_the_cheapest_is_chosen_by_what_is_likely(sandbox: Sandbox, tmp_path: Pa
 
 
 def test_a_cap_rules_out_what_may_cost_more(sandbox: Sandbox, tmp_path: Path) -> None:
-    routes = '[routes.r]\ntargets = ["segmind", "pixverse"]\nmax_usd = "1.00"\n'
+    routes = '[routes.r]\ntargets = ["segmind", "pixverse"]\nmax_usd = "0.25"\n'
     with configured(sandbox, tmp_path, routes) as client:
         assert client.run(sample_request(), via="r").path == ("pixverse",)
         with pytest.raises(BudgetExceeded):
@@ -371,13 +402,13 @@ def test_comparing_asks_each_account_once_and_buys_nothing(
     assert [row.target for row in rows] == [
         "pixverse/mimic",
         "team/mimic",
+        "segmind/pixverse-mimic",
         "segmind/p-video-replace",
-        "segmind/p-video-animate",
         "segmind/wan-animate",
         "segmind/scail",
-        "segmind/pixverse-mimic",
         "segmind/kling-2.6-pro-motion-control",
         "segmind/kling-2.6-standard-motion-control",
+        "segmind/p-video-animate",
     ]
     calls = {
         f"{vendor}:{label}": account["calls"]

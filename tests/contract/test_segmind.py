@@ -64,7 +64,7 @@ NO_BOUNDS = {
 
 
 class _Kling:
-    """A model without qualities, whose prompt has to be there."""
+    """A model without qualities, whose prompt has to be there, and whose clip is a URL."""
 
     provider_class = selling("kling-2.6-pro-motion-control")
     faults = FAULTS
@@ -72,7 +72,8 @@ class _Kling:
     label = "kling"
 
     def request_for(self, **values: Any) -> Request:
-        return sample_request(**{"quality": None, **values})
+        request = sample_request(**{"quality": None, **values})
+        return attrs.evolve(request, video="https://example.com/dance.mp4")
 
 
 class _Replace:

@@ -288,7 +288,7 @@ REFUSALS: dict[str, dict[int, Kind]] = {
         403: PermissionDenied,
         404: InvalidRequest,
         405: ProtocolError,
-        406: InvalidRequest,
+        406: InsufficientCredits,
         410: Unsupported,
         422: InvalidRequest,
         429: RateLimited,
@@ -315,6 +315,7 @@ WORDED_REFUSALS: dict[str, dict[str, Kind]] = {
         "refuse:submit:status=406:message=Insufficient credits. Balance: 0": InsufficientCredits,
         "refuse:submit:status=406:message=Team spend limit reached": InsufficientCredits,
         "refuse:submit:status=406:message=Invalid content type": ProtocolError,
+        "refuse:submit:status=406:message=quality must be one of 360p": InvalidRequest,
     },
 }
 STALE_UPLOADS: dict[str, frozenset[int]] = {
@@ -381,7 +382,7 @@ UPLOAD_REFUSALS: dict[str, dict[str, Kind]] = {
         "refuse:upload:status=400": InvalidRequest,
         "refuse:upload:status=401": AuthenticationError,
         "refuse:upload:status=403": PermissionDenied,
-        "refuse:upload:status=406": InvalidRequest,
+        "refuse:upload:status=406": InsufficientCredits,
     },
 }
 

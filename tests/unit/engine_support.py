@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -35,6 +36,7 @@ class Vendor:
         before: Called at the beginning of each poll; may raise or block.
         polls: Moment and job id of every poll.
         since_last: What each poll was told of the one before.
+        news: Job id to an event that is set when the journal has seen the job end.
     """
 
     clock: Callable[[], float]
@@ -46,6 +48,7 @@ class Vendor:
     says: Status = attrs.field(factory=lambda: Status(State.RUNNING, "5", utcnow()))
     polls: list[tuple[float, str]] = attrs.field(factory=list)
     since_last: list[float | None] = attrs.field(factory=list)
+    news: dict[str, threading.Event] = attrs.field(factory=dict)
 
     def reserve(self, job: Job) -> float:
         return self.pause(job)
@@ -57,8 +60,9 @@ class Vendor:
         now = self.clock()
         self.polls.append((now, job.id))
         self.since_last.append(since_last)
+        ends = self.ends.get(job.id, math.inf)
         self.before(job)
-        if now < self.ends.get(job.id, math.inf):
+        if now < ends:
             return self.says
         result = Result(job, (Output("https://x.invalid/a.mp4"),))
         return Status(State.SUCCEEDED, "1", utcnow(), result=result)
@@ -66,6 +70,12 @@ class Vendor:
     def result(self, job: Job, status: Status) -> Result:
         assert status.result is not None
         return status.result
+
+    def hears(self, accounts: Collection[str]) -> bool:
+        return bool(self.news)
+
+    def ended(self, jobs: Sequence[Job]) -> list[Job]:
+        return [job for job in jobs if job.id in self.news and self.news[job.id].is_set()]
 
     def gap(self, job: Job, age: float, among: int) -> float:
         return self.gaps(age, among)

@@ -62,12 +62,12 @@ VIRAL = {
     "prompt": "like this",
     "quality": "720p",
     "img_references": [{"img_id": "$img"}],
-    "video_references": [{"video_media_id": "$clip"}],
+    "video_references": [{"video_url": "https://example.com/a.mp4"}],
 }
 ESTATE = {"agent_id": 419629433597950, "model": "fast", "product_url": "https://example.org/home"}
 MUSIC = {
     "mv_agent_type": "vibe_mv",
-    "audio_media_id": "$sound",
+    "audio_media_id": "$song",
     "aspect_ratio": "9:16",
     "quality": "1080p",
 }

@@ -84,8 +84,8 @@ class Stage(Client):
     """A rich account without a limit of slots, and things that a body can refer to.
 
     In a body `"$img"`, `"$img2"`, `"$clip"`, `"$other"` (another clip of 1.5 s), `"$sound"` (of
-    2.5 s), `"$video"` (a finished one of 5 s), `"$mask"` (of `$clip`, frame 1) and `"$running"` (a
-    video that never gets finished) stand for their ids.
+    2.5 s), `"$song"` (of 12.5 s), `"$video"` (a finished one of 5 s), `"$mask"` (of `$clip`, frame
+    1) and `"$running"` (a video that never gets finished) stand for their ids.
     """
 
     def __init__(self, **switches: Any) -> None:
@@ -100,6 +100,7 @@ class Stage(Client):
             "$clip": clips[0],
             "$other": clips[1],
             "$sound": self.upload("file", sound(2.5), "a.wav").json()["Resp"]["media_id"],
+            "$song": self.upload("file", sound(12.5), "b.wav").json()["Resp"]["media_id"],
         }
         body = {"prompt": "a fox", "model": "v6", "aspect_ratio": "16:9", "quality": "360p"}
         self.ids["$video"] = self.ask("/video/text/generate", {**body, "duration": 5})["video_id"]

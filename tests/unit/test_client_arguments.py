@@ -69,6 +69,10 @@ CALLS: dict[str, tuple[Callable[[Client, Any], object], tuple[Any, ...]]] = {
     "out": (lambda client, value: client.submit(sample_request(), out=value), (3, "")),
     "path": (lambda client, value: client.download(RESULT, value), (None, 3, "", [])),
     "body": (lambda client, value: client.parse_webhook("pixverse", {}, value), ("{}", None, {})),
+    "headers": (
+        lambda client, value: client.parse_webhook("pixverse", value, b"{}"),
+        (None, "X-Signature: a", [("x", "y")]),
+    ),
     "config": (lambda _, value: Client(value), (3, ["motionkit.toml"])),
     "entry": (lambda client, value: client.jobs.resume(value), ("order-17", None)),
 }

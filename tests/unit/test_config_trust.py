@@ -266,6 +266,7 @@ PROBES = {
     "defaults.wait_for_slot": Probe("only higher", "", ("601",), ("599", "0")),
     "defaults.remember": Probe("only higher", "", ("604801",), ("604799", "0")),
     "defaults.lateness": Probe("only lower", "", ("1.5",), ("2.5",)),
+    "defaults.upload_timeout": Probe("any value", "60", ("0.5", "61"), ()),
     "defaults.budget_usd": Probe(
         "only lower",
         '{ day = "5" }',
@@ -473,7 +474,10 @@ def test_a_route_is_not_shortened_where_its_budget_holds_for_direct_purchases_to
     assert config.load().routes["night"].targets == ("fake",)
     own = home / ".config" / "motionkit" / "motionkit.toml"
     own.write_text(mine + '[defaults]\nroute_budgets = "always"\n')
-    assert "routes.night.targets is yours alone" in refused(project, project.read_text()).message
+    assert (
+        "routes.night.targets may only be set in your own"
+        in refused(project, project.read_text()).message
+    )
 
 
 def test_a_project_does_not_move_an_address_that_the_user_set(project: Path, home: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import email.utils
+import functools
 import gzip
 import http.client
 import io
@@ -11,6 +13,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import traceback
 import tracemalloc
 import zlib
@@ -20,15 +23,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import urllib3
 from patience import PATIENCE
 from support import Peer, Scripted, Server, answer, header, refused_port
 
 from motionkit._support.hosts import is_loopback
 from motionkit._support.redaction import Secret, redact
-from motionkit.errors import Billed, ConfigError, ProtocolError, ProviderUnavailable
+from motionkit.errors import Billed, ConfigError, DownloadFailed, ProtocolError, ProviderUnavailable
 from motionkit.http.addresses import checked_origin
 from motionkit.http.connection import check_before_sending, guarded_call
+from motionkit.http.download import download
 from motionkit.http.exchange import NotSent, environment, root_cause
 from motionkit.http.response import Response
 from motionkit.http.session import JSON_LIMIT, Session
@@ -79,6 +84,7 @@ def test_a_name_that_does_not_resolve_sent_nothing(monkeypatch: pytest.MonkeyPat
     error = attempt("https://shop.invalid")
     assert type(error) is NotSent
     assert error.billed is Billed.NO
+    assert error.message.endswith("not sent: shop.invalid: Name or service not known")
 
 
 @pytest.mark.parametrize("garbage", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03\x01\x00", b""])
@@ -605,6 +611,39 @@ def test_what_is_no_json_is_an_answer_that_cannot_be_understood(body: bytes) -> 
     assert caught.value.http_status == 502
 
 
+NESTED = functools.reduce(lambda inner, _: [inner], range(99), None)
+MAPPED = functools.reduce(lambda inner, _: {"]": inner}, range(99), None)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"a": NaN, "b": 1}', {"a": None, "b": 1}),
+        (b"[Infinity, -Infinity, 1e400, 1e-400, 1e9999999999999999999]", [None] * 5),
+        (b'{"a": ' + b"9" * 5000 + b', "b": [0.' + b"1" * 5000 + b"]}", {"a": None, "b": [None]}),
+        (b'{"a": 1, "b": 2, "a": 3}', {"a": None, "b": 2}),
+        (b'{"a": 1, "b": 2, "a": 1}', {"a": 1, "b": 2}),
+        (b'{"a": {"b": "\\u0041", "b": "B"}}', {"a": {"b": None}}),
+        (b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b', "b": 1}', {"a": NESTED, "b": 1}),
+        (b'{"a": ' + b'{"]":' * 5000 + b'"}"' + b"}" * 5000 + b"}", {"a": MAPPED}),
+    ],
+)
+def test_what_cannot_be_read_is_none_where_no_job_can_be_named(body: bytes, told: Any) -> None:
+    assert Response(200, {}, body).json(lenient=True) == told
+    if told != {"a": 1, "b": 2}:
+        with pytest.raises(ProtocolError):
+            Response(200, {}, body).json()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[" * 102 + b"]" * 101, b"[" * 101, b"]" * 101, b"[" * 1_000_000, b"\xff"],
+)
+def test_what_is_no_json_is_refused_leniently_too(body: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        Response(200, {}, body).json(lenient=True)
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("7", 7.0), ("0", 0.0), ("", None), ("soon", None), ("-1", None), ("1.5", None),
@@ -791,7 +830,7 @@ def test_the_reason_names_no_class_and_no_error_number(error: Exception, said: s
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [(b"", "at character 0"), (b'{"a": }', "at character 6"), (b'"\xff"', "not UTF-8")],
+    [(b"", "the response is not JSON$"), (b'{"a": }', "at character 6"), (b'"\xff"', "not UTF-8")],
 )
 def test_an_answer_that_is_no_json_says_where_and_shows_no_python(body: bytes, said: str) -> None:
     with pytest.raises(ProtocolError, match=said) as caught:
@@ -888,11 +927,90 @@ def test_a_proxys_credentials_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> 
     assert "planted-word" not in redact("the proxy says: planted-word is wrong")
 
 
+VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@pytest.mark.parametrize("name", VARIABLES)
 def test_certificates_of_the_environment_count_on_loopback_too(
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    path = tmp_path / "ca.pem"
+    path.touch()
+    for one in VARIABLES:
+        monkeypatch.delenv(one, raising=False)
+    monkeypatch.setenv(name, str(path))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    assert environment("https://localhost:1") == {"proxies": {}, "verify": "/nowhere/ca.pem"}
-    assert environment("https://h.example")["verify"] == "/nowhere/ca.pem"
+    assert environment("https://localhost:1") == {"proxies": {}, "verify": str(path)}
+    assert environment("https://h.example")["verify"] == str(path)
     assert environment("https://h.example")["proxies"]["https"] == "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_certificates_that_are_not_there_are_a_fault_of_this_machine(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in VARIABLES:
+        monkeypatch.delenv(one, raising=False)
+    monkeypatch.setenv(name, "/nowhere/ca.pem")
+    with pytest.raises(ConfigError) as caught:
+        session("https://shop.invalid")
+    assert caught.value.message == (
+        f"{name} names '/nowhere/ca.pem', which does not exist: no certificate can be checked"
+    )
+    assert caught.value.hint == (
+        f"correct {name}, or unset it to use the certificates of this installation"
+    )
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("socks5h://me:planted@proxy.example:1080", "needs the package PySocks"),
+        ("gopher://proxy.example:70", "is of a kind that is not known: 'gopher'"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_a_fault_of_this_machine(
+    proxy: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=said) as caught:
+        session("https://shop.invalid")
+    assert "planted" not in f"{caught.value!r}{caught.value.to_dict()}"
+
+
+@pytest.mark.parametrize("name", [None, "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_a_certificate_that_is_not_trusted_is_a_fault_of_this_machine(
+    name: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(settings)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    for one in VARIABLES:
+        monkeypatch.delenv(one, raising=False)
+    if name is not None:
+        monkeypatch.setenv(name, str(tmp_path / "ca.pem"))
+
+    def handle(peer: Peer) -> None:
+        with contextlib.suppress(OSError), settings.wrap_socket(peer.sock, server_side=True) as up:
+            came = b""
+            while not came.endswith(b"}"):  # headers and body come apart
+                came += up.recv(65_536)
+            up.sendall(answer(b"[7]"))
+
+    with Server(handle) as server:
+        opened = session(server.url.replace("http:", "https:"))
+        if name is not None:
+            assert opened.send(BUY).json() == [7]
+        else:
+            with pytest.raises(ConfigError) as caught:
+                opened.send(BUY)
+            assert "the certificate is not valid" in caught.value.message
+            assert "SSL_CERT_FILE" in (caught.value.hint or "")
+            assert caught.value.billed is Billed.NO
+            with pytest.raises(DownloadFailed, match="the file host is refused") as failed:
+                download(f"{server.url.replace('http:', 'https:')}/v.mp4", tmp_path / "v.mp4")
+            assert failed.value.hint == caught.value.hint
+            assert server.connections == 2  # neither was tried again
+        opened.close()

@@ -17,6 +17,7 @@ import time_machine
 from support import NOON, job, submission
 
 from motionkit import routing
+from motionkit.cli import masks
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError
 from motionkit.journal import Journal, NewPurchase, timed
@@ -24,6 +25,7 @@ from motionkit.model import money
 from motionkit.model.budget import Budget
 from motionkit.model.job import Job, State, Status
 from motionkit.model.money import Balance, Basis, Cost, CostBasis, Quote, Unit
+from motionkit.polling import observe
 from motionkit.polling.schedule import LONGEST_GAP
 from motionkit.purchase import compare
 from motionkit.purchase.compare import Experience
@@ -133,6 +135,43 @@ def test_a_doubtful_cost_is_warned_of(
         with caplog.at_level(logging.WARNING, "motionkit"):
             client.wait(bought)
     assert any("far above" in text or "impossible" in text for text in caplog.messages)
+
+
+@pytest.mark.parametrize("amount", ["40", "-40"])
+def test_a_doubtful_cost_is_warned_of_when_the_submit_answers_with_it(
+    tmp_path: Path, amount: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, submit = MemoryStage(), Memory.submit
+    told = lambda self, *args: attrs.evolve(submit(self, *args), cost=cost_of(amount))  # noqa: E731
+    monkeypatch.setattr(Memory, "submit", told)
+    with Client(**options_for(stage, tmp_path)) as client:
+        with caplog.at_level(logging.WARNING, "motionkit"):
+            client.submit(sample_request(), via=ACCOUNT, key="k")
+        kept = client.jobs.get("k").cost
+        assert kept is not None
+        assert kept.amount == Decimal(amount)
+        assert used(client._journal) >= Decimal(0)
+    assert [text for text in caplog.messages if "far above" in text or "impossible" in text]
+
+
+def test_no_refund_is_read_into_an_impossible_charge() -> None:
+    class Shop:
+        def refunded(self, job: Job) -> Decimal:
+            return Decimal(0)
+
+    failed = Status(State.FAILED, "8", NOON)
+    charged = attrs.evolve(job("k"), cost=cost_of("-40"))
+    assert observe._with_refund(Shop(), charged, failed).billed is Billed.UNKNOWN  # type: ignore[arg-type]  # has what is used
+    charged = attrs.evolve(job("k"), cost=cost_of("0"))
+    assert observe._with_refund(Shop(), charged, failed).billed is Billed.NO  # type: ignore[arg-type]  # as above
+
+
+@pytest.mark.parametrize(("cost", "spent"), [("0.30", "0.30"), ("-40", "0.40")])
+def test_an_impossible_cost_of_a_selection_lifts_no_cap(
+    journal: Journal, cost: str, spent: str
+) -> None:
+    buy(journal, "k", cost=cost_of(cost))
+    assert masks._spent(journal.entry("k")) == Decimal(spent)
 
 
 NO_AMOUNT = ["NaN", "sNaN", "Infinity", "-Infinity", "1e999", "1e-999", "9" * 4000]

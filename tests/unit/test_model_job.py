@@ -87,7 +87,9 @@ def test_a_version_that_we_do_not_know_is_refused(version: Any) -> None:
 
 
 def test_a_job_without_a_version_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="no version"):
+    with pytest.raises(
+        InvalidRequest, match="no valid field 'version'; this motionkit reads version 1"
+    ):
         Job.from_json(changed(version=...))
 
 

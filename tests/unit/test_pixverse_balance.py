@@ -37,7 +37,13 @@ def test_both_pools_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (held.amount, held.usd) == (Decimal(7), Decimal("0.07"))
 
 
-@pytest.mark.parametrize("told", [99.5, None, "many", True, [7]])
+def test_fractions_of_credits_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = adapter(monkeypatch, {"credit_monthly": 7.25, "credit_package": "0.5"}).balance()
+    assert held.pools == {"monthly": Decimal("7.25"), "package": Decimal("0.5")}
+    assert (held.amount, held.usd) == (Decimal("7.75"), Decimal("0.0775"))
+
+
+@pytest.mark.parametrize("told", ["NaN", None, "many", True, [7]])
 @pytest.mark.parametrize("pool", ["credit_monthly", "credit_package"])
 def test_a_pool_that_cannot_be_read_is_not_told_as_nothing(
     monkeypatch: pytest.MonkeyPatch, pool: str, told: Any

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
 import motionkit as mk
+from motionkit.http import Response
+from motionkit.model.media import Remote
 from motionkit.model.operations import (
     Extend,
     ImageToVideo,
@@ -21,10 +25,11 @@ from motionkit.model.operations import (
     Transition,
     Upscale,
 )
-from motionkit.model.submission import Submission
+from motionkit.model.submission import Call, Submission
 from motionkit.provider import fit_at
 from motionkit.provider.fit import inspect
 from motionkit.provider.offers import pick
+from motionkit.testing import samples
 from motionkit_pixverse.adapter import PixVerse, Settings
 from motionkit_pixverse.operations import (
     Avatar,
@@ -36,6 +41,7 @@ from motionkit_pixverse.operations import (
     RealEstate,
     ReferenceToVideo,
     SoundEffect,
+    ViralRecreation,
 )
 
 A, B, C = (mk.Uploaded(str(number)) for number in (371819823766891, 371819823766892, 7))
@@ -47,6 +53,7 @@ class Nothing:
     """Uploads where nothing is to be uploaded."""
 
     limiter = None
+    timeout = None
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         raise AssertionError(f"{slot} was uploaded")
@@ -321,6 +328,110 @@ BODIES: dict[str, tuple[Request, str | None, str, dict[str, Any]]] = {
         "/openapi/v2/video/restyle/generate",
         {"source_video_id": 627410861853514292, "restyle_prompt": "ink"},
     ),
+    "the viral agent": (
+        ViralRecreation("https://example.com/a.mp4", [A, B], "like this", aspect_ratio="9:16"),
+        None,
+        "/openapi/v2/video/agent/generate",
+        {
+            "agent_id": 414562414124109,
+            "prompt": "like this",
+            "quality": "720p",
+            "aspect_ratio": "9:16",
+            "img_references": [{"img_id": 371819823766891}, {"img_id": 371819823766892}],
+            "video_references": [{"video_url": Remote("https://example.com/a.mp4").url}],
+        },
+    ),
+    "an ad of a house": (
+        RealEstate(
+            page="https://example.com/house",
+            mode="ad_house_tour",
+            duration=30,
+            style="pov",
+            quality="480p",
+            aspect_ratio="21:9",
+            presence="low",
+        ),
+        "real_estate_pro",
+        "/openapi/v2/video/agent/generate",
+        {
+            "agent_id": 419629433597950,
+            "model": "pro",
+            "product_url": "https://example.com/house",
+            "mode": "ad_house_tour",
+            "duration": 30,
+            "video_style": "pov",
+            "quality": "480p",
+            "aspect_ratio": "21:9",
+            "avatar_presence_level": "low",
+        },
+    ),
+    "a music video, everything that it takes": (
+        MusicVideo(
+            SONG,
+            aspect_ratio="3:4",
+            quality="1080p",
+            lyrics="la la",
+            timed_lyrics=["0 0.5 la", "1 2.25 la"],
+            image=A,
+            style_image=B,
+            style="Lo-fi",
+            music_style="R&B",
+            captions=True,
+            lip_sync=False,
+            seed=7,
+        ),
+        "vibe_mv_v3_custom",
+        "/openapi/v2/video/music_mv_agent/generate",
+        {
+            "mv_agent_type": "vibe_mv_v3_custom",
+            "audio_media_id": 405833376854444,
+            "aspect_ratio": "3:4",
+            "quality": "1080p",
+            "lyric_text": "la la",
+            "lyric_timestamp": {
+                "words": [
+                    {"start": 0, "end": 0.5, "word": "la"},
+                    {"start": 1, "end": 2.25, "word": "la"},
+                ]
+            },
+            "img_references": [{"img_id": 371819823766891}],
+            "style_img_references": [{"img_id": 371819823766892}],
+            "mv_style": "Lo-fi",
+            "music_style": "R&B",
+            "caption_switch": True,
+            "lip_sync_switch": False,
+            "seed": 7,
+        },
+    ),
+    "extending with sound": (
+        Extend(CLIP, "it goes on", seed=7, audio=True),
+        None,
+        "/openapi/v2/video/extend/generate",
+        {
+            "model": "v6",
+            "video_media_id": 405833376854443,
+            "prompt": "it goes on",
+            "seed": 7,
+            "quality": "540p",
+            "duration": 5,
+            "generate_audio_switch": True,
+        },
+    ),
+    "a picture in a style": (
+        ImageToVideo(A, "it turns", style="clay", thinking="auto", multi_clip=True),
+        "v6",
+        "/openapi/v2/video/img/generate",
+        {
+            "model": "v6",
+            "img_id": 371819823766891,
+            "prompt": "it turns",
+            "quality": "540p",
+            "duration": 5,
+            "style": "clay",
+            "thinking_type": "auto",
+            "generate_multi_clip_switch": True,
+        },
+    ),
     "masks": (
         MaskSelection(CLIP),
         None,
@@ -575,7 +686,49 @@ def test_the_examples_of_the_modify_page_are_sent_with_its_field_names_and_types
 
 def test_a_mask_or_picture_that_the_prompt_does_not_name_is_sent_with_a_warning() -> None:
     said = submission(PAGE["remove"][0]).warnings
-    assert said == ("masks: the prompt does not say @selection0",)
+    assert said == (
+        "keyframe: none is given; it must be the frame that the masks were made on",
+        "masks: the prompt does not say @selection0",
+    )
+
+
+def test_masks_of_ones_own_are_public_addresses_over_http_too() -> None:
+    masks = ["http://example.com/a.png", "https://example.com/b.png"]
+    made = submission(Modify(CLIP, "@selection0 and @selection1 go", masks=masks, keyframe=3))
+    assert made.call.json["mask_urls"] == masks
+    assert made.warnings == ()
+
+
+def test_a_comma_after_a_name_is_sent_with_a_warning() -> None:
+    made = submission(ReferenceToVideo(A, "hero", "@hero, run"))
+    assert made.call.json["prompt"] == "@hero, run"
+    assert "comma" in made.warnings[-1]
+
+
+def test_a_clip_of_the_viral_agent_is_uploaded_for_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+
+    class Once(Nothing):
+        def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
+            assert slot == "image" or sha256 is None, "the cache holds ids, not URLs"
+            return send()
+
+    def send(call: Call, **_: Any) -> Response:
+        sent.append(call.path.rpartition("v2/")[2])
+        made = {"img_id": 5, "media_id": 6, "url": "https://media.example/a.mp4"}
+        return Response(200, {}, json.dumps({"ErrCode": 0, "Resp": made}).encode())
+
+    made = PixVerse("acme", Settings(api_key="key-0123456789"), Once())
+    monkeypatch.setattr(made._http, "send", send)
+    request = ViralRecreation(samples.CLIP, samples.PICTURE, "like this")
+    offer = pick(made.offers, request.operation, None, target="acme")
+    facts = {
+        name: attrs.evolve(fact, width=720, height=1280) for name, fact in inspect(request).items()
+    }
+    body = made.prepare(fit_at(made, request, offer, facts)).call.json
+    assert sent == ["media/upload", "image/upload"]
+    assert body["video_references"] == [{"video_url": "https://media.example/a.mp4"}]
+    assert body["img_references"] == [{"img_id": 5}]
 
 
 def test_a_song_is_verified_before_it_is_paid_for() -> None:

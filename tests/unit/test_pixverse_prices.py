@@ -39,6 +39,7 @@ from motionkit_pixverse.operations import (
     RealEstate,
     ReferenceToVideo,
     SoundEffect,
+    ViralRecreation,
 )
 
 A, B, CLIP = mk.Uploaded("1"), mk.Uploaded("2"), mk.Uploaded("3")
@@ -76,10 +77,10 @@ MODELS: list[tuple[str, str, int, bool, str, Basis]] = [
     ("v5.6", "360p", 5, True, "80", LISTED),
     ("v5.6", "360p", 10, True, "122", LISTED),
     ("v5.6", "540p", 5, False, "35", LISTED),
-    ("v5.6", "540p", 5, True, "90", ESTIMATED),
+    ("v5.6", "540p", 5, True, "80", LISTED),
     ("v5.6", "540p", 8, True, "115", LISTED),
     ("v5.6", "720p", 5, False, "45", LISTED),
-    ("v5.6", "720p", 5, True, "80", ESTIMATED),
+    ("v5.6", "720p", 5, True, "90", LISTED),
     ("v5.6", "720p", 8, True, "135", LISTED),
     ("v5.6", "720p", 10, False, "99", LISTED),
     ("v5.6", "1080p", 5, True, "150", ESTIMATED),
@@ -120,7 +121,9 @@ def test_a_clip_of_words_costs_what_the_page_lists(  # noqa: PLR0917 - one argum
         (words("720p", 10, multi_clip=True), "v5.5", "162", LISTED),
         (words("1080p", 8, multi_clip=True, audio=True), "v5.5", "280", LISTED),
         (words("360p", 5, multi_clip=False, audio=False), "v5.5", "45", LISTED),
-        (words("720p", 5, multi_clip=True), "v6", "45", ESTIMATED),
+        (words("720p", 5, multi_clip=True), "v6", "45", LISTED),
+        (words("540p", 5, multi_clip=True, audio=True), "v6", "45", LISTED),
+        (words("720p", 5, multi_clip=True), "v5.6", "75", ESTIMATED),
         (words("360p", 5, motion="fast"), "v4.5", "90", LISTED),
         (words("720p", 5, motion="fast"), "v3.5", "120", LISTED),
         (words("720p", 5, motion="normal"), "v3.5", "60", LISTED),
@@ -133,7 +136,8 @@ def test_a_clip_of_words_costs_what_the_page_lists(  # noqa: PLR0917 - one argum
         (Effect(1, A, "hug"), None, "45", ESTIMATED),
         (Effect(1, A, "hug", quality="720p", duration=8), "v4.5", "120", ESTIMATED),
         (ReferenceToVideo(A, "x", "@x runs", quality="720p"), "v4.5", "60", LISTED),
-        (ReferenceToVideo(A, "x", "@x runs", quality="720p"), "c1", "50", ESTIMATED),
+        (ReferenceToVideo(A, "x", "@x runs", quality="720p"), "c1", "50", LISTED),
+        (ReferenceToVideo(A, "x", "@x runs", quality="720p", audio=True), "c1", "65", LISTED),
         (MaskSelection(CLIP), None, "2", ESTIMATED),
         # What a switch adds has a price of its own on the page: 2 a second, 4 for 15 bytes.
         (words("540p", 5, sound_effect="rain"), "v5", "55", ESTIMATED),
@@ -164,8 +168,7 @@ def test_switches_and_other_operations_cost_what_the_page_lists(
         (LipSync(CLIP, audio=A), 9.2, "40", "40", LISTED),
         (LipSync(CLIP, audio=A), 3, "12", "12", LISTED),
         (MusicVideo(A, quality="720p"), 10, "150", "150", ESTIMATED),
-        (MusicVideo(A, quality="1080p"), 9.5, "225", "225", ESTIMATED),
-        (MusicVideo(A, quality="1080p"), 5, "113", "113", ESTIMATED),
+        (MusicVideo(A, quality="1080p"), 10.5, "248", "248", ESTIMATED),
     ],
 )
 def test_what_is_billed_by_the_second_rounds_up(
@@ -177,12 +180,20 @@ def test_what_is_billed_by_the_second_rounds_up(
 
 
 @pytest.mark.parametrize(
-    ("text", "credits_"), [("a", "4"), ("a" * 15, "4"), ("a" * 16, "8"), ("ü" * 8, "8")]
+    ("text", "credits_"),
+    [("a", "4"), ("a" * 40, "12"), ("a" * 15, "4"), ("a" * 16, "8"), ("ü" * 8, "8")],
 )
 def test_words_to_speak_cost_four_credits_for_fifteen_bytes_begun(text: str, credits_: str) -> None:
     found = quoted(LipSync(CLIP, text=text, voice="auto"))
     assert found.likely == Decimal(credits_)
-    assert found.basis is ESTIMATED
+    assert found.basis is LISTED
+
+
+def test_that_seconds_of_a_recording_round_up_is_listed_and_those_of_a_clip_inferred() -> None:
+    heard = quoted(LipSync(CLIP, audio=A), seconds=9.2)
+    assert heard.notes == ("9.2 s are quoted as 10 s: started seconds are billed",)
+    seen = quoted(Restyle(CLIP, prompt="ink"), seconds=9.2)
+    assert seen.notes == ("9.2 s are quoted as 10 s: rounding up is inferred",)
 
 
 def test_a_clip_of_unknown_length_has_no_amount_but_a_rate() -> None:
@@ -199,6 +210,7 @@ def test_a_clip_of_unknown_length_has_no_amount_but_a_rate() -> None:
         ImageTemplate(1, A),
         MultiTransition([A, B], 5),
         RealEstate(page="https://example.com/house"),
+        ViralRecreation("https://example.com/a.mp4", A, "the same"),
     ],
     ids=lambda request: request.operation,
 )

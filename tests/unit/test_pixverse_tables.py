@@ -71,6 +71,7 @@ CODES: dict[int, tuple[type[MotionKitError], Billed]] = {
     500323: (InsufficientCredits, NO),
     701002: (MediaRejected, NO),
     701003: (MediaRejected, NO),
+    701009: (InvalidRequest, NO),
     701020: (InvalidRequest, NO),
     10001: (AuthenticationError, NO),
     10002: (AuthenticationError, NO),
@@ -204,6 +205,59 @@ def test_an_unknown_code_is_never_a_refusal(
 ) -> None:
     with pytest.raises(ProtocolError) as caught:
         adapter(monkeypatch, answer({"ErrCode": code, "ErrMsg": message})).submit(SUBMISSION, "t")
+    assert caught.value.billed is UNKNOWN
+
+
+BARE = [{}, {"Resp": None}, {"Resp": ""}, {"Resp": {}}]
+
+
+@pytest.mark.parametrize("http_status", [200, 400, 500])
+@pytest.mark.parametrize("bare", BARE, ids=["no Resp", "null", "empty text", "empty"])
+@pytest.mark.parametrize("code", [400000, 400404, 499999, 701000, 701001, 701099])
+def test_an_undocumented_refusal_without_content_bought_nothing_and_is_sent_once(
+    monkeypatch: pytest.MonkeyPatch, code: int, bare: dict[str, Any], http_status: int
+) -> None:
+    said = answer({"ErrCode": code, "ErrMsg": "only your own content", **bare}, http_status)
+    with pytest.raises(InvalidRequest) as caught:
+        adapter(monkeypatch, said).submit(SUBMISSION, "t")
+    assert (caught.value.billed, caught.value.code) == (NO, str(code))
+    assert "only your own content" in caught.value.message
+    assert not caught.value.stale
+    assert not isinstance(caught.value, retry.TRANSIENT)
+
+
+@pytest.mark.parametrize(
+    ("code", "resp"),
+    [
+        (400404, {"video_id": 0, "credits": 5}),
+        (400404, [1]),
+        (399999, None),
+        (500000, None),
+        (500404, None),
+        (599999, None),
+        (700999, None),
+        (701100, None),
+        (99998, None),
+        (0x7FFFFFFF, None),
+    ],
+)
+def test_what_may_be_an_accident_or_has_content_is_no_refusal(
+    monkeypatch: pytest.MonkeyPatch, code: int, resp: Any
+) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        adapter(monkeypatch, answer({"ErrCode": code, "ErrMsg": "?", "Resp": resp})).submit(
+            SUBMISSION, "t"
+        )
+    assert caught.value.billed is UNKNOWN
+
+
+def test_an_undocumented_refusal_of_a_poll_says_nothing_about_the_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = adapter(monkeypatch, answer({"ErrCode": 400404, "ErrMsg": "?"}, 400))
+    with pytest.raises(ProtocolError) as caught:
+        made.poll(job(made))
+    assert isinstance(caught.value, retry.TRANSIENT)
     assert caught.value.billed is UNKNOWN
 
 
@@ -453,7 +507,11 @@ def test_not_found_while_polling_is_a_doubt(monkeypatch: pytest.MonkeyPatch, bod
 
 def test_deleted_content_while_polling_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     made = adapter(monkeypatch, answer({"ErrCode": 500064, "ErrMsg": "deleted"}))
-    assert made.poll(job(made)).state is State.GONE
+    status = made.poll(job(made))
+    assert status.state is State.GONE
+    assert status.error(job(made)).message.endswith(
+        "is no longer kept by the vendor (vendor status 500064)"
+    )
 
 
 def test_an_error_while_polling_never_says_that_nothing_was_billed(
@@ -467,16 +525,41 @@ def test_an_error_while_polling_never_says_that_nothing_was_billed(
 
 @pytest.mark.parametrize(
     ("content", "credits_"),
-    [({"credit": 40}, 40), ({"credits": 40}, 40), ({"credit": "40"}, 40), ({}, None)],
+    [
+        ({"credit": 40}, "40"),
+        ({"credits": 40}, "40"),
+        ({"credit": "40"}, "40"),
+        ({"credits": 22.5}, "22.5"),
+        ({"credit": "112.50"}, "112.50"),
+        ({"credit": -40}, "-40"),
+        ({"credits": "many"}, None),
+        ({"credits": "NaN"}, None),
+        ({"credits": True}, None),
+        ({"credits": None}, None),
+        ({"credits": "1e99"}, None),
+        ({"credits": "٤٠"}, None),
+        ({}, None),
+    ],
 )
 def test_the_charge_is_read_under_both_names_or_not_at_all(
-    monkeypatch: pytest.MonkeyPatch, content: dict[str, Any], credits_: int | None
+    monkeypatch: pytest.MonkeyPatch, content: dict[str, Any], credits_: str | None
 ) -> None:
     body = {"ErrCode": 0, "ErrMsg": "success", "Resp": {"video_id": 400000000000000001, **content}}
     made = adapter(monkeypatch, answer(body))
     bought = made.submit(SUBMISSION, "t")
     assert bought.id == "400000000000000001"
-    assert (bought.cost.amount if bought.cost else None) == credits_
+    assert (str(bought.cost.amount) if bought.cost else None) == credits_
+
+
+@pytest.mark.parametrize("told", [22.5, "22.5"])
+def test_a_fraction_of_a_credit_in_a_result_is_kept(
+    monkeypatch: pytest.MonkeyPatch, told: Any
+) -> None:
+    content = {"id": 1, "status": 1, "url": "https://media.example/a.mp4", "credits": told}
+    made = adapter(monkeypatch, answer({"ErrCode": 0, "ErrMsg": "Success", "Resp": content}))
+    cost = made.result(job(made)).cost
+    assert cost is not None
+    assert (str(cost.amount), str(cost.usd)) == ("22.5", "0.225")
 
 
 def test_regions_have_their_own_hosts() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 
 import attrs
@@ -14,6 +15,7 @@ from support import Clock
 
 from motionkit.errors import (
     AuthenticationError,
+    InvalidRequest,
     JobFailed,
     JobNotFound,
     MotionKitError,
@@ -21,6 +23,7 @@ from motionkit.errors import (
     RateLimited,
     WaitTimeout,
 )
+from motionkit.http.connection import bounded
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.polling import schedule
 from motionkit.polling.engine import Engine
@@ -65,6 +68,33 @@ def test_the_last_poll_of_a_wait_comes_at_its_deadline(engine: Engine, vendor: V
     with pytest.raises(WaitTimeout, match="did not end within 25 s"):
         engine.wait(numbered(1)[0], 25)
     assert vendor.times("shop-0") == [1000.0, 1010.0, 1020.0, 1025.0]
+
+
+def test_a_wait_for_a_status_that_is_not_known_says_so_and_not_that_the_job_runs(
+    engine: Engine, vendor: Vendor
+) -> None:
+    strange = Status(State.UNKNOWN, "CANCELLED", utcnow(), doubt=UnknownReason.STRANGE_WORD)
+    vendor.says = attrs.evolve(strange, message="by the team's owner")
+    with pytest.raises(WaitTimeout) as caught:
+        engine.wait(numbered(1)[0], 25)
+    assert "'CANCELLED' (by the team's owner) is not known, so it may have ended" in str(
+        caught.value.message
+    )
+    assert "still runs" not in str(caught.value)
+
+
+def test_a_status_that_became_known_again_is_not_told(engine: Engine, vendor: Vendor) -> None:
+    running = vendor.says
+    vendor.says = Status(State.UNKNOWN, "ODD", utcnow(), doubt=UnknownReason.STRANGE_WORD)
+
+    def running_later(_: Job) -> None:
+        if len(vendor.polls) > 1:
+            vendor.says = running
+
+    vendor.before = running_later
+    with pytest.raises(WaitTimeout) as caught:
+        engine.wait(numbered(1)[0], 25)
+    assert "ODD" not in str(caught.value)
 
 
 def test_a_wait_without_time_polls_once(engine: Engine, vendor: Vendor) -> None:
@@ -126,6 +156,52 @@ def test_any_other_error_ends_the_wait(engine: Engine, vendor: Vendor, error: Ex
     with pytest.raises(type(error)) as caught:
         engine.wait(numbered(1)[0], 900)
     assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    ("error", "polls"),
+    [
+        (lambda: AuthenticationError("a page", http_status=403), 3),
+        (lambda: InvalidRequest("a page", http_status=410), 3),
+        (lambda: AuthenticationError("the vendor's word", http_status=401, code="10003"), 1),
+    ],
+)
+def test_a_page_without_the_vendors_code_ends_a_wait_when_it_comes_three_times(
+    error: Callable[[], MotionKitError], polls: int, engine: Engine, vendor: Vendor
+) -> None:
+    def fail(_: Job) -> None:
+        raise error()
+
+    vendor.before = fail
+    with pytest.raises((AuthenticationError, InvalidRequest)):
+        engine.wait(numbered(1)[0], 900)
+    assert len(vendor.polls) == polls
+
+
+def test_a_page_between_two_answers_says_nothing_of_the_job(engine: Engine, vendor: Vendor) -> None:
+    said = itertools.cycle([True, True, False])
+
+    def fail(_: Job) -> None:
+        if next(said):
+            raise AuthenticationError("a page", http_status=403)
+
+    vendor.before = fail
+    vendor.ends["shop-0"] = 1200.0
+    assert engine.wait(numbered(1)[0], 900).job.id == "shop-0"
+
+
+def test_each_unanswered_poll_lets_the_next_one_take_longer(engine: Engine, vendor: Vendor) -> None:
+    given: list[float] = []
+
+    def fail(_: Job) -> None:
+        given.append(bounded(60.0))
+        if len(given) < 6:
+            raise ProviderUnavailable("hangs")
+
+    vendor.before = fail
+    vendor.ends["shop-0"] = 0.0
+    engine.wait(numbered(1)[0], 900)
+    assert given == [10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
 
 
 def test_a_terminal_failure_ends_the_wait(engine: Engine, vendor: Vendor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -11,7 +12,7 @@ from queue import SimpleQueue
 
 import pytest
 from engine_support import Vendor, numbered, together
-from patience import PATIENCE
+from patience import PATIENCE, until
 from support import Clock, job
 
 from motionkit.errors import WaitTimeout
@@ -20,6 +21,33 @@ from motionkit.polling import engine as engines
 from motionkit.polling.engine import Engine
 from motionkit.polling.queue import LEAST, MOST, AccountQueue, PollQueue
 from motionkit.polling.watch import Waiter, WatchedJob
+
+# News from the journal.
+
+
+@pytest.mark.parametrize("while_polling", [False, True])
+def test_an_end_that_the_journal_saw_is_polled_for_at_once_and_not_when_planned(
+    while_polling: bool,
+) -> None:
+    vendor = Vendor(time.monotonic, gaps=lambda *_: 1e6)
+    seen = vendor.news["shop-0"] = threading.Event()
+    engine = Engine(vendor)
+
+    def begin(polled: Job) -> None:
+        if polled.id == "shop-0" and not seen.is_set():
+            vendor.ends["shop-0"] = 0.0  # from the next poll on
+            seen.set()
+            watched = engine._watched[polled.fingerprint, polled.id]
+            if while_polling:
+                until(lambda: watched.ended_meanwhile)
+
+    vendor.before, vendor.ends["shop-0"] = begin, 1e12
+    ended: SimpleQueue[Waiter] = SimpleQueue()
+    engine.follow_all(numbered(2), 1e6, ended.put)
+    assert isinstance(ended.get(timeout=PATIENCE).outcome, Result)
+    assert len(vendor.times("shop-0")) == 2
+    engine.close()
+
 
 # Fairness and threads.
 
@@ -44,13 +72,37 @@ def test_an_account_at_its_limit_blocks_no_other() -> None:
     for _ in range(LEAST):
         assert queue.take(0.0) is not None
     assert queue.take(0.0) is None
-    assert queue.first is None
     queue.put(due("other", 1))
     other = queue.take(0.0)
     assert other is not None
     assert other.job.account == "other"
-    queue.account("stuck").done(1.0, None)
+    queue.account("stuck").done(1.0, None, 0.0)
     assert queue.take(0.0) is not None
+
+
+def test_polls_that_hang_hold_up_no_other_job() -> None:
+    queue = PollQueue()
+    for n in range(MOST + 1):
+        queue.put(due("stuck", n))
+    for _ in range(LEAST):
+        assert queue.take(0.0) is not None
+    assert queue.first == 0.5
+    assert queue.take(0.4) is None
+    for moment in itertools.count(1):
+        if not any(queue.take(0.5 * moment) for _ in range(LEAST)):
+            break
+        assert queue.running <= MOST
+    assert queue.running == MOST
+    assert queue.first is None
+
+
+def test_a_poll_may_take_what_polls_take_and_ten_seconds_at_most() -> None:
+    line = AccountQueue()
+    assert line.patience == 10.0
+    for seconds, patience in ((0.01, 2.0), (0.2, 4.0), (3.0, 10.0)):
+        line.started.append(0.0)
+        line.done(1.0, seconds, 0.0)
+        assert line.patience == patience
 
 
 def test_what_is_not_due_is_not_taken() -> None:
@@ -88,24 +140,24 @@ def test_as_many_polls_are_allowed_as_are_under_way(
 ) -> None:
     line = AccountQueue()
     for n in range(400):
-        line.running += 1
-        line.done(n / rate, seconds)
+        line.started.append(0.0)
+        line.done(n / rate, seconds, 0.0)
     assert least <= line.limit <= most
 
 
 def test_threads_that_hinder_each_other_are_not_made_more() -> None:
     line = AccountQueue()
     for n in range(400):
-        line.running += 1
-        line.done(n / 1000, 0.001 if n % 20 == 0 else 0.05)
+        line.started.append(0.0)
+        line.done(n / 1000, 0.001 if n % 20 == 0 else 0.05, 0.0)
     assert line.limit == LEAST
 
 
 def test_unanswered_polls_allow_no_more() -> None:
     line = AccountQueue()
     for n in range(400):
-        line.running += 1
-        line.done(float(n), None)
+        line.started.append(0.0)
+        line.done(float(n), None, 0.0)
     assert line.limit == LEAST
     assert line.running == 0
 
@@ -116,9 +168,9 @@ def test_a_pause_for_the_rate_limit_is_no_answered_poll(
     told: list[float | None] = []
     done = AccountQueue.done
 
-    def note(line: AccountQueue, now: float, seconds: float | None) -> None:
+    def note(line: AccountQueue, now: float, seconds: float | None, started: float) -> None:
         told.append(seconds)
-        done(line, now, seconds)
+        done(line, now, seconds, started)
 
     monkeypatch.setattr(AccountQueue, "done", note)
     pauses = iter([5.0, 5.0, 0.0])

@@ -22,7 +22,7 @@ from webhook_signer import (
 )
 
 from motionkit._support.redaction import Secret
-from motionkit.errors import ConfigError, ProtocolError, SignatureError
+from motionkit.errors import ConfigError, InvalidRequest, ProtocolError, SignatureError
 from motionkit.journal.caches import Caches
 from motionkit.journal.database import Store
 from motionkit.model.job import State
@@ -114,6 +114,26 @@ def test_other_ways_to_escape_are_taken_because_the_page_names_none(
 def test_the_last_retry_may_carry_the_first_ones_timestamp() -> None:
     after = sum((2, 10, 30, 60, 300, 900, 3600, 4 * 3600))
     assert account().parse_webhook(*signed(DONE, age=after))
+
+
+@pytest.mark.parametrize("age", [0, 61, 5 * 3600])
+def test_a_timestamp_of_13_digits_is_in_milliseconds(age: int) -> None:
+    headers, body = signed(DONE, age=age)
+    stamp = f"{headers['Webhook-Timestamp']}123"
+    assert len(stamp) == 13
+    headers["Webhook-Timestamp"] = stamp
+    headers["Webhook-Signature"] = signature(f"{stamp}\n{NONCE}\n{payload(DONE)}")
+    assert account().parse_webhook(headers, body).job_id == DONE["id"]
+
+
+@pytest.mark.parametrize(("age", "message"), [(7 * 3600, "s old"), (-3600, "in the future")])
+def test_milliseconds_are_held_against_the_clock_too(age: int, message: str) -> None:
+    headers, body = signed(DONE, age=age)
+    stamp = f"{headers['Webhook-Timestamp']}000"
+    headers["Webhook-Timestamp"] = stamp
+    headers["Webhook-Signature"] = signature(f"{stamp}\n{NONCE}\n{payload(DONE)}")
+    with pytest.raises(SignatureError, match=message):
+        account().parse_webhook(headers, body)
 
 
 def test_the_window_is_the_users_choice() -> None:
@@ -246,6 +266,14 @@ def test_a_timestamp_that_is_no_number_is_refused_although_it_is_signed() -> Non
     headers["Webhook-Signature"] = signature(f"today\n{NONCE}\n{payload(DONE)}")
     with pytest.raises(SignatureError, match="not a number of seconds"):
         account().parse_webhook(headers, sent)
+
+
+@pytest.mark.parametrize("kind", [lambda sent: sent.decode(), bytearray, lambda _: None])
+def test_a_body_that_is_not_bytes_is_refused_in_words(kind: Callable[[bytes], Any]) -> None:
+    headers, sent = signed(DONE)
+    with pytest.raises(InvalidRequest, match="body") as caught:
+        account().parse_webhook(headers, kind(sent))
+    assert caught.value.field == "body"
 
 
 def test_without_a_secret_nothing_is_taken() -> None:

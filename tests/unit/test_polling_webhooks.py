@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from patience import PATIENCE
 from webhook_signer import SECRET, signed
 
 import motionkit as mk
@@ -124,6 +127,39 @@ def test_a_webhook_that_comes_during_a_wait_ends_it(vendor: Sandbox, tmp_path: P
 
         assert waiting.wait(buy(waiting), watch=deliver).url == URL
         assert polls(vendor) == 1
+
+
+@pytest.mark.parametrize(("signed_link", "asked"), [(False, 1), (True, 2)])
+def test_a_webhook_ends_the_wait_of_another_process_before_its_next_poll(
+    vendor: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed_link: bool, asked: int
+) -> None:
+    monkeypatch.setattr(observe.JobObserver, "gap", lambda *_: 1e6)
+    with (
+        a_client(vendor, tmp_path) as receiving,
+        Client(tmp_path / "journal.toml") as waiting,
+        ThreadPoolExecutor() as pool,
+    ):
+        job = buy(receiving)
+        polled = threading.Event()
+        wait = pool.submit(waiting.wait, job, timeout=1e6, watch=lambda *_: polled.set())
+        assert polled.wait(PATIENCE)
+        vendor.advance(3600)
+        url = f"{URL}?Signature=abc" if signed_link else URL
+        receiving.parse_webhook("pixverse", *signed(news(job, url=url)))
+        assert wait.result(timeout=PATIENCE).job == job
+        assert polls(vendor) == asked
+
+
+def test_an_account_without_webhooks_never_asks_the_journal_for_news(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = buy(client)
+    observer = client._observer
+    assert observer.hears([job.account])
+    monkeypatch.setitem(observer._webhooks, job.account, False)
+    assert not observer.hears([job.account])
+    monkeypatch.setattr(Journal, "endings", None)
+    assert observer.ended([job]) == ()
 
 
 def test_a_clock_that_is_set_during_a_wait_teaches_no_duration(
@@ -344,7 +380,10 @@ def test_the_secret_shows_nowhere(vendor: Sandbox, client: Client) -> None:
     [
         ('webhook_secret = "chosen-by-the-project"', "decides whose messages are believed"),
         ('webhook_secret = "${HOME}"', "decides whose messages are believed"),
-        ('webhook_id = "hook-1"', "is yours alone, and goes from nothing to other text"),
+        (
+            'webhook_id = "hook-1"',
+            "may only be set in your own configuration; this file sets it from nothing to",
+        ),
         ('webhook_secret = "${PIXVERSE_WEBHOOK_SECRET}"', None),
         ("webhook_window = 60", None),
     ],

@@ -11,6 +11,7 @@ import attrs
 import pytest
 from support import clip, picture
 
+import motionkit as mk
 from motionkit.errors import Billed, ConfigError, InvalidRequest, Unsupported
 from motionkit.model.media import Generated
 from motionkit.model.money import Basis, Quote, Rates, Unit
@@ -339,7 +340,7 @@ def test_inspect_looks_at_every_media_argument_and_names_the_field() -> None:
 # Pricing: literal cases of a published price.
 
 ROUNDED = "9.4 s are quoted as 10 s: rounding up is inferred"
-PAGE = "https://docs.platform.pixverse.ai/how-to-use-mimic"
+PAGE = "https://docs.platform.pixverse.ai/motion-controlmimic-1982936m0"
 
 
 def priced(
@@ -557,3 +558,47 @@ def test_a_name_that_stands_for_nothing_is_told_with_its_place(
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(told)):
         offers.parse_offers(SHARED.replace(old, new), name="x")
+
+
+# Odd files and numbers.
+
+
+def test_a_container_longer_than_its_film_widens_the_quote_and_says_so() -> None:
+    offer = offers.pick(PixVerse.offers, "mimic", None, target="pixverse")
+    video = attrs.evolve(VIDEO, size=1000, seconds=4.0, seconds_high=9.0)
+    fitted = fit.fit(wanted(), offer, {"image": attrs.evolve(IMAGE, width=512), "video": video})
+    quoted = quote.quote(fitted, Rates(credit=Decimal("0.01")))
+    assert quoted is not None
+    assert (quoted.low, quoted.likely, quoted.high) == (40, 90, 90)
+    assert quoted.notes == (
+        "dance.mp4 runs 9.0 s and its film 4.0 s: which of them the vendor counts is inferred",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "said"),
+    [
+        ("video", attrs.evolve(VIDEO, kind="image", container="avif"), "a picture, avif"),
+        ("video", attrs.evolve(VIDEO, kind="audio", container="m4a"), "sound, m4a"),
+        ("video", attrs.evolve(VIDEO, kind="audio", container="mp4"), "sound, mp4"),
+    ],
+)
+def test_media_of_another_kind_are_refused_whatever_the_container(
+    name: str, facts: Facts, said: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        fit.fit(wanted(), SOLD, {**FACTS, name: facts})
+    assert caught.value.message == (f"video: dance.mp4 is {said}; the vendor takes a film as mp4")
+
+
+def test_a_whole_number_may_be_written_as_a_decimal() -> None:
+    assert fit.fit(wanted(seed=2.0), SOLD, FACTS).body["seed"] == 2
+    assert type(fit.fit(wanted(seed=2.0), SOLD, FACTS).body["seed"]) is int
+
+
+@pytest.mark.parametrize("value", [5.5, float("nan"), float("inf")])
+def test_a_fraction_is_refused_where_a_whole_number_is_wanted(value: float) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        mk.ImageToVideo(image="a.png", prompt="x", duration=value)  # type: ignore[arg-type]
+    assert caught.value.message == f"duration={value} is not a whole number"
+    assert (caught.value.field, caught.value.limit) == ("duration", "a whole number")

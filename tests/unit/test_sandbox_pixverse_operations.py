@@ -21,23 +21,23 @@ from motionkit.sandbox.media import probe
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     with Stage() as made:
-        made.ask("/audio/verification", {"audio_media_id": "$sound"})
+        made.ask("/audio/verification", {"audio_media_id": "$song"})
         yield made
 
 
 @pytest.mark.parametrize(
     ("name", "credits_", "told", "kind"),
     [
-        ("text", 45, set(), "text_to_video"),
-        ("img", 45, set(), "image_to_video"),
-        ("effect", 45, set(), "image_to_video"),
-        ("effect of two", 45, set(), "image_to_video"),
-        ("transition", 45, set(), "transition"),
+        ("text", 45, {"credits"}, "text_to_video"),
+        ("img", 45, {"credits"}, "image_to_video"),
+        ("effect", 45, {"credits"}, "image_to_video"),
+        ("effect of two", 45, {"credits"}, "image_to_video"),
+        ("transition", 45, {"credits"}, "transition"),
         ("multi", 10, {"credits"}, "multi_transition"),  # assumed
         ("extend", 25, set(), "extend"),
-        ("lip sync", 12, set(), "lip_sync"),  # 2.5 s count as 3
-        ("say", 8, set(), "lip_sync"),  # 23 bytes start the second fifteen
-        ("fusion", 45, set(), "fusion"),
+        ("lip sync", 12, {"credits"}, "lip_sync"),  # 2.5 s count as 3
+        ("say", 8, {"credits"}, "lip_sync"),  # 23 bytes start the second fifteen
+        ("fusion", 45, {"credits"}, "fusion"),
         ("restyle", 20, {"credits"}, "restyle"),  # 1.5 s count as 2, here and below
         ("swap", 10, {"credits"}, "swap"),  # assumed
         ("sound", 4, set(), "sound_effect"),
@@ -47,7 +47,7 @@ def stage() -> Iterator[Stage]:
         ("avatar", 10, set(), "avatar"),  # assumed
         ("viral", 10, set(), "agent"),  # assumed
         ("estate", 10, set(), "agent"),  # assumed
-        ("music", 68, set(), "agent"),  # 3 x 22.5
+        ("music", 293, set(), "agent"),  # 13 x 22.5
         ("picture", 10, {"credits"}, "image_to_image"),  # assumed
     ],
 )
@@ -79,7 +79,8 @@ PRICES: list[tuple[str, int, dict[str, Any], tuple[int | None, ...]]] = [
     ("c1", 5, SILENT, (30, 40, 50, 95)),
     ("c1", 10, AUDIO, (80, 100, 130, 240)),
     ("v5.6", 5, SILENT, (35, 35, 45, 75)),
-    ("v5.6", 5, AUDIO, (80, 90, 80, 150)),
+    ("v5.6", 5, AUDIO, (80, 80, 90, 150)),
+    ("v5.6", 5, CLIPS_OF, (65, 65, 75, 105)),  # assumed: 30 more, as at v5.5
     ("v5.6", 8, SILENT, (70, 70, 90, 150)),
     ("v5.6", 8, AUDIO, (115, 115, 135, 195)),
     ("v5.6", 10, SILENT, (77, 77, 99, None)),
@@ -136,7 +137,7 @@ def test_a_clip_costs_what_model_quality_length_and_sound_say(
         ("mimic", "720p", 24),
         ("modify", "360p", 16),
         ("modify", "720p", 24),
-        ("music", "720p", 45),
+        ("music", "720p", 195),
     ],
 )
 def test_a_started_second_costs_what_its_quality_says(
@@ -185,7 +186,7 @@ def test_a_clip_takes_the_switches_that_its_model_has(
                 "model": "v6",
                 "reference_mode": "omni",
                 "duration": 0,
-                "video_references": [{"video_media_id": "$clip"}],
+                "video_references": [{"video_url": "https://example.com/a.mp4"}],
             },
         ),
         ("restyle", {"restyle_prompt": None, "restyle_id": 372000000000001}),
@@ -199,7 +200,28 @@ def test_a_clip_takes_the_switches_that_its_model_has(
         ("modify", {"mask_urls": ["https://example.org/m.png"], "keyframe_ids": 1}),
         ("avatar", {"audio_media_id": None, **SPEAK}),
         ("viral", {"img_references": [{"img_url": "https://example.org/a.png"}]}),
-        ("estate", {"model": "pro", "mode": "ad_house_tour", "language_code": "auto"}),
+        (
+            "estate",
+            {"model": "pro", "mode": "ad_house_tour", "duration": 15, "video_style": "pov"},
+        ),
+        ("estate", {"aspect_ratio": "4:3", "avatar_presence_level": "low", "quality": "1080p"}),
+        ("viral", {"quality": None, "aspect_ratio": "21:9"}),
+        ("extend", {"generate_audio_switch": True}),
+        ("fusion", {"prompt": "@dog, at night, in @old town"}),
+        ("fusion", {"model": "v6", "image_references": [{"img_id": "$img"}], "prompt": "it runs"}),
+        (
+            "music",
+            {
+                "mv_style": "Custom",
+                "music_style": "R&B",
+                "img_references": [{"img_id": "$img"}],
+                "style_img_references": [{"img_id": "$img2", "ref_name": "look"}],
+                "caption_switch": True,
+                "lip_sync_switch": False,
+                "seed": 7,
+                "lyric_timestamp": {"words": [{"start": 0, "end": 0.5, "word": "la"}]},
+            },
+        ),
         ("estate", {"product_url": None, "img_references": [{"img_id": "$img"}] * 5}),
         ("picture", {"template_id": 384268229671691, "img_ids": ["$img", "$img2"]}),
     ],
@@ -215,11 +237,11 @@ def test_a_sound_that_was_not_checked_makes_no_music_video() -> None:
     with Stage(strict_ints=False) as stage:
         path, body = PATHS["music"]
         assert stage.refused(path, body) == 701020
-        quoted = {"audio_media_id": str(stage.ids["$sound"])}
+        quoted = {"audio_media_id": str(stage.ids["$song"])}
         assert stage.refused("/audio/verification", quoted) == 400013  # whatever the switch says
         assert stage.refused("/audio/verification", {}) == 400011
         assert stage.refused("/audio/verification", {"audio_media_id": "$clip"}) == 400017
-        assert stage.ask("/audio/verification", {"audio_media_id": "$sound"}) == {}
+        assert stage.ask("/audio/verification", {"audio_media_id": "$song"}) == {}
         assert stage.refused(path, {**body, **quoted}) == 400013
         stage.ask(path, body)
 
@@ -245,7 +267,7 @@ def test_quoted_ids_pass_elsewhere_when_the_switch_is_off() -> None:
             1,
             True,
         ),
-        ("img", {"model": "v6", "duration": 1, "quality": "540p"}, (540, 960), 1, False),
+        ("img", {"model": "v6", "duration": 1, "quality": "540p"}, (576, 1024), 1, False),
         ("multi", {}, (360, 640), 4, False),
         ("extend", {"duration": 2}, (640, 360), 2, False),
         ("lip sync", {}, (68, 120), 1.5, True),
@@ -265,7 +287,9 @@ def test_the_file_follows_the_request(  # noqa: PLR0917 - one argument a column
 ) -> None:
     path, body = PATHS[name]
     number = stage.ask(path, {**body, **change})["video_id"]
-    assert stage.result(number)["url"] == ""
+    early = stage.result(number)
+    assert (early["status"], early["outputWidth"], early["has_audio"]) == (5, 0, False)
+    assert requests.get(early["url"], timeout=PATIENCE).status_code == 404
     stage.sandbox.advance(200)
     told = stage.result(number)
     assert (told["status"], told["has_audio"]) == (1, sounds)

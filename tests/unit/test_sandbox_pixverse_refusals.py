@@ -16,7 +16,7 @@ from sandbox_support import CLIP, Client, Stage
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     with Stage() as made:
-        made.ask("/audio/verification", {"audio_media_id": "$sound"})
+        made.ask("/audio/verification", {"audio_media_id": "$song"})
         yield made
 
 
@@ -33,7 +33,7 @@ MISSING = {
     "mimic": ("img_id", "quality"),
     "modify": ("prompt", "quality"),
     "avatar": ("img_id", "quality"),
-    "viral": ("agent_id", "prompt", "img_references", "video_references", "quality"),
+    "viral": ("agent_id", "prompt", "img_references", "video_references"),
     "estate": ("agent_id", "model"),
     "music": ("mv_agent_type", "audio_media_id", "aspect_ratio", "quality"),
     "picture": ("img_ids", "template_id"),
@@ -135,7 +135,7 @@ REFUSED: list[tuple[str, dict[str, Any], int]] = [
     ("say", {"lip_sync_tts_speaker_id": "Nobody"}, 400017),
     ("fusion", {"model": "v4"}, 400017),
     ("fusion", {"prompt": "a dog in @old town"}, 400017),
-    ("fusion", {"prompt": "@dog, in @old town"}, 400017),  # a space must follow
+    ("fusion", {"prompt": "@dogs in @old town"}, 400017),  # a space or comma must follow
     ("fusion", {"prompt": "@dog in @old town with @cat"}, 400017),
     ("fusion", {"image_references": [*REFERENCES, REFERENCES[0]]}, 400017),
     ("fusion", {"image_references": [{**REFERENCES[0], "ref_name": "d" * 31}]}, 400017),
@@ -247,9 +247,9 @@ def test_what_belongs_to_another_account_is_out_of_reach(stage: Stage) -> None:
     stage.sandbox.add_account("pixverse", "other", balance=1000)
     asked = [
         ("img", {}, 400032),
-        ("upscale", {}, 500008),
-        ("extend", {}, 500008),
-        ("avatar", {}, 500008),
+        ("upscale", {}, 701009),
+        ("extend", {}, 701009),
+        ("avatar", {}, 701009),
         ("avatar", {"audio_media_id": None, **SPEAK, "lip_sync_tts_speaker_id": "$voice"}, 400017),
     ]
     with Client(stage.sandbox, "other") as other:
@@ -317,9 +317,9 @@ CAMERAS = (
     [
         ("camera_movement", ("v4", "v4.5"), CAMERAS),
         ("style", ("v3.5",), ("anime", "3d_animation", "clay", "comic", "cyberpunk")),
-        ("thinking_type", ("v5.5", "v6"), ("enabled", "disabled", "auto")),
+        ("thinking_type", ("v5.5", "v5.6", "v6"), ("enabled", "disabled", "auto")),
         ("generate_audio_switch", ("v5.5", "v5.6", "v6", "c1"), (True,)),
-        ("generate_multi_clip_switch", ("v5.5", "v6"), (True,)),
+        ("generate_multi_clip_switch", ("v5.5", "v5.6", "v6"), (True,)),
         ("sound_effect_switch", ("v3.5", "v4", "v4.5", "v5"), (True,)),
         ("motion_mode", ("v3.5", "v4", "v4.5"), ("fast",)),
     ],

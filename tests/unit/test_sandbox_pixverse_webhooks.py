@@ -257,7 +257,7 @@ TOLD = (
 
 def test_the_operations_on_the_vendor_s_list_take_a_webhook(receiver: Receiver) -> None:
     with Stage() as stage:
-        stage.ask("/audio/verification", {"audio_media_id": "$sound"})
+        stage.ask("/audio/verification", {"audio_media_id": "$song"})
         stage.sandbox.add_webhook("7", receiver.url, SECRET)
         names: dict[str, str] = {}
         for name, (path, body) in PATHS.items():

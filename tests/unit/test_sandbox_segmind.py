@@ -571,5 +571,5 @@ def test_both_vendors_share_one_port() -> None:
         assert set(sandbox.ledger()["vendors"]) == {"pixverse", "segmind"}
         assert set(sandbox.environment) == {
             "PIXVERSE_API_KEY", "PIXVERSE_BASE_URL", "SEGMIND_API_KEY", "SEGMIND_BASE_URL",
-            "MOTIONKIT_JOURNAL",
+            "MOTIONKIT_JOURNAL", "MOTIONKIT_SANDBOX_SPEED",
         }  # fmt: skip

@@ -20,6 +20,28 @@ FACE, DANCE = "https://example.org/hero.png", "https://example.org/dance.mp4"
 KLING = {"prompt": "dance", "image_url": FACE, "video_url": DANCE}
 OLD_PIXVERSE = {"prompt": "dance", "duration": 5, "motion_mode": "normal", "quality": "540p"}
 
+KLING_3 = {
+    "prompt": "dance",
+    "end_image_url": FACE,
+    "duration": "15",
+    "aspect_ratio": "9:16",
+    "cfg_scale": 0.5,
+    "generate_audio": True,
+    "negative_prompt": "blur",
+    "elements": [{"frontal_image_url": FACE}],
+}
+SEEDANCE = {
+    "first_frame_url": FACE,
+    "last_frame_url": FACE,
+    "reference_images": [FACE] * 9,
+    "duration": 15,
+    "resolution": "480p",
+    "aspect_ratio": "16:9",
+    "generate_audio": True,
+    "seed": 7,
+    "return_last_frame": False,
+}
+
 # slug: least body that runs, further fields that are taken, USD of a run, mean seconds
 MODELS: Mapping[str, tuple[dict[str, Any], dict[str, Any], float, float]] = {
     "pixverse-mimic": (
@@ -101,27 +123,182 @@ MODELS: Mapping[str, tuple[dict[str, Any], dict[str, Any], float, float]] = {
     ),
     "pixverse-4.5-video": (
         OLD_PIXVERSE,
-        {"motion_mode": "fast", "duration": 8, "seed": 7, "image_url": FACE},
+        {"motion_mode": "fast", "seed": 7, "image_url": FACE},
         0.58,
         46,
     ),
-}
-AVERAGES = {
-    "pixverse-image2video": 0.55,
-    "pixverse-5-extend": 0.66,
-    "pixverse-5-transition": 0.50,
-    "pixverse-lipsync": 0.31,
-    "live-portrait": 0.055,
-    "motionctrl-svd": 0.089,
-    "kling-2.6": 1.11,
-    "kling-3-pro-image2video": 1.94,
-    "kling-2.5-turbo": 0.57,
-    "wan-2.2-i2v-fast": 0.088,
-    "wan-2.5-i2v": 0.86,
-    "wan-2.6-i2v": 1.18,
-    "wan2.7-i2v": 0.625,
-    "seedance-2.0": 1.21,
-    "hailuo-2.3": 0.53,
+    "pixverse-text2video": (
+        {"prompt": "dance", "aspect_ratio": "16:9", "duration": 5, "motion_mode": "normal"},
+        {"quality": "1080p", "seed": 7, "negative_prompt": "blur"},
+        0.428,
+        44.2,
+    ),
+    "pixverse-image2video": (
+        {"image_url": FACE, "prompt": "dance", "duration": 8, "motion_mode": "normal"},
+        {"quality": "540p", "seed": 7, "negative_prompt": "blur"},
+        0.55,
+        60,
+    ),
+    "pixverse-5-extend": (
+        {
+            "video_url": DANCE,
+            "prompt": "dance",
+            "duration": 5,
+            "motion_mode": "normal",
+            "quality": "540p",
+        },
+        {},
+        0.66,
+        60,
+    ),
+    "pixverse-5-transition": (
+        {"first_frame_url": FACE, "last_frame_url": FACE, "duration": 8, "motion_mode": "normal"},
+        {
+            "prompt": "dance",
+            "quality": "540p",
+            "seed": 7,
+            "sound_effect_switch": True,
+            "sound_effect_content": "rain",
+            "lip_sync_switch": False,
+        },
+        0.50,
+        76.7,
+    ),
+    "kling-2.6": (
+        {"prompt": "dance"},
+        {
+            "duration": "10",
+            "mode": "pro",
+            "aspect_ratio": "16:9",
+            "generate_audio": True,
+            "cfg_scale": 0.8,
+            "negative_prompt": "blur",
+        },
+        1.11,
+        123.3,
+    ),
+    "kling-3-pro-image2video": ({"start_image_url": FACE}, KLING_3, 1.94, 60),
+    "kling-3-standard-image2video": ({"start_image_url": FACE}, KLING_3, 1.24, 108.6),
+    "kling-2.5-turbo": (
+        {},
+        {
+            "image_url": FACE,
+            "prompt": "dance",
+            "duration": "10",
+            "mode": "pro",
+            "cfg_scale": 1,
+            "aspect_ratio": "16:9",
+        },
+        0.57,
+        60,
+    ),
+    "wan-2.2-i2v-fast": (
+        {"prompt": "dance", "image": FACE},
+        {"num_frames": 81, "resolution": "480p", "go_fast": True},
+        0.088,
+        60,
+    ),
+    "wan-2.5-i2v": (
+        {"prompt": "dance", "image": FACE},
+        {"duration": "5", "resolution": "720p"},
+        0.86,
+        60,
+    ),
+    "wan-2.6-i2v": (
+        {"prompt": "dance", "image": FACE},
+        {
+            "duration": 5,
+            "resolution": "720p",
+            "multi_shots": True,
+            "negative_prompt": "blur",
+            "enable_prompt_expansion": True,
+            "audio": "https://example.org/a.mp3",
+        },
+        1.18,
+        129.1,
+    ),
+    "wan2.7-i2v": (
+        {"prompt": "dance"},
+        {
+            "image": FACE,
+            "resolution": "720P",
+            "duration": 15,
+            "audio_url": "https://example.org/a.mp3",
+            "negative_prompt": "blur",
+        },
+        0.625,
+        137.7,
+    ),
+    "seedance-2.0": ({"prompt": "dance"}, SEEDANCE, 1.21, 163.1),
+    "seedance-2.0-mini": (
+        {"prompt": "dance"},
+        SEEDANCE | {"reference_videos": [], "reference_audios": [], "skip_moderation": False},
+        0.40,
+        146.8,
+    ),
+    "seedance-2.0-fast": ({"prompt": "dance"}, SEEDANCE, 0.77, 86.7),
+    "hailuo-2.3": (
+        {"prompt": "dance"},
+        {
+            "first_frame_image": FACE,
+            "resolution": "1080p",
+            "duration": 10,
+            "prompt_optimizer": True,
+        },
+        0.53,
+        60,
+    ),
+    "hailuo-2.3-fast": (
+        {"prompt": "dance", "first_frame_image": FACE},
+        {"resolution": "768p", "duration": 6, "prompt_optimizer": False},
+        0.39,
+        113.3,
+    ),
+    "kling-o1-video-to-video-edit": (
+        {"prompt": "dance", "video_url": DANCE},
+        {"elements": [{"frontal_image_url": FACE}], "image_urls": [FACE], "keep_audio": True},
+        1.28,
+        223.4,
+    ),
+    "kling-o3-video2video-edit": (
+        {"prompt": "dance", "video_url": DANCE},
+        {"aspect_ratio": "16:9", "mode": "pro", "duration": "5", "keep_audio": True},
+        2.31,
+        210.2,
+    ),
+    "wan2.7-videoedit": ({"prompt": "dance", "video_url": DANCE}, {}, 0.625, 60),
+    "live-portrait-video-to-video": (
+        {"input_video": DANCE, "driving_video": DANCE},
+        {
+            "dsize": 512,
+            "scale": 2.3,
+            "driving_audio": False,
+            "vx_ratio": 0,
+            "vy_ratio": -0.125,
+            "input_face_index": 0,
+            "drive_face_index": 0,
+            "crop_drive_face": False,
+            "lip_zero": True,
+            "lip_zero_threshold": 0.03,
+            "eye_retargeting": False,
+            "eyes_retargeting_multiplier": 1,
+            "lip_retargeting": False,
+            "lip_retargeting_multiplier": 1,
+            "stitching": True,
+            "relative": True,
+            "mismatch_method": "cut",
+            "video_frame_load_cap": 120,
+            "base64": False,
+        },
+        0.279,
+        74.6,
+    ),
+    "pixverse-lipsync": (
+        {"video_url": DANCE, "audio_url": "https://example.org/a.mp3"},
+        {},
+        0.31,
+        60,
+    ),
 }
 REQUIRED = {
     "pixverse-mimic": {"video_url"},
@@ -134,6 +311,28 @@ REQUIRED = {
     "pixverse-v6": {"prompt", "duration", "quality"},
     "pixverse-5-video": {"prompt", "duration", "motion_mode", "quality"},
     "pixverse-4.5-video": {"prompt", "duration", "motion_mode", "quality"},
+    "pixverse-text2video": {"prompt", "aspect_ratio", "duration", "motion_mode"},
+    "pixverse-image2video": {"image_url", "prompt", "duration", "motion_mode"},
+    "pixverse-5-extend": {"video_url", "prompt", "duration", "motion_mode", "quality"},
+    "pixverse-5-transition": {"first_frame_url", "last_frame_url", "duration", "motion_mode"},
+    "kling-2.6": {"prompt"},
+    "kling-3-pro-image2video": {"start_image_url"},
+    "kling-3-standard-image2video": {"start_image_url"},
+    "kling-2.5-turbo": set(),
+    "wan-2.2-i2v-fast": {"prompt", "image"},
+    "wan-2.5-i2v": {"prompt", "image"},
+    "wan-2.6-i2v": {"prompt", "image"},
+    "wan2.7-i2v": {"prompt"},
+    "seedance-2.0": {"prompt"},
+    "seedance-2.0-mini": {"prompt"},
+    "seedance-2.0-fast": {"prompt"},
+    "hailuo-2.3": {"prompt"},
+    "hailuo-2.3-fast": {"prompt", "first_frame_image"},
+    "kling-o1-video-to-video-edit": {"prompt", "video_url"},
+    "kling-o3-video2video-edit": {"prompt", "video_url"},
+    "wan2.7-videoedit": {"prompt", "video_url"},
+    "live-portrait-video-to-video": {"input_video", "driving_video"},
+    "pixverse-lipsync": {"video_url", "audio_url"},
 }
 UNDECLARED = [
     ("pixverse-mimic", {"quality": "1080p"}),
@@ -145,6 +344,19 @@ UNDECLARED = [
     ("pixverse-5-video", {"duration": 6}),
     ("pixverse-5-video", {"motion_mode": "fast"}),
     ("pixverse-4.5-video", {"motion_mode": "slow"}),
+    ("pixverse-5-video", {"quality": "480p"}),
+    ("pixverse-5-video", {"aspect_ratio": "21:9"}),
+    ("pixverse-text2video", {"aspect_ratio": "2:3"}),
+    ("pixverse-image2video", {"duration": 6}),
+    ("pixverse-5-transition", {"duration": 10}),
+    ("kling-3-pro-image2video", {"duration": "16"}),
+    ("kling-3-pro-image2video", {"duration": 5}),
+    ("kling-3-standard-image2video", {"aspect_ratio": "4:3"}),
+    ("kling-2.5-turbo", {"duration": "6"}),
+    ("seedance-2.0", {"resolution": "1080p"}),
+    ("hailuo-2.3", {"duration": 5}),
+    ("hailuo-2.3-fast", {"resolution": "720p"}),
+    ("p-video-animate", {"resolution": "540p"}),
 ]
 """Values outside a declared list: the gateway says no before anything runs."""
 NOTICED = [
@@ -163,7 +375,16 @@ NOTICED = [
     ("pixverse-v6", {"duration": 16}, "between 1 and 15"),
     ("pixverse-v6", {"duration": 0}, "between 1 and 15"),
     ("pixverse-v6", {"duration": "5"}, "duration must be integer"),
-    ("pixverse-5-video", {"quality": "best"}, "quality is not valid"),
+    ("pixverse-5-video", {"quality": "1080p", "duration": 8}, "only available with duration 5"),
+    ("pixverse-4.5-video", {"motion_mode": "fast", "duration": 8}, "only available with duration"),
+    ("pixverse-image2video", {"quality": "best"}, "quality is not valid"),
+    ("kling-2.6", {"duration": 10}, "duration must be string"),
+    ("kling-3-pro-image2video", {"cfg_scale": 2}, "between 0 and 1"),
+    ("kling-3-pro-image2video", {"elements": [FACE]}, "elements must be list of objects"),
+    ("wan-2.5-i2v", {"duration": 5}, "duration must be string"),
+    ("wan2.7-i2v", {"duration": 16}, "between 2 and 15"),
+    ("seedance-2.0", {"duration": 3}, "between 4 and 15"),
+    ("seedance-2.0", {"reference_images": [FACE] * 10}, "at most 9 items"),
     ("mock-inference", {"sleep": "long"}, "sleep must be number"),
 ]
 """Everything else reaches the model, and the run fails."""
@@ -230,7 +451,7 @@ def test_a_model_refuses_a_body_without_what_it_requires(
             assert answer.json() == {"error": f"{name} is a required field"}
             refused.add(name)
         else:
-            assert answer.status_code == 200
+            assert answer.status_code == 200, answer.text
     assert refused == REQUIRED[slug]
     assert account(sandbox)["charged"] == "0"
 
@@ -258,17 +479,8 @@ def test_what_no_list_declares_fails_in_the_run_and_costs_nothing(
     assert account(sandbox)["charged"] == "0"
 
 
-@pytest.mark.parametrize("slug", AVERAGES)
-def test_a_model_of_which_only_the_price_is_known_takes_any_field(
-    sandbox: Sandbox, client: Client, slug: str
-) -> None:
-    name = buy(client, slug, {"prompt": "dance", "image": FACE, "anything": {"at": ["all"]}})
-    sandbox.advance(120)
-    assert client.status(name).json()["metrics"]["cost"] == AVERAGES[slug]
-
-
 def test_the_test_model_lasts_and_costs_what_it_is_told(sandbox: Sandbox, client: Client) -> None:
-    name = buy(client, "mock-inference", {"sleep": 30, "credits": 0.25, "else": 1})
+    name = buy(client, "mock-inference", {"sleep": 30, "credits": 0.25})
     sandbox.advance(29)
     assert client.status(name).json()["status"] == "PROCESSING"
     sandbox.advance(2)

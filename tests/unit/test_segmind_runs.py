@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 import motionkit as mk
-from motionkit.config import Account, Config, Defaults
+from motionkit.config import Account, Config, Defaults, Route
 from motionkit.errors import Billed, BudgetExceeded, JobGone, JobNotFound, Unsupported
 from motionkit.model.job import Job, State, utcnow
 from motionkit.model.money import Basis
@@ -33,11 +33,11 @@ operation = "mimic"
 model = "mock-inference"
 path = "/v2/mock-inference"
 source = "https://www.segmind.com/models/mock-inference/api"
-fields = { seed = "sleep", quality = "grade" }
+fields = { seed = "sleep", quality = "prompt" }
 fixed = { credits = 0.07 }
 defaults = { quality = "good" }
 allowed = { quality = ["good", "better"] }
-media = { image = { like = "image_url", field = "subject" }, video = "video_url" }
+media = { image = "image_url", video = "video_url" }
 price = { like = "average", cells = [{ per = "run", amount = "0.07" }] }
 """
 """A model that nobody had listed; all it takes to sell it."""
@@ -86,25 +86,64 @@ def test_adding_a_model_is_adding_a_row(sandbox: Sandbox, tmp_path: Path) -> Non
     assert result.cost.usd == Decimal("0.07")
     assert entry.attempts[0].submission.quality == "good"
     body = entry.attempts[0].submission.call.json
-    assert {name: body[name] for name in ("sleep", "grade", "credits")} == {
+    assert {name: body[name] for name in ("sleep", "prompt", "credits")} == {
         "sleep": 1,
-        "grade": "good",
+        "prompt": "good",
         "credits": 0.07,
     }
-    assert set(body) == {"sleep", "grade", "credits", "subject", "video_url"}
+    assert set(body) == {"sleep", "prompt", "credits", "image_url", "video_url"}
 
 
-def test_an_unlisted_model_runs_and_a_cap_refuses_its_unknown_price(
+def test_an_unlisted_model_runs_when_confirmed_and_a_cap_refuses_its_unknown_price(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     with client_of(sandbox, tmp_path / "journal.db") as client:
+        with pytest.raises(Unsupported):
+            client.submit(local(), via="segmind/mock-inference")
         with pytest.raises(BudgetExceeded) as caught:
-            client.submit(local(), via="segmind/mock-inference", max_usd="100")
+            client.submit(
+                local(allow_undocumented=True), via="segmind/mock-inference", max_usd="100"
+            )
         assert "unknown" in caught.value.message
         extra = {"segmind": {"credits": 0.2}}
-        result = client.run(local(extra=extra), via="segmind/mock-inference")
+        request = local(extra=extra, allow_undocumented=True)
+        result = client.run(request, via="segmind/mock-inference")
         assert result.cost is not None
         assert result.cost.usd == Decimal("0.2")
+
+
+NO_CREDITS = [
+    "http:submit:status=406:vendor=segmind",
+    "html:submit:status=406:vendor=segmind",
+    "refuse:submit:status=406:message=insufficient balance:vendor=segmind",
+    "refuse:submit:status=406:message=Top up to continue:vendor=segmind",
+]
+
+
+@pytest.mark.parametrize("fault", NO_CREDITS)
+def test_a_route_goes_on_where_the_credits_of_one_account_are_too_few(
+    sandbox: Sandbox, tmp_path: Path, fault: str
+) -> None:
+    sandbox.add_account("segmind", "SG_second", label="second", balance="50")
+    sandbox.fault(fault)
+    keys = {"first": sandbox.environment["SEGMIND_API_KEY"], "second": "SG_second"}
+    accounts = {
+        name: Account(name, "segmind", Settings(api_key=key, base_url=sandbox.url))
+        for name, key in keys.items()
+    }
+    route = Route(name="all", targets=tuple(keys))
+    config = Config(
+        accounts=accounts,
+        defaults=Defaults(),
+        routes={"all": route},
+        journal=tmp_path / "journal.db",
+    )
+    time = Time(sandbox.advance)
+    with mk.Client(
+        config, provider_classes={"segmind": Segmind}, sleep=time.sleep, clock=time
+    ) as client:
+        result = client.run(local(), via="all")
+    assert result.job.account == "second"
 
 
 COSTS = ("0.25", "0.50", "1.00", "0.75", "0.30")
@@ -146,7 +185,7 @@ def test_compare_tells_what_is_delivered_and_what_is_lacking(
         "kling-2.6-standard-motion-control": (None, False, ("quality", "seed")),
         "wan-animate": ("540p", True, ("keep_audio", "orientation")),
         "scail": ("576p", True, ("keep_audio", "orientation")),
-        "p-video-animate": ("540p", True, ("orientation",)),
+        "p-video-animate": (None, False, ("orientation",)),  # 720p and 1080p only
         "p-video-replace": ("540p", True, ("orientation",)),
     }
     assert isinstance(rows["kling-2.6-pro-motion-control"].problem, Unsupported)

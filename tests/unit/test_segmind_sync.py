@@ -21,6 +21,7 @@ from motionkit.errors import (
     AuthenticationError,
     Billed,
     DownloadFailed,
+    InsufficientCredits,
     InvalidRequest,
     JournalError,
     MotionKitError,
@@ -185,6 +186,14 @@ def test_an_answer_that_somebody_has_changed_is_a_doubt() -> None:
     )
 
 
+@pytest.mark.parametrize("field", [b'"seed": NaN', b'"seed": 1e400', b'"prompt": 1, "prompt": 2'])
+def test_a_field_that_nobody_needs_never_hides_what_was_paid_for(field: bytes) -> None:
+    text = b'{"output": "https://images.segmind.com/generations/a.mp4", %s}' % field
+    job, made = bought(answer(text, headers=HEADERS | {"Content-Type": "application/json"}))
+    (output,) = made.result(job).outputs
+    assert output.url == "https://images.segmind.com/generations/a.mp4"
+
+
 # A broken one.
 
 
@@ -240,7 +249,7 @@ def test_a_full_disk_is_no_proof_of_anything(monkeypatch: pytest.MonkeyPatch) ->
     ("status", "kind", "billed"),
     [
         ("401 Unauthorized", AuthenticationError, Billed.NO),
-        ("406 Not Acceptable", InvalidRequest, Billed.NO),
+        ("406 Not Acceptable", InsufficientCredits, Billed.NO),
         ("422 Unprocessable", InvalidRequest, Billed.NO),
         ("500 Oops", ProviderUnavailable, Billed.UNKNOWN),
         ("302 Found", ProtocolError, Billed.UNKNOWN),

@@ -53,7 +53,7 @@ STATUSES: dict[int, tuple[type[MotionKitError], Billed]] = {
     403: (PermissionDenied, NO),
     404: (InvalidRequest, NO),
     405: (ProtocolError, NO),
-    406: (InvalidRequest, NO),
+    406: (InsufficientCredits, NO),
     410: (Unsupported, NO),
     422: (InvalidRequest, NO),
     429: (RateLimited, NO),
@@ -65,10 +65,37 @@ STATUSES: dict[int, tuple[type[MotionKitError], Billed]] = {
 """HTTP status to what a submit raises and whether it may have been billed."""
 
 NOT_ACCEPTABLE: dict[str, type[MotionKitError]] = {
+    "": InsufficientCredits,
+    "Insufficient Credits": InsufficientCredits,
+    "Not enough credits to process request": InsufficientCredits,
     "Insufficient credits: 0.01 available, 0.50 needed": InsufficientCredits,
+    "insufficient balance": InsufficientCredits,
+    "Top up to continue": InsufficientCredits,
+    "Your wallet is empty; 5 more are needed for a 10 s video": InsufficientCredits,
     "Team spend limit reached": InsufficientCredits,
     "Invalid content type": ProtocolError,
     "quality must be one of 360p, 540p, 720p": InvalidRequest,
+    "Invalid value: 4K": InvalidRequest,
+    "Invalid parameter: image": InvalidRequest,
+    "seed is required": InvalidRequest,
+    "4K is not allowed": InvalidRequest,
+    "4K is not supported": InvalidRequest,
+    "Wrong quality": InvalidRequest,
+    "540p? No": InvalidRequest,
+}
+"""The message of an HTTP 406 to what a submit raises."""
+
+CAUSES: dict[str, type[MotionKitError]] = {
+    "content type": ProtocolError,
+    "spend limit": InsufficientCredits,
+    "credit": InsufficientCredits,
+    "balance": InsufficientCredits,
+    "parameter": InvalidRequest,
+    "invalid value": InvalidRequest,
+    "must be": InvalidRequest,
+    "required": InvalidRequest,
+    "allowed": InvalidRequest,
+    "not supported": InvalidRequest,
 }
 
 MODERATION_WORDS = {
@@ -108,7 +135,12 @@ def adapter(monkeypatch: pytest.MonkeyPatch, *answers: Response, **settings: Any
 PAID = Call(
     "POST",
     "/v2/pixverse-mimic",
-    json={"image_url": "https://a.example/1.png", "video_url": "https://a.example/1.mp4"},
+    json={
+        "image_url": "https://a.example/1.png",
+        "video_url": "https://a.example/1.mp4",
+        "quality": "540p",
+        "duration": 10,
+    },
     paid=True,
 )
 SUBMISSION = Submission(
@@ -126,11 +158,8 @@ def test_no_word_is_in_the_adapter_that_is_not_stated_here() -> None:
     assert set(_tables.HISTORY_STATES) == set(HISTORY_STATES)
     assert set(_tables.STATUSES) == set(STATUSES)
     assert set(_tables.MODERATION_WORDS) == MODERATION_WORDS
-    assert [word for word, _ in _tables.NOT_ACCEPTABLE] == [
-        "insufficient credits",
-        "spend limit",
-        "content type",
-    ]
+    causes = [(word, cause.error) for word, cause in _tables.NOT_ACCEPTABLE]
+    assert causes == list(CAUSES.items())
 
 
 @pytest.mark.parametrize("key", ["error", "detail", "message"])
@@ -157,7 +186,9 @@ def test_a_status_means_the_same_without_json(monkeypatch: pytest.MonkeyPatch, s
 
 
 @pytest.mark.parametrize("text", NOT_ACCEPTABLE)
-def test_the_four_causes_of_406_are_told_apart(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_406_means_too_few_credits_unless_its_text_names_something_else(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     with pytest.raises(MotionKitError) as caught:
         adapter(monkeypatch, answer({"error": text}, 406)).submit(SUBMISSION, "t")
     assert type(caught.value) is NOT_ACCEPTABLE[text]
@@ -351,6 +382,63 @@ def test_every_shape_of_an_output_is_read(
     assert [output.url for output in made.result(job(made)).outputs] == [url]
 
 
+UNNEEDED = [
+    b'"seed": NaN',
+    b'"timings": {"gpu": Infinity}',
+    b'"partial": 1e400',
+    b'"video": {"url": "%s", "file_size": %s}' % (URL.encode(), b"9" * 5000),
+    b'"video": {"url": "%s", "file_size": "%s"}' % (URL.encode(), b"9" * 5000),
+    b'"prompt": "a", "prompt": "b"',
+    b'"reasoning": "%s"' % (b"[" * 100_000),
+    b'"images": "%s"' % (b"[" * 100_000),
+    b'"logs": %s%s' % (b"[" * 50_000, b"]" * 50_000),
+    b'"metrics": {"cost": NaN}',
+    b'"metrics": {"cost": 1, "cost": 2}',
+]
+
+
+@pytest.mark.parametrize("field", UNNEEDED, ids=lambda field: field[:30].decode())
+def test_a_field_that_nobody_needs_never_hides_a_finished_job(
+    monkeypatch: pytest.MonkeyPatch, field: bytes
+) -> None:
+    body = b'{"status": "COMPLETED", "output": "%s", %s}' % (URL.encode(), field)
+    made = adapter(monkeypatch, answer(body), answer(body))
+    status = made.poll(job(made))
+    assert status.state is State.SUCCEEDED
+    assert status.result is not None
+    assert {output.url for output in status.result.outputs} == {URL}
+    assert status.result.cost is None  # no amount is better than a wrong one
+    assert all(output.size is None for output in status.result.outputs)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"status": "COMPLETED", "status": "FAILED"}', b'{"status": NaN}']
+)
+def test_a_needed_field_that_cannot_be_read_is_a_doubt(
+    monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    made = adapter(monkeypatch, answer(body))
+    status = made.poll(job(made))
+    assert (status.state, status.doubt) == (State.UNKNOWN, UnknownReason.STRANGE_WORD)
+
+
+@pytest.mark.parametrize("status", [200, 400, 429])
+def test_the_answer_to_a_paid_call_is_read_strictly(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    body = b'{"request_id": "a", "request_id": "b", "error": "?"}'
+    with pytest.raises(MotionKitError) as caught:
+        adapter(monkeypatch, answer(body, status)).submit(SUBMISSION, "t")
+    assert caught.value.billed is UNKNOWN
+
+
+def test_done_without_output_says_what_the_vendor_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = answer({"status": "COMPLETED", "error": "the file was lost"})
+    made = adapter(monkeypatch, answer({"status": "COMPLETED"}), result)
+    status = made.poll(job(made))
+    assert (status.doubt, status.message) == (UnknownReason.NO_OUTPUT, "the file was lost")
+
+
 @pytest.mark.parametrize(
     "content", [{}, {"output": ""}, {"output": None}, {"output": "file:///x"}, {"output": "[["}]
 )
@@ -362,6 +450,21 @@ def test_no_output_is_a_doubt_and_keeps_the_answer(
     status = made.poll(job(made))
     assert (status.state, status.doubt) == (State.UNKNOWN, UnknownReason.NO_OUTPUT)
     assert status.raw == {"status": "COMPLETED", **content}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 410])
+@pytest.mark.parametrize("body", [b"<html>denied</html>", b"", b"{}", b'{"page": 1}'])
+def test_a_gateways_page_has_no_code_of_the_vendors(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: bytes
+) -> None:
+    made = adapter(monkeypatch, answer(body, status))
+    with pytest.raises(MotionKitError) as caught:
+        made.poll(job(made))
+    assert (caught.value.code, caught.value.http_status) == (None, status)
+    told = adapter(monkeypatch, answer({"error": "no"}, status))
+    with pytest.raises(MotionKitError) as caught:
+        told.poll(job(told))
+    assert caught.value.code == str(status)
 
 
 def test_not_found_within_the_hour_is_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -481,8 +584,7 @@ def test_a_limit_that_is_over_at_a_moment_is_waited_for_by_the_vendors_clock(
 
 
 def row(name: str, **others: Any) -> dict[str, Any]:
-    body = dict(PAID.json, quality="540p")
-    return {"request_id": name, "request_body": body, **others}
+    return {"request_id": name, "request_body": dict(PAID.json), **others}
 
 
 @pytest.mark.parametrize("outline", ["data", "requests", "items", "results"])
@@ -572,3 +674,9 @@ def test_no_other_extra_leaves_the_price_as_it_is() -> None:
     names = "prompt negative_prompt seed base64"
     assert dict.fromkeys(names.split(), source) == _tables.UNPRICED
     assert set(segmind_adapter.Segmind.unpriced) == set(_tables.UNPRICED)
+
+
+def test_an_upload_is_named_by_its_url_in_every_field() -> None:
+    slots = [slot for offer in Segmind.offers for slot in offer.media.values()]
+    assert len(slots) > 20
+    assert all(slot.urls for slot in slots)

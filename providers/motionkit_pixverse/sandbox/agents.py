@@ -1,4 +1,4 @@
-"""The agents, each with its fixed id: contract section 4.14, observed in clients only."""
+"""The agents, each with its fixed id, observed in clients only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from motionkit_pixverse.sandbox.sources import picture
 from motionkit_pixverse.sandbox.studio import LINES, Endpoint, Order, Studio, shaped
 
 _VIRAL, _ESTATE = 414562414124109, 419629433597950
-_QUALITY = Field("quality", "text", allowed=("720p", "1080p"))
+_QUALITY = Field("quality", "text", allowed=("480p", "720p", "1080p"))
+_SQUARE = ("9:16", "16:9", "1:1", "4:3", "3:4")
+_WIDE = (*_SQUARE, "21:9")
 _PICTURES = Field("img_references", "rows")
 _ROWS = (
     Field("agent_id", "id", required=True, allowed=(_VIRAL, _ESTATE)),
@@ -31,12 +33,17 @@ _ROWS = (
     Field("product_url", "text"),
     Field("mode", "text", allowed=("property_tour", "ad_house_tour")),
     Field("language_code", "text", allowed=("en-US", "zh-CN", "auto")),
+    Field("aspect_ratio", "text", allowed=_WIDE),
+    Field("duration", "whole", allowed=(15, 30)),
+    Field("video_style", "text", allowed=("cozy", "pov")),
+    Field("avatar_presence_level", "text", allowed=("none", "low", "medium", "high")),
 )
 _NEEDED = {
-    _VIRAL: ("prompt", "img_references", "video_references", "quality"),
+    _VIRAL: ("prompt", "img_references", "video_references"),
     _ESTATE: ("model",),
 }
 _REFERENCE = (Field("img_id", "id"), Field("img_url", "text"))
+_VIDEO = (Field("video_url", "text", required=True),)  # the one name that is known (section 15)
 _VIRAL_PICTURES = range(1, 6)
 _ESTATE_PICTURES = {"fast": range(5, 21), "pro": range(5, 61)}
 _SECONDS = {_VIRAL: 5.0, _ESTATE: 10.0}  # assumed; the length is not documented
@@ -62,6 +69,8 @@ class Agents:
         if agent == _VIRAL:
             require(len(pictures) in _VIRAL_PICTURES, "img_references")
             require(len(videos) == 1, "video_references")
+            read(videos[0], _VIDEO, strict_ints=self._gate.strict_ints)
+            require(values["quality"] != "480p", "quality")
         else:
             self._check_estate(values, len(pictures))
         content = [self._content(call, row) for row in pictures]
@@ -69,8 +78,8 @@ class Agents:
             "agent",
             values,
             prices.ASSUMED,
-            _SECONDS[agent],
-            shaped(LINES[values["quality"] or "720p"], "9:16"),
+            values["duration"] or _SECONDS[agent],
+            shaped(LINES[values["quality"] or "720p"], values["aspect_ratio"] or "9:16"),
             next(iter(content), None),
             has_audio=True,
         )
@@ -83,6 +92,12 @@ class Agents:
         else:
             require(not values["prompt"], "prompt with product_url")
         require(values["mode"] is None or model == "pro", f"mode of {model}")
+        if model == "fast":
+            require(values["quality"] != "480p", "quality of fast")
+            require(values["aspect_ratio"] in (None, *_SQUARE), "aspect_ratio of fast")
+        if values["mode"] == "ad_house_tour":
+            require(values["language_code"] is None, "language_code with ad_house_tour")
+            require(values["duration"] and values["video_style"], "duration and video_style")
 
     def _content(self, call: Call, body: Values) -> bytes | None:
         row = read(body, _REFERENCE, strict_ints=self._gate.strict_ints)

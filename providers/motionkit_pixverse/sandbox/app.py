@@ -15,7 +15,7 @@ from motionkit_pixverse.sandbox.avatar import Avatar
 from motionkit_pixverse.sandbox.codes import SHAPES, ErrorHttp
 from motionkit_pixverse.sandbox.extend import Extend
 from motionkit_pixverse.sandbox.fusion import Fusion
-from motionkit_pixverse.sandbox.gate import KEY_HEADER, VENDOR, Gate
+from motionkit_pixverse.sandbox.gate import KEY_HEADER, VENDOR, Gate, ResultFields
 from motionkit_pixverse.sandbox.images import Images
 from motionkit_pixverse.sandbox.lip_sync import LipSync
 from motionkit_pixverse.sandbox.masks import Masks
@@ -41,7 +41,7 @@ _PAID = (
 )
 _KEY = "sandbox-pixverse-key"
 _POOLS = {"monthly": 10_000, "package": 5_000}
-_CONCURRENCY = 5  # the one plan whose number is public (contract section 8)
+_CONCURRENCY = 5  # the one plan whose number is public
 
 
 class PixVerseSandbox:
@@ -52,6 +52,8 @@ class PixVerseSandbox:
         error_http: HTTP status of refusals: "documented" (by their code) or "200".
         strict_ints: Refuse ids that come as JSON strings.
         refund_failed: Give credits back after status 8 as well as after status 7.
+        seedless_extend: Extend without a seed, as the vendor's own client does by default.
+        result_fields: Fields of a result: "observed" or "documented".
     """
 
     name = VENDOR
@@ -67,9 +69,13 @@ class PixVerseSandbox:
         error_http: ErrorHttp = "documented",
         strict_ints: bool = True,
         refund_failed: bool = True,
+        seedless_extend: bool = False,
+        result_fields: ResultFields = "observed",
     ) -> None:
         self._world = world
-        self._gate = Gate(world, error_http, strict_ints, refund_failed)
+        self._gate = Gate(
+            world, error_http, strict_ints, refund_failed, seedless_extend, result_fields
+        )
         world.add_account(
             open_account(VENDOR, _KEY, _POOLS, label="default", concurrency=_CONCURRENCY)
         )

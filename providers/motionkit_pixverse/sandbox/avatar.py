@@ -1,4 +1,4 @@
-"""Animate a portrait to speak: contract section 4.14, observed in clients only."""
+"""Animate a portrait to speak, observed in clients only."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The vendor's error codes and envelopes.
 
-https://docs.platform.pixverse.ai/error-codes-796041m0 and contract sections 1.4, 1.5 and 7.
+https://docs.platform.pixverse.ai/error-codes-796041m0, and codes that clients met.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ MESSAGES = {
     500100: "MySQL error",
     701002: "upload a photo with a clear subject such as a person or an animal",
     701003: "the reference video must have a person as its primary focus",
+    701009: "only your own generated or uploaded content can be used",
     701020: "audio is not verified",
 }
 
@@ -56,7 +57,7 @@ class Refusal(Exception):
         code: The vendor's ErrCode.
         message: ErrMsg, if not the listed one.
         status: HTTP status, if not the usual one.
-        lower_case: Use the odd envelope of the image upload (contract section 1.4).
+        lower_case: Use the odd envelope of the image upload.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Answer:
     body: Any
 
     def response(self, trace_id: str) -> web.Response:
-        """Return the HTTP response; the trace id is echoed (contract section 1.3)."""
+        """Return the HTTP response; the trace id is echoed."""
         return web.json_response(self.body, status=self.status, headers={"Ai-Trace-Id": trace_id})
 
 

@@ -1,11 +1,10 @@
-"""Extend a video: contract section 4.5."""
+"""Extend a video."""
 
 from __future__ import annotations
 
-import attrs
-
 from motionkit.sandbox import Route
 from motionkit_pixverse.sandbox import models
+from motionkit_pixverse.sandbox.codes import Refusal
 from motionkit_pixverse.sandbox.fields import (
     NEGATIVE,
     QUALITY,
@@ -24,11 +23,11 @@ _MODELS = ("v3.5", "v4", "v4.5", "v5", "v5.5", "v6")
 _ROWS = (
     SHORT_PROMPT,
     *SOURCE,
-    attrs.evolve(SEED, required=True),  # here alone
+    SEED,
     QUALITY,
     Field("duration", "whole", required=True),
     Field("model", "text", required=True, allowed=_MODELS),
-    *(models.MOTION, models.STYLE, models.TEMPLATE, NEGATIVE),
+    *(models.MOTION, models.STYLE, models.TEMPLATE, models.AUDIO, NEGATIVE),
 )
 
 
@@ -44,6 +43,8 @@ class Extend:
         return [self._studio.route(Endpoint("/video/extend/generate", _ROWS, self._order))]
 
     def _order(self, call: Call, values: Values) -> Order:
+        if values["seed"] is None and not self._gate.seedless_extend:
+            raise Refusal(400011, "seed is empty")
         price = models.check(values)
         activated(values)
         clip = source(self._gate, call, values)
@@ -54,4 +55,5 @@ class Extend:
             values["duration"],
             framed(LINES[values["quality"]], clip.size),
             clip.content,
+            models.has_sound(values),
         )

@@ -1,8 +1,10 @@
-"""Video from pictures of subjects and backgrounds: contract section 4.7."""
+"""Video from pictures of subjects and backgrounds."""
 
 from __future__ import annotations
 
 import re
+
+import attrs
 
 from motionkit.sandbox import Route
 from motionkit_pixverse.sandbox import models
@@ -31,6 +33,8 @@ _REFERENCE = (
     Field("img_id", "id", required=True),
     Field("ref_name", "text", required=True),
 )
+_BARE = tuple(attrs.evolve(row, required=row.name == "img_id") for row in _REFERENCE)
+"""References of v6 may have an id only (section 15)."""
 _NAME = re.compile(r"[A-Za-z0-9_ ]{1,30}")
 _ASSUMED_SECONDS = 5  # of a clip from video references, whose length is not read
 
@@ -44,18 +48,19 @@ class Fusion:
 
     def routes(self) -> list[Route]:
         """Return the paid endpoint."""
-        return [self._studio.route(Endpoint("/video/fusion/generate", _ROWS, self._order))]
+        endpoint = Endpoint("/video/fusion/generate", _ROWS, self._order, credit="credits")
+        return [self._studio.route(endpoint)]
 
     def _order(self, call: Call, values: Values) -> Order:
         strict, model = self._gate.strict_ints, values["model"]
-        references = [
-            read(row, _REFERENCE, strict_ints=strict) for row in values["image_references"]
-        ]
+        rows = _BARE if model == "v6" else _REFERENCE
+        references = [read(row, rows, strict_ints=strict) for row in values["image_references"]]
         omni = values["reference_mode"] == "omni"
         require(not omni or model == "v6", f"reference_mode of {model}")
         require(len(references) <= (_OMNI if omni else _MOST[model]), "image_references")
         require(not values["generate_audio_switch"] or model in _AUDIO, "generate_audio_switch")
-        _check_names(values["prompt"], [row["ref_name"] for row in references])
+        names = [row["ref_name"] for row in references if row["ref_name"]]
+        _check_names(values["prompt"], names)
         seconds = values["duration"]
         if values["video_references"] is not None:
             require(omni and seconds == 0, "video_references without omni and duration 0")
@@ -76,12 +81,12 @@ class Fusion:
 def _check_names(prompt: str, names: list[str]) -> None:
     """Refuse invalid names, and names that the prompt does not use correctly.
 
-    A reference in the prompt is `@name` and a space, or the end.
+    A reference in the prompt is `@name` and a space, a comma, or the end.
     """
     require(len(set(names)) == len(names), "ref_name is not unique")
     left = prompt
     for name in sorted(names, key=len, reverse=True):
         require(_NAME.fullmatch(name), "ref_name")
-        left, used = re.subn(rf"@{re.escape(name)}(?= |$)", "", left)
+        left, used = re.subn(rf"@{re.escape(name)}(?=[ ,]|$)", "", left)
         require(used, f"prompt does not use @{name}")
     require(not re.search(r"@\w", left), "prompt refers to what is not there")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 from aiohttp import web
@@ -51,6 +51,7 @@ class Call:
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[object]]
+ResultFields: TypeAlias = Literal["observed", "documented"]
 Phases: TypeAlias = tuple[str, ...] | Callable[[web.Request], tuple[str, ...]]
 
 
@@ -60,21 +61,41 @@ class Gate:
 
     Attributes:
         world: The sandbox's state.
-        error_http: HTTP status of refusals (contract section 1.5): by their code, or always 200.
-        strict_ints: Refuse ids that come as JSON strings (contract section 1.6).
-        refund_failed: Give credits back after status 8 too (contract section 9.5).
+        error_http: HTTP status of refusals: by their code, or always 200.
+        strict_ints: Refuse ids that come as JSON strings.
+        refund_failed: Give credits back after status 8 too.
+        seedless_extend: Extend without a seed (sections 4.5 and 15).
+        result_fields: Fields of a result: as observed (section 15) or as documented (section 5.1).
     """
 
     world: World
     error_http: ErrorHttp = "documented"
     strict_ints: bool = True
     refund_failed: bool = True
+    seedless_extend: bool = False
+    result_fields: ResultFields = "observed"
     _answers: dict[tuple[str, str], Answer] = attrs.field(factory=dict)
 
     def route(
-        self, method: str, path: str, phases: Phases, handler: Handler, *, paid: bool = False
+        self,
+        method: str,
+        path: str,
+        phases: Phases,
+        handler: Handler,
+        *,
+        paid: bool = False,
+        word: str = "success",
     ) -> Route:
-        """Return a route whose handler returns the `Resp` of success or raises `Refusal`."""
+        """Return a route whose handler returns the `Resp` of success or raises `Refusal`.
+
+        Args:
+            method: The HTTP method.
+            path: Without the prefix.
+            phases: For faults.
+            handler: Answers a call.
+            paid: Whether the trace id deduplicates.
+            word: ErrMsg of success; its case differs by endpoint (section 15).
+        """
 
         async def serve(request: web.Request) -> web.StreamResponse:
             trace_id = request.headers.get(_TRACE_HEADER, "").strip()
@@ -84,11 +105,13 @@ class Gate:
             except Refusal as refusal:
                 return refused(refusal, self.error_http).response(trace_id)
             late = call.account.over_rate(self.world.clock.now())
-            if late is not None:  # undocumented, met by clients (contract section 1.5)
+            if late is not None:  # undocumented, met by clients
                 wait = max(1, round(late - self.world.clock.now()))
                 headers = {"Retry-After": str(wait)}
                 return web.Response(status=429, text="Too Many Requests", headers=headers)
             answer = await (self._once if paid else self._answer)(call, handler)
+            if answer.body.get("ErrCode") == 0:
+                answer = Answer(answer.status, {**answer.body, "ErrMsg": word})
             shape = self.world.faults.take("shape", here, VENDOR)
             if shape is not None and answer.body.get("ErrCode") == 0:
                 answer = Answer(answer.status, SHAPES[shape["shape"]](answer.body))
@@ -123,7 +146,7 @@ class Gate:
             raise Refusal(code, fault["message"], status=fault["status"])
 
     async def _once(self, call: Call, handler: Handler) -> Answer:
-        """Run a paid call once per account and trace id (contract section 1.3)."""
+        """Run a paid call once per account and trace id."""
         await call.request.read()
         known = (call.account.key, call.trace_id)
         first = self._answers.get(known)

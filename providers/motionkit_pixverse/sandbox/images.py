@@ -1,4 +1,4 @@
-"""Image to video and effects, which share a path: contract section 4.2."""
+"""Image to video and effects, which share a path."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ class Images:
 
     def routes(self) -> list[Route]:
         """Return the paid endpoint."""
-        return [self._studio.route(Endpoint("/video/img/generate", _ROWS, self._order))]
+        endpoint = Endpoint("/video/img/generate", _ROWS, self._order, credit="credits")
+        return [self._studio.route(endpoint)]
 
     def _order(self, call: Call, values: Values) -> Order:
         several = exactly_one(values, *(row.name for row in _PICTURES)) == "img_ids"
         require(not several or values["template_id"], "img_ids without template_id")
-        price = models.check(values)
+        price = models.check(values, picture=True)
         ids = values["img_ids"] or [values["img_id"]]
         activated(values, pictures=len(ids))
         heroes = [picture(self._gate, call, number) for number in ids]

@@ -1,4 +1,4 @@
-"""Lip sync from a recording or a text: contract section 4.6."""
+"""Lip sync from a recording or a text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class LipSync:
 
     def routes(self) -> list[Route]:
         """Return the paid endpoint."""
-        return [self._studio.route(Endpoint("/video/lip_sync/generate", _ROWS, self._order))]
+        endpoint = Endpoint("/video/lip_sync/generate", _ROWS, self._order, credit="credits")
+        return [self._studio.route(endpoint)]
 
     def _order(self, call: Call, values: Values) -> Order:
         seconds = spoken(self._gate, call, values)

@@ -1,4 +1,4 @@
-"""Mask selection and swap: contract sections 4.9 and 4.10."""
+"""Mask selection and swap."""
 
 from __future__ import annotations
 

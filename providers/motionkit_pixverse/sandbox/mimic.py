@@ -1,4 +1,4 @@
-"""Motion control: contract section 4.12."""
+"""Motion control."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models behind text, image, effects, transition, extend and fusion: contract section 4.1."""
+"""The models behind text, image, effects, transition, extend and fusion."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _CAMERAS = frozenset(
         *("zoom_out", "auto_camera", "crane_up", "quickly_zoom_in", "quickly_zoom_out"),
         *("smooth_zoom_in", "camera_rotation", "robo_arm", "super_dolly_out", "whip_pan"),
         *("hitchcock", "left_follow", "right_follow", "pan_left", "pan_right", "fix_bg"),
+        "default",  # a name in the vendor's own client (section 15), as is the style realistic
     }
 )
-_STYLES = ("anime", "3d_animation", "clay", "comic", "cyberpunk")
+_STYLES = ("anime", "3d_animation", "clay", "comic", "cyberpunk", "realistic")
 
 
 @attrs.frozen
@@ -42,6 +43,7 @@ class Model:
     fast: bool = False
     cameras: bool = False
     styles: bool = False
+    picture_styles: bool = False
     audio: bool = False
     multi: bool = False
     thinking: bool = False
@@ -54,10 +56,13 @@ MODELS = {
     "v4.5": Model(_SHORT, fast=True, cameras=True, sound_effect=True),
     "v5": Model(_SHORT, sound_effect=True),
     "v5.5": Model(_LONG, audio=True, multi=True, thinking=True),
-    "v5.6": Model(_LONG, audio=True),
-    "v6": Model(_FREE, _WIDE, audio=True, multi=True, thinking=True),
-    "c1": Model(_FREE, _WIDE, audio=True),
+    # Several clips and thinking of v5.6, thinking of v6, styles with a picture: third-party texts
+    # only (section 15).
+    "v5.6": Model(_LONG, audio=True, multi=True, thinking=True),
+    "v6": Model(_FREE, _WIDE, audio=True, multi=True, thinking=True, picture_styles=True),
+    "c1": Model(_FREE, _WIDE, audio=True, picture_styles=True),
 }
+_FAST = ", ".join(name for name, model in MODELS.items() if model.fast)
 MOTION = Field("motion_mode", "text", allowed=("normal", "fast"))
 STYLE = Field("style", "text", allowed=_STYLES)
 TEMPLATE = Field("template_id", "id")
@@ -91,7 +96,7 @@ TRACKS = (
 )
 
 
-def check(values: Values) -> Decimal:
+def check(values: Values, *, picture: bool = False) -> Decimal:
     """Return the price of a clip after checking every switch against the model.
 
     Raises:
@@ -104,11 +109,12 @@ def check(values: Values) -> Decimal:
     require(values["duration"] in model.durations, f"duration of {name}")
     ratio = values.get("aspect_ratio")
     require(ratio is None or ratio in model.ratios, f"aspect_ratio of {name}")
+    require(not fast or model.fast, f"motion_mode fast is for {_FAST} only")
+    styles = model.styles or (picture and model.picture_styles)
     rules = (
-        ("motion_mode", fast, model.fast),
         ("generate_audio_switch", audio, model.audio),
         ("generate_multi_clip_switch", multi, model.multi),
-        ("style", values.get("style"), model.styles),
+        ("style", values.get("style"), styles),
         ("camera_movement", values.get("camera_movement"), model.cameras and not template),
         ("thinking_type", values.get("thinking_type"), model.thinking),
         ("sound_effect_switch", values.get("sound_effect_switch"), model.sound_effect or template),

@@ -1,4 +1,4 @@
-"""Modify a video: contract section 4.13."""
+"""Modify a video."""
 
 from __future__ import annotations
 

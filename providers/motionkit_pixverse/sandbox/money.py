@@ -1,4 +1,4 @@
-"""Balance and usage: contract sections 5.2 and 5.3."""
+"""Balance and usage."""
 
 from __future__ import annotations
 

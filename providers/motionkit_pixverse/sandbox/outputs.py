@@ -1,4 +1,4 @@
-"""Outputs of jobs, and the status of each state: contract section 5.1."""
+"""Outputs of jobs, and the status of each state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prices in credits: contract section 9, transcribed for the sandbox only."""
+"""Prices in credits, transcribed for the sandbox only."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ MODIFY = {"360p": 8, "540p": 10, "720p": 12}
 MUSIC = {"720p": Decimal(15), "1080p": Decimal("22.5")}
 RESTYLE, UPSCALE, SOUND, SPEECH = 10, 5, 2, 4
 _SPEECH_BYTES = 15
+_SEVERAL = 30
 
 # One second of a clip: silent, with audio.
 _PER_SECOND: Mapping[str, tuple[tuple[int, int], ...]] = {
@@ -27,7 +28,7 @@ _Row: TypeAlias = tuple[int | None, int | None, int | None, int | None]
 # One clip by (seconds, variant), a number for each quality; None is not sold.
 _V5_6: Mapping[tuple[int, str], _Row] = {
     (5, "silent"): (35, 35, 45, 75),
-    (5, "audio"): (80, 90, 80, 150),
+    (5, "audio"): (80, 80, 90, 150),  # 540p was charged 80 twice (section 15), 720p is 45 + 45
     (8, "silent"): (70, 70, 90, 150),
     (8, "audio"): (115, 115, 135, 195),
     (10, "silent"): (77, 77, 99, None),
@@ -83,6 +84,9 @@ def clip(
     if model in _PER_SECOND:
         return Decimal(_PER_SECOND[model][line][audio] * seconds)
     variant = "fast" if fast else "audio" if audio else "silent"
+    if model == "v5.6" and multi:  # assumed: what several clips of v5.5 add
+        single = clip(model, quality, seconds, audio=audio)
+        return None if single is None else single + _SEVERAL
     row = _PER_CLIP[model].get((seconds, f"multi {variant}" if multi else variant))
     price = row[line] if row else None
     return None if price is None else Decimal(price)

@@ -1,4 +1,4 @@
-"""Restyle, and the list of styles: contract section 4.8."""
+"""Restyle, and the list of styles."""
 
 from __future__ import annotations
 

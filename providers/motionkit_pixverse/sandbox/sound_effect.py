@@ -1,4 +1,4 @@
-"""Sound effects: contract section 4.11."""
+"""Sound effects."""
 
 from __future__ import annotations
 

@@ -9,11 +9,13 @@ import attrs
 from motionkit.sandbox import State
 from motionkit.sandbox.media import RESULT_FPS
 from motionkit_pixverse.sandbox.codes import Refusal
-from motionkit_pixverse.sandbox.fields import SOURCE, Values, exactly_one
+from motionkit_pixverse.sandbox.fields import SOURCE, Values, exactly_one, require
 from motionkit_pixverse.sandbox.gate import VENDOR, Call, Gate
 from motionkit_pixverse.sandbox.outputs import Output
 from motionkit_pixverse.sandbox.uploads import Upload
 
+RECORDING_SECONDS = 30.0
+"""The longest recording of lip sync and avatar (section 3.2)."""
 ANY_VIDEO = frozenset({"video/mp4", "video/quicktime", "video/webm"})
 MP4_OR_MOV = frozenset({"video/mp4", "video/quicktime"})
 """The formats in the guides of mimic and modify (section 3.2)."""
@@ -46,11 +48,12 @@ def picture(gate: Gate, call: Call, number: int) -> Upload:
     return upload
 
 
-def sound(gate: Gate, call: Call, number: int) -> Upload:
-    """Return an uploaded recording of this account (else 500008; 400017 for a video)."""
+def sound(gate: Gate, call: Call, number: int, longest: float = RECORDING_SECONDS) -> Upload:
+    """Return an uploaded recording of this account (400017 for a video or a longer one)."""
     upload = _media(gate, call, number)
     if upload.clip.kind != "audio":
         raise Refusal(400017, "invalid param: the media is not audio")
+    require(upload.seconds <= longest, "length of the audio")
     return upload
 
 
@@ -78,16 +81,20 @@ def source(gate: Gate, call: Call, values: Values, mimes: Collection[str] = ANY_
 
 def _media(gate: Gate, call: Call, number: int) -> Upload:
     upload: Upload | None = gate.world.upload(VENDOR, str(number))
-    if upload is None or upload.owner != call.account.key:
+    if upload is None:
         raise Refusal(500008)
+    if upload.owner != call.account.key:
+        raise Refusal(701009)
     return upload
 
 
 def _generated(gate: Gate, call: Call, key: tuple[str, int]) -> Source:
     job = gate.world.job(VENDOR, str(key[1]))
     output: Output | None = job.details.get("output") if job else None
-    if job is None or output is None or job.account is not call.account:
+    if job is None or output is None:
         raise Refusal(500008)
+    if job.account is not call.account:
+        raise Refusal(701009)
     if gate.world.state(job) is not State.SUCCEEDED or output.is_picture:
         raise Refusal(400017, "invalid param: the source video is not finished")
     return Source(

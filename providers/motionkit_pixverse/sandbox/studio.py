@@ -17,7 +17,8 @@ from motionkit_pixverse.sandbox.gate import VENDOR, Call, Gate
 from motionkit_pixverse.sandbox.outputs import Output
 from motionkit_pixverse.sandbox.webhooks import announce, wanted
 
-LINES = {"360p": 360, "540p": 540, "720p": 720, "1080p": 1080}
+LINES = {"360p": 360, "480p": 480, "540p": 576, "720p": 720, "1080p": 1080}
+"""Lines of a result: 540p of 16:9 has 1024x576, 360p 640x360 (section 15)."""
 _MEAN_SECONDS, _SIGMA_SECONDS = 90.0, 6.0  # "60 to 120 s a clip" (section 5.1)
 _SLOT_SECONDS = 600.0  # a slot that never frees itself is freed (section 7.3)
 

@@ -1,4 +1,4 @@
-"""Text to video: contract section 4.1."""
+"""Text to video."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Text:
 
     def routes(self) -> list[Route]:
         """Return the paid endpoint."""
-        return [self._studio.route(Endpoint("/video/text/generate", _ROWS, self._order))]
+        endpoint = Endpoint("/video/text/generate", _ROWS, self._order, credit="credits")
+        return [self._studio.route(endpoint)]
 
     def _order(self, call: Call, values: Values) -> Order:
         price = models.check(values)

@@ -1,4 +1,4 @@
-"""Transitions between two or several pictures: contract sections 4.3 and 4.4."""
+"""Transitions between two or several pictures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Transitions:
 
     def routes(self) -> list[Route]:
         """Return the paid endpoints."""
-        two = Endpoint("/video/transition/generate", _ROWS, self._two)
+        two = Endpoint("/video/transition/generate", _ROWS, self._two, credit="credits")
         path = "/video/multi_transition/generate"
         many = Endpoint(path, _MULTI_ROWS, self._many, credit="credits")
         return [self._studio.route(two), self._studio.route(many)]

@@ -1,4 +1,4 @@
-"""Upscale a video: contract section 4.14, observed in clients only."""
+"""Upscale a video, observed in clients only."""
 
 from __future__ import annotations
 

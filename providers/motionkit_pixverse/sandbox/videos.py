@@ -1,4 +1,4 @@
-"""Status and result of a video or a picture: contract sections 5.1 and 4.15."""
+"""Status and result of a video or a picture."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ _PATHS: Mapping[str, object] = {
     "model_evaluator": "",
     "customer_img_paths": [],
 }
+_NOT_SEEN = ("size", "style", "resolution_ratio", "customer_paths")
+"""Documented, and in no observed answer (section 15)."""
 _REPEATED = ("prompt", "negative_prompt", "style", "seed")
 
 
@@ -38,8 +40,11 @@ class Videos:
     def routes(self) -> list[Route]:
         """Return the status endpoints; the status of a finished job includes its result."""
         return [
-            self._gate.route("GET", "/video/result/{id}", self._phases, self._video),
-            self._gate.route("GET", "/image/result/{id}", self._phases, self._picture),
+            self._gate.route("GET", path, self._phases, handler, word="Success")
+            for path, handler in (
+                ("/video/result/{id}", self._video),
+                ("/image/result/{id}", self._picture),
+            )
         ]
 
     def _phases(self, request: web.Request) -> tuple[str, ...]:
@@ -49,7 +54,10 @@ class Videos:
         return ("poll", "result") if done else ("poll",)
 
     async def _video(self, call: Call) -> object:
-        return await self._result(call, pictures=False, missing=Refusal(500008))
+        content = await self._result(call, pictures=False, missing=Refusal(500008))
+        if self._gate.result_fields == "observed":
+            content = {name: value for name, value in content.items() if name not in _NOT_SEEN}
+        return content
 
     async def _picture(self, call: Call) -> object:
         # Clients met this for ids that the account may not see (section 1.5).
@@ -84,6 +92,9 @@ class Videos:
         fault = world.faults.take("unknown_word", call.phases, VENDOR)
         if fault is not None:
             content["status"] = int(fault["word"] or _UNKNOWN_WORD)
+        elif state.open:  # there already, and 404 until the end (section 15)
+            output: Output | None = job.details.get("output")
+            content["url"] = call.origin() + output.path if output else ""
         elif state is State.SUCCEEDED:
             await self._publish(call, job.details["output"], content)
         return content
@@ -109,6 +120,7 @@ class Videos:
         world.files.put(output.path, output.file)
         content["size"] = len(await output.file.content())
         content["outputWidth"], content["outputHeight"] = output.size
+        content["has_audio"] = output.has_audio
         content["url"] = call.origin() + output.path
 
 
@@ -134,7 +146,7 @@ def _content(job: Job) -> dict[str, Any]:
         "resolution_ratio": output.lines if output else 0,
         "outputWidth": 0,
         "outputHeight": 0,
-        "has_audio": bool(output and output.has_audio),
+        "has_audio": False,
         "credits": int(job.charged),
         "customer_paths": {},
         "create_time": created,

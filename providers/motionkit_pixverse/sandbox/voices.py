@@ -1,4 +1,4 @@
-"""System and custom voices: contract section 4.6."""
+"""System and custom voices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notify a registered webhook when a job ends: contract section 6."""
+"""Notify a registered webhook when a job ends."""
 
 from __future__ import annotations
 

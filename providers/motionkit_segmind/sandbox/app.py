@@ -11,6 +11,7 @@ from functools import partial
 from motionkit.sandbox import Route, World
 from motionkit.sandbox.world import open_account
 from motionkit_segmind.sandbox.assets import Assets, UploadAnswer
+from motionkit_segmind.sandbox.console import Console
 from motionkit_segmind.sandbox.gate import ERROR_SHAPES, KEY_HEADER, VENDOR, Gate
 from motionkit_segmind.sandbox.history import HISTORY_SHAPES, History
 from motionkit_segmind.sandbox.inference import SUBMIT_SHAPES, Inference
@@ -21,7 +22,7 @@ _POOLS = {"free-credits": "1.00", "credits": "49.00"}  # batches that expire are
 
 
 class SegmindSandbox:
-    """Segmind's serverless API: v1 sync, v2 queued, uploads, credits and history.
+    """Segmind's serverless API: v1 sync, v2 queued, uploads, credits, history and console.
 
     Args:
         world: The sandbox's state.
@@ -50,6 +51,7 @@ class SegmindSandbox:
         # Credits before the slug patterns: /v1/get-user-credits is not a model.
         self._subjects = (
             History(gate),
+            Console(gate),
             Polls(gate, sync_polls),
             Assets(gate, upload_answer),
             Inference(gate),

@@ -1,4 +1,4 @@
-"""Uploads: `POST /upload-asset`, contract section 7."""
+"""Uploads: `POST /upload-asset`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authentication, rate limits and refusals of the gateway: contract sections 1 and 4."""
+"""Authentication, rate limits and refusals of the gateway."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ class Gate:
 
     Attributes:
         world: The sandbox's state.
-        polls_count: The gateway's GETs count against the rate limit too; the contract (section 4)
-            leaves it open. Uploads and history are on other hosts and do not count.
+        polls_count: The gateway's GETs count against the rate limit too; the vendor's pages
+            leave it open. Uploads and history are on other hosts and do not count.
     """
 
     world: World

@@ -1,4 +1,4 @@
-"""Credits and request history: contract sections 5 and 6."""
+"""Credits and request history."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Inference:
         return web.Response(body=film, content_type="video/mp4", headers=headers)
 
     async def _accept(self, call: Call, *, sync: bool = False) -> Job:
-        """Validate in the order of contract section 12 and start the job."""
+        """Validate in the order of the vendor and start the job."""
         slug = call.request.match_info["slug"]
         model = MODELS.get(slug)
         if model is None:
@@ -230,6 +230,8 @@ def _clip_seconds(assets: list[Asset]) -> float | None:
 
 def _asked_seconds(value: object) -> float:
     """Return a duration that was asked for, as far as a film of it can be made."""
+    if isinstance(value, str) and value.isdecimal():  # some models take text
+        value = int(value)
     if isinstance(value, int | float) and value > 0:
         return min(float(value), _LONGEST_FILM)
     return _UNSEEN_SECONDS

@@ -1,4 +1,4 @@
-"""Status and result of a run: contract sections 3.2 to 3.6."""
+"""Status and result of a run."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from motionkit.model.probe import Facts
 from motionkit.model.submission import Call, Never, Resend, Submission
 from motionkit.provider import (
     CALL_TIMEOUT,
-    UPLOAD_TIMEOUT,
+    UPLOAD_IDLE,
     AccountSettings,
     Body,
     ErrorRow,
@@ -90,7 +90,8 @@ class Toy:
                 Phase.UPLOAD,
                 headers={"Content-Type": kind},
                 body=body,
-                timeout=UPLOAD_TIMEOUT,
+                timeout=self._uploads.timeout,
+                idle=UPLOAD_IDLE,
             )
             return self._text(said, "prop", Phase.UPLOAD)
 
@@ -150,9 +151,10 @@ class Toy:
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
         timeout: float = CALL_TIMEOUT,
+        idle: float | None = None,
     ) -> Mapping[str, Any]:
         """Send one call and return what the theatre said to it, if it worked."""
-        answer = self._session.send(call, headers=headers, body=body, timeout=timeout)
+        answer = self._session.send(call, headers=headers, body=body, timeout=timeout, idle=idle)
         said = _object(answer)
         if said is not None and answer.status == 200 and "oops" not in said:
             return said
