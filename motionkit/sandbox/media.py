@@ -58,8 +58,10 @@ def probe(source: IO[bytes]) -> Clip | None:
     source.seek(0)
     picture = next((m for magic, at, m in _PICTURES if head[at:].startswith(magic)), None)
     try:
-        with av.open(source, "r") as container:
-            video = next(iter(container.streams.video), None)
+        with av.open(source, "r", metadata_errors="ignore") as container:  # tags in any coding
+            attached = av.stream.Disposition.attached_pic
+            films = (one for one in container.streams.video if not one.disposition & attached)
+            video = next(films, None)
             audio = next(iter(container.streams.audio), None)
             if video is None and audio is None:
                 return None
@@ -156,7 +158,7 @@ def _tone(seconds: float) -> Iterator[av.AudioFrame]:
 def _decoded(picture: bytes | None) -> Image.Image:
     """Return a picture or a clip's first frame; the sample if it is unreadable."""
     try:
-        with av.open(io.BytesIO(picture or b""), "r") as container:
+        with av.open(io.BytesIO(picture or b""), "r", metadata_errors="ignore") as container:
             frame = next(container.decode(video=0))
             return cast("Image.Image", frame.to_image())  # type: ignore[no-untyped-call]
     except (av.FFmpegError, StopIteration, IndexError):

@@ -17,6 +17,7 @@ from motionkit.errors import InvalidRequest
 from motionkit.model import probe
 from motionkit.model.media import Data, File
 from motionkit.provider import MediaField
+from motionkit.sandbox import media as sandbox_media
 
 CLIPS = MediaField("clip", "video", ("mp4", "mov", "webm"))
 
@@ -83,6 +84,17 @@ def test_a_title_in_latin_1_is_no_fault(kind: str, tmp_path: Path) -> None:
     odd = content.replace(b"The Strasse", b"Die Stra\xdfe ")
     assert odd != content
     assert look(odd).seconds == 1.0
+
+
+def test_the_sandbox_takes_what_vendors_take(tmp_path: Path) -> None:
+    odd = movie(tmp_path, title="The Strasse").replace(b"The Strasse", b"Die Stra\xdfe ")
+    found = sandbox_media.probe(io.BytesIO(odd))
+    assert found is not None
+    assert (found.mime, found.seconds) == ("video/mp4", 1.0)
+    heard = sandbox_media.probe(io.BytesIO(movie(tmp_path, film=0, sound=3, cover=True)))
+    assert heard is not None
+    assert heard.kind == "audio"
+    assert sandbox_media.result_video(odd, 1.0, (64, 48))[4:8] == b"ftyp"
 
 
 def test_a_tracks_name_in_latin_1_is_no_fault(tmp_path: Path) -> None:
