@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
 from motionkit.errors import InvalidRequest
 from motionkit.model.media import Kind, Ref, Remote
-from motionkit.model.probe import Facts
+
+if TYPE_CHECKING:  # making a request reads no media
+    from motionkit.model.probe import Facts
 
 _MEDIA = "motionkit.model.media"
 _TERMS = frozenset({"extra", "allow_undocumented"})
