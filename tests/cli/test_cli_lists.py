@@ -23,14 +23,6 @@ def test_without_a_name_it_says_which_lists_there_are(cli: Cli, account: Account
     assert account.ledger["calls"] == {}
 
 
-def test_lists_name_options_and_the_zone_of_times(
-    cli: Cli, account: Account, media: list[str]
-) -> None:
-    assert "the styles for 'restyle --style'" in cli("list").out
-    assert cli("mimic", *media).code == 0
-    assert cli("list", "pixverse", "charges").out.startswith("AT (UTC)")
-
-
 def test_a_list_is_a_table_or_objects_with_what_the_vendor_said(cli: Cli, account: Account) -> None:
     table = cli("list", "pixverse", "voices").out.splitlines()
     rows = cli("list", "pixverse", "voices", "--json").data
@@ -48,6 +40,14 @@ def punctual(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
         yield
+
+
+def test_lists_name_options_and_the_zone_of_times(
+    cli: Cli, punctual: None, media: list[str]
+) -> None:
+    assert "the styles for 'restyle --style'" in cli("list").out
+    assert cli("mimic", *media).code == 0
+    assert cli("list", "pixverse", "charges").out.startswith("AT (UTC)")
 
 
 def test_charges_are_those_since_an_age(cli: Cli, punctual: None, media: list[str]) -> None:
