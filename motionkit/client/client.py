@@ -126,7 +126,7 @@ class Client:
             MotionKitError: No target of the route can take it, or each costs too much.
 
         Examples:
-            >>> explanation = client.explain(request, via="pixverse", max_usd="1.00")
+            >>> explanation = client.explain(request, via="studio", max_usd="1.00")
             >>> print(explanation.target, explanation.quote, explanation.refused)
         """
         options = arguments.options(request, via, max_usd=max_usd, limited=limited)
@@ -144,7 +144,7 @@ class Client:
             InvalidRequest: The request does not fit the target.
 
         Examples:
-            >>> quote = client.quote(request, via="pixverse")
+            >>> quote = client.quote(request, via="studio")
             >>> print(quote.usd_likely, quote.usd_high, quote.basis.value)
         """
         return self._checkout.quote(request, arguments.options(request, via).via)
@@ -231,7 +231,7 @@ class Client:
             MotionKitError: With ``billed=NO``: nothing was bought.
 
         Examples:
-            >>> job = client.submit(request, via="pixverse", key="order-17", max_usd="1.50")
+            >>> job = client.submit(request, via="studio", key="order-17", max_usd="1.50")
             >>> result = client.wait(job)
         """
         options = arguments.options(
@@ -353,7 +353,7 @@ class Client:
             MotionKitError: As `submit` and `wait` raise it.
 
         Examples:
-            >>> result = client.run(request, via="pixverse", max_usd="1.50")
+            >>> result = client.run(request, via="studio", max_usd="1.50")
             >>> client.download(result, "out.mp4")
         """
         options = arguments.options(request, via, key=key, max_usd=max_usd)

@@ -249,6 +249,7 @@ class _Tracked:
                 self.connect()
             guard = _guard.get()
             if guard is not None:
+                guard.remaining()  # a deadline that passed while connecting: nothing was sent
                 if not guard.sent and (check := _last_check.get()) is not None:
                     check()
                 # Set before sending: some bytes of a failed send may have arrived.

@@ -124,9 +124,17 @@ def _certificates(verify: bool | str) -> bool | str:
     if name is None or verify is False:
         return verify
     path = os.environ[name]
+    problem = ""
     if not Path(path).exists():
+        problem = "does not exist"
+    elif Path(path).is_file():
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except OSError:  # ssl.SSLError too
+            problem = "holds no certificates that can be read"
+    if problem:
         raise ConfigError(
-            f"{name} names {path!r}, which does not exist: no certificate can be checked",
+            f"{name} names {path!r}, which {problem}: no certificate can be checked",
             hint=f"correct {name}, or unset it to use the certificates of this installation",
         )
     return path

@@ -19,6 +19,8 @@ _HEAD = 4096
 """Bytes of a file's start; enough for any header that is read here."""
 _MOST_BOXES = 16
 """Boxes before the first that tells what the file is."""
+_MOST_BOXES_READ = 100_000
+"""Boxes in one walk; a fragmented film of hours has a few thousand."""
 
 _MOST_TRACKS = 64
 
@@ -150,7 +152,9 @@ def _boxes(
     stream: IO[bytes], at: int = 0, end: int | None = None
 ) -> Iterator[tuple[int, int | None, bytes]]:
     """Yield start, end (None: the end of the file) and type of the boxes between two places."""
-    while end is None or at < end:
+    for _ in range(_MOST_BOXES_READ):
+        if end is not None and at >= end:
+            return
         stream.seek(at)
         head = stream.read(16)
         length, kind = int.from_bytes(head[:4]), head[4:8]
@@ -165,27 +169,48 @@ def _boxes(
 
 
 def untrimmed_seconds(stream: IO[bytes]) -> float:
-    """Return the longest duration that an MP4 or MOV file names; 0 where it names none.
+    """Return the longest duration that an MP4 or MOV names for its film; 0 where it names none.
 
-    The movie's header has one, and each track's: an edit list may play less of a track than it has.
-    ISO/IEC 14496-12, 8.2.2 and 8.4.2.
+    An edit list may play less of a film than its track holds (ISO/IEC 14496-12, 8.4.2 and 8.6.6).
+    The tracks of sound do not count: their codecs pad them.
     """
-    found = [0.0]
-    folders = {b"moov", b"trak", b"mdia"}
-    left: list[tuple[int, int | None]] = [(0, None)]
-    while left and len(found) < _MOST_TRACKS:
-        for at, end, kind in _boxes(stream, *left.pop()):
-            if kind in folders:
-                left.append((at + 8, end))
-            elif kind in {b"mvhd", b"mdhd"}:
-                stream.seek(at + 8)
-                content = stream.read(36)
-                scale, length = (20, 8) if content[:1] == b"\1" else (12, 4)
-                units = int.from_bytes(content[scale : scale + 4])
-                duration = content[scale + 4 : scale + 4 + length]
-                if units and duration != b"\xff" * length:  # all ones: unknown
-                    found.append(int.from_bytes(duration) / units)
-    return max(found)
+    return max(
+        (_seconds(stream, media) for media in _inside(stream, b"moov", b"trak", b"mdia")),
+        default=0.0,
+    )
+
+
+_Place = tuple[int, int | None]
+
+
+def _inside(stream: IO[bytes], *path: bytes) -> list[_Place]:
+    """Return the contents of all boxes at a path."""
+    places: list[_Place] = [(0, None)]
+    for wanted in path:
+        places = [
+            (at + 8, end)
+            for place in places[:_MOST_TRACKS]
+            for at, end, kind in _boxes(stream, *place)
+            if kind == wanted
+        ]
+    return places[:_MOST_TRACKS]
+
+
+def _seconds(stream: IO[bytes], media: _Place) -> float:
+    """Return the duration in a track's media header; 0 where it is no film's, or unknown."""
+    boxes = {kind: at + 8 for at, _, kind in _boxes(stream, *media)}
+    if not {b"mdhd", b"hdlr"} <= boxes.keys():
+        return 0.0
+    stream.seek(boxes[b"hdlr"] + 8)
+    if stream.read(4) != b"vide":
+        return 0.0
+    stream.seek(boxes[b"mdhd"])
+    content = stream.read(36)
+    scale, length = (20, 8) if content[:1] == b"\1" else (12, 4)
+    units = int.from_bytes(content[scale : scale + 4])
+    duration = content[scale + 4 : scale + 4 + length]
+    known = units and duration != b"\xff" * length  # all ones: unknown
+    return int.from_bytes(duration) / units if known else 0.0
 
 
 def _doctype(head: bytes) -> bytes:

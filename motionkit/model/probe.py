@@ -187,10 +187,13 @@ def _probe_image(stream: IO[bytes], known: Facts) -> Facts:
             width, height = picture.size
             if width * height <= MOST_PIXELS:
                 picture.draft("L", (width // 8, height // 8))  # a JPEG is read whole but kept small
-                for frame in range(getattr(picture, "n_frames", 1)):
+                most = max(1, MOST_PIXELS // max(1, width * height))
+                for frame in range(min(getattr(picture, "n_frames", 1), most)):
                     picture.seek(frame)
                     picture.load()
     except Exception as error:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None):
+            raise  # this machine's fault, not the picture's
         raise _Unreadable("it is damaged") from error
     if width * height > MOST_PIXELS:
         raise _TooManyPixelsError(width, height)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -52,6 +53,11 @@ def _whole(value: float, name: str) -> int:
     return int(value)
 
 
+def _is_whole(annotation: str) -> bool:
+    """Return whether a field's type allows whole numbers only, as text or as a class."""
+    return "int" in (words := re.findall(r"\w+", annotation)) and "float" not in words
+
+
 def argument(name: str) -> str:
     """Return the request's field that a name of `Request.media` belongs to: ``images[0]``'s."""
     return name.partition("[")[0]
@@ -89,7 +95,7 @@ class Request:
     def __attrs_post_init__(self) -> None:
         for field in attrs.fields(type(self)):
             value = getattr(self, field.name)
-            if isinstance(value, float) and str(field.type).startswith("int"):
+            if isinstance(value, float) and _is_whole(str(field.type)):
                 object.__setattr__(self, field.name, _whole(value, field.name))
 
     def media(self) -> dict[str, Ref]:

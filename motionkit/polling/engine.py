@@ -34,7 +34,7 @@ MOST_THREADS = 112
 REST = 10.0
 """Seconds after which an idle thread ends."""
 NEWS_EVERY = 1.0
-"""Seconds between two looks at the journal for followed jobs that were seen to end elsewhere."""
+"""Seconds between two queries of the journal for followed jobs that ended elsewhere."""
 LAST_CALLS = 2.0
 """Seconds that closing leaves to polls that are on their way."""
 

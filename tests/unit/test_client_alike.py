@@ -103,12 +103,14 @@ def test_each_example_runs_in_the_sandbox(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MOTIONKIT_JOURNAL", str(tmp_path / "journal.db"))
-    monkeypatch.setenv("PIXVERSE_API_KEY", "sandbox-pixverse-key")
     with Sandbox(speed=1000, job_seconds=1) as sandbox:
-        monkeypatch.setenv("PIXVERSE_BASE_URL", sandbox.url)
-        with Client() as client:
+        (tmp_path / "studio.toml").write_text(
+            '[accounts.studio]\nprovider = "pixverse"\napi_key = "sandbox-pixverse-key"\n'
+            f'base_url = "{sandbox.url}"\n'
+        )
+        with Client("studio.toml") as client:
             request = sample_request()
-            job = client.submit(request, via="pixverse", key="order-1")
+            job = client.submit(request, via="studio", key="order-1")
             names = {"client": client, "mk": mk, "request": request, "job": job}
             names["result"] = client.wait(job)
             for verb in sorted(WITH_EXAMPLES):

@@ -9,6 +9,7 @@ import functools
 import gzip
 import http.client
 import io
+import itertools
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ import socket
 import ssl
 import traceback
 import tracemalloc
+import types
 import zlib
 from collections.abc import Callable
 from decimal import Decimal
@@ -31,6 +33,7 @@ from support import Peer, Scripted, Server, answer, header, refused_port
 from motionkit._support.hosts import is_loopback
 from motionkit._support.redaction import Secret, redact
 from motionkit.errors import Billed, ConfigError, DownloadFailed, ProtocolError, ProviderUnavailable
+from motionkit.http import connection
 from motionkit.http.addresses import checked_origin
 from motionkit.http.connection import check_before_sending, guarded_call
 from motionkit.http.download import download
@@ -935,7 +938,7 @@ def test_certificates_of_the_environment_count_on_loopback_too(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = tmp_path / "ca.pem"
-    path.touch()
+    trustme.CA().cert_pem.write_to_path(str(path))
     for one in VARIABLES:
         monkeypatch.delenv(one, raising=False)
     monkeypatch.setenv(name, str(path))
@@ -960,6 +963,33 @@ def test_certificates_that_are_not_there_are_a_fault_of_this_machine(
     assert caught.value.hint == (
         f"correct {name}, or unset it to use the certificates of this installation"
     )
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_file_without_certificates_is_a_fault_of_this_machine(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for one in VARIABLES:
+        monkeypatch.delenv(one, raising=False)
+    monkeypatch.setenv(name, str(tmp_path / "ca.pem"))
+    with pytest.raises(ConfigError, match="which holds no certificates that can be read"):
+        session("https://shop.invalid")
+
+
+def test_a_deadline_that_passes_while_connecting_says_that_nothing_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticks = itertools.count()
+    monkeypatch.setattr(
+        connection, "time", types.SimpleNamespace(monotonic=lambda: float(next(ticks)))
+    )
+    with Server(Peer.hold) as server:
+        opened = session(server.url)
+        with pytest.raises(NotSent) as caught:
+            opened.send(BUY, timeout=0.5)
+        opened.close()
+    assert caught.value.billed is Billed.NO
 
 
 @pytest.mark.parametrize(

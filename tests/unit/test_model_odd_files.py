@@ -14,7 +14,7 @@ from support import clip, picture
 
 import motionkit as mk
 from motionkit.errors import InvalidRequest
-from motionkit.model import probe
+from motionkit.model import containers, probe
 from motionkit.model.media import Data, File
 from motionkit.provider import MediaField
 from motionkit.sandbox import media as sandbox_media
@@ -147,6 +147,40 @@ def test_half_an_animation_is_refused() -> None:
     assert "cannot be read as image" in refusal(content[: len(content) // 2], "image").message
 
 
+def test_an_animation_is_decoded_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    frames = [Image.effect_noise((64, 64), 90) for _ in range(6)]
+    frames[0].save(out, "gif", save_all=True, append_images=frames[1:], duration=100)
+    seen: list[int] = []
+    seek = Image.OPEN["GIF"][0].seek  # type: ignore[attr-defined]  # a class by its registry
+    monkeypatch.setattr(
+        "PIL.GifImagePlugin.GifImageFile.seek",
+        lambda self, frame: (seen.append(frame), seek(self, frame)),
+    )
+    monkeypatch.setattr(probe, "MOST_PIXELS", 2 * 64 * 64)
+    assert look(out.getvalue(), "image").width == 64
+    assert set(seen) <= {0, 1}
+
+
+def test_a_fault_of_the_disk_is_not_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "hero.png"
+    path.write_bytes(picture())
+
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", broken)
+    with pytest.raises(InvalidRequest, match=r"hero\.png' cannot be read: Input/output error"):
+        probe.inspect(File(path), "image")
+
+
+def test_endless_boxes_end_the_reading() -> None:
+    endless = b"\0\0\0\x08free" * 200_000
+    assert sum(1 for _ in containers._boxes(io.BytesIO(endless))) == 100_000
+
+
 def test_a_picture_of_14000_pixels_is_refused_by_the_pixel_limit() -> None:
     out = io.BytesIO()
     Image.new("1", (14_000, 14_000)).save(out, "png")
@@ -209,6 +243,12 @@ def test_a_film_shorter_than_its_container_has_a_range(tmp_path: Path) -> None:
     facts = look(movie(tmp_path, film=4, sound=9))
     assert facts.seconds == 4.0
     assert facts.seconds_high == pytest.approx(9.0, abs=0.2)  # AAC is padded
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mov"])
+def test_the_padding_of_sound_makes_no_film_longer(kind: str, tmp_path: Path) -> None:
+    facts = look(movie(tmp_path, film=5, sound=5, kind=kind))
+    assert (facts.seconds, facts.seconds_high) == (5.0, 5.0)
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mov"])

@@ -17,6 +17,7 @@ from motionkit.model.media import Generated
 from motionkit.model.money import Basis, Quote, Rates, Unit
 from motionkit.model.operations import LipSync, Mimic
 from motionkit.model.probe import Facts
+from motionkit.model.request import _is_whole
 from motionkit.provider import MediaField, Offer, Price, PriceRule, fit, offers, quote
 from motionkit_pixverse.adapter import PixVerse
 
@@ -594,6 +595,18 @@ def test_media_of_another_kind_are_refused_whatever_the_container(
 def test_a_whole_number_may_be_written_as_a_decimal() -> None:
     assert fit.fit(wanted(seed=2.0), SOLD, FACTS).body["seed"] == 2
     assert type(fit.fit(wanted(seed=2.0), SOLD, FACTS).body["seed"]) is int
+
+
+def test_only_types_of_whole_numbers_refuse_fractions() -> None:
+    for annotation, whole in (
+        ("int | None", True),
+        ("<class 'int'>", True),
+        ("int", True),
+        ("int | float", False),
+        ("float", False),
+        ("Point", False),
+    ):
+        assert _is_whole(annotation) is whole
 
 
 @pytest.mark.parametrize("value", [5.5, float("nan"), float("inf")])
