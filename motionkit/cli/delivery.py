@@ -99,7 +99,7 @@ def fetch(
         DownloadFailed: A download failed; the vendor still has the result.
         InvalidRequest: The file exists and is not this job's.
     """
-    retried = False
+    tried_again = False
     try:
         while True:
             try:
@@ -110,9 +110,9 @@ def fetch(
                     return first
                 busy = isinstance(error.__cause__, BlockingIOError)
                 # A file that just appeared may be this job's, and the journal written right after.
-                if not busy and (retried or overwrite or not os.path.lexists(path)):
+                if not busy and (tried_again or overwrite or not os.path.lexists(path)):
                     raise
-                retried = not busy
+                tried_again = not busy
             pause()
     except KeyboardInterrupt:
         raise DownloadFailed(
@@ -149,11 +149,11 @@ def record(client: Client, key: str) -> PurchaseRecord | None:
 def delivered(
     entry: PurchaseRecord | None, result: Result
 ) -> tuple[Result, tuple[Path, ...]] | None:
-    """Return the result with its main output only, and the delivered file if it still exists.
+    """Return the result with its main output only, and the delivered file if it is still that.
 
     The journal has the path of the main file only.
     """
-    if entry is None or not entry.delivered or not os.path.isfile(entry.delivered):  # noqa: PTH113 - it raises nothing
+    if entry is None or not entry.delivered or not _is_delivered(Path(entry.delivered), entry):
         return None
     return attrs.evolve(result, outputs=result.outputs[:1]), (Path(entry.delivered),)
 

@@ -4,7 +4,7 @@ from motionkit.http.addresses import at_loopback, checked_origin
 from motionkit.http.connection import BLOCK, at_most, check_before_sending
 from motionkit.http.download import Downloaded, check_target
 from motionkit.http.download import download as download_file
-from motionkit.http.exchange import NotSent
+from motionkit.http.exchange import NotSent, Untrusted
 from motionkit.http.partial_file import fits
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import Response
@@ -23,6 +23,7 @@ __all__ = [
     "RateLimiter",
     "Response",
     "Session",
+    "Untrusted",
     "at_loopback",
     "at_most",
     "check_before_sending",

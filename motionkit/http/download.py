@@ -385,7 +385,9 @@ def _explained(error: BaseException, reason: str) -> MotionKitError:
     if isinstance(error, InternalAddressError):
         return DownloadFailed(f"the result's address is refused: {reason}")
     if exchange.is_untrusted(error):
-        return DownloadFailed(f"the file host is refused: {reason}", hint=exchange.UNTRUSTED_HINT)
+        return DownloadFailed(
+            f"the file host is refused: {reason}", hint=exchange.Untrusted.default_hint
+        )
     if isinstance(error, ValueError):  # not a URL at all; some of these are requests' errors, too
         return DownloadFailed(f"the result's address cannot be used: {reason}")
     return ProviderUnavailable(f"the download broke off: {reason}")

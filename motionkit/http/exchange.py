@@ -22,7 +22,7 @@ import requests
 import urllib3.exceptions
 
 from motionkit._support.hosts import is_loopback
-from motionkit._support.redaction import RedactedStr, Secret, redact, redact_urls
+from motionkit._support.redaction import RedactedStr, Secret, redact
 from motionkit.errors import ConfigError, MotionKitError, ProviderUnavailable
 from motionkit.http.addresses import InternalAddressError
 from motionkit.http.response import LONGEST_REASON
@@ -50,6 +50,15 @@ _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (http.client.LineTooLong, "a header of the response is too long"),
 )
 """Sentences for errors with Python's text; the first match in the chain counts."""
+
+
+class Untrusted(ConfigError):
+    """This machine does not trust the certificate of the other side; nothing was sent."""
+
+    default_hint = (
+        "add the certificate of the company proxy or of the endpoint: SSL_CERT_FILE or "
+        "REQUESTS_CA_BUNDLE names a file of trusted certificates"
+    )
 
 
 class NotSent(ProviderUnavailable):
@@ -148,7 +157,8 @@ def _check_proxy(scheme: str, proxy: str) -> None:
     """
     kind, mark, _ = proxy.partition("://")
     kind = kind.lower() if mark else "http"
-    name = f"the {scheme} proxy of the environment ({redact_urls(proxy)})"
+    host = proxy.rpartition("://")[2].rpartition("@")[2]  # a password may hold @ itself
+    name = f"the {scheme} proxy of the environment ({kind}://{host})"
     if kind not in _PROXIES:
         raise ConfigError(f"{name} is of a kind that is not known: {kind!r}")
     if kind.startswith("socks") and importlib.util.find_spec("socks") is None:
@@ -159,10 +169,6 @@ def _check_proxy(scheme: str, proxy: str) -> None:
 
 _UNTRUSTED = frozenset({2, 18, 19, 20, 21})
 """OpenSSL's codes for an issuer that is not among the trusted certificates (x509_vfy.h)."""
-UNTRUSTED_HINT = (
-    "add the certificate of the company proxy or of the endpoint: SSL_CERT_FILE or "
-    "REQUESTS_CA_BUNDLE names a file of trusted certificates"
-)
 
 
 def is_untrusted(error: BaseException) -> bool:

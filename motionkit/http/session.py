@@ -22,7 +22,7 @@ import requests.utils
 import urllib3
 
 from motionkit._support.redaction import Secret
-from motionkit.errors import Billed, ConfigError, MotionKitError, ProtocolError, ProviderUnavailable
+from motionkit.errors import Billed, MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.http import exchange
 from motionkit.http.addresses import checked_origin
 from motionkit.http.connection import Transport, bounded, guarded_call
@@ -163,9 +163,8 @@ class Session:
                 error.billed = billed
                 return error.fill(provider=self.provider, account=self.account)
             if not guard.sent and exchange.is_untrusted(error):
-                return ConfigError(
+                return exchange.Untrusted(
                     f"{where}: not sent: {reason}",
-                    hint=exchange.UNTRUSTED_HINT,
                     provider=self.provider,
                     account=self.account,
                 )

@@ -25,8 +25,13 @@ _RETRY = re.compile(r"(.+?)(?:~[0-9]+)+", re.DOTALL)
 
 
 def retry_key(key: str, number: int) -> str:
-    """Return the key of a paid retry: a purchase made because an earlier job of that key failed."""
-    return f"{retried(key) or key}~{number}"
+    """Return the key of a paid retry: a purchase made because an earlier job of that key failed.
+
+    The number is higher than the key's own, which a run after a crash may begin with.
+    """
+    first = retried(key)
+    own = 0 if first is None else int(key.rpartition("~")[2])
+    return f"{first or key}~{max(number, own + 1)}"
 
 
 def retried(key: str) -> str | None:

@@ -217,7 +217,10 @@ def adopt(store: Store, patience: float | None) -> None:
         return
     for path in written:  # after the commit: a crash in between writes them twice, never loses
         log.info("the journal has taken %s", path)
-        folder.remove(path)
+        try:
+            folder.remove(path)
+        except OSError as error:  # it is taken again, which changes nothing
+            log.warning("cannot remove %s: %s", path, error.strerror)
 
 
 _UNREADABLE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, InvalidRequest)

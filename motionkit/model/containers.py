@@ -6,6 +6,7 @@ Only the headers are read, without any library, so this holds without ``motionki
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import IO
@@ -58,6 +59,14 @@ _BRANDS: Mapping[bytes, tuple[Kind, str]] = {
 """ISO base media brands that are not plain MP4."""
 _PICTURES = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 """Brands of pictures (ISO/IEC 23008-12), the most telling first: they count wherever they stand."""
+
+_TOP_LEVEL = frozenset(
+    {b"ftyp", b"moov", b"mdat", b"moof", b"mfra", b"meta", b"free", b"skip", b"wide", b"uuid"}
+    | {b"styp", b"sidx", b"pnot", b"pdin", b"emsg", b"prft"}
+)
+"""Boxes that a file consists of (ISO/IEC 14496-12, table 1; QuickTime)."""
+_UNKNOWN_LENGTH = 0x7FFF0000
+"""A RIFF length from here on was not known when it was written."""
 
 _DOCTYPES: Mapping[bytes, str] = {b"webm": "webm", b"matroska": "mkv"}
 """EBML document types (RFC 8794) and their containers."""
@@ -132,7 +141,7 @@ def _iso_media(stream: IO[bytes]) -> Found:
             stream.seek(at)
             length = max(int.from_bytes(stream.read(4)) - 8, 4)
             names = [content[i : i + 4] for i in range(0, min(length, len(content)), 4)]
-            return _brand(names[0], names[2:])
+            return _brand(names[0], names[2:]) if names else (None, None)
         if kind in {b"moov", b"mdat", b"pnot"}:
             return "video", "mov"
         if kind not in {b"wide", b"free", b"skip", b"uuid"}:
@@ -276,18 +285,45 @@ def missing_bytes(stream: IO[bytes], size: int, container: str | None) -> int:
     """
     end = size
     if container in {"mp4", "mov", "m4a", "heic", "avif"}:
-        end = max((stop or size for _, stop, _ in _boxes(stream)), default=size)
+        # what some programs append is no box, whatever its bytes announce
+        ends = (stop or size for _, stop, kind in _boxes(stream) if kind in _TOP_LEVEL)
+        end = max(ends, default=size)
     else:
         stream.seek(0)
         head = stream.read(_HEAD)
         if container in {"wav", "avi", "webp"}:
             told = int.from_bytes(head[4:8], "little")
-            # a writer that could not go back leaves 0 or all ones
-            end = size if told in {0, 0xFFFFFFFF} else told + 8
+            # a writer that could not go back, into a pipe, leaves 0 or the most it knows
+            end = size if told == 0 or told >= _UNKNOWN_LENGTH else told + 8
         elif container in {"webm", "mkv", "ebml"}:
             elements = _elements(head, 0, len(head))
             end = next((stop or size for name, _, stop in elements if name == _SEGMENT), size)
     return max(end - size, 0)
+
+
+def gif_is_whole(stream: IO[bytes]) -> bool:
+    """Tell whether a GIF reaches its trailer (GIF89a, 27); what stands behind it does not count."""
+    stream.seek(0)
+    flags = stream.read(13)[10:11]
+    _skip_colors(stream, flags)
+    while block := stream.read(1):
+        if block == b";":
+            return True
+        if block == b",":  # an image: its descriptor, its colours, the size of its codes
+            _skip_colors(stream, stream.read(9)[8:9])
+        elif block != b"!":  # or an extension
+            return False
+        stream.seek(1, os.SEEK_CUR)
+        while length := stream.read(1):
+            if length == b"\0":
+                break
+            stream.seek(length[0], os.SEEK_CUR)
+    return False
+
+
+def _skip_colors(stream: IO[bytes], flags: bytes) -> None:
+    if flags and flags[0] & 0x80:
+        stream.seek(3 * 2 ** ((flags[0] & 0x07) + 1), os.SEEK_CUR)
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")

@@ -186,9 +186,11 @@ def _probe_image(stream: IO[bytes], known: Facts) -> Facts:
         with opener[0](stream, "") as picture:
             width, height = picture.size
             if width * height <= MOST_PIXELS:
-                picture.draft("L", (width // 8, height // 8))  # a JPEG is read whole but kept small
-                most = max(1, MOST_PIXELS // max(1, width * height))
-                for frame in range(min(getattr(picture, "n_frames", 1), most)):
+                # a JPEG is read whole but kept small; further pictures in it are no frames
+                picture.draft("L", (max(1, width // 8), max(1, height // 8)))
+                picture.load()
+                most = 1 if known.container == "jpeg" else MOST_PIXELS // max(1, width * height)
+                for frame in range(1, min(getattr(picture, "n_frames", 1), most)):
                     picture.seek(frame)
                     picture.load()
     except Exception as error:
@@ -197,15 +199,9 @@ def _probe_image(stream: IO[bytes], known: Facts) -> Facts:
         raise _Unreadable("it is damaged") from error
     if width * height > MOST_PIXELS:
         raise _TooManyPixelsError(width, height)
-    if known.container == "gif" and not _ends_with_trailer(stream):
+    if known.container == "gif" and not containers.gif_is_whole(stream):
         raise _Unreadable("it breaks off")  # Pillow takes the frames that are there
     return attrs.evolve(known, codec=known.container, width=width, height=height)
-
-
-def _ends_with_trailer(stream: IO[bytes]) -> bool:
-    """Tell whether a GIF has its trailer (GIF89a, 27); some writers pad with zeros behind it."""
-    stream.seek(-min(64, stream.seek(0, os.SEEK_END)), os.SEEK_END)
-    return stream.read().rstrip(b"\0").endswith(b";")
 
 
 _BY_TRACKS: Mapping[tuple[Kind, str | None], str] = {

@@ -136,6 +136,33 @@ class Request:
         }
         return {name: value for name, value in found.items() if value not in (None, ())}
 
+    def given(self) -> tuple[dict[str, Any], dict[str, Ref], dict[str, str]]:
+        """Return the values and the media that were given, and the field of each medium.
+
+        Raises:
+            InvalidRequest: A text is blank that the operation cannot do without, or is no Unicode:
+                undecodable bytes of a command line.
+        """
+        values, media = self.values(), self.media()
+        for name, value in values.items():
+            several = value if isinstance(value, tuple) else (value,)
+            text = " ".join(one for one in several if isinstance(one, str))
+            if not is_text(text):
+                raise InvalidRequest(
+                    f"{name} holds bytes that are not UTF-8",
+                    field=name,
+                    value=text.encode("utf-8", "replace").decode(),
+                    limit="text in UTF-8",
+                )
+        needed = {one.name for one in attrs.fields(type(self)) if one.default is attrs.NOTHING}
+        for name in ("prompt", *needed):
+            value = values.get(name)
+            if isinstance(value, str) and not value.strip():
+                raise InvalidRequest(
+                    f"{name} is blank", field=name, value=value, limit="text that is not blank"
+                )
+        return values, media, {name: argument(name) for name in media}
+
     def describe(self) -> dict[str, Any]:
         """Return a short JSON-able description for people and the journal, signatures masked."""
         labels = {name: value.label for name, value in self.media().items()}

@@ -299,8 +299,12 @@ class Engine:
     # Threads.
 
     def _work(self) -> None:
-        while (watched := self._next()) is not None:
-            self._poll(watched)
+        try:
+            while (watched := self._next()) is not None:
+                self._poll(watched)
+        finally:  # whatever ends it: a thread that is gone must not keep another from starting
+            with self._lock:
+                self._threads.discard(threading.current_thread())
 
     def _next(self) -> WatchedJob | None:
         """Return a job that is due; None when the thread is to end."""

@@ -16,7 +16,7 @@ import attrs
 
 from motionkit._support import backoff
 from motionkit.errors import Billed, MotionKitError, WaitTimeout
-from motionkit.http import CALL_TIMEOUT, TRANSIENT, at_most
+from motionkit.http import CALL_TIMEOUT, TRANSIENT, Untrusted, at_most
 from motionkit.model.job import DOUBT_ERRORS, Job, Result, State, Status, UnknownReason
 from motionkit.polling import schedule
 
@@ -177,7 +177,10 @@ class WatchedJob:
         if isinstance(error, TRANSIENT):
             return False
         self._refusals += 1
-        return error.http_status is None or bool(error.code) or self._refusals >= REFUSALS
+        if self._refusals >= REFUSALS:
+            return True
+        # The certificate of a captive portal is no more the vendor's than its page.
+        return not isinstance(error, Untrusted) and (error.http_status is None or bool(error.code))
 
     def _repeat(self, error: MotionKitError, now: float, spread: float) -> None:
         """Poll again later: the job is paid and runs on, whatever a network says about it."""

@@ -10,7 +10,7 @@ import attrs
 
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.model import media, probe
-from motionkit.model.operations import Request
+from motionkit.model.request import Request
 from motionkit.provider.offers import MediaField, Offer
 
 _LONGEST_SHOWN = 60
@@ -90,8 +90,7 @@ def fit(
             limit="True, and its fields as extra",
             hint="name its fields as extra and confirm with allow_undocumented=True",
         )
-    given, media_given = request.values(), request.media()
-    _check_text(request, given)
+    given, media_given, arguments = request.given()
     for name, value in given.items():
         if name not in offer.fields:
             able = ", ".join(sorted([*offer.fields, *offer.media])) or "none"
@@ -101,7 +100,6 @@ def fit(
                 value=str(value),
                 limit=able,
             )
-    arguments = {name: name.partition("[")[0] for name in media_given}  # images[0] is of images
     values = {**offer.defaults, **given}
     _check_values(request, offer, values, arguments.values())
     warnings: list[str] = list(_doubts(offer, given))
@@ -150,33 +148,6 @@ def fit(
     if check is None:
         return fitted
     return attrs.evolve(fitted, warnings=(*warnings, *check(fitted)))
-
-
-def _check_text(request: Request, given: Mapping[str, Any]) -> None:
-    """Require valid text, and the text that an operation cannot do without.
-
-    Raises:
-        InvalidRequest: It is blank, or no Unicode: undecodable bytes of a command line.
-    """
-    for name, value in given.items():
-        several = value if isinstance(value, tuple) else (value,)
-        text = " ".join(one for one in several if isinstance(one, str))
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise InvalidRequest(
-                f"{name} holds bytes that are not UTF-8",
-                field=name,
-                value=text.encode("utf-8", "replace").decode(),
-                limit="text in UTF-8",
-            ) from None
-    needed = {one.name for one in attrs.fields(type(request)) if one.default is attrs.NOTHING}
-    for name in ("prompt", *needed):
-        value = given.get(name)
-        if isinstance(value, str) and not value.strip():
-            raise InvalidRequest(
-                f"{name} is blank", field=name, value=value, limit="text that is not blank"
-            )
 
 
 def _spelled(value: Any, spelling: str | None) -> Any:

@@ -59,7 +59,14 @@ from motionkit.errors import (
     MotionKitError,
     SubmitUncertain,
 )
-from motionkit.http import CALL_TIMEOUT, NotSent, RateLimiter, check_before_sending, with_retries
+from motionkit.http import (
+    CALL_TIMEOUT,
+    NotSent,
+    RateLimiter,
+    Untrusted,
+    check_before_sending,
+    with_retries,
+)
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState
 from motionkit.model.money import doubt
@@ -485,7 +492,7 @@ class Submitter:
             try:
                 with check_before_sending(window.check):
                     return self.provider.submit(attempt.submission, attempt.id), cause
-            except NotSent as error:
+            except (NotSent, Untrusted) as error:
                 cause = error
                 attempt = self.journal.not_sent(attempt)
                 unsent += 1

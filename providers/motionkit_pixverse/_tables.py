@@ -114,6 +114,12 @@ REFUSING: tuple[range, ...] = (range(400000, 500000), range(701000, 701100))
 """Undocumented codes in these ranges refuse a call if their answer has no ``Resp``: every known
 code there is a refusal. Codes from 500000 to 599999 and 99999 also report accidents."""
 
+GATEWAY_STATUSES = frozenset({502, 503, 504})
+"""Under these HTTP statuses an undocumented code refuses nothing: a gateway answers."""
+
+ENVELOPE = frozenset({"errcode", "errmsg", "resp", "requestid", "traceid"})
+"""Names of an envelope, without case and underscores; an undocumented refusal has no other."""
+
 REFUSED = ErrorRow(InvalidRequest, "refused with an undocumented code")
 
 STATUSES: Mapping[int, ErrorRow] = MappingProxyType(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,9 @@ from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.model.submission import Call
 from motionkit.provider import ErrorRow, Phase, Response, billed_after, job_ids, vendor_error
 from motionkit_pixverse._tables import (
+    ENVELOPE,
     ERRORS,
+    GATEWAY_STATUSES,
     JOB_NAMES,
     NOT_FOUND_CODE,
     NOT_FOUND_MESSAGES,
@@ -22,6 +25,7 @@ from motionkit_pixverse._tables import (
 )
 
 _LONGEST_AMOUNT = 40
+_AMOUNT = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _BEYOND = 10**20
 """Ids have 18 digits; a number of more than 20 is neither an id, a status nor an amount."""
 
@@ -33,6 +37,8 @@ class Envelope:
     code: int
     message: str
     content: Any
+    more: bool = False
+    """Whether the answer says anything besides code, message, content and its own ids."""
 
 
 def unwrap(
@@ -93,13 +99,14 @@ def number(value: Any) -> int | None:
 def credits_of(value: Any) -> Decimal | None:
     """Return an amount of credits, whole or fractional, from a number or its text."""
     text = value if isinstance(value, str) else ""
-    if type(value) is int or isinstance(value, Decimal):
+    if type(value) is int:
         text = str(value)
-    try:
-        amount = Decimal(text) if text.isascii() and len(text) <= _LONGEST_AMOUNT else None
-    except ArithmeticError:
+    elif isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < 20:
+        text = f"{value:f}"
+    if len(text) > _LONGEST_AMOUNT or not _AMOUNT.fullmatch(text):
         return None
-    return amount if amount is not None and amount.is_finite() and abs(amount) < _BEYOND else None
+    amount = Decimal(text)
+    return amount if abs(amount) < _BEYOND else None
 
 
 def need_number(content: Mapping[str, Any], *names: str, phase: Phase, **context: Any) -> int:
@@ -141,7 +148,8 @@ def _envelope(answer: Response, *, lenient: bool) -> Envelope:
             message = folded.get("errmsg") or ""
             # `str` would make plain text of a RedactedStr, and a traceback would show a secret.
             message = message if isinstance(message, str) else str(message)
-            return Envelope(code, message, folded.get("resp"))
+            more = any(value for name, value in folded.items() if name not in ENVELOPE)
+            return Envelope(code, message, folded.get("resp"), more)
     raise ProtocolError("the answer has no ErrCode", http_status=answer.status, raw=data)
 
 
@@ -153,7 +161,7 @@ def _refusal(
     if not_found and phase is not Phase.SUBMIT:  # on the paid call only a code refuses
         code = NOT_FOUND_CODE
     row = ERRORS.get(code)
-    if row is None and _refuses(envelope, phase):
+    if row is None and _refuses(envelope, answer, phase):
         row = REFUSED
     if row is None:
         row = ErrorRow(ProtocolError, "an undocumented code", refuses=False)
@@ -170,9 +178,15 @@ def _refusal(
     )
 
 
-def _refuses(envelope: Envelope, phase: Phase) -> bool:
-    """Return whether an undocumented code refuses the call; never while polling."""
-    if phase not in {Phase.SUBMIT, Phase.UPLOAD} or envelope.content:
+def _refuses(envelope: Envelope, answer: Response, phase: Phase) -> bool:
+    """Return whether an undocumented code refuses the call; never while polling.
+
+    A gateway's status, content anywhere, or a word about the trace id leave it open: that id may
+    belong to a job.
+    """
+    if phase not in {Phase.SUBMIT, Phase.UPLOAD} or answer.status in GATEWAY_STATUSES:
+        return False
+    if envelope.content or envelope.more or "trace" in envelope.message.casefold():
         return False
     return any(envelope.code in codes for codes in REFUSING)
 

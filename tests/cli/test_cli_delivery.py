@@ -98,3 +98,17 @@ def test_ctrl_c_while_another_process_downloads_keeps_the_job(
     told = cli("wait", "order-17", "--out", OUT)
     assert told.code == 11
     assert "interrupted while downloading out.mp4" in told.err
+
+
+@pytest.mark.parametrize("verb", ["mimic", "wait"])
+def test_a_failed_download_is_no_success_over_another_file_of_that_name(
+    cli: Cli, account: Account, order: list[str], verb: str
+) -> None:
+    assert cli(*order).code == 0
+    OUT.write_text("my own notes")
+    account.sandbox.fault("http:download:status=404:times=0")
+    command = order if verb == "mimic" else ["wait", "order-17", "--out", OUT]
+    told = cli(*command, "--overwrite")
+    assert told.code == 11
+    assert not told.out
+    assert OUT.read_text() == "my own notes"

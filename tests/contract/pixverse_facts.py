@@ -29,7 +29,7 @@ FACTS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("credits of v5.6 540p 5 s with audio", ("80", "listed"), DMX),
     ("credits of v5.6 720p 5 s with audio", ("90", "listed"), PRICES),
     ("credits of v5.6 1080p 5 s with audio", ("150", "estimated"), PRICES),
-    ("credits of v6 540p 5 s with audio and several clips", ("45", "listed"), DMX),
+    ("credits of v6 540p 5 s with audio and several clips", ("45", "estimated"), DMX),
     ("credits of v6 360p 1 s with audio", ("7", "listed"), DMX),
     ("credits of extend v6 720p 5 s", ("45", "listed"), DMX),
     ("credits of c1 540p 5 s with audio", ("50", "listed"), DMX),

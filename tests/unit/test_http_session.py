@@ -13,6 +13,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import socket
 import ssl
 import traceback
@@ -1007,6 +1008,18 @@ def test_a_proxy_that_cannot_be_used_is_a_fault_of_this_machine(
     with pytest.raises(ConfigError, match=said) as caught:
         session("https://shop.invalid")
     assert "planted" not in f"{caught.value!r}{caught.value.to_dict()}"
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "foo"])
+def test_a_proxys_password_with_an_at_sign_is_not_shown(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://user:plan@ted@proxy.example:1080")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ConfigError) as caught:
+        session("https://shop.invalid")
+    assert f"({scheme}://proxy.example:1080)" in caught.value.message
+    assert not re.search("plan|ted@", f"{caught.value!r}{caught.value.to_dict()}")
 
 
 @pytest.mark.parametrize("name", [None, "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])

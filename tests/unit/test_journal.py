@@ -43,6 +43,7 @@ from motionkit.journal import (
     caches,
     database,
     files,
+    retry_key,
     schema,
 )
 from motionkit.journal import budget as budgets
@@ -1247,3 +1248,13 @@ def test_a_free_answer_closes_only_the_circuits_that_it_disproves(journal: Journ
     circuits.answered("pixverse", "f" * 16, pays=True)
     left = {cause for cause in left if not circuit_breaker.CAUSES[cause].money}
     assert set(circuits.of("pixverse", "f" * 16)) == left
+
+
+@pytest.mark.parametrize(
+    ("key", "number", "expected"),
+    [("k", 2, "k~2"), ("k~2", 3, "k~3"), ("k~2", 2, "k~3"), ("k~5", 2, "k~6"), ("a~b", 2, "a~b~2")],
+)
+def test_a_paid_retrys_key_is_never_the_one_that_it_follows(
+    key: str, number: int, expected: str
+) -> None:
+    assert retry_key(key, number) == expected

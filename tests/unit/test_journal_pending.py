@@ -101,6 +101,23 @@ def test_a_job_that_a_locked_journal_cannot_take_is_kept_beside_it_and_goes_in_l
     assert stage.bought() == 1
 
 
+def test_a_record_whose_file_cannot_be_removed_hinders_nobody(
+    client: Client, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    locks: list[Lock] = []
+    locked_after_payment(monkeypatch, lambda: locks.append(Lock(path)))
+    made = client.submit(sample_request(), via=ACCOUNT, key="hero")
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Pending, "remove", refused)
+    locks[0].release()
+    assert client.jobs.get("hero").job == made
+    assert client.jobs.get("hero").job == made
+    assert "Permission denied" in caplog.text
+
+
 def test_a_job_is_written_as_soon_as_the_lock_ends(
     client: Client, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import wave
 from pathlib import Path
 
 import av
@@ -179,6 +180,51 @@ def test_a_fault_of_the_disk_is_not_the_pictures(
 def test_endless_boxes_end_the_reading() -> None:
     endless = b"\0\0\0\x08free" * 200_000
     assert sum(1 for _ in containers._boxes(io.BytesIO(endless))) == 100_000
+
+
+@pytest.mark.parametrize("size", [(5, 5), (600, 7), (1, 900)])
+def test_a_narrow_picture_is_no_damaged_one(size: tuple[int, int]) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", size).save(out, "jpeg")
+    facts = look(out.getvalue(), "image")
+    assert (facts.width, facts.height) == size
+
+
+@pytest.mark.parametrize("second", [(320, 240), (640, 480), (1280, 960)])
+def test_a_jpeg_that_holds_further_pictures_is_taken(second: tuple[int, int]) -> None:
+    out = io.BytesIO()
+    first = Image.effect_noise((640, 480), 90).convert("RGB")
+    first.save(out, "mpo", save_all=True, append_images=[Image.new("RGB", second)])
+    facts = look(out.getvalue(), "image")
+    assert (facts.container, facts.width, facts.height) == ("jpeg", 640, 480)
+
+
+APPENDED = [b"SOMETRAILER=1234", b"\xff" * 64, picture("jpeg"), b"\0" * 12]
+
+
+@pytest.mark.parametrize("tail", APPENDED, ids=["text", "ones", "a picture", "zeros"])
+def test_what_programs_append_cuts_nothing_short(tail: bytes, tmp_path: Path) -> None:
+    for kind in ("mp4", "mov"):
+        assert look(movie(tmp_path, kind=kind) + tail).seconds == 1.0
+    for kind in ("avif", "gif", "png", "jpeg"):
+        assert look(picture(kind) + tail, "image").width == 32
+
+
+@pytest.mark.parametrize("told", [0, 0x7FFFF024, 0xFFFFFFFF])
+def test_sound_that_was_written_into_a_pipe_is_whole(told: int) -> None:
+    out = io.BytesIO()
+    with wave.open(out, "wb") as made:
+        made.setnchannels(1)
+        made.setsampwidth(2)
+        made.setframerate(16_000)
+        made.writeframes(bytes(32_000))
+    content = bytearray(out.getvalue())
+    content[4:8] = struct.pack("<I", told)
+    assert look(bytes(content), "sound").container == "wav"
+
+
+def test_a_file_that_ends_in_its_first_box_is_refused_in_words() -> None:
+    assert "neither a picture" in refusal(b"\0\0\0\x14ftyp").message
 
 
 def test_a_picture_of_14000_pixels_is_refused_by_the_pixel_limit() -> None:

@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -32,7 +33,7 @@ from motionkit.model.submission import Call, Submission
 from motionkit.provider import Phase
 from motionkit.sandbox import Sandbox
 from motionkit_pixverse import _tables
-from motionkit_pixverse._wire import unwrap
+from motionkit_pixverse._wire import credits_of, unwrap
 from motionkit_pixverse.adapter import PixVerse, Settings
 
 NO, UNKNOWN, YES = Billed.NO, Billed.UNKNOWN, Billed.YES
@@ -205,6 +206,27 @@ def test_an_unknown_code_is_never_a_refusal(
 ) -> None:
     with pytest.raises(ProtocolError) as caught:
         adapter(monkeypatch, answer({"ErrCode": code, "ErrMsg": message})).submit(SUBMISSION, "t")
+    assert caught.value.billed is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("said", "http_status"),
+    [
+        ({"ErrMsg": "timeout"}, 502),
+        ({"ErrMsg": "timeout"}, 503),
+        ({"ErrMsg": "timeout"}, 504),
+        ({"ErrMsg": "Ai-trace-id already used", "Resp": None}, 200),
+        ({"ErrMsg": "x", "Resp": None, "data": {"id": 627410861853514292}}, 200),
+        ({"ErrMsg": "x", "Resp": None, "video_ids": [5]}, 200),
+    ],
+)
+def test_an_undocumented_code_leaves_open_what_a_gateway_or_other_content_says(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], http_status: int
+) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        adapter(monkeypatch, answer({"ErrCode": 400099, **said}, http_status)).submit(
+            SUBMISSION, "t"
+        )
     assert caught.value.billed is UNKNOWN
 
 
@@ -582,3 +604,16 @@ def test_no_other_extra_leaves_the_price_as_it_is() -> None:
     names = "prompt negative_prompt seed style camera_movement aspect_ratio water_mark webhook_id"
     assert dict.fromkeys(names.split(), source) == _tables.UNPRICED
     assert set(PixVerse.unpriced) == set(_tables.UNPRICED)
+
+
+@pytest.mark.parametrize("text", ["1_000", " 5 ", "1e3", "nan", "\u0665", "0x5", "+5", "", "-"])
+def test_text_that_is_no_plain_number_is_no_amount_of_credits(text: str) -> None:
+    assert credits_of(text) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [("5", 5), ("2.5", Decimal("2.5")), ("-5", -5), (7, 7), (Decimal("1E+3"), 1000)],
+)
+def test_a_plain_number_is_an_amount_of_credits(value: Any, amount: Any) -> None:
+    assert credits_of(value) == amount

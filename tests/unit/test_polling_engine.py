@@ -15,6 +15,7 @@ from support import Clock
 
 from motionkit.errors import (
     AuthenticationError,
+    ConfigError,
     InvalidRequest,
     JobFailed,
     JobNotFound,
@@ -23,6 +24,7 @@ from motionkit.errors import (
     RateLimited,
     WaitTimeout,
 )
+from motionkit.http import Untrusted
 from motionkit.http.connection import bounded
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.polling import schedule
@@ -163,6 +165,8 @@ def test_any_other_error_ends_the_wait(engine: Engine, vendor: Vendor, error: Ex
     [
         (lambda: AuthenticationError("a page", http_status=403), 3),
         (lambda: InvalidRequest("a page", http_status=410), 3),
+        (lambda: Untrusted("the certificate of a captive portal"), 3),
+        (lambda: ConfigError("there is no such account"), 1),
         (lambda: AuthenticationError("the vendor's word", http_status=401, code="10003"), 1),
     ],
 )
@@ -173,7 +177,7 @@ def test_a_page_without_the_vendors_code_ends_a_wait_when_it_comes_three_times(
         raise error()
 
     vendor.before = fail
-    with pytest.raises((AuthenticationError, InvalidRequest)):
+    with pytest.raises((AuthenticationError, ConfigError, InvalidRequest)):
         engine.wait(numbered(1)[0], 900)
     assert len(vendor.polls) == polls
 

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 
 import pytest
@@ -193,6 +193,33 @@ def real() -> Iterator[Callable[[Vendor], Engine]]:
     yield make
     for one in made:
         one.close()
+
+
+def test_a_thread_that_breaks_lets_another_do_its_work(
+    real: Callable[[Vendor], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken: list[str] = []
+
+    class Breaking(Vendor):
+        def ended(self, jobs: Sequence[Job]) -> list[Job]:
+            if not broken:
+                broken.append("once")
+                raise RuntimeError("a bug")
+            return []
+
+    vendor = Breaking(time.monotonic, gaps=lambda _age, _among: 0.01)
+    engine = real(vendor)
+    monkeypatch.setattr(engines, "NEWS_EVERY", 0.0)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    engine._news_due = 0.0
+    vendor.ends |= {"shop-0": 0.0, "shop-1": 0.0}
+    first = engine.follow(numbered(2)[0], PATIENCE, lambda _: None)
+    until(lambda: broken == ["once"])
+    until(lambda: not engine._threads)
+    second: SimpleQueue[Waiter] = SimpleQueue()
+    engine.follow(numbered(2)[1], PATIENCE, second.put)
+    assert isinstance(second.get(timeout=PATIENCE).outcome, Result)
+    until(lambda: isinstance(first.outcome, Result))
 
 
 def test_a_vendor_stuck_in_connect_delays_no_other(real: Callable[[Vendor], Engine]) -> None:

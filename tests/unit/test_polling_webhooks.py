@@ -155,6 +155,9 @@ def test_an_account_without_webhooks_never_asks_the_journal_for_news(
 ) -> None:
     job = buy(client)
     observer = client._observer
+    assert not observer.hears([job.account])  # no adapter is made for it under the engine's lock
+    observer.once(job)
+    observer.poll(job, None)
     assert observer.hears([job.account])
     monkeypatch.setitem(observer._webhooks, job.account, False)
     assert not observer.hears([job.account])

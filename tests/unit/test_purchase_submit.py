@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from motionkit.errors import (
     RateLimited,
     SubmitUncertain,
 )
-from motionkit.http import NotSent
+from motionkit.http import NotSent, Untrusted
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.journal import Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal import journal as ledger
@@ -373,8 +373,11 @@ def test_refusals_for_a_passing_cause_leave_it_uncertain(bench: Bench) -> None:
     assert (error.code, len(provider.sent)) == ("500044", 3)
 
 
-def test_resends_that_did_not_leave_do_not_count(bench: Bench) -> None:
-    provider = scripted(lost(), *[unsent() for _ in range(5)], lost(), job("42"))
+@pytest.mark.parametrize("kept", [unsent, lambda: Untrusted("the certificate is not valid")])
+def test_resends_that_did_not_leave_do_not_count(
+    bench: Bench, kept: Callable[[], MotionKitError]
+) -> None:
+    provider = scripted(lost(), *[kept() for _ in range(5)], lost(), job("42"))
     assert bench.submit(provider).id == "42"
     assert len(provider.sent) == 8
     assert bench.entry.attempts[0].sends == 3

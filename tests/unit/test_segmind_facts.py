@@ -258,6 +258,7 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "max_side": {"video": 2160},
         "price": (None, "2.31", None),
         "seconds": 210.2,
+        "evidence": "inferred",
     },
     ("modify", "wan2.7-videoedit"): {
         "fields": {"prompt": "prompt"},

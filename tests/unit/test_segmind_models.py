@@ -244,7 +244,7 @@ ONE: dict[tuple[str, str], tuple[Request, dict[str, Any]]] = {
         },
     ),
     ("modify", "kling-o3-video2video-edit"): (
-        mk.Modify(CLIP, "rain"),
+        mk.Modify(CLIP, "rain", allow_undocumented=True),
         {"video_url": CLIP, "prompt": "rain"},
     ),
     ("modify", "wan2.7-videoedit"): (
@@ -448,7 +448,11 @@ def test_a_vendors_own_options_go_over_everything() -> None:
         ("hailuo-2.3", mk.ImageToVideo(PICTURE, "x", duration=5), "duration"),
         ("hailuo-2.3-fast", mk.ImageToVideo(PICTURE, "x", quality="540p"), "quality"),
         ("p-video-animate", mimic(quality="540p"), "quality"),
-        ("kling-o3-video2video-edit", mk.Modify(CLIP, "x", images=[PICTURE]), "images[0]"),
+        (
+            "kling-o3-video2video-edit",
+            mk.Modify(CLIP, "x", images=[PICTURE], allow_undocumented=True),
+            "images[0]",
+        ),
         ("kling-o1-video-to-video-edit", mk.Modify(CLIP, "x", seed=1), "seed"),
         ("pixverse-lipsync", mk.LipSync(CLIP, allow_undocumented=True), "audio"),
         (
