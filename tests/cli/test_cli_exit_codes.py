@@ -30,6 +30,7 @@ TABLE = {
     "RateLimited": 7,
     "ProviderUnavailable": 8,
     "NotSent": 8,
+    "Untrusted": 2,
     "ProtocolError": 8,
     "NoTargetLeft": 8,
     "WaitTimeout": 9,
