@@ -380,6 +380,11 @@ class Submitter:
                 busy = ours and record.state is KeyState.UNCERTAIN
             patience = self._patience(attempt, ours=ours)
             age = self.now() - (attempt.first_sent or record.updated)
+            if not busy and record.state is KeyState.INTENDED:
+                # It may have ended, and written how, between this reading and the look at it.
+                latest = self.journal.entry(key)
+                if latest != record:
+                    continue
             if not busy or max(self.clock() - started, slept, age) > patience:
                 return record
             if not slept:

@@ -18,6 +18,7 @@ from support import Clock, job
 from motionkit.errors import WaitTimeout
 from motionkit.model.job import Job, Result
 from motionkit.polling import engine as engines
+from motionkit.polling import queue
 from motionkit.polling.engine import Engine
 from motionkit.polling.queue import LEAST, MOST, AccountQueue, PollQueue
 from motionkit.polling.watch import Waiter, WatchedJob
@@ -222,7 +223,11 @@ def test_a_thread_that_breaks_lets_another_do_its_work(
     until(lambda: isinstance(first.outcome, Result))
 
 
-def test_a_vendor_stuck_in_connect_delays_no_other(real: Callable[[Vendor], Engine]) -> None:
+def test_a_vendor_stuck_in_connect_delays_no_other(
+    real: Callable[[Vendor], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However long the quick ones take: no stuck poll counts as hung and makes room for another.
+    monkeypatch.setattr(queue, "_HANGS", PATIENCE)
     release = threading.Event()
 
     def connect(one: Job) -> None:

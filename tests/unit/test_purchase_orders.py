@@ -8,6 +8,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -39,6 +40,7 @@ from motionkit.model.submission import Submission
 from motionkit.provider import Fit, Uploads, contract, fit
 from motionkit.purchase import BuyOptions, compare
 from motionkit.purchase.jobs import Jobs
+from motionkit.purchase.submit import OTHER_PAUSE
 from motionkit.testing.memory import Memory, Settings, Vendor
 from motionkit.testing.stage import (
     ACCOUNT,
@@ -756,8 +758,10 @@ def test_two_that_wait_for_a_slot_for_one_request_buy_it_once(shop: Shop) -> Non
     told = waiting_shop(shop)
     pauses = threading.Event()
 
-    def sleep(_: float) -> None:
+    def sleep(seconds: float) -> None:
         assert pauses.wait(PATIENCE)
+        # A wait for the other one's submit counts its pauses: each has to take its time.
+        time.sleep(min(seconds, OTHER_PAUSE))
 
     jobs: list[Job] = []
     with Client(**real(shop), sleep=sleep) as one, Client(**real(shop), sleep=sleep) as two:

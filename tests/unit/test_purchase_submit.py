@@ -26,6 +26,7 @@ from motionkit.errors import (
     Billed,
     Busy,
     InsufficientCredits,
+    InvalidRequest,
     JournalError,
     MotionKitError,
     ProtocolError,
@@ -927,6 +928,43 @@ def test_a_thread_waits_for_the_thread_that_sends_the_same_id_again(bench: Bench
         thread.join(PATIENCE_OF_TESTS)
     assert second.got == [bought]
     assert len(provider.sent) == 2
+
+
+def test_a_submit_that_is_refused_just_as_it_is_looked_at_is_no_interrupted_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read as intended, and is out of flight before the look that would show it there."""
+    read = bench.journal.entry
+    looks: list[KeyState] = []
+
+    def entry(key: str) -> PurchaseRecord:
+        record = read(key)
+        looks.append(record.state)
+        if len(looks) == 2:  # the first is the caller's
+            first.set()
+            assert refused.wait(PATIENCE_OF_TESTS)
+        return record
+
+    first, refused = threading.Event(), threading.Event()
+    provider = scripted(Busy("5 jobs run"))
+    second = Second(bench.submitter(provider))
+    thread = threading.Thread(target=second.settle, args=(bench,))
+
+    def meet(*_: Any) -> None:
+        monkeypatch.setattr(bench.journal, "entry", entry)
+        thread.start()
+        assert first.wait(PATIENCE_OF_TESTS)
+
+    provider.before = meet
+    try:
+        with pytest.raises(Busy):
+            bench.submit(provider)
+    finally:
+        refused.set()
+        thread.join(PATIENCE_OF_TESTS)
+    assert looks[1] is KeyState.INTENDED
+    assert isinstance(second.got[0], InvalidRequest)
+    assert (bench.entry.state, bench.entry.ambiguous) == (KeyState.REFUSED, False)
 
 
 def test_two_processes_that_resume_at_once_make_no_more_resends_than_one(bench: Bench) -> None:
