@@ -91,6 +91,42 @@ ALTER TABLE purchases ADD COLUMN timed INTEGER;
 -- whether the last attempt went to a sandbox on this machine; NULL where an older version wrote it
 ALTER TABLE purchases ADD COLUMN sandbox INTEGER;
 """,
+    """
+-- the batch and its row that the purchase was made for
+ALTER TABLE purchases ADD COLUMN batch TEXT;
+ALTER TABLE purchases ADD COLUMN item INTEGER;
+CREATE INDEX purchases_finished ON purchases (finished)
+  WHERE state='succeeded' AND finished IS NOT NULL;
+CREATE INDEX purchases_open ON purchases (created)
+  WHERE state IN ('intended','uncertain','queued','running','unknown');
+CREATE INDEX purchases_created ON purchases (created, key);
+-- until when it takes one of the account's slots, epoch seconds; NULL: it takes none
+ALTER TABLE attempts ADD COLUMN slot_until REAL;
+-- workers.id of the process that made it; `owner` is for people
+ALTER TABLE attempts ADD COLUMN worker TEXT;
+CREATE INDEX attempts_slot ON attempts (fingerprint, slot_until) WHERE slot_until IS NOT NULL;
+CREATE INDEX attempts_vendor ON attempts (vendor_id) WHERE vendor_id IS NOT NULL;
+CREATE TABLE workers (        -- processes that use the journal; disposable
+  id TEXT PRIMARY KEY,        -- a fresh UUID for each process
+  host TEXT, pid INTEGER, version TEXT,
+  started REAL NOT NULL, seen REAL NOT NULL
+);
+CREATE TABLE batches (
+  id TEXT PRIMARY KEY, made REAL NOT NULL, via TEXT, out TEXT,
+  options TEXT NOT NULL,      -- JSON
+  accounts TEXT NOT NULL,     -- JSON: the fingerprint of each account
+  total INTEGER NOT NULL, planned INTEGER NOT NULL,
+  state TEXT NOT NULL         -- planning, open, cancelled or done
+);
+CREATE TABLE items (
+  batch TEXT NOT NULL REFERENCES batches (id), n INTEGER NOT NULL,
+  key TEXT NOT NULL, request TEXT NOT NULL, fingerprint TEXT, via TEXT, out TEXT,
+  tries INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL, error TEXT, updated REAL NOT NULL,
+  PRIMARY KEY (batch, n)
+);
+CREATE UNIQUE INDEX items_key ON items (key);
+CREATE INDEX items_state ON items (batch, state)
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -22,6 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("config", "polling"),
     ("purchase",),
     ("client",),
+    ("batch",),
     ("cli", "testing"),
 )
 """Lowest first: a room imports from the floors below its own only."""
@@ -40,7 +41,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "polling": _BASE | {"http", "journal", "provider"},
     "purchase": _BASE | {"config", "http", "journal", "provider", "routing"},
     "client": _BASE | {"config", "http", "journal", "polling", "provider", "purchase"},
-    "cli": _BASE | {"client", "config", "journal", "sandbox"},
+    "batch": _BASE | {"client", "config", "journal"},
+    "cli": _BASE | {"batch", "client", "config", "journal", "sandbox"},
     "testing": _BASE | {"client", "config", "http", "provider", "sandbox"},
 }
 """The rooms that a room may import; everyone may import the public names of `motionkit`."""
