@@ -26,9 +26,10 @@ class Caches:
         """Return account, fingerprint, cause and state of the breakers that are not closed."""
         found = self._store.query(
             "SELECT account, fingerprint, cause, state FROM cooldowns"
-            " WHERE (?1 IS NULL OR account=?1) AND (?2 IS NULL OR fingerprint=?2)"
+            " WHERE (CAST(:account AS TEXT) IS NULL OR account=:account)"
+            " AND (CAST(:fingerprint AS TEXT) IS NULL OR fingerprint=:fingerprint)"
             " ORDER BY account, cause",
-            (account, fingerprint),
+            {"account": account, "fingerprint": fingerprint},
         )
         return [(*tuple(row)[:3], json.loads(row["state"])) for row in found]
 
@@ -42,9 +43,16 @@ class Caches:
     ) -> bool:
         """Replace a breaker's state if it is still the expected one; return whether it was."""
         changed = self._store.execute(
-            "UPDATE cooldowns SET state=?"
-            " WHERE account=? AND fingerprint=? AND cause=? AND state=?",
-            (codec.dumps(state), account, fingerprint, cause, codec.dumps(expected)),
+            "UPDATE cooldowns SET state=:state"
+            " WHERE account=:account AND fingerprint=:fingerprint AND cause=:cause"
+            " AND state=:expected",
+            {
+                "account": account,
+                "fingerprint": fingerprint,
+                "cause": cause,
+                "state": codec.dumps(state),
+                "expected": codec.dumps(expected),
+            },
         )
         return bool(changed)
 
@@ -53,8 +61,15 @@ class Caches:
     ) -> None:
         """Store a breaker's state."""
         self._store.execute(
-            "INSERT OR REPLACE INTO cooldowns VALUES (?,?,?,?)",
-            (account, fingerprint, cause, codec.dumps(state)),
+            "INSERT INTO cooldowns (account, fingerprint, cause, state)"
+            " VALUES (:account, :fingerprint, :cause, :state)"
+            " ON CONFLICT (account, fingerprint, cause) DO UPDATE SET state=excluded.state",
+            {
+                "account": account,
+                "fingerprint": fingerprint,
+                "cause": cause,
+                "state": codec.dumps(state),
+            },
         )
 
     def drop_cooldowns(
@@ -67,31 +82,49 @@ class Caches:
         """
         listed = None if causes is None else codec.dumps(list(causes))
         return self._store.execute(
-            "DELETE FROM cooldowns WHERE account=?1 AND (?2 IS NULL OR fingerprint=?2)"
-            " AND (?3 IS NULL OR cause IN (SELECT value FROM json_each(?3)))",
-            (account, fingerprint, listed),
+            "DELETE FROM cooldowns WHERE account=:account"
+            " AND (CAST(:fingerprint AS TEXT) IS NULL OR fingerprint=:fingerprint)"
+            " AND (CAST(:causes AS TEXT) IS NULL"
+            " OR cause IN (SELECT value FROM json_each(:causes)))",
+            {"account": account, "fingerprint": fingerprint, "causes": listed},
         )
 
     def get_upload(self, fingerprint: str, slot: str, sha256: str) -> str | None:
         """Return the vendor's token for that content, None when unknown or too old."""
         found = self._store.query(
-            "SELECT token FROM uploads WHERE fingerprint=? AND slot=? AND sha256=? AND at>?",
-            (fingerprint, slot, sha256, time.time() - UPLOAD_LIFETIME),
+            "SELECT token FROM uploads"
+            " WHERE fingerprint=:fingerprint AND slot=:slot AND sha256=:sha256 AND at>:since",
+            {
+                "fingerprint": fingerprint,
+                "slot": slot,
+                "sha256": sha256,
+                "since": time.time() - UPLOAD_LIFETIME,
+            },
         )
         return found[0]["token"] if found else None
 
     def forget_uploads(self, fingerprint: str, tokens: Iterable[str]) -> None:
         """Delete tokens that the vendor no longer accepts."""
         self._store.execute(
-            "DELETE FROM uploads WHERE fingerprint=? AND token IN (SELECT value FROM json_each(?))",
-            (fingerprint, codec.dumps(list(tokens))),
+            "DELETE FROM uploads"
+            " WHERE fingerprint=:fingerprint AND token IN (SELECT value FROM json_each(:tokens))",
+            {"fingerprint": fingerprint, "tokens": codec.dumps(list(tokens))},
         )
 
     def put_upload(self, fingerprint: str, slot: str, sha256: str, token: str) -> None:
         """Store the vendor's token for that content."""
         self._store.execute(
-            "INSERT OR REPLACE INTO uploads VALUES (?,?,?,?,?)",
-            (fingerprint, slot, sha256, token, time.time()),
+            "INSERT INTO uploads (fingerprint, slot, sha256, token, at)"
+            " VALUES (:fingerprint, :slot, :sha256, :token, :at)"
+            " ON CONFLICT (fingerprint, slot, sha256)"
+            " DO UPDATE SET token=excluded.token, at=excluded.at",
+            {
+                "fingerprint": fingerprint,
+                "slot": slot,
+                "sha256": sha256,
+                "token": token,
+                "at": time.time(),
+            },
         )
 
     def put_notice(
@@ -105,21 +138,30 @@ class Caches:
     ) -> None:
         """Store how a job ended according to a webhook."""
         self._store.execute(
-            "INSERT INTO notices VALUES (?,?,?,?) ON CONFLICT DO UPDATE"
-            " SET state=excluded.state, content=excluded.content WHERE ?",
-            (fingerprint, vendor_id, state, codec.dumps(content), over),
+            "INSERT INTO notices (fingerprint, vendor_id, state, content)"
+            " VALUES (:fingerprint, :job, :state, :content)"
+            " ON CONFLICT (fingerprint, vendor_id)"
+            " DO UPDATE SET state=excluded.state, content=excluded.content WHERE :over<>0",
+            {
+                "fingerprint": fingerprint,
+                "job": vendor_id,
+                "state": state,
+                "content": codec.dumps(content),
+                "over": over,
+            },
         )
 
     def forget_notice(self, fingerprint: str, vendor_id: str) -> None:
         """Delete how a job ended according to a webhook: the vendor has contradicted it."""
         self._store.execute(
-            "DELETE FROM notices WHERE fingerprint=? AND vendor_id=?", (fingerprint, vendor_id)
+            "DELETE FROM notices WHERE fingerprint=:fingerprint AND vendor_id=:job",
+            {"fingerprint": fingerprint, "job": vendor_id},
         )
 
     def get_notice(self, fingerprint: str, vendor_id: str) -> tuple[str, Mapping[str, Any]] | None:
         """Return state and vendor's body of a job's webhook; None when there was none."""
         found = self._store.query(
-            "SELECT state, content FROM notices WHERE fingerprint=? AND vendor_id=?",
-            (fingerprint, vendor_id),
+            "SELECT state, content FROM notices WHERE fingerprint=:fingerprint AND vendor_id=:job",
+            {"fingerprint": fingerprint, "job": vendor_id},
         )
         return (found[0]["state"], json.loads(found[0]["content"])) if found else None

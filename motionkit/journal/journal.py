@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -51,15 +52,18 @@ _NEW_KEY = (
 )
 _REFUSED_KEY = (
     f"{_NEW_KEY}UPDATE SET state=:intended, error=NULL, updated=:now, quote=:quote,"
-    " reserved=:reserved, reserved_at=:now, route=:route, sandbox=:sandbox, out=COALESCE(:out,out)"
-    " WHERE state=:refused AND ambiguous=0"
+    " reserved=:reserved, reserved_at=:now, route=:route, sandbox=:sandbox,"
+    " out=COALESCE(:out,purchases.out)"
+    " WHERE purchases.state=:refused AND purchases.ambiguous=0"
 )
 _NEW_ATTEMPT = (
     "INSERT INTO attempts (id, key, account, fingerprint, submission, state, created, owner,"
     " masked) VALUES (:id, :key, :account, :fingerprint, :submission, :state, :now, :owner,"
     " :masked)"
 )
-_OWNER = "(SELECT key FROM attempts WHERE fingerprint=? AND vendor_id=?)"
+_OWNER = "(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job)"
+_SURROGATES = (0xD800, 0xE000)
+"""The first code point that UTF-8 does not have, and the next one that it has."""
 _NAMED_CANDIDATES = 5
 """Keys that the error of an ambiguous reference names at most."""
 
@@ -211,8 +215,9 @@ class Journal:
         """
         try:
             self._store.execute(
-                "UPDATE attempts SET sends=sends-1 WHERE id=? AND sends>1 AND vendor_id IS NULL",
-                (attempt.id,),
+                "UPDATE attempts SET sends=sends-1"
+                " WHERE id=:attempt AND sends>1 AND vendor_id IS NULL",
+                {"attempt": attempt.id},
             )
         except JournalError as error:
             log.warning(
@@ -233,8 +238,8 @@ class Journal:
         """
         with self._store.writing() as db:
             unsent = db.execute(
-                "SELECT 1 FROM attempts WHERE id=? AND state=? AND sends=0",
-                (attempt.id, KeyState.INTENDED.value),
+                "SELECT 1 FROM attempts WHERE id=:attempt AND state=:intended AND sends=0",
+                {**STATES, "attempt": attempt.id},
             ).fetchone()
             record = _without_job(attempt, KeyState.REFUSED, error)
             return unsent is not None and outcomes.apply(db, {**record, "at": time.time()})
@@ -314,8 +319,13 @@ class Journal:
         """Return whether the last observation was the same: a read is cheap, a write is not."""
         known = self._store.query(
             f"SELECT 1 FROM purchases WHERE key={_OWNER}"  # noqa: S608 - a constant
-            " AND state=? AND word=? AND error IS NULL",
-            (job.fingerprint, job.id, status.state.value, status.word),
+            " AND state=:state AND word=:word AND error IS NULL",
+            {
+                "fingerprint": job.fingerprint,
+                "job": job.id,
+                "state": status.state.value,
+                "word": status.word,
+            },
         )
         return bool(known)
 
@@ -328,6 +338,12 @@ class Journal:
             cost: What was charged; None when nothing was.
         """
         with self._store.writing() as db:
+            # Attempts first, as everywhere: two transactions that lock rows in different orders
+            # can wait for each other.
+            db.execute(
+                "UPDATE attempts SET state=:refused WHERE key=:key AND vendor_id IS NULL",
+                {**STATES, "key": record.key},
+            )
             db.execute(
                 "UPDATE purchases SET state=:state, ambiguous=0, cost=:cost, error=:error,"
                 " updated=:now WHERE key=:key AND state IN (:intended,:uncertain)",
@@ -339,10 +355,6 @@ class Journal:
                     "now": time.time(),
                     "key": record.key,
                 },
-            )
-            db.execute(
-                "UPDATE attempts SET state=? WHERE key=? AND vendor_id IS NULL",
-                (KeyState.REFUSED.value, record.key),
             )
 
     def delivered(self, job: Job, path: Path, sha256: str) -> None:
@@ -361,7 +373,8 @@ class Journal:
         """Write which target was chosen, and why; nothing depends on it."""
         try:
             self._store.execute(
-                "UPDATE purchases SET decision=? WHERE key=?", (rows.masked(list(decision)), key)
+                "UPDATE purchases SET decision=:decision WHERE key=:key",
+                {"decision": rows.masked(list(decision)), "key": key},
             )
         except JournalError as error:  # it follows a paid call, and must not look like a failure
             log.warning("%s; the reasons for the target of %s are not recorded", error.message, key)
@@ -370,7 +383,7 @@ class Journal:
 
     def get(self, key: str) -> PurchaseRecord | None:
         """Return one purchase, None when there is no such key."""
-        found = self._select("WHERE key=?", (key,))
+        found = self._select("WHERE key=:key", {"key": key})
         return found[0] if found else None
 
     def entry(self, key: str) -> PurchaseRecord:
@@ -390,27 +403,30 @@ class Journal:
 
     def bought(self, job: Job) -> PurchaseRecord | None:
         """Return the purchase that owns a job, None when this journal has none."""
-        found = self._select(f"WHERE key={_OWNER}", (job.fingerprint, job.id))
+        found = self._select(f"WHERE key={_OWNER}", {"fingerprint": job.fingerprint, "job": job.id})
         return found[0] if found else None
 
     def running(self, fingerprint: str) -> list[PurchaseRecord]:
         """Return an account's purchases whose jobs are not known to have ended."""
         return self._select(
-            "WHERE state IN (?,?,?)"
-            " AND key IN (SELECT key FROM attempts WHERE fingerprint=? AND vendor_id IS NOT NULL)",
-            (State.QUEUED.value, State.RUNNING.value, State.UNKNOWN.value, fingerprint),
+            "WHERE state IN (:queued,:running,:unknown) AND key IN (SELECT key FROM attempts"
+            " WHERE fingerprint=:fingerprint AND vendor_id IS NOT NULL)",
+            {**STATES, "fingerprint": fingerprint},
         )
 
     def retries(self, key: str) -> list[PurchaseRecord]:
         """Return the purchases that were submitted because that key's job failed, oldest first."""
-        later = self._select("WHERE key>=?1||'~0' AND key<?1||'~:' ORDER BY rowid", (key,))
+        later = self._select(
+            "WHERE key>=:first AND key<:end ORDER BY rowid",
+            {"first": f"{key}~0", "end": f"{key}~:"},
+        )
         return [record for record in later if retried(record.key) == key]
 
     def same(self, alike: Alike) -> PurchaseRecord | None:
         """Return the purchase that an identical request continues: unfinished ones first."""
         candidates = self._select(
-            "WHERE request IN (SELECT value FROM json_each(?)) ORDER BY created, key",
-            (json.dumps(alike.requests),),
+            "WHERE request IN (SELECT value FROM json_each(:requests)) ORDER BY created, key",
+            {"requests": json.dumps(alike.requests)},
         )
         return max(
             filter(alike.holds, candidates),
@@ -427,9 +443,10 @@ class Journal:
             InvalidRequest: Nothing matches, or several do.
         """
         matches = self._store.query(
-            "SELECT key, key=?1 AS rank FROM purchases WHERE substr(key,1,length(?1))=?1"
-            " UNION SELECT key, 2 FROM attempts WHERE vendor_id=?1",
-            (reference,),
+            "SELECT key, CASE WHEN key=:reference THEN 1 ELSE 0 END AS rank FROM purchases"
+            " WHERE key>=:reference AND (CAST(:end AS TEXT) IS NULL OR key<:end)"
+            " UNION SELECT key, 2 FROM attempts WHERE vendor_id=:reference",
+            {"reference": reference, "end": _after(reference)},
         )
         key, job, beginning = (
             {row["key"] for row in matches if reference and row["rank"] == rank}
@@ -450,22 +467,22 @@ class Journal:
 
     def readable(self, keys: Sequence[str]) -> list[PurchaseRecord]:
         """Return the purchases with these keys, for statistics: corrupt ones are left out."""
-        where = "WHERE key IN (SELECT value FROM json_each(?))"
-        return self._select(where, (json.dumps(keys),), strict=False)
+        where = "WHERE key IN (SELECT value FROM json_each(:keys))"
+        return self._select(where, {"keys": json.dumps(keys)}, strict=False)
 
     def _select(
-        self, where: str = "", values: Sequence[Any] = (), *, strict: bool = True
+        self, where: str = "", values: Mapping[str, Any] | None = None, *, strict: bool = True
     ) -> list[PurchaseRecord]:
         """Return purchases with their attempts, in two queries however many there are."""
         query = f"SELECT * FROM purchases {where}"  # noqa: S608 - the clauses above
-        found = self._store.query(query, values)
+        found = self._store.query(query, values or {})
         if not found:
             return []
         attempts: dict[str, list[sqlite3.Row]] = {row["key"]: [] for row in found}
         for row in self._store.query(
-            "SELECT * FROM attempts WHERE key IN (SELECT value FROM json_each(?))"
+            "SELECT * FROM attempts WHERE key IN (SELECT value FROM json_each(:keys))"
             " ORDER BY rowid",  # the order of writing; clocks may be set back
-            (json.dumps(list(attempts)),),
+            {"keys": json.dumps(list(attempts))},
         ):
             attempts[row["key"]].append(row)
         records = []
@@ -491,9 +508,9 @@ class Journal:
         """
         found = self._store.query(
             "SELECT p.finished, a.job FROM purchases p JOIN attempts a ON a.key=p.key"
-            " WHERE p.state=? AND p.finished IS NOT NULL AND a.job IS NOT NULL"
-            " AND COALESCE(p.timed,1) ORDER BY p.finished DESC LIMIT ?",
-            (State.SUCCEEDED.value, limit),
+            " WHERE p.state='succeeded' AND p.finished IS NOT NULL AND a.job IS NOT NULL"
+            " AND COALESCE(p.timed,1)<>0 ORDER BY p.finished DESC LIMIT :limit",
+            {"limit": limit},
         )
         readable = (rows.duration(row["job"], row["finished"]) for row in reversed(found))
         return [duration for duration in readable if duration is not None]
@@ -501,9 +518,9 @@ class Journal:
     def succeeded(self, limit: int) -> list[tuple[str, float]]:
         """Return key and last change of the newest purchases that gave a result."""
         found = self._store.query(
-            "SELECT key, updated FROM purchases WHERE state=? AND finished IS NOT NULL"
-            " ORDER BY finished DESC LIMIT ?",
-            (State.SUCCEEDED.value, limit),
+            "SELECT key, updated FROM purchases WHERE state='succeeded' AND finished IS NOT NULL"
+            " ORDER BY finished DESC LIMIT :limit",
+            {"limit": limit},
         )
         return [(row["key"], row["updated"]) for row in found]
 
@@ -515,25 +532,47 @@ class Journal:
 
     def ended(self, jobs: Sequence[Job]) -> list[Job]:
         """Return those of the jobs that a poll or a webhook reported as ended."""
-        found = self._store.query(
-            "WITH asked AS (SELECT key AS place, json_extract(value,'$[0]') AS fingerprint,"
-            " json_extract(value,'$[1]') AS vendor_id FROM json_each(?1))"
-            " SELECT place FROM asked JOIN attempts a USING (fingerprint, vendor_id)"
-            " JOIN purchases p ON p.key=a.key WHERE p.state IN (SELECT value FROM json_each(?2))"
-            " UNION SELECT place FROM asked JOIN notices USING (fingerprint, vendor_id)",
-            (
-                json.dumps([[job.fingerprint, job.id] for job in jobs]),
-                json.dumps([state.value for state in State if state.terminal]),
-            ),
+        # Two lists, not one of pairs: a pair would need the JSON functions of one database.
+        asked = (
+            "a.fingerprint IN (SELECT value FROM json_each(:fingerprints))"
+            " AND a.vendor_id IN (SELECT value FROM json_each(:ids))"
         )
-        return [jobs[row["place"]] for row in found]
+        found = self._store.query(
+            "SELECT a.fingerprint, a.vendor_id FROM attempts a"  # noqa: S608 - a constant
+            " JOIN purchases p ON p.key=a.key"
+            f" WHERE {asked} AND p.state IN (SELECT value FROM json_each(:terminal))"
+            f" UNION SELECT a.fingerprint, a.vendor_id FROM notices a WHERE {asked}",
+            {
+                "fingerprints": json.dumps(list({job.fingerprint for job in jobs})),
+                "ids": json.dumps(list({job.id for job in jobs})),
+                "terminal": json.dumps([state.value for state in State if state.terminal]),
+            },
+        )
+        ended = {(row["fingerprint"], row["vendor_id"]) for row in found}
+        return [job for job in jobs if (job.fingerprint, job.id) in ended]
 
     def job(self, fingerprint: str, vendor_id: str) -> Job | None:
         """Return the job that an account's vendor calls by that id, None when it is not ours."""
         found = self._store.query(
-            "SELECT job FROM attempts WHERE fingerprint=? AND vendor_id=?", (fingerprint, vendor_id)
+            "SELECT job FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job",
+            {"fingerprint": fingerprint, "job": vendor_id},
         )
         return Job.from_json(found[0]["job"]) if found else None
+
+
+def _after(beginning: str) -> str | None:
+    """Return the first text after all that begin so, in the order of code points; None: the end.
+
+    A range of keys uses an index; a comparison of their beginnings does not.
+    """
+    last = sys.maxunicode
+    kept = beginning.rstrip(chr(last))
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    if following == _SURROGATES[0]:  # no text in UTF-8 contains one
+        following = _SURROGATES[1]
+    return kept[:-1] + chr(following)
 
 
 def _without_job(attempt: Attempt, state: KeyState, error: MotionKitError) -> dict[str, str]:

@@ -40,8 +40,9 @@ def _settled(db: sqlite3.Connection, record: Record) -> bool:
         record,
     )
     db.execute(
-        "UPDATE purchases SET state=CASE WHEN ambiguous THEN :uncertain ELSE :kind END,"
-        " ambiguous=MAX(ambiguous,:kind=:uncertain), error=:error, updated=:at"
+        "UPDATE purchases SET state=CASE WHEN ambiguous<>0 THEN :uncertain ELSE :kind END,"
+        " ambiguous=CASE WHEN :kind=:uncertain THEN 1 ELSE ambiguous END, error=:error,"
+        " updated=:at"
         " WHERE key=:key AND state IN (:intended,:uncertain,:refused) AND :attempt="
         "(SELECT id FROM attempts WHERE key=purchases.key ORDER BY rowid DESC LIMIT 1)",
         record,
@@ -53,14 +54,14 @@ def _accepted(db: sqlite3.Connection, record: Record) -> bool:
     """Write the job of an attempt; False when the job or the attempt belongs to another one."""
     job = Job.from_json(record["job"])
     values = {**record, "vendor_id": job.id, "cost": packed(job.cost)}
-    try:
-        owned = db.execute(
-            "UPDATE attempts SET state=:kind, vendor_id=:vendor_id, job=:job, error=NULL"
-            " WHERE id=:attempt AND (vendor_id IS NULL OR vendor_id=:vendor_id)",
-            values,
-        ).rowcount
-    except sqlite3.IntegrityError:  # a unique index gives each vendor id one owner
-        return False
+    # Asked, not left to the unique index: after its error a transaction of PostgreSQL is dead.
+    owned = db.execute(
+        "UPDATE attempts SET state=:kind, vendor_id=:vendor_id, job=:job, error=NULL"
+        " WHERE id=:attempt AND (vendor_id IS NULL OR vendor_id=:vendor_id)"
+        " AND NOT EXISTS (SELECT 1 FROM attempts other WHERE other.vendor_id=:vendor_id"
+        " AND other.fingerprint=attempts.fingerprint AND other.id<>attempts.id)",
+        values,
+    ).rowcount
     if owned:
         db.execute(
             "UPDATE purchases SET state=:queued, ambiguous=0, cost=:cost, error=NULL, updated=:at"
@@ -75,10 +76,12 @@ def _observed(db: sqlite3.Connection, record: Record) -> bool:
     record = {"timed": None, **record}  # older versions did not record it
     changed = db.execute(
         "UPDATE purchases SET state=:state, word=:word, error=:error,"  # noqa: S608 - a constant
-        " cost=COALESCE(:cost,cost), updated=:at, finished=COALESCE(finished,MAX(:ended,created)),"
+        " cost=COALESCE(:cost,cost), updated=:at, finished=COALESCE(finished,"
+        # NULL while the job runs: no database may skip it here
+        " CASE WHEN :ended<created THEN created ELSE :ended END),"
         f" timed=COALESCE(timed,:timed) WHERE {_OWNED} AND state<>:succeeded"
         " AND (state<>:gone OR :state=:succeeded)"
-        " AND (state NOT IN (:failed,:blocked) OR (:state=:succeeded AND :result))",
+        " AND (state NOT IN (:failed,:blocked) OR (:state=:succeeded AND :result<>0))",
         record,
     ).rowcount
     if not changed and record.get("refunded"):  # vendors list a refund later than the failure

@@ -258,11 +258,11 @@ def _insert_missing(db: sqlite3.Connection, rows: Mapping[str, Mapping[str, Any]
     """Insert the rows of a purchase and an attempt that this journal does not have."""
     for table in ("purchases", "attempts"):
         row = rows.get(table) or {}
-        known = [column["name"] for column in db.execute(f"PRAGMA table_info({table})")]
-        columns = [name for name in known if name in row]
+        known = db.execute(f"SELECT * FROM {table} WHERE 1=0").description  # noqa: S608 - above
+        columns = [column[0] for column in known if column[0] in row]
         if columns:
             db.execute(
-                f"INSERT OR IGNORE INTO {table} ({','.join(columns)})"  # noqa: S608 - its own names
-                f" VALUES ({','.join('?' * len(columns))})",
-                [row[name] for name in columns],
+                f"INSERT INTO {table} ({','.join(columns)})"  # noqa: S608 - its own names
+                f" VALUES ({','.join(f':{name}' for name in columns)}) ON CONFLICT DO NOTHING",
+                {name: row[name] for name in columns},
             )
