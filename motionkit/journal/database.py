@@ -74,6 +74,10 @@ class Store:
             raise JournalError("the journal is closed; make another client")
         return self.file.db
 
+    def now(self) -> float:
+        """Return the present in epoch seconds, on the clock of whoever serves the database."""
+        return time.time()
+
     def query(
         self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[sqlite3.Row]:

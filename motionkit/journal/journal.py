@@ -97,6 +97,11 @@ class Journal:
         self._store = Store(path, pending.adopt)
         self.caches = Caches(self._store)
 
+    @property
+    def store(self) -> Store:
+        """The database, for the tables that another room keeps in it."""
+        return self._store
+
     def close(self) -> None:
         """Close the file."""
         self._store.close()
