@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from postgres import NoServer, Server
 from summary import Killed, Summary, Tally
 
 from motionkit.sandbox import Sandbox
@@ -92,3 +94,41 @@ def endless() -> Iterator[Sandbox]:
     """Jobs end when a test moves the clock, and not before."""
     with Sandbox(speed=1, job_seconds=3600) as running:
         yield running
+
+
+REQUIRED = "MOTIONKIT_TESTS_REQUIRE_POSTGRESQL"
+"""Set where a test on PostgreSQL that cannot run is a failure, as in `.ci/run`."""
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """Give the server of this run, which the processes of pytest-xdist share."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent
+    try:
+        server = Server.share(folder / "postgresql.json")
+    except NoServer as error:
+        if os.environ.get(REQUIRED):
+            pytest.fail(f"{REQUIRED} is set: {error}")
+        pytest.skip(str(error))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: Server) -> Iterator[str]:
+    """Give the address of an empty PostgreSQL database."""
+    with postgresql_server.database() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Give the place of a new journal: a path for SQLite, an address for PostgreSQL."""
+    if request.param == "sqlite":
+        return tmp_path / "journal.db"
+    address: str = request.getfixturevalue("postgresql")
+    return address
