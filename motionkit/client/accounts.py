@@ -10,7 +10,8 @@ import attrs
 from motionkit._support import process
 from motionkit.config import Config
 from motionkit.http import RateLimiter
-from motionkit.journal import Caches
+from motionkit.http.rate_limit import WINDOW
+from motionkit.journal import Caches, Journal
 from motionkit.provider import LONGEST_UPLOAD, CarefulUploads, Provider, load_provider
 
 
@@ -24,6 +25,7 @@ class Accounts:
         caches: Where uploads are remembered.
         clock: Monotonic seconds.
         sleep: How a call waits for the rate limit.
+        journal: Where all processes count an account's calls; None counts this process's alone.
     """
 
     config: Config
@@ -31,6 +33,7 @@ class Accounts:
     caches: Caches
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    journal: Journal | None = None
     _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
     _limiters: Mapping[str, RateLimiter | None] = attrs.field(init=False)
     _locks: Mapping[str, process.Lock] = attrs.field(init=False)
@@ -61,8 +64,13 @@ class Accounts:
                 kind = self.classes.get(known.provider) or load_provider(known.provider)
                 wanted = self.config.defaults.upload_timeout
                 timeout = LONGEST_UPLOAD if wanted is None else wanted
-                care = CarefulUploads(self.caches, self._limiters[account], timeout)
-                self._made[account] = kind(account, known.settings, care)
+                limiter = self._limiters[account]
+                care = CarefulUploads(self.caches, limiter, timeout)
+                made = kind(account, known.settings, care)
+                if limiter is not None and self.journal is not None:
+                    # The adapter alone knows the fingerprint; nothing was called before this.
+                    limiter.shared = self.journal.calls(made.fingerprint, WINDOW, self.clock)
+                self._made[account] = made
             return self._made[account]
 
     def limiter(self, account: str) -> RateLimiter | None:

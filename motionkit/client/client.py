@@ -77,7 +77,7 @@ class Client:
         if config.journal is None:
             log.warning("the journal is off: a crash can lose a paid job")
         self._accounts = Accounts(
-            config, dict(provider_classes or {}), journal.caches, sleep=sleep, clock=clock
+            config, dict(provider_classes or {}), journal.caches, clock, sleep, journal
         )
         submitters = purchase.Submitters(config, self._accounts, journal, sleep, clock)
         self.jobs = Jobs(journal, submitters)

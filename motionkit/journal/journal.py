@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +26,7 @@ from motionkit.errors import InvalidRequest, JournalError, MotionKitError
 from motionkit.journal import budget as budgets
 from motionkit.journal import outcomes, pending, rows
 from motionkit.journal.caches import Caches
+from motionkit.journal.calls import AccountCalls, CallsFile
 from motionkit.journal.database import AHEAD, Store
 from motionkit.journal.entries import (
     Alike,
@@ -96,6 +97,24 @@ class Journal:
         self.path = path
         self._store = Store(path, pending.adopt)
         self.caches = Caches(self._store)
+        self._calls = None if path is None else CallsFile(path)
+
+    def calls(
+        self, fingerprint: str, window: float, clock: Callable[[], float]
+    ) -> AccountCalls | None:
+        """Return an account's calls of the last seconds, by all processes with this journal.
+
+        Args:
+            fingerprint: The account's.
+            window: Seconds over which its vendor counts.
+            clock: Monotonic seconds, the same in every process of a machine.
+
+        Returns:
+            None for a journal in memory.
+        """
+        if self._calls is None:
+            return None
+        return AccountCalls(self._calls, fingerprint, window, clock)
 
     @property
     def store(self) -> Store:
@@ -104,6 +123,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
+        if self._calls is not None:
+            self._calls.close()
         self._store.close()
 
     def __enter__(self) -> Self:
