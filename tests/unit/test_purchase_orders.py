@@ -8,7 +8,6 @@ import json
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,6 +15,7 @@ from typing import Any, NoReturn
 import attrs
 import pytest
 from engine_support import PATIENCE
+from patience import until
 
 from motionkit._support import process
 from motionkit._support.redaction import Secret
@@ -38,9 +38,8 @@ from motionkit.model import probe
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.submission import Submission
 from motionkit.provider import Fit, Uploads, contract, fit
-from motionkit.purchase import BuyOptions, compare
+from motionkit.purchase import BuyOptions, compare, submit
 from motionkit.purchase.jobs import Jobs
-from motionkit.purchase.submit import OTHER_PAUSE
 from motionkit.testing.memory import Memory, Settings, Vendor
 from motionkit.testing.stage import (
     ACCOUNT,
@@ -758,10 +757,9 @@ def test_two_that_wait_for_a_slot_for_one_request_buy_it_once(shop: Shop) -> Non
     told = waiting_shop(shop)
     pauses = threading.Event()
 
-    def sleep(seconds: float) -> None:
+    def sleep(_: float) -> None:
         assert pauses.wait(PATIENCE)
-        # A wait for the other one's submit counts its pauses: each has to take its time.
-        time.sleep(min(seconds, OTHER_PAUSE))
+        until(lambda: not submit._IN_FLIGHT)  # a wait for the other's submit counts its pauses
 
     jobs: list[Job] = []
     with Client(**real(shop), sleep=sleep) as one, Client(**real(shop), sleep=sleep) as two:
