@@ -36,14 +36,17 @@ OF_ROUTE = (
     " AND a.account IN (SELECT value FROM json_each(:accounts)))))"
 )
 """The purchases of one route, and direct ones at its accounts."""
+OF_BATCH = f"{OF_ALL} AND batch=:batch"
+"""The purchases of one batch, through any route and direct."""
 
 
 def status(
     store: Store, budget: Budget, now: float, *, sandbox: bool, apart_from: str = ""
 ) -> BudgetStatus:
     """Return how much of a budget is used."""
+    of_some = OF_ALL if budget.route is None else OF_ROUTE
     rows = store.query(
-        OF_ALL if budget.route is None else OF_ROUTE,
+        of_some if budget.batch is None else OF_BATCH,
         {
             "since": budget.since(now),
             "refused": KeyState.REFUSED.value,
@@ -51,6 +54,7 @@ def status(
             "sandbox": sandbox,
             "route": budget.route,
             "accounts": codec.dumps(list(budget.accounts)),
+            "batch": budget.batch,
         },
     )
     spent = held = Decimal(0)

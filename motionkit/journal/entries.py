@@ -225,6 +225,8 @@ class NewPurchase:
         budgets: The limits that it counts against; its quote must fit into each.
         alike: Which purchases it would repeat.
         sandbox: Whether it goes to a sandbox on this machine.
+        batch: The batch that it is made for.
+        item: The number of that batch's item.
     """
 
     key: str
@@ -240,6 +242,8 @@ class NewPurchase:
         default=attrs.Factory(lambda self: Alike((self.request,)), takes_self=True)
     )
     sandbox: bool = False
+    batch: str | None = None
+    item: int | None = None
 
 
 class PurchaseExists(Exception):

@@ -48,12 +48,14 @@ log = logging.getLogger("motionkit")
 
 _NEW_KEY = (
     "INSERT INTO purchases (key, request, via, description, state, quote, out, created, updated,"
-    " route, reserved, reserved_at, sandbox) VALUES (:key, :request, :via, :description, :intended,"
-    " :quote, :out, :now, :now, :route, :reserved, :now, :sandbox) ON CONFLICT (key) DO "
+    " route, reserved, reserved_at, sandbox, batch, item) VALUES (:key, :request, :via,"
+    " :description, :intended, :quote, :out, :now, :now, :route, :reserved, :now, :sandbox, :batch,"
+    " :item) ON CONFLICT (key) DO "
 )
 _REFUSED_KEY = (
     f"{_NEW_KEY}UPDATE SET state=:intended, error=NULL, updated=:now, quote=:quote,"
-    " reserved=:reserved, reserved_at=:now, route=:route, sandbox=:sandbox,"
+    " reserved=:reserved, reserved_at=:now, route=:route, sandbox=:sandbox, batch=:batch,"
+    " item=:item,"
     " out=COALESCE(:out,purchases.out)"
     " WHERE purchases.state=:refused AND purchases.ambiguous=0"
 )

@@ -65,6 +65,8 @@ def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
         "route": purchase.route,
         "reserved": None if quote is None or quote.usd_high is None else str(quote.usd_high),
         "sandbox": purchase.sandbox,
+        "batch": purchase.batch,
+        "item": purchase.item,
     }
 
 

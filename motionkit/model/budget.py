@@ -68,6 +68,7 @@ class Budget:
         limit: US dollars.
         route: The route whose purchases count; None where every purchase counts.
         accounts: Accounts whose direct purchases count too.
+        batch: The batch whose purchases alone count, whatever their route.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Budget:
     limit: Decimal
     route: str | None = None
     accounts: tuple[str, ...] = ()
+    batch: str | None = None
 
     def since(self, now: float) -> float:
         """Return when the period of a moment began; both in epoch seconds."""

@@ -29,7 +29,7 @@ from motionkit.errors import (
 from motionkit.http import NotSent
 from motionkit.journal import Alike, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model import probe
-from motionkit.model.budget import over_cap
+from motionkit.model.budget import Budget, over_cap
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.media import Generated, Ref
 from motionkit.model.money import Quote
@@ -85,6 +85,11 @@ class BuyOptions:
     announce: fallback.Announce | None = None
     limited: bool = True
     """Whether caps and budgets apply; not where the purchase may exist already."""
+    batch: str | None = None
+    item: int | None = None
+    """The batch that it is made for, and the number of its item there."""
+    budgets: tuple[Budget, ...] = ()
+    """Budgets besides those of the configuration."""
 
     buys_again: bool = attrs.field(init=False)
     """Whether to submit although an identical request is unfinished; an own key implies it."""
@@ -561,9 +566,13 @@ class Checkout:
             out=None if options.out is None else str(options.out.absolute()),
             again=options.buys_again,
             route=None if route is None else route.name,
-            budgets=self.config.budgets(route, account) if options.limited else (),
+            budgets=(*self.config.budgets(route, account), *options.budgets)
+            if options.limited
+            else (),
             alike=alike,
             sandbox=place is not None and place.sandbox,
+            batch=options.batch,
+            item=options.item,
         )
 
     def _check_limits(
