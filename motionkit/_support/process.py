@@ -19,6 +19,7 @@ from typing import Protocol
 import attrs
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+PID_NAMESPACE = Path("/proc/self/ns/pid")
 DISAGREEMENT = 2.0
 """Seconds by which two clocks may disagree on a duration; beyond it neither is trusted."""
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", None) or getattr(time, "CLOCK_MONOTONIC", None)
@@ -27,10 +28,10 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", None) or getattr(time, "CLOCK_MONOTONIC
 
 def identity() -> str:
     """Return this process's name among those that may share a journal: host and process id."""
-    return f"{_host()}:{os.getpid()}"
+    return f"{host()}:{os.getpid()}"
 
 
-def _host() -> str:
+def host() -> str:
     """Return this machine's name, as SQLite takes it: it may have any bytes."""
     return socket.gethostname().encode("utf-8", "backslashreplace").decode()
 
@@ -42,18 +43,34 @@ def alive(owner: str | None) -> bool:
     """
     if owner is None:
         return False
-    host, _, pid = owner.rpartition(":")
-    if host != _host():
+    name, _, pid = owner.rpartition(":")
+    if name != host():
         return True
-    if int(pid) == os.getpid():
-        return False
+    return int(pid) != os.getpid() and exists(int(pid))
+
+
+def exists(pid: int) -> bool:
+    """Return whether this machine has a process with that id."""
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
     return True
+
+
+def machine() -> str:
+    """Return a name that only processes share which see each other's process ids.
+
+    Containers may have one host name and all begin at process id 1; they differ in the namespace
+    of process ids.
+    """
+    try:
+        namespace = PID_NAMESPACE.stat().st_ino
+    except OSError:  # not Linux
+        namespace = 0
+    return f"{host()} {_boot_id()} {namespace}"
 
 
 @attrs.frozen

@@ -108,7 +108,9 @@ CREATE INDEX attempts_slot ON attempts (fingerprint, slot_until) WHERE slot_unti
 CREATE INDEX attempts_vendor ON attempts (vendor_id) WHERE vendor_id IS NOT NULL;
 CREATE TABLE workers (        -- processes that use the journal; disposable
   id TEXT PRIMARY KEY,        -- a fresh UUID for each process
-  host TEXT, pid INTEGER, version TEXT,
+  host TEXT NOT NULL, pid INTEGER NOT NULL,
+  machine TEXT NOT NULL,      -- equal where processes see each other's ids
+  version TEXT NOT NULL,
   started REAL NOT NULL, seen REAL NOT NULL
 );
 CREATE TABLE batches (
