@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from cli_support import Account, Cli, Ended, process
 from cli_support import ended as result_of
+from ledger import change
 
 import motionkit as mk
 from motionkit._support import process as processes
@@ -108,9 +108,7 @@ def test_without_a_key_the_same_command_is_a_finished_purchase_for_a_week(
     assert "resuming it without paying again; --new submits a new job" in left.err
     assert account.bought == ONCE
 
-    with sqlite3.connect(tmp_path / "state" / "journal.db") as db:
-        db.execute("UPDATE attempts SET first_sent=first_sent-604801")
-    db.close()
+    change(tmp_path / "state" / "journal.db", "UPDATE attempts SET first_sent=first_sent-604801")
     assert cli("mimic", *media, "--out", "later.mp4").code == 0
     assert account.bought == (2, 2, "80")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 from cli_support import Account, Cli
+from ledger import change
 
 from motionkit import config
 
@@ -48,8 +48,7 @@ def test_a_purchase_of_an_older_version_has_no_mark(
     cli: Cli, account: Account, media: list[str]
 ) -> None:
     assert cli("submit", "mimic", *media, "--key", "k1").code == 0
-    with sqlite3.connect(str(config.load().journal)) as db:
-        db.execute("UPDATE purchases SET sandbox=NULL")
+    change(config.load().journal, "UPDATE purchases SET sandbox=NULL")
 
     assert "SANDBOX" not in cli("jobs").out + cli("jobs", "show", "k1").out
     assert cli("jobs", "--json").one["sandbox"] is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from ledger import change
 
 import motionkit as mk
 from motionkit.cli import main
@@ -123,10 +123,7 @@ class Spender:
     def poison(self, amount: str) -> None:
         """Let the vendor have reported this for every job so far."""
         cost = f'{{"amount":"{amount}","basis":"reported","unit":"credit","usd":"{amount}"}}'
-        with sqlite3.connect(self.folder / "journal.db") as db:
-            changed = db.execute("UPDATE purchases SET cost=?", (cost,)).rowcount
-        db.close()
-        assert changed > 0
+        assert change(self.folder / "journal.db", "UPDATE purchases SET cost=:cost", cost=cost) > 0
 
     def jobs(self) -> dict[str, Decimal]:
         """Return what the vendors kept for each job, in US dollars."""

@@ -7,7 +7,6 @@ import datetime as dt
 import functools
 import hashlib
 import itertools
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import attrs
 import pytest
+from ledger import change, seen_outside
 from machine import Machine, closed, on
 from matrix import PIXVERSE, SEGMIND, Case, End
 from patience import PATIENCE
@@ -126,10 +126,9 @@ class Wire:
         return True
 
 
-def _attempts(path: Path) -> list[tuple[str, str, int]]:
+def _attempts(path: Path) -> list[tuple[Any, ...]]:
     """Return what another process would see in the journal now."""
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        return db.execute("SELECT id, state, sends FROM attempts").fetchall()
+    return seen_outside(path, "SELECT id, state, sends FROM attempts")
 
 
 @attrs.frozen
@@ -301,8 +300,7 @@ def shorten(patch: pytest.MonkeyPatch, case: Case, in_force: Sequence[Fault]) ->
 
 def age_attempts(path: Path, seconds: float) -> None:
     """Make the journal's attempts older, as if the program had been away."""
-    with contextlib.closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE attempts SET first_sent = first_sent - ?", (seconds,))
+    change(path, "UPDATE attempts SET first_sent = first_sent - :seconds", seconds=seconds)
 
 
 def perform(case: Case, folder: Path, tally: Tally) -> None:

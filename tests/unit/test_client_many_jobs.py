@@ -101,9 +101,9 @@ def test_the_journal_is_written_only_when_something_changed(
     (one,) = submitted(client, 1)
     client.poll(one)
     writes: list[Any] = []
-    real = client._journal._store.writing
+    real = client._journal.store.writing
     monkeypatch.setattr(
-        client._journal._store,
+        client._journal.store,
         "writing",
         lambda *args, **named: writes.append(args) or real(*args, **named),
     )

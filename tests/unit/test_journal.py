@@ -18,6 +18,7 @@ from typing import Any
 
 import attrs
 import pytest
+from ledger import change, seen_outside
 from patience import PATIENCE
 from support import NOON, PAID, job, submission
 
@@ -113,8 +114,8 @@ def test_the_file_and_what_sqlite_lays_beside_it_are_the_users_alone(path: Path)
 
 
 def test_every_commit_is_synced(journal: Journal) -> None:
-    assert journal._store.db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
-    assert journal._store.db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+    assert journal.store.db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+    assert journal.store.db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
 def test_a_journal_in_memory_makes_no_file(home: Path) -> None:
@@ -156,10 +157,9 @@ def test_an_intention_is_visible_to_others_before_intend_returns(
     journal: Journal, path: Path
 ) -> None:
     intended(journal)
-    with sqlite3.connect(path) as other:
-        rows = other.execute("SELECT key, id, state, sends FROM attempts").fetchall()
-    other.close()
-    assert rows == [("k1", "a1", "intended", 0)]
+    assert seen_outside(path, "SELECT key, id, state, sends FROM attempts") == [
+        ("k1", "a1", "intended", 0)
+    ]
     told = subprocess.run(
         [
             sys.executable,
@@ -214,13 +214,13 @@ def test_an_identical_request_is_looked_for_when_nobody_else_can_write_any_more(
     """Another process writes the request after this one began to write, and before it may."""
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    begin, waits = journal._store.file._begin, threading.Event()
+    begin, waits = journal.store.file._begin, threading.Event()
 
     def announced(patience: float) -> None:
         waits.set()
         begin(patience)
 
-    monkeypatch.setattr(journal._store.file, "_begin", announced)
+    monkeypatch.setattr(journal.store.file, "_begin", announced)
     outcome: list[object] = []
 
     def submit() -> None:
@@ -380,7 +380,7 @@ def test_a_further_attempt_looks_for_an_identical_request_too(journal: Journal) 
 
 def test_a_doubt_forbids_a_further_attempt_whatever_the_state_says(journal: Journal) -> None:
     journal.refused(intended(journal), Busy("full"))
-    journal._store.db.execute("UPDATE purchases SET ambiguous=1")
+    change(journal, "UPDATE purchases SET ambiguous=1")
     with pytest.raises(PurchaseExists):
         journal.intend(purchase(), "a2", submission(), "f" * 16, after_refusal=True)
     assert [a.id for a in journal.entry("k1").attempts] == ["a1"]
@@ -635,13 +635,11 @@ def test_purchases_are_listed_oldest_first(
 def test_a_journal_of_a_newer_program_is_refused_and_left_alone(path: Path) -> None:
     with Journal(path) as journal:
         intended(journal)
-        journal._store.db.execute("PRAGMA user_version=99")
+        journal.store.db.execute("PRAGMA user_version=99")
     with pytest.raises(JournalError, match="has schema 99; this motionkit knows") as caught:
         Journal(path)
     assert caught.value.hint == "upgrade motionkit, or name another journal in the configuration"
-    with sqlite3.connect(path) as other:
-        assert other.execute("SELECT count(*) FROM purchases").fetchone() == (1,)
-    other.close()
+    assert seen_outside(path, "SELECT count(*) FROM purchases") == [(1,)]
 
 
 @pytest.mark.parametrize("content", [b"this is no database" * 100, bytes(4096) + b"x"])
@@ -673,7 +671,7 @@ def test_a_row_that_makes_no_sense_is_said_to_be_corrupt(
     journal: Journal, column: str, value: str
 ) -> None:
     intended(journal)
-    journal._store.db.execute(f"UPDATE purchases SET {column}=?", (value,))  # noqa: S608 - from the table
+    change(journal, f"UPDATE purchases SET {column}=:value", value=value)  # noqa: S608 - from the table
     with pytest.raises(JournalError, match="cannot read the journal"):
         journal.entry("k1")
 
@@ -697,12 +695,12 @@ def test_a_file_in_the_place_of_the_folder_is_an_error_of_the_journal(tmp_path: 
 
 
 def test_a_file_that_becomes_read_only_refuses_to_write_ahead(journal: Journal) -> None:
-    journal._store.db.execute("PRAGMA query_only=ON")
+    journal.store.db.execute("PRAGMA query_only=ON")
     with pytest.raises(JournalError, match="cannot write ahead to the journal") as caught:
         intended(journal)
     assert caught.value.hint is not None
     assert caught.value.hint.startswith("nothing was sent")
-    journal._store.db.execute("PRAGMA query_only=OFF")
+    journal.store.db.execute("PRAGMA query_only=OFF")
     intended(journal)
 
 
@@ -726,12 +724,12 @@ def test_a_lock_held_by_another_ends_as_an_error_and_heals(
 
 
 def test_a_full_disk_is_an_error_and_heals(journal: Journal) -> None:
-    pages = journal._store.db.execute("PRAGMA page_count").fetchone()[0]
-    journal._store.db.execute(f"PRAGMA max_page_count={pages}")
+    pages = journal.store.db.execute("PRAGMA page_count").fetchone()[0]
+    journal.store.db.execute(f"PRAGMA max_page_count={pages}")
     big = submission(warnings=("x" * 100_000,))
     with pytest.raises(JournalError, match="full"):
         journal.intend(purchase(), "a1", big, "f" * 16)
-    journal._store.db.execute("PRAGMA max_page_count=1000000")
+    journal.store.db.execute("PRAGMA max_page_count=1000000")
     assert journal.entries() == []
     intended(journal)
 
@@ -750,8 +748,8 @@ def test_a_commit_that_fails_leaves_the_journal_usable(path: Path) -> None:
         failing = sqlite3.connect(path, isolation_level=None, factory=Failing)
         failing.row_factory = sqlite3.Row
         failing.execute("SELECT * FROM purchases")  # so that the log stays where it is
-        journal._store.db.close()
-        journal._store.file.connection = failing
+        journal.store.db.close()
+        journal.store.file.connection = failing
         Failing.fail = True
         with pytest.raises(JournalError, match="disk I/O error"):
             intended(journal)
@@ -880,7 +878,7 @@ def test_no_secret_and_no_signed_query_is_in_the_file(path: Path) -> None:
         journal.observed(job("42", key="k1"), seen(State.FAILED, "8", message=f"{signed} {echo}"))
         entry: PurchaseRecord = journal.entry("k1")
         assert not entry.attempts[0].whole  # a masked call must not be sent again
-        journal._store.db.execute("PRAGMA wal_checkpoint(FULL)")
+        journal.store.db.execute("PRAGMA wal_checkpoint(FULL)")
         content = b"".join(file.read_bytes() for file in path.parent.iterdir())
     assert b"https://h.example/clip.mp4?***" in content
     assert b"c2lnbmVk" not in content
@@ -911,7 +909,7 @@ def test_a_journal_of_an_older_program_is_brought_up_to_date(path: Path) -> None
         assert entry.state is KeyState.INTENDED
         assert entry.attempts[0].submission == submission()
         assert entry.attempts[0].owner is None
-        version = journal._store.db.execute("PRAGMA user_version").fetchone()[0]
+        version = journal.store.db.execute("PRAGMA user_version").fetchone()[0]
         assert version == schema.SCHEMA_VERSION == len(schema.MIGRATIONS)
     Journal(path).close()
 
@@ -930,8 +928,8 @@ def test_what_an_older_journal_reserved_counts_since_it_was_written(path: Path) 
     old.close()
     with Journal(path) as journal:
         assert used(journal, budget("1")) == Decimal("0.4")
-        (at,) = journal._store.db.execute("SELECT reserved_at FROM purchases").fetchone()
-        plan = journal._store.db.execute(
+        ((at,),) = journal.store.query("SELECT reserved_at FROM purchases")
+        plan = journal.store.db.execute(
             f"EXPLAIN QUERY PLAN {budgets.OF_ROUTE}",
             {
                 "since": 1,
@@ -1171,11 +1169,11 @@ def test_paid_retries_come_in_the_order_in_which_they_were_bought_whatever_the_c
 def statements(journal: Journal) -> Iterator[list[str]]:
     """Collect the statements that SQLite runs for a journal."""
     run: list[str] = []
-    journal._store.db.set_trace_callback(run.append)
+    journal.store.db.set_trace_callback(run.append)
     try:
         yield run
     finally:
-        journal._store.db.set_trace_callback(None)
+        journal.store.db.set_trace_callback(None)
 
 
 @pytest.mark.parametrize(

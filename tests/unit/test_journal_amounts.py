@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-import sqlite3
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 import time_machine
+from ledger import change
 from support import NOON, job, submission
 
 from motionkit import routing
@@ -239,9 +239,7 @@ def test_no_stored_row_stops_a_quote(tmp_path: Path, garbage: str) -> None:
     with Client(**options_for(stage, tmp_path)) as client:
         for key in ("bad", "good"):
             client.wait(client.submit(sample_request(), via=ACCOUNT, key=key))
-    with sqlite3.connect(tmp_path / "journal.db") as db:
-        db.execute(garbage)
-    db.close()
+    change(tmp_path / "journal.db", garbage)
     with Client(**options_for(stage, tmp_path)) as client:
         (row,) = client.compare(sample_request(), via=ACCOUNT)
         assert row.quote is not None
@@ -258,9 +256,7 @@ def test_free_jobs_make_no_price_of_nothing(tmp_path: Path) -> None:
         for number in range(5):
             client.wait(client.submit(sample_request(), via=ACCOUNT, key=f"k{number}"))
     free = json.dumps({"amount": "0", "unit": "usd", "usd": "0", "basis": "reported"})
-    with sqlite3.connect(tmp_path / "journal.db") as db:
-        db.execute("UPDATE purchases SET cost=?", (free,))
-    db.close()
+    change(tmp_path / "journal.db", "UPDATE purchases SET cost=:free", free=free)
     with Client(**options_for(stage, tmp_path)) as client:
         found = client.quote(sample_request(), via=ACCOUNT)
         assert listed is not None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ledger import seen_outside
 from support import NOON, job, submission
 
 from motionkit._support.redaction import Secret
@@ -139,9 +140,7 @@ def test_a_job_is_written_as_soon_as_the_lock_ends(
     made = client.submit(sample_request(), via=ACCOUNT, key="hero")
     assert seen == [1]  # kept, while it is tried again
     assert not files(path)
-    with sqlite3.connect(path) as outside:
-        rows = outside.execute("SELECT state, vendor_id FROM attempts").fetchall()
-    outside.close()
+    rows = seen_outside(path, "SELECT state, vendor_id FROM attempts")
     assert rows == [("accepted", made.id)]
 
 

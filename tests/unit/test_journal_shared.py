@@ -262,13 +262,13 @@ def test_readers_go_on_while_a_thread_waits_for_another_process_to_write(
     with Journal(path) as journal:
         other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
-        real = journal._store.file._begin
+        real = journal.store.file._begin
 
         def begin(patience: float) -> None:
             waits.set()
             real(patience)
 
-        monkeypatch.setattr(journal._store.file, "_begin", begin)
+        monkeypatch.setattr(journal.store.file, "_begin", begin)
         writer = threading.Thread(target=intend, args=(journal,))
         writer.start()
         assert waits.wait(120)
@@ -344,7 +344,7 @@ def test_a_journal_that_is_no_longer_in_its_place_refuses_every_paid_call(
 def test_a_journal_that_is_deleted_during_the_write_refuses_the_paid_call(path: Path) -> None:
     with Journal(path) as journal:
         attempt = intend(journal)
-        file = journal._store.file
+        file = journal.store.file
         check, calls = file.check, []
 
         def late() -> None:
@@ -542,7 +542,7 @@ def test_the_collector_waits_for_no_fork(path: Path) -> None:
     """It may run in a thread that holds what the fork waits for."""
     journal = Journal(path)
     intend(journal)
-    file, forking, forked = journal._store.file, threading.Event(), threading.Event()
+    file, forking, forked = journal.store.file, threading.Event(), threading.Event()
 
     def fork() -> None:
         file.before_fork()

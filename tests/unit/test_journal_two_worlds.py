@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from ledger import change
 
 from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
@@ -114,7 +115,7 @@ def test_a_refusal_says_which_world_spent_the_budget(client: Client) -> None:
 
 def test_what_an_older_version_wrote_counts_as_real(client: Client) -> None:
     submitted(client, "local", 2)
-    client._journal._store.db.execute("UPDATE purchases SET sandbox=NULL")
+    change(client._journal, "UPDATE purchases SET sandbox=NULL")
 
     assert submitted(client, "real", 1) == ["refused"]
     assert submitted(client, "local", 1) == ["local"]

@@ -217,7 +217,7 @@ def test_a_redelivery_changes_nothing(client: Client, tmp_path: Path, status: in
 
 def rows(path: Path) -> list[tuple[Any, ...]]:
     with Journal(path) as journal:
-        return [tuple(row) for row in journal._store.query("SELECT * FROM notices")]
+        return [tuple(row) for row in journal.store.query("SELECT * FROM notices")]
 
 
 @pytest.mark.parametrize("first", [7, 8])

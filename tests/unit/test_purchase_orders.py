@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NoReturn
 import attrs
 import pytest
 from engine_support import PATIENCE
+from ledger import change
 from patience import until
 
 from motionkit._support import process
@@ -145,11 +145,9 @@ class Shop:
     def bought(self) -> tuple[int, ...]:
         return tuple(len(vendor.jobs) for vendor in self.vendors.values())
 
-    def change(self, statement: str, *values: Any) -> None:
+    def change(self, statement: str, **values: Any) -> None:
         """Change the journal behind its back."""
-        with sqlite3.connect(self.folder / "journal.db") as db:
-            db.execute(statement, values)
-        db.close()
+        change(self.folder / "journal.db", statement, **values)
 
 
 @pytest.fixture
@@ -247,7 +245,7 @@ def test_what_an_earlier_version_wrote_under_a_word_is_found_too(shop: Shop) -> 
     written = hashlib.sha256(text.encode()).hexdigest()
     with shop.client(ROUTE) as client:
         job = client.submit(request, via=ACCOUNT, key="order-17")
-        shop.change("UPDATE purchases SET request=?", written)
+        shop.change("UPDATE purchases SET request=:written", written=written)
         assert client.submit(request, via=f"{ACCOUNT}/memory") == job
         assert client.submit(request, via="r", key="order-17") == job
 

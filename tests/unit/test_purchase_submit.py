@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
+from ledger import change, seen_outside
 from support import (
     PAID,
     Clock,
@@ -134,10 +134,10 @@ def test_the_attempt_is_on_disk_and_counted_before_the_call_leaves(bench: Bench)
     on_disk: list[Any] = []
 
     def look(attempt_id: str) -> None:
-        with sqlite3.connect(bench.path) as other:
-            on_disk.extend(other.execute("SELECT id, state, sends, first_sent FROM attempts"))
-            on_disk.extend(other.execute("SELECT key, state FROM purchases"))
-        other.close()
+        on_disk.extend(
+            seen_outside(bench.path, "SELECT id, state, sends, first_sent FROM attempts")
+        )
+        on_disk.extend(seen_outside(bench.path, "SELECT key, state FROM purchases"))
         assert on_disk == [
             (attempt_id, "intended", 1, START),
             ("order-17", "intended"),
@@ -594,9 +594,7 @@ def test_an_attempt_of_an_older_version_is_not_sent_again(bench: Bench) -> None:
     provider = scripted(Interrupted(), job("42"))
     with pytest.raises(Interrupted):
         bench.submit(provider)
-    with sqlite3.connect(bench.path) as db:
-        db.execute("UPDATE attempts SET uptime=NULL, boot=NULL")
-    db.close()
+    change(bench.journal, "UPDATE attempts SET uptime=NULL, boot=NULL")
     with pytest.raises(SubmitUncertain):
         bench.submitter(provider).settle(bench.entry)
     assert len(provider.sent) == 1
@@ -693,9 +691,7 @@ def test_asterisks_that_an_older_version_wrote_may_be_a_mask(bench: Bench) -> No
         bench.submitter(provider).submit(
             BOUGHT, submission(call=call), lambda: submission(call=call)
         )
-    with sqlite3.connect(bench.path) as db:
-        db.execute("UPDATE attempts SET masked=NULL")
-    db.close()
+    change(bench.journal, "UPDATE attempts SET masked=NULL")
     with pytest.raises(SubmitUncertain):
         bench.submitter(provider).settle(bench.entry)
     assert len(provider.sent) == 1
