@@ -1,74 +1,148 @@
-"""Add up what counts against a budget, inside the transaction that reserves a price.
+"""What counts against a budget: a counter for each day, kept in the transaction of each change.
 
 A refused purchase counts nothing; one with a reported cost counts that; any other one counts what
-it reserved: the high of its quote.
+it reserved: the high of its quote. It counts on the UTC day on which that was last reserved.
+
+Each purchase stores in `counted` what it adds to the table ``spent``. Whoever changes a purchase
+calls `recount` in the same transaction: it writes the difference. A purchase with ``counted`` NULL
+is not in the counters yet (an older version or another journal wrote it): it is counted before a
+budget is read. No budget depends on how many purchases there are.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import logging
 import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
-from motionkit.errors import BudgetExceeded, InvalidRequest
+from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError
 from motionkit.journal.database import Store
 from motionkit.journal.entries import NewPurchase
 from motionkit.journal.rows import unpacked
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus, unknown_price
 from motionkit.model.job import KeyState, State
-from motionkit.model.money import Cost, CostBasis, possible
+from motionkit.model.money import EXACT, Cost, CostBasis, possible
 
 _FINAL = frozenset(state.value for state in State if state.terminal)
+_PAGE = 1000
+"""Purchases that are counted in one transaction."""
+_DAY = 86_400
+NOTHING = ""
+"""What ``counted`` holds of a purchase that adds nothing."""
 
-OF_ALL = (
-    "SELECT cost, reserved, state FROM purchases p"
-    " WHERE reserved_at>=:since AND state<>:refused AND key<>:key"
-    " AND COALESCE(sandbox,0)=:sandbox"
-)
-"""Every purchase since the period began.
+Counter = tuple[str, str, int, str, int]
+"""A row of ``spent``: kind (route, accounts, batch), name, sandbox, span, first day."""
+Amounts = tuple[Decimal, Decimal]
+"""US dollars: what is spent, and what is held."""
+_Query = Callable[[str, Mapping[str, Any]], Sequence[sqlite3.Row]]
 
-Sandbox purchases count against no real budget, nor real ones against a sandbox's. Older versions
-did not record which it was: their purchases count as real.
-"""
-OF_ROUTE = (
-    f"{OF_ALL} AND (route=:route"  # noqa: S608 - a constant
-    " OR (route IS NULL AND EXISTS (SELECT 1 FROM attempts a WHERE a.key=p.key"
-    " AND a.account IN (SELECT value FROM json_each(:accounts)))))"
+_UNCOUNTED = (
+    "SELECT key FROM purchases WHERE counted IS NULL AND key>:after ORDER BY key LIMIT :limit"
 )
-"""The purchases of one route, and direct ones at its accounts."""
-OF_BATCH = f"{OF_ALL} AND batch=:batch"
-"""The purchases of one batch, through any route and direct."""
+_PURCHASES = (
+    "SELECT key, cost, reserved, reserved_at, state, sandbox, route, batch, counted FROM purchases"
+    " WHERE key IN (SELECT value FROM json_each(:keys)) ORDER BY key"
+)
+_ACCOUNTS = (
+    "SELECT DISTINCT key, account FROM attempts WHERE key IN (SELECT value FROM json_each(:keys))"
+)
+_COUNT = (
+    "UPDATE purchases SET counted=:counted"
+    " WHERE key=:key AND COALESCE(counted,'null')=COALESCE(CAST(:before AS TEXT),'null')"
+)
+_ADD = (
+    "INSERT INTO spent (kind, name, sandbox, span, first, spent, held)"
+    " VALUES (:kind, :name, :sandbox, :span, :first, :spent, :held)"
+    " ON CONFLICT (kind, name, sandbox, span, first) DO UPDATE SET"
+    " spent=decimal_add(spent.spent,excluded.spent), held=decimal_add(spent.held,excluded.held)"
+)
+OF_NAME = (
+    "SELECT kind, name, spent, held FROM spent WHERE kind=:kind AND name=:name"
+    " AND sandbox=:sandbox AND span=:span AND first>=:first"
+)
+"""The counters of one route or batch since a day."""
+OF_KIND = (
+    "SELECT kind, name, spent, held FROM spent WHERE kind=:kind"
+    " AND sandbox=:sandbox AND span=:span AND first>=:first"
+)
+"""The counters of all routes, or of all direct purchases, since a day."""
+_ALL = (
+    "SELECT counted, COUNT(*) AS n, NULL AS kind, NULL AS name, NULL AS sandbox, NULL AS span,"
+    " NULL AS first, NULL AS spent, NULL AS held FROM purchases GROUP BY counted"
+    " UNION ALL SELECT NULL, 0, kind, name, sandbox, span, first, spent, held FROM spent"
+)
+"""Purchases and counters in one statement: both as they are at one moment."""
+
+log = logging.getLogger("motionkit")
 
 
 def status(
     store: Store, budget: Budget, now: float, *, sandbox: bool, apart_from: str = ""
 ) -> BudgetStatus:
-    """Return how much of a budget is used."""
-    of_some = OF_ALL if budget.route is None else OF_ROUTE
-    rows = store.query(
-        of_some if budget.batch is None else OF_BATCH,
-        {
-            "since": budget.since(now),
-            "refused": KeyState.REFUSED.value,
-            "key": apart_from,
-            "sandbox": sandbox,
-            "route": budget.route,
-            "accounts": codec.dumps(list(budget.accounts)),
-            "batch": budget.batch,
-        },
-    )
+    """Return how much of a budget is used.
+
+    Args:
+        store: The journal's database.
+        budget: The limit.
+        now: Epoch seconds.
+        sandbox: Count the purchases in sandboxes, which count against no real budget; the real
+            ones otherwise. Older versions did not record which it was: those count as real.
+        apart_from: A key that does not count.
+    """
+    since = dt.datetime.fromtimestamp(budget.since(now), dt.UTC)
+    span, first = ("month" if since.day == 1 else "day"), _days(since)
+    found = {"sandbox": sandbox, "span": span, "first": first}
     spent = held = Decimal(0)
-    for row in rows:
-        amount, final = _counted(row)
-        spent, held = (spent + amount, held) if final else (spent, held + amount)
+    for statement, values in _counters(budget):
+        for row in store.query(statement, {**found, **values}):
+            if _counts(budget, row["kind"], row["name"]):
+                spent = EXACT.add(spent, Decimal(row["spent"]))
+                held = EXACT.add(held, Decimal(row["held"]))
+    if apart_from:
+        own = store.query("SELECT counted FROM purchases WHERE key=:key", {"key": apart_from})
+        for counter, (more, waiting) in _parts(own[0]["counted"] if own else NOTHING):
+            kind, name, own_sandbox, own_span, day = counter
+            inside = own_sandbox == sandbox and own_span == span and day >= first
+            if inside and _counts(budget, kind, name):
+                spent, held = EXACT.subtract(spent, more), EXACT.subtract(held, waiting)
     return budget.status(now, spent, held, sandbox=sandbox)
+
+
+def _counters(budget: Budget) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield the statements that read a budget's counters."""
+    if budget.batch is not None:
+        yield OF_NAME, {"kind": "batch", "name": budget.batch}
+    elif budget.route is None:
+        yield OF_KIND, {"kind": "route"}
+        yield OF_KIND, {"kind": "accounts"}
+    else:
+        yield OF_NAME, {"kind": "route", "name": budget.route}
+        if budget.accounts:
+            yield OF_KIND, {"kind": "accounts"}
+
+
+def _counts(budget: Budget, kind: str, name: str) -> bool:
+    """Return whether a counter belongs to a budget."""
+    if budget.batch is not None:
+        return kind == "batch" and name == budget.batch
+    if budget.route is None or kind == "batch":
+        return kind != "batch"
+    if kind == "route":
+        return name == budget.route
+    return not set(budget.accounts).isdisjoint(json.loads(name))
 
 
 def require(store: Store, purchase: NewPurchase, now: float, besides: Decimal = Decimal(0)) -> None:
     """Refuse a purchase whose quote's high does not fit into every one of its budgets.
 
     Two processes cannot both take the last dollar: the caller writes the purchase in the same
-    transaction.
+    transaction, which locks the budgets.
 
     Raises:
         BudgetExceeded: It does not fit, or its price is unknown.
@@ -85,8 +159,111 @@ def require(store: Store, purchase: NewPurchase, now: float, besides: Decimal = 
         used.require(wanted + besides)
 
 
-def _counted(row: sqlite3.Row) -> tuple[Decimal, bool]:
-    """Return the US dollars of a purchase that count against budgets, and whether that is final."""
+def count_missing(store: Store, db: sqlite3.Connection | None = None) -> None:
+    """Count the purchases that are in no counter yet; there are some once, after an upgrade.
+
+    Args:
+        store: The journal's database.
+        db: The connection inside a transaction; None makes transactions of its own.
+
+    Raises:
+        JournalError: What a purchase reserved cannot be read, so that no budget is known.
+    """
+    after, total = "", 0
+    while True:
+        page = {"after": after, "limit": _PAGE}
+        keys = [row["key"] for row in store.query(_UNCOUNTED, page)]
+        if not keys:
+            break
+        if db is not None:
+            _recount(db, keys)
+        else:
+            with store.writing() as own:
+                _recount(own, keys)
+        after, total = keys[-1], total + len(keys)
+    if not total:
+        return
+    log.info("counted %d purchases for the budgets", total)
+    left = store.query(_UNCOUNTED, {"after": "", "limit": 1})
+    if left:
+        raise JournalError(
+            f"the purchase {left[0]['key']!r} is corrupt: what it reserved cannot be read, so that "
+            "no budget can be checked",
+            hint="put a copy of the journal back, or name another file as the journal",
+        )
+
+
+def recount(db: sqlite3.Connection, key: str) -> None:
+    """Correct the counters after a change of a purchase or its attempts, in their transaction.
+
+    It is the last that a transaction writes: the rows of ``spent`` are shared by many purchases.
+    """
+    _recount(db, [key])
+
+
+def _recount(db: sqlite3.Connection, keys: Sequence[str]) -> None:
+    changes: dict[Counter, Amounts] = {}
+    while keys:
+        again = []
+        for row, accounts in _rows(lambda text, of: db.execute(text, of).fetchall(), keys):
+            before, now = row["counted"], _counted(row, accounts)
+            if now == before:
+                continue
+            values = {"key": row["key"], "before": before, "counted": now}
+            if not db.execute(_COUNT, values).rowcount:
+                again.append(row["key"])  # another transaction has counted it meanwhile
+                continue
+            for sign, text in ((-1, before), (1, now)):
+                for counter, amounts in _parts(text):
+                    _add(changes, counter, amounts, sign)
+        keys = again
+    # In one order: two transactions that lock rows in different orders can wait for each other.
+    for (kind, name, sandbox, span, first), (spent, held) in sorted(changes.items()):
+        if spent or held:
+            values = {"kind": kind, "name": name, "sandbox": sandbox, "span": span, "first": first}
+            db.execute(_ADD, {**values, "spent": str(spent), "held": str(held)})
+
+
+def _rows(query: _Query, keys: Sequence[str]) -> Iterator[tuple[sqlite3.Row, Sequence[str]]]:
+    """Yield purchases, and the accounts of those without a route."""
+    found = query(_PURCHASES, {"keys": json.dumps(keys)})
+    direct = [row["key"] for row in found if row["route"] is None]
+    accounts: defaultdict[str, list[str]] = defaultdict(list)
+    if direct:
+        for row in query(_ACCOUNTS, {"keys": json.dumps(direct)}):
+            accounts[row["key"]].append(row["account"])
+    for row in found:
+        yield row, sorted(accounts[row["key"]])
+
+
+def _counted(row: sqlite3.Row, accounts: Sequence[str]) -> str | None:
+    """Return what a purchase adds to the counters; None where its reservation is unreadable."""
+    if row["state"] == KeyState.REFUSED.value or row["reserved_at"] is None:
+        return NOTHING
+    try:
+        amount, final = _amount(row)
+        day = _days(dt.datetime.fromtimestamp(row["reserved_at"], dt.UTC))
+    except (ArithmeticError, ValueError, TypeError, OSError):
+        return None
+    if not amount:
+        return NOTHING
+    if row["route"] is None:
+        to = [["accounts", codec.dumps(list(accounts))]]
+    else:
+        to = [["route", row["route"]]]
+    if row["batch"] is not None:
+        to.append(["batch", row["batch"]])
+    usd = str(amount)
+    counted = {"to": to, "sandbox": int(bool(row["sandbox"])), "day": day}
+    return codec.dumps({**counted, ("spent" if final else "held"): usd})
+
+
+def _amount(row: sqlite3.Row) -> tuple[Decimal, bool]:
+    """Return the US dollars of a purchase that count against budgets, and whether that is final.
+
+    Raises:
+        ArithmeticError, ValueError: What it reserved is no amount.
+    """
     try:
         cost = unpacked(row["cost"], Cost)
     except (ValueError, TypeError, ArithmeticError, InvalidRequest):
@@ -98,4 +275,107 @@ def _counted(row: sqlite3.Row) -> tuple[Decimal, bool]:
         and possible(cost)
     ):
         return Decimal(cost.usd), True
-    return Decimal(row["reserved"] or 0), row["state"] in _FINAL
+    reserved = Decimal(row["reserved"] or 0)
+    if not reserved.is_finite():
+        raise ValueError(f"{reserved} is no amount")
+    return reserved, row["state"] in _FINAL
+
+
+def _parts(counted: str | None) -> Iterator[tuple[Counter, Amounts]]:
+    """Yield the counters that a purchase adds to, and how much."""
+    if not counted:
+        return
+    one = json.loads(counted)
+    amounts = Decimal(one.get("spent", 0)), Decimal(one.get("held", 0))
+    month = _EPOCH + dt.timedelta(days=one["day"])
+    spans = (("day", one["day"]), ("month", (month.replace(day=1) - _EPOCH).days))
+    for kind, name in one["to"]:
+        for span, first in spans:
+            yield (kind, name, one["sandbox"], span, first), amounts
+
+
+_EPOCH = dt.date(1970, 1, 1)
+
+
+def _days(moment: dt.datetime) -> int:
+    return (moment.date() - _EPOCH).days
+
+
+def _add(sums: dict[Counter, Amounts], counter: Counter, amounts: Amounts, times: int) -> None:
+    spent, held = sums.get(counter, (Decimal(0), Decimal(0)))
+    sums[counter] = (
+        EXACT.fma(amounts[0], times, spent),
+        EXACT.fma(amounts[1], times, held),
+    )
+
+
+def verify(store: Store) -> list[str]:
+    """Compare the counters with the purchases; return what differs, in words.
+
+    Others may buy meanwhile. It reads every purchase, in pages.
+    """
+    problems = []
+    try:
+        count_missing(store)
+    except JournalError as error:
+        problems.append(error.message)
+    problems += [
+        f"{key} counts as {before or 'nothing'} against budgets instead of {now or 'nothing'}"
+        for key, before, now in _miscounted(store)
+    ]
+    wanted: dict[Counter, Amounts] = {}
+    counters: dict[Counter, Amounts] = {}
+    for row in store.query(_ALL):
+        if row["kind"] is None:
+            for counter, amounts in _parts(row["counted"]):
+                _add(wanted, counter, amounts, row["n"])
+        else:
+            counter = (row["kind"], row["name"], row["sandbox"], row["span"], row["first"])
+            counters[counter] = Decimal(row["spent"]), Decimal(row["held"])
+    nothing = Decimal(0), Decimal(0)
+    for counter in sorted(wanted.keys() | counters.keys()):
+        has, should = counters.get(counter, nothing), wanted.get(counter, nothing)
+        if has != should:
+            kind, name, sandbox, span, first = counter
+            begin = _EPOCH + dt.timedelta(days=first)
+            problems.append(
+                f"the counter of {kind} {name}{' in the sandbox' * sandbox} for the {span} from "
+                f"{begin} has {has[0]} USD spent and {has[1]} USD held; the purchases add up to "
+                f"{should[0]} and {should[1]}"
+            )
+    return problems
+
+
+def _miscounted(store: Store) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield purchases that are counted, but not as they are now."""
+    after = ""
+    while True:
+        found = store.query(
+            "SELECT key FROM purchases WHERE key>:after ORDER BY key LIMIT :limit",
+            {"after": after, "limit": _PAGE},
+        )
+        if not found:
+            return
+        keys = [row["key"] for row in found]
+        # Read again: between its two queries, a purchase may have been submitted again.
+        doubtful = [key for key, before, now in _compared(store, keys) if before != now]
+        for key, before, now in _compared(store, doubtful):
+            if before != now:
+                yield key, before, now
+        after = keys[-1]
+
+
+def _compared(store: Store, keys: Sequence[str]) -> list[tuple[str, str | None, str | None]]:
+    return [
+        (row["key"], row["counted"], _counted(row, accounts))
+        for row, accounts in _rows(store.query, keys)
+        if row["counted"] is not None
+    ]
+
+
+def rebuild(store: Store) -> None:
+    """Count every purchase anew, where `verify` finds a difference."""
+    with store.writing() as db:
+        db.execute("UPDATE purchases SET counted=NULL", {})
+        db.execute("DELETE FROM spent", {})
+        count_missing(store, db)

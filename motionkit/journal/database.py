@@ -22,6 +22,7 @@ from motionkit.errors import JournalError
 from motionkit.journal import files
 from motionkit.journal.files import Inode
 from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION
+from motionkit.model.money import decimal_add
 
 AHEAD = "write ahead to"
 """What errors call a write that precedes a paid call."""
@@ -195,6 +196,7 @@ class SharedFile:
         )
         try:
             db.row_factory = sqlite3.Row
+            db.create_function("decimal_add", 2, decimal_add, deterministic=True)
             self._prepare(db)
             if self.path is not None:
                 self._opened = {**self._opened, **files.inodes(files.beside(self.path))}

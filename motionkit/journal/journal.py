@@ -48,9 +48,9 @@ log = logging.getLogger("motionkit")
 
 _NEW_KEY = (
     "INSERT INTO purchases (key, request, via, description, state, quote, out, created, updated,"
-    " route, reserved, reserved_at, sandbox, batch, item) VALUES (:key, :request, :via,"
+    " route, reserved, reserved_at, sandbox, batch, item, counted) VALUES (:key, :request, :via,"
     " :description, :intended, :quote, :out, :now, :now, :route, :reserved, :now, :sandbox, :batch,"
-    " :item) ON CONFLICT (key) DO "
+    " :item, '') ON CONFLICT (key) DO "
 )
 _REFUSED_KEY = (
     f"{_NEW_KEY}UPDATE SET state=:intended, error=NULL, updated=:now, quote=:quote,"
@@ -178,12 +178,15 @@ class Journal:
             same = None if purchase.again else self.same(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)
+            if purchase.budgets:
+                budgets.count_missing(self._store, db)  # before the key itself counts
             columns = rows.purchase_columns(purchase)
             if not db.execute(statement, {**STATES, **columns, "now": now}).rowcount:
                 raise PurchaseExists(self.entry(purchase.key))
             if purchase.budgets:
                 budgets.require(self._store, purchase, now)
             db.execute(_NEW_ATTEMPT, {**rows.attempt_columns(attempt), "now": now})
+            budgets.recount(db, purchase.key)
         return attempt
 
     def check_budgets(self, purchase: NewPurchase, besides: Decimal = Decimal(0)) -> None:
@@ -197,6 +200,7 @@ class Journal:
             BudgetExceeded: A budget does not hold the quote's high, or it is unknown.
         """
         if purchase.budgets:
+            budgets.count_missing(self._store)
             budgets.require(self._store, purchase, time.time(), besides)
 
     def budget(self, budget: Budget, *, sandbox: bool = False) -> BudgetStatus:
@@ -206,6 +210,7 @@ class Journal:
             budget: The limit.
             sandbox: Count the purchases in sandboxes on this machine; the real ones otherwise.
         """
+        budgets.count_missing(self._store)
         return budgets.status(self._store, budget, time.time(), sandbox=sandbox)
 
     def sending(self, attempt: Attempt, at: Moment | None = None) -> Attempt:
@@ -384,6 +389,7 @@ class Journal:
                     "key": record.key,
                 },
             )
+            budgets.recount(db, record.key)
 
     def delivered(self, job: Job, path: Path, sha256: str) -> None:
         """Write that a job's file is on disk."""

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from motionkit.journal import budget
 from motionkit.journal.rows import STATES, packed
 from motionkit.model.job import Job, KeyState
 
@@ -26,7 +27,28 @@ _OWNED = "key=(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendo
 
 def apply(db: sqlite3.Connection, record: Record) -> bool:
     """Write a record; return whether it changed anything (ACCEPTED: whether the key is its own)."""
-    return _APPLY[record["kind"]](db, {**STATES, **record})
+    done = _APPLY[record["kind"]](db, {**STATES, **record})
+    key = _recounted(db, record)
+    if key is not None:
+        budget.recount(db, key)
+    return done
+
+
+def _recounted(db: sqlite3.Connection, record: Record) -> str | None:
+    """Return the key of the purchase that may count otherwise now; None where none does."""
+    if record["kind"] == DELIVERED or (record["kind"] == OBSERVED and not _counts(record)):
+        return None
+    if "key" in record:
+        return str(record["key"])
+    owner = db.execute(
+        "SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job", record
+    ).fetchone()
+    return None if owner is None else str(owner["key"])
+
+
+def _counts(record: Record) -> bool:
+    """Return whether an observation may change what counts: an end or a cost does."""
+    return record.get("cost") is not None or record.get("ended") is not None
 
 
 def _settled(db: sqlite3.Connection, record: Record) -> bool:

@@ -259,7 +259,8 @@ def _insert_missing(db: sqlite3.Connection, rows: Mapping[str, Mapping[str, Any]
     for table in ("purchases", "attempts"):
         row = rows.get(table) or {}
         known = db.execute(f"SELECT * FROM {table} WHERE 1=0").description  # noqa: S608 - above
-        columns = [column[0] for column in known if column[0] in row]
+        # What it counted against budgets is in the counters of the journal that it comes from.
+        columns = [name for name, *_ in known if name in row and name != "counted"]
         if columns:
             db.execute(
                 f"INSERT INTO {table} ({','.join(columns)})"  # noqa: S608 - its own names

@@ -129,6 +129,23 @@ CREATE TABLE items (
 CREATE UNIQUE INDEX items_key ON items (key);
 CREATE INDEX items_state ON items (batch, state)
 """,
+    """
+-- what counts against budgets, each day and each month: `motionkit.journal.budget`
+CREATE TABLE spent (
+  kind TEXT NOT NULL,         -- route, accounts (direct purchases there) or batch
+  name TEXT NOT NULL,         -- of the route or batch; the accounts as JSON
+  sandbox INTEGER NOT NULL,
+  span TEXT NOT NULL,         -- day or month
+  first INTEGER NOT NULL,     -- its first day, in days since 1970-01-01 UTC
+  spent TEXT NOT NULL, held TEXT NOT NULL,  -- US dollars
+  PRIMARY KEY (kind, name, sandbox, span, first)
+);
+CREATE INDEX spent_span ON spent (kind, sandbox, span, first);
+-- JSON: what it adds to `spent`; '' for nothing, NULL while it is not counted
+ALTER TABLE purchases ADD COLUMN counted TEXT;
+CREATE INDEX purchases_uncounted ON purchases (key) WHERE counted IS NULL;
+DROP INDEX purchases_reserved
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -6,7 +6,7 @@ import datetime as dt
 import enum
 import logging
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import attrs
@@ -188,6 +188,13 @@ FAR = 10
 """Times the quote's high above which a charge causes a warning."""
 _DIGITS = 50
 """Digits before or after the point; a longer number is no amount of money."""
+EXACT = Context(prec=400)
+"""Adds all digits that amounts can have: a sum does not depend on the order of its parts."""
+
+
+def decimal_add(one: str, other: str) -> str:
+    """Add two amounts exactly; the journal's statements have it as a function of that name."""
+    return str(EXACT.add(Decimal(one), Decimal(other)))
 
 
 def recorded(cost: Cost | None) -> Cost | None:

@@ -115,7 +115,8 @@ def test_a_refusal_says_which_world_spent_the_budget(client: Client) -> None:
 
 def test_what_an_older_version_wrote_counts_as_real(client: Client) -> None:
     submitted(client, "local", 2)
-    change(client._journal, "UPDATE purchases SET sandbox=NULL")
+    change(client._journal, "UPDATE purchases SET sandbox=NULL, counted=NULL")
+    change(client._journal, "DELETE FROM spent")
 
     assert submitted(client, "real", 1) == ["refused"]
     assert submitted(client, "local", 1) == ["local"]
