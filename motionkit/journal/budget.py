@@ -14,16 +14,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from motionkit.errors import BudgetExceeded, InvalidRequest, JournalError
-from motionkit.journal.database import Store
 from motionkit.journal.entries import NewPurchase
 from motionkit.journal.rows import unpacked
+from motionkit.journal.store import Connection, Row, Store
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus, unknown_price
 from motionkit.model.job import KeyState, State
@@ -40,7 +39,7 @@ Counter = tuple[str, str, int, str, int]
 """A row of ``spent``: kind (route, accounts, batch), name, sandbox, span, first day."""
 Amounts = tuple[Decimal, Decimal]
 """US dollars: what is spent, and what is held."""
-_Query = Callable[[str, Mapping[str, Any]], Sequence[sqlite3.Row]]
+_Query = Callable[[str, Mapping[str, Any]], Sequence[Row]]
 
 _UNCOUNTED = (
     "SELECT key FROM purchases WHERE counted IS NULL AND key>:after ORDER BY key LIMIT :limit"
@@ -159,7 +158,7 @@ def require(store: Store, purchase: NewPurchase, now: float, besides: Decimal = 
         used.require(wanted + besides)
 
 
-def count_missing(store: Store, db: sqlite3.Connection | None = None) -> None:
+def count_missing(store: Store, db: Connection | None = None) -> None:
     """Count the purchases that are in no counter yet; there are some once, after an upgrade.
 
     Args:
@@ -193,7 +192,7 @@ def count_missing(store: Store, db: sqlite3.Connection | None = None) -> None:
         )
 
 
-def recount(db: sqlite3.Connection, key: str) -> None:
+def recount(db: Connection, key: str) -> None:
     """Correct the counters after a change of a purchase or its attempts, in their transaction.
 
     It is the last that a transaction writes: the rows of ``spent`` are shared by many purchases.
@@ -201,7 +200,7 @@ def recount(db: sqlite3.Connection, key: str) -> None:
     _recount(db, [key])
 
 
-def _recount(db: sqlite3.Connection, keys: Sequence[str]) -> None:
+def _recount(db: Connection, keys: Sequence[str]) -> None:
     changes: dict[Counter, Amounts] = {}
     while keys:
         again = []
@@ -224,7 +223,7 @@ def _recount(db: sqlite3.Connection, keys: Sequence[str]) -> None:
             db.execute(_ADD, {**values, "spent": str(spent), "held": str(held)})
 
 
-def _rows(query: _Query, keys: Sequence[str]) -> Iterator[tuple[sqlite3.Row, Sequence[str]]]:
+def _rows(query: _Query, keys: Sequence[str]) -> Iterator[tuple[Row, Sequence[str]]]:
     """Yield purchases, and the accounts of those without a route."""
     found = query(_PURCHASES, {"keys": json.dumps(keys)})
     direct = [row["key"] for row in found if row["route"] is None]
@@ -236,7 +235,7 @@ def _rows(query: _Query, keys: Sequence[str]) -> Iterator[tuple[sqlite3.Row, Seq
         yield row, sorted(accounts[row["key"]])
 
 
-def _counted(row: sqlite3.Row, accounts: Sequence[str]) -> str | None:
+def _counted(row: Row, accounts: Sequence[str]) -> str | None:
     """Return what a purchase adds to the counters; None where its reservation is unreadable."""
     if row["state"] == KeyState.REFUSED.value or row["reserved_at"] is None:
         return NOTHING
@@ -258,7 +257,7 @@ def _counted(row: sqlite3.Row, accounts: Sequence[str]) -> str | None:
     return codec.dumps({**counted, ("spent" if final else "held"): usd})
 
 
-def _amount(row: sqlite3.Row) -> tuple[Decimal, bool]:
+def _amount(row: Row) -> tuple[Decimal, bool]:
     """Return the US dollars of a purchase that count against budgets, and whether that is final.
 
     Raises:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from motionkit.journal.database import Store
+from motionkit.journal.store import Store
 from motionkit.model import codec
 
 UPLOAD_LIFETIME = 6 * 3600.0
@@ -98,7 +97,7 @@ class Caches:
                 "fingerprint": fingerprint,
                 "slot": slot,
                 "sha256": sha256,
-                "since": time.time() - UPLOAD_LIFETIME,
+                "since": self._store.now() - UPLOAD_LIFETIME,
             },
         )
         return found[0]["token"] if found else None
@@ -123,7 +122,7 @@ class Caches:
                 "slot": slot,
                 "sha256": sha256,
                 "token": token,
-                "at": time.time(),
+                "at": self._store.now(),
             },
         )
 

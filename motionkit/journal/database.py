@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,39 +22,39 @@ from motionkit.errors import JournalError
 from motionkit.journal import files
 from motionkit.journal.files import Inode
 from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION
+from motionkit.journal.store import AHEAD, BUSY_TIMEOUT, Adopt, Lock, Store, Values
 from motionkit.model.money import decimal_add
 
-AHEAD = "write ahead to"
-"""What errors call a write that precedes a paid call."""
-BUSY_TIMEOUT = 20.0
-"""Seconds to wait for another process before giving up."""
 _SLICE = 0.25
 """Seconds for which SQLite itself waits to write; between two of them other threads may work."""
 
 log = logging.getLogger("motionkit")
 
 
-class Store:
+class SQLiteStore(Store):
     """One client's handle on a SQLite file, safe to share between threads and processes.
 
     All stores of a process on one file share one connection, which is closed with the last of them.
 
     Args:
         path: The file; made with mode 0600 if need be. None keeps everything in memory.
-        adopt: Called with the store and a patience ahead of each use while the folder `pending`
-            exists, but not inside a transaction.
+        adopt: See `Adopt`.
 
     Attributes:
-        pending: The folder of the records that the file could not take; None in memory.
+        path: The file, absolute; None in memory.
+        file: The connection that this process has to it.
 
     Raises:
         JournalError: It cannot be opened, is corrupt, or a newer motionkit wrote it.
     """
 
-    def __init__(
-        self, path: Path | None, adopt: Callable[[Store, float | None], None] | None = None
-    ) -> None:
+    shared = False
+    unbindable = (sqlite3.InterfaceError, sqlite3.ProgrammingError)
+    contradictions = (sqlite3.IntegrityError,)
+
+    def __init__(self, path: Path | None, adopt: Adopt | None = None) -> None:
         self.path = None if path is None else path.absolute()
+        self.place = "in memory" if path is None else str(self.path)
         with _guarded("open", self.path):
             self.file = acquire(self.path)
         # A client that is dropped without `close`, as in a notebook, releases the file too.
@@ -75,13 +75,7 @@ class Store:
             raise JournalError("the journal is closed; make another client")
         return self.file.db
 
-    def now(self) -> float:
-        """Return the present in epoch seconds, on the clock of whoever serves the database."""
-        return time.time()
-
-    def query(
-        self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()
-    ) -> list[sqlite3.Row]:
+    def query(self, statement: str, values: Values | Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return the rows that a statement selects, inside or outside a transaction.
 
         Raises:
@@ -93,23 +87,15 @@ class Store:
             self.file.check()
             return db.execute(statement, values).fetchall()
 
-    def execute(
-        self,
-        statement: str,
-        values: Sequence[Any] | Mapping[str, Any] = (),
-        doing: str = "write to",
-    ) -> int:
-        """Run one statement in a transaction of its own; return how many rows it changed.
-
-        Raises:
-            JournalError: As from `writing`.
-        """
-        with self.writing(doing) as db:
-            return db.execute(statement, values).rowcount
-
     @contextmanager
     def writing(
-        self, doing: str = "write to", *, patience: float | None = None, adopt: bool = True
+        self,
+        doing: str = "write to",
+        *,
+        patience: float | None = None,
+        adopt: bool = True,
+        locks: Sequence[Lock] = (),  # noqa: ARG002 - the file has one writer
+        durable: bool = True,  # noqa: ARG002 - all is on the disk
     ) -> Iterator[sqlite3.Connection]:
         """Give the connection inside a transaction that is on the disk when the block ends.
 
@@ -117,6 +103,8 @@ class Store:
             doing: What to call it in an error.
             patience: Seconds to wait for others who write; `BUSY_TIMEOUT` when None.
             adopt: Take the pending records first.
+            locks: See `Store.writing`.
+            durable: See `Store.writing`.
 
         Raises:
             JournalError: Nothing was written, or not to the file that others see: it was deleted or
@@ -141,6 +129,41 @@ class Store:
             if connection is not None and connection.in_transaction:
                 return  # this thread's own: it holds the lock
         self._adopt(self, patience)
+
+    def now(self) -> float:
+        """Return this machine's clock, which all processes on the file share."""
+        return time.time()
+
+    def clock(self) -> float | None:
+        """Return None: there is no other clock than this machine's."""
+        return None
+
+    def changes(self) -> Hashable:
+        """Return a token that changes whenever another process may have written."""
+        # `data_version` changes when another connection commits.
+        return self.query("PRAGMA data_version")[0][0], self.file.endings
+
+    def count_end(self) -> None:
+        """Make `changes` another one: this process has seen a job end."""
+        self.file.endings += 1
+
+    def rescued(
+        self, statements: Mapping[str, str], values: Values
+    ) -> dict[str, Mapping[str, Any]]:
+        """Return rows without checking the path: this process still has a deleted file open."""
+        found: dict[str, Mapping[str, Any]] = {}
+        try:
+            with self.file.lock:
+                for name, statement in statements.items():
+                    for row in self.db.execute(statement, values):
+                        found[name] = dict(row)
+        except (sqlite3.Error, JournalError) as error:
+            log.info("the journal cannot be read: %s", error)
+        return found
+
+    def is_passing(self, error: BaseException | None) -> bool:
+        """Return whether another thread or process holds the file."""
+        return is_busy(error)
 
     def close(self) -> None:
         """Release the file; the last store on it closes it."""

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +25,7 @@ from motionkit.journal import budget as budgets
 from motionkit.journal import outcomes, pending, rows
 from motionkit.journal.caches import Caches
 from motionkit.journal.calls import AccountCalls, CallsFile
-from motionkit.journal.database import AHEAD, Store
+from motionkit.journal.databases import located, open_store
 from motionkit.journal.entries import (
     Alike,
     Attempt,
@@ -38,6 +36,7 @@ from motionkit.journal.entries import (
 )
 from motionkit.journal.rows import STATES
 from motionkit.journal.statistics import timed
+from motionkit.journal.store import AHEAD, Row, Store, Where
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus
 from motionkit.model.job import Job, KeyState, State, Status
@@ -85,19 +84,22 @@ def optional(purpose: str) -> Iterator[None]:
 
 
 class Journal:
-    """The journal in one SQLite file, safe to share between threads and processes.
+    """The journal in one database, safe to share between threads and processes.
 
     Args:
-        path: The file; created with mode 0600 if need be. None keeps the journal in memory: nothing
-            survives the process, and a crash can lose a paid job.
+        where: A SQLite file, created with mode 0600 if need be; or a PostgreSQL database,
+            ``postgresql://...``, which processes on many machines can share. None keeps the journal
+            in memory: nothing survives the process, and a crash can lose a paid job.
 
     Raises:
         JournalError: It cannot be opened, is corrupt, or a newer motionkit wrote it.
+        ConfigError: The address cannot be read, or the extra for PostgreSQL is not installed.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self._store = Store(path, pending.adopt)
+    def __init__(self, where: Where | str) -> None:
+        where = located(where)
+        path = where if isinstance(where, Path) else None
+        self._store = open_store(where, pending.adopt)
         self.caches = Caches(self._store)
         self._calls = None if path is None else CallsFile(path)
 
@@ -124,7 +126,7 @@ class Journal:
         return self._store
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         if self._calls is not None:
             self._calls.close()
         self._store.close()
@@ -162,7 +164,7 @@ class Journal:
             JournalError: Nothing may be sent.
         """
         statement = _REFUSED_KEY if after_refusal else f"{_NEW_KEY}NOTHING"
-        now = time.time()
+        now = self._store.now()
         attempt = Attempt(
             attempt_id,
             purchase.key,
@@ -201,7 +203,7 @@ class Journal:
         """
         if purchase.budgets:
             budgets.count_missing(self._store)
-            budgets.require(self._store, purchase, time.time(), besides)
+            budgets.require(self._store, purchase, self._store.now(), besides)
 
     def budget(self, budget: Budget, *, sandbox: bool = False) -> BudgetStatus:
         """Return how much of a budget is used now.
@@ -211,7 +213,7 @@ class Journal:
             sandbox: Count the purchases in sandboxes on this machine; the real ones otherwise.
         """
         budgets.count_missing(self._store)
-        return budgets.status(self._store, budget, time.time(), sandbox=sandbox)
+        return budgets.status(self._store, budget, self._store.now(), sandbox=sandbox)
 
     def sending(self, attempt: Attempt, at: Moment | None = None) -> Attempt:
         """Write that an intended attempt is handed to the network now, ahead of its first byte.
@@ -275,7 +277,7 @@ class Journal:
                 {**STATES, "attempt": attempt.id},
             ).fetchone()
             record = _without_job(attempt, KeyState.REFUSED, error)
-            return unsent is not None and outcomes.apply(db, {**record, "at": time.time()})
+            return unsent is not None and outcomes.apply(db, {**record, "at": self._store.now()})
 
     def uncertain(self, attempt: Attempt, error: MotionKitError) -> None:
         """Write that an attempt may have arrived; only a job clears that."""
@@ -320,7 +322,7 @@ class Journal:
         Returns:
             Whether the job was observed to end, for the first time.
         """
-        ended, now = status.state.terminal, time.time()
+        ended, now = status.state.terminal, self._store.now()
         failed = ended and status.state is not State.SUCCEEDED
         record = {
             "fingerprint": job.fingerprint,
@@ -338,7 +340,8 @@ class Journal:
             first = pending.persist(
                 self._store, outcomes.OBSERVED, f"the end of job {job.id}", **record
             )
-            self._store.file.endings += ended  # after the write: who sees it reads the end as well
+            if ended:  # after the write: who sees it reads the end as well
+                self._store.count_end()
             return first and ended
         try:
             if not self._is_known(job, status):
@@ -385,7 +388,7 @@ class Journal:
                     "state": KeyState.REFUSED.value if cost is None else State.GONE.value,
                     "cost": rows.packed(cost),
                     "error": codec.dumps(error.to_dict()),
-                    "now": time.time(),
+                    "now": self._store.now(),
                     "key": record.key,
                 },
             )
@@ -512,7 +515,7 @@ class Journal:
         found = self._store.query(query, values or {})
         if not found:
             return []
-        attempts: dict[str, list[sqlite3.Row]] = {row["key"]: [] for row in found}
+        attempts: dict[str, list[Row]] = {row["key"]: [] for row in found}
         for row in self._store.query(
             "SELECT * FROM attempts WHERE key IN (SELECT value FROM json_each(:keys))"
             " ORDER BY rowid",  # the order of writing; clocks may be set back
@@ -525,7 +528,7 @@ class Journal:
                 records.append(rows.purchase_of(row, attempts[row["key"]]))
             except (ValueError, TypeError, InvalidRequest) as error:
                 why = (
-                    f"cannot read the journal {self.path or 'in memory'}: the purchase "
+                    f"cannot read the journal {self._store.place}: the purchase "
                     f"{row['key']!r} is corrupt: {error}"
                 )
                 if strict:
@@ -559,10 +562,9 @@ class Journal:
         return [(row["key"], row["updated"]) for row in found]
 
     @property
-    def endings(self) -> tuple[int, int]:
+    def endings(self) -> Hashable:
         """A token that changes whenever a job may have ended, here or in another process."""
-        # `data_version` changes when another connection commits.
-        return self._store.query("PRAGMA data_version")[0][0], self._store.file.endings
+        return self._store.changes()
 
     def ended(self, jobs: Sequence[Job]) -> list[Job]:
         """Return those of the jobs that a poll or a webhook reported as ended."""

@@ -7,12 +7,12 @@ it is called again. The statements take a record's own fields and `STATES` as pa
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from motionkit.journal import budget
 from motionkit.journal.rows import STATES, packed
+from motionkit.journal.store import Connection
 from motionkit.model.job import Job, KeyState
 
 ACCEPTED, OBSERVED, DELIVERED = "accepted", "observed", "delivered"
@@ -25,7 +25,7 @@ Record = Mapping[str, Any]
 _OWNED = "key=(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job)"
 
 
-def apply(db: sqlite3.Connection, record: Record) -> bool:
+def apply(db: Connection, record: Record) -> bool:
     """Write a record; return whether it changed anything (ACCEPTED: whether the key is its own)."""
     done = _APPLY[record["kind"]](db, {**STATES, **record})
     key = _recounted(db, record)
@@ -34,7 +34,7 @@ def apply(db: sqlite3.Connection, record: Record) -> bool:
     return done
 
 
-def _recounted(db: sqlite3.Connection, record: Record) -> str | None:
+def _recounted(db: Connection, record: Record) -> str | None:
     """Return the key of the purchase that may count otherwise now; None where none does."""
     if record["kind"] == DELIVERED or (record["kind"] == OBSERVED and not _counts(record)):
         return None
@@ -51,7 +51,7 @@ def _counts(record: Record) -> bool:
     return record.get("cost") is not None or record.get("ended") is not None
 
 
-def _settled(db: sqlite3.Connection, record: Record) -> bool:
+def _settled(db: Connection, record: Record) -> bool:
     """Write the outcome of an attempt that has no job.
 
     A job that another process has written meanwhile stays, and so does an ambiguity. Once a key has
@@ -72,7 +72,7 @@ def _settled(db: sqlite3.Connection, record: Record) -> bool:
     return True
 
 
-def _accepted(db: sqlite3.Connection, record: Record) -> bool:
+def _accepted(db: Connection, record: Record) -> bool:
     """Write the job of an attempt; False when the job or the attempt belongs to another one."""
     job = Job.from_json(record["job"])
     values = {**record, "vendor_id": job.id, "cost": packed(job.cost)}
@@ -93,7 +93,7 @@ def _accepted(db: sqlite3.Connection, record: Record) -> bool:
     return owned > 0
 
 
-def _observed(db: sqlite3.Connection, record: Record) -> bool:
+def _observed(db: Connection, record: Record) -> bool:
     """Write an observation of a job; return whether it changed anything."""
     record = {"timed": None, **record}  # older versions did not record it
     changed = db.execute(
@@ -115,7 +115,7 @@ def _observed(db: sqlite3.Connection, record: Record) -> bool:
     return changed > 0
 
 
-def _delivered(db: sqlite3.Connection, record: Record) -> bool:
+def _delivered(db: Connection, record: Record) -> bool:
     """Write that a job's file is on disk."""
     db.execute(
         f"UPDATE purchases SET delivered=:path, sha256=:sha256, updated=:at WHERE {_OWNED}",  # noqa: S608 - a constant
@@ -124,7 +124,7 @@ def _delivered(db: sqlite3.Connection, record: Record) -> bool:
     return True
 
 
-_APPLY: Mapping[str, Callable[[sqlite3.Connection, Record], bool]] = {
+_APPLY: Mapping[str, Callable[[Connection, Record], bool]] = {
     KeyState.REFUSED.value: _settled,
     KeyState.UNCERTAIN.value: _settled,
     ACCEPTED: _accepted,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -22,8 +21,8 @@ import attrs
 
 from motionkit.errors import InvalidRequest, JournalError
 from motionkit.journal import outcomes
-from motionkit.journal.database import Store, is_busy
 from motionkit.journal.outcomes import Record
+from motionkit.journal.store import Connection, Store
 from motionkit.model import codec
 
 VERSION = 1
@@ -32,6 +31,8 @@ FIRST_TRY = 2.0
 """Seconds for the journal to take a record before it is kept beside it."""
 KEPT_TRY = 20.0
 """Seconds for which a record that is kept beside a locked journal is tried again at once."""
+SHARED_TRY = 60.0
+"""The same for a database on another machine, which may be restarted or replaced meanwhile."""
 LAST_TRY = 300.0
 """Seconds for a record that could not be kept beside the journal either."""
 PAUSE = 1.0
@@ -128,25 +129,28 @@ def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
     Raises:
         JournalError: It could be written nowhere.
     """
-    record = {"kind": kind, "about": about, "at": time.time(), **content}
+    record = {"kind": kind, "about": about, "at": store.now(), **content}
     folder = None if store.pending is None else Pending(store.pending)
     started, kept = time.monotonic(), None
     patience = None if folder is None else FIRST_TRY
+    tries = SHARED_TRY if store.shared else KEPT_TRY
     while True:
         try:
             with store.writing(patience=patience) as db:
                 done = outcomes.apply(db, record)
         except JournalError as error:
-            if folder is None:
+            passing = store.is_passing(error.__cause__)
+            if folder is None and not (store.shared and passing):
                 raise
-            kept = kept or _keep(store, folder, record, error)
+            if folder is not None:
+                kept = kept or _keep(store, folder, record, error)
             waited = time.monotonic() - started
-            if kept is not None and (not is_busy(error.__cause__) or waited > KEPT_TRY):
+            if kept is not None and (not passing or waited > tries):
                 return True
             if waited > LAST_TRY:
                 raise
             time.sleep(PAUSE)
-            patience = KEPT_TRY
+            patience = tries
         else:
             if folder is not None and kept is not None:
                 folder.remove(kept)
@@ -178,22 +182,16 @@ def _keep(store: Store, folder: Pending, record: Record, error: JournalError) ->
 
 
 def _rows(store: Store, record: Record) -> Mapping[str, Any]:
-    """Return the raw rows of an attempt and its purchase, in case the journal's file is lost.
-
-    Reads without checking the path: this process still has a deleted file open.
-    """
+    """Return the raw rows of an attempt and its purchase, in case the journal is lost."""
     if "attempt" not in record:
         return {}
-    try:
-        with store.file.lock:
-            found = {
-                "purchases": store.db.execute("SELECT * FROM purchases WHERE key=:key", record),
-                "attempts": store.db.execute("SELECT * FROM attempts WHERE id=:attempt", record),
-            }
-            return {table: dict(row) for table, cursor in found.items() for row in cursor}
-    except (sqlite3.Error, JournalError) as error:
-        log.info("the journal cannot be read: %s", error)
-        return {}
+    return store.rescued(
+        {
+            "purchases": "SELECT * FROM purchases WHERE key=:key",
+            "attempts": "SELECT * FROM attempts WHERE id=:attempt",
+        },
+        record,
+    )
 
 
 def adopt(store: Store, patience: float | None) -> None:
@@ -210,7 +208,7 @@ def adopt(store: Store, patience: float | None) -> None:
         with store.writing(patience=patience, adopt=False) as db:
             # Listed again inside the transaction: another process may have taken some by now.
             for path, record in folder.records():
-                if _take(db, folder, path, record):
+                if _take(store, db, folder, path, record):
                     written.append(path)
     except JournalError as error:
         log.info("%s; the records in %s wait for it", error.message, folder.folder)
@@ -223,11 +221,18 @@ def adopt(store: Store, patience: float | None) -> None:
             log.warning("cannot remove %s: %s", path, error.strerror)
 
 
-_UNREADABLE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, InvalidRequest)
+_UNREADABLE: tuple[type[Exception], ...] = (
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    InvalidRequest,
+)
 """What a record raises that no version of motionkit has written."""
 
 
-def _take(db: sqlite3.Connection, folder: Pending, path: Path, record: Record) -> bool:
+def _take(store: Store, db: Connection, folder: Pending, path: Path, record: Record) -> bool:
     """Write a record that was kept beside the journal.
 
     The record contains the rows of its purchase and attempt, in case this is not the journal that
@@ -242,10 +247,10 @@ def _take(db: sqlite3.Connection, folder: Pending, path: Path, record: Record) -
     try:
         _insert_missing(db, record.get("rows", {}))
         good = outcomes.apply(db, record) or record["kind"] != outcomes.ACCEPTED
-    except (*_UNREADABLE, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
+    except _UNREADABLE + store.unbindable as error:
         good, reason = False, "it is not a valid record"
         log.debug("%s: %s", path, error)
-    except sqlite3.IntegrityError as error:
+    except store.contradictions as error:
         good, reason = False, f"it contradicts the journal ({error})"
     if not good:
         db.execute("ROLLBACK TO record")
@@ -254,13 +259,14 @@ def _take(db: sqlite3.Connection, folder: Pending, path: Path, record: Record) -
     return good
 
 
-def _insert_missing(db: sqlite3.Connection, rows: Mapping[str, Mapping[str, Any]]) -> None:
+def _insert_missing(db: Connection, rows: Mapping[str, Mapping[str, Any]]) -> None:
     """Insert the rows of a purchase and an attempt that this journal does not have."""
     for table in ("purchases", "attempts"):
         row = rows.get(table) or {}
         known = db.execute(f"SELECT * FROM {table} WHERE 1=0").description  # noqa: S608 - above
-        # What it counted against budgets is in the counters of the journal that it comes from.
-        columns = [name for name, *_ in known if name in row and name != "counted"]
+        # What it counted against budgets is in the counters of the journal that it comes from, and
+        # `n` is the order of insertion there.
+        columns = [name for name, *_ in known if name in row and name not in {"counted", "n"}]
         if columns:
             db.execute(
                 f"INSERT INTO {table} ({','.join(columns)})"  # noqa: S608 - its own names

@@ -9,7 +9,6 @@ import datetime as dt
 import json
 import math
 import os
-import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from motionkit._support.redaction import is_sensitive, redact_data
 from motionkit.journal.entries import Attempt, NewPurchase, PurchaseRecord
+from motionkit.journal.store import Row
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, Quote
@@ -78,7 +78,7 @@ def attempt_columns(attempt: Attempt) -> dict[str, Any]:
     return {**plain, "submission": text, "masked": text != whole}
 
 
-def purchase_of(row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRecord:
+def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
     """Return the record of a row of ``purchases`` and its rows of ``attempts``.
 
     Raises:
@@ -102,7 +102,7 @@ def purchase_of(row: sqlite3.Row, attempts: Sequence[sqlite3.Row]) -> PurchaseRe
     )
 
 
-def attempt_of(row: sqlite3.Row) -> Attempt:
+def attempt_of(row: Row) -> Attempt:
     """Return the record of a row of ``attempts``."""
     return Attempt(
         **{name: row[name] for name in (*_ATTEMPT, "sends", "first_sent", "uptime", "boot")},

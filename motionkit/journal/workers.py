@@ -20,7 +20,7 @@ import attrs
 
 from motionkit._support import process
 from motionkit.errors import JournalError
-from motionkit.journal.database import Store
+from motionkit.journal.store import Store
 
 LEASE = 10.0
 """Seconds without a beat after which a process counts as dead."""

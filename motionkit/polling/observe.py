@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -47,7 +47,7 @@ class JobObserver:
     """A job's age when it was first asked for, and when that was on the clock."""
     _webhooks: dict[str, bool] = attrs.field(factory=dict)
     """Whether an account's vendor sends webhooks."""
-    _heard: list[tuple[int, int]] = attrs.field(factory=list)
+    _heard: list[Hashable] = attrs.field(factory=list)
     """The journal's token when it was last asked for jobs that ended."""
 
     def once(self, job: Job) -> Status:

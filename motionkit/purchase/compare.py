@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -132,7 +132,7 @@ class Experience:
         self._journal = journal
         self._limit = limit
         self._seen: dict[tuple[str, float], Observation | None] = {}
-        self._current: tuple[tuple[int, int] | None, Past] = None, {}
+        self._current: tuple[Hashable, Past] = None, {}
 
     def past(self) -> Past:
         """Return the statistics of now."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
-import types
 from pathlib import Path
 
 import pytest
@@ -15,9 +13,7 @@ from cli_support import Account, Cli
 def noon(monkeypatch: pytest.MonkeyPatch) -> None:
     """No midnight comes between two purchases, nor the end of a month."""
     stopped = dt.datetime(2026, 11, 18, 12, tzinfo=dt.UTC).timestamp()
-    frozen = types.SimpleNamespace(**vars(time))
-    frozen.time = lambda: stopped
-    monkeypatch.setattr("motionkit.journal.journal.time", frozen)
+    monkeypatch.setattr("motionkit.journal.database.SQLiteStore.now", lambda _: stopped)
 
 
 @pytest.fixture

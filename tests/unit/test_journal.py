@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import threading
-import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -41,13 +40,12 @@ from motionkit.journal import (
     NewPurchase,
     PurchaseExists,
     PurchaseRecord,
-    caches,
     database,
     files,
     retry_key,
     schema,
 )
-from motionkit.journal import journal as module
+from motionkit.journal.database import SQLiteStore
 from motionkit.model import codec
 from motionkit.model.budget import Budget
 from motionkit.model.job import KeyState, Output, Result, State, Status
@@ -621,7 +619,7 @@ def test_purchases_are_listed_oldest_first(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = iter([30.0, 10.0, 20.0])
-    monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda: next(ticks)))
+    monkeypatch.setattr(SQLiteStore, "now", lambda _: next(ticks))
     intended(journal, "k1", "a1", request="same")
     intended(journal, "k2", "a2", request="other")
     intended(journal, "k3", "a3", request="same")
@@ -846,7 +844,7 @@ def test_an_upload_is_remembered_for_its_lifetime(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(caches, "time", types.SimpleNamespace(time=lambda: now[0]))
+    monkeypatch.setattr(SQLiteStore, "now", lambda _: now[0])
     journal.caches.put_upload("f", "image", "aa", "token 1")
     assert journal.caches.get_upload("f", "image", "aa") == "token 1"
     for other in (("g", "image", "aa"), ("f", "video", "aa"), ("f", "image", "bb")):
@@ -1056,7 +1054,7 @@ def test_a_key_counts_in_the_period_in_which_its_price_was_reserved_last(
 ) -> None:
     """A day's budget of 0.50 holds one job of 0.40, whenever its key was first refused."""
     now, midnight = [1000.0], 86400.0
-    monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda: now[0]))
+    monkeypatch.setattr(SQLiteStore, "now", lambda _: now[0])
 
     limit = budget("0.50", "day")
 
@@ -1144,7 +1142,7 @@ def test_paid_retries_come_in_the_order_in_which_they_were_bought_whatever_the_c
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for key, now in {"k": 2000.0, "k~2": 3000.0, "k~3": 1000.0}.items():
-        monkeypatch.setattr(module, "time", types.SimpleNamespace(time=lambda now=now: now))
+        monkeypatch.setattr(SQLiteStore, "now", lambda _, now=now: now)
         intended(journal, key, f"attempt {key}")
     assert [entry.key for entry in journal.retries("k")] == ["k~2", "k~3"]
 

@@ -21,6 +21,7 @@ from motionkit.cli import masks
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError
 from motionkit.journal import Journal, NewPurchase, timed
+from motionkit.journal.database import SQLiteStore
 from motionkit.model import money
 from motionkit.model.budget import Budget
 from motionkit.model.job import Job, State, Status
@@ -302,7 +303,7 @@ def test_a_job_first_seen_a_day_later_teaches_no_duration(
         stage.pass_time(86_400)
         later = bought.submitted_at + dt.timedelta(days=1)
         monkeypatch.setattr("motionkit.polling.observe.utcnow", lambda: later)
-        monkeypatch.setattr("motionkit.journal.journal.time.time", later.timestamp)
+        monkeypatch.setattr(SQLiteStore, "now", lambda _: later.timestamp())
         client.wait(bought)
         (after,) = client.compare(sample_request(), via=ACCOUNT)
         assert (after.seconds, after.p90) == (before.seconds, None)

@@ -21,7 +21,7 @@ from support import job, submission
 
 from motionkit.errors import Billed, JournalError
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, database, files
-from motionkit.journal.database import Store
+from motionkit.journal.database import SQLiteStore
 from motionkit.model.job import State, Status, utcnow
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import ACCOUNT, client_for, sample_request
@@ -218,11 +218,11 @@ def test_nothing_but_sqlite_opens_the_journal(path: Path, opened: list[str]) -> 
 def test_a_path_and_a_link_to_it_are_one_journal(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.db"
     link.symlink_to(path.name)
-    with closing(Store(link)) as one, closing(Store(path)) as other:
+    with closing(SQLiteStore(link)) as one, closing(SQLiteStore(path)) as other:
         assert one.file is other.file
     hard = tmp_path / "hard.db"
     hard.hardlink_to(path)
-    with closing(Store(path)) as one, closing(Store(hard)) as other:
+    with closing(SQLiteStore(path)) as one, closing(SQLiteStore(hard)) as other:
         assert one.file is other.file
 
 

@@ -24,7 +24,7 @@ from webhook_signer import (
 from motionkit._support.redaction import Secret
 from motionkit.errors import ConfigError, InvalidRequest, ProtocolError, SignatureError
 from motionkit.journal.caches import Caches
-from motionkit.journal.database import Store
+from motionkit.journal.database import SQLiteStore
 from motionkit.model.job import State
 from motionkit.provider import Webhooks
 from motionkit.provider import uploads as transfer
@@ -43,7 +43,7 @@ DONE = {
 
 def account(**settings: Any) -> PixVerse:
     given = {"webhook_secret": SECRET, **settings}
-    uploads = transfer.CarefulUploads(Caches(Store(None)))
+    uploads = transfer.CarefulUploads(Caches(SQLiteStore(None)))
     return PixVerse("pixverse", Settings(api_key=Secret("a-key-0123456789"), **given), uploads)
 
 

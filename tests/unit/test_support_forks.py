@@ -21,7 +21,7 @@ from motionkit.client.accounts import Accounts
 from motionkit.config import Account, Config, Defaults
 from motionkit.errors import JournalError
 from motionkit.http.rate_limit import RateLimiter
-from motionkit.journal.database import Store
+from motionkit.journal.database import SQLiteStore
 from motionkit.journal.journal import Journal
 from motionkit.polling.durations import Durations, kind_of
 
@@ -50,12 +50,12 @@ def good(child: int) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def write(store: Store, account: str) -> None:
+def write(store: SQLiteStore, account: str) -> None:
     with store.writing() as db:
         db.execute(ROW, (account,))
 
 
-def accounts(store: Store) -> list[str]:
+def accounts(store: SQLiteStore) -> list[str]:
     return [row[0] for row in store.query("SELECT account FROM cooldowns ORDER BY account")]
 
 
@@ -145,7 +145,7 @@ def test_what_is_gone_is_told_of_no_fork() -> None:
 
 
 def test_a_child_uses_the_journal_with_a_connection_of_its_own(tmp_path: Path) -> None:
-    store = Store(tmp_path / "journal.db")
+    store = SQLiteStore(tmp_path / "journal.db")
     before = store.db
 
     def child() -> bool:
@@ -159,7 +159,7 @@ def test_a_child_uses_the_journal_with_a_connection_of_its_own(tmp_path: Path) -
 
 
 def test_what_a_child_writes_is_kept_when_its_parent_closes_the_journal(tmp_path: Path) -> None:
-    store = Store(tmp_path / "journal.db")
+    store = SQLiteStore(tmp_path / "journal.db")
     first, closed = os.pipe(), os.pipe()
 
     def child() -> bool:
@@ -176,7 +176,7 @@ def test_what_a_child_writes_is_kept_when_its_parent_closes_the_journal(tmp_path
     assert good(running)
     for end in (*first, *closed):
         os.close(end)
-    again = Store(tmp_path / "journal.db")
+    again = SQLiteStore(tmp_path / "journal.db")
     assert accounts(again) == ["one", "two"]
     again.close()
 
@@ -184,7 +184,7 @@ def test_what_a_child_writes_is_kept_when_its_parent_closes_the_journal(tmp_path
 def test_a_fork_waits_for_the_transaction_of_another_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(tmp_path / "journal.db")
+    store = SQLiteStore(tmp_path / "journal.db")
     writing, forking = threading.Event(), threading.Event()
     before_fork = store.file.before_fork
 
@@ -210,7 +210,7 @@ def test_a_fork_waits_for_the_transaction_of_another_thread(
 
 
 def test_a_closed_journal_is_not_opened_by_a_fork(tmp_path: Path) -> None:
-    store = Store(tmp_path / "journal.db")
+    store = SQLiteStore(tmp_path / "journal.db")
     store.close()
 
     def child() -> bool:
@@ -227,7 +227,7 @@ def test_a_journal_is_found_again_from_another_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    store = Store(Path("journal.db"))
+    store = SQLiteStore(Path("journal.db"))
     write(store, "parent")
 
     def child() -> bool:
@@ -239,7 +239,7 @@ def test_a_journal_is_found_again_from_another_folder(
 
 
 def test_a_journal_in_memory_says_in_a_child_that_it_stayed_behind() -> None:
-    store = Store(None)
+    store = SQLiteStore(None)
     write(store, "parent")
 
     def child() -> bool:
