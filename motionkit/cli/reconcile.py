@@ -60,7 +60,7 @@ def reconcile(
         entries = (
             [client.jobs.get(ref)]
             if ref
-            else [entry for entry in client.jobs.list() if entry.state in unresolved]
+            else [entry for entry in client.jobs.list(open_only=True) if entry.state in unresolved]
         )
         if not entries:
             screen.note("no uncertain jobs")

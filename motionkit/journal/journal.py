@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -66,6 +67,15 @@ _NEW_ATTEMPT = (
 _OWNER = "(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job)"
 _SURROGATES = (0xD800, 0xE000)
 """The first code point that UTF-8 does not have, and the next one that it has."""
+_UNFINISHED = (
+    "state NOT IN ('refused','failed','blocked','gone')"
+    " AND (state<>'succeeded' OR delivered IS NULL)"
+)
+"""What `PurchaseRecord.open` says, as the indexes have it: only the same words use them."""
+_PAGE = 500
+"""Purchases that are read at once where many are asked for."""
+_MATCHES = 1000
+"""Keys that a reference can begin before they are no longer counted."""
 _NAMED_CANDIDATES = 5
 """Keys that the error of an ambiguous reference names at most."""
 
@@ -434,9 +444,47 @@ class Journal:
             raise InvalidRequest(f"the journal has no key {key!r}", field="key", value=key)
         return record
 
-    def entries(self) -> list[PurchaseRecord]:
-        """Return the purchases, oldest first."""
-        return self._select("ORDER BY created, key")
+    def entries(
+        self, *, unfinished: bool = False, newest: int | None = None
+    ) -> list[PurchaseRecord]:
+        """Return the purchases, oldest first; `each` does not hold them all in memory.
+
+        Args:
+            unfinished: Only those that are open.
+            newest: Only that many of them, the newest.
+        """
+        if newest is None:
+            return list(self.each(unfinished=unfinished))
+        where = f"WHERE {_UNFINISHED}" if unfinished else ""
+        order = "ORDER BY created DESC, key DESC LIMIT :limit"
+        return self._select(f"{where} {order}", {"limit": newest})[::-1]
+
+    def each(self, *, unfinished: bool = False) -> Iterator[PurchaseRecord]:
+        """Yield the purchases, oldest first, read in pages.
+
+        Args:
+            unfinished: Only those that are open.
+        """
+        where, after = "WHERE" if not unfinished else f"WHERE {_UNFINISHED} AND", None
+        while True:
+            since = "(created,key)>(:created,:key)" if after else "1=1"
+            page = self._select(
+                f"{where} {since} ORDER BY created, key LIMIT :limit",
+                {**(after or {}), "limit": _PAGE},
+            )
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = {"created": page[-1].created, "key": page[-1].key}
+
+    def ambiguous(self, beginnings: Sequence[str]) -> set[str]:
+        """Return those texts with which more than one key begins."""
+        found = self._store.query(
+            "SELECT value FROM json_each(:beginnings) WHERE (SELECT COUNT(*) FROM (SELECT 1"
+            " FROM purchases WHERE key>=value AND key<value||:last LIMIT 2) begun)>1",
+            {"beginnings": json.dumps(list(beginnings)), "last": chr(sys.maxunicode)},
+        )
+        return {row["value"] for row in found}
 
     def bought(self, job: Job) -> PurchaseRecord | None:
         """Return the purchase that owns a job, None when this journal has none."""
@@ -446,8 +494,11 @@ class Journal:
     def running(self, fingerprint: str) -> list[PurchaseRecord]:
         """Return an account's purchases whose jobs are not known to have ended."""
         return self._select(
-            "WHERE state IN (:queued,:running,:unknown) AND key IN (SELECT key FROM attempts"
-            " WHERE fingerprint=:fingerprint AND vendor_id IS NOT NULL)",
+            # The first line is the index: few are running, and an account may have had many.
+            "WHERE state IN ('intended','uncertain','queued','running','unknown')"
+            " AND state IN (:queued,:running,:unknown) AND EXISTS (SELECT 1 FROM attempts"
+            " WHERE attempts.key=purchases.key AND fingerprint=:fingerprint"
+            " AND vendor_id IS NOT NULL)",
             {**STATES, "fingerprint": fingerprint},
         )
 
@@ -461,15 +512,36 @@ class Journal:
 
     def same(self, alike: Alike) -> PurchaseRecord | None:
         """Return the purchase that an identical request continues: unfinished ones first."""
-        candidates = self._select(
-            "WHERE request IN (SELECT value FROM json_each(:requests)) ORDER BY created, key",
-            {"requests": json.dumps(alike.requests)},
-        )
-        return max(
-            filter(alike.holds, candidates),
-            key=lambda record: (record.open, record.created),
-            default=None,
-        )
+        # Each question ends at the first that holds, however often a request was made.
+        open_ones = [
+            next(filter(alike.holds, self._newest_open(request)), None)
+            for request in alike.requests
+        ]
+        held = [record for record in open_ones if record is not None]
+        if not held and alike.since < math.inf:
+            for request in alike.requests:
+                delivered = self._select(
+                    "WHERE request=:request AND state='succeeded' AND delivered IS NOT NULL"
+                    " AND updated>=:since ORDER BY updated DESC LIMIT :limit",
+                    {"request": request, "since": alike.since, "limit": _PAGE},
+                )
+                held += filter(alike.holds, delivered)
+        return max(held, key=lambda record: record.created, default=None)
+
+    def _newest_open(self, request: str) -> Iterator[PurchaseRecord]:
+        """Yield the open purchases with a request's fingerprint, the newest first."""
+        before, size = None, 2  # most requests have one
+        while True:
+            until = "AND (created,key)<(:created,:key)" if before else ""
+            page = self._select(
+                f"WHERE request=:request AND {_UNFINISHED} {until}"
+                " ORDER BY created DESC, key DESC LIMIT :limit",
+                {**(before or {}), "request": request, "limit": size},
+            )
+            yield from page
+            if len(page) < size:
+                return
+            before, size = {"created": page[-1].created, "key": page[-1].key}, _PAGE
 
     def find(self, reference: str) -> PurchaseRecord:
         """Return the purchase that a key, a job id, or an unambiguous beginning of a key names.
@@ -479,28 +551,38 @@ class Journal:
         Raises:
             InvalidRequest: Nothing matches, or several do.
         """
-        matches = self._store.query(
-            "SELECT key, CASE WHEN key=:reference THEN 1 ELSE 0 END AS rank FROM purchases"
-            " WHERE key>=:reference AND (CAST(:end AS TEXT) IS NULL OR key<:end)"
-            " UNION SELECT key, 2 FROM attempts WHERE vendor_id=:reference",
-            {"reference": reference, "end": _after(reference)},
+        whole = self.get(reference)
+        if whole is not None:
+            return whole
+        by_id = self._store.query(
+            "SELECT DISTINCT key FROM attempts WHERE vendor_id=:job", {"job": reference}
         )
-        key, job, beginning = (
-            {row["key"] for row in matches if reference and row["rank"] == rank}
-            for rank in (1, 2, 0)
-        )
-        # The beginning of a key also begins the keys of its retries: it names the key itself.
-        begun = {one for one in beginning if retried(one) not in beginning}
-        named = sorted(key or job or begun)
+        named = sorted({row["key"] for row in by_id} or self._begun(reference))
         if len(named) == 1:
             return self.entry(named[0])
         what = f"no job matches {reference!r}"
         if named:
             listed = ", ".join(named[:_NAMED_CANDIDATES])
             rest = len(named) - _NAMED_CANDIDATES
-            more = f" and {rest} more" if rest > 0 else ""
-            what = f"{len(named)} jobs match {reference!r}: {listed}{more}"
+            many = "more than " if len(named) > _MATCHES else ""
+            more = f" and {rest} more" if rest > 0 and not many else ""
+            count = min(len(named), _MATCHES)
+            what = f"{many}{count} jobs match {reference!r}: {listed}{', ...' if many else more}"
         raise InvalidRequest(what, field="job", value=reference)
+
+    def _begun(self, beginning: str) -> set[str]:
+        """Return the keys that begin so, except retries of them; of very many, only some."""
+        if not beginning:
+            return set()
+        end = _after(beginning)
+        found = self._store.query(
+            "SELECT key FROM purchases WHERE key>=:beginning"  # noqa: S608 - constants
+            f"{'' if end is None else ' AND key<:end'} ORDER BY key LIMIT :limit",
+            {"beginning": beginning, "end": end, "limit": _MATCHES + 1},
+        )
+        keys = {row["key"] for row in found}
+        # The beginning of a key also begins the keys of its retries: it names the key itself.
+        return {key for key in keys if retried(key) not in keys}
 
     def readable(self, keys: Sequence[str]) -> list[PurchaseRecord]:
         """Return the purchases with these keys, for statistics: corrupt ones are left out."""
@@ -552,14 +634,21 @@ class Journal:
         readable = (rows.duration(row["job"], row["finished"]) for row in reversed(found))
         return [duration for duration in readable if duration is not None]
 
-    def succeeded(self, limit: int) -> list[tuple[str, float]]:
-        """Return key and last change of the newest purchases that gave a result."""
+    def succeeded(self, limit: int, since: float | None = None) -> list[tuple[str, float]]:
+        """Return key and end of the newest purchases that gave a result, the newest first.
+
+        Args:
+            limit: How many at most.
+            since: Epoch seconds; only those that ended later.
+        """
+        later = "" if since is None else " AND finished>:since"
         found = self._store.query(
-            "SELECT key, updated FROM purchases WHERE state='succeeded' AND finished IS NOT NULL"
-            " ORDER BY finished DESC LIMIT :limit",
-            {"limit": limit},
+            "SELECT key, finished FROM purchases"  # noqa: S608 - constants
+            " WHERE state='succeeded' AND finished IS NOT NULL"
+            f"{later} ORDER BY finished DESC LIMIT :limit",
+            {"limit": limit, "since": since},
         )
-        return [(row["key"], row["updated"]) for row in found]
+        return [(row["key"], row["finished"]) for row in found]
 
     @property
     def endings(self) -> Hashable:

@@ -144,7 +144,17 @@ CREATE INDEX spent_span ON spent (kind, sandbox, span, first);
 -- JSON: what it adds to `spent`; '' for nothing, NULL while it is not counted
 ALTER TABLE purchases ADD COLUMN counted TEXT;
 CREATE INDEX purchases_uncounted ON purchases (key) WHERE counted IS NULL;
-DROP INDEX purchases_reserved
+DROP INDEX purchases_reserved;
+-- a state that this version does not know is unfinished
+CREATE INDEX purchases_unfinished ON purchases (created, key)
+  WHERE state NOT IN ('refused','failed','blocked','gone')
+  AND (state<>'succeeded' OR delivered IS NULL);
+CREATE INDEX purchases_continued ON purchases (request, created)
+  WHERE state NOT IN ('refused','failed','blocked','gone')
+  AND (state<>'succeeded' OR delivered IS NULL);
+CREATE INDEX purchases_delivered ON purchases (request, updated)
+  WHERE state='succeeded' AND delivered IS NOT NULL;
+DROP INDEX purchases_request
 """,
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""

@@ -125,28 +125,48 @@ class RouteTarget:
 Past = Mapping[OfferKey, Stats]
 
 
+_NEWS = 100
+"""Past jobs for each of which one more changes the statistics too little to make them anew."""
+
+
 class Experience:
-    """The statistics of finished purchases, by offer. Each purchase is read once."""
+    """The statistics of finished purchases, by offer.
+
+    Each purchase is read once, and they are made anew once a hundredth more jobs have ended: the
+    first hundred jobs change them one by one.
+    """
 
     def __init__(self, journal: Journal, limit: int = 2000) -> None:
         self._journal = journal
         self._limit = limit
         self._seen: dict[tuple[str, float], Observation | None] = {}
-        self._current: tuple[Hashable, Past] = None, {}
+        self._token: Hashable = None
+        self._past: Past = {}
 
     def past(self) -> Past:
         """Return the statistics of now."""
         token = self._journal.endings
-        known, past = self._current
-        if token != known:
-            newest = self._journal.succeeded(self._limit)
-            unread = [key for key, updated in newest if (key, updated) not in self._seen]
-            entries = self._journal.readable(unread) if unread else []
-            read = {entry.key: _observation(entry) for entry in entries}
-            self._seen = {one: self._seen.get(one, read.get(one[0])) for one in newest}
-            past = summarise(filter(None, self._seen.values()))
-            self._current = token, past
-        return past
+        if token != self._token:
+            if self._is_outdated():
+                self._learn()
+            self._token = token
+        return self._past
+
+    def _is_outdated(self) -> bool:
+        """Return whether enough jobs have ended since the newest one that counts."""
+        few = len(self._seen) // _NEWS
+        last = max((ended for _, ended in self._seen), default=None)
+        return few <= 1 or len(self._journal.succeeded(few, last)) == few
+
+    def _learn(self) -> None:
+        newest = self._journal.succeeded(self._limit)
+        if len(newest) == len(self._seen) and all(one in self._seen for one in newest):
+            return
+        unread = [key for key, ended in newest if (key, ended) not in self._seen]
+        entries = self._journal.readable(unread) if unread else []
+        read = {entry.key: _observation(entry) for entry in entries}
+        self._seen = {one: self._seen.get(one, read.get(one[0])) for one in newest}
+        self._past = summarise(filter(None, self._seen.values()))
 
 
 def _observation(entry: PurchaseRecord) -> Observation | None:

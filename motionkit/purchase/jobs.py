@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -57,9 +57,36 @@ class Jobs:
     _journal: Journal
     _submitters: Submitters
 
-    def list(self, *, open_only: bool = False) -> list[PurchaseRecord]:
-        """Return the purchases, oldest first."""
-        return [e for e in self._journal.entries() if e.open or not open_only]
+    def list(self, *, open_only: bool = False, limit: int | None = None) -> list[PurchaseRecord]:
+        """Return the purchases, oldest first.
+
+        Args:
+            open_only: Only those that are unfinished: running, uncertain or not downloaded.
+            limit: Only that many of them, the newest; all when None. `each` reads many without
+                holding them all in memory.
+
+        Raises:
+            InvalidRequest: `limit` is no positive number.
+        """
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+            raise InvalidRequest.expected("limit", limit, "a whole number")
+        if limit is not None and limit < 1:
+            raise InvalidRequest(
+                f"limit is {limit}", field="limit", value=str(limit), limit="at least 1"
+            )
+        return self._journal.entries(unfinished=open_only, newest=limit)
+
+    def each(self, *, open_only: bool = False) -> Iterator[PurchaseRecord]:
+        """Yield the purchases, oldest first, as they are read from the journal.
+
+        Args:
+            open_only: Only those that are unfinished: running, uncertain or not downloaded.
+        """
+        return self._journal.each(unfinished=open_only)
+
+    def ambiguous(self, beginnings: Sequence[str]) -> set[str]:
+        """Return those texts with which more than one key begins."""
+        return self._journal.ambiguous(beginnings)
 
     def get(self, reference: str) -> PurchaseRecord:
         """Return the purchase that a key, the beginning of one, or a job id names.
