@@ -21,7 +21,7 @@ from motionkit.client import arguments
 from motionkit.client.accounts import Accounts
 from motionkit.config import Config, load
 from motionkit.errors import Billed, ConfigError, DownloadFailed, MotionKitError
-from motionkit.http import download_file, with_retries
+from motionkit.http import Downloaded, download_file, with_retries
 from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
@@ -390,19 +390,7 @@ class Client:
             >>> print(path.stat().st_size)
         """
         job = arguments.of(Result, "result", result).job
-        try:
-            fetched = download_file(
-                _address(result, output),
-                arguments.path("path", path),
-                overwrite=overwrite,
-                refresh=lambda: _address(self._asked(job), output),
-                origin=base_url(self.account(job.account)),
-                kept=spool_opener(result),
-            )
-        except DownloadFailed as error:
-            error.billed = Billed.YES  # there is a result, so it was paid for
-            error.fill(job=job, provider=job.provider, account=job.account)
-            raise
+        fetched = self._fetch(result, path, overwrite=overwrite, output=output)
         if output == 0:
             self._journal.delivered(job, fetched.path.absolute(), fetched.sha256)
         return fetched.path
@@ -553,6 +541,25 @@ class Client:
         """Submit again after a job that failed, where its route pays for it."""
         with self._cancellations.call():
             return order.next(job, error)
+
+    def _fetch(
+        self, result: Result, path: Path | str, *, overwrite: bool, output: int = 0
+    ) -> Downloaded:
+        """Save a result's file, without a word in the journal."""
+        job = result.job
+        try:
+            return download_file(
+                _address(result, output),
+                arguments.path("path", path),
+                overwrite=overwrite,
+                refresh=lambda: _address(self._asked(job), output),
+                origin=base_url(self.account(job.account)),
+                kept=spool_opener(result),
+            )
+        except DownloadFailed as error:
+            error.billed = Billed.YES  # there is a result, so it was paid for
+            error.fill(job=job, provider=job.provider, account=job.account)
+            raise
 
     def _limit(self, timeout: Seconds | None) -> float:
         """Return the seconds that a wait may take."""

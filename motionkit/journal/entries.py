@@ -117,6 +117,8 @@ class PurchaseRecord:
         decision: Why which target was chosen, row by row.
         sandbox: Whether its last attempt went to a sandbox on this machine; None where an older
             version wrote it.
+        batch: The batch that it was made for, if any.
+        item: That batch's row.
     """
 
     key: str
@@ -139,6 +141,8 @@ class PurchaseRecord:
     timed: bool = True
     decision: tuple[Mapping[str, Any], ...] = ()
     sandbox: bool | None = None
+    batch: str | None = None
+    item: int | None = None
 
     @property
     def job(self) -> Job | None:

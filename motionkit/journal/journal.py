@@ -404,8 +404,8 @@ class Journal:
             )
             budgets.recount(db, record.key)
 
-    def delivered(self, job: Job, path: Path, sha256: str) -> None:
-        """Write that a job's file is on disk."""
+    def delivered(self, job: Job, path: Path | str, sha256: str) -> None:
+        """Write that a job's file is on disk, or behind a URL."""
         pending.persist(
             self._store,
             outcomes.DELIVERED,

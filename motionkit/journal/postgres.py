@@ -248,6 +248,15 @@ def _hashed(name: str) -> int:
     return int.from_bytes(digest[:4], "big", signed=True)
 
 
+def connect(address: DatabaseAddress) -> psycopg.Connection[Any]:
+    """Open a connection for a library that keeps its own tables beside the journal's."""
+    return psycopg.connect(
+        address.secret.reveal(),
+        prepare_threshold=None,  # a prepared statement would belong to a session
+        **_parameters(address),
+    )
+
+
 class Pool:
     """The connections of one store. A forked child has none of its parent's.
 

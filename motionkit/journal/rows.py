@@ -99,6 +99,8 @@ def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
         timed=row["timed"] != 0,
         decision=tuple(json.loads(row["decision"] or "[]")),
         sandbox=None if row["sandbox"] is None else bool(row["sandbox"]),
+        batch=row["batch"],
+        item=row["item"],
     )
 
 

@@ -1,0 +1,112 @@
+"""Where the files of a batch go: a folder, or a folder behind a URL that fsspec knows."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from motionkit._support.redaction import redact_urls
+from motionkit.errors import ConfigError, DownloadFailed, InvalidRequest
+
+PARTIAL = ".part"
+"""The ending of a file that is not whole yet, where a file system shows files while they grow."""
+_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss", "memory"})
+"""Stores that show an object only when it is whole."""
+
+
+def is_url(out: str) -> bool:
+    """Return whether a place is behind a URL; a single letter before ``://`` is none."""
+    scheme, found, _ = out.partition("://")
+    return bool(found) and len(scheme) > 1
+
+
+@attrs.frozen
+class Place:
+    """The folder of a batch's files.
+
+    Attributes:
+        out: Its path, or its URL.
+    """
+
+    out: str
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder; None for one behind a URL."""
+        if not is_url(self.out):
+            return Path(self.out)
+        parts = urlsplit(self.out)
+        return Path(parts.path) if parts.scheme == "file" else None
+
+    def address(self, name: str) -> str:
+        """Return the whole path or URL of a file, by its path in the folder.
+
+        Raises:
+            InvalidRequest: It leads out of the folder.
+        """
+        inside = posixpath.normpath(name.replace(os.sep, "/"))
+        if inside.startswith(("/", "../")) or inside in {".", ".."} or "\0" in inside:
+            raise InvalidRequest(
+                f"out: {name!r} leads out of the batch's folder",
+                field="out",
+                value=name,
+                limit="a path inside the folder",
+            )
+        if self.folder is not None:
+            return str(self.folder / inside)
+        return f"{self.out.rstrip('/')}/{inside}"
+
+    def check(self) -> None:
+        """Refuse a URL that no installed package can write to.
+
+        Raises:
+            ConfigError: With what to install.
+        """
+        if self.folder is None:
+            self._system()
+
+    def has(self, name: str) -> bool:
+        """Return whether the file is there."""
+        if self.folder is not None:
+            return Path(self.address(name)).is_file()
+        system, root = self._system()
+        return bool(system.isfile(f"{root.rstrip('/')}/{name}"))
+
+    def put(self, file: Path, name: str) -> str:
+        """Copy a whole local file into the folder behind a URL, where it appears whole.
+
+        Returns:
+            Its URL.
+
+        Raises:
+            DownloadFailed: It could not be written there.
+        """
+        address = self.address(name)
+        system, root = self._system()
+        target = f"{root.rstrip('/')}/{posixpath.normpath(name)}"
+        kind = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
+        partial = target if kind in _WHOLE else f"{target}{PARTIAL}"
+        try:
+            system.makedirs(posixpath.dirname(target), exist_ok=True)
+            system.put_file(str(file), partial)
+            if partial != target:
+                system.mv(partial, target)
+        except Exception as error:
+            raise DownloadFailed(
+                f"{redact_urls(address)} was not written: {type(error).__name__}: {error}"
+            ) from error
+        return address
+
+    def _system(self) -> tuple[Any, str]:
+        from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra, for workers only
+
+        try:
+            system, root = url_to_fs(self.out)
+        except (ImportError, ValueError) as error:
+            raise ConfigError(f"cannot write to {redact_urls(self.out)}: {error}") from error
+        return system, str(root)

@@ -1,0 +1,97 @@
+"""What the workers of batches need of a client besides its verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import attrs
+
+from motionkit.client import arguments
+from motionkit.client.aio import AsyncClient
+from motionkit.errors import MotionKitError
+from motionkit.http import Downloaded
+from motionkit.journal import Journal, PurchaseRecord
+from motionkit.model.budget import Budget
+from motionkit.model.job import Job, Result
+from motionkit.model.request import Request
+from motionkit.purchase import Order
+
+__all__ = ["Order", "fetch", "in_thread", "journal_of", "order", "order_again", "resume"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def journal_of(client: AsyncClient) -> Journal:
+    """Return a client's journal."""
+    return client._client._journal
+
+
+async def order(
+    client: AsyncClient,
+    request: Request,
+    *,
+    via: str | None,
+    key: str,
+    out: Path | None,
+    batch: str,
+    item: int,
+    budgets: tuple[Budget, ...] = (),
+) -> Order:
+    """Submit an item as `Client.submit` does, without a wait for a slot; return the order.
+
+    `batch`, `item` and `budgets`, those of the batch, are as in `BuyOptions`.
+    """
+    options = arguments.options(
+        request,
+        via,
+        key=key,
+        out=out,
+        wait_for_slot=0.0,
+        batch=batch,
+        item=item,
+        budgets=budgets,
+    )
+    return await client._buy(client._client._order, request, options)
+
+
+async def resume(client: AsyncClient, entry: PurchaseRecord) -> Order:
+    """Return the order of a purchase that was made, without a look at its request's media.
+
+    An interrupted submit is resolved; nothing new is submitted.
+
+    Raises:
+        SubmitUncertain: It is unknown whether it was bought.
+        MotionKitError: ``billed=NO``: it turned out that nothing was bought.
+    """
+    last = await in_thread(client, client.jobs.paid_last, entry)
+    return Order(await client._buy(client.jobs.resume, last))
+
+
+async def order_again(client: AsyncClient, order: Order, job: Job, error: MotionKitError) -> Job:
+    """Submit again after a job that failed, where the order's route pays for it.
+
+    It waits for a slot in a thread: paid retries are rare, and the job has just left a slot.
+
+    Raises:
+        MotionKitError: `error` where it does not; another one where nothing was bought.
+    """
+    buyer = order.buyer
+    if buyer is not None:
+        patience = client.config.defaults.wait_for_slot
+        buyer.route = attrs.evolve(buyer.route, wait_for_slot=patience)
+    return await client._buy(client._client._order_again, order, job, error)
+
+
+async def in_thread(
+    client: AsyncClient, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run what blocks for a moment in one of the client's threads for reading."""
+    return await client._in(client._reading, call, *args, **kwargs)
+
+
+def fetch(client: AsyncClient, result: Result, path: Path) -> Downloaded:
+    """Save a result's main file as `Client.download` does, without telling the journal."""
+    return client._client._fetch(result, path, overwrite=True)

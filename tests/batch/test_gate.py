@@ -1,0 +1,186 @@
+"""Items wait at a gate in their order, and no more are let in than slots are free."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import attrs
+import pytest
+
+from motionkit.batch import gate as gates
+from motionkit.batch.gate import Gate
+from motionkit.errors import Busy, JournalError
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "ASK_EVERY", 0.001)
+
+
+@attrs.define
+class Door:
+    """A gate, the slots behind it, and a clock that a test moves."""
+
+    slots: float = 2
+    now: float = 1000.0
+    taken: int = 0
+    order: list[int] = attrs.field(factory=list)
+    asked: int = 0
+    failing: bool = False
+    gate: Gate = attrs.field(init=False)
+
+    @gate.default
+    def _made(self) -> Gate:
+        return Gate(self.free, lambda: self.now)
+
+    async def free(self) -> float:
+        self.asked += 1
+        if self.failing:
+            raise JournalError("the journal is away")
+        return self.slots - self.taken
+
+    async def submit(self, n: int, *, first: bool = False) -> None:
+        async with self.gate.entered(first=first):
+            self.order.append(n)
+            self.taken += 1
+
+    async def turns(self, count: int = 10) -> None:
+        """Let the gate ask the journal some times more."""
+        until = self.asked + count
+        while self.asked < until:  # noqa: ASYNC110 - the gate has no event for it
+            await asyncio.sleep(0)
+
+
+def run(play: Callable[[Door], Awaitable[None]], **values: float) -> None:
+    async def played() -> None:
+        async with asyncio.timeout(120):
+            await play(Door(**values))  # type: ignore[arg-type]
+
+    asyncio.run(played())
+
+
+def test_items_are_let_in_in_their_order_as_slots_become_free() -> None:
+    async def play(door: Door) -> None:
+        tasks = [asyncio.create_task(door.submit(n)) for n in range(5)]
+        await door.turns()
+        assert door.order == [0, 1]
+        for _ in range(3):
+            door.taken -= 1
+            door.gate.ended()
+        await asyncio.gather(*tasks)
+        assert door.order == [0, 1, 2, 3, 4]
+
+    run(play)
+
+
+def test_an_item_that_was_inside_goes_before_all_who_wait() -> None:
+    async def play(door: Door) -> None:
+        waiting = [asyncio.create_task(door.submit(n)) for n in range(3)]
+        await door.turns()
+        again = asyncio.create_task(door.submit(9, first=True))
+        await door.turns()
+        door.taken -= 2
+        await asyncio.gather(*waiting, again)
+        assert door.order == [0, 1, 9, 2]
+
+    run(play)
+
+
+def test_no_more_are_inside_than_there_are_threads_for_submits() -> None:
+    async def play(door: Door) -> None:
+        inside, done = 0, asyncio.Event()
+
+        async def stay() -> None:
+            nonlocal inside
+            async with door.gate.entered():
+                inside += 1
+                await done.wait()
+
+        tasks = [asyncio.create_task(stay()) for _ in range(50)]
+        while inside < gates.MOST_AT_ONCE:  # noqa: ASYNC110 - let the others run
+            await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert inside == gates.MOST_AT_ONCE
+        done.set()
+        await asyncio.gather(*tasks)
+
+    run(play, slots=float("inf"))
+
+
+def test_after_a_refusal_nobody_comes_in_for_a_while_and_then_one_alone() -> None:
+    async def play(door: Door) -> None:
+        door.gate.refused(Busy("full"))
+        tasks = [asyncio.create_task(door.submit(n)) for n in range(4)]
+        for _ in range(100):
+            await asyncio.sleep(0.001)
+        assert door.order == []
+        door.now += 5.0
+        await door.turns()
+        assert door.order == [0, 1]  # one after the other: the second came when the first had left
+        door.gate.taken()
+        door.taken = 0
+        door.slots = 10
+        await asyncio.gather(*tasks)
+        assert door.order == [0, 1, 2, 3]
+
+    run(play)
+
+
+def test_a_vendor_that_names_a_time_is_left_alone_until_then() -> None:
+    async def play(door: Door) -> None:
+        door.gate.refused(Busy("full", retry_after=30.0))
+        task = asyncio.create_task(door.submit(1))
+        for passed in (10.0, 19.0):
+            door.now += passed
+            for _ in range(50):
+                await asyncio.sleep(0.001)
+            assert door.order == []
+        door.now += 2.0
+        await task
+
+    run(play)
+
+
+def test_a_full_account_is_tried_now_and_then_so_that_its_running_jobs_are_polled() -> None:
+    async def play(door: Door) -> None:
+        tasks = [asyncio.create_task(door.submit(n)) for n in range(3)]
+        await door.turns()
+        assert door.order == [0]
+        door.now += gates.PROBE_EVERY / 2
+        await door.turns()
+        assert door.order == [0]
+        door.now += gates.PROBE_EVERY / 2
+        await door.turns()
+        assert door.order == [0, 1]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    run(play, slots=0)
+
+
+def test_an_item_that_is_cancelled_while_it_waits_leaves_its_place_to_the_next() -> None:
+    async def play(door: Door) -> None:
+        tasks = [asyncio.create_task(door.submit(n)) for n in range(4)]
+        await door.turns()
+        tasks[2].cancel()
+        await door.turns()
+        door.taken -= 1
+        await tasks[3]
+        assert door.order == [0, 1, 3]
+
+    run(play)
+
+
+def test_a_journal_that_cannot_be_read_lets_nobody_in_and_ends_no_wait() -> None:
+    async def play(door: Door) -> None:
+        door.failing = True
+        task = asyncio.create_task(door.submit(1))
+        await door.turns()
+        assert door.order == []
+        door.failing = False
+        await task
+
+    run(play)
