@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from motionkit import errors as errors
+    from motionkit.batch.batch import AsyncBatch as AsyncBatch
+    from motionkit.batch.batch import Batch as Batch
     from motionkit.client.aio import AsyncClient as AsyncClient
     from motionkit.client.client import Client as Client
     from motionkit.config.loading import Config as Config
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "batch.batch": ("AsyncBatch", "Batch"),
     "client.aio": ("AsyncClient",),
     "client.client": ("Client",),
     "config.loading": ("Config",),

@@ -1,1 +1,34 @@
 """Batches: many requests, bought by any number of workers. Imports `client` and below."""
+
+from motionkit.batch.batch import AsyncBatch, Batch, Progress
+from motionkit.batch.drafts import Draft, draft
+from motionkit.batch.inputs import Input, InvalidRows, Problem, matrix, read
+from motionkit.batch.plan import Need, Plan, TargetPlan
+from motionkit.batch.results import FORMATS, Format, ItemResult
+from motionkit.batch.results import write as write_results
+from motionkit.batch.tables import Batches, BatchRecord, BatchState, Item, ItemState
+
+__all__ = [
+    "FORMATS",
+    "AsyncBatch",
+    "Batch",
+    "BatchRecord",
+    "BatchState",
+    "Batches",
+    "Draft",
+    "Format",
+    "Input",
+    "InvalidRows",
+    "Item",
+    "ItemResult",
+    "ItemState",
+    "Need",
+    "Plan",
+    "Problem",
+    "Progress",
+    "TargetPlan",
+    "draft",
+    "matrix",
+    "read",
+    "write_results",
+]

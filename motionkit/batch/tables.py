@@ -76,6 +76,7 @@ _BEFORE: Mapping[ItemState, tuple[ItemState, ...]] = {
 
 _PAID_FOR_NOTHING = (State.FAILED.value, State.BLOCKED.value, State.GONE.value)
 """States of a purchase that may have cost, and that its key can give nothing more for."""
+_REFUSED = KeyState.REFUSED.value
 _UNRESOLVED = (KeyState.UNCERTAIN.value, KeyState.INTENDED.value)
 
 
@@ -188,21 +189,28 @@ class Batches:
         return self.get(batch)
 
     def extend(
-        self, batch: str, *, total: int, options: Mapping[str, Any] | None = None
+        self,
+        batch: str,
+        *,
+        total: int,
+        options: Mapping[str, Any] | None = None,
+        accounts: Mapping[str, str] | None = None,
     ) -> BatchRecord:
-        """Let a batch have more items than before, and other options; return it.
+        """Let a batch have more items than before, other options and accounts; return it.
 
         A batch with items to add is PLANNING again; a cancelled one stays cancelled.
         """
         self._store.execute(
             "UPDATE batches SET total=CASE WHEN total<:total THEN :total ELSE total END,"
             " options=COALESCE(CAST(:options AS TEXT), options),"
+            " accounts=COALESCE(CAST(:accounts AS TEXT), accounts),"
             " state=CASE WHEN planned<:total AND state<>:cancelled THEN :planning ELSE state END"
             " WHERE id=:id",
             {
                 "id": batch,
                 "total": total,
                 "options": None if options is None else codec.dumps(dict(options)),
+                "accounts": None if accounts is None else codec.dumps(dict(accounts)),
                 "planning": BatchState.PLANNING.value,
                 "cancelled": BatchState.CANCELLED.value,
             },
@@ -364,6 +372,23 @@ class Batches:
             raise InvalidRequest(f"batch {batch} has no item {n}", field="item", value=str(n))
         return _item(found[0])
 
+    def of_keys(self, keys: Iterable[str]) -> list[Item]:
+        """Return the items of any batch that have one of these keys."""
+        found = self._store.query(
+            f"SELECT {_COLUMNS} FROM items"  # noqa: S608
+            " WHERE key IN (SELECT value FROM json_each(:keys))",
+            {"keys": json.dumps([*keys])},
+        )
+        return [_item(row) for row in found]
+
+    def bought(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the request's fingerprint of each of these keys that names a purchase."""
+        found = self._store.query(
+            "SELECT key, request FROM purchases WHERE key IN (SELECT value FROM json_each(:keys))",
+            {"keys": json.dumps([*keys])},
+        )
+        return {row["key"]: row["request"] for row in found}
+
     def items(
         self,
         batch: str,
@@ -514,8 +539,8 @@ class Batches:
         return retried_items
 
     def _retry(self, batch: str, chunk: Sequence[Item]) -> int:
-        keys = json.dumps([item.key for item in chunk])
         with self._store.writing("write a batch to") as db:
+            keys = json.dumps([item.key for item in chunk])
             found = db.execute(
                 "SELECT key, state, ambiguous FROM purchases"
                 " WHERE key IN (SELECT value FROM json_each(:keys))",
@@ -524,11 +549,9 @@ class Batches:
             bought = {row["key"]: row for row in found}
             moved = 0
             for item in chunk:
-                row = bought.get(item.key)
-                if row is not None and (row["ambiguous"] or row["state"] in _UNRESOLVED):
+                key = self._next_key(db, item, bought.get(item.key))
+                if key is None:
                     continue
-                spent = row is not None and row["state"] in _PAID_FOR_NOTHING
-                key = retry_key(item.key, item.tries + 2) if spent else item.key
                 moved += db.execute(
                     "UPDATE items SET key=:key, tries=tries+1, state=:planned, error=NULL,"
                     " updated=:now WHERE batch=:batch AND n=:n AND state=:state",
@@ -542,6 +565,34 @@ class Batches:
                     },
                 ).rowcount
         return moved
+
+    @staticmethod
+    def _next_key(db: Any, item: Item, purchase: Mapping[str, Any] | None) -> str | None:
+        """Return the key under which an item goes on; None where its purchase is not resolved."""
+        if purchase is None:
+            return item.key
+        if purchase["ambiguous"] or purchase["state"] in _UNRESOLVED:
+            return None
+        if purchase["state"] not in _PAID_FOR_NOTHING:
+            return item.key
+        # A route may have bought it again already, under the keys that a retry would take.
+        first = retried(item.key) or item.key
+        later = db.execute(
+            "SELECT key, state, ambiguous FROM purchases WHERE key>=:low AND key<:high",
+            {"low": f"{first}~0", "high": f"{first}~:"},
+        ).fetchall()
+        numbers = {
+            row["key"]: int(row["key"].rpartition("~")[2])
+            for row in later
+            if retried(row["key"]) == first
+        }
+        number = max([item.tries + 1, *numbers.values()]) + 1
+        live = [row for row in later if numbers.get(row["key"]) and row["state"] != _REFUSED]
+        if any(row["ambiguous"] or row["state"] in _UNRESOLVED for row in live):
+            return None
+        if any(row["state"] not in _PAID_FOR_NOTHING for row in live):
+            return item.key  # the one that a retry bought is running, or has a result
+        return retry_key(item.key, number)
 
     def _reopen(self, batch: str) -> None:
         self._store.execute(

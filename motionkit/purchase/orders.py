@@ -24,6 +24,7 @@ from motionkit.errors import (
     ConfigError,
     InvalidRequest,
     MotionKitError,
+    NoTargetLeft,
     Unsupported,
 )
 from motionkit.http import NotSent
@@ -167,6 +168,19 @@ def offer_of(
             if offer is not None:
                 return offer
         raise
+
+
+def _price(place: compare.RouteTarget) -> tuple[bool, Decimal]:
+    likely = None if place.row.quote is None else place.row.quote.usd_likely
+    return likely is None, likely or Decimal(0)
+
+
+_RANKS: Mapping[str, Callable[[compare.RouteTarget], Any]] = {
+    "first": lambda _: 0,
+    "cheapest": _price,
+    "fastest": lambda place: (place.row.seconds is None, place.row.seconds or 0.0),
+}
+"""What a route's capable targets are ranked by: the least goes first."""
 
 
 Resolved = tuple[Submitter, Offer] | MotionKitError
@@ -361,6 +375,40 @@ class Checkout:
             decision,
             refused,
             place.sandbox,
+        )
+
+    def expected(
+        self, request: Request, via: str | None, facts: Mapping[str, Facts]
+    ) -> compare.RouteTarget:
+        """Return the target that a submit takes if none is busy, failing or over a budget.
+
+        Nothing but prices and durations is read from the journal, so that it can be asked for each
+        of a million requests.
+
+        Raises:
+            MotionKitError: No target can take the request.
+        """
+        asked = self._ask(request, via, facts)
+        if asked.route is None:
+            place = self._direct_place(asked)
+            place.usable()
+            return place
+        cap, left, reasons = asked.route.max_usd, [], []
+        for place in self._places(asked):
+            over = None if cap is None or place.fitted is None else over_cap(place.row.quote, cap)
+            why = place.row.problem or place.row.error or (over and BudgetExceeded(over))
+            if why:
+                reasons.append((place.target, why))
+            else:
+                left.append(place)
+        if left:
+            return min(left, key=_RANKS[asked.route.choose])
+        if len(reasons) == 1:
+            raise reasons[0][1]
+        listed = "; ".join(f"{target}: {why.message}" for target, why in reasons)
+        raise NoTargetLeft(
+            f"no target of route {asked.route.name!r} takes it: {listed}",
+            attempts=[why for _, why in reasons],
         )
 
     def quote(self, request: Request, via: str | None) -> Quote | None:

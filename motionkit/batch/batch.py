@@ -1,0 +1,404 @@
+"""A batch for Python: plan it, run it, watch it, cancel it, retry it, read its results."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import functools
+import importlib
+import os
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import attrs
+
+from motionkit.batch import inputs
+from motionkit.batch import results as files
+from motionkit.batch.drafts import draft
+from motionkit.batch.inputs import Input
+from motionkit.batch.plan import Plan, budgets_of
+from motionkit.batch.results import Format, ItemResult
+from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, ItemState
+from motionkit.client import Client
+from motionkit.client.expecting import journal_of
+from motionkit.config import Config
+from motionkit.errors import InvalidRequest
+from motionkit.journal.workers import LEASE
+from motionkit.model.budget import Budget, BudgetStatus
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Rows = Input | str | os.PathLike[str] | Iterable[Mapping[str, Any]]
+"""Where rows come from: a table's path, mappings, or `Batch.matrix`."""
+
+_RATE_OVER = 600.0
+"""Seconds of which the rate is the mean."""
+_ENOUGH = 5
+"""Ended jobs that make a rate; before, the end is estimated from usual durations."""
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """How far a batch is.
+
+    Attributes:
+        batch: The batch's id.
+        state: Its state.
+        total: How many items it is going to have.
+        planned: How many of them were added.
+        counts: How many are in each state.
+        spent: US dollars of finished purchases; where a vendor reported none, the reserved amount.
+        held: US dollars that unfinished purchases reserve.
+        budget: The use of ``max_usd``; None without.
+        rate: Jobs that succeeded in a minute, over the last ten; None before any did.
+        ends: When it is expected to end; None when that is unknown, or it has ended.
+        workers: How many processes with the journal beat: workers and clients.
+    """
+
+    batch: str
+    state: BatchState
+    total: int
+    planned: int
+    counts: Mapping[ItemState, int]
+    spent: Decimal
+    held: Decimal
+    budget: BudgetStatus | None
+    rate: float | None
+    ends: dt.datetime | None
+    workers: int
+
+    @property
+    def left(self) -> int:
+        """How many items are to be finished, those included that are not added yet."""
+        more = 0 if self.state is BatchState.CANCELLED else self.total - self.planned
+        return more + sum(self.counts[state] for state in LEFT)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.left == 0
+
+
+class Batch:
+    """A batch in the journal: many requests, each bought once, by any number of workers.
+
+    Make one by `plan` or `get`; use it as a context manager, or close it.
+
+    Attributes:
+        id: Its id; the beginning of it names it as well.
+        planned: What `plan` found; None after `get`.
+    """
+
+    def __init__(self, client: Client, record: BatchRecord, planned: Plan | None = None) -> None:
+        self._client = client
+        self._journal = journal_of(client)
+        self._batches = Batches.of(self._journal)
+        self.id = record.id
+        self.planned = planned
+
+    @classmethod
+    def plan(
+        cls,
+        rows: Rows,
+        *,
+        out: Path | str,
+        via: str | None = None,
+        max_usd: Decimal | str | None = None,
+        operation: str | None = "mimic",
+        values: Mapping[str, Any] | None = None,
+        config: Config | Path | str | None = None,
+        provider_classes: Mapping[str, type[Any]] | None = None,
+        confirm: Callable[[Plan], bool] | None = None,
+        watch: Callable[[int], None] | None = None,
+    ) -> Batch:
+        """Check and quote every row, and write the batch; workers may begin at once.
+
+        The same `out` is the same batch: what is there stays, and further rows are added.
+
+        Args:
+            rows: The path of a table (CSV, JSONL, Parquet), mappings, or `matrix`. Columns are the
+                request's fields, and ``operation``, ``via``, ``key`` and ``out``.
+            out: The folder of the files, or a URL of fsspec.
+            via: The target or route of rows that name none.
+            max_usd: What the batch may spend, in US dollars.
+            operation: The operation or verb of rows that name none.
+            values: Values of columns, for rows that give none.
+            config: As for `Client`.
+            provider_classes: As for `Client`.
+            confirm: Called with the plan before anything is written; false ends it.
+            watch: Called with the number of items that were added, as it grows.
+
+        Raises:
+            InvalidRows: Rows are wrong; it names row and column of each. Nothing was written.
+            BudgetExceeded: `max_usd` does not suffice; nothing was written.
+            InvalidRequest: An argument is wrong, the rows of `out` are other ones, or `confirm`
+                declined.
+            ConfigError: The configuration is wrong, or not the one that the batch was planned with.
+
+        Examples:
+            >>> batch = mk.Batch.plan("items.csv", out="results/", max_usd="50")
+            >>> print(batch.id, batch.planned.likely, batch.progress().counts)
+        """
+        client = Client(config, provider_classes=provider_classes)
+        try:
+            with draft(
+                client,
+                inputs.read(rows),
+                out=out,
+                via=via,
+                operation=operation,
+                values=values,
+                max_usd=max_usd,
+            ) as found:
+                _require(found.plan, confirm)
+                return cls(client, found.save(watch), found.plan)
+        except BaseException:
+            client.close()
+            raise
+
+    @staticmethod
+    def matrix(**files: Iterable[str]) -> Input:
+        """Return rows for every combination of media: each image with each video.
+
+        Give patterns such as ``chars/*.jpg``, paths or URLs, by the request's field.
+
+        Raises:
+            InvalidRequest: A pattern matches no file.
+
+        Examples:
+            >>> rows = mk.Batch.matrix(image=["chars/*.jpg"], video=["clips/*.mp4"])
+            >>> batch = mk.Batch.plan(rows, out="results/")
+        """
+        lists = {n: [one] if isinstance(one, str) else list(one) for n, one in files.items()}
+        return inputs.matrix(lists)
+
+    @classmethod
+    def get(
+        cls,
+        reference: str,
+        *,
+        config: Config | Path | str | None = None,
+        provider_classes: Mapping[str, type[Any]] | None = None,
+    ) -> Batch:
+        """Return the batch that an id, or its unambiguous beginning, names.
+
+        Raises:
+            InvalidRequest: None does, or several do.
+        """
+        client = Client(config, provider_classes=provider_classes)
+        try:
+            return cls(client, Batches.of(journal_of(client)).get(reference))
+        except BaseException:
+            client.close()
+            raise
+
+    @property
+    def record(self) -> BatchRecord:
+        """The batch as the journal has it now."""
+        return self._batches.get(self.id)
+
+    @property
+    def config(self) -> Config:
+        """The configuration that it uses."""
+        return self._client.config
+
+    def run(self, /, **options: Any) -> Progress:
+        """Work on the batch in a child process until nothing is left, and return how it ended.
+
+        Uncertain items whose purchases were resolved are finished too. Nothing is bought a second
+        time: the same call after a crash goes on.
+
+        Args:
+            **options: Those of `motionkit.Worker`, such as ``concurrency``.
+
+        Raises:
+            ConfigError: The extra ``motionkit[batch]`` is not installed.
+
+        Examples:
+            >>> with mk.Batch.plan("items.csv", out="results/") as batch:
+            ...     print(batch.run().counts)
+        """
+        self._batches.resolve(self.id)
+        importlib.import_module("motionkit.batch.worker").run_batch(self, **options)
+        return self.progress()
+
+    def progress(self) -> Progress:
+        """Return counts, money, rate and the expected end; cheap also for a million items."""
+        record, counts = self.record, self._batches.counts(self.id)
+        now = self._journal.store.now()
+        used = self._used(record)
+        rate = self._rate(record, now)
+        found = Progress(
+            batch=record.id,
+            state=record.state,
+            total=record.total,
+            planned=record.planned,
+            counts=counts,
+            spent=used.spent,
+            held=used.held,
+            budget=used if budgets_of(record) else None,
+            rate=rate,
+            ends=None,
+            workers=self._workers(now),
+        )
+        seconds = self._seconds_left(record, found)
+        if seconds is None:
+            return found
+        ends = dt.datetime.fromtimestamp(now + seconds, dt.UTC)
+        return attrs.evolve(found, ends=ends)
+
+    def _used(self, record: BatchRecord) -> BudgetStatus:
+        budget = next(iter(budgets_of(record)), None) or Budget(
+            name=f"batch:{record.id}", period="total", limit=Decimal(0), batch=record.id
+        )
+        return self._journal.budget(budget, sandbox=bool(record.options.get("sandbox")))
+
+    def _rate(self, record: BatchRecord, now: float) -> float | None:
+        since = max(now - _RATE_OVER, record.made)
+        found = self._journal.store.query(
+            "SELECT COUNT(*) AS jobs FROM purchases WHERE state='succeeded'"
+            " AND finished IS NOT NULL AND finished>=:since AND batch=:batch",
+            {"since": since, "batch": record.id},
+        )
+        jobs = found[0]["jobs"]
+        return None if not jobs else float(jobs) * 60 / max(now - since, 1.0)
+
+    def _workers(self, now: float) -> int:
+        found = self._journal.store.query(
+            "SELECT COUNT(*) AS workers FROM workers WHERE seen>:alive", {"alive": now - LEASE}
+        )
+        return int(found[0]["workers"])
+
+    @staticmethod
+    def _seconds_left(record: BatchRecord, found: Progress) -> float | None:
+        if found.finished:
+            return None
+        if found.rate is not None and found.counts[ItemState.DONE] >= _ENOUGH:
+            return found.left / found.rate * 60
+        expected: float = record.options.get("seconds") or 0.0
+        planned: int = record.options.get("left") or 0
+        return expected * min(1.0, found.left / planned) if expected and planned else None
+
+    def cancel(self) -> int:
+        """Buy nothing new; what is bought is still fetched. Return how many items were cancelled.
+
+        Examples:
+            >>> mk.Batch.get("b-7f3a").cancel()
+        """
+        return self._batches.cancel(self.id)
+
+    def retry(
+        self,
+        *,
+        failed: bool = False,
+        blocked: bool = False,
+        refused: bool = False,
+        cancelled: bool = False,
+    ) -> int:
+        """Plan items again that ended without a file, and return how many.
+
+        What failed may have cost, and is bought again under a new key; what was refused cost
+        nothing, and is tried again under the same one. What is uncertain is never retried:
+        `Client.jobs.reconcile` resolves it. `run`, or a worker, then works on them.
+
+        Examples:
+            >>> batch = mk.Batch.get("b-7f3a")
+            >>> batch.retry(failed=True), batch.run()
+        """
+        states = {
+            ItemState.FAILED: failed,
+            ItemState.BLOCKED: blocked,
+            ItemState.REFUSED: refused,
+            ItemState.CANCELLED: cancelled,
+        }
+        wanted = [state for state, given in states.items() if given]
+        if not wanted:
+            raise InvalidRequest(
+                "retry: say which items", field="retry", limit="failed, blocked, refused, cancelled"
+            )
+        return self._batches.retry(self.id, wanted)
+
+    def results(self, states: Iterable[ItemState] | None = None) -> Iterator[ItemResult]:
+        """Yield what became of each item, by number; a million take no memory.
+
+        Examples:
+            >>> for one in batch.results():
+            ...     print(one.item, one.state, one.file, one.usd)
+        """
+        return files.results(self._batches, self._journal, self.id, states)
+
+    def save_results(self, form: Format = "csv") -> str:
+        """Write ``results.csv`` (or .jsonl, .parquet) beside the files; return where it is.
+
+        The file is written whole, or not at all. In CSV no cell begins like a formula.
+        """
+        return files.save(self.results(), self.record, form)
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _require(plan: Plan, confirm: Callable[[Plan], bool] | None) -> None:
+    if confirm is not None and not confirm(plan):
+        raise InvalidRequest(f"batch {plan.batch} was not confirmed: nothing was written")
+
+
+def _coroutine(
+    verb: Callable[Concatenate[Batch, P], T],
+) -> Callable[Concatenate[AsyncBatch, P], Coroutine[Any, Any, T]]:
+    """Return a batch's verb as a coroutine with the same parameters and docstring."""
+
+    @functools.wraps(verb)
+    async def call(self: AsyncBatch, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.to_thread(verb, self.batch, *args, **kwargs)
+
+    return call
+
+
+class AsyncBatch:
+    """`Batch` for coroutines: each verb blocks a thread of the event loop's pool.
+
+    Attributes:
+        batch: The batch.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+
+    @classmethod
+    async def plan(cls, rows: Rows, *, out: Path | str, **options: Any) -> AsyncBatch:
+        """Plan a batch, as `Batch.plan` does."""
+        return cls(await asyncio.to_thread(Batch.plan, rows, out=out, **options))
+
+    @classmethod
+    async def get(cls, reference: str, **options: Any) -> AsyncBatch:
+        """Return a batch, as `Batch.get` does."""
+        return cls(await asyncio.to_thread(Batch.get, reference, **options))
+
+    run = _coroutine(Batch.run)
+    progress = _coroutine(Batch.progress)
+    cancel = _coroutine(Batch.cancel)
+    retry = _coroutine(Batch.retry)
+    save_results = _coroutine(Batch.save_results)
+
+    async def results(self) -> Any:
+        """Yield what became of each item, as `Batch.results` does."""
+        rows = self.batch.results()
+        while (one := await asyncio.to_thread(next, rows, None)) is not None:
+            yield one
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.batch.close)

@@ -1,0 +1,172 @@
+"""Draft a batch: check and quote every row, then add the items that are not there yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import IO, Any, Self
+
+from motionkit.batch.checks import Check
+from motionkit.batch.inputs import Input
+from motionkit.batch.plan import Plan, batch_id, where
+from motionkit.batch.tables import Batches, BatchRecord, Item
+from motionkit.client import Client
+from motionkit.client.expecting import fingerprints, journal_of
+from motionkit.errors import BudgetExceeded, ConfigError, InvalidRequest
+from motionkit.model.budget import Budget
+from motionkit.model.money import AMOUNT, amount
+
+
+class Draft:
+    """A batch whose rows were all checked and quoted, and of which nothing was written.
+
+    It holds a temporary file until it is saved or closed.
+
+    Attributes:
+        plan: What it is going to buy.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        batches: Batches,
+        spool: IO[str],
+        *,
+        via: str | None,
+        options: Mapping[str, Any],
+        accounts: Mapping[str, str],
+    ) -> None:
+        self.plan = plan
+        self._batches, self._spool = batches, spool
+        self._via, self._options, self._accounts = via, dict(options), dict(accounts)
+
+    def save(self, progress: Callable[[int], None] | None = None) -> BatchRecord:
+        """Write the batch, and add the items that are not there; workers may begin with the first.
+
+        Args:
+            progress: Called with the number of items that are there, as it grows.
+
+        Raises:
+            BudgetExceeded: ``max_usd`` does not suffice; nothing was written.
+            InvalidRequest: The batch was cancelled, or a key was taken meanwhile.
+            JournalError: It cannot be written. The same call again goes on.
+        """
+        over = self.plan.over_budget()
+        if over:
+            raise BudgetExceeded(f"batch {self.plan.batch}: {over}")
+        batch, total = self.plan.batch, self.plan.total
+        record = self._batches.create(
+            batch,
+            via=self._via,
+            out=self.plan.out,
+            options=self._options,
+            accounts=self._accounts,
+            total=total,
+        )
+        accounts = {**record.accounts, **self._accounts}
+        record = self._batches.extend(batch, total=total, options=self._options, accounts=accounts)
+        self._spool.seek(0)
+        rows = (json.loads(line) for line in self._spool)
+        missing = (Item(batch, *row) for row in rows if row[0] > record.planned)
+        for there in self._batches.add(batch, missing):
+            if progress is not None:
+                progress(there)
+        self.close()
+        return self._batches.get(batch)
+
+    def close(self) -> None:
+        """Drop the temporary file."""
+        self._spool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def draft(
+    client: Client,
+    rows: Input,
+    *,
+    out: str | os.PathLike[str],
+    via: str | None = None,
+    operation: str | None = "mimic",
+    values: Mapping[str, Any] | None = None,
+    max_usd: Decimal | str | None = None,
+) -> Draft:
+    """Check and quote the rows of a batch; nothing is sent or written.
+
+    Args:
+        client: The accounts and the journal.
+        rows: The rows, as `motionkit.batch.inputs.read` or `matrix` return them.
+        out: The folder or URL of the files; it determines the batch.
+        via: The target or route of rows that name none.
+        operation: The operation or verb of rows that name none.
+        values: Values of columns, for rows that give none.
+        max_usd: The batch's budget in US dollars; that of an earlier run when None.
+
+    Raises:
+        InvalidRows: Rows are wrong; all of them were read.
+        InvalidRequest: The input or an argument is wrong.
+        ConfigError: An account has another key or address than when the batch was planned.
+    """
+    address = where(out)
+    limit = None if max_usd is None else amount(max_usd)
+    if max_usd is not None and limit is None:
+        raise InvalidRequest.expected("max_usd", max_usd, AMOUNT)
+    batches = Batches.of(journal_of(client))
+    record = batches.find(batch_id(address))
+    if limit is None and record is not None and record.options.get("max_usd") is not None:
+        limit = Decimal(record.options["max_usd"])
+    spool = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the draft closes it
+    try:
+        check = Check(
+            client,
+            batches,
+            rows,
+            record=record,
+            out=address,
+            via=via,
+            operation=operation,
+            values=values or {},
+        )
+        for line in check.items():
+            spool.write(line)
+        check.finish()
+        accounts = fingerprints(client, check.vias)
+        _same_accounts(record, accounts)
+        options: dict[str, Any] = {
+            "operation": operation,
+            "source": rows.name,
+            "max_usd": None if limit is None else str(limit),
+        }
+        sandbox = any(client.config.account(name).in_sandbox for name in accounts)
+        plan = check.plan(limit, _used(client, record, sandbox=sandbox))
+        options |= {"sandbox": sandbox, "left": plan.left, "seconds": plan.seconds}
+        return Draft(plan, batches, spool, via=check.via, options=options, accounts=accounts)
+    except BaseException:
+        spool.close()
+        raise
+
+
+def _used(client: Client, record: BatchRecord | None, *, sandbox: bool) -> Decimal:
+    """Return what an earlier run spent and holds of its budget."""
+    if record is None:
+        return Decimal(0)
+    budget = Budget(name=record.id, period="total", limit=Decimal(0), batch=record.id)
+    status = journal_of(client).budget(budget, sandbox=sandbox)
+    return status.spent + status.held
+
+
+def _same_accounts(record: BatchRecord | None, accounts: Mapping[str, str]) -> None:
+    for name, fingerprint in accounts.items():
+        if record is not None and record.accounts.get(name, fingerprint) != fingerprint:
+            raise ConfigError(
+                f"account {name!r} had another key or address when batch {record.id} was planned",
+                hint="use that one, or plan a new batch with another out",
+                account=name,
+            )

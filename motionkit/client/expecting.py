@@ -1,0 +1,76 @@
+"""What a batch needs of a client: which target each of many requests takes, at which price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from motionkit.client.client import Client
+from motionkit.errors import MotionKitError
+from motionkit.journal import Journal
+from motionkit.model.money import Quote
+from motionkit.model.probe import Facts
+from motionkit.model.request import Request
+
+
+@attrs.frozen
+class Expected:
+    """Where a request goes if no target is busy, failing or over a budget.
+
+    Attributes:
+        target: ``account/model``.
+        quote: What it is expected to cost; None when no price is known.
+        seconds: How long a job usually takes, as learnt; None when unknown.
+        slots: How many jobs the account may run at once; None without a limit.
+        sandbox: Whether the account is in a sandbox on this machine.
+        warnings: What the user should know before paying.
+    """
+
+    target: str
+    quote: Quote | None
+    seconds: float | None
+    slots: int | None
+    sandbox: bool
+    warnings: tuple[str, ...]
+
+
+def expected(
+    client: Client, request: Request, via: str | None, facts: Mapping[str, Facts]
+) -> Expected:
+    """Return where a request goes; nothing is sent.
+
+    Raises:
+        MotionKitError: No target can take it.
+    """
+    place = client._checkout.expected(request, via, facts)
+    submitter, _ = place.usable()
+    row = place.row
+    return Expected(
+        row.target, row.quote, row.seconds, submitter.slots, place.sandbox, row.warnings
+    )
+
+
+def fingerprints(client: Client, vias: Iterable[str | None]) -> dict[str, str]:
+    """Return the fingerprint of each usable account of targets and routes, by its name.
+
+    Raises:
+        ConfigError: There is no such target or route.
+    """
+    accounts: dict[str, None] = {}
+    for via in vias:
+        route, name = client._checkout._route(via)
+        for target in (name,) if route is None else route.targets:
+            accounts[target.partition("/")[0]] = None
+    found = {}
+    for account in accounts:
+        try:
+            found[account] = client.account(account).fingerprint
+        except MotionKitError:  # a route goes without it
+            continue
+    return found
+
+
+def journal_of(client: Client) -> Journal:
+    """Return a client's journal."""
+    return client._journal
