@@ -7,6 +7,7 @@ from motionkit.journal.entries import (
     NewPurchase,
     PurchaseExists,
     PurchaseRecord,
+    no_slot,
     retried,
     retry_key,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "PurchaseRecord",
     "Stats",
     "expected_seconds",
+    "no_slot",
     "observed_quote",
     "optional",
     "retried",

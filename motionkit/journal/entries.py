@@ -10,6 +10,7 @@ import attrs
 
 from motionkit._support.process import Moment
 from motionkit._support.redaction import MASK
+from motionkit.errors import Billed, Busy
 from motionkit.model import codec
 from motionkit.model.budget import Budget
 from motionkit.model.job import Job, KeyState, State
@@ -20,6 +21,8 @@ STALLED_AFTER = 1800.0
 """Seconds before which no job counts as stalled."""
 STALLED_TIMES = 5
 """A stalled job runs longer than this many times its usual duration."""
+SUBMIT_LEASE = 300.0
+"""Seconds for which a submit takes a slot, where its caller names no other time."""
 
 _RETRY = re.compile(r"(.+?)(?:~[0-9]+)+", re.DOTALL)
 
@@ -38,6 +41,11 @@ def retried(key: str) -> str | None:
     """Return the key that a paid retry's key belongs to; None for any other key."""
     match = _RETRY.fullmatch(key)
     return None if match is None else match[1]
+
+
+def stalled_after(job: Job) -> float:
+    """Return the seconds after which a job counts as stalled, and no longer takes a slot."""
+    return max(STALLED_AFTER, STALLED_TIMES * (job.expected_seconds or 0.0))
 
 
 @attrs.frozen
@@ -59,6 +67,7 @@ class Attempt:
         uptime: The first send on the clock of `process.Moment`.
         boot: The boot that `uptime` counts from.
         masked: Whether a part of `submission` was masked; None where an older version wrote it.
+        worker: The id under which that process beats; None where it does not.
     """
 
     id: str
@@ -75,6 +84,7 @@ class Attempt:
     uptime: float | None = None
     boot: str | None = None
     masked: bool | None = False
+    worker: str | None = None
 
     @property
     def whole(self) -> bool:
@@ -172,8 +182,7 @@ class PurchaseRecord:
         job = self.job
         if job is None or not isinstance(self.state, State) or self.state.terminal:
             return False
-        usual = job.expected_seconds or 0.0
-        return now - job.submitted_at.timestamp() > max(STALLED_AFTER, STALLED_TIMES * usual)
+        return now - job.submitted_at.timestamp() > stalled_after(job)
 
     @property
     def open(self) -> bool:
@@ -248,6 +257,17 @@ class NewPurchase:
     sandbox: bool = False
     batch: str | None = None
     item: int | None = None
+
+
+def no_slot(account: str, slots: int, provider: str | None = None) -> Busy:
+    """Return the refusal of a submit for which the account has no free slot."""
+    return Busy(
+        f"{account} runs as many jobs as max_concurrent = {slots}; nothing was sent",
+        provider=provider,
+        account=account,
+        billed=Billed.NO,
+        hint="wait until a job ends, or raise wait_for_slot",
+    )
 
 
 class PurchaseExists(Exception):

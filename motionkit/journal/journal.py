@@ -28,16 +28,19 @@ from motionkit.journal.caches import Caches
 from motionkit.journal.calls import AccountCalls, CallsFile
 from motionkit.journal.databases import located, open_store
 from motionkit.journal.entries import (
+    SUBMIT_LEASE,
     Alike,
     Attempt,
     NewPurchase,
     PurchaseExists,
     PurchaseRecord,
+    no_slot,
     retried,
 )
 from motionkit.journal.rows import STATES
 from motionkit.journal.statistics import timed
 from motionkit.journal.store import AHEAD, Row, Store, Where
+from motionkit.journal.workers import Workers
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus
 from motionkit.model.job import Job, KeyState, State, Status
@@ -61,8 +64,8 @@ _REFUSED_KEY = (
 )
 _NEW_ATTEMPT = (
     "INSERT INTO attempts (id, key, account, fingerprint, submission, state, created, owner,"
-    " masked) VALUES (:id, :key, :account, :fingerprint, :submission, :state, :now, :owner,"
-    " :masked)"
+    " worker, masked, slot_until) VALUES (:id, :key, :account, :fingerprint, :submission, :state,"
+    " :now, :owner, :worker, :masked, :slot_until)"
 )
 _OWNER = "(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job)"
 _SURROGATES = (0xD800, 0xE000)
@@ -111,6 +114,7 @@ class Journal:
         path = where if isinstance(where, Path) else None
         self._store = open_store(where, pending.adopt)
         self.caches = Caches(self._store)
+        self.workers = Workers(self._store)
         self._calls = None if path is None else CallsFile(path)
 
     def calls(
@@ -137,6 +141,7 @@ class Journal:
 
     def close(self) -> None:
         """Close the database."""
+        self.workers.stop()
         if self._calls is not None:
             self._calls.close()
         self._store.close()
@@ -157,6 +162,8 @@ class Journal:
         fingerprint: str,
         *,
         after_refusal: bool = False,
+        slots: int | None = None,
+        lease: float = SUBMIT_LEASE,
     ) -> Attempt:
         """Write a purchase and an attempt ahead of the call; `sending` precedes its first byte.
 
@@ -166,14 +173,19 @@ class Journal:
             submission: The exact call.
             fingerprint: Of the account.
             after_refusal: Take a key whose earlier attempts were all refused, too.
+            slots: How many jobs the account may run at once; None without a limit.
+            lease: Seconds for which the attempt takes a slot, unless its outcome is written before.
 
         Raises:
             BudgetExceeded: A budget does not hold it; nothing was written.
+            Busy: All slots are taken; nothing was written.
             PurchaseExists: The key exists, or an identical request is unfinished and `again` is not
                 set; it carries that record. Nothing was written.
             JournalError: Nothing may be sent.
         """
         statement = _REFUSED_KEY if after_refusal else f"{_NEW_KEY}NOTHING"
+        if self._store.shared:
+            self.workers.start()
         now = self._store.now()
         attempt = Attempt(
             attempt_id,
@@ -183,6 +195,7 @@ class Journal:
             submission,
             KeyState.INTENDED.value,
             owner=process.identity(),
+            worker=self.workers.id if self.workers.running else None,
         )
         with self._store.writing(AHEAD) as db:
             # Asked inside the transaction: another process may have submitted the same request, or
@@ -195,9 +208,13 @@ class Journal:
             columns = rows.purchase_columns(purchase)
             if not db.execute(statement, {**STATES, **columns, "now": now}).rowcount:
                 raise PurchaseExists(self.entry(purchase.key))
+            present = self._store.now()
+            if slots is not None and self._taken(fingerprint, present) >= slots:
+                raise no_slot(submission.account, slots)
             if purchase.budgets:
                 budgets.require(self._store, purchase, now)
-            db.execute(_NEW_ATTEMPT, {**rows.attempt_columns(attempt), "now": now})
+            columns = {**rows.attempt_columns(attempt), "now": now, "slot_until": present + lease}
+            db.execute(_NEW_ATTEMPT, columns)
             budgets.recount(db, purchase.key)
         return attempt
 
@@ -387,7 +404,8 @@ class Journal:
             # Attempts first, as everywhere: two transactions that lock rows in different orders
             # can wait for each other.
             db.execute(
-                "UPDATE attempts SET state=:refused WHERE key=:key AND vendor_id IS NULL",
+                "UPDATE attempts SET state=:refused, slot_until=NULL"
+                " WHERE key=:key AND vendor_id IS NULL",
                 {**STATES, "key": record.key},
             )
             db.execute(
@@ -492,15 +510,39 @@ class Journal:
         return found[0] if found else None
 
     def running(self, fingerprint: str) -> list[PurchaseRecord]:
-        """Return an account's purchases whose jobs are not known to have ended."""
+        """Return an account's purchases whose jobs take a slot; a poll may show that one ended."""
         return self._select(
-            # The first line is the index: few are running, and an account may have had many.
-            "WHERE state IN ('intended','uncertain','queued','running','unknown')"
-            " AND state IN (:queued,:running,:unknown) AND EXISTS (SELECT 1 FROM attempts"
-            " WHERE attempts.key=purchases.key AND fingerprint=:fingerprint"
-            " AND vendor_id IS NOT NULL)",
-            {**STATES, "fingerprint": fingerprint},
+            "WHERE key IN (SELECT key FROM attempts WHERE fingerprint=:fingerprint"
+            " AND slot_until>:now AND vendor_id IS NOT NULL)",
+            {"fingerprint": fingerprint, "now": self._store.now()},
         )
+
+    def taken(self, fingerprint: str) -> int:
+        """Return how many of an account's slots are taken, by all processes.
+
+        A submit takes one from its intention on until it is refused or its job has ended. One whose
+        end nobody learns gives it back after a while: a submit after the time that it may take, a
+        job when it counts as stalled.
+        """
+        return self._taken(fingerprint, self._store.now())
+
+    def _taken(self, fingerprint: str, now: float) -> int:
+        found = self._store.query(
+            "SELECT count(*) AS taken FROM attempts"
+            " WHERE fingerprint=:fingerprint AND slot_until>:now",
+            {"fingerprint": fingerprint, "now": now},
+        )
+        return int(found[0]["taken"])
+
+    def alive(self, attempt: Attempt) -> bool:
+        """Return whether another process may still work on an attempt; this one does not count.
+
+        A process on another machine is known by its heartbeat, if the journal is shared.
+        """
+        if attempt.worker is None or not self._store.shared:
+            return process.alive(attempt.owner)
+        self.workers.start()  # only who beats may judge
+        return self.workers.alive(attempt.worker)
 
     def retries(self, key: str) -> list[PurchaseRecord]:
         """Return the purchases that were submitted because that key's job failed, oldest first."""

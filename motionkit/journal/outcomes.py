@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from motionkit.journal import budget
+from motionkit.journal.entries import stalled_after
 from motionkit.journal.rows import STATES, packed
 from motionkit.journal.store import Connection
 from motionkit.model.job import Job, KeyState
@@ -58,7 +59,10 @@ def _settled(db: Connection, record: Record) -> bool:
     a further attempt, a late record about an earlier one does not change the purchase.
     """
     db.execute(
-        "UPDATE attempts SET state=:kind, error=:error WHERE id=:attempt AND vendor_id IS NULL",
+        # What may have arrived keeps its slot until its time is over: a lost job may take it.
+        "UPDATE attempts SET state=:kind, error=:error,"
+        " slot_until=CASE WHEN :kind=:refused THEN NULL ELSE slot_until END"
+        " WHERE id=:attempt AND vendor_id IS NULL",
         record,
     )
     db.execute(
@@ -75,10 +79,17 @@ def _settled(db: Connection, record: Record) -> bool:
 def _accepted(db: Connection, record: Record) -> bool:
     """Write the job of an attempt; False when the job or the attempt belongs to another one."""
     job = Job.from_json(record["job"])
-    values = {**record, "vendor_id": job.id, "cost": packed(job.cost)}
+    values = {
+        **record,
+        "vendor_id": job.id,
+        "cost": packed(job.cost),
+        "slot_until": record["at"] + stalled_after(job),
+    }
     # Asked, not left to the unique index: after its error a transaction of PostgreSQL is dead.
     owned = db.execute(
-        "UPDATE attempts SET state=:kind, vendor_id=:vendor_id, job=:job, error=NULL"
+        "UPDATE attempts SET state=:kind, vendor_id=:vendor_id, job=:job, error=NULL,"
+        # Once: written again later, it must not take a slot for a job that has ended since.
+        " slot_until=CASE WHEN vendor_id IS NULL THEN :slot_until ELSE slot_until END"
         " WHERE id=:attempt AND (vendor_id IS NULL OR vendor_id=:vendor_id)"
         " AND NOT EXISTS (SELECT 1 FROM attempts other WHERE other.vendor_id=:vendor_id"
         " AND other.fingerprint=attempts.fingerprint AND other.id<>attempts.id)",
@@ -96,6 +107,11 @@ def _accepted(db: Connection, record: Record) -> bool:
 def _observed(db: Connection, record: Record) -> bool:
     """Write an observation of a job; return whether it changed anything."""
     record = {"timed": None, **record}  # older versions did not record it
+    if record["ended"] is not None:
+        db.execute(
+            "UPDATE attempts SET slot_until=NULL WHERE fingerprint=:fingerprint AND vendor_id=:job",
+            record,
+        )
     changed = db.execute(
         "UPDATE purchases SET state=:state, word=:word, error=:error,"  # noqa: S608 - a constant
         " cost=COALESCE(:cost,cost), updated=:at, finished=COALESCE(finished,"

@@ -29,7 +29,7 @@ STATES: Mapping[str, str] = {
 
 
 _PURCHASE = ("key", "request", "via", "word", "sha256", "created", "updated")
-_ATTEMPT = ("id", "key", "account", "fingerprint", "state", "owner")
+_ATTEMPT = ("id", "key", "account", "fingerprint", "state", "owner", "worker")
 """Columns that are read and written as they are."""
 
 

@@ -102,6 +102,8 @@ CREATE INDEX purchases_open ON purchases (created)
 CREATE INDEX purchases_created ON purchases (created, key);
 -- until when it takes one of the account's slots, epoch seconds; NULL: it takes none
 ALTER TABLE attempts ADD COLUMN slot_until REAL;
+UPDATE attempts SET slot_until=COALESCE(first_sent, created)+3600 WHERE vendor_id IS NOT NULL
+  AND key IN (SELECT key FROM purchases WHERE state IN ('queued','running','unknown'));
 -- workers.id of the process that made it; `owner` is for people
 ALTER TABLE attempts ADD COLUMN worker TEXT;
 CREATE INDEX attempts_slot ON attempts (fingerprint, slot_until) WHERE slot_until IS NOT NULL;

@@ -179,7 +179,7 @@ class Workers:
             workers = reference()
             if workers is None:
                 return
-            workers._beat_safely(stopped)
+            workers._beat_safely(stopped)  # noqa: SLF001 - its own
             del workers
 
     def _beat_safely(self, stopped: threading.Event) -> None:

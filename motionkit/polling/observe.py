@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from math import inf
 
 import attrs
 
@@ -24,6 +25,8 @@ log = logging.getLogger("motionkit")
 
 SPARSE = 15.0
 """Seconds between two polls of one job from which a rate limit is worth a warning."""
+COUNTED = 5.0
+"""Seconds between two counts of the jobs that an account runs in all processes."""
 OLD_SHARE = 0.75
 """Share of the time for which a vendor keeps a job after which polling warns."""
 
@@ -47,6 +50,8 @@ class JobObserver:
     """A job's age when it was first asked for, and when that was on the clock."""
     _webhooks: dict[str, bool] = attrs.field(factory=dict)
     """Whether an account's vendor sends webhooks."""
+    _slots: dict[str, tuple[int, float]] = attrs.field(factory=dict)
+    """How many jobs an account runs in all processes, and until when that is not counted again."""
     _heard: list[Hashable] = attrs.field(factory=list)
     """The journal's token when it was last asked for jobs that ended."""
 
@@ -196,7 +201,10 @@ class JobObserver:
     def gap(self, job: Job, age: float, among: int) -> float:
         """Return the seconds until the next poll of a job that still runs."""
         provider, limiter = self.accounts.of(job.account), self.accounts.limiter(job.account)
-        share = 0.0 if limiter is None else limiter.share(among, _calls(provider))
+        share = 0.0
+        if limiter is not None:
+            among = max(among, self._running_anywhere(job.fingerprint))
+            share = limiter.share(among, _calls(provider))
         if share > SPARSE:
             self._warn_of_limit(job.account, share, among)
         floor = float(getattr(provider, "poll_floor", 0.0))
@@ -205,6 +213,15 @@ class JobObserver:
             expected = (expected or VAGUE_SECONDS) / self.sandbox_speed
         plan = self.durations.plan(kind_of(job), expected, floor=floor, share=share)
         return plan.after(age) - age
+
+    def _running_anywhere(self, fingerprint: str) -> int:
+        """Return how many jobs an account runs: other processes poll theirs in the same minute."""
+        counted, until = self._slots.get(fingerprint, (0, -inf))
+        if self.clock() >= until:
+            with optional("the jobs of other processes"):
+                counted = self.journal.taken(fingerprint)
+            self._slots[fingerprint] = counted, self.clock() + COUNTED
+        return counted
 
     def age(self, job: Job) -> float:
         """Return the seconds since a job was accepted.

@@ -33,7 +33,7 @@ from motionkit.purchase import cancellation
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.compare import RouteTarget
 from motionkit.purchase.slots import Slots
-from motionkit.purchase.submit import about
+from motionkit.purchase.submit import NoSlot, about
 
 log = logging.getLogger("motionkit")
 
@@ -98,6 +98,8 @@ class RouteBuyer:
     _balances: dict[str, Balance] = attrs.field(factory=dict)
     _prepared: dict[str, Submission] = attrs.field(factory=dict)
     """By target: what was uploaded for it, kept while its slot is waited for."""
+    _full: set[str] = attrs.field(factory=set)
+    """The targets whose accounts had no free slot when the router last decided."""
     _circuits: Circuits = attrs.field(init=False, repr=False)
     _epoch: float = attrs.field(init=False)
 
@@ -125,6 +127,7 @@ class RouteBuyer:
             one.submitter is not None and self.slots.full(one.submitter, poll=poll)
             for one in self.places
         ]
+        self._full = {one.target for one, full in zip(self.places, busy, strict=True) if full}
         breakers = self._circuits.by_account()
         return routing.decide(
             self.route,
@@ -260,7 +263,15 @@ class RouteBuyer:
             stage = routing.Stage.SUBMIT
             again, self.known = self.known, True
             purchase = attrs.evolve(self.purchase, quote=place.row.quote, sandbox=place.sandbox)
-            job = submitter.submit(purchase, submission, prepare, again=again)
+            # The router tries a full account where the wait is over: the vendor decides, if the
+            # running jobs cannot be polled.
+            lent = self.slots.unpolled(submitter) if place.target in self._full else 0
+            job = submitter.submit(purchase, submission, prepare, again=again, slot=lent)
+        except NoSlot as full:
+            # Else another process was faster: the router sees the account as busy now.
+            if place.target in self._full:
+                self._note(place, stage, full.error, asked=False)
+            return None
         except MotionKitError as error:
             self._note(place, stage, error)
             return None
@@ -278,7 +289,15 @@ class RouteBuyer:
         self._balances[account] = balance
         return first and routing.suffices(balance, place.row.quote) is False
 
-    def _note(self, place: RouteTarget, stage: routing.Stage, error: MotionKitError) -> None:
+    def _note(
+        self,
+        place: RouteTarget,
+        stage: routing.Stage,
+        error: MotionKitError,
+        *,
+        asked: bool = True,
+    ) -> None:
+        """Record a failed attempt; `asked` says whether the vendor was asked."""
         self._errors.append(error)
         refused = stage is routing.Stage.SUBMIT and error.billed is Billed.NO
         passing = error.passing and refused  # the vendor answered the paid call, and said "later"
@@ -296,6 +315,8 @@ class RouteBuyer:
             )
         )
         cause = routing.cause_of(type(error))
+        if not asked:
+            return
         if cause and error.billed is Billed.NO and (routing.CAUSES[cause].waitable or not passing):
             self._circuits.failed(*place.holder, error)
 

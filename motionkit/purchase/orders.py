@@ -588,8 +588,14 @@ class Checkout:
             return submitter.provider.prepare(fitted)
 
         submission = prepare()  # uploads come before the wait for a slot, not in it
-        self.slots.wait(submitter, deadline)
-        job = submitter.submit(purchase, submission, prepare, again=again, deadline=deadline)
+        job = submitter.submit(
+            purchase,
+            submission,
+            prepare,
+            again=again,
+            deadline=deadline,
+            slot=lambda: self.slots.wait(submitter, deadline),
+        )
         self._circuits.submitted(*place.holder)
         return Order(job)
 

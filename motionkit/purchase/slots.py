@@ -1,7 +1,9 @@
 """Concurrency slots: how many jobs an account runs, as far as the journal knows.
 
-A caller that submits many jobs often polls none of them yet, and the journal would count them as
-running for ever. A submit that waits for a slot therefore polls them, on the schedule of any wait.
+The journal counts them for all processes that share it, and refuses a submit for which there is no
+slot. A caller that submits many jobs often polls none of them yet, and the journal would count them
+as running for long. A submit that waits for a slot therefore polls them, on the schedule of any
+wait.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from math import inf
 
 import attrs
 
-from motionkit.errors import Billed, Busy, MotionKitError
-from motionkit.journal import Journal, PurchaseRecord
+from motionkit.errors import MotionKitError
+from motionkit.journal import Journal, PurchaseRecord, no_slot
 from motionkit.model.job import Job, Status
 from motionkit.purchase import cancellation
 from motionkit.purchase.submit import Submitter
@@ -37,7 +39,6 @@ class Slots:
         age: Returns the seconds since a job was accepted.
         sleep: How to wait.
         clock: Monotonic seconds.
-        now: Epoch seconds; tests give their own.
     """
 
     journal: Journal
@@ -46,26 +47,31 @@ class Slots:
     age: Callable[[Job], float]
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
-    now: Callable[[], float] = time.time
     _due: dict[str, float] = attrs.field(factory=dict, init=False, repr=False, eq=False)
     """When each running job is polled next, by its key."""
     _unknown: set[str] = attrs.field(factory=set, init=False, repr=False, eq=False)
     """Keys of running jobs whose last poll failed: whether they still take a slot is not known."""
 
     def full(self, submitter: Submitter, *, poll: bool = False) -> bool:
-        """Return whether the journal's running jobs take all slots of an account."""
-        if submitter.slots is None or len(self._running(submitter)) < submitter.slots:
+        """Return whether all slots of an account are taken.
+
+        Args:
+            submitter: The account's.
+            poll: Poll the running jobs where they are, until one has ended.
+        """
+        if submitter.slots is None or not self._taken(submitter):
             return False
         if not poll:
             return True
         self._poll(sorted(self._running(submitter), key=lambda entry: entry.created))
-        return len(self._running(submitter)) >= submitter.slots
+        return self._taken(submitter)
+
+    def _taken(self, submitter: Submitter) -> bool:
+        slots = submitter.slots
+        return slots is not None and self.journal.taken(submitter.provider.fingerprint) >= slots
 
     def _running(self, submitter: Submitter) -> list[PurchaseRecord]:
-        """Return what takes a slot: a stalled job no longer counts."""
-        now = self.now()
-        running = self.journal.running(submitter.provider.fingerprint)
-        return [entry for entry in running if not entry.stalled(now)]
+        return self.journal.running(submitter.provider.fingerprint)
 
     def _poll(self, running: Sequence[PurchaseRecord]) -> None:
         """Poll the jobs that are due, until one of them has ended."""
@@ -86,10 +92,17 @@ class Slots:
                 self._unknown.add(entry.key)
             self._due[entry.key] = self.clock() + gap
 
-    def wait(self, submitter: Submitter, deadline: float) -> None:
+    def unpolled(self, submitter: Submitter) -> int:
+        """Return how many jobs of an account could not be polled: they may have ended."""
+        return sum(entry.key in self._unknown for entry in self._running(submitter))
+
+    def wait(self, submitter: Submitter, deadline: float) -> int:
         """Wait until the journal counts a free slot.
 
         Where the running jobs cannot be polled, the vendor decides after the wait.
+
+        Returns:
+            How many jobs are to count as ended because they cannot be polled: usually none.
 
         Raises:
             Busy: The account still runs ``max_concurrent`` jobs; nothing was sent.
@@ -99,18 +112,18 @@ class Slots:
         while self.full(submitter, poll=True):
             left = deadline - self.clock()
             provider = submitter.provider
-            limit = f"{provider.account} runs as many jobs as max_concurrent = {submitter.slots}"
             if left <= 0:
-                if any(entry.key in self._unknown for entry in self._running(submitter)):
-                    return
-                raise Busy(
-                    f"{limit}; nothing was sent",
-                    provider=provider.name,
-                    account=provider.account,
-                    billed=Billed.NO,
-                    hint="wait until a job ends, or raise wait_for_slot",
-                )
+                unpolled = self.unpolled(submitter)
+                if unpolled:
+                    return unpolled
+                raise no_slot(provider.account, submitter.slots or 0, provider.name)
             if not logged:
-                log.info("%s: waiting up to %.0f s for a slot", limit, left)
+                log.info(
+                    "%s runs as many jobs as max_concurrent = %s: waiting up to %.0f s for a slot",
+                    provider.account,
+                    submitter.slots,
+                    left,
+                )
                 logged = True
             cancellation.sleep(min(STEP, left), self.sleep)
+        return 0

@@ -54,9 +54,11 @@ from motionkit._support.process import Moment
 from motionkit.config import Config
 from motionkit.errors import (
     Billed,
+    Busy,
     InvalidRequest,
     JournalError,
     MotionKitError,
+    RateLimited,
     SubmitUncertain,
 )
 from motionkit.http import (
@@ -94,7 +96,10 @@ OTHER_PAUSE = 0.5
 """Seconds between two checks of what another process has written."""
 
 EQUAL_REFUSALS = 12
-"""Temporary refusals in a row after which the submit gives up; some of them never end."""
+"""Temporary refusals in a row after which the submit gives up; some of them never end.
+
+A busy account and a rate limit are none of those: they are waited for as long as the caller said.
+"""
 
 _IN_FLIGHT: set[str] = set()
 """Attempts that a thread of this process is submitting."""
@@ -113,6 +118,14 @@ def _in_flight(attempt_id: str) -> Iterator[None]:
         yield
     finally:
         _IN_FLIGHT.discard(attempt_id)
+
+
+class NoSlot(Exception):
+    """The journal counts no free slot; nothing was written or sent, and `error` says so."""
+
+    def __init__(self, error: Busy) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 @contextmanager
@@ -265,6 +278,7 @@ class Submitter:
         *,
         again: bool = False,
         deadline: float = -inf,
+        slot: Callable[[], int] | int = 0,
     ) -> Job:
         """Make the paid call of a key.
 
@@ -277,29 +291,36 @@ class Submitter:
             deadline: By the clock: until then it is submitted again while the account refuses for
                 a passing cause: it is busy, the vendor is overloaded, or the rate limit is
                 reached. Each further try is a new attempt.
+            slot: How many of the account's jobs do not count against its slots; or a function that
+                waits for a free slot and returns that. It is called again when another process was
+                faster.
 
         Raises:
+            NoSlot: The account has no free slot, and `slot` is no function.
             PurchaseExists: Another process has submitted the key, or an identical request is
                 unfinished; nothing was sent.
             SubmitUncertain: It may have arrived, and that could not be resolved.
             MotionKitError: ``billed=NO``: nothing was charged.
         """
-        refusals, fresh = 0, False
+        refusals, overloads, fresh = 0, 0, False
         while True:
-            # Both come before the intention. A wait after it would look like a call in progress
-            # to other processes, and from the intention on a submit is never cancelled.
-            if self.limiter is not None:
-                self.limiter.wait()
-            cancellation.check()
+            lent = slot() if callable(slot) else slot
             try:
-                return _warned(self._attempt(purchase, submission, again=again), purchase)
+                return _warned(self._once(purchase, submission, again=again, lent=lent), purchase)
+            except NoSlot as full:
+                if not callable(slot):
+                    raise
+                if self.clock() >= deadline:
+                    raise full.error from None
+                continue  # another process was faster
             except MotionKitError as error:
                 # A new attempt id may buy again, so only a certain `billed=NO` leads to one; all
                 # else was resolved under the same id in `_resolve`, or ends as uncertain.
                 if error.billed is Billed.NO and error.passing:
                     refusals += 1
+                    overloads = 0 if isinstance(error, Busy | RateLimited) else overloads + 1
                     pause = backoff.slot_delay(refusals, hint=error.retry_after)
-                    if refusals >= EQUAL_REFUSALS or self.clock() + pause > deadline:
+                    if overloads >= EQUAL_REFUSALS or self.clock() + pause > deadline:
                         raise
                     log.info(
                         "%s; nothing was bought, waiting up to %.0f s for a slot; next try in "
@@ -318,13 +339,46 @@ class Submitter:
                     raise
             again = True  # the refused attempt is in the journal
 
-    def _attempt(self, purchase: NewPurchase, submission: Submission, *, again: bool) -> Job:
-        """Write a new attempt ahead, and send it."""
+    def _once(
+        self, purchase: NewPurchase, submission: Submission, *, again: bool, lent: int
+    ) -> Job:
+        """Wait for the rate limit, and make an attempt."""
+        # A free slot was seen before: without one, a call of the minute would be lost. All waits
+        # come before the intention. One after it would look like a call in progress to other
+        # processes, and from the intention on a submit is never cancelled.
+        limiter = self.limiter
+        if limiter is not None:
+            limiter.wait()
+        try:
+            cancellation.check()
+            return self._attempt(purchase, submission, again=again, lent=lent)
+        finally:
+            if limiter is not None:
+                limiter.release()  # a call that was not made
+
+    def _attempt(
+        self, purchase: NewPurchase, submission: Submission, *, again: bool, lent: int
+    ) -> Job:
+        """Write a new attempt ahead, and send it.
+
+        Raises:
+            NoSlot: All slots but the `lent` ones are taken; nothing was written.
+        """
         attempt_id = new_attempt_id()
         with _in_flight(attempt_id):
-            attempt = self.journal.intend(
-                purchase, attempt_id, submission, self.provider.fingerprint, after_refusal=again
-            )
+            try:
+                attempt = self.journal.intend(
+                    purchase,
+                    attempt_id,
+                    submission,
+                    self.provider.fingerprint,
+                    after_refusal=again,
+                    slots=None if self.slots is None else self.slots + lent,
+                    lease=self._longest(submission, ours=True),
+                )
+            except Busy as error:  # the journal's: the vendor was not asked
+                error.fill(provider=self.provider.name)
+                raise NoSlot(error) from error
             return self._send(attempt)
 
     def settle(self, record: PurchaseRecord) -> Job:
@@ -375,10 +429,10 @@ class Submitter:
             attempt = record.attempts[-1]
             ours = attempt.id in _IN_FLIGHT
             if record.state is KeyState.INTENDED:
-                busy = ours or process.alive(attempt.owner)
+                busy = ours or self.journal.alive(attempt)
             else:
                 busy = ours and record.state is KeyState.UNCERTAIN
-            patience = self._patience(attempt, ours=ours)
+            patience = self._longest(attempt.submission, ours=ours)
             age = self.now() - (attempt.first_sent or record.updated)
             if not busy and record.state is KeyState.INTENDED:
                 # It may have ended, and written how, between this reading and the look at it.
@@ -398,9 +452,9 @@ class Submitter:
             self.sleep(OTHER_PAUSE)
             slept += OTHER_PAUSE
 
-    def _patience(self, attempt: Attempt, *, ours: bool) -> float:
-        """Return the seconds for which another process or thread may work on an attempt."""
-        own = attempt.submission.timeout
+    def _longest(self, submission: Submission, *, ours: bool) -> float:
+        """Return the seconds for which a paid call may be made; with `ours`, resolved too."""
+        own = submission.timeout
         call = PATIENCE if own is None else own + MARGIN
         if not ours:
             return call
