@@ -137,6 +137,13 @@ def _counts(budget: Budget, kind: str, name: str) -> bool:
     return not set(budget.accounts).isdisjoint(json.loads(name))
 
 
+def counted_by(budget: Budget) -> str:
+    """Return a name for what counts against a budget: a purchase under it locks that."""
+    if budget.batch is not None:
+        return f"batch {budget.batch}"
+    return "all" if budget.route is None else f"route {budget.route}"
+
+
 def require(store: Store, purchase: NewPurchase, now: float, besides: Decimal = Decimal(0)) -> None:
     """Refuse a purchase whose quote's high does not fit into every one of its budgets.
 

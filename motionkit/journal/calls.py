@@ -26,18 +26,18 @@ from motionkit.journal.files import Inode
 
 DOING = "count calls in"
 """What errors call a write."""
-BUSY_TIMEOUT = 2.0
+BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process; each of them writes for less than a millisecond."""
 SET_BACK = 1.0
 """Seconds: a call that lies further in the future was counted before the clock was set back."""
 
-_SCHEMA = (
-    # Ids are never used twice: a call that ends late must not change another one's row.
-    """CREATE TABLE IF NOT EXISTS calls (
+SCHEMA = """
+-- ids are never used twice: a call that ends late must not change another one's row
+CREATE TABLE IF NOT EXISTS calls (
   id INTEGER PRIMARY KEY AUTOINCREMENT, fingerprint TEXT NOT NULL, at REAL NOT NULL
-)""",
-    "CREATE INDEX IF NOT EXISTS calls_at ON calls (fingerprint, at)",
-)
+);
+CREATE INDEX IF NOT EXISTS calls_at ON calls (fingerprint, at)
+"""
 _HARMED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -232,7 +232,7 @@ class CallsFile:
                     raise
                 time.sleep(0.01)
         db.execute("PRAGMA synchronous=OFF")
-        for statement in _SCHEMA:
+        for statement in SCHEMA.split(";\n"):
             db.execute(statement)
 
     def close(self) -> None:

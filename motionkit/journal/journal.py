@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import sys
+import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -39,7 +40,7 @@ from motionkit.journal.entries import (
 )
 from motionkit.journal.rows import STATES
 from motionkit.journal.statistics import timed
-from motionkit.journal.store import AHEAD, Row, Store, Where
+from motionkit.journal.store import AHEAD, Lock, Row, Store, Where
 from motionkit.journal.workers import Workers
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus
@@ -130,6 +131,10 @@ class Journal:
         Returns:
             None for a journal in memory.
         """
+        if self._store.shared:
+            # A simulated clock does not move the database's; a wait for that would never end.
+            now = self._store.now if clock is time.monotonic else clock
+            return AccountCalls(self._store, fingerprint, window, now)
         if self._calls is None:
             return None
         return AccountCalls(self._calls, fingerprint, window, clock)
@@ -197,9 +202,14 @@ class Journal:
             owner=process.identity(),
             worker=self.workers.id if self.workers.running else None,
         )
-        with self._store.writing(AHEAD) as db:
-            # Asked inside the transaction: another process may have submitted the same request, or
-            # used up the budget, while this one was waiting. An error rolls back.
+        locks: list[Lock] = [("account", fingerprint)]
+        if not purchase.again:
+            locks.append(("request", purchase.request))
+        locks += [("route", budgets.counted_by(one)) for one in purchase.budgets]
+        with self._store.writing(AHEAD, locks=locks) as db:
+            # Asked inside the transaction, which nobody else can be in who asks the same: another
+            # process may have submitted the same request, used up the budget, or taken the last
+            # slot, while this one was waiting. An error rolls back.
             same = None if purchase.again else self.same(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)
@@ -208,7 +218,7 @@ class Journal:
             columns = rows.purchase_columns(purchase)
             if not db.execute(statement, {**STATES, **columns, "now": now}).rowcount:
                 raise PurchaseExists(self.entry(purchase.key))
-            present = self._store.now()
+            present = self._store.now()  # not before the locks: they may have been waited for
             if slots is not None and self._taken(fingerprint, present) >= slots:
                 raise no_slot(submission.account, slots)
             if purchase.budgets:

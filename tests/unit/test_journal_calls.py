@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,26 +31,45 @@ def clock() -> Clock:
 class Machine:
     """Limiters of several clients with one journal, each on a connection of its own."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self.path = folder / "journal.db"
+    def __init__(self, place: Path | str, clock: Clock) -> None:
+        self.place = place
         self.clock = clock
         self.journals: list[Journal] = []
 
     @property
     def file(self) -> Path:
-        return self.path.with_name("journal.db-calls")
+        assert isinstance(self.place, Path)
+        return self.place.with_name("journal.db-calls")
+
+    def files(self) -> list[Path]:
+        return list(self.file.parent.glob("journal.db-calls*"))
 
     def limiter(self, rpm: int, fingerprint: str = FINGERPRINT) -> RateLimiter:
-        journal = Journal(self.path)
+        journal = Journal(self.place)
         self.journals.append(journal)
         limiter = RateLimiter(rpm, self.clock, self.clock.sleep)
         limiter.shared = journal.calls(fingerprint, WINDOW, self.clock)
         return limiter
 
+    def close(self) -> None:
+        for journal in self.journals:
+            journal.close()
+
 
 @pytest.fixture
-def machine(tmp_path: Path, clock: Clock) -> Machine:
-    return Machine(tmp_path, clock)
+def machine(database: Path | str, clock: Clock) -> Iterator[Machine]:
+    """Give the clients of one journal, on either database."""
+    made = Machine(database, clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def local(tmp_path: Path, clock: Clock) -> Iterator[Machine]:
+    """Give the clients of a journal in a file."""
+    made = Machine(tmp_path / "journal.db", clock)
+    yield made
+    made.close()
 
 
 def most_in_a_minute(calls: Sequence[float]) -> int:
@@ -156,40 +175,40 @@ def test_a_journal_in_memory_counts_in_memory() -> None:
 # What happens to the file.
 
 
-def test_the_file_is_its_owners_alone_and_beside_the_journal(machine: Machine) -> None:
-    machine.limiter(1).wait()
-    assert machine.file.stat().st_mode & 0o777 == 0o600
+def test_the_file_is_its_owners_alone_and_beside_the_journal(local: Machine) -> None:
+    local.limiter(1).wait()
+    assert local.file.stat().st_mode & 0o777 == 0o600
 
 
-def test_an_account_without_a_limit_makes_no_file(machine: Machine) -> None:
-    machine.limiter(1)
-    assert not machine.file.exists()
+def test_an_account_without_a_limit_makes_no_file(local: Machine) -> None:
+    local.limiter(1)
+    assert not local.file.exists()
 
 
-def test_a_file_that_is_deleted_is_made_again_and_shared_again(machine: Machine) -> None:
-    one, other = machine.limiter(2), machine.limiter(2)
+def test_a_file_that_is_deleted_is_made_again_and_shared_again(local: Machine) -> None:
+    one, other = local.limiter(2), local.limiter(2)
     one.wait()
     other.wait()
-    for path in machine.path.parent.glob("journal.db-calls*"):
+    for path in local.files():
         path.unlink()
-    assert machine.limiter(2).acquire(2) == 0.0
-    assert machine.limiter(2).acquire() > 0.0
-    assert machine.file.exists()
+    assert local.limiter(2).acquire(2) == 0.0
+    assert local.limiter(2).acquire() > 0.0
+    assert local.file.exists()
 
 
-def test_a_damaged_file_is_replaced(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
-    machine.file.write_bytes(b"this is no database" * 100)
-    one, other = machine.limiter(1), machine.limiter(1)
+def test_a_damaged_file_is_replaced(local: Machine, caplog: pytest.LogCaptureFixture) -> None:
+    local.file.write_bytes(b"this is no database" * 100)
+    one, other = local.limiter(1), local.limiter(1)
     assert one.acquire() == 0.0
     assert other.acquire() > 0.0
     assert caplog.messages == []
 
 
 def test_without_the_file_the_limit_holds_within_the_process_and_is_told_once(
-    machine: Machine, clock: Clock, caplog: pytest.LogCaptureFixture
+    local: Machine, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    machine.file.mkdir()
-    limiter = machine.limiter(2)
+    local.file.mkdir()
+    limiter = local.limiter(2)
     calls = []
     for _ in range(8):
         with limiter.call():
@@ -199,18 +218,18 @@ def test_without_the_file_the_limit_holds_within_the_process_and_is_told_once(
     assert len(warned) == 1
     assert "rpm = 2 holds within this process only" in warned[0].getMessage()
 
-    machine.file.rmdir()
+    local.file.rmdir()
     clock.sleep(WINDOW + ALONE)
     assert limiter.acquire(2) == 0.0
-    assert machine.limiter(2).acquire() > 0.0, "it counts for all again"
+    assert local.limiter(2).acquire() > 0.0, "it counts for all again"
 
 
-def test_a_call_whose_count_fails_at_its_end_keeps_its_answer(machine: Machine) -> None:
-    limiter = machine.limiter(1)
+def test_a_call_whose_count_fails_at_its_end_keeps_its_answer(local: Machine) -> None:
+    limiter = local.limiter(1)
     with limiter.call():
-        for path in machine.path.parent.glob("journal.db-calls*"):
+        for path in local.files():
             path.unlink()
-        machine.file.mkdir()
+        local.file.mkdir()
 
 
 def test_a_child_does_not_make_the_calls_that_its_parent_reserved(
@@ -234,18 +253,19 @@ def test_a_child_does_not_make_the_calls_that_its_parent_reserved(
 TAKER = """
 import sys
 from motionkit.journal import Journal
-path, limit, tries = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-from pathlib import Path
-calls = Journal(Path(path)).calls("f" * 16, 60.0, lambda: 1000.0)
+place, limit, tries = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+calls = Journal(place).calls("f" * 16, 60.0, lambda: 1000.0)
 sys.stdin.readline()
 print(sum(bool(calls.take(1, limit)[1]) for _ in range(tries)), flush=True)
 """
 
 
-def test_three_processes_at_once_take_exactly_as_many_calls_as_there_are(tmp_path: Path) -> None:
+def test_three_processes_at_once_take_exactly_as_many_calls_as_there_are(
+    database: Path | str,
+) -> None:
     takers = [
         subprocess.Popen(
-            [sys.executable, "-c", TAKER, str(tmp_path / "journal.db"), "97", "60"],
+            [sys.executable, "-c", TAKER, str(database), "97", "60"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -263,12 +283,11 @@ def test_three_processes_at_once_take_exactly_as_many_calls_as_there_are(tmp_pat
 
 CALLER = """
 import json, sys, threading, time
-from pathlib import Path
 from motionkit.http.rate_limit import WINDOW, RateLimiter
 from motionkit.journal import Journal
-path, rpm, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+place, rpm, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 limiter = RateLimiter(rpm)
-limiter.shared = Journal(Path(path)).calls("f" * 16, WINDOW, time.monotonic)
+limiter.shared = Journal(place).calls("f" * 16, WINDOW, time.monotonic)
 until, arrived = time.monotonic() + seconds, []
 def call():
     while time.monotonic() < until:
@@ -287,10 +306,10 @@ print(json.dumps(arrived))
 
 
 @pytest.mark.soak
-def test_three_processes_make_exactly_as_many_calls_in_any_minute(tmp_path: Path) -> None:
+def test_three_processes_make_exactly_as_many_calls_in_any_minute(database: Path | str) -> None:
     callers = [
         subprocess.Popen(
-            [sys.executable, "-c", CALLER, str(tmp_path / "journal.db"), "100", "150"],
+            [sys.executable, "-c", CALLER, str(database), "100", "150"],
             stdout=subprocess.PIPE,
             text=True,
         )

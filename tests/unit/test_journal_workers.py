@@ -27,8 +27,8 @@ ELSEWHERE = "another machine"
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(tmp_path / "journal.db") as made:
+def journal(database: Path | str) -> Iterator[Journal]:
+    with Journal(database) as made:
         yield made
 
 
@@ -234,11 +234,10 @@ def test_who_was_claimed_and_only_slept_is_listed_again(
 
 CLAIMER = """
 import sys
-from pathlib import Path
 from motionkit.journal import Journal
 from motionkit.journal.workers import Workers
 now = [0.0]
-one = Workers(Journal(Path(sys.argv[1])).store, 10.0, lambda: now[0])
+one = Workers(Journal(sys.argv[1]).store, 10.0, lambda: now[0])
 for moment in range(0, 12, 2):
     now[0] = 50_000.0 + moment
     one.beat()
@@ -247,12 +246,14 @@ print(sum(one.claim(f"dead-{n}") for n in range(15)), flush=True)
 """
 
 
-def test_three_processes_share_the_dead_between_them(journal: Journal, tmp_path: Path) -> None:
+def test_three_processes_share_the_dead_between_them(
+    journal: Journal, database: Path | str
+) -> None:
     for number in range(15):
         listed_elsewhere(journal, 1000.0, f"dead-{number}")
     peers = [
         subprocess.Popen(
-            [sys.executable, "-c", CLAIMER, str(tmp_path / "journal.db")],
+            [sys.executable, "-c", CLAIMER, str(database)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
