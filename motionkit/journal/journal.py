@@ -191,7 +191,6 @@ class Journal:
         statement = _REFUSED_KEY if after_refusal else f"{_NEW_KEY}NOTHING"
         if self._store.shared:
             self.workers.start()
-        now = self._store.now()
         attempt = Attempt(
             attempt_id,
             purchase.key,
@@ -210,6 +209,7 @@ class Journal:
             # Asked inside the transaction, which nobody else can be in who asks the same: another
             # process may have submitted the same request, used up the budget, or taken the last
             # slot, while this one was waiting. An error rolls back.
+            now = self._store.now()
             same = None if purchase.again else self.same(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)
@@ -218,12 +218,11 @@ class Journal:
             columns = rows.purchase_columns(purchase)
             if not db.execute(statement, {**STATES, **columns, "now": now}).rowcount:
                 raise PurchaseExists(self.entry(purchase.key))
-            present = self._store.now()  # not before the locks: they may have been waited for
-            if slots is not None and self._taken(fingerprint, present) >= slots:
+            if slots is not None and self._taken(fingerprint, now) >= slots:
                 raise no_slot(submission.account, slots)
             if purchase.budgets:
                 budgets.require(self._store, purchase, now)
-            columns = {**rows.attempt_columns(attempt), "now": now, "slot_until": present + lease}
+            columns = {**rows.attempt_columns(attempt), "now": now, "slot_until": now + lease}
             db.execute(_NEW_ATTEMPT, columns)
             budgets.recount(db, purchase.key)
         return attempt
