@@ -1,6 +1,6 @@
 """Batches: many requests, bought by any number of workers. Imports `client` and below."""
 
-from motionkit.batch.batch import AsyncBatch, Batch, Progress
+from motionkit.batch.batch import AsyncBatch, Batch, Progress, SlotUse
 from motionkit.batch.drafts import Draft, draft
 from motionkit.batch.inputs import Input, InvalidRows, Problem, matrix, read
 from motionkit.batch.plan import Need, Plan, TargetPlan
@@ -26,6 +26,7 @@ __all__ = [
     "Plan",
     "Problem",
     "Progress",
+    "SlotUse",
     "TargetPlan",
     "draft",
     "matrix",

@@ -40,6 +40,21 @@ _ENOUGH = 5
 """Ended jobs that make a rate; before, the end is estimated from usual durations."""
 
 
+@attrs.frozen
+class SlotUse:
+    """How many jobs an account runs.
+
+    Attributes:
+        account: The account's name.
+        used: How many it runs, for whatever batch or program.
+        limit: How many it may run at once; None without a limit.
+    """
+
+    account: str
+    used: int
+    limit: int | None
+
+
 @attrs.frozen(kw_only=True)
 class Progress:
     """How far a batch is.
@@ -55,6 +70,7 @@ class Progress:
         budget: The use of ``max_usd``; None without.
         rate: Jobs that succeeded in a minute, over the last ten; None before any did.
         ends: When it is expected to end; None when that is unknown, or it has ended.
+        slots: The use of each account that its items may go to.
         workers: How many processes with the journal beat: workers and clients.
     """
 
@@ -68,6 +84,7 @@ class Progress:
     budget: BudgetStatus | None
     rate: float | None
     ends: dt.datetime | None
+    slots: tuple[SlotUse, ...]
     workers: int
 
     @property
@@ -195,6 +212,16 @@ class Batch:
             client.close()
             raise
 
+    @staticmethod
+    def listed(*, config: Config | Path | str | None = None) -> list[BatchRecord]:
+        """Return every batch of the journal, the newest first.
+
+        Examples:
+            >>> [record.id for record in mk.Batch.listed()]
+        """
+        with Client(config) as client:
+            return Batches.of(journal_of(client)).listed()
+
     @property
     def record(self) -> BatchRecord:
         """The batch as the journal has it now."""
@@ -242,6 +269,7 @@ class Batch:
             budget=used if budgets_of(record) else None,
             rate=rate,
             ends=None,
+            slots=tuple(self._slots(record, now)),
             workers=self._workers(now),
         )
         seconds = self._seconds_left(record, found)
@@ -265,6 +293,17 @@ class Batch:
         )
         jobs = found[0]["jobs"]
         return None if not jobs else float(jobs) * 60 / max(now - since, 1.0)
+
+    def _slots(self, record: BatchRecord, now: float) -> Iterator[SlotUse]:
+        for name, fingerprint in sorted(record.accounts.items()):
+            found = self._journal.store.query(
+                "SELECT COUNT(*) AS jobs FROM attempts"
+                " WHERE fingerprint=:fingerprint AND slot_until>:now",
+                {"fingerprint": fingerprint, "now": now},
+            )
+            account = self.config.accounts.get(name)
+            limit = None if account is None else account.slots
+            yield SlotUse(name, int(found[0]["jobs"]), limit)
 
     def _workers(self, now: float) -> int:
         found = self._journal.store.query(

@@ -150,6 +150,7 @@ class Check:
             source=self._rows.name,
             total=self._total,
             left=self._left,
+            added=self._total - (0 if self._record is None else self._record.total),
             known=self._record is not None,
             targets=tuple(
                 TargetPlan(target=target, **attrs.asdict(one))

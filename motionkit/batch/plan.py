@@ -91,6 +91,7 @@ class Plan:
         source: What the rows came from.
         total: How many rows there are.
         left: How many of them are still to be bought.
+        added: How many of them the batch does not have yet; without any, nothing new is confirmed.
         known: Whether the batch exists, and is gone on with.
         targets: What each target is expected to get of those that are left.
         warnings: What the user should know before paying, with the number of rows it is about.
@@ -104,6 +105,7 @@ class Plan:
     source: str
     total: int
     left: int
+    added: int
     known: bool
     targets: tuple[TargetPlan, ...]
     warnings: tuple[tuple[str, int], ...] = ()

@@ -82,6 +82,11 @@ class Account:
         return self._settings.rpm
 
     @property
+    def slots(self) -> int | None:
+        """How many jobs the account may run at once, None without a limit; the key is not read."""
+        return self._settings.max_concurrent
+
+    @property
     def origins(self) -> Mapping[str, str]:
         """The configured addresses, by setting; the key is not read."""
         return _origins(self._settings)
