@@ -15,7 +15,7 @@ import datetime as dt
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +31,9 @@ from motionkit.model.money import EXACT, Cost, CostBasis, possible
 _FINAL = frozenset(state.value for state in State if state.terminal)
 _PAGE = 1000
 """Purchases that are counted in one transaction."""
-_DAY = 86_400
+_AT_ONCE = 100
+"""Counters that one statement changes."""
+_COLUMNS = ("kind", "name", "sandbox", "span", "first", "spent", "held")
 NOTHING = ""
 """What ``counted`` holds of a purchase that adds nothing."""
 
@@ -55,22 +57,11 @@ _COUNT = (
     "UPDATE purchases SET counted=:counted"
     " WHERE key=:key AND COALESCE(counted,'null')=COALESCE(CAST(:before AS TEXT),'null')"
 )
-_ADD = (
-    "INSERT INTO spent (kind, name, sandbox, span, first, spent, held)"
-    " VALUES (:kind, :name, :sandbox, :span, :first, :spent, :held)"
+_ADD = f"INSERT INTO spent ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - a constant
+_ADDED = (
     " ON CONFLICT (kind, name, sandbox, span, first) DO UPDATE SET"
     " spent=decimal_add(spent.spent,excluded.spent), held=decimal_add(spent.held,excluded.held)"
 )
-OF_NAME = (
-    "SELECT kind, name, spent, held FROM spent WHERE kind=:kind AND name=:name"
-    " AND sandbox=:sandbox AND span=:span AND first>=:first"
-)
-"""The counters of one route or batch since a day."""
-OF_KIND = (
-    "SELECT kind, name, spent, held FROM spent WHERE kind=:kind"
-    " AND sandbox=:sandbox AND span=:span AND first>=:first"
-)
-"""The counters of all routes, or of all direct purchases, since a day."""
 _ALL = (
     "SELECT counted, COUNT(*) AS n, NULL AS kind, NULL AS name, NULL AS sandbox, NULL AS span,"
     " NULL AS first, NULL AS spent, NULL AS held FROM purchases GROUP BY counted"
@@ -81,49 +72,80 @@ _ALL = (
 log = logging.getLogger("motionkit")
 
 
-def status(
-    store: Store, budget: Budget, now: float, *, sandbox: bool, apart_from: str = ""
-) -> BudgetStatus:
-    """Return how much of a budget is used.
+def statuses(
+    store: Store, limits: Sequence[Budget], now: float, *, sandbox: bool, apart_from: str = ""
+) -> list[BudgetStatus]:
+    """Return how much of each budget is used.
 
     Args:
         store: The journal's database.
-        budget: The limit.
+        limits: The budgets.
         now: Epoch seconds.
         sandbox: Count the purchases in sandboxes, which count against no real budget; the real
             ones otherwise. Older versions did not record which it was: those count as real.
         apart_from: A key that does not count.
     """
-    since = dt.datetime.fromtimestamp(budget.since(now), dt.UTC)
-    span, first = ("month" if since.day == 1 else "day"), _days(since)
-    found = {"sandbox": sandbox, "span": span, "first": first}
-    spent = held = Decimal(0)
-    for statement, values in _counters(budget):
-        for row in store.query(statement, {**found, **values}):
-            if _counts(budget, row["kind"], row["name"]):
-                spent = EXACT.add(spent, Decimal(row["spent"]))
-                held = EXACT.add(held, Decimal(row["held"]))
+    counters = _read(store, (part for one in limits for part in _wanted(one, now)), sandbox=sandbox)
     if apart_from:
         own = store.query("SELECT counted FROM purchases WHERE key=:key", {"key": apart_from})
-        for counter, (more, waiting) in _parts(own[0]["counted"] if own else NOTHING):
-            kind, name, own_sandbox, own_span, day = counter
-            inside = own_sandbox == sandbox and own_span == span and day >= first
-            if inside and _counts(budget, kind, name):
-                spent, held = EXACT.subtract(spent, more), EXACT.subtract(held, waiting)
-    return budget.status(now, spent, held, sandbox=sandbox)
+        for counter, amounts in _parts(own[0]["counted"] if own else NOTHING):
+            if counter in counters:
+                _add(counters, counter, amounts, -1)
+    found = []
+    for budget in limits:
+        span, first = _since(budget, now)
+        spent = held = Decimal(0)
+        for (kind, name, _, its_span, day), amounts in counters.items():
+            if its_span == span and day >= first and _counts(budget, kind, name):
+                spent, held = EXACT.add(spent, amounts[0]), EXACT.add(held, amounts[1])
+        found.append(budget.status(now, spent, held, sandbox=sandbox))
+    return found
 
 
-def _counters(budget: Budget) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Yield the statements that read a budget's counters."""
+def _since(budget: Budget, now: float) -> tuple[str, int]:
+    """Return the span of the counters that add up to a budget's period, and its first day."""
+    since = dt.datetime.fromtimestamp(budget.since(now), dt.UTC)
+    return ("month" if since.day == 1 else "day"), _days(since)
+
+
+_Part = tuple[str, str | None, str, int]
+"""Counters that are read: kind, name (None for all), span, and the first day."""
+
+
+def _wanted(budget: Budget, now: float) -> Iterator[_Part]:
+    """Yield the counters that a budget is made of."""
+    since = _since(budget, now)
     if budget.batch is not None:
-        yield OF_NAME, {"kind": "batch", "name": budget.batch}
-    elif budget.route is None:
-        yield OF_KIND, {"kind": "route"}
-        yield OF_KIND, {"kind": "accounts"}
-    else:
-        yield OF_NAME, {"kind": "route", "name": budget.route}
-        if budget.accounts:
-            yield OF_KIND, {"kind": "accounts"}
+        yield ("batch", budget.batch, *since)
+        return
+    yield ("route", budget.route, *since)
+    if budget.route is None or budget.accounts:
+        yield ("accounts", None, *since)
+
+
+def _read(store: Store, wanted: Iterable[_Part], *, sandbox: bool) -> dict[Counter, Amounts]:
+    """Return counters, in one statement: a budget is read in every purchase."""
+    statements: list[str] = []
+    values: dict[str, Any] = {"sandbox": sandbox}
+    for number, (kind, name, span, first) in enumerate(dict.fromkeys(wanted)):
+        own: dict[str, Any] = {"kind": kind, "span": span, "first": first}
+        named = ""
+        if name is not None:
+            own["name"], named = name, f" AND name=:name{number}"
+        values |= {f"{column}{number}": value for column, value in own.items()}
+        statements.append(
+            "SELECT kind, name, span, first, spent, held FROM spent"  # noqa: S608 - constants
+            f" WHERE kind=:kind{number}{named} AND sandbox=:sandbox AND span=:span{number}"
+            f" AND first>=:first{number}"
+        )
+    found = store.query(" UNION ALL ".join(statements), values) if statements else ()
+    return {
+        (row["kind"], row["name"], int(sandbox), row["span"], row["first"]): (
+            Decimal(row["spent"]),
+            Decimal(row["held"]),
+        )
+        for row in found
+    }
 
 
 def _counts(budget: Budget, kind: str, name: str) -> bool:
@@ -160,8 +182,9 @@ def require(store: Store, purchase: NewPurchase, now: float, besides: Decimal = 
             unknown_price(purchase.quote, names),
             hint="remove the budget, or choose a target with a known price",
         )
-    for budget in purchase.budgets:
-        used = status(store, budget, now, sandbox=purchase.sandbox, apart_from=purchase.key)
+    for used in statuses(
+        store, purchase.budgets, now, sandbox=purchase.sandbox, apart_from=purchase.key
+    ):
         used.require(wanted + besides)
 
 
@@ -224,10 +247,15 @@ def _recount(db: Connection, keys: Sequence[str]) -> None:
                     _add(changes, counter, amounts, sign)
         keys = again
     # In one order: two transactions that lock rows in different orders can wait for each other.
-    for (kind, name, sandbox, span, first), (spent, held) in sorted(changes.items()):
-        if spent or held:
-            values = {"kind": kind, "name": name, "sandbox": sandbox, "span": span, "first": first}
-            db.execute(_ADD, {**values, "spent": str(spent), "held": str(held)})
+    # One statement, and a short one: SQLite allows 999 parameters.
+    changed = [one for one in sorted(changes.items()) if any(one[1])]
+    for begin in range(0, len(changed), _AT_ONCE):
+        rows, values = [], {}
+        for number, (counter, amounts) in enumerate(changed[begin : begin + _AT_ONCE]):
+            names = [f"{column}{number}" for column in _COLUMNS]
+            values |= dict(zip(names, (*counter, *map(str, amounts)), strict=True))
+            rows.append(f"({','.join(f':{name}' for name in names)})")
+        db.execute(f"{_ADD}{','.join(rows)}{_ADDED}", values)
 
 
 def _rows(query: _Query, keys: Sequence[str]) -> Iterator[tuple[Row, Sequence[str]]]:

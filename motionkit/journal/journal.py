@@ -249,7 +249,7 @@ class Journal:
             sandbox: Count the purchases in sandboxes on this machine; the real ones otherwise.
         """
         budgets.count_missing(self._store)
-        return budgets.status(self._store, budget, self._store.now(), sandbox=sandbox)
+        return budgets.statuses(self._store, [budget], self._store.now(), sandbox=sandbox)[0]
 
     def sending(self, attempt: Attempt, at: Moment | None = None) -> Attempt:
         """Write that an intended attempt is handed to the network now, ahead of its first byte.
