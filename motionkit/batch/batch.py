@@ -248,7 +248,7 @@ class Batch:
             >>> with mk.Batch.plan("items.csv", out="results/") as batch:
             ...     print(batch.run().counts)
         """
-        self._batches.resolve(self.id)
+        self.resolve()
         importlib.import_module("motionkit.batch.worker").run_batch(self, **options)
         return self.progress()
 
@@ -360,6 +360,10 @@ class Batch:
             )
         return self._batches.retry(self.id, wanted)
 
+    def resolve(self) -> int:
+        """Let `run` finish uncertain items whose purchases were resolved, and return how many."""
+        return self._batches.resolve(self.id)
+
     def results(self, states: Iterable[ItemState] | None = None) -> Iterator[ItemResult]:
         """Yield what became of each item, by number; a million take no memory.
 
@@ -428,6 +432,7 @@ class AsyncBatch:
     progress = _coroutine(Batch.progress)
     cancel = _coroutine(Batch.cancel)
     retry = _coroutine(Batch.retry)
+    resolve = _coroutine(Batch.resolve)
     save_results = _coroutine(Batch.save_results)
 
     async def results(self) -> Any:

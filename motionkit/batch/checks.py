@@ -311,7 +311,8 @@ class Check:
             return _Refused("via", error.message)
         except MotionKitError as error:
             field = getattr(error, "field", None)
-            return _Refused(argument(field) if field else None, error.message)
+            message = error.message.removeprefix(f"{field}: ")
+            return _Refused(argument(field) if field else None, message)
 
     def _compare(
         self,

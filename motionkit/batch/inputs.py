@@ -14,15 +14,15 @@ import codecs
 import csv
 import functools
 import glob
-import io
 import itertools
 import json
 import math
 import os
 import re
+import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, get_args, get_origin, get_type_hints
+from typing import IO, Any, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import attrs
@@ -32,7 +32,7 @@ from motionkit.client import registry
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model import codec
 from motionkit.model.job import Job
-from motionkit.model.media import Data, File, Generated, Ref, Remote, Source, Uploaded, ref
+from motionkit.model.media import Data, File, Generated, Ref, Remote, Uploaded, ref
 from motionkit.model.request import Request
 
 COLUMNS = ("operation", "via", "key", "out")
@@ -199,14 +199,14 @@ def read(rows: Input | str | os.PathLike[str] | Iterable[Mapping[str, Any]]) -> 
                 limit=", ".join(_READERS),
             )
         try:
-            stream = path.open("rb")
+            path.open("rb").close()
         except OSError as error:
             raise InvalidRequest(
                 f"items: {str(path)!r} cannot be read: {error.strerror or error}",
                 field="items",
                 value=str(path),
             ) from error
-        found = _closing(stream, _READERS[suffix](stream, path.name, problems))
+        found = _READERS[suffix](path, problems)
         return Input(path.name, path.absolute().parent, _numbered(found), problems)
     if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
         raise InvalidRequest.expected("rows", rows, "the path of a table, or mappings in a list")
@@ -262,11 +262,6 @@ def _blank(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _closing(stream: IO[bytes], rows: Iterator[Any]) -> Iterator[Any]:
-    with stream:
-        yield from rows
-
-
 def _mappings(rows: Iterable[Any], problems: Problems) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for number, row in enumerate(rows, 1):
         place = f"row {number}"
@@ -279,20 +274,20 @@ def _mappings(rows: Iterable[Any], problems: Problems) -> Iterator[tuple[str, Ma
 # Files.
 
 
-def _decoded(stream: IO[bytes], name: str) -> IO[str]:
-    head = stream.read(4)
-    stream.seek(0)
+def _opened(path: Path) -> IO[str]:
+    with path.open("rb") as stream:
+        head = stream.read(4)
     encoding = "utf-8-sig"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif b"\0" in head:
         raise InvalidRequest(
-            f"items: {name} is neither UTF-8 nor UTF-16 with a byte order mark",
+            f"items: {path.name} is neither UTF-8 nor UTF-16 with a byte order mark",
             field="items",
-            value=name,
+            value=path.name,
             hint="save it as 'CSV UTF-8'",
         )
-    return io.TextIOWrapper(stream, encoding, newline="")
+    return path.open(encoding=encoding, newline="")
 
 
 def _not_text(name: str, number: int) -> InvalidRequest:
@@ -304,33 +299,31 @@ def _not_text(name: str, number: int) -> InvalidRequest:
     )
 
 
-def _csv(
-    stream: IO[bytes], name: str, problems: Problems
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    text = _decoded(stream, name)
+def _csv(path: Path, problems: Problems) -> Iterator[tuple[str, Mapping[str, Any]]]:
     csv.field_size_limit(max(_CELL, csv.field_size_limit()))
     number = 0
     try:
-        said, hidden, number, first = _beginning(text)
-        # A quoted name may hold a line break: the rest of the header comes from the reader.
-        lines = itertools.chain([first], text) if first else iter(())
-        reader = csv.reader(lines, delimiter=said or _separator(first), strict=True)
-        skipped, header = hidden + number, _header(next(reader, []), problems)
-        number, before = number + 1, reader.line_num
-        for cells in reader:
-            number, line, before = number + 1, skipped + before + 1, reader.line_num
-            place = f"row {number}" + (f" (line {line})" if line != number else "")
-            for at, cell in enumerate(cells, 1):
-                if cell.strip() and (at > len(header) or not header[at - 1]):
-                    problems.add(place, None, f"cell {at} has no column: {_short(cell)}")
-            yield place, {one: cell for one, cell in zip(header, cells, strict=False) if one}
+        with _opened(path) as text:
+            said, hidden, number, first = _beginning(text)
+            # A quoted name may hold a line break: the rest of the header comes from the reader.
+            lines = itertools.chain([first], text) if first else iter(())
+            reader = csv.reader(lines, delimiter=said or _separator(first), strict=True)
+            skipped, header = hidden + number, _header(next(reader, []), problems)
+            number, before = number + 1, reader.line_num
+            for cells in reader:
+                number, line, before = number + 1, skipped + before + 1, reader.line_num
+                place = f"row {number}" + (f" (line {line})" if line != number else "")
+                for at, cell in enumerate(cells, 1):
+                    if cell.strip() and (at > len(header) or not header[at - 1]):
+                        problems.add(place, None, f"cell {at} has no column: {_short(cell)}")
+                yield place, {one: cell for one, cell in zip(header, cells, strict=False) if one}
     except UnicodeError as error:
-        raise _not_text(name, number) from error
+        raise _not_text(path.name, number) from error
     except csv.Error as error:
         raise InvalidRequest(
-            f"items: {name} cannot be read after row {number}: {error}",
+            f"items: {path.name} cannot be read after row {number}: {error}",
             field="items",
-            value=name,
+            value=path.name,
             hint="check the quotes: one that opens a cell must close it",
         ) from error
 
@@ -377,37 +370,42 @@ def _header(cells: Sequence[str], problems: Problems) -> list[str]:
     return names
 
 
-def _json_lines(
-    stream: IO[bytes], name: str, problems: Problems
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _json_lines(path: Path, problems: Problems) -> Iterator[tuple[str, Mapping[str, Any]]]:
     number = 0
     try:
-        for number, line in enumerate(_decoded(stream, name), 1):
-            if not line.strip():
-                continue
-            place = f"line {number}"
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                problems.add(place, None, f"not JSON: {error}")
-                continue
-            if isinstance(row, dict):
-                yield place, row
-            else:
-                problems.add(place, None, "not a JSON object")
+        with _opened(path) as text:
+            for number, line in enumerate(text, 1):
+                place = f"line {number}"
+                row, why = _object_of(line) if line.strip() else (None, None)
+                if why is not None:
+                    problems.add(place, None, why)
+                elif row is not None:
+                    yield place, row
     except UnicodeError as error:
-        raise _not_text(name, number) from error
+        raise _not_text(path.name, number) from error
 
 
-def _parquet(stream: IO[bytes], name: str, _: Problems) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _object_of(line: str) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the JSON object of a line, or why it is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return None, f"not JSON: {error}"
+    return (row, None) if isinstance(row, dict) else (None, "not a JSON object")
+
+
+def _parquet(path: Path, _: Problems) -> Iterator[tuple[str, Mapping[str, Any]]]:
     parquet = need_parquet()
     try:
-        batches = parquet.ParquetFile(stream).iter_batches(batch_size=1000)
-        rows = (row for batch in batches for row in batch.to_pylist())
-        yield from ((f"row {number}", row) for number, row in enumerate(rows, 1))
+        with parquet.ParquetFile(path) as file:
+            batches = file.iter_batches(batch_size=1000)
+            rows = (row for batch in batches for row in batch.to_pylist())
+            yield from ((f"row {number}", row) for number, row in enumerate(rows, 1))
     except (OSError, ValueError) as error:  # pyarrow's errors are both
         raise InvalidRequest(
-            f"items: {name} cannot be read as Parquet: {error}", field="items", value=name
+            f"items: {path.name} cannot be read as Parquet: {error}",
+            field="items",
+            value=path.name,
         ) from error
 
 
@@ -426,9 +424,7 @@ def need_parquet() -> Any:
     return parquet
 
 
-_READERS: Mapping[
-    str, Callable[[IO[bytes], str, Problems], Iterator[tuple[str, Mapping[str, Any]]]]
-] = {
+_READERS: Mapping[str, Callable[[Path, Problems], Iterator[tuple[str, Mapping[str, Any]]]]] = {
     ".csv": _csv,
     ".tsv": _csv,
     ".txt": _csv,
@@ -462,11 +458,12 @@ def _kinds(operation: str) -> Mapping[str, str]:
     media, hints = kind.media_kinds(), get_type_hints(kind)
     found = {}
     for field in attrs.fields(kind):
-        choices = [one for one in get_args(hints[field.name]) if one is not type(None)]
-        hint = hints[field.name] if get_origin(hints[field.name]) is tuple or not choices else None
-        hint = hint or (choices[0] if len(choices) == 1 else None)
+        hint: Any = hints[field.name]
+        if get_origin(hint) in {Union, types.UnionType}:  # what may be left out, or anything
+            choices = [one for one in get_args(hint) if one is not type(None)]
+            hint = choices[0] if len(choices) == 1 else None
         several = get_origin(hint) is tuple
-        hint = get_args(hint)[0] if several else hint
+        hint = get_args(hint)[0] if several else get_origin(hint) or hint
         name = "media" if field.name in media else getattr(hint, "__name__", "other")
         name = name if name in _CONVERTERS else "other"
         found[field.name] = f"{name}s" if several and f"{name}s" in _CONVERTERS else name
@@ -599,7 +596,7 @@ def _media(value: Any, folder: Path, find: Find) -> Ref:
             return Generated(find(rest))
         if scheme:
             return Generated(rest) if scheme == "id" else Uploaded(rest)
-    found = ref(value) if isinstance(value, Source) else None
+    found = ref(value) if isinstance(value, str | os.PathLike | Ref) else None
     if found is None or isinstance(found, Data):
         raise ValueError("a path, an https:// URL, or a reference; batches take no bytes")
     if isinstance(found, File):
@@ -655,7 +652,8 @@ def packed(request: Request) -> str:
         value = getattr(request, field.name)
         if field.name in media:
             value = [*map(_plain, value)] if isinstance(value, tuple) else _plain(value)
-        if value not in (None, (), [], {}, False) or (value is False and field.default is None):
+        empty = value is None or value is field.default or value in ([], (), {})
+        if not empty:
             fields[field.name] = value
     return codec.dumps(fields)
 
@@ -682,7 +680,7 @@ def request_of(text: str) -> Request:
     try:
         fields = json.loads(text)
         kind = operations().get(fields.pop("operation"))
-    except (ValueError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise InvalidRequest("the item holds no request", field="request") from error
     if kind is None:
         raise InvalidRequest("the item's operation is not installed here", field="operation")
