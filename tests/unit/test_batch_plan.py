@@ -227,7 +227,8 @@ def target(name: str, items: int, seconds: float, slots: int | None) -> TargetPl
 
 
 def plan_of(*targets: TargetPlan) -> Plan:
-    return Plan(batch="b-1", out="/o", source="s", total=1, left=1, known=False, targets=targets)
+    rows: Any = {"total": 1, "left": 1, "added": 1}
+    return Plan(batch="b-1", out="/o", source="s", known=False, targets=targets, **rows)
 
 
 def test_the_end_follows_from_the_slots_that_each_account_has() -> None:
