@@ -44,7 +44,8 @@ Amounts = tuple[Decimal, Decimal]
 _Query = Callable[[str, Mapping[str, Any]], Sequence[Row]]
 
 _UNCOUNTED = (
-    "SELECT key FROM purchases WHERE counted IS NULL AND key>:after ORDER BY key LIMIT :limit"
+    "SELECT created, key FROM purchases WHERE counted IS NULL AND (created,key)>(:created,:key)"
+    " ORDER BY created, key LIMIT :limit"
 )
 _PURCHASES = (
     "SELECT key, cost, reserved, reserved_at, state, sandbox, route, batch, counted FROM purchases"
@@ -198,10 +199,12 @@ def count_missing(store: Store, db: Connection | None = None) -> None:
     Raises:
         JournalError: What a purchase reserved cannot be read, so that no budget is known.
     """
-    after, total = "", 0
+    # In the order in which they were written: neighbours are in one page of the file.
+    first = {"created": -1e300, "key": ""}
+    after, total = first, 0
     while True:
-        page = {"after": after, "limit": _PAGE}
-        keys = [row["key"] for row in store.query(_UNCOUNTED, page)]
+        found = store.query(_UNCOUNTED, {**after, "limit": _PAGE})
+        keys = [row["key"] for row in found]
         if not keys:
             break
         if db is not None:
@@ -209,11 +212,11 @@ def count_missing(store: Store, db: Connection | None = None) -> None:
         else:
             with store.writing() as own:
                 _recount(own, keys)
-        after, total = keys[-1], total + len(keys)
+        after, total = {name: found[-1][name] for name in first}, total + len(keys)
     if not total:
         return
     log.info("counted %d purchases for the budgets", total)
-    left = store.query(_UNCOUNTED, {"after": "", "limit": 1})
+    left = store.query(_UNCOUNTED, {**first, "limit": 1})
     if left:
         raise JournalError(
             f"the purchase {left[0]['key']!r} is corrupt: what it reserved cannot be read, so that "

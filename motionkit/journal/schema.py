@@ -145,7 +145,7 @@ CREATE TABLE spent (
 CREATE INDEX spent_span ON spent (kind, sandbox, span, first);
 -- JSON: what it adds to `spent`; '' for nothing, NULL while it is not counted
 ALTER TABLE purchases ADD COLUMN counted TEXT;
-CREATE INDEX purchases_uncounted ON purchases (key) WHERE counted IS NULL;
+CREATE INDEX purchases_uncounted ON purchases (created, key) WHERE counted IS NULL;
 DROP INDEX purchases_reserved;
 -- a state that this version does not know is unfinished
 CREATE INDEX purchases_unfinished ON purchases (created, key)
