@@ -75,28 +75,37 @@ def machine() -> str:
 
 @attrs.frozen
 class Moment:
-    """A point in time on two clocks, comparable between the processes of one boot.
+    """A point in time on several clocks, comparable between the processes of one boot.
+
+    Between machines it is comparable by the clock that they share.
 
     Attributes:
         wall: Epoch seconds, on a clock that may be set.
         uptime: Seconds on a clock that cannot be set and that runs while the machine is suspended.
         boot: The id of the machine's boot, from which `uptime` counts.
+        shared: Epoch seconds on a clock that other machines read too; None where there is none.
     """
 
     wall: float
     uptime: float
     boot: str
+    shared: float | None = None
 
     def since(self, earlier: Moment) -> float | None:
         """Return the seconds from an earlier moment to this one.
 
         Returns:
-            None when it cannot be known: another boot or machine, or the clocks disagree because
-            one of them was set meanwhile.
+            None when it cannot be known: another boot or machine without a clock that both read, or
+            the clocks disagree because one of them was set meanwhile.
         """
-        if self.boot != earlier.boot:
+        by_wall = self.wall - earlier.wall
+        if self.boot == earlier.boot:
+            passed = self.uptime - earlier.uptime
+        elif self.shared is not None and earlier.shared is not None:
+            # That clock may be set as well: the two machines' own ones have to agree with it.
+            passed = self.shared - earlier.shared
+        else:
             return None
-        passed, by_wall = self.uptime - earlier.uptime, self.wall - earlier.wall
         if passed < 0 or abs(passed - by_wall) > DISAGREEMENT:
             return None
         return max(passed, by_wall)

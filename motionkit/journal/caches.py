@@ -19,6 +19,10 @@ class Caches:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def _write(self, statement: str, values: Mapping[str, Any]) -> int:
+        """Run a statement whose effect may be lost in a crash of the database."""
+        return self._store.execute(statement, values, durable=False)
+
     def cooldowns(
         self, account: str | None = None, fingerprint: str | None = None
     ) -> list[tuple[str, str, str, Mapping[str, Any]]]:
@@ -41,7 +45,7 @@ class Caches:
         state: Mapping[str, Any],
     ) -> bool:
         """Replace a breaker's state if it is still the expected one; return whether it was."""
-        changed = self._store.execute(
+        changed = self._write(
             "UPDATE cooldowns SET state=:state"
             " WHERE account=:account AND fingerprint=:fingerprint AND cause=:cause"
             " AND state=:expected",
@@ -59,7 +63,7 @@ class Caches:
         self, account: str, fingerprint: str, cause: str, state: Mapping[str, Any]
     ) -> None:
         """Store a breaker's state."""
-        self._store.execute(
+        self._write(
             "INSERT INTO cooldowns (account, fingerprint, cause, state)"
             " VALUES (:account, :fingerprint, :cause, :state)"
             " ON CONFLICT (account, fingerprint, cause) DO UPDATE SET state=excluded.state",
@@ -80,7 +84,7 @@ class Caches:
             How many there were.
         """
         listed = None if causes is None else codec.dumps(list(causes))
-        return self._store.execute(
+        return self._write(
             "DELETE FROM cooldowns WHERE account=:account"
             " AND (CAST(:fingerprint AS TEXT) IS NULL OR fingerprint=:fingerprint)"
             " AND (CAST(:causes AS TEXT) IS NULL"
@@ -104,7 +108,7 @@ class Caches:
 
     def forget_uploads(self, fingerprint: str, tokens: Iterable[str]) -> None:
         """Delete tokens that the vendor no longer accepts."""
-        self._store.execute(
+        self._write(
             "DELETE FROM uploads"
             " WHERE fingerprint=:fingerprint AND token IN (SELECT value FROM json_each(:tokens))",
             {"fingerprint": fingerprint, "tokens": codec.dumps(list(tokens))},
@@ -112,7 +116,7 @@ class Caches:
 
     def put_upload(self, fingerprint: str, slot: str, sha256: str, token: str) -> None:
         """Store the vendor's token for that content."""
-        self._store.execute(
+        self._write(
             "INSERT INTO uploads (fingerprint, slot, sha256, token, at)"
             " VALUES (:fingerprint, :slot, :sha256, :token, :at)"
             " ON CONFLICT (fingerprint, slot, sha256)"

@@ -60,12 +60,13 @@ class Attempt:
         submission: The exact call.
         state: A `KeyState` value, or ``accepted``.
         sends: How often it was handed to the network.
-        first_sent: When that was first, in epoch seconds.
+        first_sent: When that was first, in epoch seconds on the clock of `Journal.now`.
         job: Its job, once the vendor has accepted it.
         error: Why it has none, JSON-able.
         owner: The process that wrote it.
         uptime: The first send on the clock of `process.Moment`.
         boot: The boot that `uptime` counts from.
+        wall: The first send on its process's own clock, where `first_sent` is on a shared one.
         masked: Whether a part of `submission` was masked; None where an older version wrote it.
         worker: The id under which that process beats; None where it does not.
     """
@@ -83,6 +84,7 @@ class Attempt:
     owner: str | None = None
     uptime: float | None = None
     boot: str | None = None
+    wall: float | None = None
     masked: bool | None = False
     worker: str | None = None
 
@@ -98,7 +100,9 @@ class Attempt:
         """The first send on both clocks; None where one of them is unknown."""
         if self.first_sent is None or self.uptime is None or self.boot is None:
             return None
-        return Moment(self.first_sent, self.uptime, self.boot)
+        if self.wall is None:
+            return Moment(self.first_sent, self.uptime, self.boot)
+        return Moment(self.wall, self.uptime, self.boot, self.first_sent)
 
 
 @attrs.frozen

@@ -157,6 +157,18 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def now(self) -> float:
+        """Return the present on the clock that all processes with this journal share.
+
+        Returns:
+            Epoch seconds by the clock of the PostgreSQL server, or of this machine.
+        """
+        return self._store.now()
+
+    def moment(self) -> Moment:
+        """Return the present on the clocks that a first send is written with."""
+        return attrs.evolve(process.moment(), shared=self._store.clock())
+
     # What a submission writes, in the order of its life.
 
     def intend(
@@ -203,7 +215,7 @@ class Journal:
         )
         locks: list[Lock] = [("account", fingerprint)]
         if not purchase.again:
-            locks.append(("request", purchase.request))
+            locks += [("request", one) for one in purchase.alike.requests]
         locks += [("route", budgets.counted_by(one)) for one in purchase.budgets]
         with self._store.writing(AHEAD, locks=locks) as db:
             # Asked inside the transaction, which nobody else can be in who asks the same: another
@@ -256,19 +268,25 @@ class Journal:
 
         Args:
             attempt: The attempt, with the sends that the caller knows of.
-            at: The present; `process.moment` when None.
+            at: The present; `moment` when None.
 
         Raises:
             PurchaseExists: Another process has settled or sent it meanwhile; it may not be sent.
             JournalError: It may not be sent.
         """
-        at = at or process.moment()
-        present: dict[str, Any] = {"first_sent": at.wall, "uptime": at.uptime, "boot": at.boot}
+        at = at or self.moment()
+        present: dict[str, Any] = {
+            "first_sent": at.wall if at.shared is None else at.shared,
+            "uptime": at.uptime,
+            "boot": at.boot,
+            "wall": None if at.shared is None else at.wall,
+        }
         # `sends=:sends` lets one of two processes through that read the same number of sends.
         allowed = self._store.execute(
             "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,:first_sent),"
             " uptime=CASE WHEN first_sent IS NULL THEN :uptime ELSE uptime END,"
-            " boot=CASE WHEN first_sent IS NULL THEN :boot ELSE boot END"
+            " boot=CASE WHEN first_sent IS NULL THEN :boot ELSE boot END,"
+            " wall=CASE WHEN first_sent IS NULL THEN CAST(:wall AS REAL) ELSE wall END"
             " WHERE id=:id AND sends=:sends AND state IN (:intended,:uncertain)",
             {**STATES, **present, "id": attempt.id, "sends": attempt.sends},
             AHEAD,
@@ -308,12 +326,14 @@ class Journal:
             False when it has been handed over or settled meanwhile; nothing was written then.
         """
         with self._store.writing() as db:
+            # Written at once, not read first: another process may be about to write `sending`.
             unsent = db.execute(
-                "SELECT 1 FROM attempts WHERE id=:attempt AND state=:intended AND sends=0",
+                "UPDATE attempts SET state=:refused"
+                " WHERE id=:attempt AND state=:intended AND sends=0",
                 {**STATES, "attempt": attempt.id},
-            ).fetchone()
+            ).rowcount
             record = _without_job(attempt, KeyState.REFUSED, error)
-            return unsent is not None and outcomes.apply(db, {**record, "at": self._store.now()})
+            return unsent > 0 and outcomes.apply(db, {**record, "at": self._store.now()})
 
     def uncertain(self, attempt: Attempt, error: MotionKitError) -> None:
         """Write that an attempt may have arrived; only a job clears that."""
@@ -381,7 +401,7 @@ class Journal:
             return first and ended
         try:
             if not self._is_known(job, status):
-                with self._store.writing(patience=pending.FIRST_TRY) as db:
+                with self._store.writing(patience=pending.FIRST_TRY, durable=False) as db:
                     outcomes.apply(db, {"kind": outcomes.OBSERVED, **record, "at": now})
         except JournalError as error:  # the next poll writes it again
             log.warning("%s; job %s is %s", error.message, job.id, status.state.value)
@@ -449,6 +469,7 @@ class Journal:
             self._store.execute(
                 "UPDATE purchases SET decision=:decision WHERE key=:key",
                 {"decision": rows.masked(list(decision)), "key": key},
+                durable=False,
             )
         except JournalError as error:  # it follows a paid call, and must not look like a failure
             log.warning("%s; the reasons for the target of %s are not recorded", error.message, key)

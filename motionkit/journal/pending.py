@@ -205,7 +205,8 @@ def adopt(store: Store, patience: float | None) -> None:
     if not folder.paths():
         return
     try:
-        with store.writing(patience=patience, adopt=False) as db:
+        locks = [("pending", str(folder.folder))]
+        with store.writing(patience=patience, adopt=False, locks=locks) as db:
             # Listed again inside the transaction: another process may have taken some by now.
             for path, record in folder.records():
                 if _take(store, db, folder, path, record):

@@ -74,6 +74,7 @@ _CLASSES: Mapping[str, int] = {
     "route": 0x6D6B_0002,
     "account": 0x6D6B_0003,
     "calls": 0x6D6B_0004,
+    "pending": 0x6D6B_0005,
 }
 """Classes of advisory locks, in the order in which they are taken; "mk" and a number."""
 _CLOCK = "SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8"
@@ -86,6 +87,7 @@ _TOKENS = re.compile(
     '(?:[^']|'')*' | "(?:[^"]|"")*"          # literals and names
     | --[^\n]* | /\*.*?\*/                   # comments
     | ::                                     # a cast
+    | (?P<real>\bAS\s+REAL\b)
     | decimal_add\((?P<one>[^(),]+),(?P<other>[^(),]+)\)
     | json_each\(\s*:(?P<list>[A-Za-z_]\w*)\s*\)
     | (?<![\w:]):(?P<name>[A-Za-z_]\w*)
@@ -113,6 +115,8 @@ def translated(statement: str) -> tuple[str, bool]:
             return (
                 f"CAST(CAST({found['one']} AS NUMERIC)+CAST({found['other']} AS NUMERIC) AS TEXT)"
             )
+        if found["real"] is not None:
+            return "AS DOUBLE PRECISION"
         if found["rowid"] is not None:
             return "n"
         return found[0].replace("%", "%%")
@@ -564,7 +568,8 @@ class PostgresStore(Store):
 
     def is_passing(self, error: BaseException | None) -> bool:
         """Return whether a lock, a lost connection or a failover caused an error."""
-        return isinstance(error, (*_LOST, errors.ReadOnlySqlTransaction))
+        # Of two transactions that add the same row, one fails; tried again, it sees that row.
+        return isinstance(error, (*_LOST, errors.ReadOnlySqlTransaction, errors.IntegrityError))
 
     def close(self) -> None:
         """Close the connections."""

@@ -31,6 +31,8 @@ STATES: Mapping[str, str] = {
 _PURCHASE = ("key", "request", "via", "word", "sha256", "created", "updated")
 _ATTEMPT = ("id", "key", "account", "fingerprint", "state", "owner", "worker")
 """Columns that are read and written as they are."""
+_SENT = ("sends", "first_sent", "uptime", "boot", "wall")
+"""Columns that are read as they are."""
 
 
 def stored_path(path: str) -> str:
@@ -107,7 +109,7 @@ def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
 def attempt_of(row: Row) -> Attempt:
     """Return the record of a row of ``attempts``."""
     return Attempt(
-        **{name: row[name] for name in (*_ATTEMPT, "sends", "first_sent", "uptime", "boot")},
+        **{name: row[name] for name in _ATTEMPT + _SENT},
         submission=unpacked(row["submission"], Submission),
         job=Job.from_json(row["job"]) if row["job"] else None,
         error=json.loads(row["error"]) if row["error"] else None,

@@ -158,6 +158,10 @@ CREATE INDEX purchases_delivered ON purchases (request, updated)
   WHERE state='succeeded' AND delivered IS NOT NULL;
 DROP INDEX purchases_request
 """,
+    """
+-- the first send on the sender's wall clock, where `first_sent` is on the database's
+ALTER TABLE attempts ADD COLUMN wall REAL
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -471,7 +471,7 @@ class Checkout:
         return Alike(
             asked.request.fingerprints(asked.facts, names),
             frozenset(sellers),
-            time.time() - remember if remember else inf,
+            self.journal.now() - remember if remember else inf,
         )
 
     def order(

@@ -49,7 +49,7 @@ from math import inf
 
 import attrs
 
-from motionkit._support import backoff, process
+from motionkit._support import backoff
 from motionkit._support.process import Moment
 from motionkit.config import Config
 from motionkit.errors import (
@@ -267,7 +267,7 @@ class Submitter:
     @moment.default
     def _clocks(self) -> Callable[[], Moment]:
         if self.now is time.time:
-            return lambda: process.moment()  # noqa: PLW0108 - tests replace it
+            return self.journal.moment
         return lambda: Moment(self.now(), self.clock(), "given")
 
     def submit(
@@ -433,7 +433,7 @@ class Submitter:
             else:
                 busy = ours and record.state is KeyState.UNCERTAIN
             patience = self._longest(attempt.submission, ours=ours)
-            age = self.now() - (attempt.first_sent or record.updated)
+            age = self._journals_now() - (attempt.first_sent or record.updated)
             if not busy and record.state is KeyState.INTENDED:
                 # It may have ended, and written how, between this reading and the look at it.
                 latest = self.journal.entry(key)
@@ -451,6 +451,10 @@ class Submitter:
                 )
             self.sleep(OTHER_PAUSE)
             slept += OTHER_PAUSE
+
+    def _journals_now(self) -> float:
+        """Return the present on the clock of the journal's moments."""
+        return self.journal.now() if self.now is time.time else self.now()
 
     def _longest(self, submission: Submission, *, ours: bool) -> float:
         """Return the seconds for which a paid call may be made; with `ours`, resolved too."""

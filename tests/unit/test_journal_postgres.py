@@ -1,0 +1,370 @@
+"""What the driver for PostgreSQL does that no file has to: translation, connections, clocks."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import attrs
+import pytest
+from support import job, submission
+
+from motionkit._support import process
+from motionkit._support.process import Moment
+from motionkit.errors import Billed, BudgetExceeded, ConfigError, JournalError
+from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists
+from motionkit.model.budget import Budget
+from motionkit.model.job import KeyState
+from motionkit.model.money import Basis, Quote, Unit
+
+psycopg = pytest.importorskip("psycopg")
+postgres = pytest.importorskip("motionkit.journal.postgres")
+
+DOLLAR = Decimal(1)
+PRICE = Quote(
+    DOLLAR,
+    DOLLAR,
+    DOLLAR,
+    Unit.USD,
+    DOLLAR,
+    DOLLAR,
+    DOLLAR,
+    basis=Basis.LISTED,
+    source="a test",
+    as_of=None,
+)
+
+
+@pytest.fixture
+def journal(postgresql: str) -> Iterator[Journal]:
+    with Journal(postgresql) as opened:
+        yield opened
+
+
+def wanted(key: str = "k1", request: str = "r", **changes: object) -> NewPurchase:
+    made = NewPurchase(key=key, request=request, via="shop", description={})
+    return attrs.evolve(made, **changes)  # type: ignore[arg-type]
+
+
+def intend(journal: Journal, key: str = "k1", request: str = "r", **changes: object) -> Attempt:
+    return journal.intend(wanted(key, request, **changes), f"attempt-{key}", submission(), "f" * 16)
+
+
+# Translation.
+
+EACH = "SELECT value FROM json_array_elements_text(CAST(%(keys)s AS json)) AS each(value)"
+
+
+@pytest.mark.parametrize(
+    ("statement", "translated"),
+    [
+        ("SELECT :a, :b", ("SELECT %(a)s, %(b)s", True)),
+        ("SELECT ':a' || \":b\" || :c", ("SELECT ':a' || \":b\" || %(c)s", True)),
+        ("SELECT 'it''s :a' || :b", ("SELECT 'it''s :a' || %(b)s", True)),
+        ("SELECT :a::text", ("SELECT %(a)s::text", True)),
+        ("SELECT 'a'::text -- :b", ("SELECT 'a'::text -- :b", False)),
+        ("SELECT 7 % 2", ("SELECT 7 % 2", False)),
+        ("SELECT :a % 2, '100%'", ("SELECT %(a)s %% 2, '100%%'", True)),
+        ("ORDER BY rowid", ("ORDER BY n", False)),
+        ("SELECT 'rowid', rowids", ("SELECT 'rowid', rowids", False)),
+        (
+            "IN (SELECT value FROM json_each(:keys))",
+            (f"IN ({EACH})", True),
+        ),
+        ("CAST(:a AS REAL)", ("CAST(%(a)s AS DOUBLE PRECISION)", True)),
+    ],
+)
+def test_a_statement_is_translated_and_its_literals_are_not(
+    statement: str, translated: tuple[str, bool]
+) -> None:
+    assert postgres.translated(statement) == translated
+
+
+def test_a_migration_is_translated_without_its_comments() -> None:
+    step = (
+        "-- REAL; TEXT\nALTER TABLE a ADD COLUMN b INTEGER;\nCREATE TABLE c (\n  d TEXT -- REAL\n)"
+    )
+    assert postgres.migration(step) == [
+        "ALTER TABLE a ADD COLUMN b BIGINT",
+        'CREATE TABLE c (\n  d TEXT COLLATE "C" \n)',
+    ]
+
+
+# Locks.
+
+
+def test_two_identical_requests_at_once_are_one_purchase(postgresql: str) -> None:
+    together = threading.Barrier(8, timeout=120)
+
+    def one(number: int) -> str:
+        with Journal(postgresql) as own:
+            together.wait()
+            try:
+                intend(own, f"k{number}")
+            except PurchaseExists as exists:
+                return exists.entry.key
+            return f"k{number}"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(one, range(8)))) == 1
+
+
+def test_purchases_at_once_never_exceed_a_budget(postgresql: str) -> None:
+    budget = Budget(name="defaults.budget_usd", period="day", limit=Decimal(3))
+    together = threading.Barrier(8, timeout=120)
+
+    def one(number: int) -> bool:
+        with Journal(postgresql) as own:
+            together.wait()
+            try:
+                intend(own, f"k{number}", f"r{number}", quote=PRICE, budgets=(budget,))
+            except BudgetExceeded:
+                return False
+            return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(one, range(8))) == 3
+    with Journal(postgresql) as own:
+        assert own.budget(budget).held == 3
+
+
+def test_a_lock_that_is_held_too_long_is_an_error_before_anything_is_paid(
+    journal: Journal, postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "BUSY_TIMEOUT", 0.2)
+    with (
+        Journal(postgresql) as other,
+        other.store.writing(locks=[("request", "r")]),
+        pytest.raises(JournalError, match="lock timeout") as caught,
+    ):
+        intend(journal)
+    assert caught.value.billed is Billed.NO
+    intend(journal)
+
+
+def test_an_attempt_that_was_handed_over_meanwhile_is_not_written_as_unsent(
+    journal: Journal, postgresql: str
+) -> None:
+    attempt = intend(journal)
+    with Journal(postgresql) as other, ThreadPoolExecutor(1) as pool:
+        with other.store.writing() as db:  # `sending`, not yet committed
+            db.execute("UPDATE attempts SET sends=1 WHERE id=:id", {"id": attempt.id})
+            settled = pool.submit(journal.unsent, attempt, JournalError("interrupted"))
+            while not other_waits(db):
+                time.sleep(0.01)
+        assert settled.result() is False
+    assert journal.entry("k1").state is KeyState.INTENDED
+
+
+def other_waits(db: object) -> bool:
+    found = db.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")  # type: ignore[attr-defined]
+    return bool(found.fetchone()[0])
+
+
+# Connections.
+
+
+def test_a_block_that_fails_leaves_nothing(journal: Journal) -> None:
+    def write() -> None:
+        with journal.store.writing() as db:
+            db.execute("INSERT INTO notices VALUES ('f', 'v', 's', '{}')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write()
+    assert not journal.store.query("SELECT * FROM notices")
+
+
+def test_a_thread_reads_inside_its_transaction_what_it_wrote_and_others_do_not(
+    journal: Journal,
+) -> None:
+    question = "SELECT vendor_id FROM notices"
+    with journal.store.writing() as db, ThreadPoolExecutor(1) as pool:
+        db.execute("INSERT INTO notices VALUES ('f', 'v', 's', '{}')")
+        assert [tuple(row) for row in journal.store.query(question)] == [("v",)]
+        assert pool.submit(journal.store.query, question).result() == []
+
+
+def test_a_connection_that_the_server_ended_is_replaced(journal: Journal, postgresql: str) -> None:
+    intend(journal)
+    end_others(postgresql)
+    assert journal.entry("k1").key == "k1"
+    end_others(postgresql)
+    intend(journal, "k2", "r2")
+
+
+def end_others(address: str) -> None:
+    with psycopg.connect(address, autocommit=True) as own:
+        own.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid<>pg_backend_pid() AND datname=current_database()"
+        )
+
+
+def test_a_forked_child_has_connections_of_its_own(journal: Journal) -> None:
+    intend(journal)
+    child = os.fork()
+    if not child:
+        try:
+            intend(journal, "k2", "r2")
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - the exit code says it
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert {entry.key for entry in journal.entries()} == {"k1", "k2"}
+
+
+def test_a_child_forked_inside_a_transaction_of_another_thread_does_not_end_it(
+    journal: Journal,
+) -> None:
+    inside, forked = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with journal.store.writing() as db:
+            db.execute("INSERT INTO notices VALUES ('f', 'v', 's', '{}')")
+            inside.set()
+            forked.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        inside.wait()
+        child = os.fork()
+        if not child:
+            try:
+                os._exit(len(journal.store.query("SELECT * FROM notices")))
+            except BaseException:  # noqa: BLE001 - the exit code says it
+                os._exit(9)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        forked.set()
+        writing.result()
+    assert len(journal.store.query("SELECT * FROM notices")) == 1
+
+
+def test_a_closed_journal_says_so_and_leaves_no_connection(
+    postgresql: str,
+) -> None:
+    journal = Journal(postgresql)
+    intend(journal)
+    journal.close()
+    with pytest.raises(JournalError, match="closed"):
+        journal.entries()
+    with psycopg.connect(postgresql) as own:
+        mine = "SELECT count(*) FROM pg_stat_activity WHERE application_name='motionkit'"
+        while own.execute(f"{mine} AND datname=current_database()").fetchone()[0]:
+            own.rollback()
+            time.sleep(0.01)
+
+
+def test_more_threads_than_connections_take_turns(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "MOST_CONNECTIONS", 2)
+    with Journal(postgresql) as journal, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: intend(journal, f"k{n}", f"r{n}"), range(24)))
+        assert len(list(journal.entries())) == 24
+
+
+def test_a_newer_schema_is_refused(postgresql: str) -> None:
+    Journal(postgresql).close()
+    with psycopg.connect(postgresql, autocommit=True) as own:
+        own.execute("UPDATE schema SET version=99")
+    with pytest.raises(JournalError, match="schema 99; this motionkit knows"):
+        Journal(postgresql)
+
+
+def test_processes_that_open_a_new_database_at_once_make_one_journal(postgresql: str) -> None:
+    together = threading.Barrier(6, timeout=120)
+
+    def one(_: int) -> object:
+        together.wait()
+        with Journal(postgresql) as own:
+            return own.store.pending
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(one, range(6)))) == 1
+
+
+# Clocks.
+
+
+def test_moments_are_the_servers(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = process.moment()
+    ahead = Moment(real.wall + 3600, real.uptime, real.boot)
+    monkeypatch.setattr(process, "moment", lambda: ahead)
+    sent = journal.sending(intend(journal))
+    assert sent.first_sent is not None
+    assert abs(sent.first_sent - journal.now()) < 60
+    assert journal.entry("k1").attempts[0].first == sent.first
+
+
+@pytest.mark.parametrize(
+    ("later", "passed"),
+    [
+        (Moment(160.0, 5.0, "another", 1060.0), 60.0),
+        (Moment(160.0, 5.0, "another", 1055.0), None),  # the shared clock was set
+        (Moment(150.0, 5.0, "another", 1060.0), None),  # the machines' clocks disagree
+        (Moment(160.0, 5.0, "another", 990.0), None),
+        (Moment(160.0, 5.0, "another"), None),  # the database cannot be reached
+        (Moment(160.0, 7060.0, "one", 1055.0), 60.0),
+    ],
+)
+def test_a_window_is_judged_on_another_machine_only_by_clocks_that_agree(
+    later: Moment, passed: float | None
+) -> None:
+    assert later.since(Moment(100.0, 7000.0, "one", 1000.0)) == passed
+
+
+def test_the_clock_of_a_server_that_is_away_is_estimated(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise psycopg.OperationalError("away")
+
+    journal.now()
+    journal.store.pool.drop_idle()  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg, "connect", away)
+        assert abs(journal.now() - time.time()) < 60
+        assert journal.store.clock() is None
+
+
+def test_a_token_changes_with_each_end_and_each_commit_of_another(
+    journal: Journal, postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "CLOCK_READ", 0.0)
+    first = journal.endings
+    journal.store.count_end()
+    second = journal.endings
+    with Journal(postgresql) as other:
+        intend(other)
+    assert len({first, second, journal.endings}) == 3
+
+
+# What is accepted.
+
+
+def test_a_job_has_one_owner_also_when_two_processes_write_it_at_once(postgresql: str) -> None:
+    together = threading.Barrier(4, timeout=120)
+
+    def one(number: int) -> bool:
+        with Journal(postgresql) as own:
+            attempt = own.sending(intend(own, f"k{number}", f"r{number}"))
+            together.wait()
+            return own.accepted(attempt, job("v1", key=f"k{number}", attempt_id=attempt.id))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(one, range(4))) == [False, False, False, True]
+
+
+# Addresses.
+
+
+def test_an_address_that_libpq_cannot_read_is_refused_without_its_password() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Journal("postgresql://u:geheim@h/d?nonsense=hush")
+    assert "geheim" not in str(caught.value)
+    assert "hush" not in str(caught.value)
