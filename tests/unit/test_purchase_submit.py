@@ -38,10 +38,16 @@ from motionkit.http import NotSent, Untrusted
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.journal import Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.journal import journal as ledger
-from motionkit.model.job import Job, KeyState, State
+from motionkit.model.job import Job, KeyState, State, Status, utcnow
 from motionkit.model.submission import Found, Never, NotSeen, SameId
 from motionkit.purchase import submit as submission_module
-from motionkit.purchase.submit import OTHER_PAUSE, PATIENCE, Submitter
+from motionkit.purchase.submit import (
+    EQUAL_REFUSALS,
+    OTHER_PAUSE,
+    PATIENCE,
+    NoSlot,
+    Submitter,
+)
 
 BOUGHT = NewPurchase(
     key="order-17", request="r1", via="shop", description={"operation": "mimic"}, again=True
@@ -252,6 +258,34 @@ def test_a_refusal_for_a_passing_cause_is_waited_for_no_longer_than_was_allowed(
     assert bench.entry.state is KeyState.REFUSED
 
 
+@pytest.mark.parametrize("passing", [refusal, too_many])
+def test_a_busy_account_is_waited_for_as_long_as_was_said(bench: Bench, passing: Any) -> None:
+    provider = scripted(*[passing() for _ in range(40)], job("42"))
+    got = bench.submitter(provider).submit(
+        BOUGHT, submission(), submission, deadline=bench.clock() + 7200.0
+    )
+    assert got.id == "42"
+    assert len(provider.sent) == 41
+
+
+def test_an_overload_that_does_not_end_is_given_up(bench: Bench) -> None:
+    provider = scripted(*[overload() for _ in range(40)], job("42"))
+    with pytest.raises(ProviderUnavailable):
+        bench.submitter(provider).submit(
+            BOUGHT, submission(), submission, deadline=bench.clock() + 7200.0
+        )
+    assert len(provider.sent) == EQUAL_REFUSALS
+
+
+def test_overloads_between_busy_answers_are_no_row_of_them(bench: Bench) -> None:
+    row = [overload() for _ in range(EQUAL_REFUSALS - 1)]
+    provider = scripted(*row, refusal(), *[overload() for _ in row], job("42"))
+    got = bench.submitter(provider).submit(
+        BOUGHT, submission(), submission, deadline=bench.clock() + 7200.0
+    )
+    assert got.id == "42"
+
+
 @pytest.mark.parametrize(
     "final",
     [
@@ -279,6 +313,90 @@ def test_what_may_have_arrived_is_never_bought_anew_because_its_cause_passes(
             BOUGHT, submission(), submission, deadline=bench.clock() + 600.0
         )
     assert len(set(provider.sent)) == 1
+
+
+# No free slot.
+
+
+def full(bench: Bench) -> None:
+    """Let another process take the account's only slot."""
+    bench.own_elsewhere("41")
+
+
+def at_most_one(bench: Bench, provider: FakeProvider, **more: Any) -> Submitter:
+    return attrs.evolve(bench.submitter(provider), slots=1, **more)
+
+
+def test_without_a_slot_nothing_is_written_or_sent(bench: Bench) -> None:
+    full(bench)
+    provider = scripted(job("42"))
+    with pytest.raises(NoSlot) as caught:
+        at_most_one(bench, provider).submit(BOUGHT, submission(), submission)
+    assert caught.value.error.billed is Billed.NO
+    assert caught.value.error.account == "shop"
+    assert provider.sent == []
+    assert bench.journal.get("order-17") is None
+
+
+def test_a_slot_that_another_process_was_faster_to_take_is_waited_for_again(bench: Bench) -> None:
+    provider = scripted(job("42"))
+    waits: list[float] = []
+
+    def wait() -> int:
+        waits.append(bench.clock())
+        if len(waits) == 1:
+            full(bench)  # between the wait and the intention
+        else:
+            bench.journal.observed(job("41", key="other"), Status(State.FAILED, "w", utcnow()))
+        return 0
+
+    got = at_most_one(bench, provider).submit(
+        BOUGHT, submission(), submission, deadline=bench.clock() + 60.0, slot=wait
+    )
+    assert got.id == "42"
+    assert len(waits) == 2
+    assert len(bench.entry.attempts) == 1
+
+
+def test_a_slot_that_is_lost_when_the_wait_is_over_is_refused(bench: Bench) -> None:
+    provider = scripted(job("42"))
+
+    def wait() -> int:
+        full(bench)
+        return 0
+
+    with pytest.raises(Busy, match="nothing was sent"):
+        at_most_one(bench, provider).submit(
+            BOUGHT, submission(), submission, deadline=bench.clock(), slot=wait
+        )
+    assert provider.sent == []
+
+
+def test_a_job_that_does_not_count_leaves_the_vendor_to_decide(bench: Bench) -> None:
+    full(bench)
+    provider = scripted(job("42"))
+    assert at_most_one(bench, provider).submit(BOUGHT, submission(), submission, slot=1).id == "42"
+
+
+def test_a_submit_without_a_slot_leaves_its_call_of_the_minute_to_others(bench: Bench) -> None:
+    full(bench)
+    limiter = RateLimiter(1, bench.clock, bench.clock.sleep)
+    submitter = at_most_one(bench, scripted(job("42")), limiter=limiter)
+    with pytest.raises(NoSlot):
+        submitter.submit(BOUGHT, submission(), submission)
+    assert limiter.acquire() == 0.0
+
+
+def test_a_wait_for_a_slot_comes_before_the_call_of_the_minute(bench: Bench) -> None:
+    limiter = RateLimiter(1, bench.clock, bench.clock.sleep)
+
+    def wait() -> int:
+        assert limiter.acquire() == 0.0, "nothing is reserved yet"
+        limiter.release()
+        return 0
+
+    submitter = at_most_one(bench, scripted(job("42")), limiter=limiter)
+    assert submitter.submit(BOUGHT, submission(), submission, slot=wait).id == "42"
 
 
 # It may have arrived: the same id again.
