@@ -26,10 +26,11 @@ import stamina
 from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
 from motionkit.errors import MotionKitError
+from motionkit.journal.databases import located
 from motionkit.model.job import Job
 from motionkit.provider.fit import inspect
 from motionkit.testing.sandboxed import SandboxStage
-from motionkit.testing.stage import ACCOUNT, client_for, sample_request
+from motionkit.testing.stage import ACCOUNT, options_for, sample_request
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 
@@ -141,9 +142,17 @@ class Program:
     def client(self) -> Client:
         """Return a client whose sleeping moves the vendor's clock."""
         adapter = _ADAPTERS[self.told["provider"]]
-        settings = adapter.settings(api_key=Secret(self.told["api_key"]), base_url=self.told["url"])
+        settings = adapter.settings(
+            api_key=Secret(self.told["api_key"]),
+            base_url=self.told["url"],
+            **self.told.get("settings", {}),
+        )
         stage = SandboxStage(adapter, settings, {}, lambda _: None, self._advance)
-        return client_for(stage, Path(self.told["folder"]))
+        options = options_for(stage, Path(self.told["folder"]))
+        if "journal" in self.told:
+            place = located(self.told["journal"])
+            options["config"] = attrs.evolve(options["config"], journal=place)
+        return Client(**options)
 
     def _advance(self, seconds: float) -> None:
         self.seam.paused = True

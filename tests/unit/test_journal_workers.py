@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from patience import PATIENCE, until
-from support import Clock
+from support import Clock, submission
 
 from motionkit._support import process
 from motionkit.errors import JournalError
-from motionkit.journal import Journal
+from motionkit.journal import Attempt, Journal, NewPurchase
 from motionkit.journal.workers import Workers
 
 LEASE = 10.0
@@ -188,6 +189,49 @@ def test_a_process_id_of_this_machine_means_nothing_in_another_container(
     assert process.machine() != here
     other = listed_elsewhere(journal, clock.now, machine=here, pid=2**30)
     assert one.alive(other)
+
+
+# Whose attempt it is.
+
+
+def an_attempt(journal: Journal, **changes: Any) -> Attempt:
+    new = NewPurchase(key="k1", request="r1", via="shop", description={})
+    made = journal.intend(new, "a1", submission(), "f" * 16)
+    return attrs.evolve(made, owner="elsewhere:1", **changes)
+
+
+def test_on_a_shared_journal_an_attempts_process_is_known_by_its_heartbeat(
+    journal: Journal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = Workers(journal.store, LEASE, clock)
+    monkeypatch.setattr(workers, "start", lambda: None)
+    monkeypatch.setattr(journal, "workers", workers)
+    beat_for(workers, clock, LEASE)
+    attempt = an_attempt(journal, worker=listed_elsewhere(journal, clock.now))
+    assert journal.alive(attempt)
+    beat_for(workers, clock, LEASE + 2.0)
+    assert journal.alive(attempt) is not journal.store.shared, "a file's processes share a machine"
+
+
+def test_an_attempt_without_a_heartbeat_is_known_by_its_process_id(journal: Journal) -> None:
+    attempt = an_attempt(journal, worker=None)
+    assert journal.alive(attempt)
+    assert not journal.alive(attrs.evolve(attempt, owner=process.identity()))
+
+
+def test_who_asks_on_a_shared_journal_begins_to_beat(journal: Journal) -> None:
+    assert not journal.workers.running
+    attempt = an_attempt(journal, worker="other")
+    journal.workers.stop()
+    assert journal.alive(attempt)
+    assert journal.workers.running is journal.store.shared
+
+
+def test_a_closed_journal_is_not_listed(database: Path | str) -> None:
+    with Journal(database) as first:
+        first.workers.start()
+    with Journal(database) as second:
+        assert second.workers.listed() == []
 
 
 # Who takes over.
