@@ -17,8 +17,8 @@ BATCH = "b-00000001"
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(tmp_path / "journal.db") as opened:
+def journal(database: Path | str) -> Iterator[Journal]:
+    with Journal(database) as opened:
         yield opened
 
 
