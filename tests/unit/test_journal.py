@@ -10,14 +10,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from ledger import change, seen_outside
+from ledger import Place, Writer, change, content, seen_outside, set_clock, statements
 from patience import PATIENCE
 from support import NOON, PAID, job, submission
 
@@ -82,7 +81,14 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def journal(path: Path) -> Iterator[Journal]:
+def journal(database: Place) -> Iterator[Journal]:
+    """Give a journal in a file, and another time one in a PostgreSQL database."""
+    with Journal(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def in_file(path: Path) -> Iterator[Journal]:
     with Journal(path) as opened:
         yield opened
 
@@ -100,7 +106,7 @@ def bought(journal: Journal, key: str, attempt: str, vendor_id: str) -> Attempt:
 # The file.
 
 
-@pytest.mark.usefixtures("journal")
+@pytest.mark.usefixtures("in_file")
 def test_the_file_and_what_sqlite_lays_beside_it_are_the_users_alone(path: Path) -> None:
     assert sorted(p.name for p in path.parent.iterdir()) == [
         "journal.db", "journal.db-shm", "journal.db-wal",
@@ -110,9 +116,10 @@ def test_the_file_and_what_sqlite_lays_beside_it_are_the_users_alone(path: Path)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_every_commit_is_synced(journal: Journal) -> None:
-    assert journal.store.db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
-    assert journal.store.db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+def test_every_commit_is_synced(in_file: Journal) -> None:
+    assert isinstance(in_file.store, SQLiteStore)
+    assert in_file.store.db.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+    assert in_file.store.db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
 def test_a_journal_in_memory_makes_no_file(home: Path) -> None:
@@ -122,15 +129,15 @@ def test_a_journal_in_memory_makes_no_file(home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
-def test_what_was_written_is_there_for_the_next_process(path: Path) -> None:
-    with Journal(path) as journal:
+def test_what_was_written_is_there_for_the_next_process(database: Place) -> None:
+    with Journal(database) as journal:
         made = journal.intend(
             purchase(quote=QUOTE, out="/tmp/out.mp4"), "a1", submission(), "f" * 16  # noqa: S108
         )  # fmt: skip
         sent = journal.sending(made)
         thing = job("42", key="k1", attempt_id="a1", cost=COST)
         journal.accepted(sent, thing)
-    with Journal(path) as journal:
+    with Journal(database) as journal:
         entry = journal.entry("k1")
     (attempt,) = entry.attempts
     owner = process.identity()
@@ -151,10 +158,10 @@ def test_what_was_written_is_there_for_the_next_process(path: Path) -> None:
 
 
 def test_an_intention_is_visible_to_others_before_intend_returns(
-    journal: Journal, path: Path
+    journal: Journal, database: Place
 ) -> None:
     intended(journal)
-    assert seen_outside(path, "SELECT key, id, state, sends FROM attempts") == [
+    assert seen_outside(database, "SELECT key, id, state, sends FROM attempts") == [
         ("k1", "a1", "intended", 0)
     ]
     told = subprocess.run(
@@ -162,11 +169,11 @@ def test_an_intention_is_visible_to_others_before_intend_returns(
             sys.executable,
             "-c",
             (
-                "import sys, pathlib; from motionkit.journal.journal import Journal\n"
-                "with Journal(pathlib.Path(sys.argv[1])) as j: e = j.entry('k1')\n"
+                "import sys; from motionkit.journal.journal import Journal\n"
+                "with Journal(sys.argv[1]) as j: e = j.entry('k1')\n"
                 "print(e.state.name, [a.id for a in e.attempts])"
             ),
-            str(path),
+            str(database),
         ],
         capture_output=True,
         text=True,
@@ -206,11 +213,11 @@ def test_an_identical_request_under_another_key_is_found_and_nothing_is_written(
 
 
 def test_an_identical_request_is_looked_for_when_nobody_else_can_write_any_more(
-    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+    in_file: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process writes the request after this one began to write, and before it may."""
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN IMMEDIATE")
+    other, journal = Writer(path), in_file
+    assert isinstance(journal.store, SQLiteStore)
     begin, waits = journal.store.file._begin, threading.Event()
 
     def announced(patience: float) -> None:
@@ -233,8 +240,7 @@ def test_an_identical_request_is_looked_for_when_nobody_else_can_write_any_more(
         "INSERT INTO purchases (key, request, via, description, state, created, updated)"
         " VALUES ('theirs', 'r1', 'shop', '{}', 'queued', 1, 1)"
     )
-    other.execute("COMMIT")
-    other.close()
+    other.commit()
     thread.join()
     assert outcome == ["theirs"]
 
@@ -489,7 +495,7 @@ def test_a_job_ended_when_it_was_first_seen_to_end(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr("time.time", lambda: now[0])
+    set_clock(monkeypatch, lambda: now[0])
     bought(journal, "k1", "a1", "42")
     for state, at in ((State.RUNNING, 1010.0), (State.GONE, 1020.0), (State.SUCCEEDED, 1030.0)):
         now[0] = at
@@ -619,7 +625,7 @@ def test_purchases_are_listed_oldest_first(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = iter([30.0, 10.0, 20.0])
-    monkeypatch.setattr(SQLiteStore, "now", lambda _: next(ticks))
+    set_clock(monkeypatch, lambda: next(ticks))
     intended(journal, "k1", "a1", request="same")
     intended(journal, "k2", "a2", request="other")
     intended(journal, "k3", "a3", request="same")
@@ -691,7 +697,9 @@ def test_a_file_in_the_place_of_the_folder_is_an_error_of_the_journal(tmp_path: 
         Journal(tmp_path / "state" / "journal.db")
 
 
-def test_a_file_that_becomes_read_only_refuses_to_write_ahead(journal: Journal) -> None:
+def test_a_file_that_becomes_read_only_refuses_to_write_ahead(in_file: Journal) -> None:
+    journal = in_file
+    assert isinstance(journal.store, SQLiteStore)
     journal.store.db.execute("PRAGMA query_only=ON")
     with pytest.raises(JournalError, match="cannot write ahead to the journal") as caught:
         intended(journal)
@@ -720,7 +728,9 @@ def test_a_lock_held_by_another_ends_as_an_error_and_heals(
         intended(journal)
 
 
-def test_a_full_disk_is_an_error_and_heals(journal: Journal) -> None:
+def test_a_full_disk_is_an_error_and_heals(in_file: Journal) -> None:
+    journal = in_file
+    assert isinstance(journal.store, SQLiteStore)
     pages = journal.store.db.execute("PRAGMA page_count").fetchone()[0]
     journal.store.db.execute(f"PRAGMA max_page_count={pages}")
     big = submission(warnings=("x" * 100_000,))
@@ -742,6 +752,7 @@ def test_a_commit_that_fails_leaves_the_journal_usable(path: Path) -> None:
             return super().execute(sql, *args)
 
     with Journal(path) as journal:
+        assert isinstance(journal.store, SQLiteStore)
         failing = sqlite3.connect(path, isolation_level=None, factory=Failing)
         failing.row_factory = sqlite3.Row
         failing.execute("SELECT * FROM purchases")  # so that the log stays where it is
@@ -755,8 +766,8 @@ def test_a_commit_that_fails_leaves_the_journal_usable(path: Path) -> None:
         assert [e.key for e in journal.entries()] == ["k1"]
 
 
-def test_a_closed_journal_is_an_error_and_not_a_crash(path: Path) -> None:
-    journal = Journal(path)
+def test_a_closed_journal_is_an_error_and_not_a_crash(database: Place) -> None:
+    journal = Journal(database)
     journal.close()
     with pytest.raises(JournalError):
         intended(journal)
@@ -790,13 +801,13 @@ def test_threads_share_one_journal_and_one_wins_each_key(journal: Journal) -> No
 
 
 WORKER = """
-import pathlib, sys
+import sys
 from motionkit.journal import (Journal)
 from motionkit.journal import (PurchaseExists, NewPurchase)
 from motionkit.model.submission import Call, Submission
 paid = Call("POST", "/buy", paid=True)
 won = 0
-with Journal(pathlib.Path(sys.argv[1])) as journal:
+with Journal(sys.argv[1]) as journal:
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(25):
@@ -811,10 +822,10 @@ print(won)
 """
 
 
-def test_processes_share_one_file_and_one_wins_each_key(path: Path) -> None:
+def test_processes_share_one_journal_and_one_wins_each_key(database: Place) -> None:
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(path), name],
+            [sys.executable, "-c", WORKER, str(database), name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -831,7 +842,7 @@ def test_processes_share_one_file_and_one_wins_each_key(path: Path) -> None:
     won = [int(worker.communicate(timeout=PATIENCE)[0]) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0]
     assert sum(won) == 25
-    with Journal(path) as journal:
+    with Journal(database) as journal:
         entries = journal.entries()
     assert len(entries) == 25
     assert all(len(entry.attempts) == 1 for entry in entries)
@@ -844,7 +855,7 @@ def test_an_upload_is_remembered_for_its_lifetime(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(SQLiteStore, "now", lambda _: now[0])
+    set_clock(monkeypatch, lambda: now[0])
     journal.caches.put_upload("f", "image", "aa", "token 1")
     assert journal.caches.get_upload("f", "image", "aa") == "token 1"
     for other in (("g", "image", "aa"), ("f", "video", "aa"), ("f", "image", "bb")):
@@ -860,14 +871,14 @@ def test_an_upload_is_remembered_for_its_lifetime(
 # Secrets.
 
 
-def test_no_secret_and_no_signed_query_is_in_the_file(path: Path) -> None:
+def test_no_secret_and_no_signed_query_is_in_the_journal(database: Place) -> None:
     planted = Secret("sk-planted-0123456789")
     signed = "https://h.example/clip.mp4?Signature=c2lnbmVk"
     request = Mimic("https://h.example/hero.png?Signature=c2lnbmVk", signed, prompt=f"as {signed}")
     call = attrs.evolve(PAID, json={"video_url": signed, "echo": planted.encode().decode()})
     echo = planted.encode().decode()
     ready: Submission = submission(call=call, calls=(call,), warnings=(f"uses {signed} {echo}",))
-    with Journal(path) as journal:
+    with Journal(database) as journal:
         made = journal.intend(purchase(description=request.describe()), "a1", ready, "f" * 16)
         assert made.submission == ready  # this process can still send it
         journal.uncertain(made, ProviderUnavailable(f"at {signed}", hint=echo, raw={"echo": echo}))
@@ -875,11 +886,10 @@ def test_no_secret_and_no_signed_query_is_in_the_file(path: Path) -> None:
         journal.observed(job("42", key="k1"), seen(State.FAILED, "8", message=f"{signed} {echo}"))
         entry: PurchaseRecord = journal.entry("k1")
         assert not entry.attempts[0].whole  # a masked call must not be sent again
-        journal.store.db.execute("PRAGMA wal_checkpoint(FULL)")
-        content = b"".join(file.read_bytes() for file in path.parent.iterdir())
-    assert b"https://h.example/clip.mp4?***" in content
-    assert b"c2lnbmVk" not in content
-    assert b"planted" not in content
+        held = content(database)
+    assert b"https://h.example/clip.mp4?***" in held
+    assert b"c2lnbmVk" not in held
+    assert b"planted" not in held
 
 
 # What older programs wrote.
@@ -1054,7 +1064,7 @@ def test_a_key_counts_in_the_period_in_which_its_price_was_reserved_last(
 ) -> None:
     """A day's budget of 0.50 holds one job of 0.40, whenever its key was first refused."""
     now, midnight = [1000.0], 86400.0
-    monkeypatch.setattr(SQLiteStore, "now", lambda _: now[0])
+    set_clock(monkeypatch, lambda: now[0])
 
     limit = budget("0.50", "day")
 
@@ -1089,7 +1099,6 @@ def test_a_key_counts_against_the_route_that_submitted_it_last(journal: Journal)
 SPENDER = """
 import sys
 from decimal import Decimal
-from pathlib import Path
 from motionkit.model.budget import Budget
 from motionkit.errors import BudgetExceeded
 from motionkit.journal import Journal
@@ -1099,7 +1108,7 @@ from motionkit.model.money import Basis, Quote, Unit
 
 usd = Decimal("0.40")
 quote = Quote(usd, usd, usd, Unit.USD, usd, usd, usd, Basis.LISTED, "page", None)
-with Journal(Path(sys.argv[1])) as journal:
+with Journal(sys.argv[1]) as journal:
     print("ready", flush=True)
     sys.stdin.readline()
     wanted = NewPurchase(
@@ -1115,12 +1124,12 @@ with Journal(Path(sys.argv[1])) as journal:
 """
 
 
-def test_twenty_processes_share_one_budget(path: Path) -> None:
+def test_twenty_processes_share_one_budget(database: Place) -> None:
     """5 USD hold twelve jobs of 0.40 USD, and no thirteenth."""
-    Journal(path).close()
+    Journal(database).close()
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", SPENDER, str(path), f"k{number}"],
+            [sys.executable, "-c", SPENDER, str(database), f"k{number}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -1142,23 +1151,12 @@ def test_paid_retries_come_in_the_order_in_which_they_were_bought_whatever_the_c
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for key, now in {"k": 2000.0, "k~2": 3000.0, "k~3": 1000.0}.items():
-        monkeypatch.setattr(SQLiteStore, "now", lambda _, now=now: now)
+        set_clock(monkeypatch, lambda now=now: now)
         intended(journal, key, f"attempt {key}")
     assert [entry.key for entry in journal.retries("k")] == ["k~2", "k~3"]
 
 
 # What it costs.
-
-
-@contextmanager
-def statements(journal: Journal) -> Iterator[list[str]]:
-    """Collect the statements that SQLite runs for a journal."""
-    run: list[str] = []
-    journal.store.db.set_trace_callback(run.append)
-    try:
-        yield run
-    finally:
-        journal.store.db.set_trace_callback(None)
 
 
 @pytest.mark.parametrize(
