@@ -109,6 +109,7 @@ def test_jobs_and_statistics_use_indexes(client: Client) -> None:
         client.compare(sample_request())
         client.budget()
         journal.running("f" * 16)
+        journal.taken("f" * 16)
         journal.retries("order-17")
         journal.durations(2000)
         journal.succeeded(20, since=1.0)

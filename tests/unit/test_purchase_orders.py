@@ -36,6 +36,7 @@ from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model import probe
 from motionkit.model.job import Job, KeyState, State
+from motionkit.model.money import Balance
 from motionkit.model.submission import Submission
 from motionkit.provider import Fit, Uploads, contract, fit
 from motionkit.purchase import BuyOptions, compare, submit
@@ -502,6 +503,109 @@ def test_an_account_that_cannot_be_polled_is_left_to_its_vendor_after_the_wait(
         monkeypatch.setattr(shop.kind, "poll", fail)
         client.submit(sample_request(), via=ACCOUNT, key="k-2", wait_for_slot=60)
     assert 55 <= sum(shop.slept) <= 60
+
+
+@pytest.mark.parametrize("word", [ACCOUNT, "r"])
+def test_submits_of_many_threads_at_once_take_no_more_slots_than_there_are(
+    shop: Shop, word: str
+) -> None:
+    together = threading.Barrier(12)
+    refused: list[MotionKitError] = []
+
+    def submit(client: Client, number: int) -> None:
+        together.wait(PATIENCE)
+        try:
+            client.submit(sample_request(), via=word, key=f"k-{number}", wait_for_slot=0)
+        except MotionKitError as error:
+            refused.append(error)
+
+    with shop.client(ROUTE, slots=5) as first, shop.client(ROUTE, slots=5) as second:
+        threads = [
+            threading.Thread(target=submit, args=(client, number))
+            for number, client in enumerate([first, second] * 6)
+        ]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join(PATIENCE)
+    assert shop.kind.asked == [ACCOUNT] * 5
+    assert [error.billed for error in refused] == [Billed.NO] * 7
+
+
+def test_a_slot_that_is_taken_while_a_target_is_tried_leads_to_the_next_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    balance = shop.kind.balance
+
+    with shop.client(BOTH, slots=1) as client, shop.client(BOTH, slots=1) as other:
+
+        def slow(self: Crowded) -> Balance:
+            monkeypatch.setattr(shop.kind, "balance", balance)
+            other.submit(sample_request(), via=ACCOUNT, key="faster")
+            return balance(self)
+
+        monkeypatch.setattr(shop.kind, "balance", slow)
+        job = client.submit(sample_request(), via="both", key="slower", wait_for_slot=0)
+        assert job.account == OTHER
+        assert client.circuits() == []
+    assert shop.kind.asked == [ACCOUNT, OTHER]
+
+
+STRICT = Route(name="strict", targets=(ACCOUNT,), fall_back_on=("unavailable",), wait_for_slot=30.0)
+
+
+def test_a_route_that_does_not_fall_back_on_busy_ends_with_it_and_asks_no_vendor(
+    shop: Shop,
+) -> None:
+    with shop.client(STRICT, slots=1) as client:
+        client.submit(sample_request(), via=ACCOUNT, key="k-1")
+        with pytest.raises(Busy, match="max_concurrent = 1") as caught:
+            client.submit(sample_request(), via="strict", key="k-2")
+        assert caught.value.billed is Billed.NO
+        assert client.circuits() == []
+    assert sum(shop.slept) == 30.0
+    assert shop.kind.asked == [ACCOUNT]
+
+
+def test_a_route_leaves_an_account_that_cannot_be_polled_to_its_vendor_after_the_wait(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ProviderUnavailable("the network is down")
+
+    with shop.client(STRICT, slots=1) as client:
+        client.submit(sample_request(), via=ACCOUNT, key="k-1")
+        monkeypatch.setattr(shop.kind, "poll", fail)
+        client.submit(sample_request(), via="strict", key="k-2")
+    assert sum(shop.slept) == 30.0
+    assert shop.kind.asked == [ACCOUNT, ACCOUNT]
+
+
+def test_a_rate_limit_is_shared_with_the_jobs_of_other_clients(shop: Shop) -> None:
+    """Ten jobs run, whoever waits for them: each is polled as often as ten can be."""
+
+    def config(options: dict[str, Any]) -> dict[str, Any]:
+        accounts = {
+            name: attrs.evolve(one, settings=attrs.evolve(one.settings, rpm=6))
+            for name, one in options["config"].accounts.items()
+        }
+        return {**options, "config": attrs.evolve(options["config"], accounts=accounts)}
+
+    with Client(**config(shop.options())) as other:
+        jobs = [
+            other.submit(sample_request(), via=ACCOUNT, key=f"k-{number}") for number in range(10)
+        ]
+    with Client(**config(shop.options())) as client:
+        alone = client._observer.gap(jobs[0], JOB_SECONDS, 1)
+    for vendor in shop.vendors.values():
+        vendor.now += JOB_SECONDS
+    with Client(**config(shop.options())) as client:
+        for job in jobs[1:]:
+            client.poll(job)
+    with Client(**config(shop.options())) as client:
+        left = client._observer.gap(jobs[0], JOB_SECONDS, 1)
+    assert alone >= 100.0
+    assert left <= 15.0
 
 
 @pytest.mark.parametrize("word", [ACCOUNT, "r"])
