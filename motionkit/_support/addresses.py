@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import NoReturn
+from typing import Any, NoReturn, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from motionkit._support.redaction import Secret
 
 SCHEMES = ("postgresql", "postgres")
 """Both are libpq's; the two mean the same."""
-ALLOWED = "postgresql://USER@HOST/DATABASE"
+ALLOWED = "postgresql://HOST/DATABASE"
 
 _ADDRESS = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")
 _SECRET_PARAMETERS = frozenset({"password", "sslpassword", "passfile", "oauth_client_secret"})
@@ -31,13 +31,14 @@ class DatabaseAddress:
     Attributes:
         secret: The whole address, for the driver alone.
         place: Scheme, host and database, for people.
+        has_password: Whether it contains a password.
 
     Raises:
         ValueError: It is not an address of PostgreSQL, or it can be read in two ways. The message
             repeats no part of it.
     """
 
-    __slots__ = ("place", "secret")
+    __slots__ = ("has_password", "place", "secret")
 
     def __init__(self, text: str) -> None:
         text = text.strip()
@@ -60,20 +61,26 @@ class DatabaseAddress:
             raise ValueError("the port in an address is a number")
         parts = urlsplit(text)
         said = parse_qsl(parts.query, keep_blank_values=True)
-        for name, value in said:
-            if name in _SECRET_PARAMETERS:
-                Secret(value)
+        passwords = [value for name, value in said if name in _SECRET_PARAMETERS]
         if ":" in user:
-            Secret(unquote(user.partition(":")[2]))
-            Secret(user.partition(":")[2])
+            password = user.partition(":")[2]
+            passwords += [password, unquote(password)]
+        for password in passwords:
+            Secret(password)  # makes it known to `redact`
+        self.has_password = any(passwords)
         self.secret = Secret(text)
-        self.place = f"{SCHEMES[0]}://{hosts}{parts.path}"
+        # A host in a parameter is the folder of a socket, or another name than the address has.
+        named = hosts or next((value for name, value in said if name == "host"), "")
+        self.place = f"{SCHEMES[0]}://{named.replace('/', '%2F')}{parts.path}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.place!r})"
 
     def __str__(self) -> str:
         return self.place
+
+    def __format__(self, spec: str) -> str:
+        return format(self.place, spec)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DatabaseAddress):
@@ -83,6 +90,11 @@ class DatabaseAddress:
     def __hash__(self) -> int:
         return hash(self.secret)
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
         self.secret.__reduce_ex__(protocol)
-        raise AssertionError

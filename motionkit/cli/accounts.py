@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
@@ -111,8 +112,8 @@ def providers(
 
 
 def _circuits(found: config.Config) -> list[Circuit]:
-    """Return the open circuits; none without a journal file."""
-    if found.journal is None or not found.journal.exists():
+    """Return the open circuits; none without a journal."""
+    if found.journal is None or (isinstance(found.journal, Path) and not found.journal.exists()):
         return []
     with mk.Client(found) as client:
         return client.circuits()

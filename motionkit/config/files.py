@@ -21,6 +21,8 @@ FILE_NAME = "motionkit.toml"
 FILE_VARIABLE = "MOTIONKIT_CONFIG"
 ADDRESS = r"^\s*[A-Za-z][A-Za-z0-9+.-]*://"
 """The beginning of an address, which is no path: ``scheme://``."""
+DATABASE = r"^\s*[Pp][Oo][Ss][Tt][Gg][Rr][Ee][Ss]([Qq][Ll])?://"
+"""The beginning of a PostgreSQL database's address."""
 
 LONGEST_KEY = 80
 """Characters of a setting's name that an error shows."""

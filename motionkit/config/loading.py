@@ -19,6 +19,7 @@ from typing import Any
 
 import attrs
 
+from motionkit._support.addresses import ALLOWED, SCHEMES, DatabaseAddress, scheme
 from motionkit._support.redaction import redact_urls
 from motionkit.config import tables, trust
 from motionkit.config.credentials import Key, documented, expand, no_key, variables
@@ -28,7 +29,6 @@ from motionkit.config.files import (
     Spot,
     expanded,
     files,
-    is_address,
     state_folder,
     without_password,
 )
@@ -104,7 +104,8 @@ class Config:
     Attributes:
         accounts: By name, in the order written.
         defaults: See `Defaults`.
-        journal: The journal's file; None keeps it in memory.
+        journal: The journal's file, or the address of its PostgreSQL database; None keeps it in
+            memory.
         source: The file it came from; None for the environment.
         routes: By name. `DEFAULT_ROUTE` is there whenever there is an account.
         files: What was read, the one that wins first.
@@ -114,7 +115,7 @@ class Config:
 
     accounts: Mapping[str, Account]
     defaults: Defaults
-    journal: Path | None
+    journal: Path | DatabaseAddress | None
     source: Path | None = None
     routes: Mapping[str, Route] = attrs.field(factory=dict)
     files: tuple[File, ...] = ()
@@ -219,7 +220,9 @@ def _config(read: Sequence[File]) -> Config:
     accounts = {
         name: _account(name, table, top / "accounts" / name) for name, table in said.items()
     }
-    _warn_of_readers(accounts.values())
+    _warn_of_readers(
+        one.key.spot.file for one in accounts.values() if one.key is not None and one.key.literal
+    )
     keyed = not any("accounts" in file.data() for file in read)
     if keyed:
         accounts = _from_keys()
@@ -285,7 +288,7 @@ def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _journal(spot: Spot) -> Path | None:
+def _journal(spot: Spot) -> Path | DatabaseAddress | None:
     said = spot.file.data().get("journal") if spot.files else None
     if said is False:
         return None
@@ -293,22 +296,35 @@ def _journal(spot: Spot) -> Path | None:
         named = os.environ.get(JOURNAL_VARIABLE)
         if not named:
             return state_folder() / "journal.db"
-        _need_path(named, JOURNAL_VARIABLE)
-        return expanded(named, JOURNAL_VARIABLE)
+        return _address(named, JOURNAL_VARIABLE) or expanded(named, JOURNAL_VARIABLE)
     if not (said and isinstance(said, str)):
-        raise ConfigError(f"{spot} is {tables.shown(said)}; give a path or false")
+        raise ConfigError(f"{spot} is {tables.shown(said)}; give a path, an address or false")
     named = expand(said, spot)
-    _need_path(named, str(spot))
-    return spot.file.resolve(named)
+    address = _address(named, str(spot))
+    if address is None:
+        return spot.file.resolve(named)
+    if address.has_password and not variables(said):
+        _warn_of_readers([spot.file])
+    return address
 
 
-def _need_path(named: str, where: str) -> None:
-    """Refuse an address as the journal: as a path it would be a folder called ``scheme:``."""
-    if is_address(named):
+def _address(named: str, where: str) -> DatabaseAddress | None:
+    """Return the address of the journal's database; None for a path.
+
+    Another address is refused: as a path it would be a folder called ``scheme:``.
+    """
+    kind = scheme(named)
+    if kind is None:
+        return None
+    if kind not in SCHEMES:
         raise ConfigError(
-            f"{where} is {without_password(named)!r}; the journal is a file on this machine: give "
-            "a path"
+            f"{where} is {without_password(named)!r}; give a path, or a PostgreSQL database: "
+            f"{ALLOWED}"
         )
+    try:
+        return DatabaseAddress(named)
+    except ValueError as error:
+        raise ConfigError(f"{where} is {without_password(named)!r}: {error}") from None
 
 
 def _account(name: str, data: Mapping[str, Any], spot: Spot) -> Account:
@@ -375,8 +391,7 @@ def _origins(settings: AccountSettings) -> dict[str, str]:
     return {name: address for name, address in named.items() if address is not None}
 
 
-def _warn_of_readers(accounts: Iterable[Account]) -> None:
-    """Warn once for each file with keys that others on this machine can read."""
-    holding = [one.key.spot.file for one in accounts if one.key is not None and one.key.literal]
+def _warn_of_readers(holding: Iterable[File]) -> None:
+    """Warn once for each file with keys or passwords that others on this machine can read."""
     for path in sorted({file.path for file in holding if os.name == "posix" and file.mode & 0o044}):
         log.warning("%s holds a key and can be read by others: chmod 600 %s", path, path)

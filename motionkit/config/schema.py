@@ -18,7 +18,7 @@ import attrs
 from motionkit._support.redaction import Secret
 from motionkit.config.credentials import documented
 from motionkit.config.defaults import Defaults
-from motionkit.config.files import ADDRESS, FILE_NAME
+from motionkit.config.files import ADDRESS, DATABASE, FILE_NAME
 from motionkit.config.routes import DEFAULT_ROUTE
 from motionkit.config.tables import LIMITS, bare, is_list, is_table, is_union
 from motionkit.model import codec
@@ -28,8 +28,9 @@ from motionkit.routing import Route
 Schema = dict[str, Any]
 
 _JOURNAL = (
-    "The journal's file; false keeps it in memory, so that a crash can lose a paid job. A relative "
-    "path is the file's sibling. Default: in the user's state folder."
+    "The journal's file, or a PostgreSQL database that many machines share: "
+    "postgresql://USER@HOST/DATABASE. False keeps it in memory, so that a crash can lose a paid "
+    "job. A relative path is the file's sibling. Default: a file in the user's state folder."
 )
 _SIMPLE: Mapping[Any, Schema] = {
     bool: {"type": "boolean"},
@@ -76,6 +77,7 @@ def schema() -> Schema:
                 "description": _JOURNAL,
                 "anyOf": [
                     {"type": "string", "minLength": 1, "not": {"pattern": ADDRESS}},
+                    {"type": "string", "pattern": DATABASE},
                     {"const": False},
                 ],
             },

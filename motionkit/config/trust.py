@@ -29,7 +29,15 @@ import attrs
 from motionkit._support.redaction import LONGEST_SAID, MASK, Secret, printable, redact_urls
 from motionkit.config.credentials import documented, variable, variables
 from motionkit.config.defaults import Defaults
-from motionkit.config.files import File, Origin, Spot, own_file, state_folder, without_password
+from motionkit.config.files import (
+    File,
+    Origin,
+    Spot,
+    is_address,
+    own_file,
+    state_folder,
+    without_password,
+)
 from motionkit.config.tables import ENTRIES, bare, value
 from motionkit.errors import ConfigError
 from motionkit.http import at_loopback, checked_origin
@@ -191,7 +199,9 @@ def _journal(file: File, below: File | None) -> Iterator[Finding]:
         yield Finding("journal", "switches the journal off, so that unfinished jobs hide", "false")
     elif isinstance(said, str) and said:
         does = "moves the journal, so that unfinished jobs hide and may be paid twice"
-        if below is None or below.data().get("journal") != said or not Path(said).is_absolute():
+        same = below is not None and below.data().get("journal") == said
+        # A relative path names another file there.
+        if not same or not (is_address(said) or Path(said).is_absolute()):
             yield Finding("journal", does, without_password(said))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 import errno
 import json
 import os
+import pickle
 import re
 import sys
 from collections.abc import Callable
@@ -18,6 +20,8 @@ import pytest
 from support import FakeProvider, FakeSettings
 
 from motionkit import config
+from motionkit._support.addresses import DatabaseAddress
+from motionkit._support.redaction import redact
 from motionkit.config import Config, Defaults, Route, credentials, files, schema, trust
 from motionkit.errors import Billed, ConfigError
 from motionkit.testing.memory import Memory
@@ -464,11 +468,11 @@ def test_a_wrong_type_is_refused_with_its_dotted_path(text: str, said: str, home
         (ROUTE + 'targets = ["other/mimic"]', (": routes.quick.targets names 'other/mimic': there"
          " is no such account; configured are: fake")),
         (ROUTE + 'targets = ["fake", "fake"]', ": routes.quick.targets names 'fake' twice"),
-        ("journal = 7", ": journal is 7; give a path or false"),
-        ("journal = true", ": journal is true; give a path or false"),
-        ("journal = []", ": journal is a list; give a path or false"),
+        ("journal = 7", ": journal is 7; give a path, an address or false"),
+        ("journal = true", ": journal is true; give a path, an address or false"),
+        ("journal = []", ": journal is a list; give a path, an address or false"),
         ('journal = "a\\u0000b"', ": 'a\\x00b' is not a path"),
-        ('journal = ""', ": journal is empty text; give a path or false"),
+        ('journal = ""', ": journal is empty text; give a path, an address or false"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_place(text: str, said: str, home: Path) -> None:
@@ -740,30 +744,94 @@ def test_the_journal_is_where_it_is_said_to_be(
     assert load(text, home).journal == expected
 
 
-ADDRESSES = [
-    ("postgresql://user:s3cret@db.example/motionkit", "postgresql://***@db.example/motionkit"),
-    ("postgresql://user:s3cret/@s3cret@db.example/x", "postgresql://***@db.example/x"),
-    ("postgresql://user:s3?cret@db.example/x", "postgresql://***"),
-    ("postgres://db.example/x?user=a@b&password=s3cret", "postgres://***"),
-    ("sqlite:///journal.db", "sqlite:///journal.db"),
-    ("  S3+x.y-z://bucket/journal", "  S3+x.y-z://bucket/journal"),
+DATABASES = [
+    ("postgresql://user:s3cret@db.example/motionkit", "postgresql://db.example/motionkit"),
+    (" postgres://db.example:6432/x?password=s3cret", "postgresql://db.example:6432/x"),
+    ("postgresql://", "postgresql://"),
+    ("postgresql:///x?host=/var/run/db", "postgresql://%2Fvar%2Frun%2Fdb/x"),
+    ("postgresql://u:%2Fs3%40cret@one,two:5433/x", "postgresql://one,two:5433/x"),
+    ("postgresql://u@[::1]:5433/x", "postgresql://[::1]:5433/x"),
 ]
 
 
-@pytest.mark.parametrize(("address", "shown"), ADDRESSES)
-def test_an_address_is_no_journal_and_its_password_is_not_shown(
-    address: str, shown: str, home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("address", "place"), DATABASES)
+def test_a_database_is_a_journal_and_its_password_is_not_shown(
+    address: str, place: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ADDRESS", address)
-    told = f"is {shown!r}; the journal is a file on this machine: give a path"
+    found = [load(f'journal = "{address}"', home), load('journal = "${ADDRESS}"', home)]
+    (home / "motionkit.toml").unlink()
+    monkeypatch.setenv("MOTIONKIT_JOURNAL", address)
+    found.append(config.load())
+    for one in found:
+        assert isinstance(one.journal, DatabaseAddress)
+        assert one.journal.secret.reveal() == address.strip()
+        assert str(one.journal) == place
+        assert "cret" not in f"{one!r} {one.journal!r} {one.journal:s}"
+        assert copy.deepcopy(one.journal) == one.journal
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(one.journal)
+
+
+def test_the_password_of_a_database_is_masked_wherever_it_turns_up(home: Path) -> None:
+    load('journal = "postgresql://user:pl%40nted-s3cret@db.example/x"', home)
+    assert redact("with pl@nted-s3cret or pl%40nted-s3cret") == "with *** or ***"
+
+
+ENCODED = "percent-encoded in an address: write %40 for '@', %2F for '/', %3F for '?', %23 for '#'"
+NO_DATABASE = "give a path, or a PostgreSQL database: postgresql://HOST/DATABASE"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown", "why"),
+    [
+        ("postgresql://u:s3cret/@s3cret@db/x", "postgresql://***@db/x", ENCODED),
+        ("postgresql://u:12/s3cret@db/x", "postgresql://***@db/x", ENCODED),
+        ("postgresql://u:s3?cret@db.example/x", "postgresql://***", ENCODED),
+        ("postgresql://u:s3#cret@db.example/x", "postgresql://***@db.example/x", ENCODED),
+        ("postgres://db.example/x?user=a@b&password=s3cret", "postgres://***", ENCODED),
+        ("postgresql://db.example:port/x", "postgresql://db.example:port/x", "a number"),
+        ("postgresql://db.exam ple/x", "postgresql://db.exam ple/x", "no spaces"),
+        ("sqlite:///journal.db", "sqlite:///journal.db", NO_DATABASE),
+        ("mysql://user:s3cret@db.example/x", "mysql://***@db.example/x", NO_DATABASE),
+        ("  S3+x.y-z://bucket/journal", "  S3+x.y-z://bucket/journal", NO_DATABASE),
+    ],
+)
+def test_another_address_is_no_journal_and_its_password_is_not_shown(
+    address: str, shown: str, why: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADDRESS", address)
     for text in (f'journal = "{address}"', 'journal = "${ADDRESS}"'):
-        assert complaint(text, home) == f": journal {told}"
+        said = complaint(text, home)
+        assert said.startswith(f": journal is {shown!r}")
+        assert why in said
     (home / "motionkit.toml").unlink()
     monkeypatch.setenv("MOTIONKIT_JOURNAL", address)
     with pytest.raises(ConfigError) as caught:
         config.load()
-    assert caught.value.message == f"MOTIONKIT_JOURNAL {told}"
+    assert caught.value.message.startswith(f"MOTIONKIT_JOURNAL is {shown!r}")
     assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ('journal = "postgresql://user:s3cret-word@db.example/x"', True),
+        ('journal = "postgresql://user:${PASSWORD}@db.example/x"', False),
+        ('journal = "postgresql://user@db.example/x"', False),
+    ],
+)
+def test_a_file_with_a_password_that_others_can_read_is_warned_of(
+    text: str,
+    warned: bool,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("PASSWORD", "s3cret-word")
+    (home / "motionkit.toml").touch(0o644)
+    load(text, home)
+    assert ("can be read by others" in caplog.text) is warned
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,19 @@ def test_an_address_as_the_journal_is_refused_without_its_password(project: Path
     assert "s3cret" not in f"{said} {said.hint}"
 
 
+def test_a_project_may_repeat_the_users_own_database_and_name_no_other(
+    project: Path, home: Path
+) -> None:
+    own = home / ".config" / "motionkit" / "motionkit.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text('journal = "postgresql://u:s3cret@db.example/x"\n')
+    project.write_text('journal = "postgresql://u:s3cret@db.example/x"\n')
+    assert str(config.load().journal) == "postgresql://db.example/x"
+    said = refused(project, 'journal = "postgresql://u:s3cret@db.example/y"\n')
+    assert "journal moves the journal" in said.message
+    assert "s3cret" not in f"{said} {said.hint}"
+
+
 def test_a_journal_that_leaves_the_state_folder_by_a_link_is_refused(
     project: Path, home: Path
 ) -> None:
