@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from motionkit import errors as errors
+    from motionkit.batch.worker import Worker as Worker
     from motionkit.batch.batch import AsyncBatch as AsyncBatch
     from motionkit.batch.batch import Batch as Batch
     from motionkit.client.aio import AsyncClient as AsyncClient
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "batch.batch": ("AsyncBatch", "Batch"),
+    "batch.worker": ("Worker",),
     "client.aio": ("AsyncClient",),
     "client.client": ("Client",),
     "config.loading": ("Config",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -74,9 +75,15 @@ class Gate:
 
     def refused(self, error: MotionKitError) -> None:
         """Let nobody in for a while: the account refused an item for a passing cause."""
-        self._refusals += 1
+        if self._clock() >= self._closed_until:  # those who were inside with it count once
+            self._refusals += 1
         pause = backoff.slot_delay(self._refusals, hint=error.retry_after)
         self._closed_until = max(self._closed_until, self._clock() + pause)
+
+    def missed(self) -> None:
+        """Ask the journal anew in a moment: another process took the slot first."""
+        apart = 0.5 + random.random()  # noqa: S311 - spreads the workers that missed it
+        self._closed_until = max(self._closed_until, self._clock() + ASK_EVERY * apart)
 
     def taken(self) -> None:
         """Forget refusals: the account took an item."""

@@ -32,6 +32,7 @@ from motionkit.errors import (
     AuthenticationError,
     Billed,
     BudgetExceeded,
+    Busy,
     ConfigError,
     ContentBlocked,
     DownloadFailed,
@@ -284,8 +285,11 @@ class Items:
                     if verdict is not Verdict.BUSY:
                         await self._not_bought(item, via, verdict, error)
                         return None
-                    gate.refused(error)
-                    log.info("item %d of batch %s: %s", item.n, item.batch, error.message)
+                    if isinstance(error, Busy) and error.code is None:
+                        gate.missed()  # by the journal; the vendor was not asked
+                    else:
+                        gate.refused(error)
+                        log.info("item %d of batch %s: %s", item.n, item.batch, error.message)
                 else:
                     gate.taken()
                     return order

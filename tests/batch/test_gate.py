@@ -128,6 +128,20 @@ def test_after_a_refusal_nobody_comes_in_for_a_while_and_then_one_alone() -> Non
     run(play)
 
 
+def test_items_that_are_refused_together_count_as_one_refusal() -> None:
+    async def play(door: Door) -> None:
+        for _ in range(8):
+            door.gate.refused(Busy("full"))
+        task = asyncio.create_task(door.submit(1))
+        for _ in range(50):
+            await asyncio.sleep(0.001)
+        assert door.order == []
+        door.now += 5.0
+        await task
+
+    run(play)
+
+
 def test_a_vendor_that_names_a_time_is_left_alone_until_then() -> None:
     async def play(door: Door) -> None:
         door.gate.refused(Busy("full", retry_after=30.0))

@@ -1,0 +1,205 @@
+"""Workers in processes of their own, a vendor whose ledger is compared, and a batch for them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+from patience import PATIENCE
+
+from motionkit.batch.inputs import packed
+from motionkit.batch.tables import Batches, Item, ItemState
+from motionkit.client.client import Client
+from motionkit.config import Config, load
+from motionkit.journal.databases import located
+from motionkit.model.operations import Mimic
+from motionkit.sandbox import Sandbox
+from motionkit.testing import samples
+from motionkit_pixverse.sandbox import PixVerseSandbox
+
+_SCRIPT = Path(__file__).with_name("child.py")
+KEY = "batch-key-0123456789"
+BATCH = "b-0123abcd"
+SLOTS = 15
+
+
+@attrs.define
+class Farm:
+    """One vendor, one journal, and the processes that work on a batch."""
+
+    folder: Path
+    sandbox: Sandbox
+    journal: Path | str
+    slots: int = SLOTS
+    workers: list[subprocess.Popen[str]] = attrs.field(factory=list)
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "motionkit.toml"
+
+    def config(self) -> Config:
+        return attrs.evolve(load(self.config_file), journal=located(self.journal))
+
+    def prepare(self) -> None:
+        self.sandbox.add_account(
+            "pixverse", KEY, label="batch", balance=1_000_000, concurrency=self.slots
+        )
+        self.config_file.write_text(
+            f"journal = {json.dumps(str(self.folder / 'unused.db'))}\n"
+            "[accounts.pixverse]\n"
+            f"api_key = {json.dumps(KEY)}\n"
+            f"base_url = {json.dumps(self.sandbox.environment['PIXVERSE_BASE_URL'])}\n"
+            f"max_concurrent = {self.slots}\n",
+            "utf-8",
+        )
+        self.config_file.chmod(0o600)
+
+    def plan(self, pictures: int, clips: int, *, batch: str = BATCH, **options: Any) -> None:
+        """Make a batch of every picture with every clip."""
+        total = pictures * clips
+        for n in range(pictures):
+            # Trailing bytes make each a file of its own.
+            (self.folder / f"{n}.png").write_bytes(samples.PICTURE + bytes([n]))
+        for n in range(clips):
+            (self.folder / f"{n}.mp4").write_bytes(samples.CLIP)
+        with Client(self.config()) as client:
+            batches = Batches(client._journal.store)
+            batches.create(
+                batch,
+                via="pixverse",
+                out=str(self.out),
+                options=options,
+                accounts={"pixverse": client.account("pixverse").fingerprint},
+                total=total,
+            )
+            items = (
+                Item(
+                    batch,
+                    n + 1,
+                    f"{batch}/{n + 1}",
+                    packed(
+                        Mimic(
+                            self.folder / f"{n // clips}.png",
+                            self.folder / f"{n % clips}.mp4",
+                            quality="540p",
+                        )
+                    ),
+                    None,
+                    None,
+                    f"{n + 1:03}.mp4",
+                )
+                for n in range(total)
+            )
+            assert list(batches.add(batch, items))
+
+    def start(self, **told: Any) -> subprocess.Popen[str]:
+        """Start a worker; see `child.py` for what it is told."""
+        told = {
+            "config": self.config_file,
+            "journal": self.journal,
+            "batch": BATCH,
+            **told,
+        }
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if "proxy" not in name.lower() and not name.startswith("MOTIONKIT_")
+        }
+        environment["MOTIONKIT_SANDBOX_SPEED"] = self.sandbox.environment["MOTIONKIT_SANDBOX_SPEED"]
+        worker = subprocess.Popen(
+            [sys.executable, str(_SCRIPT), json.dumps(told, default=str)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self.workers.append(worker)
+        return worker
+
+    @staticmethod
+    def finish(worker: subprocess.Popen[str], patience: float = PATIENCE) -> Mapping[str, Any]:
+        """Wait for a worker, and return what it said last."""
+        said, _ = worker.communicate(timeout=patience)
+        assert worker.returncode == 0, said
+        told: Mapping[str, Any] = json.loads(said.splitlines()[-1])
+        return told
+
+    @staticmethod
+    def died(worker: subprocess.Popen[str], patience: float = PATIENCE) -> bool:
+        """Wait for a worker that kills itself; return whether it did."""
+        worker.communicate(timeout=patience)
+        return worker.returncode == -signal.SIGKILL
+
+    def counts(self, batch: str = BATCH) -> dict[str, int]:
+        with Client(self.config()) as client:
+            found = Batches(client._journal.store).counts(batch)
+        return {state.value: count for state, count in found.items() if count}
+
+    def reach(self, done: int, patience: float = PATIENCE) -> None:
+        """Wait until so many items are done."""
+        deadline = time.monotonic() + patience
+        while self.counts().get(ItemState.DONE.value, 0) < done:
+            assert time.monotonic() < deadline, f"stuck at {self.counts()}"
+            time.sleep(0.05)
+
+    @property
+    def account(self) -> Mapping[str, Any]:
+        account: Mapping[str, Any] = self.sandbox.ledger()["vendors"]["pixverse"]["accounts"][
+            "batch"
+        ]
+        return account
+
+    def judge(self, total: int) -> None:
+        """Compare the vendor's ledger with the journal and the files, when all is done."""
+        jobs = [job for job in self.account["jobs"] if not job["twin"]]
+        with Client(self.config()) as client:
+            entries = client.jobs.list()
+            items = list(Batches(client._journal.store).items(BATCH))
+        owned = Counter(entry.job.id for entry in entries if entry.job is not None)
+        lost = [job["id"] for job in jobs if job["id"] not in owned]
+        assert not lost, f"paid and lost: {lost}"
+        assert len(jobs) == total, f"{len(jobs)} jobs for {total} items"
+        assert {item.state for item in items} == {ItemState.DONE}
+        files = sorted(path.name for path in self.out.iterdir())
+        assert files == [f"{n:03}.mp4" for n in range(1, total + 1)]
+        assert all(path.read_bytes()[4:8] == b"ftyp" for path in self.out.iterdir())
+        assert all(entry.batch == BATCH for entry in entries)
+        assert sorted(entry.item or 0 for entry in entries) == list(range(1, total + 1))
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGCONT)
+                worker.kill()
+            worker.communicate()
+
+
+@contextlib.contextmanager
+def farm(
+    folder: Path,
+    journal: Path | str,
+    *,
+    job_seconds: float = 20.0,
+    speed: float = 10.0,
+    slots: int = SLOTS,
+) -> Iterator[Farm]:
+    with Sandbox(apps=[PixVerseSandbox], job_seconds=job_seconds, speed=speed) as sandbox:
+        made = Farm(folder, sandbox, journal, slots)
+        made.prepare()
+        try:
+            yield made
+        finally:
+            made.close()
