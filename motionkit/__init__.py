@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from motionkit import errors as errors
-    from motionkit.batch.worker import Worker as Worker
     from motionkit.batch.batch import AsyncBatch as AsyncBatch
     from motionkit.batch.batch import Batch as Batch
+    from motionkit.batch.worker import Worker as Worker
     from motionkit.client.aio import AsyncClient as AsyncClient
     from motionkit.client.client import Client as Client
     from motionkit.config.loading import Config as Config

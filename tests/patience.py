@@ -5,6 +5,7 @@ A loaded machine delays a process by many seconds, so the bound only ends a test
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import threading
 import time
@@ -37,3 +38,12 @@ def until(condition: Callable[[], object]) -> None:
         if time.monotonic() > deadline:
             pytest.fail(f"the condition did not hold within {PATIENCE:.0f} s")
         time.sleep(0.01)
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Ask again until the condition holds, and let other coroutines run."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"the condition did not hold within {PATIENCE:.0f} s")
+        await asyncio.sleep(0.01)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from patience import PATIENCE
+from patience import PATIENCE, eventually
 
 from motionkit.batch import engine as queue
 from motionkit.batch.engine import Delivery, Engine, Where, identity
@@ -40,11 +40,6 @@ def work(
     asyncio.run(worked())
 
 
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110 - what is waited for is in DBOS's threads
-        await asyncio.sleep(0.01)
-
-
 def test_every_item_is_done_once_and_no_more_at_once_than_was_asked_for(tmp_path: Path) -> None:
     done: list[int] = []
     inside = most = 0
@@ -53,7 +48,8 @@ def test_every_item_is_done_once_and_no_more_at_once_than_was_asked_for(tmp_path
         nonlocal inside, most
         inside += 1
         most = max(most, inside)
-        await asyncio.sleep(0.01)
+        for _ in range(100):  # let the others come in
+            await asyncio.sleep(0)
         inside -= 1
         assert batch == "b-1"
         done.append(n)
@@ -62,10 +58,10 @@ def test_every_item_is_done_once_and_no_more_at_once_than_was_asked_for(tmp_path
         items = [("b-1", n, 0) for n in range(1, 13)]
         for _ in range(2):  # the second time they are there: no second run
             await asyncio.to_thread(engine.plan, items, NOW)
-        await until(lambda: len(done) >= 12)
+        await eventually(lambda: len(done) >= 12)
         ids = [identity(*item) for item in items]
         over = Delivery(Where.OVER, queue.EMBEDDED)
-        await until(lambda: all(one == over for one in engine.find(ids).values()))
+        await eventually(lambda: all(one == over for one in engine.find(ids).values()))
         assert len(engine.find(ids)) == 12
         engine.forget()
         assert engine.find(ids) == {}
@@ -84,12 +80,12 @@ def test_a_retried_item_is_a_new_run_and_a_forgotten_one_too(tmp_path: Path) -> 
     async def play(engine: Engine) -> None:
         for expected, tries in ((1, 0), (2, 1)):
             engine.plan([("b-1", 1, tries)], NOW)
-            await until(lambda expected=expected: len(done) == expected)
+            await eventually(lambda expected=expected: len(done) == expected)
         last = identity("b-1", 1, 1)
-        await until(lambda: engine.find([last])[last].where is Where.OVER)
+        await eventually(lambda: engine.find([last])[last].where is Where.OVER)
         engine.forget([last])
         engine.plan([("b-1", 1, 1)], NOW)
-        await until(lambda: len(done) == 3)
+        await eventually(lambda: len(done) == 3)
 
     work(tmp_path / "batch.db", play, body)
 
@@ -105,7 +101,7 @@ def test_what_a_worker_had_taken_is_taken_up_by_the_next_before_anything_new(
 
     async def kill(engine: Engine) -> None:
         engine.plan([("b-1", n, 0) for n in (7, 8)], NOW)
-        await until(lambda: len(begun) == 2)
+        await eventually(lambda: len(begun) == 2)
         engine.plan([("b-0", n, 0) for n in (1, 2)], NOW + 60)
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
@@ -116,7 +112,7 @@ def test_what_a_worker_had_taken_is_taken_up_by_the_next_before_anything_new(
         done.append(n)
 
     async def play(_: Engine) -> None:
-        await until(lambda: len(done) == 4)
+        await eventually(lambda: len(done) == 4)
 
     work(place, kill, stay, concurrency=2)
     work(place, play, body, concurrency=1)
@@ -129,13 +125,13 @@ def test_a_dead_workers_items_are_put_back_for_others(tmp_path: Path) -> None:
 
     async def play(engine: Engine) -> None:
         engine.plan([("b-1", 1, 0)], NOW)
-        await until(lambda: done == [1])
+        await eventually(lambda: done == [1])
         assert engine.find([identity("b-1", 1, 0)])[identity("b-1", 1, 0)] == Delivery(
             Where.TAKEN, queue.EMBEDDED
         )
         assert engine.take_over("somebody-else") == 0
         assert engine.take_over(queue.EMBEDDED) == 1
-        await until(lambda: done == [1, 1])
+        await eventually(lambda: done == [1, 1])
 
     async def body(batch: str, n: int) -> None:
         done.append(n)
@@ -199,7 +195,7 @@ def test_dbos_writes_nothing_to_the_terminal_and_opens_no_port(
 
     async def play(engine: Engine) -> None:
         engine.plan([("b-1", 1, 0)], NOW)
-        await until(lambda: done)
+        await eventually(lambda: done)
 
     with caplog.at_level(logging.INFO, "motionkit"):
         work(tmp_path / "batch.db", play, body)

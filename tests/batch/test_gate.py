@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 import pytest
+from patience import PATIENCE, eventually
 
 from motionkit.batch import gate as gates
 from motionkit.batch.gate import Gate
@@ -26,16 +27,19 @@ class Door:
     now: float = 1000.0
     taken: int = 0
     order: list[int] = attrs.field(factory=list)
-    asked: int = 0
+    looked: int = 0
     failing: bool = False
     gate: Gate = attrs.field(init=False)
 
     @gate.default
     def _made(self) -> Gate:
-        return Gate(self.free, lambda: self.now)
+        return Gate(self.free, self.clock)
+
+    def clock(self) -> float:
+        self.looked += 1
+        return self.now
 
     async def free(self) -> float:
-        self.asked += 1
         if self.failing:
             raise JournalError("the journal is away")
         return self.slots - self.taken
@@ -46,15 +50,14 @@ class Door:
             self.taken += 1
 
     async def turns(self, count: int = 10) -> None:
-        """Let the gate ask the journal some times more."""
-        until = self.asked + count
-        while self.asked < until:  # noqa: ASYNC110 - the gate has no event for it
-            await asyncio.sleep(0)
+        """Let the gate look whom to let in some times more."""
+        until = self.looked + 2 * count
+        await eventually(lambda: self.looked >= until)
 
 
 def run(play: Callable[[Door], Awaitable[None]], **values: float) -> None:
     async def played() -> None:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE):
             await play(Door(**values))  # type: ignore[arg-type]
 
     asyncio.run(played())
@@ -98,10 +101,8 @@ def test_no_more_are_inside_than_there_are_threads_for_submits() -> None:
                 await done.wait()
 
         tasks = [asyncio.create_task(stay()) for _ in range(50)]
-        while inside < gates.MOST_AT_ONCE:  # noqa: ASYNC110 - let the others run
-            await asyncio.sleep(0)
-        for _ in range(100):
-            await asyncio.sleep(0)
+        await eventually(lambda: inside == gates.MOST_AT_ONCE)
+        await door.turns()
         assert inside == gates.MOST_AT_ONCE
         done.set()
         await asyncio.gather(*tasks)
@@ -113,8 +114,7 @@ def test_after_a_refusal_nobody_comes_in_for_a_while_and_then_one_alone() -> Non
     async def play(door: Door) -> None:
         door.gate.refused(Busy("full"))
         tasks = [asyncio.create_task(door.submit(n)) for n in range(4)]
-        for _ in range(100):
-            await asyncio.sleep(0.001)
+        await door.turns()
         assert door.order == []
         door.now += 5.0
         await door.turns()
@@ -133,8 +133,7 @@ def test_items_that_are_refused_together_count_as_one_refusal() -> None:
         for _ in range(8):
             door.gate.refused(Busy("full"))
         task = asyncio.create_task(door.submit(1))
-        for _ in range(50):
-            await asyncio.sleep(0.001)
+        await door.turns()
         assert door.order == []
         door.now += 5.0
         await task
@@ -148,8 +147,7 @@ def test_a_vendor_that_names_a_time_is_left_alone_until_then() -> None:
         task = asyncio.create_task(door.submit(1))
         for passed in (10.0, 19.0):
             door.now += passed
-            for _ in range(50):
-                await asyncio.sleep(0.001)
+            await door.turns()
             assert door.order == []
         door.now += 2.0
         await task
