@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import attrs
 import pytest
 from engine_support import PATIENCE
-from ledger import change
+from ledger import Place, change
 from patience import until
 
 from motionkit._support import process
@@ -89,6 +89,7 @@ class Shop:
     """Two accounts at two crowded vendors, a journal, and time that moves when somebody sleeps."""
 
     folder: Path
+    journal: Place
     vendors: dict[str, Vendor]
     kind: type[Crowded]
     slept: list[float] = attrs.field(factory=list)
@@ -132,7 +133,7 @@ class Shop:
         config = Config(
             accounts=accounts,
             defaults=defaults or Defaults(),
-            journal=self.folder / "journal.db",
+            journal=self.journal,
             routes={route.name: route for route in routes},
         )
         return {
@@ -148,13 +149,13 @@ class Shop:
 
     def change(self, statement: str, **values: Any) -> None:
         """Change the journal behind its back."""
-        change(self.folder / "journal.db", statement, **values)
+        change(self.journal, statement, **values)
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Shop:
+def shop(tmp_path: Path, database: Place) -> Shop:
     kind = type("Crowded", (Crowded,), {"limit": None, "refusals": [], "asked": [], "made": 0})
-    return Shop(tmp_path, {ACCOUNT: Vendor(), OTHER: Vendor()}, kind)
+    return Shop(tmp_path, database, {ACCOUNT: Vendor(), OTHER: Vendor()}, kind)
 
 
 def delivered(client: Client, folder: Path, **how: Any) -> Job:

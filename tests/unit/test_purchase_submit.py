@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from ledger import change, seen_outside
+from ledger import Place, change, seen_outside, set_clock
 from support import (
     PAID,
     Clock,
@@ -37,7 +36,6 @@ from motionkit.errors import (
 from motionkit.http import NotSent, Untrusted
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.journal import Journal, NewPurchase, PurchaseExists, PurchaseRecord
-from motionkit.journal import journal as ledger
 from motionkit.model.job import Job, KeyState, State, Status, utcnow
 from motionkit.model.submission import Found, Never, NotSeen, SameId
 from motionkit.purchase import submit as submission_module
@@ -68,18 +66,15 @@ def unsent() -> NotSent:
 
 
 class Bench:
-    """A journal in a file, a clock, and a submitter for a provider."""
+    """A journal, a clock, and a submitter for a provider."""
 
-    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.path = path
+    def __init__(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.place = place
         self.clock = Clock(START)
-        monkeypatch.setattr(ledger, "time", self)
-        self.journal = Journal(path)
+        set_clock(monkeypatch, lambda: self.time())  # noqa: PLW0108 - tests replace it
+        self.journal = Journal(place)
 
     def time(self) -> float:
-        return self.clock.now
-
-    def monotonic(self) -> float:
         return self.clock.now
 
     def submitter(self, provider: FakeProvider) -> Submitter:
@@ -106,8 +101,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    made = Bench(tmp_path / "journal.db", monkeypatch)
+def bench(database: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    made = Bench(database, monkeypatch)
     yield made
     made.journal.close()
 
@@ -141,9 +136,9 @@ def test_the_attempt_is_on_disk_and_counted_before_the_call_leaves(bench: Bench)
 
     def look(attempt_id: str) -> None:
         on_disk.extend(
-            seen_outside(bench.path, "SELECT id, state, sends, first_sent FROM attempts")
+            seen_outside(bench.place, "SELECT id, state, sends, first_sent FROM attempts")
         )
-        on_disk.extend(seen_outside(bench.path, "SELECT key, state FROM purchases"))
+        on_disk.extend(seen_outside(bench.place, "SELECT key, state FROM purchases"))
         assert on_disk == [
             (attempt_id, "intended", 1, START),
             ("order-17", "intended"),
