@@ -1178,7 +1178,7 @@ def test_reading_many_purchases_takes_two_queries_however_many_there_are(
         records = ask(journal)
     assert records
     assert all(record.job is not None for record in records)
-    assert len(run) == 2
+    assert len([one for one in run if "clock_timestamp" not in one]) == 2
 
 
 def test_each_purchase_is_read_with_its_own_attempts_in_their_order(journal: Journal) -> None:

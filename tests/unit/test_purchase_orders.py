@@ -17,7 +17,6 @@ from engine_support import PATIENCE
 from ledger import Place, change
 from patience import until
 
-from motionkit._support import process
 from motionkit._support.redaction import Secret
 from motionkit.client.aio import AsyncClient
 from motionkit.client.client import Client
@@ -356,7 +355,7 @@ def test_after_a_crash_before_the_call_left_the_same_request_buys_at_once(
                 client.submit(sample_request(), via=word, key=key)
         (entry,) = client.jobs.list()
         assert entry.state is KeyState.INTENDED
-        monkeypatch.setattr(process, "alive", lambda _: False)
+        monkeypatch.setattr(Journal, "alive", lambda *_: False)
         job = client.submit(sample_request(), via=word, key=key)
         assert job.key == entry.key
         assert shop.bought() == (1, 0)

@@ -19,7 +19,6 @@ from support import (
     submission,
 )
 
-from motionkit._support import process
 from motionkit._support.process import Moment
 from motionkit.errors import (
     Billed,
@@ -901,7 +900,7 @@ def test_a_crash_is_resumed_from_the_history_where_there_is_no_idempotency(bench
 def test_another_process_is_left_alone_for_as_long_as_its_call_may_take(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, timeout: float | None, waits: float
 ) -> None:
-    monkeypatch.setattr(process, "alive", lambda _: True)
+    monkeypatch.setattr(Journal, "alive", lambda *_: True)
     made = bench.journal.intend(BOUGHT, "a1", submission(timeout=timeout), "f" * 16)
     bench.journal.sending(made)
     with pytest.raises(SubmitUncertain):
@@ -917,7 +916,7 @@ def test_a_clock_that_was_set_back_makes_nobody_wait_longer_for_another_process(
     caplog: pytest.LogCaptureFixture,
     sends: int,
 ) -> None:
-    monkeypatch.setattr(process, "alive", lambda _: True)
+    monkeypatch.setattr(Journal, "alive", lambda *_: True)
     wall = [START]
     monkeypatch.setattr(bench, "time", lambda: wall[0])
     provider = FindingProvider(history=[Found(job("42"))])
@@ -1210,7 +1209,7 @@ def test_an_attempt_that_leaves_while_it_is_settled_is_not_called_unsent(
     submitter = bench.submitter(provider)
     attempt = bench.journal.intend(BOUGHT, "first", submission(), provider.fingerprint)
     seen = bench.entry
-    monkeypatch.setattr(process, "alive", lambda _: False)
+    monkeypatch.setattr(Journal, "alive", lambda *_: False)
     read = iter([seen])  # its process is slow, and sends right after it was looked at
 
     def await_other(self: Submitter, key: str) -> PurchaseRecord:
