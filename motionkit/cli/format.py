@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from motionkit.client import registry
 from motionkit.journal import PurchaseRecord
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import Balance, Cost, Quote, amounts
+from motionkit.model.request import Request
 
 UNDELIVERED = "succeeded, not downloaded"
 
@@ -85,17 +86,24 @@ def request_line(description: Mapping[str, Any]) -> str:
     return plain(f"{operation} " + " ".join(f"{name}={listed(one)}" for name, one in rest.items()))
 
 
-def media_of(description: Mapping[str, Any]) -> dict[str, str]:
-    """Return the media of a request description by field."""
-    kinds = registry.operations()
+def media_of(
+    description: Mapping[str, Any], kinds: Sequence[type[Request]] | None = None
+) -> dict[str, str]:
+    """Return the media of a request description by field.
+
+    Args:
+        description: The request as the journal has it.
+        kinds: `registry.operations`, where it is asked once for many; it reads the disk.
+    """
+    kinds = registry.operations() if kinds is None else kinds
     own = [kind for kind in kinds if kind.operation == description.get("operation")]
     names = frozenset().union(*(kind.media_arguments() for kind in own or kinds))
     return {name: str(one) for name, one in description.items() if name.partition("[")[0] in names}
 
 
-def brief(description: Mapping[str, Any]) -> str:
+def brief(description: Mapping[str, Any], kinds: Sequence[type[Request]] | None = None) -> str:
     """Return a short description of a request: operation, media and distinctive values."""
-    parts = [str(description.get("operation", "?")), *media_of(description).values()]
+    parts = [str(description.get("operation", "?")), *media_of(description, kinds).values()]
     parts += [listed(description[name]) for name in _DISTINCTIVE if name in description]
     parts += [f"{name}={listed(description[name])}" for name in _NAMED if name in description]
     return plain(" ".join(parts))
@@ -128,9 +136,16 @@ def in_world(name: str, sandbox: bool | None) -> str:
     return f"{name} (SANDBOX, loopback)" if sandbox else name
 
 
-def short(key: str, keys: Iterable[str] = ()) -> str:
-    """Return the first 8 characters of a generated key if they are unambiguous, else the key."""
-    if not _GENERATED.fullmatch(key):
-        return key
-    alike = [other for other in keys if other.startswith(key[:_SHORT])]
-    return key[:_SHORT] if len(alike) <= 1 else key
+def beginnings(keys: Iterable[str]) -> list[str]:
+    """Return the first 8 characters of each generated key."""
+    return [key[:_SHORT] for key in keys if _GENERATED.fullmatch(key)]
+
+
+def short(key: str, ambiguous: Container[str] = ()) -> str:
+    """Return the first 8 characters of a generated key, else the key.
+
+    Args:
+        key: The key of a purchase.
+        ambiguous: Beginnings of several keys: they are not shortened.
+    """
+    return key if key[:_SHORT] in ambiguous or not _GENERATED.fullmatch(key) else key[:_SHORT]

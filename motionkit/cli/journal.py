@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Container, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +14,7 @@ import typer
 import motionkit as mk
 from motionkit.cli import exit_codes
 from motionkit.cli.format import (
+    beginnings,
     brief,
     charged,
     duration,
@@ -31,6 +35,8 @@ from motionkit.model import codec
 from motionkit.model.job import State
 from motionkit.model.money import both
 
+_PART = 500
+"""Jobs that are written at once."""
 _ABOUT = "about "
 """The prefix of a quote without bounds; the '~' replaces it here."""
 
@@ -43,6 +49,9 @@ def jobs(
             "--open", help="Show only jobs that are running, uncertain or not downloaded."
         ),
     ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Show only the newest N jobs.")
+    ] = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
@@ -53,17 +62,27 @@ def jobs(
     if ctx.invoked_subcommand is not None:
         return exit_codes.DONE
     screen = Screen(json=json)
+    widths: list[int] = []
     with mk.Client(config) as client:
-        everything = client.jobs.list()
-        entries = client.jobs.list(open_only=True) if open_only else everything
-    keys = [entry.key for entry in everything]
-    screen.rows(
-        [_data(entry) for entry in entries],
-        ["KEY", "STATE", "AGE", "COST", "AT", "WHAT"],
-        [_row(entry, keys) for entry in entries],
-    )
-    if not entries:
-        screen.note("no unfinished jobs" if open_only else "no jobs yet")
+        entries: Iterable[PurchaseRecord] = client.jobs.each(open_only=open_only)
+        if limit is not None:
+            entries = client.jobs.list(open_only=open_only, limit=limit)
+        kinds, left = registry.operations(), iter(entries)
+        part = list(islice(left, _PART))
+        none = not part
+        while part or none:
+            # Each part is written as it is read: a journal may have a million jobs.
+            ambiguous = client.jobs.ambiguous(beginnings(entry.key for entry in part))
+            screen.rows(
+                [_data(entry) for entry in part] if json else [],
+                ["KEY", "STATE", "AGE", "COST", "AT", "WHAT"],
+                [] if json else [_row(entry, ambiguous, kinds) for entry in part],
+                widths,
+            )
+            if none:
+                screen.note("no unfinished jobs" if open_only else "no jobs yet")
+                break
+            part = list(islice(left, _PART))
     return exit_codes.DONE
 
 
@@ -85,27 +104,34 @@ def _kept_until(entry: PurchaseRecord) -> datetime | None:
     job = entry.job
     if entry.state is not State.SUCCEEDED or entry.delivered or job is None or "spool" in job.data:
         return None
-    try:
-        provider = registry.load(job.provider)
-    except ConfigError:
-        return None
-    keeps = provider.keeps_files if isinstance(provider, ExpiresFiles) else None
+    keeps = _keeps_files(job.provider)
     return None if keeps is None else job.submitted_at + keeps
 
 
-def _row(entry: PurchaseRecord, keys: list[str]) -> list[Any]:
+@lru_cache  # a list asks for each of its jobs, and looking for a provider reads the disk
+def _keeps_files(name: str) -> timedelta | None:
+    try:
+        provider = registry.load(name)
+    except ConfigError:
+        return None
+    return provider.keeps_files if isinstance(provider, ExpiresFiles) else None
+
+
+def _row(
+    entry: PurchaseRecord, ambiguous: Container[str], kinds: Sequence[type[mk.Request]]
+) -> list[Any]:
     paid = entry.cost
     expected = f"~{quoted(entry.quote).removeprefix(_ABOUT)}"
     cost = both(paid.amount, paid.unit, paid.usd) if paid else expected
     until = _kept_until(entry)
     kept = [] if until is None else [f"file kept until {until.date().isoformat()}"]
     return [
-        short(entry.key, keys),
+        short(entry.key, ambiguous),
         [state_of(entry), *kept],
         duration(max(0.0, time.time() - entry.created)),
         cost,
         in_world(target(entry), entry.sandbox),
-        brief(entry.description),
+        brief(entry.description, kinds),
     ]
 
 

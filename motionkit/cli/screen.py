@@ -130,25 +130,55 @@ class Screen:
         return True
 
     def rows(
-        self, data: Sequence[Mapping[str, Any]], columns: Sequence[str], cells: Sequence[Any]
+        self,
+        data: Sequence[Mapping[str, Any]],
+        columns: Sequence[str],
+        cells: Sequence[Any],
+        widths: list[int] | None = None,
     ) -> None:
-        """Write a list: JSON Lines with ``--json``, else a table."""
+        """Write a list: JSON Lines with ``--json``, else a table.
+
+        Args:
+            data: The rows as data.
+            columns: The heads of the table.
+            cells: The rows of the table.
+            widths: Where a long list is written in parts: empty for the first, and handed on to the
+                others, which have no head and are at least as wide.
+        """
         if self.json:
             for row in data:
                 self.answer(row, "")
             return
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for head in columns:
-            table.add_column(head, overflow="fold", no_wrap=head in _WHOLE)
-        for row in cells:
-            table.add_row(*(_cell(cell) for cell in row))
         terminal, drawn = sys.stdout is not None and sys.stdout.isatty(), io.StringIO()
-        Console(
+        console = Console(
             file=drawn,
             force_terminal=terminal or None,
             width=None if terminal else PIPE_WIDTH,
             highlight=False,
-        ).print(table)
+        )
+        made = [[_cell(cell) for cell in row] for row in cells]
+        least = [0] * len(columns)
+        if widths is not None:
+            longest = [console.measure(Text(head)).maximum for head in columns]
+            for texts in made:
+                lengths = [console.measure(text).maximum for text in texts]
+                longest = list(map(max, longest, lengths))
+            if widths and sum(widths) + 2 * len(widths) <= console.width:
+                least = widths
+        table = Table(
+            box=None,
+            pad_edge=False,
+            header_style="bold",
+            padding=(0, 2, 0, 0),
+            show_header=not widths,
+        )
+        for head, width in zip(columns, least, strict=True):
+            table.add_column(head, overflow="fold", no_wrap=head in _WHOLE, min_width=width or None)
+        for texts in made:
+            table.add_row(*texts)
+        if widths is not None:
+            widths[:] = map(max, longest, widths or longest)
+        console.print(table)
         self.write(drawn.getvalue().removesuffix("\n"))
 
     def error(self, error: MotionKitError) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import threading
+import types
 from pathlib import Path
 from typing import Any
 
@@ -357,6 +358,32 @@ def test_jobs_lists_what_was_bought(cli: Cli, account: Account, media: list[str]
     assert "40 credits = 0.40 USD" in table[1]
     assert "mimic hero.png dance.mp4" in table[1]
     assert table[3].split()[0] == listed[2]["key"][:8]
+
+
+@pytest.mark.usefixtures("account")
+def test_a_long_list_is_written_in_parts_and_reads_as_one(
+    cli: Cli, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("first-of-all", "b", "c", "d", "e"):
+        cli("submit", "mimic", *media, "--key", key)
+    now = types.SimpleNamespace(time=lambda: 2e9)  # the ages are the same in every list
+    monkeypatch.setattr("motionkit.cli.journal.time", now)
+    whole = cli("jobs").out
+    data = cli("jobs", "--json").out
+    monkeypatch.setattr("motionkit.cli.journal._PART", 2)
+    assert cli("jobs").out == whole
+    assert cli("jobs", "--json").out == data
+    assert len(whole.splitlines()) == 6
+
+
+@pytest.mark.usefixtures("account")
+def test_jobs_lists_only_the_newest_where_asked(cli: Cli, media: list[str]) -> None:
+    for key in ("a", "b", "c"):
+        cli("submit", "mimic", *media, "--key", key)
+    assert [row["key"] for row in cli("jobs", "--limit", "2", "--json").data] == ["b", "c"]
+    newest = cli("jobs", "--open", "--limit", "1").out.splitlines()
+    assert [line.split()[0] for line in newest] == ["KEY", "c"]
+    assert cli("jobs", "--limit", "0").code == 2
 
 
 @pytest.mark.parametrize(

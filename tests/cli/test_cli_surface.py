@@ -16,7 +16,7 @@ from patience import PATIENCE
 
 import motionkit.cli
 from motionkit.cli.exit_codes import MEANINGS
-from motionkit.cli.format import duration, plain, short
+from motionkit.cli.format import beginnings, duration, plain, short
 from motionkit.cli.options import Common, command, example
 from motionkit.cli.screen import Screen
 from motionkit.model.money import dollars
@@ -222,8 +222,9 @@ def test_dollars_keep_their_cents(amount: str, text: str) -> None:
 def test_only_a_minted_key_is_shortened_and_only_when_it_stays_clear() -> None:
     one = "0b45e46e-8694-4498-844c-5053bc010a96"
     alike = "0b45e46e-0000-4498-844c-5053bc010a96"
-    assert short(one, [one, "order-17"]) == "0b45e46e"
-    assert short(one, [one, alike]) == one
+    assert short(one) == "0b45e46e"
+    assert short(one, {"0b45e46e"}) == one
+    assert beginnings([one, "order-17", alike]) == ["0b45e46e", "0b45e46e"]
     assert short("order-17-of-a-customer", []) == "order-17-of-a-customer"
 
 
