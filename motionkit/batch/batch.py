@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import functools
-import importlib
 import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -14,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import attrs
 
-from motionkit.batch import inputs
+from motionkit.batch import child, inputs
 from motionkit.batch import results as files
 from motionkit.batch.drafts import draft
 from motionkit.batch.inputs import Input
@@ -232,25 +231,33 @@ class Batch:
         """The configuration that it uses."""
         return self._client.config
 
-    def run(self, /, **options: Any) -> Progress:
+    def run(self, *, concurrency: int | None = None) -> Progress:
         """Work on the batch in a child process until nothing is left, and return how it ended.
 
         Uncertain items whose purchases were resolved are finished too. Nothing is bought a second
-        time: the same call after a crash goes on.
+        time: the same call after a crash goes on. The child reads the configuration itself, from
+        the file or the environment.
 
         Args:
-            **options: Those of `motionkit.Worker`, such as ``concurrency``.
+            concurrency: Items at once; the slots of the accounts and a quarter more when None.
 
         Raises:
-            ConfigError: The extra ``motionkit[batch]`` is not installed.
+            ConfigError: The extra ``motionkit[batch]`` is not installed, or the configuration was
+                made in Python.
+            MotionKitError: Items are left that nothing can be bought for at present, or the child
+                broke off.
 
         Examples:
             >>> with mk.Batch.plan("items.csv", out="results/") as batch:
             ...     print(batch.run().counts)
         """
+        place = child.place_of(self.config)
         self.resolve()
-        importlib.import_module("motionkit.batch.worker").run_batch(self, **options)
-        return self.progress()
+        halts = child.run(self.id, place, concurrency=concurrency)
+        progress = self.progress()
+        if halts and not progress.finished:
+            raise next(iter(halts.values()))
+        return progress
 
     def progress(self) -> Progress:
         """Return counts, money, rate and the expected end; cheap also for a million items."""
