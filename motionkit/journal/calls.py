@@ -51,6 +51,7 @@ class CallTable(Protocol):
         patience: float | None = ...,
         adopt: bool = ...,
         locks: Sequence[tuple[str, str]] = ...,
+        durable: bool = ...,
     ) -> AbstractContextManager[Any]:
         """Give a connection inside a transaction; see `motionkit.journal.database`."""
 
@@ -142,7 +143,11 @@ class AccountCalls:
 
     def _writing(self) -> AbstractContextManager[Any]:
         return self.table.writing(
-            DOING, patience=BUSY_TIMEOUT, adopt=False, locks=(("calls", self.fingerprint),)
+            DOING,
+            patience=BUSY_TIMEOUT,
+            adopt=False,
+            locks=(("calls", self.fingerprint),),
+            durable=False,
         )
 
 

@@ -152,7 +152,9 @@ class Workers:
 
     def _beat(self, *, first: bool = False) -> None:
         now = self._now()
-        with self.store.writing("beat in", patience=self.lease / _BEATS, adopt=False) as db:
+        with self.store.writing(
+            "beat in", patience=self.lease / _BEATS, adopt=False, durable=False
+        ) as db:
             if first:
                 db.execute("DELETE FROM workers WHERE seen<:old", {"old": now - _KEPT})
             # A process that was taken for dead, and only slept, is listed again.
