@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -25,6 +24,7 @@ import attrs
 
 from motionkit.batch.gate import Gate
 from motionkit.batch.places import Place
+from motionkit.batch.plan import budgets_of
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, Item, ItemState
 from motionkit.client import batching
 from motionkit.client.aio import AsyncClient
@@ -52,7 +52,6 @@ from motionkit.errors import (
     WaitTimeout,
 )
 from motionkit.journal import Journal, PurchaseRecord
-from motionkit.model.budget import Budget
 from motionkit.model.job import Job, KeyState, Result
 from motionkit.model.media import File
 from motionkit.model.request import Request
@@ -330,17 +329,6 @@ class Items:
         return None
 
     async def _order(self, record: BatchRecord, item: Item, request: Request) -> batching.Order:
-        limit = record.options.get("max_usd")
-        budget = (
-            None
-            if limit is None
-            else Budget(
-                name=f"batch {record.id}",
-                period="total",
-                limit=Decimal(str(limit)),
-                batch=record.id,
-            )
-        )
         with self._submits():
             return await batching.order(
                 self.client,
@@ -350,7 +338,7 @@ class Items:
                 out=self._target(record, item),
                 batch=item.batch,
                 item=item.n,
-                budgets=() if budget is None else (budget,),
+                budgets=budgets_of(record),
             )
 
     async def _not_bought(

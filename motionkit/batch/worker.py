@@ -14,12 +14,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
 from motionkit._support import process
-from motionkit._support.addresses import DatabaseAddress
 from motionkit.batch import engine as queue
 from motionkit.batch.engine import Engine, Where
 from motionkit.batch.gate import Gate
@@ -80,7 +79,7 @@ def concurrency_of(config: Config) -> int:
     """Return how many items a worker does at once where nobody named a number."""
     slots = 0.0
     for account in config.accounts.values():
-        most = account.settings.max_concurrent
+        most = account.slots
         slots += inf if most is None else most
     return int(min(max(1.0, slots * _SPARE), MOST_CONCURRENCY))
 
@@ -197,7 +196,9 @@ class _Run:
             return self._ended()
 
     def _engine(self) -> Engine:
-        where = cast("Path | DatabaseAddress", self.config.journal)
+        where = self.config.journal
+        if where is None:  # refused before
+            raise TypeError("no journal")
         place = queue.embedded(where) if isinstance(where, Path) else where
         return Engine(place, self.workers.id)
 
@@ -381,7 +382,7 @@ class _Run:
         for name in accounts:
             try:
                 provider = self.client.account(name)
-                most = self.config.accounts[name].settings.max_concurrent
+                most = self.config.accounts[name].slots
             except (ConfigError, KeyError):
                 return inf  # the submit says what is wrong
             if most is None:
