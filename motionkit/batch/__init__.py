@@ -7,6 +7,7 @@ from motionkit.batch.plan import Need, Plan, TargetPlan
 from motionkit.batch.results import FORMATS, Format, ItemResult
 from motionkit.batch.results import write as write_results
 from motionkit.batch.tables import Batches, BatchRecord, BatchState, Item, ItemState
+from motionkit.batch.worker import Ended, Worker, healthy, run_batch
 
 __all__ = [
     "FORMATS",
@@ -16,6 +17,7 @@ __all__ = [
     "BatchState",
     "Batches",
     "Draft",
+    "Ended",
     "Format",
     "Input",
     "InvalidRows",
@@ -28,8 +30,11 @@ __all__ = [
     "Progress",
     "SlotUse",
     "TargetPlan",
+    "Worker",
     "draft",
+    "healthy",
     "matrix",
     "read",
+    "run_batch",
     "write_results",
 ]
