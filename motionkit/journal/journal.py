@@ -422,24 +422,30 @@ class Journal:
         return bool(known)
 
     def assumed(self, record: PurchaseRecord, error: MotionKitError, cost: Cost | None) -> None:
-        """Write how the user resolved an uncertain purchase.
+        """Write how the user resolved an uncertain purchase, unless that has ended meanwhile.
 
         Args:
-            record: The purchase.
+            record: The purchase as the user saw it.
             error: What was assumed, for the record.
             cost: What was charged; None when nothing was.
         """
+        seen = json.dumps([attempt.id for attempt in record.attempts])
         with self._store.writing() as db:
             # Attempts first, as everywhere: two transactions that lock rows in different orders
             # can wait for each other.
             db.execute(
                 "UPDATE attempts SET state=:refused, slot_until=NULL"
-                " WHERE key=:key AND vendor_id IS NULL",
-                {**STATES, "key": record.key},
+                " WHERE key=:key AND vendor_id IS NULL"
+                " AND id IN (SELECT value FROM json_each(:seen))",
+                {**STATES, "key": record.key, "seen": seen},
             )
+            outcomes.lock(db, record.key)
             db.execute(
                 "UPDATE purchases SET state=:state, ambiguous=0, cost=:cost, error=:error,"
-                " updated=:now WHERE key=:key AND state IN (:intended,:uncertain)",
+                " updated=:now WHERE key=:key AND state IN (:intended,:uncertain)"
+                # Resolved and submitted again meanwhile: nobody has said what became of that.
+                " AND NOT EXISTS (SELECT 1 FROM attempts WHERE key=purchases.key"
+                " AND id NOT IN (SELECT value FROM json_each(:seen)))",
                 {
                     **STATES,
                     "state": KeyState.REFUSED.value if cost is None else State.GONE.value,
@@ -447,6 +453,7 @@ class Journal:
                     "error": codec.dumps(error.to_dict()),
                     "now": self._store.now(),
                     "key": record.key,
+                    "seen": seen,
                 },
             )
             budgets.recount(db, record.key)

@@ -35,6 +35,15 @@ def apply(db: Connection, record: Record) -> bool:
     return done
 
 
+def lock(db: Connection, key: str) -> None:
+    """Let no other transaction change a purchase or add an attempt to it, until this one ends.
+
+    A statement of PostgreSQL that waits for another transaction's row sees its new content, but of
+    other tables what there was before. The statement after this one sees the new attempt, too.
+    """
+    db.execute("UPDATE purchases SET updated=updated WHERE key=:key", {"key": key})
+
+
 def _recounted(db: Connection, record: Record) -> str | None:
     """Return the key of the purchase that may count otherwise now; None where none does."""
     if record["kind"] == DELIVERED or (record["kind"] == OBSERVED and not _counts(record)):
@@ -65,6 +74,7 @@ def _settled(db: Connection, record: Record) -> bool:
         " WHERE id=:attempt AND vendor_id IS NULL",
         record,
     )
+    lock(db, record["key"])
     db.execute(
         "UPDATE purchases SET state=CASE WHEN ambiguous<>0 THEN :uncertain ELSE :kind END,"
         " ambiguous=CASE WHEN :kind=:uncertain THEN 1 ELSE ambiguous END, error=:error,"

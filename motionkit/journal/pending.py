@@ -131,7 +131,7 @@ def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
     """
     record = {"kind": kind, "about": about, "at": store.now(), **content}
     folder = None if store.pending is None else Pending(store.pending)
-    started, kept = time.monotonic(), None
+    started, kept, contradicted = time.monotonic(), None, False
     patience = None if folder is None else FIRST_TRY
     tries = SHARED_TRY if store.shared else KEPT_TRY
     while True:
@@ -139,6 +139,9 @@ def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
             with store.writing(patience=patience) as db:
                 done = outcomes.apply(db, record)
         except JournalError as error:
+            if isinstance(error.__cause__, store.contradictions) and not contradicted:
+                contradicted = True  # another transaction was faster: asked again, it is seen
+                continue
             passing = store.is_passing(error.__cause__)
             if folder is None and not (store.shared and passing):
                 raise

@@ -1,0 +1,201 @@
+"""What two transactions of PostgreSQL can do to each other, and never with a file of SQLite.
+
+One transaction sees what others commit between two of its statements. Each test holds one of them
+back at the worst moment.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from patience import PATIENCE
+from support import job, submission
+
+from motionkit.errors import Billed, Busy, MotionKitError, SubmitUncertain
+from motionkit.journal import (
+    Attempt,
+    Journal,
+    NewPurchase,
+    PurchaseExists,
+    PurchaseRecord,
+    budget,
+    postgres,
+)
+from motionkit.journal.postgres import migration
+from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION
+from motionkit.journal.store import Connection
+from motionkit.model.job import KeyState
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records that a shared journal cannot take are kept in the state folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+
+class Apart(threading.Thread):
+    """A call in a thread of its own; `result` waits for what it returned or raised."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self._call = call
+        self._told: Any = None
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._told = self._call()
+        except BaseException as error:  # noqa: BLE001 - `result` raises it
+            self._error = error
+
+    def result(self) -> Any:
+        self.join(PATIENCE)
+        assert not self.is_alive()
+        if self._error is not None:
+            raise self._error
+        return self._told
+
+
+def await_waiting(db: psycopg.Connection[Any], count: int = 1) -> None:
+    """Wait until so many transactions of the database wait for a lock."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        (waiting,) = db.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname=current_database() AND wait_event_type='Lock'"
+        ).fetchone() or (0,)
+        if waiting >= count:
+            return
+        assert time.monotonic() < deadline, "nobody waits for a lock"
+        time.sleep(0.01)
+
+
+def test_a_process_that_waits_for_another_to_make_the_tables_uses_those(postgresql: str) -> None:
+    with psycopg.connect(postgresql) as other:
+        other.execute("SELECT pg_advisory_xact_lock(1835728896,0)")
+        with psycopg.connect(postgresql, autocommit=True) as watch:
+            opening = Apart(lambda: Journal(postgresql))
+            await_waiting(watch)
+        other.execute("CREATE TABLE schema (version BIGINT NOT NULL, journal TEXT NOT NULL)")
+        other.execute("INSERT INTO schema VALUES (%s, 'a-name')", (SCHEMA_VERSION,))
+        for step in MIGRATIONS:
+            for statement in migration(step):
+                other.execute(statement)
+    with opening.result() as journal:
+        assert journal.entries() == []
+
+
+def hold(patch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Hold the next change of a purchase back right before its end.
+
+    Returns:
+        Events: one is set when the change waits there, the other one lets it go on.
+    """
+    there, go_on = threading.Event(), threading.Event()
+    real = budget.recount
+
+    def recount(db: Connection, key: str) -> None:
+        if not there.is_set():
+            there.set()
+            assert go_on.wait(PATIENCE)
+        real(db, key)
+
+    patch.setattr(budget, "recount", recount)
+    patch.setattr(postgres, "_IDLE", int(PATIENCE * 1000))  # the machine may be loaded
+    return there, go_on
+
+
+def intend(journal: Journal, number: int, key: str = "order-17", **options: Any) -> Attempt:
+    wanted = NewPurchase(key=key, request="r", via="shop", description={}, again=True)
+    return journal.intend(wanted, f"attempt-{number}", submission(), "f" * 16, **options)
+
+
+def test_a_late_refusal_of_an_earlier_attempt_does_not_refuse_the_one_that_is_being_written(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = Busy("no free slot", billed=Billed.NO)
+    with (
+        Journal(postgresql) as journal,
+        Journal(postgresql) as other,
+        psycopg.connect(postgresql, autocommit=True) as watch,
+    ):
+        first = intend(journal, 1)
+        journal.refused(first, refusal)
+        there, go_on = hold(monkeypatch)
+        again = Apart(lambda: intend(journal, 2, after_refusal=True))
+        assert there.wait(PATIENCE)
+        # Its answer was lost on the way to the database, so it is written once more.
+        late = Apart(lambda: other.refused(first, refusal))
+        await_waiting(watch)
+        go_on.set()
+        again.result()
+        late.result()
+        assert journal.entry("order-17").state is KeyState.INTENDED
+        with pytest.raises(PurchaseExists):
+            intend(other, 3, after_refusal=True)
+
+
+def test_of_two_purchases_that_are_given_one_job_at_once_only_one_owns_it(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        Journal(postgresql) as journal,
+        Journal(postgresql) as other,
+        psycopg.connect(postgresql, autocommit=True) as watch,
+    ):
+        first, second = intend(journal, 1, "one"), intend(journal, 2, "two")
+        there, go_on = hold(monkeypatch)
+        one = Apart(lambda: journal.accepted(first, job("42")))
+        assert there.wait(PATIENCE)
+        two = Apart(lambda: other.accepted(second, job("42")))
+        await_waiting(watch)
+        go_on.set()
+        assert one.result() is True
+        assert two.result() is False
+        assert journal.entry("two").job is None
+
+
+def resolve_as_lost(journal: Journal, seen: PurchaseRecord) -> None:
+    journal.assumed(seen, SubmitUncertain("resolved manually as lost", key=seen.key), None)
+
+
+def test_what_a_user_resolves_on_an_old_view_leaves_a_newer_attempt_alone(
+    database: Path | str,
+) -> None:
+    with Journal(database) as journal:
+        journal.uncertain(intend(journal, 1), MotionKitError("no answer"))
+        seen = journal.entry("order-17")
+        resolve_as_lost(journal, seen)
+        second = journal.sending(intend(journal, 2, after_refusal=True))
+        resolve_as_lost(journal, seen)
+        assert journal.entry("order-17").state is KeyState.INTENDED
+        assert journal.accepted(second, job("42"))
+
+
+def test_what_a_user_resolves_leaves_an_attempt_alone_that_is_being_written(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        Journal(postgresql) as journal,
+        Journal(postgresql) as other,
+        psycopg.connect(postgresql, autocommit=True) as watch,
+    ):
+        journal.uncertain(intend(journal, 1), MotionKitError("no answer"))
+        seen = journal.entry("order-17")
+        resolve_as_lost(journal, seen)
+        there, go_on = hold(monkeypatch)
+        again = Apart(lambda: intend(journal, 2, after_refusal=True))
+        assert there.wait(PATIENCE)
+        late = Apart(lambda: resolve_as_lost(other, seen))
+        await_waiting(watch)
+        go_on.set()
+        again.result()
+        late.result()
+        assert journal.entry("order-17").state is KeyState.INTENDED
