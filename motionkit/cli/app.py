@@ -20,6 +20,7 @@ from motionkit.cli import (
     demo,
     exit_codes,
     journal,
+    journals,
     lists,
     offers,
     reconcile,
@@ -141,6 +142,9 @@ for _panel, _verbs in _VERBS.items():
 _jobs.callback(help=paragraphs(journal.jobs), invoke_without_command=True)(journal.jobs)
 _jobs.command(help=paragraphs(journal.show))(journal.show)
 app.add_typer(_jobs, name="jobs", rich_help_panel=_MANAGE)
+for _verb in (journals.copy, journals.check):
+    journals.verbs.command(help=paragraphs(_verb))(_verb)
+app.add_typer(journals.verbs, name="journal", rich_help_panel=_MANAGE)
 app.command("list", help=paragraphs(lists.look_up), rich_help_panel=_LOOK_UP)(lists.look_up)
 for _verb in (config.check, config.trust, config.schema):
     config.verbs.command(help=paragraphs(_verb))(_verb)

@@ -1,6 +1,9 @@
 """The record of purchases on disk, written ahead of every paid call. Imports `model` and below."""
 
 from motionkit.journal.caches import Caches
+from motionkit.journal.checking import Checked, check_journal
+from motionkit.journal.copying import Copied, copy_journal
+from motionkit.journal.databases import located
 from motionkit.journal.entries import (
     Alike,
     Attempt,
@@ -27,6 +30,8 @@ __all__ = [
     "Alike",
     "Attempt",
     "Caches",
+    "Checked",
+    "Copied",
     "Journal",
     "NewPurchase",
     "Observation",
@@ -34,7 +39,10 @@ __all__ = [
     "PurchaseExists",
     "PurchaseRecord",
     "Stats",
+    "check_journal",
+    "copy_journal",
     "expected_seconds",
+    "located",
     "no_slot",
     "observed_quote",
     "optional",

@@ -161,6 +161,11 @@ class SQLiteStore(Store):
             log.info("the journal cannot be read: %s", error)
         return found
 
+    def integrity(self) -> list[str]:
+        """Return what SQLite finds wrong with the file."""
+        found = [str(row[0]) for row in self.query("PRAGMA integrity_check")]
+        return [] if found == ["ok"] else [f"SQLite finds: {text}" for text in found]
+
     def is_passing(self, error: BaseException | None) -> bool:
         """Return whether another thread or process holds the file."""
         return is_busy(error)

@@ -676,13 +676,7 @@ class Journal:
         found = self._store.query(query, values or {})
         if not found:
             return []
-        attempts: dict[str, list[Row]] = {row["key"]: [] for row in found}
-        for row in self._store.query(
-            "SELECT * FROM attempts WHERE key IN (SELECT value FROM json_each(:keys))"
-            " ORDER BY rowid",  # the order of writing; clocks may be set back
-            {"keys": json.dumps(list(attempts))},
-        ):
-            attempts[row["key"]].append(row)
+        attempts = self.attempts_of(self._store, [row["key"] for row in found])
         records = []
         for row in found:
             try:
@@ -696,6 +690,18 @@ class Journal:
                     raise JournalError(why) from error
                 log.warning("%s; it does not count in statistics", why)
         return records
+
+    @staticmethod
+    def attempts_of(store: Store, keys: Sequence[str]) -> dict[str, list[Row]]:
+        """Return the rows of the attempts of purchases, oldest first."""
+        attempts: dict[str, list[Row]] = {key: [] for key in keys}
+        for row in store.query(
+            "SELECT * FROM attempts WHERE key IN (SELECT value FROM json_each(:keys))"
+            " ORDER BY rowid",  # the order of writing; clocks may be set back
+            {"keys": json.dumps(list(attempts))},
+        ):
+            attempts[row["key"]].append(row)
+        return attempts
 
     def durations(self, limit: int) -> list[tuple[tuple[str, str, str], float, float]]:
         """Return the newest successes, oldest first.

@@ -178,6 +178,10 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def integrity(self) -> list[str]:
+        """Return what the database itself finds wrong with its files, as far as it can tell."""
+
+    @abstractmethod
     def is_passing(self, error: BaseException | None) -> bool:
         """Return whether the cause of an error may end soon: a lock, a server that restarts."""
 
