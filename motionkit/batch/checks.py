@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from motionkit.batch import inputs
+from motionkit.batch import cells
 from motionkit.batch.inputs import Input, Problems, Row
 from motionkit.batch.plan import Plan, TargetPlan, batch_id
 from motionkit.batch.tables import Batches, BatchRecord, Item, ItemState, same_key
@@ -173,20 +173,20 @@ class Check:
     def _checked(self, row: Row, planned: Item | None) -> str | None:
         count = self._problems.count
         values = {**self._values, **row.values}
-        names = {name: values.pop(name, None) for name in inputs.COLUMNS}
+        names = {name: values.pop(name, None) for name in cells.COLUMNS}
         request = self._request(row, names["operation"], values)
         via = self._via(row, names["via"])
         key = self._key(row, names["key"])
         out = self._name(row, names["out"])
         if request is None:
             return None
-        text = inputs.packed(request)
+        text = cells.packed(request)
         found = self._expected(row, request, text, via)
         if found is None or self._problems.count > count:
             return None
         one, fingerprint = found
         if out is None:
-            out = inputs.default_out(row.n, key, request)
+            out = cells.default_out(row.n, key, request)
         if planned is not None:
             self._compare(row, planned, text=text, fingerprint=fingerprint, via=via, key=key)
         elif self._local and os.path.lexists(os.path.join(self._out, out)):  # noqa: PTH118
@@ -202,9 +202,9 @@ class Check:
 
     def _request(self, row: Row, named: Any, values: Mapping[str, Any]) -> Request | None:
         named = self._operation if named is None else named
-        kind = inputs.operations().get(str(named).strip())
+        kind = cells.operations().get(str(named).strip())
         if kind is None:
-            verbs = ", ".join(sorted({one.verb for one in inputs.operations().values()}))
+            verbs = ", ".join(sorted({one.verb for one in cells.operations().values()}))
             self._add(row, "operation", f"{str(named)!r} is not one of {verbs}")
             return None
         fields = {one.name for one in attrs.fields(kind)}
@@ -212,13 +212,13 @@ class Check:
         given = {
             name: value for name, value in values.items() if name in fields or name in row.values
         }
-        unknown = {name for name in given if name not in inputs.every_column()}
+        unknown = {name for name in given if name not in cells.every_column()}
         for name in unknown - self._unknown_columns:
-            known = ", ".join([*sorted(fields), *inputs.COLUMNS])
+            known = ", ".join([*sorted(fields), *cells.COLUMNS])
             self._add(row, name, f"there is no such column; known are {known}")
         self._unknown_columns |= unknown
         given = {name: value for name, value in given.items() if name not in unknown}
-        request, wrong = inputs.make(given, kind, self._rows.folder, self._job)
+        request, wrong = cells.make(given, kind, self._rows.folder, self._job)
         for column, message in wrong:
             self._add(row, column, message)
         return None if unknown else request
@@ -257,7 +257,7 @@ class Check:
         if given is None:
             return None
         try:
-            name = inputs.checked_out(given)
+            name = cells.checked_out(given)
         except (ValueError, TypeError) as error:
             self._add(row, "out", f"{given!r} is not {error}")
             return None
@@ -378,7 +378,7 @@ def taken(
         if request == fingerprint:
             continue
         try:  # earlier versions made other fingerprints
-            client.bought_before(inputs.request_of(text), via=via, key=key)
+            client.bought_before(cells.request_of(text), via=via, key=key)
         except InvalidRequest as error:
             yield key, error.message
 

@@ -22,7 +22,8 @@ from typing import IO, Any, Literal
 
 import attrs
 
-from motionkit.batch.inputs import need_parquet, request_of
+from motionkit.batch.cells import request_of
+from motionkit.batch.inputs import need_parquet
 from motionkit.batch.tables import Batches, BatchRecord, Item, ItemState
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.journal import Journal, PurchaseRecord, retried
@@ -35,7 +36,9 @@ _PAGE = 500
 _ROW_GROUP = 50_000
 """Rows that a Parquet file holds together, and that are in memory at once."""
 
-_FORMULA = re.compile(r"(\A\s*|[;\t\r\n])(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+_SIGNS = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"
+_BEGINS = re.compile(rf"\s*{_SIGNS}|[\t\r\n]")
+_WITHIN = re.compile(rf"([;\t\r\n])(?={_SIGNS})")
 
 
 @attrs.frozen(kw_only=True)
@@ -199,7 +202,8 @@ def safe(value: Any) -> str:
     if value is None:
         return ""
     text = f"{value:f}" if isinstance(value, Decimal) else str(value)
-    return _FORMULA.sub(r"\1'", text)
+    text = _WITHIN.sub(r"\1'", text)
+    return f"'{text}" if _BEGINS.match(text) else text
 
 
 def write(rows: Iterable[ItemResult], stream: IO[bytes], form: Format) -> None:

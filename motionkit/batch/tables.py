@@ -115,7 +115,7 @@ class Item:
         batch: The batch's id.
         n: Its number, from 1.
         key: The key of its purchase; that of the last retry.
-        request: The request as `motionkit.batch.inputs.request_of` reads it, JSON.
+        request: The request as `motionkit.batch.cells.request_of` reads it, JSON.
         fingerprint: The request's fingerprint.
         via: Target or route; None for the batch's.
         out: Its file, relative to the batch's `out`.

@@ -20,9 +20,9 @@ import attrs
 
 from motionkit._support import process
 from motionkit.batch import engine as queue
+from motionkit.batch.cells import request_of
 from motionkit.batch.engine import Engine, Where
 from motionkit.batch.gate import Gate
-from motionkit.batch.inputs import request_of
 from motionkit.batch.item import Items
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, Item, ItemState
 from motionkit.client import batching

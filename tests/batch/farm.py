@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 from patience import PATIENCE, until
 
-from motionkit.batch.inputs import packed
+from motionkit.batch.cells import packed
 from motionkit.batch.tables import Batches, Item, ItemState
 from motionkit.client.client import Client
 from motionkit.config import Config, load

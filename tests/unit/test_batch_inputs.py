@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import motionkit as mk
-from motionkit.batch import inputs
+from motionkit.batch import cells, inputs
 from motionkit.batch.inputs import InvalidRows
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model.media import File, Remote
@@ -28,14 +28,14 @@ def values(source: Any) -> list[Mapping[str, Any]]:
 
 
 def made(row: Mapping[str, Any], kind: type[Request] = mk.Mimic, folder: str = "/in") -> Request:
-    request, wrong = inputs.make(row, kind, Path(folder), _no_job)
+    request, wrong = cells.make(row, kind, Path(folder), _no_job)
     assert not wrong
     assert request is not None
     return request
 
 
 def wrong_with(row: Mapping[str, Any], kind: type[Request] = mk.Mimic) -> list[Any]:
-    request, wrong = inputs.make(row, kind, Path("/in"), _no_job)
+    request, wrong = cells.make(row, kind, Path("/in"), _no_job)
     assert request is None
     return wrong
 
@@ -317,7 +317,7 @@ def test_everything_that_is_wrong_with_a_row_is_named_at_once() -> None:
     ],
 )
 def test_a_request_is_the_same_after_it_was_an_item(request_of_a_row: Request) -> None:
-    again = inputs.request_of(inputs.packed(request_of_a_row))
+    again = cells.request_of(cells.packed(request_of_a_row))
     assert again == request_of_a_row
     assert again.allow_undocumented == request_of_a_row.allow_undocumented
 
@@ -325,7 +325,7 @@ def test_a_request_is_the_same_after_it_was_an_item(request_of_a_row: Request) -
 @pytest.mark.parametrize("text", ["{}", "x", "[1]", '{"operation": "nothing"}'])
 def test_what_is_no_request_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest):
-        inputs.request_of(text)
+        cells.request_of(text)
 
 
 # Names of files.
@@ -334,8 +334,8 @@ def test_what_is_no_request_is_refused(text: str) -> None:
 @given(st.integers(1, 10**7), st.one_of(st.none(), st.text(max_size=300)))
 @settings(max_examples=100, deadline=None)
 def test_a_default_name_can_be_a_file_below_the_folder(n: int, key: str | None) -> None:
-    name = inputs.default_out(n, key, mk.Mimic(File(Path("/ü/..x/=a.png")), Remote("https://x/b")))
-    assert inputs.checked_out(name) == name
+    name = cells.default_out(n, key, mk.Mimic(File(Path("/ü/..x/=a.png")), Remote("https://x/b")))
+    assert cells.checked_out(name) == name
     assert f"{n:06d}" in name
     assert name.count("/") == (n >= 10_000)
 
@@ -347,7 +347,7 @@ def test_a_default_name_can_be_a_file_below_the_folder(n: int, key: str | None) 
 )  # fmt: skip
 def test_a_name_that_leaves_the_folder_or_replaces_the_results_is_refused(name: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
-        inputs.checked_out(name)
+        cells.checked_out(name)
 
 
 # Problems.

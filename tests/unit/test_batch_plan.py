@@ -11,7 +11,7 @@ import attrs
 import pytest
 from batch_support import drafted, media, mimic, problems, table
 
-from motionkit.batch import checks, inputs
+from motionkit.batch import cells, checks
 from motionkit.batch.drafts import Draft
 from motionkit.batch.inputs import InvalidRows
 from motionkit.batch.plan import Need, Plan, TargetPlan, batch_id, where
@@ -147,7 +147,7 @@ def test_values_for_rows_that_give_none_hold_where_the_operation_has_the_field(
 ) -> None:
     rows = [mimic(), mimic(quality="360p")]
     plan = saved(client, rows, values={"quality": "720p", "duration": 5})
-    qualities = [inputs.request_of(one.request).quality for one in batches.items(plan.batch)]  # type: ignore[attr-defined]
+    qualities = [cells.request_of(one.request).quality for one in batches.items(plan.batch)]  # type: ignore[attr-defined]
     assert qualities == ["720p", "360p"]
 
 
@@ -414,4 +414,4 @@ def test_items_hold_absolute_paths_and_names_of_their_own(
     plan = saved(client, [mimic(), mimic(key="order 7", out=" films/x.mp4 "), mimic(key="ü/1")])
     items = list(batches.items(plan.batch))
     assert [one.out for one in items] == ["000001-a-b.mp4", "films/x.mp4", "000003-ü_1.mp4"]
-    assert inputs.request_of(items[0].request).media()["image"].path == home / "a.png"  # type: ignore[union-attr]
+    assert cells.request_of(items[0].request).media()["image"].path == home / "a.png"  # type: ignore[union-attr]
