@@ -13,6 +13,7 @@ import typer
 from motionkit._support.redaction import redact
 from motionkit.cli import (
     accounts,
+    batch,
     budget,
     buy,
     compare,
@@ -27,6 +28,7 @@ from motionkit.cli import (
     sandbox,
     wait,
     webhook,
+    worker,
 )
 from motionkit.cli.options import Ordering, Running, command, example, paragraphs, summary
 from motionkit.cli.screen import Screen, replace_unwritable, reporting, trace
@@ -42,6 +44,7 @@ _INTERRUPTED = 130
 
 _SUBMIT = "Submit jobs"
 _VENDOR = "Vendor-specific operations"
+_BATCH = "Many requests at once"
 _MANAGE = "Manage jobs"
 _LOOK_UP = "Free look-ups"
 _TRY = "Try without keys or money"
@@ -57,6 +60,7 @@ _EPILOG = f"""
   motionkit submit mimic --image hero.png --video dance.mp4 --key order-17
   motionkit wait order-17 --out out.mp4
   motionkit resume
+  motionkit batch run --image 'chars/*.jpg' --video 'clips/*.mp4' --out films/
 
 Prices are shown before anything is charged. Repeating a command resumes its job instead of \
 paying again. Progress goes to standard error, results to standard output. Times are in seconds.
@@ -131,7 +135,9 @@ for _kind in registry.operations():
 
 app.add_typer(_submit, name="submit", rich_help_panel=_SUBMIT)
 app.add_typer(_compare, name="compare", rich_help_panel=_SUBMIT)
+app.add_typer(batch.verbs, name="batch", rich_help_panel=_BATCH)
 _VERBS: Mapping[str, tuple[Callable[..., int], ...]] = {
+    _BATCH: (worker.worker,),
     _MANAGE: (wait.poll, wait.result, wait.wait, wait.resume, reconcile.reconcile, webhook.webhook),
     _LOOK_UP: (accounts.balance, budget.budget, accounts.providers, offers.offers),
     _TRY: (sandbox.sandbox, demo.demo),

@@ -68,6 +68,11 @@ def held_data(balance: Balance | None) -> dict[str, Any] | None:
     return {"amount": balance.amount, "unit": balance.unit.value, "usd": balance.usd}
 
 
+def many(count: int, noun: str) -> str:
+    """Return a number of things: "1 item", "1,500 items"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """Return seconds in a suitable unit."""
     if seconds < 60:

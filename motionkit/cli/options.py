@@ -243,6 +243,24 @@ def command(request: type[Request], options: type[Common], act: Act) -> Callable
     return run
 
 
+def verb(options: type[Any], act: Callable[[Any], int]) -> Callable[..., int]:
+    """Return a function whose parameters are a record's fields.
+
+    Args:
+        options: The record of the verb's options and arguments.
+        act: Called with the record. Its docstring is the verb's help.
+    """
+    own = _option_parameters(options)
+
+    def run(**given: Any) -> int:
+        return act(options(**given))
+
+    run.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]  # PEP 362
+    run.__annotations__ = {one.name: one.annotation for one in own}
+    run.__name__, run.__doc__ = act.__name__, act.__doc__
+    return run
+
+
 def summary(request: type[Request]) -> str:
     """Return the first line of a request's docstring."""
     return (inspect.getdoc(request) or request.operation).partition("\n")[0]

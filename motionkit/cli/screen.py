@@ -7,6 +7,7 @@ import io
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any, cast
@@ -14,7 +15,7 @@ from typing import IO, Any, cast
 import attrs
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +29,9 @@ from motionkit.model.job import STATE_ERRORS, Job, Status
 
 PIPE_WIDTH = 240
 """Columns without a terminal: wide enough that no cell is folded."""
+
+_PAUSE = 30.0
+"""Seconds between two lines of progress without a terminal."""
 
 _WHOLE = frozenset({"TARGET"})
 """Columns that are not folded: people copy their values into the next command."""
@@ -188,7 +192,10 @@ class Screen:
             self.answer({**as_data(error), "exit_code": code}, "")
         for row in error.decision:
             self.fact("route", decided(row))
-        self.fact("error:", error.message, style="red")
+        first, *rest = error.message.splitlines() or [""]
+        self.fact("error:", first, style="red")
+        for line in rest:  # what is wrong with each row of a batch
+            self.note(line, style="red")
         if hint := hint_of(error):
             self.fact("hint:", hint)
         if money := _money(error):
@@ -226,6 +233,33 @@ class Screen:
             _LIVE.append(progress)
             try:
                 yield lambda now: progress.update(task, description=plain(now))
+            finally:
+                _LIVE.remove(progress)
+
+    @contextmanager
+    def counting(
+        self, total: int, *, clock: Callable[[], float] = time.monotonic
+    ) -> Iterator[Callable[[int, str], None]]:
+        """Show a bar on a terminal; elsewhere a line when the block begins, and now and then.
+
+        Args:
+            total: What `done` comes to in the end.
+            clock: Seconds of a clock that only goes forward.
+
+        Yields:
+            A function that takes how many are done, and what to say of it.
+        """
+        if self.quiet or not _ERR.is_terminal:
+            yield _Lines(self, clock)
+            return
+        columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
+        with Progress(*columns, console=_ERR, transient=True) as progress:
+            task = progress.add_task("", total=total)
+            _LIVE.append(progress)
+            try:
+                yield lambda done, text: progress.update(
+                    task, completed=done, description=plain(text)
+                )
             finally:
                 _LIVE.remove(progress)
 
@@ -267,6 +301,22 @@ class Screen:
                 self.fact(state[0], f"{after}(vendor status {status.word})")
 
             yield watch
+
+
+@attrs.define
+class _Lines:
+    """Progress for a log file: a line when something changed, at most one in `_PAUSE` seconds."""
+
+    _screen: Screen
+    _clock: Callable[[], float]
+    _said: str = ""
+    _next: float = float("-inf")
+
+    def __call__(self, _: int, text: str) -> None:
+        """Write the line, unless it is too soon or says what the last one said."""
+        if not self._screen.quiet and text != self._said and self._clock() >= self._next:
+            self._said, self._next = text, self._clock() + _PAUSE
+            self._screen.note(text)
 
 
 def _money(error: MotionKitError) -> str | None:

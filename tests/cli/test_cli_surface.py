@@ -36,6 +36,8 @@ VERBS = [
     "offers",
     "sandbox",
     "demo",
+    "batch",
+    "worker",
 ]
 
 
