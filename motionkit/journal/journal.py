@@ -68,6 +68,19 @@ _NEW_ATTEMPT = (
     " worker, masked, slot_until) VALUES (:id, :key, :account, :fingerprint, :submission, :state,"
     " :now, :owner, :worker, :masked, :slot_until)"
 )
+# `sends=:sends` lets one of two processes through that read the same number of sends.
+_SENDING = (
+    "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,:first_sent),"
+    " uptime=CASE WHEN first_sent IS NULL THEN :uptime ELSE uptime END,"
+    " boot=CASE WHEN first_sent IS NULL THEN :boot ELSE boot END,"
+    " wall=CASE WHEN first_sent IS NULL THEN CAST(:wall AS REAL) ELSE wall END"
+    " WHERE id=:id AND sends=:sends AND state IN (:intended,:uncertain)"
+)
+_OWN_SENDING = (
+    "SELECT id FROM attempts"
+    " WHERE id=:id AND sends=1 AND state=:intended AND uptime=:uptime AND boot=:boot"
+)
+"""The first send as this process has written it: nobody else has read its clock at that instant."""
 _OWNER = "(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job)"
 _SURROGATES = (0xD800, 0xE000)
 """The first code point that UTF-8 does not have, and the next one that it has."""
@@ -281,16 +294,22 @@ class Journal:
             "boot": at.boot,
             "wall": None if at.shared is None else at.wall,
         }
-        # `sends=:sends` lets one of two processes through that read the same number of sends.
-        allowed = self._store.execute(
-            "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,:first_sent),"
-            " uptime=CASE WHEN first_sent IS NULL THEN :uptime ELSE uptime END,"
-            " boot=CASE WHEN first_sent IS NULL THEN :boot ELSE boot END,"
-            " wall=CASE WHEN first_sent IS NULL THEN CAST(:wall AS REAL) ELSE wall END"
-            " WHERE id=:id AND sends=:sends AND state IN (:intended,:uncertain)",
-            {**STATES, **present, "id": attempt.id, "sends": attempt.sends},
-            AHEAD,
-        )
+        values = {**STATES, **present, "id": attempt.id, "sends": attempt.sends}
+        try:
+            allowed = self._store.execute(_SENDING, values, AHEAD)
+        except JournalError as error:
+            if attempt.sends or not (
+                self._store.shared and self._store.is_passing(error.__cause__)
+            ):
+                raise
+            # The connection was lost, perhaps in the commit. Given up here, a call that never left
+            # would look like one that may have arrived.
+            allowed = (
+                len(self._store.query(_OWN_SENDING, values))
+                or self._store.execute(_SENDING, values, AHEAD)
+                # The server may have finished the lost transaction only now.
+                or len(self._store.query(_OWN_SENDING, values))
+            )
         if not allowed:
             raise PurchaseExists(self.entry(attempt.key))
         first = present if attempt.sends == 0 else {}

@@ -150,7 +150,7 @@ def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
             waited = time.monotonic() - started
             if kept is not None and (not passing or waited > tries):
                 return True
-            if waited > LAST_TRY:
+            if waited > (tries if folder is None else LAST_TRY):
                 raise
             time.sleep(PAUSE)
             patience = tries
