@@ -35,11 +35,13 @@ class Draft:
         batches: Batches,
         spool: IO[str],
         *,
+        planned: int,
         via: str | None,
         options: Mapping[str, Any],
         accounts: Mapping[str, str],
     ) -> None:
         self.plan = plan
+        self._planned = planned
         self._batches, self._spool = batches, spool
         self._via, self._options, self._accounts = via, dict(options), dict(accounts)
 
@@ -66,11 +68,19 @@ class Draft:
             accounts=self._accounts,
             total=total,
         )
+        if record.via != self._via:  # another planner made it since the check
+            raise InvalidRequest(
+                f"batch {batch} was planned with another via meanwhile",
+                field="via",
+                value=self._via,
+                limit=str(record.via),
+            )
         accounts = {**record.accounts, **self._accounts}
         record = self._batches.extend(batch, total=total, options=self._options, accounts=accounts)
         self._spool.seek(0)
         rows = (json.loads(line) for line in self._spool)
-        missing = (Item(batch, *row) for row in rows if row[0] > record.planned)
+        # Those that another planner added since the check are compared once more, by `add`.
+        missing = (Item(batch, *row) for row in rows if row[0] > self._planned)
         for there in self._batches.add(batch, missing):
             if progress is not None:
                 progress(there)
@@ -147,7 +157,15 @@ def draft(
         sandbox = any(client.config.account(name).in_sandbox for name in accounts)
         plan = check.plan(limit, _used(client, record, sandbox=sandbox))
         options |= {"sandbox": sandbox, "left": plan.left, "seconds": plan.seconds}
-        return Draft(plan, batches, spool, via=check.via, options=options, accounts=accounts)
+        return Draft(
+            plan,
+            batches,
+            spool,
+            planned=0 if record is None else record.planned,
+            via=check.via,
+            options=options,
+            accounts=accounts,
+        )
     except BaseException:
         spool.close()
         raise

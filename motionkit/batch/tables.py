@@ -225,8 +225,8 @@ class Batches:
         Yields, after each transaction, the number up to which the items are there.
 
         Raises:
-            InvalidRequest: A key belongs to another item, or the batch was cancelled meanwhile. The
-                items of earlier transactions stay.
+            InvalidRequest: A key belongs to another item, an item is there with another request, or
+                the batch was cancelled meanwhile. The items of earlier transactions stay.
         """
         left = iter(items)
         while chunk := list(islice(left, CHUNK)):
@@ -282,19 +282,32 @@ class Batches:
 
     @staticmethod
     def _refuse_taken(db: Any, batch: str, chunk: Sequence[Item]) -> None:
-        """Refuse keys that belong to other items: those of this batch were added before."""
+        """Refuse what another item or another planner has; what is the same was added before."""
+        keys = json.dumps([item.key for item in chunk])
         found = db.execute(
-            "SELECT key, batch, n FROM items WHERE key IN (SELECT value FROM json_each(:keys))",
-            {"keys": json.dumps([item.key for item in chunk])},
+            "SELECT key, batch, n, fingerprint, via FROM items"
+            " WHERE key IN (SELECT value FROM json_each(:keys))"
+            " OR (batch=:batch AND n>=:first AND n<=:last)",
+            {"keys": keys, "batch": batch, "first": chunk[0].n, "last": chunk[-1].n},
         ).fetchall()
+        mine = {item.n: item for item in chunk}
         numbers = {item.key: item.n for item in chunk}
         for row in found:
-            if (row["batch"], row["n"]) != (batch, numbers[row["key"]]):
+            if (row["batch"], row["n"]) != (batch, numbers.get(row["key"], row["n"])):
                 raise InvalidRequest(
                     f"key {row['key']!r} belongs to item {row['n']} of batch {row['batch']}",
                     field="key",
                     value=row["key"],
                     limit="a key that no other item has",
+                )
+            item = mine[row["n"]]
+            same = (item.fingerprint, item.via) == (row["fingerprint"], row["via"])
+            if not same or not same_key(item.key, row["key"]):
+                raise InvalidRequest(
+                    f"item {row['n']} of batch {batch} was planned with another row meanwhile",
+                    field="items",
+                    value=str(row["n"]),
+                    hint="plan the batch again, and see which rows differ",
                 )
 
     # Reading.

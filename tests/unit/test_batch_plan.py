@@ -19,6 +19,7 @@ from motionkit.batch.tables import Batches, BatchState, ItemState
 from motionkit.client import Client
 from motionkit.client.expecting import journal_of
 from motionkit.errors import BudgetExceeded, ConfigError, InvalidRequest
+from motionkit.journal.databases import located
 from motionkit.model import probe
 from motionkit.routing import Route
 from motionkit.testing import samples
@@ -351,8 +352,15 @@ def test_another_key_of_the_account_is_refused(
 
 
 def test_a_planner_that_was_killed_goes_on_where_it_stopped(
-    client: Client, batches: Batches
+    stage: MemoryStage, tmp_path: Path, database: Path | str
 ) -> None:
+    given = options_for(stage, tmp_path)
+    config = attrs.evolve(given["config"], journal=located(database))
+    with Client(**{**given, "config": config}) as client:
+        _kill_and_go_on(client, Batches.of(journal_of(client)))
+
+
+def _kill_and_go_on(client: Client, batches: Batches) -> None:
     class Killed(BaseException):
         pass
 
@@ -374,6 +382,33 @@ def test_a_planner_that_was_killed_goes_on_where_it_stopped(
     assert (record.planned, record.state) == (3500, BatchState.OPEN)
     assert [one.n for one in batches.items(record.id)] == list(range(1, 3501))
     assert batches.item(record.id, 5).state is ItemState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("second", "options", "message"),
+    [
+        ([mimic(quality="720p")], {}, "item 1 of batch .* was planned with another row meanwhile"),
+        ([mimic(key="k")], {}, "item 1 of batch .* was planned with another row meanwhile"),
+        ([mimic(via="stage/memory")], {}, "item 1 of batch .* with another row meanwhile"),
+        ([mimic()], {"via": "stage"}, "with another via meanwhile"),
+    ],
+)
+def test_of_two_planners_with_different_rows_the_second_is_refused(
+    client: Client, batches: Batches, second: Any, options: Any, message: str
+) -> None:
+    first, other = drafted(client, [mimic()], "out"), drafted(client, second, "out", **options)
+    with first, other:
+        record = first.save()
+        with pytest.raises(InvalidRequest, match=message):
+            other.save()
+    assert [one.key for one in batches.items(record.id)] == [f"{record.id}/1"]
+
+
+def test_two_planners_with_the_same_rows_make_one_batch(client: Client, batches: Batches) -> None:
+    drafts = [drafted(client, [mimic(), mimic(quality="720p")], "out") for _ in range(2)]
+    records = [one.save() for one in drafts]
+    assert records[0] == records[1]
+    assert batches.counts(records[0].id)[ItemState.PLANNED] == 2
 
 
 def test_nothing_is_written_before_a_draft_is_saved(client: Client, batches: Batches) -> None:
