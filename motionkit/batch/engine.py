@@ -380,6 +380,7 @@ def _locked(place: Path) -> IO[str]:
         raise ConfigError(
             f"another process{f' ({other})' * bool(other)} works on the batches of this journal",
             hint="wait until it ends; several workers at once need a journal on PostgreSQL",
+            passing=True,
         ) from None
     stream.truncate()
     stream.write(f"pid {os.getpid()}\n")

@@ -37,6 +37,7 @@ from motionkit.cli.screen import Screen
 from motionkit.client import check_target
 from motionkit.errors import (
     BudgetExceeded,
+    ConfigError,
     DownloadFailed,
     InvalidRequest,
     JournalError,
@@ -209,9 +210,8 @@ def run(options: Running) -> int:
         if batch.progress().finished:
             screen.note("nothing is left to do")
         else:
-            working = mk.Worker(batch.config, concurrency=options.concurrency, batch=batch.id)
-            with _shown(screen, batch):
-                halts = tuple(working.run().halts.values())
+            with _shown(screen, batch) as shown:
+                halts = _work(screen, batch, options.concurrency, shown)
         return _ended(screen, batch, halts)
 
 
@@ -521,6 +521,32 @@ def _confirm(screen: Screen, what: str, much: str, *, yes: bool) -> None:
 
 
 # Running.
+
+
+def _work(
+    screen: Screen, batch: mk.Batch, concurrency: int | None, pause: threading.Event
+) -> tuple[MotionKitError, ...]:
+    """Work on a batch until nothing is left to do here; return why it bought nothing more.
+
+    While another process works on the same journal on SQLite, that one may do the items: a worker
+    does, the run of another batch does not.
+    """
+    waits = False
+    with suppress(KeyboardInterrupt):
+        while True:
+            working = mk.Worker(batch.config, concurrency=concurrency, batch=batch.id)
+            try:
+                return tuple(working.run().halts.values())
+            except ConfigError as error:
+                if not error.passing:
+                    raise
+                if not waits:
+                    screen.note(f"{error.message}: waiting for it")
+            waits = True
+            pause.wait(_EVERY)
+            if batch.progress().finished:
+                break
+    return ()
 
 
 @contextmanager
