@@ -24,6 +24,7 @@ from motionkit.batch import draft, read
 from motionkit.batch.tables import Batches, ItemState
 from motionkit.client import Client
 from motionkit.client.expecting import journal_of
+from motionkit.journal.databases import located
 from motionkit.testing import samples
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import options_for
@@ -76,7 +77,8 @@ def main() -> None:
         path = table(folder, given.rows, distinct=given.distinct)
         options = options_for(MemoryStage(), folder)
         if given.journal:
-            options["config"] = attrs.evolve(options["config"], journal=given.journal)
+            where = located(given.journal)
+            options["config"] = attrs.evolve(options["config"], journal=where)
         with Client(**options) as client:
             batches = Batches.of(journal_of(client))
             with timed(f"check and quote {given.rows:,} rows"):
