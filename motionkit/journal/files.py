@@ -65,7 +65,9 @@ def create(path: Path) -> Inode:
         raise JournalError(f"cannot open the journal {path}: it is {what}", hint=HINT)
     for one in (real, *beside(path)):
         status = _status(one)
-        if status is not None and status.st_mode & 0o077:  # as the user made it
+        if status is None or not stat.S_ISREG(status.st_mode):
+            continue  # a device or a pipe is somebody else's
+        if status.st_mode & 0o077:  # as the user made it
             one.chmod(0o600)
     return found.st_dev, found.st_ino
 

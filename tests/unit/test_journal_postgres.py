@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from uuid import uuid4
 
 import attrs
 import pytest
@@ -286,6 +287,40 @@ def test_processes_that_open_a_new_database_at_once_make_one_journal(postgresql:
 
     with ThreadPoolExecutor(6) as pool:
         assert len(set(pool.map(one, range(6)))) == 1
+
+
+@pytest.fixture
+def worker(postgresql: str) -> Iterator[str]:
+    """Give the address of a role with the permissions that the documentation names."""
+    Journal(postgresql).close()
+    name = f"worker_{uuid4().hex}"
+    with psycopg.connect(postgresql, autocommit=True) as own:
+        own.execute(f"CREATE ROLE {name} LOGIN")
+        own.execute(f"GRANT USAGE ON SCHEMA public TO {name}")
+        own.execute(
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"
+        )
+        yield postgresql.replace("//postgres:", f"//{name}:")
+        own.execute(f"DROP OWNED BY {name}")
+        own.execute(f"DROP ROLE {name}")
+
+
+def test_a_role_with_the_documented_permissions_does_everything_but_upgrade(
+    worker: str, postgresql: str
+) -> None:
+    with Journal(worker) as journal:
+        attempt = journal.sending(intend(journal, quote=PRICE))
+        assert journal.accepted(attempt, job("v1", key="k1", attempt_id=attempt.id))
+        calls = journal.calls("f" * 16, 60.0, time.monotonic)
+        assert calls is not None
+        assert calls.take(1, 5)[0] == 0
+        journal.caches.put_upload("f", "image", "sha", "token")
+        journal.workers.beat()
+    with psycopg.connect(postgresql, autocommit=True) as own:
+        own.execute("UPDATE schema SET version=version-1")
+    with pytest.raises(JournalError, match="must be owner") as caught:
+        Journal(worker)
+    assert "permission" in (caught.value.hint or "")
 
 
 # Clocks.

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -471,10 +472,41 @@ def test_a_folder_is_no_journal(tmp_path: Path) -> None:
     assert "MOTIONKIT_JOURNAL" in (caught.value.hint or "")
 
 
-def test_a_pipe_is_no_journal(path: Path) -> None:
+def _pipe(path: Path) -> None:
     os.mkfifo(path)
+
+
+def _device(path: Path) -> None:
+    """Make another /dev/null, which a mistake may change."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes devices")
+    os.mknod(path, stat.S_IFCHR, os.makedev(1, 3))
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("make", [_pipe, _device])
+def test_what_is_no_file_is_no_journal_and_keeps_its_mode(
+    make: Callable[[Path], None], linked: bool, path: Path
+) -> None:
+    make(path)
+    path.chmod(0o666)
+    named = path
+    if linked:
+        named = path.with_name("link.db")
+        named.symlink_to(path)
     with pytest.raises(JournalError, match="it is not a regular file"):
-        Journal(path)
+        Journal(named)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666
+
+
+@pytest.mark.parametrize("part", files.LOG_PARTS)
+def test_what_is_no_file_beside_a_journal_keeps_its_mode(part: str, path: Path) -> None:
+    beside = path.with_name(path.name + part)
+    beside.parent.mkdir(exist_ok=True)
+    os.mkfifo(beside)
+    beside.chmod(0o666)
+    files.create(path)
+    assert stat.S_IMODE(beside.stat().st_mode) == 0o666
 
 
 @pytest.mark.parametrize("call", ["mknod", "mkdir", "stat"])
