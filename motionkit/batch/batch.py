@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import functools
 import os
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -442,9 +442,9 @@ class AsyncBatch:
     resolve = _coroutine(Batch.resolve)
     save_results = _coroutine(Batch.save_results)
 
-    async def results(self) -> Any:
+    async def results(self, states: Iterable[ItemState] | None = None) -> AsyncIterator[ItemResult]:
         """Yield what became of each item, as `Batch.results` does."""
-        rows = self.batch.results()
+        rows = self.batch.results(states)
         while (one := await asyncio.to_thread(next, rows, None)) is not None:
             yield one
 

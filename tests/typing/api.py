@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import assert_type
 
 import motionkit as mk
+from motionkit.batch import ItemResult, Progress
 from motionkit.provider import Provider
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_pixverse.lists import Voice
@@ -81,6 +82,25 @@ async def coroutines() -> None:
         async for one, ending in many.as_completed([made]):
             assert_type(one, mk.Job)
             assert_type(ending, mk.Result | mk.MotionKitError)
+
+
+with mk.Batch.plan("items.csv", out="results/", max_usd="50") as batch:
+    assert_type(batch, mk.Batch)
+    assert_type(batch.run(concurrency=5), Progress)
+    assert_type(batch.cancel(), int)
+    assert_type(batch.retry(failed=True), int)
+    for item in batch.results():
+        assert_type(item, ItemResult)
+mk.Batch.plan([{"image": "a.png"}], out=Path("results"), limit=5)  # type: ignore[call-arg]  # no such argument
+
+
+async def batches() -> None:
+    """Take the same verbs."""
+    async with await mk.AsyncBatch.get("b-7f3a") as many:
+        assert_type(await many.progress(), Progress)
+        assert_type(await many.retry(refused=True), int)
+        async for item in many.results():
+            assert_type(item, ItemResult)
 
 
 try:

@@ -197,6 +197,17 @@ def test_a_plan_adds_up_prices_by_target_and_says_when_it_ends(client: Client) -
     assert (plan.unknown, plan.left, plan.seconds) == (0, 3, 120.0)
 
 
+def test_the_end_follows_from_how_long_such_jobs_took(client: Client) -> None:
+    job = client.submit(sample_request(quality="540p"), key="past")
+    client.wait(job)
+    journal_of(client).store.execute(
+        "UPDATE purchases SET finished=:finished, timed=1 WHERE key='past'",
+        {"finished": job.submitted_at.timestamp() + 30.0},
+    )
+    plan = saved(client, [mimic(quality="540p"), mimic(quality="360p")])
+    assert (plan.targets[0].seconds, plan.seconds) == (30.0 + 120.0, 120.0)
+
+
 def test_an_unknown_price_is_counted_and_leaves_the_high_unknown(client: Client) -> None:
     plan = saved(client, [mimic(), mimic(video="https://x.test/b.mp4")])
     assert (plan.likely, plan.high, plan.unknown) == (Decimal("0.20"), None, 1)
