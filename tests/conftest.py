@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,21 @@ def postgresql(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # for what it cannot take
     with postgresql_server.database() as address:
         yield address
+
+
+NewJournal = Callable[[Path], AbstractContextManager[Path | str]]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_journal(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> NewJournal:
+    """Give a function from a folder to the place of a new journal; for tests that need many."""
+    if request.param == "sqlite":
+        return lambda folder: nullcontext(folder / "journal.db")
+    server: Server = request.getfixturevalue("postgresql_server")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return lambda _: server.database()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

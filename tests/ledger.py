@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from motionkit._support import folders
 from motionkit.journal import Journal
@@ -98,6 +100,30 @@ class Writer:
     def release(self) -> None:
         """Give the transaction up."""
         self._db.close()
+
+
+class Outage:
+    """A PostgreSQL database that ends all connections and takes no new ones."""
+
+    def __init__(self, place: str) -> None:
+        said = conninfo_to_dict(place)
+        self._name = sql.Identifier(str(said["dbname"]))
+        self._server = make_conninfo(**{**said, "dbname": "postgres"})
+        self._set("false")
+        ended = sql.SQL(
+            "SELECT pg_terminate_backend(pid, 300000) FROM pg_stat_activity WHERE datname={}"
+        )
+        with psycopg.connect(self._server, autocommit=True) as db:
+            db.execute(ended.format(sql.Literal(said["dbname"])))
+
+    def _set(self, allowed: LiteralString) -> None:
+        statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        with psycopg.connect(self._server, autocommit=True) as db:
+            db.execute(statement.format(self._name, sql.SQL(allowed)))
+
+    def end(self) -> None:
+        """Take connections again."""
+        self._set("true")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import attrs
 import pytest
-from ledger import change, seen_outside
+from ledger import Place, change, seen_outside
 from machine import Machine, closed, on
 from matrix import PIXVERSE, SEGMIND, Case, End
 from patience import PATIENCE
@@ -27,15 +27,17 @@ from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError, SubmitUncertain
 from motionkit.http import download, session
+from motionkit.journal.databases import located
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import KeyState, State, utcnow
 from motionkit.model.operations import Mimic, Request
 from motionkit.model.submission import Call
+from motionkit.provider import AccountSettings
 from motionkit.sandbox import Sandbox
 from motionkit.sandbox.faults import Fault
 from motionkit.testing.sandboxed import sandbox_stage
-from motionkit.testing.stage import ACCOUNT, client_for, options_for, sample_request
+from motionkit.testing.stage import ACCOUNT, Stage, client_for, options_for, sample_request
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_pixverse.sandbox import PixVerseSandbox
 from motionkit_segmind import adapter as segmind_adapter
@@ -74,7 +76,7 @@ class Wire:
 
     Attributes:
         case: The case that is played.
-        journal: The ledger's file, looked into at the moment of each paid call.
+        journal: The journal's place, looked into at the moment of each paid call.
         origin: The only place that a key may go to.
         paid: The trace id of each paid call, in order; empty text where the vendor has none.
         free: The trace ids of all other calls.
@@ -83,7 +85,7 @@ class Wire:
     """
 
     case: Case
-    journal: Path
+    journal: Place
     origin: str
     machine: Machine
     paid: list[str] = attrs.field(factory=list)
@@ -126,9 +128,9 @@ class Wire:
         return True
 
 
-def _attempts(path: Path) -> list[tuple[Any, ...]]:
+def _attempts(place: Place) -> list[tuple[Any, ...]]:
     """Return what another process would see in the journal now."""
-    return seen_outside(path, "SELECT id, state, sends FROM attempts")
+    return seen_outside(place, "SELECT id, state, sends FROM attempts")
 
 
 @attrs.frozen
@@ -145,6 +147,7 @@ class Play:
 
     case: Case
     folder: Path
+    journal: Place
     sandbox: Sandbox
     client: Client
     wire: Wire
@@ -229,7 +232,7 @@ def _stage(case: Case, sandbox: Sandbox) -> Any:
 
 
 @contextlib.contextmanager
-def playing(case: Case, folder: Path) -> Iterator[Play]:
+def playing(case: Case, folder: Path, journal: Place) -> Iterator[Play]:
     """Set a case up: a vendor of its own, a journal of its own, time that nobody waits for."""
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -245,14 +248,13 @@ def playing(case: Case, folder: Path) -> Iterator[Play]:
             fields = dict(case.account)
             sandbox.add_account(case.provider, _OWN_KEY, label="matrix", **fields)
         stage = _stage(case, sandbox)
-        journal = folder / "journal.db"
         options, machine = on(
-            options_for(stage, folder), functools.partial(Machine, case, sandbox, journal)
+            options_at(stage, folder, journal), functools.partial(Machine, case, sandbox, journal)
         )
         machine.install(patch)
         with Client(**options) as client:
             wire = Wire(case, journal, sandbox.url, machine)
-            play = Play(case, folder, sandbox, client, wire, patch, stage)
+            play = Play(case, folder, journal, sandbox, client, wire, patch, stage)
             play.neighbour()
             play.before = play.ledger()
             wire.watch(patch)
@@ -298,17 +300,17 @@ def shorten(patch: pytest.MonkeyPatch, case: Case, in_force: Sequence[Fault]) ->
     patch.setattr(session.Session, "send", send)
 
 
-def age_attempts(path: Path, seconds: float) -> None:
+def age_attempts(place: Place, seconds: float) -> None:
     """Make the journal's attempts older, as if the program had been away."""
-    change(path, "UPDATE attempts SET first_sent = first_sent - :seconds", seconds=seconds)
+    change(place, "UPDATE attempts SET first_sent = first_sent - :seconds", seconds=seconds)
 
 
-def perform(case: Case, folder: Path, tally: Tally) -> None:
+def perform(case: Case, folder: Path, journal: Place, tally: Tally) -> None:
     """Play a case to its end and hold it against what the matrix expects.
 
     Act one is the command under faults. Act two is the same command again, after the faults.
     """
-    with playing(case, folder) as play:
+    with playing(case, folder, journal) as play:
         tally.cases += 1
         tally.jobs_expected += case.expected.jobs
         tally.charges_expected += case.expected.charges
@@ -433,7 +435,7 @@ def _check_again(play: Play, tally: Tally) -> None:
     play.sandbox.clear_faults()
     play.wire.case = attrs.evolve(case, unreachable=frozenset())
     if case.aged:
-        age_attempts(play.folder / "journal.db", case.aged)
+        age_attempts(play.journal, case.aged)
         play.sandbox.advance(case.aged)
     if case.wrong_key or (case.account and case.again is not End.DELIVERED):
         return  # the account itself is what is wrong
@@ -514,7 +516,15 @@ def known(job: Mapping[str, Any], entry: PurchaseRecord | None) -> bool:
     return traced and entry.state in {KeyState.INTENDED, KeyState.UNCERTAIN}
 
 
-def find_entry(path: Path, key: str) -> PurchaseRecord | None:
-    """Return a purchase from a journal's file."""
-    with Journal(path) as journal:
+def options_at(
+    stage: Stage, folder: Path, place: Place, settings: AccountSettings | None = None
+) -> dict[str, Any]:
+    """Return a client's options on a stage, with the journal at a place."""
+    options = options_for(stage, folder, settings)
+    return {**options, "config": attrs.evolve(options["config"], journal=located(place))}
+
+
+def find_entry(place: Place, key: str) -> PurchaseRecord | None:
+    """Return a purchase from a journal."""
+    with Journal(place) as journal:
         return next((entry for entry in journal.entries() if entry.key == key), None)

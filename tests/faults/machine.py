@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,12 +10,13 @@ from typing import Any
 
 import attrs
 import pytest
+from ledger import Outage, Place, Writer
 from matrix import Case
 from urllib3.connectionpool import HTTPConnectionPool
 
 from motionkit._support import process
 from motionkit._support.process import Moment
-from motionkit.journal import database, pending
+from motionkit.journal import database, pending, postgres
 from motionkit.sandbox import Sandbox
 
 CLOSED_PORT = ("127.0.0.1", 9)
@@ -33,7 +33,7 @@ class Machine:
     Attributes:
         case: The case that is played.
         sandbox: The vendor, whose time goes along.
-        journal: The journal's file.
+        journal: The journal's place.
         clock: Monotonic seconds of the case; gone to by sleeping.
         sleeping: Lets them pass.
         over: Whether nothing goes wrong any more.
@@ -41,7 +41,7 @@ class Machine:
 
     case: Case
     sandbox: Sandbox
-    journal: Path
+    journal: Place
     clock: Callable[[], float]
     sleeping: Callable[[float], None]
     over: bool = False
@@ -50,14 +50,16 @@ class Machine:
     _wall: float = 0.0
     _uptime: float = 0.0
     _struck: bool = False
-    _lock: sqlite3.Connection | None = None
+    _lock: Writer | None = None
+    _outage: Outage | None = None
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Let the program read this machine's clocks."""
         patch.setattr(process, "moment", self.moment)
-        if self._locked_for_good:
-            patch.setattr(database, "BUSY_TIMEOUT", SHORT_PATIENCE)
-            for name in ("FIRST_TRY", "KEPT_TRY", "LAST_TRY", "PAUSE"):
+        if self._locked_for_good or (self.case.journal and not isinstance(self.journal, Path)):
+            for module in (database, postgres):
+                patch.setattr(module, "BUSY_TIMEOUT", SHORT_PATIENCE)
+            for name in ("FIRST_TRY", "KEPT_TRY", "SHARED_TRY", "LAST_TRY", "PAUSE"):
                 patch.setattr(pending, name, SHORT_PATIENCE)
 
     def moment(self) -> Moment:
@@ -124,39 +126,39 @@ class Machine:
             self.lock_journal()
 
     def take_journal(self) -> None:
-        """Take the journal's files away."""
+        """Take the journal's files away, or let its database refuse all connections."""
+        if not isinstance(self.journal, Path):
+            self._outage = Outage(self.journal)
+            return
         for path in self._parts():
             if path.exists():
                 path.rename(path.with_name(f"away-{path.name}"))
 
     def lock_journal(self, seconds: float | None = None) -> None:
         """Hold the journal as another process does that writes, for some wall seconds."""
-        other = sqlite3.connect(self.journal, isolation_level=None, check_same_thread=False)
-        other.execute("BEGIN IMMEDIATE")
-        self._lock = other
+        self._lock = Writer(self.journal)
         if seconds is not None:
-            threading.Timer(seconds, self._unlock, [other]).start()
+            threading.Timer(seconds, self._lock.release).start()
 
     def recover(self) -> None:
         """Bring everything back."""
         self.over = True
+        if self._outage is not None:
+            self._outage.end()
         for path in self._parts():
             away = path.with_name(f"away-{path.name}")
             if away.exists():
                 away.rename(path)
         if self._lock is not None and self._locked_for_good:
-            self._unlock(self._lock)
+            self._lock.release()
 
     @property
     def _locked_for_good(self) -> bool:
         return self.case.journal.startswith("locked for good")
 
-    @staticmethod
-    def _unlock(other: sqlite3.Connection) -> None:
-        other.execute("ROLLBACK")
-        other.close()
-
     def _parts(self) -> list[Path]:
+        if not isinstance(self.journal, Path):
+            return []
         return [
             self.journal.with_name(self.journal.name + suffix) for suffix in ("", "-wal", "-shm")
         ]

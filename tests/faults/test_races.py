@@ -8,7 +8,8 @@ from pathlib import Path
 
 import attrs
 import pytest
-from harness import Act, Play, known, playing
+from harness import Act, Play, known, options_at, playing
+from ledger import Place
 from matrix import BOTH, PIXVERSE, SEGMIND, Case, delivered
 
 from motionkit.client.client import Client
@@ -16,7 +17,7 @@ from motionkit.errors import Billed, MotionKitError, SubmitUncertain
 from motionkit.model.job import Job, KeyState
 from motionkit.model.submission import Submission
 from motionkit.purchase import submit as submission
-from motionkit.testing.stage import ACCOUNT, client_for
+from motionkit.testing.stage import ACCOUNT
 
 BEFORE, AFTER = "before the vendor has it", "after the vendor took it"
 FIRST_ANSWERS = {
@@ -68,12 +69,14 @@ class Meeting:
 
 
 @contextlib.contextmanager
-def meeting(provider: str, moment: str, faults: tuple[str, ...], folder: Path) -> Iterator[Meeting]:
+def meeting(
+    provider: str, moment: str, faults: tuple[str, ...], folder: Path, journal: Place
+) -> Iterator[Meeting]:
     case = Case(name="race", provider=provider, faults=faults, expected=delivered())
     with (
-        playing(case, folder) as play,
+        playing(case, folder, journal) as play,
         pytest.MonkeyPatch.context() as patch,
-        client_for(play.stage, folder) as other,
+        Client(**options_at(play.stage, folder, journal)) as other,
     ):
         made = Meeting(play, other, moment)
         made.install(patch)
@@ -84,10 +87,10 @@ def meeting(provider: str, moment: str, faults: tuple[str, ...], folder: Path) -
 @pytest.mark.parametrize("moment", [BEFORE, AFTER])
 @pytest.mark.parametrize("answer", FIRST_ANSWERS)
 def test_a_key_that_two_programs_buy_at_once_has_one_job_and_one_truth(
-    provider: str, moment: str, answer: str, tmp_path: Path
+    provider: str, moment: str, answer: str, tmp_path: Path, database: Place
 ) -> None:
     faults = tuple(fault.format(refusal=REFUSALS[provider]) for fault in FIRST_ANSWERS[answer])
-    with meeting(provider, moment, faults, tmp_path) as met:
+    with meeting(provider, moment, faults, tmp_path, database) as met:
         first = met.play.run("first.mp4")
         assert met.second is not None
         jobs, entry = met.play.jobs(), met.play.entry()
@@ -116,9 +119,9 @@ def _check(error: MotionKitError | None, *, bought: bool) -> None:
 
 @pytest.mark.parametrize("provider", BOTH)
 def test_a_job_that_is_known_is_not_made_uncertain_by_a_program_that_came_too_late(
-    provider: str, tmp_path: Path
+    provider: str, tmp_path: Path, database: Place
 ) -> None:
-    with meeting(provider, AFTER, (), tmp_path) as met:
+    with meeting(provider, AFTER, (), tmp_path, database) as met:
         first = met.play.run("first.mp4")
         entry = met.play.entry()
         assert first.error is None
