@@ -8,6 +8,7 @@ before and after.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import psycopg
 import stamina
 
 from motionkit._support.redaction import Secret
@@ -75,7 +77,7 @@ class Seam:
         return done
 
     def install(self) -> None:
-        """Put the seam under sockets, SQLite and the file system of this process."""
+        """Put the seam under sockets, both databases and the file system of this process."""
         socket.socket = self._sockets()  # type: ignore[misc]
         real_connect, factory = sqlite3.connect, self._connections()
 
@@ -84,6 +86,7 @@ class Seam:
             return made
 
         sqlite3.connect = connect  # type: ignore[assignment]
+        self._watch_postgresql()
         for name in _FILE_STEPS:
             setattr(os, name, self._file_step(name, getattr(os, name)))
 
@@ -92,6 +95,23 @@ class Seam:
             return self.around(f"file {name}", lambda: real(*args, **options))
 
         return step
+
+    def _watch_postgresql(self) -> None:
+        plain_connect, plain_execute = psycopg.connect, psycopg.Connection.execute
+
+        def connect(*args: Any, **options: Any) -> Any:
+            return self.around("journal connect", lambda: plain_connect(*args, **options))
+
+        def execute(db: Any, statement: str, *args: Any, **options: Any) -> Any:
+            words = " ".join(statement.split()[:3])
+            if words.upper().startswith(_READING):
+                return plain_execute(db, statement, *args, **options)
+            return self.around(
+                f"journal {words}", lambda: plain_execute(db, statement, *args, **options)
+            )
+
+        psycopg.connect = connect
+        psycopg.Connection.execute = execute  # type: ignore[assignment,method-assign]
 
     def _connections(self) -> type[sqlite3.Connection]:
         seam = self
@@ -141,6 +161,8 @@ class Program:
 
     def client(self) -> Client:
         """Return a client whose sleeping moves the vendor's clock."""
+        if "state" in self.told:
+            os.environ["XDG_STATE_HOME"] = self.told["state"]
         adapter = _ADAPTERS[self.told["provider"]]
         settings = adapter.settings(
             api_key=Secret(self.told["api_key"]),
@@ -244,6 +266,7 @@ def _fork(told: Mapping[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Serve commands until standard input ends."""
     sample_request().fingerprint(inspect(sample_request()))  # what loads late, loads here
+    importlib.import_module("motionkit.journal.postgres")
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_fork(json.loads(line))) + "\n")
         sys.stdout.flush()

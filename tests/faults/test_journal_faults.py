@@ -1,70 +1,87 @@
-"""The journal is locked, deleted or replaced around a paid call: one job, and it is not lost."""
+"""The journal is locked, deleted, replaced or away around a paid call: one job, none lost."""
 
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from harness import ADAPTERS, APPS, JOB_SECONDS, KEY, known
+from harness import ADAPTERS, APPS, JOB_SECONDS, KEY, known, options_at
+from ledger import Outage, Place, Writer
 from matrix import BOTH
 
 from motionkit.client.client import Client
 from motionkit.errors import Billed, JournalError, MotionKitError, SubmitUncertain
-from motionkit.journal import database, pending
+from motionkit.journal import database as sqlite
+from motionkit.journal import pending, postgres
 from motionkit.model.job import Job
 from motionkit.purchase import submit as submission
 from motionkit.sandbox import Sandbox
 from motionkit.testing.sandboxed import sandbox_stage
-from motionkit.testing.stage import ACCOUNT, client_for, sample_request
+from motionkit.testing.stage import ACCOUNT, sample_request
 
 
 @attrs.define
 class Harm:
     """What happens to the journal, and how it ends."""
 
-    journal: Path
-    _db: sqlite3.Connection | None = None
+    journal: Place
+    _writer: Writer | None = None
+    _outage: Outage | None = None
+
+    @property
+    def file(self) -> Path:
+        """The journal, where it is a file."""
+        assert isinstance(self.journal, Path)
+        return self.journal
 
     def lock(self) -> None:
         """Write to it from elsewhere, without end."""
-        self._db = sqlite3.connect(self.journal, isolation_level=None, check_same_thread=False)
-        self._db.execute("BEGIN IMMEDIATE")
+        self._writer = Writer(self.journal)
+
+    def leave(self) -> None:
+        """Let the database end its connections, and take no new ones."""
+        assert isinstance(self.journal, str)
+        self._outage = Outage(self.journal)
 
     def delete(self) -> None:
         """Delete the file."""
-        self.journal.unlink()
+        self.file.unlink()
 
     def delete_all(self) -> None:
         """Delete the file and what SQLite laid beside it."""
-        for file in self.journal.parent.glob("journal.db*"):
+        for file in self.file.parent.glob("journal.db*"):
             if file.is_file():
                 file.unlink()
 
     def replace(self) -> None:
         """Put a copy over it."""
-        copy = self.journal.with_name("copy")
-        shutil.copy(self.journal, copy)
-        copy.replace(self.journal)
+        copy = self.file.with_name("copy")
+        shutil.copy(self.file, copy)
+        copy.replace(self.file)
 
     def end(self) -> None:
         """Release the lock; do with the log of a lost journal as its error says."""
-        if self._db is not None:
-            self._db.close()
-        if not self.journal.exists():
+        if self._writer is not None:
+            self._writer.release()
+        if self._outage is not None:
+            self._outage.end()
+        if isinstance(self.journal, Path) and not self.journal.exists():
             self.delete_all()
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, seconds in (
-        (database, "BUSY_TIMEOUT", 0.05),
+        (sqlite, "BUSY_TIMEOUT", 0.05),
+        (postgres, "BUSY_TIMEOUT", 0.05),
+        (postgres, "PAUSE", 0.01),
         (pending, "FIRST_TRY", 0.02),
         (pending, "KEPT_TRY", 0.05),
+        (pending, "SHARED_TRY", 0.05),
         (pending, "PAUSE", 0.01),
         (submission, "FIND_PAUSE", 0.01),
     ):
@@ -77,7 +94,10 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
-HARMS: list[Callable[[Harm], None]] = [Harm.lock, Harm.delete, Harm.delete_all, Harm.replace]
+HARMS: Mapping[str, list[Callable[[Harm], None]]] = {
+    "sqlite": [Harm.lock, Harm.delete, Harm.delete_all, Harm.replace],
+    "postgresql": [Harm.lock, Harm.leave],
+}
 MOMENTS = ("before", "after", "lost")
 """Before the paid call; after its answer; and after an answer that the network lost."""
 
@@ -116,25 +136,32 @@ def _deliver(client: Client, target: Path) -> Job:
 
 @pytest.mark.parametrize("provider", BOTH)
 @pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("what", HARMS)
+@pytest.mark.parametrize(
+    ("database", "what"),
+    [(name, harm) for name, harms in HARMS.items() for harm in harms],
+    indirect=["database"],
+)
 def test_one_job_and_none_lost(
+    *,
     provider: str,
     moment: str,
     what: Callable[[Harm], None],
     sandbox: Sandbox,
+    database: Place,
     tmp_path: Path,
 ) -> None:
     label = tmp_path.name
     sandbox.add_account(provider, f"key-of-{label}", label=label, balance="1000")
     stage = sandbox_stage(ADAPTERS[provider], {}, sandbox)
     settings = attrs.evolve(stage.settings, api_key=f"key-of-{label}", reconcile_window=0.1)
-    harm = Harm(tmp_path / "journal.db")
+    harm = Harm(database)
+    options = options_at(stage, tmp_path, database, settings)
 
     def jobs() -> list[Any]:
         made: list[Any] = sandbox.ledger()["vendors"][provider]["accounts"][label]["jobs"]
         return made
 
-    with client_for(stage, tmp_path, settings) as client, pytest.MonkeyPatch.context() as patch:
+    with Client(**options) as client, pytest.MonkeyPatch.context() as patch:
         client.jobs.list()
         if moment == "before":
             what(harm)
@@ -152,7 +179,7 @@ def test_one_job_and_none_lost(
                 assert len(jobs()) == 1
                 assert told in {Billed.UNKNOWN, jobs()[0]["id"]}  # or found in its history
     harm.end()
-    with client_for(stage, tmp_path, settings) as client:
+    with Client(**options) as client:
         try:
             done = _deliver(client, tmp_path / "out.mp4")
         except SubmitUncertain:

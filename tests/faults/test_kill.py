@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 from harness import APPS, KEY, PAID_PATHS, find_entry, known
+from ledger import Place
 from matrix import BOTH, PIXVERSE, SEGMIND
 from nursery import Nursery, nursery
 from summary import Killed
@@ -16,6 +18,7 @@ from summary import Killed
 from motionkit.model.job import KeyState
 from motionkit.sandbox import Sandbox
 
+NewJournal = Callable[[Path], AbstractContextManager[Place]]
 STRIDE = 20
 """A default run tries every twentieth event, and all around the paid call."""
 SECONDS = 2.0
@@ -35,6 +38,7 @@ class Life:
     sandbox: Sandbox
     provider: str
     folder: Path
+    journal: Place
 
     def run(self, do: str, limit: int = 0) -> Mapping[str, Any]:
         """Let a fresh process do something, and kill it at an event."""
@@ -46,6 +50,8 @@ class Life:
             api_key=self.sandbox.environment[f"{prefix}_API_KEY"],
             url=self.sandbox.environment[f"{prefix}_BASE_URL"],
             folder=self.folder,
+            journal=self.journal,
+            state=self.folder / "state",
             key=KEY,
             out=self.folder / "out.mp4",
         )
@@ -54,7 +60,7 @@ class Life:
         """Compare ledger and journal when nothing more is to be done; return how it ended."""
         self.sandbox.advance(2 * SECONDS)
         account = self.sandbox.ledger()["vendors"][self.provider]["accounts"]["default"]
-        jobs, entry = account["jobs"], find_entry(self.folder / "journal.db", KEY)
+        jobs, entry = account["jobs"], find_entry(self.journal, KEY)
         counted.doubled += max(0, len(jobs) - 1)
         counted.lost += sum(not known(job, entry) for job in jobs)
         assert len(jobs) <= 1, "bought twice"
@@ -74,10 +80,12 @@ class Life:
         return "uncertain"
 
 
-def _measured(family: Nursery, provider: str, folder: Path) -> Sequence[str]:
+def _measured(
+    family: Nursery, provider: str, folder: Path, new_journal: NewJournal
+) -> Sequence[str]:
     folder.mkdir()
-    with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox:
-        told = Life(family, sandbox, provider, folder).run("buy")
+    with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox, new_journal(folder) as journal:
+        told = Life(family, sandbox, provider, folder, journal).run("buy")
     assert "job" in told["outcome"], told
     labels: Sequence[str] = told["labels"]
     return labels
@@ -95,15 +103,21 @@ def _chosen(labels: Sequence[str], provider: str, *, every: bool) -> list[int]:
 
 
 def _kill_at_events(
-    family: Nursery, provider: str, folder: Path, counted: Killed, *, every: bool
+    family: Nursery,
+    provider: str,
+    folder: Path,
+    new_journal: NewJournal,
+    counted: Killed,
+    *,
+    every: bool,
 ) -> None:
-    labels = _measured(family, provider, folder / "measured")
+    labels = _measured(family, provider, folder / "measured", new_journal)
     counted.events[provider] = len(labels)
     for number in _chosen(labels, provider, every=every):
         here = folder / str(number)
         here.mkdir()
-        with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox:
-            life = Life(family, sandbox, provider, here)
+        with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox, new_journal(here) as journal:
+            life = Life(family, sandbox, provider, here, journal)
             first = life.run("buy", limit=number)
             # The network cuts answers as it likes: a run may have an event less than the measured.
             assert first["killed"] or number > len(labels) - 6, f"event {number} did not happen"
@@ -126,25 +140,31 @@ def _check_doubt(ended: str, first: Mapping[str, Any]) -> None:
 
 @pytest.mark.parametrize("provider", BOTH)
 def test_killed_at_some_events_and_at_all_around_the_paid_call(
-    provider: str, family: Nursery, tmp_path: Path, killed: Killed
+    provider: str, family: Nursery, tmp_path: Path, new_journal: NewJournal, killed: Killed
 ) -> None:
-    _kill_at_events(family, provider, tmp_path, killed, every=False)
+    _kill_at_events(family, provider, tmp_path, new_journal, killed, every=False)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("provider", BOTH)
 def test_killed_at_every_event(
-    provider: str, family: Nursery, tmp_path: Path, killed: Killed
+    provider: str, family: Nursery, tmp_path: Path, new_journal: NewJournal, killed: Killed
 ) -> None:
-    _kill_at_events(family, provider, tmp_path, killed, every=True)
+    _kill_at_events(family, provider, tmp_path, new_journal, killed, every=True)
 
 
 @pytest.mark.parametrize("provider", BOTH)
 @pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.soak)])
 def test_killed_after_the_paid_call_left_and_killed_again_while_resuming(
-    provider: str, stride: int, family: Nursery, tmp_path: Path, killed: Killed
+    *,
+    provider: str,
+    stride: int,
+    family: Nursery,
+    tmp_path: Path,
+    new_journal: NewJournal,
+    killed: Killed,
 ) -> None:
-    labels = _measured(family, provider, tmp_path / "measured")
+    labels = _measured(family, provider, tmp_path / "measured", new_journal)
     sent = max(
         n for n, label in enumerate(labels, 1) if f"after send POST {PAID_PATHS[provider]}" in label
     )
@@ -154,8 +174,8 @@ def test_killed_after_the_paid_call_left_and_killed_again_while_resuming(
         number += stride
         here = tmp_path / str(number)
         here.mkdir()
-        with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox:
-            life = Life(family, sandbox, provider, here)
+        with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox, new_journal(here) as journal:
+            life = Life(family, sandbox, provider, here, journal)
             assert life.run("buy", limit=sent)["killed"]
             died = bool(life.run("resume", limit=number)["killed"])
             life.run("resume")

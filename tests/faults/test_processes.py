@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from harness import APPS
+from ledger import Place
 from matrix import BOTH, PIXVERSE
 from nursery import Nursery, nursery
 
@@ -32,7 +33,9 @@ def _buy_at_once(
     pair: tuple[Nursery, Nursery],
     sandbox: Sandbox,
     provider: str,
+    *,
     folder: Path,
+    journal: Place,
     keys: tuple[Sequence[str], Sequence[str]],
 ) -> list[Mapping[str, Any]]:
     sandbox.add_account(provider, API_KEY, label="both", balance="100000")
@@ -43,6 +46,7 @@ def _buy_at_once(
             api_key=API_KEY,
             url=sandbox.url,
             folder=folder,
+            journal=journal,
             keys=wanted,
         )
     return [process.finish()["outcome"] for process in pair]
@@ -56,48 +60,54 @@ def _made(sandbox: Sandbox, provider: str) -> list[str]:
 @pytest.mark.parametrize("provider", BOTH)
 @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.soak)])
 def test_many_jobs_of_two_processes_are_all_in_the_journal(
-    provider: str, count: int, pair: tuple[Nursery, Nursery], tmp_path: Path
+    provider: str, count: int, pair: tuple[Nursery, Nursery], tmp_path: Path, database: Place
 ) -> None:
     keys = [f"order-{number}" for number in range(count)]
     with Sandbox(apps=APPS) as sandbox:
-        told = _buy_at_once(pair, sandbox, provider, tmp_path, (keys[::2], keys[1::2]))
+        told = _buy_at_once(
+            pair, sandbox, provider, folder=tmp_path, journal=database, keys=(keys[::2], keys[1::2])
+        )
         made = _made(sandbox, provider)
     errors = [outcome for one in told for outcome in one.values() if "error" in outcome]
     assert not errors
     bought = {key: outcome["job"] for one in told for key, outcome in one.items()}
     assert sorted(bought) == sorted(keys)
     assert sorted(bought.values()) == sorted(made)
-    with Journal(tmp_path / "journal.db") as journal:
+    with Journal(database) as journal:
         entries = {entry.key: entry.job.id for entry in journal.entries() if entry.job}
     assert entries == bought
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.soak)])
 def test_one_key_from_two_processes_buys_once(
-    count: int, pair: tuple[Nursery, Nursery], tmp_path: Path
+    count: int, pair: tuple[Nursery, Nursery], tmp_path: Path, database: Place
 ) -> None:
     keys = [f"order-{number}" for number in range(count)]
     with Sandbox(apps=APPS) as sandbox:
-        told = _buy_at_once(pair, sandbox, PIXVERSE, tmp_path, (keys, keys))
+        told = _buy_at_once(
+            pair, sandbox, PIXVERSE, folder=tmp_path, journal=database, keys=(keys, keys)
+        )
         made = _made(sandbox, PIXVERSE)
-    _check_once(tmp_path, keys, told, made)
+    _check_once(database, keys, told, made)
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.soak)])
 def test_one_key_from_two_processes_buys_once_where_nothing_deduplicates(
-    count: int, pair: tuple[Nursery, Nursery], tmp_path: Path
+    count: int, pair: tuple[Nursery, Nursery], tmp_path: Path, database: Place
 ) -> None:
     keys = [f"order-{number}" for number in range(count)]
     with Sandbox(apps=APPS) as sandbox:
-        told = _buy_at_once(pair, sandbox, "segmind", tmp_path, (keys, keys))
+        told = _buy_at_once(
+            pair, sandbox, "segmind", folder=tmp_path, journal=database, keys=(keys, keys)
+        )
         made = _made(sandbox, "segmind")
-    _check_once(tmp_path, keys, told, made)
+    _check_once(database, keys, told, made)
 
 
 def _check_once(
-    folder: Path, keys: Sequence[str], told: Sequence[Mapping[str, Any]], made: Sequence[str]
+    place: Place, keys: Sequence[str], told: Sequence[Mapping[str, Any]], made: Sequence[str]
 ) -> None:
-    with Journal(folder / "journal.db") as journal:
+    with Journal(place) as journal:
         entries = {entry.key: entry for entry in journal.entries()}
     assert sorted(entries) == sorted(keys)
     assert len(made) == len(keys), "one job for each key"
@@ -123,13 +133,13 @@ with mk.Client() as client:
 
 
 def test_one_key_of_two_clients_and_another_process_buys_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`motionkit jobs` opens and closes the journal in between, while both clients have it open."""
     picture, clip = tmp_path / "hero.png", tmp_path / "dance.mp4"
     picture.write_bytes(sample_picture())
     clip.write_bytes(sample_clip())
-    monkeypatch.setenv("MOTIONKIT_JOURNAL", str(tmp_path / "journal.db"))
+    monkeypatch.setenv("MOTIONKIT_JOURNAL", str(database))
     monkeypatch.chdir(tmp_path)
     with Sandbox(apps=APPS) as sandbox:
         sandbox.add_account(PIXVERSE, API_KEY, label="both", balance="100000")
