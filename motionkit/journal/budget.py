@@ -99,6 +99,8 @@ def statuses(
         for (kind, name, _, its_span, day), amounts in counters.items():
             if its_span == span and day >= first and _counts(budget, kind, name):
                 spent, held = EXACT.add(spent, amounts[0]), EXACT.add(held, amounts[1])
+        # What was added and taken away again is "0.00": nothing is shown as 0.
+        spent, held = spent or Decimal(0), held or Decimal(0)
         found.append(budget.status(now, spent, held, sandbox=sandbox))
     return found
 

@@ -18,6 +18,7 @@ import motionkit as mk
 from motionkit.cli import main
 from motionkit.client.client import Client
 from motionkit.errors import MotionKitError
+from motionkit.journal import Journal, budget
 from motionkit.sandbox import Sandbox
 
 CAP = Decimal("0.36")
@@ -123,7 +124,10 @@ class Spender:
     def poison(self, amount: str) -> None:
         """Let the vendor have reported this for every job so far."""
         cost = f'{{"amount":"{amount}","basis":"reported","unit":"credit","usd":"{amount}"}}'
-        assert change(self.folder / "journal.db", "UPDATE purchases SET cost=:cost", cost=cost) > 0
+        place = self.folder / "journal.db"
+        assert change(place, "UPDATE purchases SET cost=:cost", cost=cost) > 0
+        with Journal(place) as journal:
+            budget.rebuild(journal.store)
 
     def jobs(self) -> dict[str, Decimal]:
         """Return what the vendors kept for each job, in US dollars."""
