@@ -21,7 +21,7 @@ from motionkit._support import process
 from motionkit.errors import JournalError
 from motionkit.journal import files
 from motionkit.journal.files import Inode
-from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION
+from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION, newer_schema
 from motionkit.journal.store import AHEAD, BUSY_TIMEOUT, Adopt, Lock, Store, Values
 from motionkit.model.money import decimal_add
 
@@ -116,6 +116,9 @@ class SQLiteStore(Store):
             with self.file.transaction(BUSY_TIMEOUT if patience is None else patience):
                 db = self.db
                 self.file.check()
+                version = db.execute("PRAGMA user_version").fetchone()[0]
+                if version > SCHEMA_VERSION:
+                    raise newer_schema(self.place, version, running=True)
                 yield db
             self.file.check()  # a file deleted meanwhile took what was written with it
 
@@ -285,11 +288,7 @@ class SharedFile:
         with self.transaction(BUSY_TIMEOUT) as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
-                raise JournalError(
-                    f"the journal {self.path} has schema {version}; this motionkit knows "
-                    f"{SCHEMA_VERSION}",
-                    hint="upgrade motionkit, or name another journal in the configuration",
-                )
+                raise newer_schema(str(self.path), version)
             for step in MIGRATIONS[version:]:
                 for statement in step.split(";\n"):
                     db.execute(statement)

@@ -27,7 +27,7 @@ from motionkit._support import folders, process
 from motionkit._support.addresses import DatabaseAddress
 from motionkit.errors import ConfigError, JournalError
 from motionkit.journal import calls
-from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION
+from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION, newer_schema
 from motionkit.journal.store import AHEAD, BUSY_TIMEOUT, Adopt, Connection, Lock, Store, Values
 
 try:
@@ -77,6 +77,7 @@ _CLASSES: Mapping[str, int] = {
     "pending": 0x6D6B_0005,
 }
 """Classes of advisory locks, in the order in which they are taken; "mk" and a number."""
+_SCHEMA = _CLASSES["schema"]
 _CLOCK = "SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8"
 _LOST = (errors.OperationalError, errors.InterfaceError)
 
@@ -207,8 +208,20 @@ class Session:
         }
         return self.connection.execute(text, bound)
 
-    def begin(self, locks: Sequence[Lock], patience: float, *, durable: bool) -> None:
-        """Begin a transaction in one round trip; its settings end with it."""
+    def begin(
+        self, locks: Sequence[Lock], patience: float, *, durable: bool, migrated: bool = True
+    ) -> int:
+        """Begin a transaction in one round trip; its settings end with it.
+
+        Args:
+            locks: What to reserve.
+            patience: Seconds to wait for each of them.
+            durable: Whether its commit waits for the disk.
+            migrated: Whether the tables are there; no other process changes them until it ends.
+
+        Returns:
+            The version of the schema.
+        """
         asked = sorted({(_CLASSES[kind], _hashed(name)) for kind, name in locks})
         # A weaker setting than ours is raised; a stronger one, as for replicas, stays.
         on_disk = (
@@ -222,14 +235,17 @@ class Session:
                     f"SET LOCAL lock_timeout={max(1, int(patience * 1000))}",
                     f"SET LOCAL idle_in_transaction_session_timeout={_IDLE}",
                     on_disk if durable else "SET LOCAL synchronous_commit=off",
+                    *((f"SELECT pg_advisory_xact_lock_shared({_SCHEMA},0)",) * migrated),
                     *(f"SELECT pg_advisory_xact_lock({kind},{name})" for kind, name in asked),
-                    _CLOCK,
+                    _CLOCK + (", (SELECT version FROM schema)" if migrated else ", 0"),
                 )
             )
         )
         while cursor.nextset():
             pass
-        self._began = (cursor.fetchall()[0][0], time.monotonic())
+        at, version = cursor.fetchall()[0]
+        self._began = (at, time.monotonic())
+        return int(version)
 
     def clock(self) -> float:
         """Return the database's clock."""
@@ -240,8 +256,11 @@ class Session:
 
     def commit(self) -> None:
         """End the transaction."""
-        self.connection.execute("COMMIT")
+        ended = self.connection.execute("COMMIT").statusmessage
         self._began = None
+        if ended != "COMMIT":
+            # After an error that somebody caught, the server answers ROLLBACK, and no error.
+            raise errors.InFailedSqlTransaction("the transaction was undone after an error in it")
 
     def roll_back(self) -> None:
         """Undo the transaction; where the connection is lost, the server does."""
@@ -506,19 +525,30 @@ class PostgresStore(Store):
                 self.pool.own = None
 
     @contextmanager
-    def _begun(self, patience: float, locks: Sequence[Lock], *, durable: bool) -> Iterator[Session]:
+    def _begun(
+        self,
+        patience: float,
+        locks: Sequence[Lock],
+        *,
+        durable: bool,
+        migrated: bool = True,
+    ) -> Iterator[Session]:
         """Give a session whose transaction has begun; a connection lost before that is replaced."""
         deadline = time.monotonic() + patience
         while True:
             with self.pool.session(deadline) as session:
+                left = max(0.0, deadline - time.monotonic())
                 try:
-                    session.begin(locks, max(0.0, deadline - time.monotonic()), durable=durable)
+                    version = session.begin(locks, left, durable=durable, migrated=migrated)
                 except _LOST:
                     again = session.connection.closed and time.monotonic() <= deadline
                     session.roll_back()
                     if not again:
                         raise
                 else:
+                    if version > SCHEMA_VERSION:
+                        session.roll_back()
+                        raise newer_schema(self.place, version, running=True)
                     yield session
                     return
             self.pool.drop_idle()
@@ -601,7 +631,7 @@ class PostgresStore(Store):
                 "template0",
             )
         if found is None or found[0] != SCHEMA_VERSION:
-            with self._begun(BUSY_TIMEOUT, [], durable=True) as session:
+            with self._begun(BUSY_TIMEOUT, [], durable=True, migrated=False) as session:
                 try:
                     found = self._upgrade(session)
                     session.commit()
@@ -611,16 +641,13 @@ class PostgresStore(Store):
         return found[1][:12]
 
     def _upgrade(self, session: Session) -> tuple[int, str]:
-        session.execute(f"SELECT pg_advisory_xact_lock({_CLASSES['schema']},0)")
+        session.execute(f"SELECT pg_advisory_xact_lock({_SCHEMA},0)")
         found = _version(session)  # another process may have been faster
         version, name = found or (0, uuid.uuid4().hex)
         if version > SCHEMA_VERSION:
-            raise JournalError(
-                f"the journal {self.place} has schema {version}; this motionkit knows "
-                f"{SCHEMA_VERSION}",
-                hint="upgrade motionkit, or name another journal in the configuration",
-            )
+            raise newer_schema(self.place, version)
         if found is None:
+            self._warn_of_others(session)
             session.execute("CREATE TABLE schema (version BIGINT NOT NULL, journal TEXT NOT NULL)")
             session.execute("INSERT INTO schema VALUES (0, :name)", {"name": name})
         for step in MIGRATIONS[version:]:
@@ -630,6 +657,21 @@ class PostgresStore(Store):
             session.execute(statement)
         session.execute("UPDATE schema SET version=:version", {"version": SCHEMA_VERSION})
         return SCHEMA_VERSION, name
+
+    def _warn_of_others(self, session: Session) -> None:
+        """Warn of another journal in the database: a role finds the one of its ``search_path``."""
+        others = session.execute(
+            "SELECT CAST(a.attrelid AS regclass) AS name FROM pg_catalog.pg_attribute a"
+            " JOIN pg_catalog.pg_class c ON c.oid=a.attrelid"
+            " WHERE c.relname='schema' AND a.attname='journal' AND c.relkind='r'"
+        ).fetchall()
+        if others:
+            log.warning(
+                "a new journal begins in %s, which has another one already (%s): processes that "
+                "are to share one need the same search_path",
+                self.place,
+                ", ".join(str(row["name"]) for row in others),
+            )
 
     def _take_pending(self, patience: float | None) -> None:
         if self._adopt is None or self.pending is None or self.pool.own is not None:
@@ -658,12 +700,13 @@ def _version(session: Session) -> tuple[int, str] | None:
     """Return schema version and name of the journal; None where there is none yet."""
     # Not `to_regclass`: it may answer from before the lock, when another process made the table.
     made = session.execute(
-        "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s"
-        " ON s.oid=c.relnamespace WHERE c.relname='schema' AND s.nspname=current_schema()"
+        "SELECT quote_ident(s.nspname) AS name FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace s ON s.oid=c.relnamespace"
+        " WHERE c.relname='schema' AND pg_catalog.pg_table_is_visible(c.oid)"
     ).fetchall()
     if not made:
         return None
-    row = session.execute("SELECT version, journal FROM schema").fetchall()[0]
+    row = session.execute(f"SELECT version, journal FROM {made[0]['name']}.schema").fetchall()[0]
     return row["version"], row["journal"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from motionkit.errors import JournalError
+
 MIGRATIONS = (
     """
 CREATE TABLE purchases (
@@ -165,3 +167,19 @@ ALTER TABLE attempts ADD COLUMN wall REAL
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def newer_schema(place: str, version: int, *, running: bool = False) -> JournalError:
+    """Return the error of a journal that a newer motionkit has written.
+
+    Args:
+        place: Where the journal is, for people.
+        version: Its schema's version.
+        running: Whether this process had it open before.
+    """
+    return JournalError(
+        f"the journal {place} has schema {version}; this motionkit knows {SCHEMA_VERSION}",
+        hint="a newer motionkit has opened it meanwhile: end this process, and upgrade motionkit"
+        if running
+        else "upgrade motionkit, or name another journal in the configuration",
+    )

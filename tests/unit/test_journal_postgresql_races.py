@@ -6,6 +6,7 @@ back at the worst moment.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -14,10 +15,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from ledger import change
 from patience import PATIENCE
 from support import job, submission
 
-from motionkit.errors import Billed, Busy, MotionKitError, SubmitUncertain
+from motionkit.errors import Billed, Busy, JournalError, MotionKitError, SubmitUncertain
 from motionkit.journal import (
     Attempt,
     Journal,
@@ -199,3 +201,69 @@ def test_what_a_user_resolves_leaves_an_attempt_alone_that_is_being_written(
         again.result()
         late.result()
         assert journal.entry("order-17").state is KeyState.INTENDED
+
+
+def test_a_process_that_runs_while_a_newer_motionkit_changes_the_tables_writes_nothing_more(
+    database: Path | str,
+) -> None:
+    with Journal(database) as journal:
+        sent = journal.sending(intend(journal, 1))
+        change(database, NEWER[isinstance(database, Path)])
+        with pytest.raises(
+            JournalError, match=r"schema 99; .* end this process"
+        ):
+            intend(journal, 2, "order-18")
+        # What was paid is kept for the newer one.
+        assert journal.accepted(sent, job("42"))
+        assert journal.store.pending is not None
+        assert [path.suffix for path in journal.store.pending.iterdir()] == [".json"]
+
+
+NEWER = ("UPDATE schema SET version=99", "PRAGMA user_version=99")
+
+
+def test_the_tables_are_not_changed_while_a_transaction_writes(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        Journal(postgresql) as journal,
+        psycopg.connect(postgresql, autocommit=True) as watch,
+    ):
+        there, go_on = hold(monkeypatch)
+        writing = Apart(lambda: intend(journal, 1))
+        assert there.wait(PATIENCE)
+        change(postgresql, "UPDATE schema SET version=version-1")
+        monkeypatch.setattr(postgres, "MIGRATIONS", (*MIGRATIONS[:-1], "SELECT 1"))
+        opening = Apart(lambda: Journal(postgresql))
+        await_waiting(watch)
+        go_on.set()
+        assert writing.result().key == "order-17"
+        opening.result().close()
+
+
+def test_an_error_that_was_caught_inside_a_transaction_does_not_look_like_a_commit(
+    postgresql: str,
+) -> None:
+    with Journal(postgresql) as journal:
+        with (
+            pytest.raises(JournalError, match="the transaction was undone"),
+            journal.store.writing() as db,
+            contextlib.suppress(psycopg.Error),
+        ):
+            db.execute("SELECT 1/0")
+        assert journal.entries() == []
+
+
+def test_a_schema_that_is_made_later_does_not_hide_the_journal(
+    postgresql: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycopg.connect(postgresql, autocommit=True) as own:
+        with Journal(postgresql) as journal:
+            intend(journal, 1)
+        own.execute('CREATE SCHEMA "later"')
+        with Journal(f"{postgresql}&options=-csearch_path%3Dlater,public") as journal:
+            assert journal.entry("order-17")
+        assert not caplog.records
+        with Journal(f"{postgresql}&options=-csearch_path%3Dlater") as journal:
+            assert journal.entries() == []
+        assert "which has another one already (public.schema)" in caplog.text
