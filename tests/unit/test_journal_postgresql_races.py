@@ -209,9 +209,7 @@ def test_a_process_that_runs_while_a_newer_motionkit_changes_the_tables_writes_n
     with Journal(database) as journal:
         sent = journal.sending(intend(journal, 1))
         change(database, NEWER[isinstance(database, Path)])
-        with pytest.raises(
-            JournalError, match=r"schema 99; .* end this process"
-        ):
+        with pytest.raises(JournalError, match=r"schema 99; .* end this process"):
             intend(journal, 2, "order-18")
         # What was paid is kept for the newer one.
         assert journal.accepted(sent, job("42"))
