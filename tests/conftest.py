@@ -85,7 +85,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.fixture(scope="session")
 def quick() -> Iterator[Sandbox]:
-    """Jobs are done at the first poll; at the usual speed, or its clock would be days ahead soon."""
+    """Jobs are done at the first poll; at a higher speed its clock would soon be days ahead."""
     with Sandbox(speed=1, job_seconds=0.001) as running:
         yield running
 
