@@ -24,8 +24,8 @@ PROBE_EVERY = 10.0
 Its submit polls the running jobs of the account, those that nobody waits for as well, and is
 refused while they run.
 """
-MOST_AT_ONCE = 16
-"""Items in a submit at once: as many as there are threads for it."""
+MOST_AT_ONCE = 12
+"""Items in a submit at once: threads are left for what others of the process submit."""
 
 
 class Gate:

@@ -71,6 +71,8 @@ DOWNLOADS = 12
 """Failed downloads, about ten minutes in all, after which an item ends without its file."""
 DOUBTS = 5
 """Waits in a row that end in doubt about a job, after which the item is uncertain."""
+READS = 8
+"""Questions to the journal at once: each takes a thread, which then stays."""
 REST = 600.0
 """Seconds for which this process leaves an item alone that it cannot go on with."""
 
@@ -177,8 +179,13 @@ class Items:
     stopping: bool = False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _submitting: int = attrs.field(default=0, init=False)
+    _reads: asyncio.Semaphore = attrs.field(init=False, repr=False)
     _quiet: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
     _journal: Journal = attrs.field(init=False, repr=False)
+
+    @_reads.default
+    def _few(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(READS)
 
     @_journal.default
     def _of_the_client(self) -> Journal:
@@ -480,7 +487,8 @@ class Items:
         await self._read(self.batches.put, item.batch, item.n, state, error=error)
 
     async def _read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await batching.in_thread(self.client, call, *args, **kwargs)
+        async with self._reads:
+            return await batching.in_thread(self.client, call, *args, **kwargs)
 
     @staticmethod
     async def _forever() -> None:

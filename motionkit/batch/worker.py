@@ -168,7 +168,9 @@ class _Run:
 
     async def main(self, stop: threading.Event | None) -> Ended:
         loop = asyncio.get_running_loop()
-        loop.set_default_executor(ThreadPoolExecutor(_THREADS, "motionkit-batch"))
+        # DBOS writes how runs ended in it; in an outage of the database it waits there.
+        loop.set_default_executor(ThreadPoolExecutor(_THREADS, "motionkit-queue"))
+        self.rounds_in = ThreadPoolExecutor(1, "motionkit-rounds")
         async with AsyncClient(self.config) as self.client:
             self.journal = batching.journal_of(self.client)
             self.store = self.journal.store
@@ -245,7 +247,7 @@ class _Run:
     async def _work(self, stop: threading.Event | None) -> None:
         while not self.stop.is_set() and not (stop is not None and stop.is_set()):
             try:
-                await asyncio.to_thread(self._round)
+                await asyncio.get_running_loop().run_in_executor(self.rounds_in, self._round)
             except JournalError as error:
                 log.warning("%s; trying again", error.message)
             if self.batch is not None and self.batch in self.idle and not self._active(self.batch):
@@ -274,7 +276,9 @@ class _Run:
     def _feed(self, record: BatchRecord, room: int) -> int:
         """Put the next items of a batch into the queue; return how many."""
         batch, fed = record.id, 0
-        rescan = STEP / 2 if batch == self.batch and not self._active(batch) else RESCAN
+        # Near its end, so that it is seen; not where nothing can be done for now.
+        near = not self._active(batch) and (batch == self.batch or batch not in self.idle)
+        rescan = STEP / 2 if near else RESCAN
         for _ in range(_CHUNKS):
             after = self.cursors.get(batch, 0)
             early = time.monotonic() - self.scanned.get(batch, -inf) < rescan
@@ -403,8 +407,8 @@ class _Run:
         await asyncio.to_thread(self.engine.rest)
         try:
             await asyncio.to_thread(self.engine.take_over, self.engine.executor)
-        except Exception as error:  # noqa: BLE001 - of the database; the next worker does it then
-            log.warning("the items of this worker were not given back: %s", error)
+        except JournalError as error:  # others find them by this worker's silence
+            log.warning("%s; the items of this worker are given on later", error.message)
 
     def _ended(self) -> Ended:
         halts = {via or "": why for (_, via), (why, _) in self.items.halted.items()}

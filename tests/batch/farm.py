@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +69,12 @@ class Farm:
 
     def plan(self, pictures: int, clips: int, *, batch: str = BATCH, **options: Any) -> None:
         """Make a batch of every picture with every clip."""
-        total = pictures * clips
         for n in range(pictures):
             # Trailing bytes make each a file of its own.
             (self.folder / f"{n}.png").write_bytes(samples.PICTURE + bytes([n]))
         for n in range(clips):
             (self.folder / f"{n}.mp4").write_bytes(samples.CLIP)
+        pairs = [(image, video) for image in range(pictures) for video in range(clips)]
         with Client(self.config()) as client:
             batches = Batches(client._journal.store)
             batches.create(
@@ -83,27 +83,37 @@ class Farm:
                 out=str(self.out),
                 options=options,
                 accounts={"pixverse": client.account("pixverse").fingerprint},
-                total=total,
+                total=len(pairs),
             )
-            items = (
-                Item(
-                    batch,
-                    n + 1,
-                    f"{batch}/{n + 1}",
-                    packed(
-                        Mimic(
-                            self.folder / f"{n // clips}.png",
-                            self.folder / f"{n % clips}.mp4",
-                            quality="540p",
-                        )
-                    ),
-                    None,
-                    None,
-                    f"{n + 1:03}.mp4",
-                )
-                for n in range(total)
+            self._add(batches, batch, 1, pairs)
+
+    def more(self, total: int) -> None:
+        """Let the batch have so many items, all of the first picture and clip."""
+        with Client(self.config()) as client:
+            batches = Batches(client._journal.store)
+            planned = batches.extend(BATCH, total=total).planned
+            self._add(batches, BATCH, planned + 1, [(0, 0)] * (total - planned))
+
+    def _add(
+        self, batches: Batches, batch: str, first: int, pairs: Iterable[tuple[int, int]]
+    ) -> None:
+        items = (
+            Item(
+                batch,
+                n,
+                f"{batch}/{n}",
+                packed(
+                    Mimic(
+                        self.folder / f"{image}.png", self.folder / f"{video}.mp4", quality="540p"
+                    )
+                ),
+                None,
+                None,
+                f"{n:03}.mp4",
             )
-            assert list(batches.add(batch, items))
+            for n, (image, video) in enumerate(pairs, first)
+        )
+        assert list(batches.add(batch, items))
 
     def start(self, **told: Any) -> subprocess.Popen[str]:
         """Start a worker; see `child.py` for what it is told."""
@@ -184,7 +194,9 @@ class Farm:
             if worker.poll() is None:
                 worker.send_signal(signal.SIGCONT)
                 worker.kill()
-            worker.communicate()
+            worker.wait()
+            if worker.stdout is not None:
+                worker.stdout.close()
 
 
 @contextlib.contextmanager
