@@ -110,6 +110,8 @@ class Check:
         self._warnings: dict[str, int] = {}
         self._total = self._left = self._repeated = 0
         self._unknown_columns: set[str] = set()
+        self._unused = {*values} - {*cells.COLUMNS}
+        """Values for all rows that no row's operation has a field for."""
 
     def items(self) -> Iterator[str]:
         """Yield each row that is right as JSON: n, key, request, fingerprint, via and out."""
@@ -128,6 +130,13 @@ class Check:
             InvalidRows, InvalidRequest: Something was.
         """
         self._problems.raise_if_any(self._rows.name)
+        for name in sorted(self._unused if self._total else ()):  # ignored, it would be bought so
+            raise InvalidRequest(
+                f"{name}: no row's operation has it",
+                field=name,
+                value=str(self._values[name]),
+                limit="a column of a row's operation",
+            )
         if not self._total:
             raise InvalidRequest(
                 f"{self._rows.name}: there is no row", field="items", value=self._rows.name
@@ -188,6 +197,8 @@ class Check:
         if out is None:
             out = cells.default_out(row.n, key, request)
         if planned is not None:
+            if names["out"] is not None and planned.out != out:
+                self._add(row, "out", self._otherwise)
             self._compare(row, planned, text=text, fingerprint=fingerprint, via=via, key=key)
         elif self._local and os.path.lexists(os.path.join(self._out, out)):  # noqa: PTH118
             self._add(row, "out", f"{out!r} exists already in {self._out}")
@@ -208,6 +219,7 @@ class Check:
             self._add(row, "operation", f"{str(named)!r} is not one of {verbs}")
             return None
         fields = {one.name for one in attrs.fields(kind)}
+        self._unused -= fields
         # A default for all rows is for those whose operation has such a field.
         given = {
             name: value for name, value in values.items() if name in fields or name in row.values
@@ -314,6 +326,10 @@ class Check:
             message = error.message.removeprefix(f"{field}: ")
             return _Refused(argument(field) if field else None, message)
 
+    @property
+    def _otherwise(self) -> str:
+        return f"batch {self.batch} has it otherwise; use another out for a new batch"
+
     def _compare(
         self,
         row: Row,
@@ -325,7 +341,7 @@ class Check:
         key: str | None,
     ) -> None:
         """Note how a row differs from what was planned for it."""
-        otherwise = f"batch {self.batch} has it otherwise; use another out for a new batch"
+        otherwise = self._otherwise
         if planned.fingerprint != fingerprint:
             before, now = json.loads(planned.request), json.loads(text)
             names = [one for one in {**before, **now} if before.get(one) != now.get(one)]

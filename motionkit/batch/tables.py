@@ -620,6 +620,8 @@ class Batches:
         One whose purchase was refused is REFUSED: only a retry buys it.
         """
         moved = 0
+        if not self.counts(batch)[ItemState.UNCERTAIN]:
+            return 0
         for item in self.items(batch, [ItemState.UNCERTAIN]):
             found = self._store.query(
                 "SELECT state, ambiguous FROM purchases WHERE key=:key", {"key": item.key}

@@ -143,13 +143,21 @@ def test_no_row_is_no_batch(client: Client, rows: Any) -> None:
         drafted(client, rows, "out")
 
 
-def test_values_for_rows_that_give_none_hold_where_the_operation_has_the_field(
+def test_values_for_all_rows_hold_for_those_that_give_none(
     client: Client, batches: Batches
 ) -> None:
     rows = [mimic(), mimic(quality="360p")]
-    plan = saved(client, rows, values={"quality": "720p", "duration": 5})
+    plan = saved(client, rows, values={"quality": "720p"})
     qualities = [cells.request_of(one.request).quality for one in batches.items(plan.batch)]  # type: ignore[attr-defined]
     assert qualities == ["720p", "360p"]
+
+
+@pytest.mark.parametrize("name", ["qualtiy", "duration"])
+def test_a_value_that_no_row_could_have_is_refused_instead_of_ignored(
+    client: Client, name: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=f"{name}: no row's operation has it"):
+        drafted(client, [mimic()], "out", values={name: "5"})
 
 
 @pytest.mark.parametrize("key", ["a~2", "a\nb", "x" * 201, "a\ud800", 5.5, True])
@@ -310,6 +318,7 @@ def test_rows_at_the_end_are_added_and_the_others_stay(client: Client, batches: 
         (mimic(image="c.png"), "image"),
         (mimic(key="other"), "key"),
         (mimic(via="stage/memory"), "via"),
+        (mimic(out="x.mp4"), "out"),
     ],
 )
 def test_a_row_that_changed_is_refused_instead_of_bought_again(
