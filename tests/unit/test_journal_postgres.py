@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import attrs
 import pytest
+from patience import until
 from support import job, submission
 
 from motionkit._support import process
@@ -155,14 +156,16 @@ def test_an_attempt_that_was_handed_over_meanwhile_is_not_written_as_unsent(
         with other.store.writing() as db:  # `sending`, not yet committed
             db.execute("UPDATE attempts SET sends=1 WHERE id=:id", {"id": attempt.id})
             settled = pool.submit(journal.unsent, attempt, JournalError("interrupted"))
-            while not other_waits(db):
-                time.sleep(0.01)
+            until(lambda: other_waits(db))
         assert settled.result() is False
     assert journal.entry("k1").state is KeyState.INTENDED
 
 
 def other_waits(db: object) -> bool:
-    found = db.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")  # type: ignore[attr-defined]
+    found = db.execute(  # type: ignore[attr-defined]
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname=current_database() AND wait_event_type='Lock'"
+    )
     return bool(found.fetchone()[0])
 
 
@@ -255,9 +258,12 @@ def test_a_closed_journal_says_so_and_leaves_no_connection(
         journal.entries()
     with psycopg.connect(postgresql) as own:
         mine = "SELECT count(*) FROM pg_stat_activity WHERE application_name='motionkit'"
-        while own.execute(f"{mine} AND datname=current_database()").fetchone()[0]:
+
+        def left() -> bool:
             own.rollback()
-            time.sleep(0.01)
+            return bool(own.execute(f"{mine} AND datname=current_database()").fetchone()[0])
+
+        until(lambda: not left())
 
 
 def test_more_threads_than_connections_take_turns(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from ledger import change
-from patience import PATIENCE
+from patience import PATIENCE, until
 from support import job, submission
 
 from motionkit.errors import Billed, Busy, JournalError, MotionKitError, SubmitUncertain
@@ -67,16 +66,15 @@ class Apart(threading.Thread):
 
 def await_waiting(db: psycopg.Connection[Any], count: int = 1) -> None:
     """Wait until so many transactions of the database wait for a lock."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        (waiting,) = db.execute(
+
+    def waiting() -> int:
+        (found,) = db.execute(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname=current_database() AND wait_event_type='Lock'"
         ).fetchone() or (0,)
-        if waiting >= count:
-            return
-        assert time.monotonic() < deadline, "nobody waits for a lock"
-        time.sleep(0.01)
+        return int(found)
+
+    until(lambda: waiting() >= count)
 
 
 def test_a_process_that_waits_for_another_to_make_the_tables_uses_those(postgresql: str) -> None:
