@@ -28,6 +28,11 @@ def is_text(value: str) -> bool:
     return True
 
 
+def is_name(value: str) -> bool:
+    """Return whether a text can name something in every database: it has no NUL character."""
+    return is_text(value) and "\0" not in value
+
+
 def takes(kind: Kind) -> dict[str, Kind]:
     """Return the metadata of a field that takes a picture, a video or audio.
 

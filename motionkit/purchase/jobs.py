@@ -13,7 +13,7 @@ from motionkit.http import with_retries
 from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, CostBasis, Unit
-from motionkit.model.request import is_text
+from motionkit.model.request import is_name
 from motionkit.provider import SearchesHistory, ShowsUsage
 from motionkit.purchase.submit import Submitters
 
@@ -98,9 +98,11 @@ class Jobs:
         """
         if not isinstance(reference, str):
             raise InvalidRequest.expected("reference", reference, "text")
-        if not is_text(reference):
+        if not is_name(reference):
             raise InvalidRequest(
-                f"no job matches {reference!r}", field="reference", limit="text in UTF-8"
+                f"no job matches {reference!r}",
+                field="reference",
+                limit="text in UTF-8 without NUL",
             )
         entry = self._journal.find(reference)
         by_id = any(one.job and one.job.id == reference for one in entry.attempts)

@@ -35,7 +35,7 @@ from motionkit.model.job import Job, KeyState, State
 from motionkit.model.media import Generated, Ref
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
-from motionkit.model.request import Request, is_text
+from motionkit.model.request import Request, is_name
 from motionkit.model.submission import Call, Submission
 from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, pick_offer, provider_names
 from motionkit.purchase import cancellation, compare, fallback
@@ -108,9 +108,11 @@ class BuyOptions:
                 value=self.key,
                 limit="text that is not blank, or no key",
             )
-        if self.key is not None and not is_text(self.key):
+        if self.key is not None and not is_name(self.key):
             raise InvalidRequest(
-                "key holds bytes that are not UTF-8", field="key", limit="text in UTF-8"
+                "key holds bytes that are not UTF-8, or a NUL character",
+                field="key",
+                limit="text in UTF-8 without NUL",
             )
 
 

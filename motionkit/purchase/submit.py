@@ -72,6 +72,7 @@ from motionkit.http import (
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
 from motionkit.model.job import Job, KeyState
 from motionkit.model.money import doubt
+from motionkit.model.request import is_name
 from motionkit.model.submission import Found, SameId, Submission
 from motionkit.provider import Accounts, Provider, SearchesHistory, references
 from motionkit.purchase import cancellation
@@ -636,10 +637,14 @@ class Submitter:
         """Write that this is an attempt's job.
 
         Raises:
-            SubmitUncertain: Another purchase owns that job.
+            SubmitUncertain: Another purchase owns that job, or no database takes its id.
             JournalError: It carries the job, which must not be lost.
         """
         job = attrs.evolve(job, key=attempt.key, attempt_id=attempt.id)
+        if not is_name(job.id):
+            raise self._unknown(
+                attempt, f"the vendor answered with the job {job.id!r}, no usable id"
+            )
         try:
             owned = self.journal.accepted(attempt, job)
         except JournalError as error:
@@ -649,16 +654,21 @@ class Submitter:
         # The vendor deduplicated another attempt, or a user adopted the job elsewhere. One of two
         # purchases was charged, and it is not known which.
         if not owned:
-            uncertain = SubmitUncertain(
-                f"{attempt.account}: the vendor answered with job {job.id}, which another "
-                "purchase owns",
-                key=attempt.key,
-                provider=self.provider.name,
-                account=attempt.account,
+            raise self._unknown(
+                attempt, f"the vendor answered with job {job.id}, which another purchase owns"
             )
-            self.journal.uncertain(attempt, uncertain)
-            raise uncertain
         return job
+
+    def _unknown(self, attempt: Attempt, why: str) -> SubmitUncertain:
+        """Write that it is unknown what a charge bought; return the error to raise."""
+        uncertain = SubmitUncertain(
+            f"{attempt.account}: {why}",
+            key=attempt.key,
+            provider=self.provider.name,
+            account=attempt.account,
+        )
+        self.journal.uncertain(attempt, uncertain)
+        return uncertain
 
 
 @attrs.frozen

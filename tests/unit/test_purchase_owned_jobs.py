@@ -101,6 +101,18 @@ def test_a_blank_key_is_refused_before_anything_is_paid(
     assert stage.bought() == 0
 
 
+@pytest.mark.parametrize("key", ["a\0b", "a\ud800"])
+def test_a_key_that_no_database_takes_is_refused_before_anything_is_paid_and_names_no_job(
+    client: Client, stage: MemoryStage, key: str
+) -> None:
+    with pytest.raises(InvalidRequest, match="NUL") as caught:
+        client.submit(sample_request(), via=ACCOUNT, key=key)
+    assert caught.value.field == "key"
+    assert stage.bought() == 0
+    with pytest.raises(InvalidRequest, match="no job matches"):
+        client.jobs.get(key)
+
+
 def test_of_two_requests_that_take_one_key_at_once_one_is_refused(
     client: Client, stage: MemoryStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

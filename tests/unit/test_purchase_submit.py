@@ -766,6 +766,17 @@ def test_a_replayed_answer_that_another_purchase_owns_is_not_taken(bench: Bench)
     assert other.state is State.QUEUED
 
 
+@pytest.mark.parametrize("vendor_id", ["4\x002", "4\ud8002"])
+def test_a_job_whose_id_no_database_takes_is_uncertain_and_named(
+    bench: Bench, vendor_id: str
+) -> None:
+    provider = scripted(job(vendor_id), resend=Never())
+    error = bench.fail(provider)
+    assert_uncertain(bench, error)
+    assert f"the job {vendor_id!r}, no usable id" in error.message
+    assert len(provider.sent) == 1
+
+
 def test_a_vendor_without_idempotency_and_history_is_never_asked_twice(bench: Bench) -> None:
     provider = scripted(lost(), job("42"), resend=Never())
     assert_uncertain(bench, bench.fail(provider))
