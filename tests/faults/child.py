@@ -15,8 +15,11 @@ import signal
 import socket
 import sqlite3
 import sys
+import threading
+import time
 import traceback
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -161,6 +164,9 @@ class Program:
 
     def client(self) -> Client:
         """Return a client whose sleeping moves the vendor's clock."""
+        return Client(**self._options())
+
+    def _options(self) -> dict[str, Any]:
         if "state" in self.told:
             os.environ["XDG_STATE_HOME"] = self.told["state"]
         adapter = _ADAPTERS[self.told["provider"]]
@@ -174,7 +180,7 @@ class Program:
         if "journal" in self.told:
             place = located(self.told["journal"])
             options["config"] = attrs.evolve(options["config"], journal=place)
-        return Client(**options)
+        return options
 
     def _advance(self, seconds: float) -> None:
         self.seam.paused = True
@@ -214,6 +220,27 @@ class Program:
                 except MotionKitError as error:
                     told[key] = _shown(error)
         return told
+
+    def ask(self) -> dict[str, Any]:
+        """Read the balance on real time, in four threads for so many seconds; return how often."""
+        until = time.monotonic() + self.told["seconds"]
+        answers: list[str] = []
+
+        def asking() -> None:
+            while time.monotonic() < until:
+                try:
+                    client.balance(ACCOUNT)
+                    answers.append("answered")
+                except MotionKitError as error:
+                    answers.append(type(error).__name__)
+
+        with Client(**{**self._options(), "sleep": time.sleep, "clock": time.monotonic}) as client:
+            threads = [threading.Thread(target=asking) for _ in range(4)]
+            for one in threads:
+                one.start()
+            for one in threads:
+                one.join()
+        return dict(Counter(answers))
 
     def _deliver(self, client: Client, job: Job) -> dict[str, Any]:
         result = client.wait(job)

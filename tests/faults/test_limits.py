@@ -18,6 +18,7 @@ from motionkit.sandbox import Sandbox
 
 API_KEY = "limited-key-0123456789"
 SLOTS = 5
+RPM = 100
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,27 @@ def test_three_processes_never_run_more_jobs_than_an_account_may(
     assert ledger["submits"] == 3 * count
     with Journal(database) as journal:
         assert all(len(entry.attempts) == 1 for entry in journal.entries())
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("provider", BOTH)
+def test_three_processes_make_no_more_calls_in_a_minute_than_an_account_may(
+    database: Path | str, provider: str, three: list[Nursery], tmp_path: Path
+) -> None:
+    """The vendor refuses none of them, and two minutes and a moment hold three times as many."""
+    with Sandbox(apps=APPS) as sandbox:
+        sandbox.add_account(provider, API_KEY, label="limited", balance="1000", rpm=RPM)
+        for process in three:
+            process.start(
+                do="ask",
+                provider=provider,
+                api_key=API_KEY,
+                url=sandbox.url,
+                folder=tmp_path,
+                journal=str(database),
+                settings={"rpm": RPM},
+                seconds=130,
+            )
+        told = sum((Counter(process.finish()["outcome"]) for process in three), Counter[str]())
+    assert set(told) == {"answered"}
+    assert told["answered"] >= 3 * RPM
