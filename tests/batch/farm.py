@@ -41,6 +41,7 @@ class Farm:
     journal: Path | str
     slots: int = SLOTS
     workers: list[subprocess.Popen[str]] = attrs.field(factory=list)
+    hosts: dict[str, subprocess.Popen[str]] = attrs.field(factory=dict)
 
     @property
     def out(self) -> Path:
@@ -138,6 +139,11 @@ class Farm:
         self.workers.append(worker)
         return worker
 
+    def on(self, host: str, **told: Any) -> subprocess.Popen[str]:
+        """Start a worker that claims to be a host."""
+        self.hosts[host] = self.start(host=host, **told)
+        return self.hosts[host]
+
     @staticmethod
     def finish(worker: subprocess.Popen[str], patience: float = PATIENCE) -> Mapping[str, Any]:
         """Wait for a worker, and return what it said last."""
@@ -204,8 +210,8 @@ def farm(
     folder: Path,
     journal: Path | str,
     *,
-    job_seconds: float = 20.0,
-    speed: float = 10.0,
+    job_seconds: float = 120.0,
+    speed: float = 60.0,
     slots: int = SLOTS,
 ) -> Iterator[Farm]:
     with Sandbox(apps=[PixVerseSandbox], job_seconds=job_seconds, speed=speed) as sandbox:

@@ -34,7 +34,7 @@ def known(made: Farm) -> int:
 def test_a_signal_stops_a_worker_cleanly_and_the_next_run_goes_on(
     number: signal.Signals, tmp_path: Path
 ) -> None:
-    with farm(tmp_path, tmp_path / "journal.db", job_seconds=30.0) as made:
+    with farm(tmp_path, tmp_path / "journal.db", job_seconds=240.0) as made:
         made.plan(4, 5)
         worker = made.start()
         until(lambda: known(made) >= 3)
