@@ -99,6 +99,7 @@ class Writer:
 
     def release(self) -> None:
         """Give the transaction up."""
+        self._db.rollback()  # a server notices only later that a connection is closed
         self._db.close()
 
 
