@@ -1,6 +1,6 @@
 """A shop that animates its customers' pictures: one video per order, paid once.
 
-Run one process of it: `uvicorn fastapi_app:app`.
+Run one process of it: `uvicorn fastapi_app:app`. `motionkit worker` makes the albums.
 """
 
 import asyncio
@@ -9,16 +9,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import Path as InPath
 from fastapi.responses import FileResponse, JSONResponse
+from pydantic import StringConstraints
 
 import motionkit as mk
 from motionkit import errors
 
 DANCE = Path("dance.mp4")
 VIDEOS = Path("videos")
+PICTURES = Path("pictures")
+ALBUMS = Path("albums")
 log = logging.getLogger("shop")
 
 
@@ -59,7 +63,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.client = client
         app.state.deliveries = Deliveries(client, group)
         for entry in client.jobs.list(open_only=True):
-            app.state.deliveries.start(entry.key)
+            if entry.key.startswith("order-"):  # the others are the workers'
+                app.state.deliveries.start(entry.key)
         yield
 
 
@@ -105,6 +110,39 @@ def _entry(number: int, request: Request) -> Any:
     return entry
 
 
+# --8<-- [start:albums]
+Name = Annotated[str, InPath(pattern=r"^[\w-]{1,64}$")]
+Picture = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}\.(jpg|png)$")]  # never a path
+
+
+@app.put("/albums/{name}", status_code=202)
+async def plan(name: Name, pictures: list[Picture]) -> dict[str, str]:
+    """Order a video of each picture. Workers make them; the same album again is the same batch."""
+    rows = [{"image": PICTURES / one, "video": DANCE, "quality": "540p"} for one in pictures]
+    async with await mk.AsyncBatch.plan(rows, out=ALBUMS / name, max_usd="250") as batch:
+        return {"batch": batch.batch.id}
+
+
+@app.get("/batches/{batch}")
+async def progress(batch: str) -> dict[str, Any]:
+    """Say how far an album is, and when it is expected to end. Nothing is sent."""
+    async with await mk.AsyncBatch.get(batch) as found:
+        now = await found.progress()
+    counts = {state.value: count for state, count in now.counts.items() if count}
+    return {"finished": now.finished, "items": counts, "ends": now.ends}
+
+
+@app.get("/batches/{batch}/results")
+async def results(batch: str) -> list[dict[str, Any]]:
+    """Return what became of each picture."""
+    async with await mk.AsyncBatch.get(batch) as found:
+        return [
+            {"key": one.key, "state": one.state, "file": one.file, "error": one.error}
+            async for one in found.results()
+        ]
+
+
+# --8<-- [end:albums]
 # --8<-- [start:errors]
 CUSTOMERS = (errors.InvalidRequest, errors.MediaRejected, errors.ContentBlocked)
 """What the customer can mend: with another picture, say."""

@@ -42,9 +42,10 @@ _HIDDEN = AbstractCodeBlockParser(
     [DirectiveInHTMLCommentLexer("invisible-code", ".+")], "python", PythonEvaluator()
 )
 _INCLUDED = re.compile(
-    r"--8<--\n(?P<file>(?:docs/examples|tests/toy_provider)/[\w/]+\.\w+)(?::\w+)?\n--8<--\s*"
+    r"--8<--\n(?P<file>(?:docs/examples|tests/toy_provider)/[\w/.]+)(?::\w+)?\n--8<--\s*"
 )
-"""Files that tests of their own run: test_web_services.py and tests/meta/test_toy_provider.py."""
+"""Files that tests of their own run: test_web_services.py, test_containers.py, and
+tests/meta/test_toy_provider.py."""
 
 
 class UnrunError(AssertionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ import uvicorn
 from blocks import EXAMPLES
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from patience import PATIENCE, until
+from patience import PATIENCE, bounded, until
 
 from motionkit.cli import main
 
@@ -101,6 +102,18 @@ def django_shop() -> Iterator[DjangoShop]:
         finally:
             server.shutdown()
     module.client.close()
+
+
+@contextmanager
+def worker() -> Iterator[None]:
+    """Run `motionkit worker` beside a service, and end it in order."""
+    with (
+        subprocess.Popen([sys.executable, "-m", "motionkit", "worker"], text=True) as process,
+        bounded(process),
+    ):
+        yield
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
 
 
 SHOPS: Mapping[str, Callable[[], AbstractContextManager[Shop]]] = {

@@ -14,7 +14,7 @@ from accounts import Accounts
 from blocks import EXAMPLES
 from patience import PATIENCE, until
 from PIL import Image
-from shops import SHOPS, Shop
+from shops import SHOPS, Shop, fastapi_shop, worker
 
 Open = Callable[[], AbstractContextManager[Shop]]
 SECRET = "the-secret-of-the-console"
@@ -173,3 +173,51 @@ def test_an_order_that_may_have_been_bought_is_not_bought_again(
             assert (answer.status_code, answer.json()) == (202, {"state": "uncertain"})
         assert get(opened, "/orders/17").json() == {"state": "uncertain", "ready": False}
     assert slow_accounts.submits == 1
+
+
+# Albums: batches that the service plans, and that a worker makes.
+
+
+def order_album(shop: Shop, *pictures: str) -> requests.Response:
+    return requests.put(f"{shop.url}/albums/summer", json=pictures, timeout=PATIENCE)
+
+
+def test_an_album_is_planned_by_the_service_and_made_by_a_worker(
+    accounts: Accounts, reader: Path, media: dict[str, bytes]
+) -> None:
+    (reader / "pictures").mkdir()
+    for name in ("anna.png", "ben.png"):
+        (reader / "pictures" / name).write_bytes(media[name])
+    with fastapi_shop() as opened:
+        answer = order_album(opened, "anna.png", "ben.png")
+        assert answer.status_code == 202, answer.text
+        batch = answer.json()["batch"]
+        assert order_album(opened, "anna.png", "ben.png").json() == {"batch": batch}
+        state = get(opened, f"/batches/{batch}").json()
+        assert (state["finished"], state["items"]) == (False, {"planned": 2})
+        assert accounts.submits == 0
+
+        with worker():
+            until(lambda: get(opened, f"/batches/{batch}").json()["finished"])
+        found = get(opened, f"/batches/{batch}/results").json()
+    assert [one["state"] for one in found] == ["done", "done"]
+    assert accounts.submits == 2
+    for one in found:
+        assert (reader / "albums" / "summer" / one["file"]).read_bytes()[4:8] == b"ftyp"
+
+
+def test_an_album_takes_no_paths_and_stays_what_it_was(
+    slow_accounts: Accounts, reader: Path, media: dict[str, bytes]
+) -> None:
+    (reader / "pictures").mkdir()
+    (reader / "pictures" / "anna.png").write_bytes(media["anna.png"])
+    (reader / "pictures" / "other.png").write_bytes(media["anna.png"] + b"more")
+    with fastapi_shop() as opened:
+        for name in ("../anna.png", "/etc/passwd", "anna.mp4"):
+            assert order_album(opened, name).status_code == 422
+        assert order_album(opened, "nobody.png").status_code == 422
+        assert order_album(opened, "anna.png").status_code == 202
+        answer = order_album(opened, "other.png")
+        assert answer.status_code == 422
+        assert "use another out for a new batch" in answer.json()["error"]
+        assert get(opened, "/batches/b-0000").status_code == 422
