@@ -14,13 +14,14 @@ import threading
 import uuid
 import weakref
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import attrs
 
 from motionkit._support import process
 from motionkit.errors import JournalError
-from motionkit.journal.store import Store
+from motionkit.journal.store import Connection, Store
 
 LEASE = 10.0
 """Seconds without a beat after which a process counts as dead."""
@@ -137,7 +138,8 @@ class Workers:
             if heart is None:
                 return
             try:
-                self.store.execute("DELETE FROM workers WHERE id=:id", {"id": self.id})
+                with self._brief("leave") as db:
+                    db.execute("DELETE FROM workers WHERE id=:id", {"id": self.id})
             except JournalError as error:
                 log.info("%s; worker %s is listed until its lease ends", error.message, self.id)
 
@@ -152,9 +154,7 @@ class Workers:
 
     def _beat(self, *, first: bool = False) -> None:
         now = self._now()
-        with self.store.writing(
-            "beat in", patience=self.lease / _BEATS, adopt=False, durable=False
-        ) as db:
+        with self._brief("beat in") as db:
             if first:
                 db.execute("DELETE FROM workers WHERE seen<:old", {"old": now - _KEPT})
             # A process that was taken for dead, and only slept, is listed again.
@@ -195,6 +195,11 @@ class Workers:
             level = logging.INFO if self._ill else logging.WARNING
             self._ill = True
             log.log(level, "%s; this process may be taken for dead meanwhile", error)
+
+    def _brief(self, doing: str) -> AbstractContextManager[Connection]:
+        """Give a transaction that waits no longer than a beat takes, and not for the disk."""
+        patience = self.lease / _BEATS
+        return self.store.writing(doing, patience=patience, adopt=False, durable=False)
 
     def may_judge(self, now: float) -> bool:
         """Return whether this process has beaten for a whole lease without a break."""
