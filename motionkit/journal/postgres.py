@@ -90,6 +90,7 @@ _TOKENS = re.compile(
     | ::                                     # a cast
     | (?P<real>\bAS\s+REAL\b)
     | decimal_add\((?P<one>[^(),]+),(?P<other>[^(),]+)\)
+    | (?P<not>\bNOT\s+)?\bIN\s*\(\s*SELECT\s+value\s+FROM\s+json_each\(\s*:(?P<among>\w+)\s*\)\s*\)
     | json_each\(\s*:(?P<list>[A-Za-z_]\w*)\s*\)
     | (?<![\w:]):(?P<name>[A-Za-z_]\w*)
     | \b(?P<rowid>rowid)\b
@@ -97,6 +98,9 @@ _TOKENS = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+
+
+_ARRAY = "ARRAY(SELECT json_array_elements_text(CAST(%({})s AS json)))"
 
 
 @lru_cache(maxsize=512)
@@ -109,6 +113,10 @@ def translated(statement: str) -> tuple[str, bool]:
         if found["list"] is not None:
             named = True
             return f"json_array_elements_text(CAST(%({found['list']})s AS json)) AS each(value)"
+        if found["among"] is not None:
+            named = True
+            # As an array, it never becomes a join that reads the whole table for a short list.
+            return f"{'<>ALL' if found['not'] else '=ANY'}({_ARRAY.format(found['among'])})"
         if found["name"] is not None:
             named = True
             return f"%({found['name']})s"

@@ -75,8 +75,13 @@ EACH = "SELECT value FROM json_array_elements_text(CAST(%(keys)s AS json)) AS ea
         ("SELECT 'rowid', rowids", ("SELECT 'rowid', rowids", False)),
         (
             "IN (SELECT value FROM json_each(:keys))",
-            (f"IN ({EACH})", True),
+            ("=ANY(ARRAY(SELECT json_array_elements_text(CAST(%(keys)s AS json))))", True),
         ),
+        (
+            "a NOT IN (SELECT value FROM json_each(:keys))",
+            ("a <>ALL(ARRAY(SELECT json_array_elements_text(CAST(%(keys)s AS json))))", True),
+        ),
+        ("SELECT value FROM json_each(:keys) WHERE 1=1", (f"{EACH} WHERE 1=1", True)),
         ("CAST(:a AS REAL)", ("CAST(%(a)s AS DOUBLE PRECISION)", True)),
     ],
 )
@@ -293,6 +298,37 @@ def test_processes_that_open_a_new_database_at_once_make_one_journal(postgresql:
 
     with ThreadPoolExecutor(6) as pool:
         assert len(set(pool.map(one, range(6)))) == 1
+
+
+def test_nothing_of_a_transaction_stays_in_its_session(journal: Journal) -> None:
+    """A pooler such as pgbouncer hands the session to another client then."""
+    settings = ("lock_timeout", "idle_in_transaction_session_timeout", "synchronous_commit")
+    question = f"SELECT {', '.join(f'current_setting({one!r})' for one in settings)}"
+    before = tuple(journal.store.query(question)[0])
+    with journal.store.writing(locks=[("request", "r")], durable=False) as db:
+        assert tuple(db.execute(question).fetchone())[:0:-1] == ("off", "10s")
+        held = db.execute("SELECT count(*) FROM pg_locks WHERE locktype='advisory'").fetchone()
+        assert held[0] == 1
+    assert tuple(journal.store.query(question)[0]) == before
+    left = (
+        "SELECT (SELECT count(*) FROM pg_locks WHERE locktype='advisory'),"
+        " (SELECT count(*) FROM pg_prepared_statements)"
+    )
+    assert tuple(journal.store.query(left)[0]) == (0, 0)
+
+
+def test_what_precedes_a_paid_call_is_on_the_disk_whatever_the_servers_default(
+    journal: Journal, postgresql: str
+) -> None:
+    database = postgresql.partition("?")[0].rpartition("/")[2]
+    with psycopg.connect(postgresql, autocommit=True) as own:
+        own.execute(f"ALTER DATABASE {database} SET synchronous_commit=off")
+    with Journal(postgresql) as opened, opened.store.writing() as db:
+        assert db.execute("SHOW synchronous_commit").fetchone()[0] == "on"
+    with psycopg.connect(postgresql, autocommit=True) as own:
+        own.execute(f"ALTER DATABASE {database} SET synchronous_commit=remote_apply")
+    with Journal(postgresql) as opened, opened.store.writing() as db:
+        assert db.execute("SHOW synchronous_commit").fetchone()[0] == "remote_apply"
 
 
 @pytest.fixture
