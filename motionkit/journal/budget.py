@@ -251,11 +251,26 @@ def _recount(db: Connection, keys: Sequence[str]) -> None:
                 for counter, amounts in _parts(text):
                     _add(changes, counter, amounts, sign)
         keys = again
+    _change(db, changes)
+
+
+def carry(db: Connection, counted: Iterable[str | None]) -> None:
+    """Add purchases of another journal, which were inserted with what they counted there."""
+    changes: dict[Counter, Amounts] = {}
+    for text in counted:
+        for counter, amounts in _parts(text):
+            _add(changes, counter, amounts, 1)
+    _change(db, changes)
+
+
+def _change(db: Connection, changes: Mapping[Counter, Amounts]) -> None:
+    """Add to the counters, as the last that a transaction writes."""
     # In one order: two transactions that lock rows in different orders can wait for each other.
     # One statement, and a short one: SQLite allows 999 parameters.
     changed = [one for one in sorted(changes.items()) if any(one[1])]
     for begin in range(0, len(changed), _AT_ONCE):
-        rows, values = [], {}
+        rows: list[str] = []
+        values: dict[str, Any] = {}
         for number, (counter, amounts) in enumerate(changed[begin : begin + _AT_ONCE]):
             names = [f"{column}{number}" for column in _COLUMNS]
             values |= dict(zip(names, (*counter, *map(str, amounts)), strict=True))

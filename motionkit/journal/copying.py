@@ -1,8 +1,8 @@
 """Copy a journal from one database into another one, of either kind, page by page.
 
 The copy may be interrupted and run again: what the target has already is compared, not written.
-Counters of budgets are not copied but counted anew, and neither are the running processes and the
-calls of the last minute.
+Counters of budgets are not copied, but each purchase adds what it counted; the running processes
+and the calls of the last minute are left out.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _NAMED = 5
 """Rows that an error names at most."""
 
 _OWN = frozenset({"n", "counted"})
-"""Columns of purchases and attempts that each database makes for itself: the order of insertion,
-and what is in the counters of budgets."""
+"""Columns of purchases and attempts that are not compared: the order of insertion, and what is in
+the counters of budgets."""
 
 
 @attrs.frozen
@@ -216,13 +216,25 @@ class _Copy:
         if not rows:
             return {}
         made = {table.name: rows}
+        counted: dict[str, str | None] = {}
         if table is PURCHASES:
+            counted = self._counted(rows)
+            made[table.name] = [{**row, "counted": counted[row["key"]]} for row in rows]
             attempts = self._attempts(self.source, rows)
             made["attempts"] = [one for row in rows for one in attempts.get(row["key"], [])]
         with self.target.writing("copy to") as db:
             for name, some in made.items():
                 _insert(db, name, some)
+            budget.carry(db, counted.values())
         return made
+
+    def _counted(self, page: _Rows) -> dict[str, str | None]:
+        """Return what purchases of the source add to the counters of budgets."""
+        found = self.source.query(
+            "SELECT key, counted FROM purchases WHERE key IN (SELECT value FROM json_each(:keys))",
+            {"keys": json.dumps([row["key"] for row in page])},
+        )
+        return {row["key"]: row["counted"] for row in found}
 
     def _verify(self, new: Mapping[str, int]) -> Copied:
         """Compare every row of the source with the target's, once more."""

@@ -90,8 +90,9 @@ _TOKENS = re.compile(
     | ::                                     # a cast
     | (?P<real>\bAS\s+REAL\b)
     | decimal_add\((?P<one>[^(),]+),(?P<other>[^(),]+)\)
-    | (?P<not>\bNOT\s+)?\bIN\s*\(\s*SELECT\s+value\s+FROM\s+json_each\(\s*:(?P<among>\w+)\s*\)\s*\)
-    | json_each\(\s*:(?P<list>[A-Za-z_]\w*)\s*\)
+    | \bNOT\s+IN\s*\(SELECT\ value\ FROM\ json_each\(:(?P<apart>\w+)\)\)
+    | \bIN\s*\(SELECT\ value\ FROM\ json_each\(:(?P<among>\w+)\)\)
+    | json_each\(:(?P<list>\w+)\)
     | (?<![\w:]):(?P<name>[A-Za-z_]\w*)
     | \b(?P<rowid>rowid)\b
     | %
@@ -99,8 +100,17 @@ _TOKENS = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-
-_ARRAY = "ARRAY(SELECT json_array_elements_text(CAST(%({})s AS json)))"
+_WORDS: Mapping[str, str] = {
+    "real": "AS DOUBLE PRECISION",
+    "one": "CAST(CAST({one} AS NUMERIC)+CAST({other} AS NUMERIC) AS TEXT)",
+    # As an array, a short list never becomes a join that reads the whole table.
+    "apart": "<>ALL(ARRAY(SELECT json_array_elements_text(CAST(%({apart})s AS json))))",
+    "among": "=ANY(ARRAY(SELECT json_array_elements_text(CAST(%({among})s AS json))))",
+    "list": "json_array_elements_text(CAST(%({list})s AS json)) AS each(value)",
+    "name": "%({name})s",
+    "rowid": "n",
+}
+"""What a token becomes, by its group."""
 
 
 @lru_cache(maxsize=512)
@@ -110,24 +120,10 @@ def translated(statement: str) -> tuple[str, bool]:
 
     def one(found: re.Match[str]) -> str:
         nonlocal named
-        if found["list"] is not None:
-            named = True
-            return f"json_array_elements_text(CAST(%({found['list']})s AS json)) AS each(value)"
-        if found["among"] is not None:
-            named = True
-            # As an array, it never becomes a join that reads the whole table for a short list.
-            return f"{'<>ALL' if found['not'] else '=ANY'}({_ARRAY.format(found['among'])})"
-        if found["name"] is not None:
-            named = True
-            return f"%({found['name']})s"
-        if found["one"] is not None:
-            return (
-                f"CAST(CAST({found['one']} AS NUMERIC)+CAST({found['other']} AS NUMERIC) AS TEXT)"
-            )
-        if found["real"] is not None:
-            return "AS DOUBLE PRECISION"
-        if found["rowid"] is not None:
-            return "n"
+        for group, word in _WORDS.items():
+            if found[group] is not None:
+                named = named or "%(" in word
+                return word.format(**found.groupdict())
         return found[0].replace("%", "%%")
 
     text = _TOKENS.sub(one, statement)
