@@ -197,9 +197,8 @@ def _rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Row]:
 class Session:
     """A connection of a `Pool` while one thread uses it."""
 
-    def __init__(self, connection: psycopg.Connection[Row], *, fresh: bool) -> None:
+    def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self.connection = connection
-        self.fresh = fresh
         self._began: tuple[float, float] | None = None
 
     def execute(self, statement: str, values: Values = {}, /) -> psycopg.Cursor[Row]:  # noqa: B006 - never changed
@@ -350,7 +349,7 @@ class Pool:
             connection = self._idle.pop() if self._idle else None
             if connection is not None:
                 self._used.add(connection)
-                return Session(connection, fresh=False)
+                return Session(connection)
         while True:
             try:
                 connection = self._connect()
@@ -363,7 +362,7 @@ class Pool:
         self._opened = True
         with self._lock:
             self._used.add(connection)
-        return Session(connection, fresh=True)
+        return Session(connection)
 
     def _connect(self) -> psycopg.Connection[Row]:
         return psycopg.connect(

@@ -61,3 +61,25 @@ def test_a_client_loads_no_vendor_until_an_account_is_used() -> None:
     assert "requests" in found
     assert not {name for name in found if name.startswith("motionkit_")}
     assert not {"aiohttp", "av", "PIL", "rich", "typer"} & found
+
+
+SHARING = {"dbos", "fsspec", "psycopg", "psycopg_pool", "pyarrow", "sqlalchemy"}
+"""What only a journal of many machines, or a batch, needs."""
+PURCHASE = """
+import tempfile
+from pathlib import Path
+from motionkit.testing.memory import MemoryStage
+from motionkit.testing.stage import ACCOUNT, client_for, sample_request
+
+with tempfile.TemporaryDirectory() as folder:
+    stage = MemoryStage()
+    with client_for(stage, Path(folder)) as client:
+        client.submit(sample_request(), via=ACCOUNT, key="k")
+        assert list(Path(folder).glob("*.db"))
+"""
+
+
+def test_a_purchase_with_a_journal_in_a_file_loads_nothing_for_many_machines() -> None:
+    found = loaded_by(PURCHASE)
+    assert "sqlite3" in found
+    assert not SHARING & found

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import attrs
@@ -444,3 +447,41 @@ def test_an_address_that_libpq_cannot_read_is_refused_without_its_password() -> 
         Journal("postgresql://u:geheim@h/d?nonsense=hush")
     assert "geheim" not in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+def test_libpqs_own_variables_say_where_the_database_is(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = urlsplit(postgresql)
+    query = parse_qs(parts.query)
+    monkeypatch.setenv("PGHOST", query["host"][0])
+    monkeypatch.setenv("PGPORT", query["port"][0])
+    monkeypatch.setenv("PGUSER", "postgres")
+    monkeypatch.setenv("PGDATABASE", parts.path[1:])
+    monkeypatch.setenv("PGAPPNAME", "a test")
+    with Journal("postgresql://") as journal:
+        intend(journal)
+        assert journal.store.query("SHOW application_name")[0][0] == "a test"
+        assert journal.store.place == "postgresql://"
+    with Journal(postgresql) as journal:
+        assert journal.entry("k1").key == "k1"
+
+
+WITHOUT_DRIVER = """
+import sys
+sys.modules["psycopg"] = None
+from motionkit.errors import ConfigError
+from motionkit.journal import Journal
+try:
+    Journal("postgresql://u:s3cret-word@h/d")
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_a_missing_driver_is_named_with_the_extra_that_brings_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_DRIVER], capture_output=True, text=True, check=True
+    )
+    assert "pip install 'motionkit[postgres]'" in done.stdout
+    assert "s3cret" not in done.stdout + done.stderr
