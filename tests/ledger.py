@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, LiteralString
 
+import attrs
 import psycopg
 import pytest
 from psycopg import sql
@@ -16,15 +17,13 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from motionkit._support import folders
 from motionkit.journal import Journal
 from motionkit.journal.database import SQLiteStore
+from motionkit.journal.databases import located
 from motionkit.journal.postgres import PostgresStore
+from motionkit.provider import AccountSettings
+from motionkit.testing.stage import Stage, options_for
 
 Place = Path | str
 """The file of a journal, or the address of its PostgreSQL database."""
-
-
-def is_file(place: Place) -> bool:
-    """Return whether a journal is a SQLite file."""
-    return isinstance(place, Path)
 
 
 def change(where: Journal | Place, statement: str, **values: Any) -> int:
@@ -64,6 +63,14 @@ def pending_folder(place: Place) -> Path:
         return place.with_name(f"{place.name}-pending")
     (kept,) = seen_outside(place, "SELECT journal FROM schema")
     return folders.state_folder() / f"journal-{kept[0][:12]}-pending"
+
+
+def options_at(
+    stage: Stage, folder: Path, place: Place, settings: AccountSettings | None = None
+) -> dict[str, Any]:
+    """Return a client's options on a stage, with the journal at a place."""
+    options = options_for(stage, folder, settings)
+    return {**options, "config": attrs.evolve(options["config"], journal=located(place))}
 
 
 def set_clock(patch: pytest.MonkeyPatch, now: Callable[[], float]) -> None:

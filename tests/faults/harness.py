@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import attrs
 import pytest
-from ledger import Place, change, seen_outside
+from ledger import Place, change, options_at, seen_outside
 from machine import Machine, closed, on
 from matrix import PIXVERSE, SEGMIND, Case, End
 from patience import PATIENCE
@@ -27,17 +27,15 @@ from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError, SubmitUncertain
 from motionkit.http import download, session
-from motionkit.journal.databases import located
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import KeyState, State, utcnow
 from motionkit.model.operations import Mimic, Request
 from motionkit.model.submission import Call
-from motionkit.provider import AccountSettings
 from motionkit.sandbox import Sandbox
 from motionkit.sandbox.faults import Fault
 from motionkit.testing.sandboxed import sandbox_stage
-from motionkit.testing.stage import ACCOUNT, Stage, client_for, options_for, sample_request
+from motionkit.testing.stage import ACCOUNT, client_for, sample_request
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_pixverse.sandbox import PixVerseSandbox
 from motionkit_segmind import adapter as segmind_adapter
@@ -514,14 +512,6 @@ def known(job: Mapping[str, Any], entry: PurchaseRecord | None) -> bool:
     ids = {attempt.id for attempt in entry.attempts}
     traced = not job["trace_id"] or job["trace_id"] in ids
     return traced and entry.state in {KeyState.INTENDED, KeyState.UNCERTAIN}
-
-
-def options_at(
-    stage: Stage, folder: Path, place: Place, settings: AccountSettings | None = None
-) -> dict[str, Any]:
-    """Return a client's options on a stage, with the journal at a place."""
-    options = options_for(stage, folder, settings)
-    return {**options, "config": attrs.evolve(options["config"], journal=located(place))}
 
 
 def find_entry(place: Place, key: str) -> PurchaseRecord | None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import attrs
 import pytest
-from harness import ADAPTERS, APPS, JOB_SECONDS, KEY, known, options_at
-from ledger import Outage, Place, Writer
+from harness import ADAPTERS, APPS, JOB_SECONDS, KEY, known
+from ledger import Outage, Place, Writer, options_at
 from matrix import BOTH
 
 from motionkit.client.client import Client

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import attrs
 import pytest
-from harness import Act, Play, known, options_at, playing
-from ledger import Place
+from harness import Act, Play, known, playing
+from ledger import Place, options_at
 from matrix import BOTH, PIXVERSE, SEGMIND, Case, delivered
 
 from motionkit.client.client import Client

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import math
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 import attrs
 import pytest
 import time_machine
-from ledger import change
+from ledger import Place, change, options_at, set_clock
 from support import NOON, job, submission
 
 from motionkit import routing
@@ -21,7 +23,6 @@ from motionkit.cli import masks
 from motionkit.client.client import Client
 from motionkit.errors import Billed, MotionKitError
 from motionkit.journal import Journal, NewPurchase, timed
-from motionkit.journal.database import SQLiteStore
 from motionkit.model import money
 from motionkit.model.budget import Budget
 from motionkit.model.job import Job, State, Status
@@ -35,7 +36,6 @@ from motionkit.testing.stage import (
     ACCOUNT,
     JOB_SECONDS,
     Situation,
-    options_for,
     sample_request,
 )
 
@@ -52,8 +52,8 @@ def cost_of(amount: str, basis: CostBasis = CostBasis.REPORTED) -> Cost:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(tmp_path / "journal.db") as opened:
+def journal(database: Place) -> Iterator[Journal]:
+    with Journal(database) as opened:
         yield opened
 
 
@@ -70,10 +70,10 @@ def used(journal: Journal) -> Decimal:
 
 @pytest.mark.parametrize("situation", [Situation.JOB_FAILS, Situation.JOB_BLOCKED])
 def test_a_job_that_is_not_charged_costs_nothing_and_frees_its_budget(
-    tmp_path: Path, situation: Situation
+    tmp_path: Path, database: Place, situation: Situation
 ) -> None:
     stage = MemoryStage()
-    with Client(**options_for(stage, tmp_path)) as client:
+    with Client(**options_at(stage, tmp_path, database)) as client:
         stage.arrange(situation)
         bought = client.submit(sample_request(), via=ACCOUNT, key="k")
         assert used(client._journal) > 0
@@ -125,10 +125,14 @@ def test_a_doubtful_cost_is_said_to_be(cost: str, told: str | None) -> None:
 
 @pytest.mark.parametrize("amount", ["40", "-40"])
 def test_a_doubtful_cost_is_warned_of(
-    tmp_path: Path, amount: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    database: Place,
+    amount: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage = MemoryStage()
-    with Client(**options_for(stage, tmp_path)) as client:
+    with Client(**options_at(stage, tmp_path, database)) as client:
         bought = client.submit(sample_request(), via=ACCOUNT, key="k")
         real = type(client._observer).priced
         dear = lambda looks, result: attrs.evolve(real(looks, result), cost=cost_of(amount))  # noqa: E731
@@ -140,12 +144,16 @@ def test_a_doubtful_cost_is_warned_of(
 
 @pytest.mark.parametrize("amount", ["40", "-40"])
 def test_a_doubtful_cost_is_warned_of_when_the_submit_answers_with_it(
-    tmp_path: Path, amount: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    database: Place,
+    amount: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage, submit = MemoryStage(), Memory.submit
     told = lambda self, *args: attrs.evolve(submit(self, *args), cost=cost_of(amount))  # noqa: E731
     monkeypatch.setattr(Memory, "submit", told)
-    with Client(**options_for(stage, tmp_path)) as client:
+    with Client(**options_at(stage, tmp_path, database)) as client:
         with caplog.at_level(logging.WARNING, "motionkit"):
             client.submit(sample_request(), via=ACCOUNT, key="k")
         kept = client.jobs.get("k").cost
@@ -181,7 +189,7 @@ NO_AMOUNT = ["NaN", "sNaN", "Infinity", "-Infinity", "1e999", "1e-999", "9" * 40
 @pytest.mark.parametrize("amount", NO_AMOUNT, ids=lambda text: text[:9])
 @pytest.mark.parametrize("told", ["on acceptance", "with the result"])
 def test_a_reported_cost_that_is_no_amount_leaves_every_record_readable(
-    tmp_path: Path, told: str, amount: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database: Place, told: str, amount: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The purchase is neither lost nor free: it costs what its quote says."""
     stage, accepted, seen = MemoryStage(), Memory.submit, Memory.poll
@@ -199,7 +207,7 @@ def test_a_reported_cost_that_is_no_amount_leaves_every_record_readable(
 
     monkeypatch.setattr(Memory, "submit", submit)
     monkeypatch.setattr(Memory, "poll", poll)
-    with Client(**options_for(stage, tmp_path)) as client:
+    with Client(**options_at(stage, tmp_path, database)) as client:
         bought = client.submit(sample_request(), via=ACCOUNT, key="k")
         assert Job.from_json(bought.to_json()) == bought
         assert used(client._journal) == Decimal("0.20")
@@ -228,20 +236,20 @@ GARBAGE = (
     "UPDATE purchases SET cost='[]' WHERE key='bad'",
     "UPDATE purchases SET cost='{\"amount\":\"x\"}' WHERE key='bad'",
     "UPDATE purchases SET quote='{' WHERE key='bad'",
-    "UPDATE purchases SET finished=9e999 WHERE key='bad'",
+    "UPDATE purchases SET finished=:infinite WHERE key='bad'",
     "UPDATE attempts SET job='{}' WHERE key='bad'",
     "UPDATE attempts SET job='nonsense' WHERE key='bad'",
 )
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-def test_no_stored_row_stops_a_quote(tmp_path: Path, garbage: str) -> None:
+def test_no_stored_row_stops_a_quote(tmp_path: Path, database: Place, garbage: str) -> None:
     stage = MemoryStage()
-    with Client(**options_for(stage, tmp_path)) as client:
+    with Client(**options_at(stage, tmp_path, database)) as client:
         for key in ("bad", "good"):
             client.wait(client.submit(sample_request(), via=ACCOUNT, key=key))
-    change(tmp_path / "journal.db", garbage)
-    with Client(**options_for(stage, tmp_path)) as client:
+    change(database, garbage, infinite=math.inf)
+    with Client(**options_at(stage, tmp_path, database)) as client:
         (row,) = client.compare(sample_request(), via=ACCOUNT)
         assert row.quote is not None
         assert row.quote.usd_high is not None
@@ -250,15 +258,15 @@ def test_no_stored_row_stops_a_quote(tmp_path: Path, garbage: str) -> None:
         client.wait(client.submit(sample_request(), via=ACCOUNT, key="next"))
 
 
-def test_free_jobs_make_no_price_of_nothing(tmp_path: Path) -> None:
+def test_free_jobs_make_no_price_of_nothing(tmp_path: Path, database: Place) -> None:
     stage = MemoryStage()
-    with Client(**options_for(stage, tmp_path)) as client:
+    with Client(**options_at(stage, tmp_path, database)) as client:
         listed = client.quote(sample_request(), via=ACCOUNT)
         for number in range(5):
             client.wait(client.submit(sample_request(), via=ACCOUNT, key=f"k{number}"))
     free = json.dumps({"amount": "0", "unit": "usd", "usd": "0", "basis": "reported"})
-    change(tmp_path / "journal.db", "UPDATE purchases SET cost=:free", free=free)
-    with Client(**options_for(stage, tmp_path)) as client:
+    change(database, "UPDATE purchases SET cost=:free", free=free)
+    with Client(**options_at(stage, tmp_path, database)) as client:
         found = client.quote(sample_request(), via=ACCOUNT)
         assert listed is not None
         assert found is not None
@@ -294,16 +302,16 @@ def test_a_duration_counts_when_the_job_was_observed_around_its_end(
 
 
 def test_a_job_first_seen_a_day_later_teaches_no_duration(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, database: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = MemoryStage()
-    with Client(**options_for(stage, tmp_path)) as client:
+    with Client(**options_at(stage, tmp_path, database)) as client:
         (before,) = client.compare(sample_request(), via=ACCOUNT)
         bought = client.submit(sample_request(), via=ACCOUNT, key="k")
         stage.pass_time(86_400)
         later = bought.submitted_at + dt.timedelta(days=1)
         monkeypatch.setattr("motionkit.polling.observe.utcnow", lambda: later)
-        monkeypatch.setattr(SQLiteStore, "now", lambda _: later.timestamp())
+        set_clock(monkeypatch, later.timestamp)
         client.wait(bought)
         (after,) = client.compare(sample_request(), via=ACCOUNT)
         assert (after.seconds, after.p90) == (before.seconds, None)
@@ -311,10 +319,13 @@ def test_a_job_first_seen_a_day_later_teaches_no_duration(
         assert client._durations._past in (None, {})
 
 
-def test_jobs_that_are_waited_for_teach_their_duration(tmp_path: Path) -> None:
+def test_jobs_that_are_waited_for_teach_their_duration(
+    tmp_path: Path, database: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Polled at the usual pace, on clocks that move only while somebody sleeps."""
     stage = MemoryStage()
-    options = options_for(stage, tmp_path)
+    options = options_at(stage, tmp_path, database)
+    set_clock(monkeypatch, time.time)
     with time_machine.travel(NOON, tick=False) as world:
 
         def sleep(seconds: float, real: Any = options["sleep"]) -> None:

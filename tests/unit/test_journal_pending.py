@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
-from ledger import Place, Writer, pending_folder, seen_outside
+from ledger import Place, Writer, options_at, pending_folder, seen_outside
 from support import NOON, job, submission
 
 from motionkit._support.redaction import Secret
@@ -22,7 +21,6 @@ from motionkit.client.client import Client
 from motionkit.errors import Billed, Busy, JournalError, ProviderUnavailable
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, pending, postgres
 from motionkit.journal import database as sqlite
-from motionkit.journal.databases import located
 from motionkit.journal.pending import Pending
 from motionkit.model.job import Job, KeyState, State, Status
 from motionkit.testing.memory import Memory, MemoryStage
@@ -30,7 +28,6 @@ from motionkit.testing.stage import (
     ACCOUNT,
     JOB_SECONDS,
     client_for,
-    options_for,
     sample_request,
 )
 
@@ -57,9 +54,7 @@ def journal(database: Place) -> Iterator[Journal]:
 
 @pytest.fixture
 def client(stage: MemoryStage, database: Place, tmp_path: Path) -> Iterator[Client]:
-    options = options_for(stage, tmp_path)
-    config = attrs.evolve(options["config"], journal=located(database))
-    with Client(**{**options, "config": config}) as made:
+    with Client(**options_at(stage, tmp_path, database)) as made:
         yield made
 
 

@@ -17,11 +17,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import ledger
 import pytest
+from ledger import Place, options_at
 from support import job, submission
 
+from motionkit.client import Client
 from motionkit.errors import Billed, JournalError
-from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, database, files
+from motionkit.journal import (
+    Attempt,
+    Journal,
+    NewPurchase,
+    PurchaseExists,
+    database,
+    files,
+    postgres,
+)
 from motionkit.journal.database import SQLiteStore
 from motionkit.model.job import State, Status, utcnow
 from motionkit.testing.memory import MemoryStage
@@ -67,8 +78,10 @@ db.close()  # the last connection to a file deletes its log
 """
 
 
-def seen_outside(path: Path) -> list[str]:
+def seen_outside(path: Place) -> list[str]:
     """Return the keys that another process sees; it opens the journal and closes it."""
+    if not isinstance(path, Path):
+        return [key for (key,) in ledger.seen_outside(path, "SELECT key FROM purchases ORDER BY n")]
     command = [sys.executable, "-S", "-c", OUTSIDE, str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
@@ -77,13 +90,13 @@ def seen_outside(path: Path) -> list[str]:
 
 
 def test_what_a_client_writes_is_seen_outside_after_a_second_client_and_another_process(
-    path: Path,
+    database: Place,
 ) -> None:
-    with Journal(path) as first, Journal(path):
+    with Journal(database) as first, Journal(database):
         first.entries()
-        assert seen_outside(path) == []  # and closes, like `motionkit jobs`
+        assert seen_outside(database) == []  # and closes, like `motionkit jobs`
         intend(first)
-        assert seen_outside(path) == ["order-17"]
+        assert seen_outside(database) == ["order-17"]
 
 
 def _keep(cells: list[Journal]) -> None:
@@ -101,15 +114,15 @@ def _drop(cells: list[Journal]) -> None:
 
 @pytest.mark.parametrize("leave", [_keep, _close, _drop])
 def test_a_notebook_cell_that_is_run_three_times_keeps_the_locks(
-    path: Path, leave: Callable[[list[Journal]], None]
+    database: Place, leave: Callable[[list[Journal]], None]
 ) -> None:
-    cells = [Journal(path)]
+    cells = [Journal(database)]
     for number in range(3):
-        cells.append(Journal(path))
+        cells.append(Journal(database))
         leave(cells)
-        seen_outside(path)
+        seen_outside(database)
         intend(cells[-1], f"order-{number}")
-        assert len(seen_outside(path)) == number + 1
+        assert len(seen_outside(database)) == number + 1
     for cell in cells:
         cell.close()
 
@@ -122,7 +135,7 @@ from motionkit.journal import Journal
 from motionkit.journal import NewPurchase
 from motionkit.model.submission import Call, Submission
 
-first, second = Journal(Path(sys.argv[1])), Journal(Path(sys.argv[1]))
+first, second = Journal(sys.argv[1]), Journal(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
 wanted = NewPurchase(key="order-17", request="r", via="shop", description={})
@@ -133,9 +146,9 @@ sys.stdin.readline()
 """
 
 
-def test_a_key_outlives_the_kill_of_a_process_with_two_clients(path: Path) -> None:
+def test_a_key_outlives_the_kill_of_a_process_with_two_clients(database: Place) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(path)],
+        [sys.executable, "-c", KILLED, str(database)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -143,42 +156,44 @@ def test_a_key_outlives_the_kill_of_a_process_with_two_clients(path: Path) -> No
         assert child.stdin is not None
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
-        assert seen_outside(path) == []
+        assert seen_outside(database) == []
         child.stdin.write("\n")
         child.stdin.flush()
         assert child.stdout.readline() == "sent\n"
-        assert seen_outside(path) == ["order-17"]
+        assert seen_outside(database) == ["order-17"]
         child.send_signal(signal.SIGKILL)
-    with Journal(path) as journal:
+    with Journal(database) as journal:
         assert journal.entry("order-17").attempts[0].sends == 1
         with pytest.raises(PurchaseExists):
             intend(journal)
 
 
-def test_the_locks_hold_after_a_fork_in_parent_and_child(path: Path) -> None:
-    with Journal(path) as first, Journal(path) as second:
+def test_the_locks_hold_after_a_fork_in_parent_and_child(database: Place) -> None:
+    with Journal(database) as first, Journal(database) as second:
         intend(first, "before")
         child = os.fork()
         if child == 0:
             good = False
             try:
                 intend(second, "child")
-                good = seen_outside(path) == ["before", "child"]
+                good = seen_outside(database) == ["before", "child"]
             finally:
                 os._exit(0 if good else 1)
         assert os.waitpid(child, 0)[1] == 0
         intend(first, "parent")
-        assert seen_outside(path) == ["before", "child", "parent"]
+        assert seen_outside(database) == ["before", "child", "parent"]
 
 
-def test_twenty_threads_with_a_client_each_submit_one_key_once(tmp_path: Path) -> None:
+def test_twenty_threads_with_a_client_each_submit_one_key_once(
+    tmp_path: Path, database: Place
+) -> None:
     stage, start = MemoryStage(), threading.Barrier(20)
     told: list[Any] = []
 
     def work() -> None:
         try:
             start.wait()
-            with client_for(stage, tmp_path) as client:
+            with Client(**options_at(stage, tmp_path, database)) as client:
                 made = client.submit(sample_request(), via=ACCOUNT, key="hero")
             told.append(made.id)
         except BaseException as error:
@@ -246,8 +261,11 @@ def test_a_client_that_is_dropped_lets_go_of_the_file(path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["journal.db"]
 
 
-def test_what_another_client_of_the_process_learns_is_noticed(path: Path) -> None:
-    with Journal(path) as one, Journal(path) as other:
+def test_what_another_client_of_the_process_learns_is_noticed(
+    database: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "CLOCK_READ", 0.0)
+    with Journal(database) as one, Journal(database) as other:
         attempt = intend(one)
         assert one.accepted(attempt, job("42"))
         before = other.endings

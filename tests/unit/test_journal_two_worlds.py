@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from ledger import change
+from ledger import Place, change
 
 from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
@@ -16,6 +15,7 @@ from motionkit.config.defaults import Defaults
 from motionkit.errors import AuthenticationError, Billed, BudgetExceeded
 from motionkit.http import at_loopback
 from motionkit.journal import Journal
+from motionkit.journal.databases import located
 from motionkit.model.submission import Call
 from motionkit.provider import Provider, in_sandbox, registry
 from motionkit.provider.uploads import CarefulUploads
@@ -38,7 +38,7 @@ class Local(Memory):
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
+def client(database: Place) -> Iterator[Client]:
     """A real account and one in a sandbox, one journal, and 0.50 USD; a job costs 0.20 USD."""
     vendor = Vendor()
     real = Settings(api_key=Secret(KEY), vendor=vendor)
@@ -50,7 +50,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
             "local": Account("local", "local", local),
         },
         defaults=Defaults(wait_for_slot=0, budget_usd=limit),
-        journal=tmp_path / "journal.db",
+        journal=located(database),
         routes={
             "r": Route(name="r", targets=("real", "local"), budget_usd=limit),
             "s": Route(name="s", targets=("local", "real"), budget_usd=limit),
@@ -124,9 +124,9 @@ def test_what_an_older_version_wrote_counts_as_real(client: Client) -> None:
 
 @pytest.mark.parametrize("name", registry.names())
 def test_a_key_has_no_circuit_at_the_vendor_for_a_failure_in_the_sandbox(
-    tmp_path: Path, name: str
+    database: Place, name: str
 ) -> None:
-    with Journal(tmp_path / "journal.db") as journal:
+    with Journal(database) as journal:
 
         def adapter(base_url: str | None) -> Provider:
             kind = registry.load(name)
