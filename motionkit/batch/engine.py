@@ -250,6 +250,7 @@ class Engine:
         async def item(batch: str, n: int) -> None:
             await body(batch, n)
 
+        _refuse_guest()
         with _explained():
             DBOS(config=config)
             DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(item)
@@ -345,6 +346,25 @@ class Engine:
         return engine
 
 
+def _refuse_guest() -> None:
+    """Refuse to work in a process that uses DBOS itself: there is one in a process.
+
+    Raises:
+        ConfigError: It does.
+    """
+    from dbos import DBOS, error  # noqa: PLC0415 - a heavy import, for workers only
+
+    try:
+        DBOS.list_application_versions()
+    except error.DBOSException as failure:
+        if "No DBOS was created" in str(failure):
+            return
+    raise ConfigError(
+        "this process runs DBOS for something else, which allows only one",
+        hint="run the worker in a process of its own: motionkit worker",
+    )
+
+
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
     """Raise what the database and DBOS raise as `JournalError`."""
@@ -395,7 +415,10 @@ class _Quiet(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = logging.WARNING if record.levelno >= logging.ERROR else logging.DEBUG
-        log.log(level, "the queue of items: %s", redact(record.getMessage()))
+        said, error = record.getMessage(), record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            said = f"{said} {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        log.log(level, "the queue of items: %s", redact(said))
 
 
 def _quieten() -> None:

@@ -291,7 +291,7 @@ class Items:
                     if verdict is not Verdict.BUSY:
                         await self._not_bought(item, via, verdict, error)
                         return None
-                    if isinstance(error, Busy) and error.code is None:
+                    if isinstance(error, Busy) and (error.code, error.http_status) == (None, None):
                         gate.missed()  # by the journal; the vendor was not asked
                     else:
                         gate.refused(error)

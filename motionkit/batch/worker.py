@@ -21,7 +21,7 @@ import attrs
 from motionkit._support import process
 from motionkit.batch import engine as queue
 from motionkit.batch.cells import request_of
-from motionkit.batch.engine import Engine, Where
+from motionkit.batch.engine import Delivery, Engine, Where
 from motionkit.batch.gate import Gate
 from motionkit.batch.item import Items
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, Item, ItemState
@@ -40,6 +40,8 @@ RESCAN = 15.0
 """Seconds between two passes over all that is left of a batch: retried and forgotten items."""
 LEAST_AHEAD, MOST_AHEAD = 20, 500
 """Items that wait in the queue at least, where there are so many, and at most."""
+PLANNING = 60.0
+"""Seconds without a new item after which the rest of a batch that is planned is not waited for."""
 FORGET_EVERY = 10
 """Rounds after which the queue is cleared of runs that are over."""
 MOST_CONCURRENCY = 200
@@ -162,6 +164,10 @@ class _Run:
         """Whether the pass over a batch found an item that somebody does, or is to do."""
         self.idle: set[str] = set()
         """Batches of whose items the last whole pass found none to do here."""
+        self.unwritten: set[str] = set()
+        """Runs of items that were taken here and that nobody does."""
+        self.planned: dict[str, tuple[int, float]] = {}
+        """How many items each batch had, and since when."""
         self.refused: set[str] = set()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.rounds = 0
@@ -245,11 +251,15 @@ class _Run:
     # The rounds.
 
     async def _work(self, stop: threading.Event | None) -> None:
+        ill = False
         while not self.stop.is_set() and not (stop is not None and stop.is_set()):
             try:
                 await asyncio.get_running_loop().run_in_executor(self.rounds_in, self._round)
+                ill = False
             except JournalError as error:
-                log.warning("%s; trying again", error.message)
+                level = logging.INFO if ill else logging.WARNING
+                log.log(level, "%s; trying again", error.message)
+                ill = True
             if self.batch is not None and self.batch in self.idle and not self._active(self.batch):
                 return
             with contextlib.suppress(TimeoutError):
@@ -297,11 +307,20 @@ class _Run:
         """Note that a pass over a batch has come to its end."""
         batch = record.id
         self.cursors[batch], self.scanned[batch] = 0, time.monotonic()
-        if self.busy.pop(batch, False) or record.planned < record.total:
+        if self.busy.pop(batch, False) or self._grows(record):
             self.idle.discard(batch)
         else:
             self.idle.add(batch)
             self.batches.finish(batch)
+
+    def _grows(self, record: BatchRecord) -> bool:
+        """Return whether a planner still adds items; one that was killed adds none."""
+        planned, since = self.planned.get(record.id, (-1, 0.0))
+        now = time.monotonic()
+        if planned != record.planned:
+            self.planned[record.id] = record.planned, now
+            since = now
+        return record.planned < record.total and now - since < PLANNING
 
     def _put(self, record: BatchRecord, items: list[Item]) -> int:
         """Put those items into the queue that nobody does; return how many."""
@@ -315,7 +334,18 @@ class _Run:
             if (item.batch, item.n) not in here
         }
         known = self.engine.find(list(asked))
-        over = [one for one, delivery in known.items() if delivery.where is Where.OVER]
+        idle = {
+            one
+            for one, delivery in known.items()
+            if delivery == Delivery(Where.TAKEN, self.engine.executor)
+        }
+        # Taken here, and not done here: how its run ended could not be written in an outage. Not at
+        # the first sight: the queue may have taken it just now.
+        lost = idle & self.unwritten
+        self.unwritten = (self.unwritten - asked.keys()) | idle
+        over = [
+            one for one, delivery in known.items() if delivery.where is Where.OVER or one in lost
+        ]
         self.engine.forget(over)
         for executor in {
             delivery.executor

@@ -1,8 +1,9 @@
 """A worker in a process of its own, which may claim to be another host, and may kill itself.
 
 Its one argument is JSON: ``config``, ``journal``, ``batch`` and ``concurrency`` of the worker;
-``host`` to claim; ``kill`` with the number of the paid call (``submit``) or of the poll (``wait``)
-in whose middle the process dies: the vendor has answered, and nobody here has heard of it.
+``host`` to claim; ``first``, code that is run before; ``kill`` with the number of the paid call
+(``submit``) or of the poll (``wait``) in whose middle the process dies: the vendor has answered,
+and nobody here has heard of it.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ def main() -> None:
     if told.get("host"):
         process.host = lambda: told["host"]
         process.machine = lambda: told["host"]
+    if told.get("first"):
+        exec(told["first"])  # noqa: S102 - what a test wants to be otherwise
     if told.get("kill"):
         Deaths(told["kill"]).install()
     config = attrs.evolve(load(Path(told["config"])), journal=located(told["journal"]))

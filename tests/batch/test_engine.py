@@ -202,3 +202,27 @@ def test_dbos_writes_nothing_to_the_terminal_and_opens_no_port(
     assert capfd.readouterr() == ("", "")
     assert [one.message for one in caplog.records if one.name == "motionkit"] == []
     assert threading.active_count() < 30
+
+
+def test_a_process_that_runs_dbos_itself_is_no_worker(tmp_path: Path) -> None:
+    own = {
+        "name": "somebody-else",
+        "system_database_url": f"sqlite:///{tmp_path / 'own.db'}",
+        "log_level": "ERROR",
+    }
+    dbos.DBOS(config=own)
+    try:
+        for launch in (lambda: None, dbos.DBOS.launch):
+            launch()
+            with pytest.raises(ConfigError, match="runs DBOS for something else"):
+                work(tmp_path / "batch.db", _nothing, _idle)
+    finally:
+        dbos.DBOS.destroy(destroy_registry=True)
+
+
+async def _nothing(_: Engine) -> None:
+    """Play nothing."""
+
+
+async def _idle(batch: str, n: int) -> None:
+    """Do nothing."""

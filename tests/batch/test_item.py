@@ -16,8 +16,8 @@ from patience import PATIENCE, eventually
 
 from motionkit.batch import gate as gates
 from motionkit.batch import item as items
-from motionkit.batch.gate import Gate
 from motionkit.batch.cells import packed, request_of
+from motionkit.batch.gate import Gate
 from motionkit.batch.item import Items
 from motionkit.batch.tables import Batches, Item, ItemState
 from motionkit.client import batching

@@ -167,3 +167,14 @@ def test_a_service_does_what_is_planned_later_and_ends_batches(tmp_path: Path) -
         worker.send_signal(signal.SIGTERM)
         assert made.finish(worker) == {"counts": {}, "stopped": True}
         made.judge(4)
+
+
+def test_a_batch_whose_planner_was_killed_is_left_when_the_rest_is_done(tmp_path: Path) -> None:
+    with farm(tmp_path, tmp_path / "journal.db") as made:
+        made.plan(1, 2)
+        with Client(made.config()) as client:
+            Batches(client._journal.store).extend(BATCH, total=9)
+        patience = "from motionkit.batch import worker; worker.PLANNING = 0.5"
+        assert made.finish(made.start(first=patience))["counts"] == {"done": 2}
+        with Client(made.config()) as client:
+            assert Batches(client._journal.store).get(BATCH).state is BatchState.PLANNING
