@@ -49,11 +49,10 @@ _UNCOUNTED = (
 )
 _PURCHASES = (
     "SELECT key, cost, reserved, reserved_at, state, sandbox, route, batch, counted FROM purchases"
-    " WHERE key IN (SELECT value FROM json_each(:keys)) ORDER BY key"
+    " WHERE key{} ORDER BY key"
 )
-_ACCOUNTS = (
-    "SELECT DISTINCT key, account FROM attempts WHERE key IN (SELECT value FROM json_each(:keys))"
-)
+_ACCOUNTS = "SELECT DISTINCT key, account FROM attempts WHERE key{}"
+_ONE, _SOME = "=:keys", " IN (SELECT value FROM json_each(:keys))"
 _COUNT = (
     "UPDATE purchases SET counted=:counted"
     " WHERE key=:key AND COALESCE(counted,'null')=COALESCE(CAST(:before AS TEXT),'null')"
@@ -280,11 +279,11 @@ def _change(db: Connection, changes: Mapping[Counter, Amounts]) -> None:
 
 def _rows(query: _Query, keys: Sequence[str]) -> Iterator[tuple[Row, Sequence[str]]]:
     """Yield purchases, and the accounts of those without a route."""
-    found = query(_PURCHASES, {"keys": json.dumps(keys)})
-    direct = [row["key"] for row in found if row["route"] is None]
+    which, given = (_ONE, keys[0]) if len(keys) == 1 else (_SOME, json.dumps(keys))
+    found = query(_PURCHASES.format(which), {"keys": given})
     accounts: defaultdict[str, list[str]] = defaultdict(list)
-    if direct:
-        for row in query(_ACCOUNTS, {"keys": json.dumps(direct)}):
+    if any(row["route"] is None for row in found):
+        for row in query(_ACCOUNTS.format(which), {"keys": given}):
             accounts[row["key"]].append(row["account"])
     for row in found:
         yield row, sorted(accounts[row["key"]])

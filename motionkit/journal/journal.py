@@ -529,9 +529,10 @@ class Journal:
         """
         if newest is None:
             return list(self.each(unfinished=unfinished))
-        where = f"WHERE {_UNFINISHED}" if unfinished else ""
+        if unfinished:
+            return list(self._listed(self._unfinished()[-newest:]))
         order = "ORDER BY created DESC, key DESC LIMIT :limit"
-        return self._select(f"{where} {order}", {"limit": newest})[::-1]
+        return self._select(order, {"limit": newest})[::-1]
 
     def each(self, *, unfinished: bool = False) -> Iterator[PurchaseRecord]:
         """Yield the purchases, oldest first, read in pages.
@@ -539,17 +540,34 @@ class Journal:
         Args:
             unfinished: Only those that are open.
         """
-        where, after = "WHERE" if not unfinished else f"WHERE {_UNFINISHED} AND", None
+        if unfinished:
+            yield from self._listed(self._unfinished())
+            return
+        since = ""
+        after: dict[str, Any] = {"limit": _PAGE}
         while True:
-            since = "(created,key)>(:created,:key)" if after else "1=1"
-            page = self._select(
-                f"{where} {since} ORDER BY created, key LIMIT :limit",
-                {**(after or {}), "limit": _PAGE},
-            )
+            page = self._select(f"{since} ORDER BY created, key LIMIT :limit", after)
             yield from page
             if len(page) < _PAGE:
                 return
-            after = {"created": page[-1].created, "key": page[-1].key}
+            since = "WHERE (created,key)>(:created,:key)"
+            after = {"limit": _PAGE, "created": page[-1].created, "key": page[-1].key}
+
+    def _unfinished(self) -> Sequence[str]:
+        """Return the keys of the open purchases, oldest first."""
+        # Without the plus, SQLite walks all purchases in that order instead of sorting these.
+        found = self._store.query(
+            f"SELECT key FROM purchases WHERE {_UNFINISHED} ORDER BY +created, key"  # noqa: S608
+        )
+        return [row["key"] for row in found]
+
+    def _listed(self, keys: Sequence[str]) -> Iterator[PurchaseRecord]:
+        """Yield purchases in the order of their keys, read in pages."""
+        for begin in range(0, len(keys), _PAGE):
+            page = keys[begin : begin + _PAGE]
+            where = "WHERE key IN (SELECT value FROM json_each(:keys))"
+            found = {one.key: one for one in self._select(where, {"keys": json.dumps(page)})}
+            yield from (found[key] for key in page if key in found)
 
     def ambiguous(self, beginnings: Sequence[str]) -> set[str]:
         """Return those texts with which more than one key begins."""

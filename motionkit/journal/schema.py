@@ -149,11 +149,11 @@ CREATE INDEX spent_span ON spent (kind, sandbox, span, first);
 ALTER TABLE purchases ADD COLUMN counted TEXT;
 CREATE INDEX purchases_uncounted ON purchases (created, key) WHERE counted IS NULL;
 DROP INDEX purchases_reserved;
--- a state that this version does not know is unfinished
-CREATE INDEX purchases_unfinished ON purchases (created, key)
-  WHERE state NOT IN ('refused','failed','blocked','gone')
-  AND (state<>'succeeded' OR delivered IS NULL);
-CREATE INDEX purchases_continued ON purchases (request, created)
+-- One index of the unfinished for all who ask, and none that begins with `created`: a purchase
+-- moves in it with each change of its state, which costs ten times as much at the index's edge.
+-- A state that this version does not know is unfinished.
+DROP INDEX purchases_open;
+CREATE INDEX purchases_unfinished ON purchases (request, created, key)
   WHERE state NOT IN ('refused','failed','blocked','gone')
   AND (state<>'succeeded' OR delivered IS NULL);
 CREATE INDEX purchases_delivered ON purchases (request, updated)
