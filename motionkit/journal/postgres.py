@@ -305,7 +305,8 @@ class Pool:
         process.notify_of_forks(self)
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        # The collector may close a store in the middle of a fork, in the thread that holds this.
+        self._lock = threading.RLock()
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._idle: list[psycopg.Connection[Row]] = []
         self._used: set[psycopg.Connection[Row]] = set()

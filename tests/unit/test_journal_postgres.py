@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -228,6 +229,18 @@ def test_a_forked_child_has_connections_of_its_own(journal: Journal) -> None:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert {entry.key for entry in journal.entries()} == {"k1", "k2"}
+
+
+def test_a_client_that_is_collected_in_the_middle_of_a_fork_holds_nobody_up(
+    postgresql: str,
+) -> None:
+    journal = Journal(postgresql)
+    pool = journal.store.pool  # type: ignore[attr-defined]
+    pool.before_fork()
+    del journal
+    gc.collect()
+    pool.after_fork(child=False)
+    assert pool.closed
 
 
 def test_a_child_forked_inside_a_transaction_of_another_thread_does_not_end_it(
