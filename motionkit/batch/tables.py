@@ -331,7 +331,7 @@ class Batches:
                 f"no batch matches {reference!r}",
                 field="batch",
                 value=reference,
-                hint="`motionkit batch status` without an id lists them",
+                hint="mk.Batch.listed() has them",
             )
         listed = ", ".join(record.id for record in named[:_NAMED])
         rest = len(named) - _NAMED
@@ -535,7 +535,7 @@ class Batches:
                 field="states",
                 value=state.value,
                 limit=", ".join(one.value for one in RETRIED),
-                hint="`motionkit reconcile` resolves uncertain purchases"
+                hint="client.jobs.reconcile resolves uncertain purchases"
                 if state is ItemState.UNCERTAIN
                 else None,
             )

@@ -16,7 +16,9 @@ HINTS: Mapping[type[errors.MotionKitError], str] = {
 """The command-line hint of a class, where an error has the class's own hint."""
 
 COMMANDS: Mapping[str, str] = {
+    "mk.Batch.listed()": "'motionkit batch status'",
     "client.budget()": "'motionkit budget'",
+    "client.jobs.reconcile": "'motionkit reconcile'",
     "client.wait(job)": "'motionkit resume'",
     "allow_undocumented=True": "--allow-undocumented",
 }

@@ -13,6 +13,8 @@ import typer
 from cli_support import Account, Cli, ended, process, read_until
 from patience import until
 
+import motionkit as mk
+from motionkit.batch import ItemState
 from motionkit.cli.screen import Screen
 
 ROWS = 4
@@ -304,6 +306,7 @@ def test_a_batch_that_is_not_there_is_named(cli: Cli, account: Account, verb: st
     told = cli("batch", verb, "b-0000")
     assert told.code == 2
     assert "no batch matches 'b-0000'" in told.err
+    assert "hint:     'motionkit batch status' has them" in told.err
 
 
 def test_the_options_of_a_plan_do_not_go_with_a_batch_that_has_them(
@@ -314,3 +317,36 @@ def test_the_options_of_a_plan_do_not_go_with_a_batch_that_has_them(
     told = cli("batch", "run", batch, "--max-usd", "9")
     assert told.code == 2
     assert f"--max-usd: {batch} was planned with its own options" in told.err
+
+
+def test_a_budget_that_is_used_up_stops_a_run_which_says_so(
+    cli: Cli, account: Account, own_place: Path
+) -> None:
+    config = own_place / "motionkit.toml"
+    config.write_text('[defaults]\nlateness = 0.2\nbudget_usd = { day = "0.90" }\n')
+    told = cli(*RUN, "--yes", "--json")
+    assert told.code == 9
+    assert "2 of 4 done, 2 waiting" in told.err
+    assert "defaults.budget_usd" in told.err
+    assert account.bought == (2, 2, "80")
+    *_, one = told.data
+    assert (one["left"], one["exit_code"], one["results"]) == (2, 9, None)
+
+    config.write_text("[defaults]\nlateness = 0.2\n")
+    assert cli("batch", "run", batch_of(cli)).code == 0
+    assert account.bought == (ROWS, ROWS, "160")
+
+
+def test_a_watch_that_is_interrupted_leaves_the_batch_alone(
+    cli: Cli, slow_account: Account
+) -> None:
+    with mk.Batch.plan("items.csv", out="films") as batch:
+        with process("batch", "status", batch.id, "--watch") as watching:
+            read_until(watching, f"0 of {ROWS} done")
+            watching.send_signal(signal.SIGINT)
+            told = ended(watching)
+        assert (told.code, told.out) == (0, "")
+        assert f"'motionkit batch status {batch.id}' shows it again" in told.err
+        assert batch.progress().counts == {
+            state: ROWS * (state is ItemState.PLANNED) for state in ItemState
+        }

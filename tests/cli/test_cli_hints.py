@@ -15,10 +15,11 @@ from motionkit.cli.hints import COMMANDS, HINTS, hint_of, sentence
 from motionkit.cli.screen import as_data
 
 CORE = Path(motionkit.__file__).parent
-COMMAND = re.compile(r"'motionkit [a-z]+|(?<![\w-])--(via|max-usd|yes|config|out)\b")
+COMMAND = re.compile(r"['`]motionkit [a-z]+|(?<![\w-])--(via|max-usd|yes|config|out)\b")
 SHELL = {"cli", "sandbox", "__main__.py"}
-ONLY_A_COMMAND = {"config/trust.py"}
-"""A file is trusted by a command alone: the program that reads it is not asked."""
+ONLY_A_COMMAND = {"config/trust.py", "journal/copying.py"}
+"""What a command alone does: a file is trusted, without a question to the program that reads it,
+and a journal is copied."""
 
 
 def strings(path: Path) -> list[str]:

@@ -83,3 +83,11 @@ def test_a_purchase_with_a_journal_in_a_file_loads_nothing_for_many_machines() -
     found = loaded_by(PURCHASE)
     assert "sqlite3" in found
     assert not SHARING & found
+
+
+def test_the_command_line_loads_no_batch_and_no_server_until_a_verb_needs_them() -> None:
+    found = loaded_by("import motionkit.cli.app")
+    assert "motionkit.cli.batch" in found
+    assert "motionkit.batch" not in found
+    assert "aiohttp" not in found
+    assert not SHARING & found
