@@ -49,6 +49,8 @@ MOST_CONCURRENCY = 200
 _SPARE = 1.25
 """Items for each slot: while some are submitted or fetched, others run."""
 _THREADS = 4
+_POLLERS = 12
+"""Threads that poll: enough for 10,000 jobs that are asked for once in some minutes."""
 _CHUNKS = 10
 """Pages of a batch that one round reads at most: a round also looks for dead workers."""
 
@@ -178,6 +180,7 @@ class _Run:
         loop.set_default_executor(ThreadPoolExecutor(_THREADS, "motionkit-queue"))
         self.rounds_in = ThreadPoolExecutor(1, "motionkit-rounds")
         async with AsyncClient(self.config) as self.client:
+            batching.poll_with(self.client, _POLLERS)
             self.journal = batching.journal_of(self.client)
             self.store = self.journal.store
             self.batches = Batches(self.store)

@@ -18,7 +18,16 @@ from motionkit.model.job import Job, Result
 from motionkit.model.request import Request
 from motionkit.purchase import Order
 
-__all__ = ["Order", "fetch", "in_thread", "journal_of", "order", "order_again", "resume"]
+__all__ = [
+    "Order",
+    "fetch",
+    "in_thread",
+    "journal_of",
+    "order",
+    "order_again",
+    "poll_with",
+    "resume",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +36,11 @@ T = TypeVar("T")
 def journal_of(client: AsyncClient) -> Journal:
     """Return a client's journal."""
     return client._client._journal
+
+
+def poll_with(client: AsyncClient, threads: int) -> None:
+    """Let a client poll with so many threads at most, for jobs that nobody watches."""
+    client._client._engine.threads = threads
 
 
 async def order(

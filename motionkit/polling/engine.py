@@ -48,6 +48,9 @@ class Engine:
 
     `clock` is monotonic, `spread` random from 0 to 1; a `sleep` that is not `time.sleep` moves a
     simulated clock.
+
+    Attributes:
+        threads: How many it may have at once.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Engine:
         self._clock = clock
         self._sleep = sleep
         self._spread = spread
+        self.threads = MOST_THREADS
         self._reset()
         process.notify_of_forks(self)
 
@@ -238,7 +242,7 @@ class Engine:
 
     @property
     def _most(self) -> int:
-        return 1 if self._simulated else MOST_THREADS  # simulated time moves for all at once
+        return 1 if self._simulated else self.threads  # simulated time moves for all at once
 
     def _poll(self, watched: WatchedJob) -> None:
         """Poll once and act on it, without the lock during the poll."""

@@ -40,6 +40,7 @@ class Farm:
     sandbox: Sandbox
     journal: Path | str
     slots: int = SLOTS
+    rpm: int | None = None
     workers: list[subprocess.Popen[str]] = attrs.field(factory=list)
     hosts: dict[str, subprocess.Popen[str]] = attrs.field(factory=dict)
 
@@ -63,7 +64,8 @@ class Farm:
             "[accounts.pixverse]\n"
             f"api_key = {json.dumps(KEY)}\n"
             f"base_url = {json.dumps(self.sandbox.environment['PIXVERSE_BASE_URL'])}\n"
-            f"max_concurrent = {self.slots}\n",
+            f"max_concurrent = {self.slots}\n"
+            + ("" if self.rpm is None else f"rpm = {self.rpm}\n"),
             "utf-8",
         )
         self.config_file.chmod(0o600)
@@ -213,9 +215,10 @@ def farm(
     job_seconds: float = 120.0,
     speed: float = 60.0,
     slots: int = SLOTS,
+    rpm: int | None = None,
 ) -> Iterator[Farm]:
     with Sandbox(apps=[PixVerseSandbox], job_seconds=job_seconds, speed=speed) as sandbox:
-        made = Farm(folder, sandbox, journal, slots)
+        made = Farm(folder, sandbox, journal, slots, rpm)
         made.prepare()
         try:
             yield made

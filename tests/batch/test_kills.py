@@ -76,28 +76,24 @@ def test_500_items_survive_three_hosts_that_die_and_freeze_and_a_database_that_c
 ) -> None:
     with (
         postgresql_server.database() as address,
-        farm(tmp_path, address, slots=40) as made,
+        farm(tmp_path, address, slots=20) as made,
     ):
         made.plan(100, 5)
         hosts = ("one", "two", "three")
         first = {host: made.start(host=host) for host in hosts}
-        made.reach(60)
+        made.reach(40)
         first["one"].send_signal(signal.SIGKILL)
         assert made.died(first["one"])
-        made.reach(120)
+        another = made.start(host="one", kill={"submit": 5})
+        waits = made.start(host="four", kill={"wait": 5})
+        assert made.died(another)
+        assert made.died(waits)
         frozen = first["two"]
         frozen.send_signal(signal.SIGSTOP)
         threading.Event().wait(FROZEN)  # meant to expire
         frozen.send_signal(signal.SIGCONT)
-        made.reach(200)
         with postgresql_server.outage():
             threading.Event().wait(OUTAGE)  # meant to expire
-        made.reach(260)
-        another = made.start(host="one", kill={"submit": 10})
-        assert made.died(another)
-        made.reach(320)
-        waits = made.start(host="four", kill={"wait": 20})
-        assert made.died(waits)
         for host in ("two", "three"):
             assert made.finish(first[host], 900.0)["counts"] == {"done": 500}
         made.judge(500)

@@ -2,7 +2,7 @@
 
 The items are bought at the sandbox, whose jobs last longer than the measurement. Prints threads and
 memory of the worker's process, idle and with all items waiting, and what its journal grew by while
-nothing changed. Options: ``--items``, ``--postgresql ADDRESS`` (else SQLite), ``--seconds``.
+nothing changed. Options: ``--items``, ``--postgresql ADDRESS`` (else SQLite), ``--rpm``, ``--seconds``.
 """
 
 from __future__ import annotations
@@ -74,12 +74,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--postgresql")
+    parser.add_argument("--rpm", type=int, default=3000, help="the account's requests per minute")
     parser.add_argument("--seconds", type=float, default=30.0)
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         journal = told.postgresql or folder / "journal.db"
-        with farm(folder, journal, job_seconds=1e6, speed=1.0, slots=told.items) as made:
+        with farm(
+            folder, journal, job_seconds=1e6, speed=1.0, slots=told.items, rpm=told.rpm
+        ) as made:
             made.plan(1, 1)
             with working(made, told.items) as worker:
                 while bought(made) < 1:
