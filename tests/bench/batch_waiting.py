@@ -2,7 +2,8 @@
 
 The items are bought at the sandbox, whose jobs last longer than the measurement. Prints threads and
 memory of the worker's process, idle and with all items waiting, and what its journal grew by while
-nothing changed. Options: ``--items``, ``--postgresql ADDRESS`` (else SQLite), ``--rpm``, ``--seconds``.
+nothing changed. Options: ``--items``, ``--postgresql ADDRESS`` (else SQLite), ``--rpm``,
+``--seconds``.
 """
 
 from __future__ import annotations
