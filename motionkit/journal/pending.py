@@ -13,7 +13,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,21 +89,25 @@ class Pending:
                 hint="make the folder readable; it contains what the journal lacks",
             ) from error
 
-    def records(self) -> Iterator[tuple[Path, Record]]:
-        """Yield every readable record; set aside the others with a warning."""
-        for path in self.paths():
-            try:
-                record = json.loads(path.read_bytes())
-                version = record["version"]
-            except FileNotFoundError:
-                continue  # another process has just written it to the journal
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                self.set_aside(path, getattr(error, "strerror", None) or "it is not a record")
-            else:
-                if version == VERSION:
-                    yield path, record
-                else:
-                    log.warning("%s is of version %s; a newer motionkit reads it", path, version)
+    def read(self, path: Path) -> Record | None:
+        """Return a record.
+
+        Returns:
+            None where it is there no more, or is of another version; one that cannot be read is set
+            aside.
+        """
+        try:
+            record: Record = json.loads(path.read_bytes())
+            version = record["version"]
+        except FileNotFoundError:
+            return None  # another process has just written it to the journal
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.set_aside(path, getattr(error, "strerror", None) or "it is not a record")
+            return None
+        if version == VERSION:
+            return record
+        log.warning("%s is of version %s; a newer motionkit reads it", path, version)
+        return None
 
     def set_aside(self, path: Path, why: str) -> None:
         """Keep a record that the journal cannot take, and never try it again."""
@@ -204,25 +208,23 @@ def adopt(store: Store, patience: float | None) -> None:
     """
     if store.pending is None:
         return
-    folder, written = Pending(store.pending), []
-    if not folder.paths():
-        return
+    folder = Pending(store.pending)
+    paths, locks = folder.paths(), [("pending", str(folder.folder))]
     try:
-        locks = [("pending", str(folder.folder))]
-        with store.writing(patience=patience, adopt=False, locks=locks) as db:
-            # Listed again inside the transaction: another process may have taken some by now.
-            for path, record in folder.records():
-                if _take(store, db, folder, path, record):
-                    written.append(path)
+        for path in paths:
+            # One transaction for each: one that changes several purchases, and a purchase's own,
+            # could wait for each other.
+            with store.writing(patience=patience, adopt=False, locks=locks) as db:
+                # Read inside the transaction: another process may have taken it by now.
+                record = folder.read(path)
+                taken = record is not None and _take(store, db, folder, path, record)
+            if taken:  # after the commit: a crash in between writes it twice, never loses it
+                log.info("the journal has taken %s", path)
+                folder.remove(path)
     except JournalError as error:
         log.info("%s; the records in %s wait for it", error.message, folder.folder)
-        return
-    for path in written:  # after the commit: a crash in between writes them twice, never loses
-        log.info("the journal has taken %s", path)
-        try:
-            folder.remove(path)
-        except OSError as error:  # it is taken again, which changes nothing
-            log.warning("cannot remove %s: %s", path, error.strerror)
+    except OSError as error:  # what was taken is taken again, which changes nothing
+        log.warning("the records in %s cannot be changed: %s", folder.folder, error.strerror)
 
 
 _UNREADABLE: tuple[type[Exception], ...] = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,15 @@ from motionkit.journal import (
     PurchaseExists,
     PurchaseRecord,
     budget,
+    outcomes,
+    pending,
     postgres,
 )
 from motionkit.journal.postgres import migration
 from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION
 from motionkit.journal.store import Connection
 from motionkit.model.job import KeyState
+from motionkit.model.money import Basis, Quote, Unit
 
 
 @pytest.fixture(autouse=True)
@@ -112,9 +116,18 @@ def hold(patch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
     return there, go_on
 
 
-def intend(journal: Journal, number: int, key: str = "order-17", **options: Any) -> Attempt:
-    wanted = NewPurchase(key=key, request="r", via="shop", description={}, again=True)
-    return journal.intend(wanted, f"attempt-{number}", submission(), "f" * 16, **options)
+def intend(
+    journal: Journal,
+    number: int,
+    key: str = "order-17",
+    *,
+    after_refusal: bool = False,
+    **purchase: Any,
+) -> Attempt:
+    wanted = NewPurchase(key=key, request="r", via="shop", description={}, again=True, **purchase)
+    return journal.intend(
+        wanted, f"attempt-{number}", submission(), "f" * 16, after_refusal=after_refusal
+    )
 
 
 def test_a_late_refusal_of_an_earlier_attempt_does_not_refuse_the_one_that_is_being_written(
@@ -263,3 +276,54 @@ def test_a_schema_that_is_made_later_does_not_hide_the_journal(
         with Journal(f"{postgresql}&options=-csearch_path%3Dlater") as journal:
             assert journal.entries() == []
         assert "which has another one already (public.schema)" in caplog.text
+
+
+PRICE = Quote(
+    Decimal(1), Decimal(1), Decimal(1), Unit.USD, Decimal(1), Decimal(1), Decimal(1),
+    Basis.LISTED, "a page", None,
+)  # fmt: skip
+
+
+def test_records_that_were_kept_are_taken_without_holding_up_each_others_purchases(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two transactions that wait for each other would end one of them: a submit, say."""
+    refusal = Busy("no free slot", billed=Billed.NO)
+    spends: dict[str, Any] = {"route": "best", "quote": PRICE}
+    with (
+        Journal(postgresql) as journal,
+        Journal(postgresql) as other,
+        Journal(postgresql) as elsewhere,
+    ):
+        elsewhere.store.pending = None  # on another machine
+        first = intend(journal, 1, "one", **spends)
+        second = intend(journal, 2, "two", **spends)
+        journal.refused(second, refusal)
+        with monkeypatch.context() as patch:
+            patch.setattr(pending, "SHARED_TRY", 0.0)
+            patch.setattr(outcomes, "apply", fail)
+            journal.refused(first, refusal)
+            journal.refused(second, refusal)  # once more: its answer was lost
+        there, go_on, taken, take = threading.Event(), threading.Event(), [], pending._take
+
+        def hold_back_the_second(*args: Any) -> bool:
+            taken.append(args)
+            if len(taken) == 2:
+                there.set()
+                assert go_on.wait(PATIENCE)
+            return take(*args)
+
+        monkeypatch.setattr(pending, "_take", hold_back_the_second)
+        monkeypatch.setattr(postgres, "_IDLE", int(PATIENCE * 1000))
+        adopting = Apart(lambda: pending.adopt(other.store, None))
+        assert there.wait(PATIENCE)
+        intend(elsewhere, 3, "two", after_refusal=True, **spends)
+        go_on.set()
+        adopting.result()
+        assert journal.entry("one").state is KeyState.REFUSED
+        assert journal.entry("two").state is KeyState.INTENDED
+        assert budget.verify(journal.store) == []
+
+
+def fail(*_: object) -> bool:
+    raise psycopg.OperationalError("the server is away")
