@@ -1,8 +1,8 @@
 """The journal of purchases: what was intended, sent and accepted, and what it cost.
 
 One row per purchase (its key), one row per attempt (its paid call). Rows are on the disk before the
-paid call leaves, so that a crash at any instruction leaves a trace. The file contains no API key
-and no signed URL.
+paid call leaves, so that a crash at any instruction leaves a trace. The journal contains no API key
+and no signed URL, except one that a row of a batch names as its input: its worker needs it whole.
 """
 
 from __future__ import annotations
