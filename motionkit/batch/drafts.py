@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import IO, Any, Self
 
+import attrs
+
 from motionkit.batch.checks import Check
 from motionkit.batch.inputs import Input
 from motionkit.batch.plan import Plan, batch_id, where
@@ -156,6 +158,7 @@ def draft(
         }
         sandbox = any(client.config.account(name).in_sandbox for name in accounts)
         plan = check.plan(limit, _used(client, record, sandbox=sandbox))
+        plan = attrs.evolve(plan, accounts=tuple(accounts))
         options |= {"sandbox": sandbox, "left": plan.left, "seconds": plan.seconds}
         return Draft(
             plan,

@@ -95,6 +95,7 @@ class Plan:
         known: Whether the batch exists, and is gone on with.
         targets: What each target is expected to get of those that are left.
         warnings: What the user should know before paying, with the number of rows it is about.
+        accounts: The accounts that items may go to, where a route falls back too.
         repeated: Rows that ask for the same as an earlier row; each is bought.
         max_usd: The batch's budget in US dollars; None without.
         used: What of that budget is spent or held.
@@ -109,6 +110,7 @@ class Plan:
     known: bool
     targets: tuple[TargetPlan, ...]
     warnings: tuple[tuple[str, int], ...] = ()
+    accounts: tuple[str, ...] = ()
     repeated: int = 0
     max_usd: Decimal | None = None
     used: Decimal = Decimal(0)
@@ -133,6 +135,12 @@ class Plan:
     def unknown(self) -> int:
         """How many of the items that are left have no known price."""
         return sum(one.unknown for one in self.targets)
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """Accounts of routes that no item is expected to go to: one may, at its own price."""
+        expected = {one.account for one in self.targets}
+        return tuple(one for one in self.accounts if one not in expected)
 
     @property
     def sandbox(self) -> bool:

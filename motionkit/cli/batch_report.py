@@ -53,6 +53,10 @@ def plan_lines(plan: Plan, now: datetime, by: datetime | None) -> list[Line]:
     lines.append(("ends", f"{_ends(plan.seconds, now)} if every slot is free"))
     if by is not None:
         lines += [("by", _need(one, by, now)) for one in plan.needs((by - now).total_seconds())]
+    if plan.fallbacks:
+        others = " and ".join(plan.fallbacks)
+        cap = "" if plan.max_usd is not None else "; --max-usd bounds what the batch may cost"
+        lines.append(("note", f"where a route falls back, to {others}, its own price holds{cap}"))
     if plan.repeated:
         again = "asks" if plan.repeated == 1 else "ask"
         rows = f"{many(plan.repeated, 'row')} {again} for the same as an earlier row"
@@ -63,8 +67,12 @@ def plan_lines(plan: Plan, now: datetime, by: datetime | None) -> list[Line]:
 
 def much(plan: Plan) -> str:
     """Return what a plan costs at most, as a confirmation asks."""
-    if plan.high is not None:
+    if plan.high is not None and not plan.fallbacks:
         return f"up to {dollars(plan.high)}"
+    if plan.max_usd is not None:
+        return f"about {dollars(plan.likely)}, never more than {dollars(plan.max_usd)} in all"
+    if plan.high is not None:
+        return f"about {dollars(plan.high)}, more where a route falls back to a dearer target"
     if plan.unknown == plan.left:
         return "for an unknown amount"
     if plan.unknown:

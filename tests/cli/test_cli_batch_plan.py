@@ -182,3 +182,19 @@ def test_a_time_of_day_is_the_next_one_there(text: str, found: str) -> None:
 def test_a_time_that_is_none_or_has_passed_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="by"):
         moment(text, NOON, berlin)
+
+
+def test_a_route_that_may_fall_back_to_another_price_is_told_before_it_is_confirmed(
+    cli: Cli, account: Account, items: str, own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGMIND_API_KEY", account.key)
+    told = cli("batch", "run", items, *OUT)
+    assert told.code == 2
+    note = "where a route falls back, to segmind, its own price holds; --max-usd bounds"
+    assert note in told.err
+    assert "buy 2 items: about 0.76 USD, more where a route falls back" in told.err
+    told = cli("batch", "run", items, *OUT, "--max-usd", "2")
+    assert "buy 2 items: about 0.76 USD, never more than 2.00 USD in all" in told.err
+    told = cli("batch", "run", items, *OUT, "--via", "pixverse")
+    assert "buy 2 items: up to 0.76 USD" in told.err
+    assert "falls back" not in told.err
