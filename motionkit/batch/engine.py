@@ -41,7 +41,7 @@ POLL = 0.5
 THREADS = 16
 """Of DBOS's executor, which has no limit of its own."""
 POOL = 4
-"""Connections that DBOS holds."""
+"""Connections to the queue's tables."""
 IDLE = 10
 """Seconds that a transaction may wait for a lock, or for its worker."""
 EMBEDDED = "embedded"
@@ -127,6 +127,7 @@ class Engine:
         self._place, self.executor = place, executor
         self._lock: IO[str] | None = None
         self._client: DBOSClient | None = None
+        self._shared: Any = None
         self._launched = False
         if isinstance(place, Path):
             self.executor = EMBEDDED
@@ -240,7 +241,7 @@ class Engine:
             "log_level": "WARNING",
             "enable_otlp": False,
         }
-        engine = self._database(POOL)
+        engine = self._database()
         if engine is None:
             config["system_database_url"] = self._url
             config["sys_db_pool_size"] = POOL
@@ -273,6 +274,9 @@ class Engine:
         if self._client is not None:
             self._client.destroy()
             self._client = None
+        if self._shared is not None:
+            self._shared.dispose()
+            self._shared = None
         if self._lock is not None:  # last: closing it before would drop SQLite's own locks
             self._lock.close()
             self._lock = None
@@ -300,7 +304,7 @@ class Engine:
         if self._client is None:
             from dbos import DBOSClient  # noqa: PLC0415 - a heavy import, for workers only
 
-            engine = self._database(2)
+            engine = self._database()
             self._client = DBOSClient(
                 system_database_url=None if engine else self._url,
                 system_database_engine=engine,
@@ -318,19 +322,19 @@ class Engine:
 
         return URL.create("sqlite", database=str(self._place)).render_as_string()
 
-    def _database(self, size: int) -> Any:
+    def _database(self) -> Any:
         """Return SQLAlchemy's engine on PostgreSQL; None on SQLite, where DBOS makes its own."""
-        if isinstance(self._place, Path):
-            return None
+        if isinstance(self._place, Path) or self._shared is not None:
+            return self._shared
         from sqlalchemy import create_engine, event  # noqa: PLC0415 - heavy, for workers only
 
         from motionkit.journal.postgres import connect  # noqa: PLC0415 - an extra
 
         # By a function that connects: then the password is in no URL that could be shown.
-        engine = create_engine(
+        self._shared = engine = create_engine(
             "postgresql+psycopg://",
             creator=functools.partial(connect, self._place),
-            pool_size=size,
+            pool_size=POOL,
             max_overflow=0,
             pool_pre_ping=True,
         )
@@ -411,10 +415,14 @@ def _locked(place: Path) -> IO[str]:
 
 
 class _Quiet(logging.Handler):
-    """Hands DBOS's messages to our logger: its errors as warnings, all else for debugging."""
+    """Hands DBOS's messages to our logger, for those who look for them.
+
+    Nothing is lost with them: an item never raises, what cannot be opened is raised, and how a run
+    ended is DBOS's own concern.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        level = logging.WARNING if record.levelno >= logging.ERROR else logging.DEBUG
+        level = logging.INFO if record.levelno >= logging.ERROR else logging.DEBUG
         said, error = record.getMessage(), record.exc_info[1] if record.exc_info else None
         if error is not None:
             said = f"{said} {type(error).__name__}: {str(error).partition(chr(10))[0]}"

@@ -13,17 +13,27 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE, eventually
 
+from motionkit._support.addresses import DatabaseAddress
 from motionkit.batch import engine as queue
 from motionkit.batch.engine import Delivery, Engine, Where, identity
 from motionkit.errors import ConfigError, JournalError
+from motionkit.journal.databases import located
 
 dbos = pytest.importorskip("dbos")
 
 NOW = 1_800_000_000.0
 
 
+@pytest.fixture
+def place(database: Path | str) -> Path | DatabaseAddress:
+    """Give the place of a queue, on each database."""
+    where = located(database)
+    assert where is not None
+    return queue.embedded(where) if isinstance(where, Path) else where
+
+
 def work(
-    place: Path,
+    place: Path | DatabaseAddress,
     play: Callable[[Engine], Awaitable[None]],
     body: Callable[[str, int], Awaitable[None]],
     concurrency: int = 4,
@@ -40,7 +50,13 @@ def work(
     asyncio.run(worked())
 
 
-def test_every_item_is_done_once_and_no_more_at_once_than_was_asked_for(tmp_path: Path) -> None:
+def executor(place: Path | DatabaseAddress) -> str:
+    return queue.EMBEDDED if isinstance(place, Path) else "worker-1"
+
+
+def test_every_item_is_done_once_and_no_more_at_once_than_was_asked_for(
+    place: Path | DatabaseAddress,
+) -> None:
     done: list[int] = []
     inside = most = 0
 
@@ -60,18 +76,18 @@ def test_every_item_is_done_once_and_no_more_at_once_than_was_asked_for(tmp_path
             await asyncio.to_thread(engine.plan, items, NOW)
         await eventually(lambda: len(done) >= 12)
         ids = [identity(*item) for item in items]
-        over = Delivery(Where.OVER, queue.EMBEDDED)
+        over = Delivery(Where.OVER, executor(place))
         await eventually(lambda: all(one == over for one in engine.find(ids).values()))
         assert len(engine.find(ids)) == 12
         engine.forget()
         assert engine.find(ids) == {}
 
-    work(tmp_path / "batch.db", play, body)
+    work(place, play, body)
     assert sorted(done) == list(range(1, 13))
     assert most <= 4
 
 
-def test_a_retried_item_is_a_new_run_and_a_forgotten_one_too(tmp_path: Path) -> None:
+def test_a_retried_item_is_a_new_run_and_a_forgotten_one_too(place: Path | DatabaseAddress) -> None:
     done: list[int] = []
 
     async def body(batch: str, n: int) -> None:
@@ -87,7 +103,7 @@ def test_a_retried_item_is_a_new_run_and_a_forgotten_one_too(tmp_path: Path) -> 
         engine.plan([("b-1", 1, 1)], NOW)
         await eventually(lambda: len(done) == 3)
 
-    work(tmp_path / "batch.db", play, body)
+    work(place, play, body)
 
 
 def test_what_a_worker_had_taken_is_taken_up_by_the_next_before_anything_new(
@@ -120,17 +136,17 @@ def test_what_a_worker_had_taken_is_taken_up_by_the_next_before_anything_new(
     assert done[2:] == [1, 2]
 
 
-def test_a_dead_workers_items_are_put_back_for_others(tmp_path: Path) -> None:
+def test_a_dead_workers_items_are_put_back_for_others(place: Path | DatabaseAddress) -> None:
     done: list[int] = []
 
     async def play(engine: Engine) -> None:
         engine.plan([("b-1", 1, 0)], NOW)
         await eventually(lambda: done == [1])
         assert engine.find([identity("b-1", 1, 0)])[identity("b-1", 1, 0)] == Delivery(
-            Where.TAKEN, queue.EMBEDDED
+            Where.TAKEN, executor(place)
         )
         assert engine.take_over("somebody-else") == 0
-        assert engine.take_over(queue.EMBEDDED) == 1
+        assert engine.take_over(executor(place)) == 1
         await eventually(lambda: done == [1, 1])
 
     async def body(batch: str, n: int) -> None:
@@ -138,7 +154,19 @@ def test_a_dead_workers_items_are_put_back_for_others(tmp_path: Path) -> None:
         if len(done) == 1:
             await asyncio.get_running_loop().create_future()
 
-    work(tmp_path / "batch.db", play, body)
+    work(place, play, body)
+
+
+def test_a_transaction_of_a_stopped_worker_ends_soon_and_no_url_has_the_password(
+    postgresql: str,
+) -> None:
+    engine = Engine(located(postgresql), "worker-1")  # type: ignore[arg-type]
+    made = engine._database()
+    with made.begin() as connection:
+        for name in ("idle_in_transaction_session_timeout", "lock_timeout"):
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar() == "10s"
+    assert "planted" not in made.url.render_as_string(hide_password=False)
+    engine.close()
 
 
 def test_one_process_works_on_a_file_at_a_time_and_is_named_to_others(tmp_path: Path) -> None:
