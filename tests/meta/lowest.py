@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-EXTRAS = ("cli", "media", "sandbox", "webhook")
+EXTRAS = ("cli", "media", "postgres", "sandbox", "webhook")
 """What users install; the others are for this project's own checks."""
 
 
@@ -26,7 +26,7 @@ def lowest(requirement: str) -> str:
     Raises:
         ValueError: It has no lower bound.
     """
-    found = re.fullmatch(r"([A-Za-z0-9_.-]+)>=([0-9.]+)", requirement)
+    found = re.fullmatch(r"([A-Za-z0-9_.-]+(?:\[[a-z,]+\])?)>=([0-9.]+)", requirement)
     if found is None:
         raise ValueError(f"{requirement!r} has no lower bound")
     return f"{found[1]}=={found[2]}"

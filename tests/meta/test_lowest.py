@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 def test_every_runtime_dependency_has_a_lower_bound_that_the_installed_version_keeps() -> None:
     for requirement in declared():
         name, _, version = lowest(requirement).partition("==")
-        installed = [int(part) for part in re.findall(r"\d+", importlib.metadata.version(name))]
+        package = name.partition("[")[0]
+        installed = [int(part) for part in re.findall(r"\d+", importlib.metadata.version(package))]
         assert installed >= [int(part) for part in version.split(".")], name
 
 

@@ -27,7 +27,13 @@ STARTS = frozenset({"run", "check_output", "check_call", "call"})
 """Functions of `subprocess`."""
 CLOCKS = frozenset({"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep"})
 
-MEASURING = ("tests/bench/", "tests/faults/cutter.py", "tests/patience.py", "tests/postgres.py")
+MEASURING = (
+    "tests/bench/",
+    "tests/faults/child.py",
+    "tests/faults/cutter.py",
+    "tests/patience.py",
+    "tests/postgres.py",
+)
 """Whose purpose is real time."""
 SOURCES = [
     path
