@@ -33,7 +33,7 @@ from motionkit.cli.options import (
     usd,
     verb,
 )
-from motionkit.cli.screen import Screen
+from motionkit.cli.screen import Screen, warnings_only
 from motionkit.client import check_target
 from motionkit.errors import (
     BudgetExceeded,
@@ -210,7 +210,7 @@ def run(options: Running) -> int:
         if batch.progress().finished:
             screen.note("nothing is left to do")
         else:
-            with _shown(screen, batch) as shown:
+            with _shown(screen, batch) as shown, warnings_only():
                 halts = _work(screen, batch, options.concurrency, shown)
         return _ended(screen, batch, halts)
 

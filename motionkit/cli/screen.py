@@ -413,6 +413,23 @@ def reporting(screen: Screen) -> Iterator[None]:
             logger.propagate = propagate
 
 
+@contextmanager
+def warnings_only() -> Iterator[None]:
+    """Show no more of the log than warnings inside the block.
+
+    With many items there is always one whose poll is repeated or whose account is busy.
+    """
+    loggers = [logging.getLogger(name) for name in ("motionkit", "stamina")]
+    before = [(logger, logger.level) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in before:
+            logger.setLevel(level)
+
+
 def _cell(value: Any) -> Text:
     """Return a table cell: a list becomes lines, None is empty."""
     lines = value if isinstance(value, list) else [value]

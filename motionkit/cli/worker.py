@@ -9,7 +9,7 @@ import typer
 import motionkit as mk
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.screen import Screen
+from motionkit.cli.screen import Screen, warnings_only
 
 
 def worker(
@@ -49,6 +49,7 @@ def worker(
         return exit_codes.DONE if well else exit_codes.UNEXPECTED
     working = mk.Worker(config, concurrency=concurrency)
     screen.note("working on the batches of the journal; Ctrl-C stops it")
-    working.run()
+    with warnings_only():
+        working.run()
     screen.note("the worker stopped")
     return exit_codes.DONE

@@ -350,3 +350,13 @@ def test_a_watch_that_is_interrupted_leaves_the_batch_alone(
         assert batch.progress().counts == {
             state: ROWS * (state is ItemState.PLANNED) for state in ItemState
         }
+
+
+def test_what_passes_by_itself_is_not_said_of_each_item(cli: Cli, account: Account) -> None:
+    account.sandbox.fault("refuse:submit:code=500044")
+    account.sandbox.fault("http:poll:status=500:times=2")
+    told = cli(*RUN, "--yes")
+    assert told.code == 0
+    assert "500044" not in told.err
+    assert "poll of" not in told.err
+    assert account.bought[1:] == (ROWS, "160")
