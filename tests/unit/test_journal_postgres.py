@@ -462,22 +462,35 @@ def test_an_address_that_libpq_cannot_read_is_refused_without_its_password() -> 
     assert "hush" not in str(caught.value)
 
 
-def test_libpqs_own_variables_say_where_the_database_is(
-    postgresql: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+ELSEWHERE = """
+from motionkit.journal import Journal
+with Journal("postgresql://") as journal:
+    print([entry.key for entry in journal.entries()], journal.store.place)
+    print(journal.store.query("SHOW application_name")[0][0])
+"""
+
+
+def test_libpqs_own_variables_say_where_the_database_is(postgresql: str) -> None:
+    """They are read in C, where a test's own environment may differ: see `conftest`."""
+    with Journal(postgresql) as journal:
+        intend(journal)
     parts = urlsplit(postgresql)
     query = parse_qs(parts.query)
-    monkeypatch.setenv("PGHOST", query["host"][0])
-    monkeypatch.setenv("PGPORT", query["port"][0])
-    monkeypatch.setenv("PGUSER", "postgres")
-    monkeypatch.setenv("PGDATABASE", parts.path[1:])
-    monkeypatch.setenv("PGAPPNAME", "a test")
-    with Journal("postgresql://") as journal:
-        intend(journal)
-        assert journal.store.query("SHOW application_name")[0][0] == "a test"
-        assert journal.store.place == "postgresql://"
-    with Journal(postgresql) as journal:
-        assert journal.entry("k1").key == "k1"
+    named = {
+        "PGHOST": query["host"][0],
+        "PGPORT": query["port"][0],
+        "PGUSER": "postgres",
+        "PGDATABASE": parts.path[1:],
+        "PGAPPNAME": "a test",
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE],
+        env={**os.environ, **named},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.splitlines() == ["['k1'] postgresql://", "a test"]
 
 
 WITHOUT_DRIVER = """
