@@ -1,4 +1,4 @@
-"""Make the pictures of the README: what `motionkit demo` and `motionkit compare` print, in colour.
+"""Make the pictures of the README and the pages: what commands print, in colour.
 
 Run by hand, whenever that changes: ``python tests/docs/screenshots.py``. It needs Chromium
 (``apt-get install chromium``) and, of the extra ``dev``, pyte and Pillow.
@@ -14,7 +14,9 @@ import io
 import os
 import pty
 import re
+import shlex
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -40,12 +42,20 @@ ROWS = 100
 COLOURS = 128
 
 SANDBOX = ["motionkit", "sandbox", "--"]
+SLOW = ["motionkit", "sandbox", "--speed", "5", "--"]
+FILES = ["--image", "chars/*.png", "--video", "clips/*.mp4"]
+BATCH = ["batch", "run", *FILES, "--via", "pixverse", "--out", "films", "--max-usd", "9", "--yes"]
+CHARS = ("anna.png", "ben.png", "cleo.png", "dora.png")
+CLIPS = ("jig.mp4", "wave.mp4")
 COMPARE = ["compare", "mimic", "--image", "hero.png", "--video", "dance.mp4", "--quality", "540p"]
 SHOTS = {
     "demo": ([], ["motionkit", "demo"], 124),
     "compare": (SANDBOX, ["motionkit", *COMPARE], 124),
+    "batch": (SLOW, ["motionkit", *BATCH], 124),
 }
 """Name of a picture to what is run before the command, the command, and columns."""
+WHILE = {"batch": re.compile(r"[3-7] of 8 done.*\bends\b")}
+"""What is on the screen when a picture is taken of a command that goes on."""
 
 
 def main() -> None:
@@ -56,8 +66,9 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     for name, (before, command, columns) in SHOTS.items():
         with TemporaryDirectory() as folder:
-            screen = run(before + command, columns, Path(folder))
-            lines = [Text.assemble(("$ ", "green"), (" ".join(command), "bold")), *shown(screen)]
+            screen = run(before + command, columns, Path(folder), WHILE.get(name))
+            lines = [Text.assemble(("$ ", "green"), (shlex.join(command), "bold")), *shown(screen)]
+            lines = [Text("/home/ada").join(line.split(f"{folder}/work")) for line in lines]
             picture = render(browser, draw(lines, columns, Path(folder)))
         if folder in "\n".join(line.plain for line in lines) or len(picture) > LARGEST:
             sys.exit(f"{name}: it shows a path of this machine, or has {len(picture)} bytes")
@@ -65,18 +76,33 @@ def main() -> None:
         print(f"docs/img/{name}.png: {len(picture):,} bytes")  # noqa: T201 - what was made
 
 
-def run(command: list[str], columns: int, folder: Path) -> pyte.Screen:
-    """Run a command in a terminal and return what is on the screen in the end."""
+def run(
+    command: list[str], columns: int, folder: Path, until: re.Pattern[str] | None
+) -> pyte.Screen:
+    """Run a command in a terminal; return what is on the screen in the end, or at that text."""
     work = folder / "work"
     work.mkdir()
     (work / "hero.png").write_bytes(sample_picture())
     (work / "dance.mp4").write_bytes(sample_clip())
+    (work / "chars").mkdir()
+    (work / "clips").mkdir()
+    for number, name in enumerate(CHARS):  # each another picture
+        picture = Image.open(io.BytesIO(sample_picture()))
+        picture.resize((picture.width - 2 * number, picture.height)).save(work / "chars" / name)
+    for number, name in enumerate(CLIPS):
+        (work / "clips" / name).write_bytes(sample_clip(4.0 + number))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {"PATH": path, "HOME": str(folder), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
     with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=work, env=environment
+        command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=work,
+        env=environment,
+        start_new_session=True,
     ) as running:
         os.close(theirs)
         screen = pyte.Screen(columns, ROWS)
@@ -84,6 +110,9 @@ def run(command: list[str], columns: int, folder: Path) -> pyte.Screen:
         try:
             while told := os.read(ours, 65536):
                 stream.feed(told)
+                if until is not None and until.search("\n".join(screen.display)):
+                    os.killpg(running.pid, signal.SIGINT)
+                    return screen
         except OSError:  # Linux says so when the other end is closed
             pass
         finally:
@@ -101,6 +130,7 @@ def shown(screen: pyte.Screen) -> list[Text]:
         line = Text()
         for look, cells in groupby(row, lambda cell: (cell.fg, cell.bold)):
             colour = None if look[0] == "default" else look[0].replace("brown", "yellow")
+            colour = f"#{colour}" if re.fullmatch("[0-9a-f]{6}", colour or "") else colour
             line.append("".join(cell.data for cell in cells), Style(color=colour, bold=look[1]))
         line.rstrip()
         lines.append(line)
