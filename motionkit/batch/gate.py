@@ -24,7 +24,7 @@ PROBE_EVERY = 10.0
 Its submit polls the running jobs of the account, those that nobody waits for as well, and is
 refused while they run.
 """
-MOST_AT_ONCE = 12
+MOST_AT_ONCE = 10
 """Items in a submit at once: threads are left for what others of the process submit."""
 
 

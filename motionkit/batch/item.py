@@ -262,9 +262,12 @@ class Items:
             order = await self._bought(item, entry)
         if order is None:
             return
+        # Ten thousand may wait here: what buying took is not kept.
+        out, item = record.out, attrs.evolve(item, request="")
+        del record, request, entry
         result = await self._wait(item, order)
         if result is not None:
-            await self._save(record, item, result)
+            await self._save(out, item, result)
 
     # Until it is bought.
 
@@ -342,7 +345,7 @@ class Items:
                 request,
                 via=item.via or record.via,
                 key=item.key,
-                out=self._target(record, item),
+                out=self._target(record.out, item),
                 batch=item.batch,
                 item=item.n,
                 budgets=budgets_of(record),
@@ -369,7 +372,7 @@ class Items:
         job, troubles = order.job, 0
         while True:
             try:
-                result = await self.client.wait(job, timeout=WAIT)
+                result = await batching.wait(self.client, job, WAIT)
             except (JobFailed, ContentBlocked, JobGone) as error:
                 self.news(job.account)
                 again = await self._again(item, order, job, error)
@@ -416,11 +419,11 @@ class Items:
                 await self._put(item, ItemState.BLOCKED if blocked else ItemState.FAILED, error)
         return None
 
-    async def _save(self, record: BatchRecord, item: Item, result: Result) -> None:
+    async def _save(self, out: str, item: Item, result: Result) -> None:
         failures = 0
         while True:
             try:
-                await self._saved(record, item, result)
+                await self._saved(out, item, result)
             except InvalidRequest as error:
                 await self._put(item, ItemState.FAILED, error)
                 return
@@ -439,13 +442,13 @@ class Items:
                 await self._put(item, ItemState.DONE)
                 return
 
-    async def _saved(self, record: BatchRecord, item: Item, result: Result) -> None:
+    async def _saved(self, out: str, item: Item, result: Result) -> None:
         """Fetch the file, unless an earlier run of the item did."""
-        place, name = Place(record.out), item.out or f"{item.n}.mp4"
+        place, name = Place(out), item.out or f"{item.n}.mp4"
         entry = await self._read(self._journal.bought, result.job)
         if entry is not None and await self._read(_delivered, entry, place):
             return
-        target = self._target(record, item)
+        target = self._target(out, item)
         if target is not None:
             await self.client.download(result, target, overwrite=True)
             return
@@ -460,9 +463,9 @@ class Items:
 
     # Small things.
 
-    def _target(self, record: BatchRecord, item: Item) -> Path | None:
+    def _target(self, out: str, item: Item) -> Path | None:
         """Return the local file of an item; None where it goes to a URL."""
-        place = Place(record.out)
+        place = Place(out)
         address = place.address(item.out or f"{item.n}.mp4")
         return None if place.folder is None else Path(address)
 

@@ -49,7 +49,7 @@ MOST_CONCURRENCY = 200
 _SPARE = 1.25
 """Items for each slot: while some are submitted or fetched, others run."""
 _THREADS = 4
-_POLLERS = 12
+_POLLERS = 8
 """Threads that poll: enough for 10,000 jobs that are asked for once in some minutes."""
 _CHUNKS = 10
 """Pages of a batch that one round reads at most: a round also looks for dead workers."""
