@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import signal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +247,8 @@ def test_status_has_items_money_slots_rate_and_end(cli: Cli, account: Account) -
         0,
         ROWS,
     )
-    assert (one["spent_usd"], one["held_usd"], one["max_usd"]) == ("1.60", "0.00", "5")
+    amounts = [Decimal(one[name]) for name in ("spent_usd", "held_usd", "max_usd")]
+    assert amounts == [Decimal("1.60"), Decimal(0), Decimal(5)]
     assert one["per_minute"] > 0
     assert [slots["account"] for slots in one["slots"]] == ["pixverse"]
     told = cli("batch", "status", batch)
