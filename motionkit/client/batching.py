@@ -90,6 +90,9 @@ async def order(
 ) -> Order:
     """Submit an item as `Client.submit` does, without a wait for a slot; return the order.
 
+    A batch is in no hurry: a busy account's turn is waited for at the gate, at the price that was
+    confirmed, unless its route says ``on_busy = "next"``.
+
     `batch`, `item` and `budgets`, those of the batch, are as in `BuyOptions`.
     """
     options = arguments.options(
@@ -98,6 +101,7 @@ async def order(
         key=key,
         out=out,
         wait_for_slot=0.0,
+        waits_itself=True,
         batch=batch,
         item=item,
         budgets=budgets,

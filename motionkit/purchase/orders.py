@@ -43,7 +43,7 @@ from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.jobs import Jobs
 from motionkit.purchase.slots import Slots
 from motionkit.purchase.submit import Submitter, Submitters
-from motionkit.routing import Stop
+from motionkit.routing import CAUSES, Stop
 
 log = logging.getLogger("motionkit")
 
@@ -91,6 +91,9 @@ class BuyOptions:
     """The batch that it is made for, and the number of its item there."""
     budgets: tuple[Budget, ...] = ()
     """Budgets besides those of the configuration."""
+    waits_itself: bool = False
+    """Whether the caller waits for busy accounts: a route does not fall back because of one, unless
+    its ``on_busy`` is ``next``."""
 
     buys_again: bool = attrs.field(init=False)
     """Whether to submit although an identical request is unfinished; an own key implies it."""
@@ -648,9 +651,13 @@ class Checkout:
         self, asked: Asked, route: Route, options: BuyOptions, purchase: NewPurchase
     ) -> fallback.RouteBuyer:
         caps = [cap for cap in (route.max_usd, options.max_usd) if cap is not None]
+        stays = options.waits_itself and route.on_busy == "wait"
         return fallback.RouteBuyer(
             attrs.evolve(
                 route,
+                fall_back_on=tuple(
+                    word for word in route.fall_back_on if not (stays and CAUSES[word].waitable)
+                ),
                 max_usd=min(caps, default=None) if options.limited else None,
                 wait_for_slot=self._patience(route, options),
             ),

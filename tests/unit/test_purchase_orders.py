@@ -821,6 +821,22 @@ def test_a_routed_purchase_asks_for_the_balance_before_it_uploads(
     assert calls == ["balance", "prepare", "submit"]
 
 
+@pytest.mark.parametrize(("on_busy", "bought"), [("wait", (0, 0)), ("next", (0, 1))])
+def test_who_waits_itself_is_not_sent_on_by_a_busy_account_unless_the_route_says_so(
+    shop: Shop, on_busy: Any, bought: tuple[int, int]
+) -> None:
+    route = attrs.evolve(BOTH, on_busy=on_busy)
+    options = BuyOptions(via=route.name, wait_for_slot=0.0, waits_itself=True)
+    shop.kind.refusals.append(Busy("5 jobs run"))
+    with shop.client(route) as client:
+        if bought == (0, 0):
+            with pytest.raises(Busy):
+                client._checkout.order(sample_request(), options)
+        else:
+            client._checkout.order(sample_request(), options)
+    assert shop.bought() == bought
+
+
 def test_an_error_that_may_have_been_billed_opens_no_circuit(shop: Shop) -> None:
     def fail(*_: object) -> None:
         raise ProviderUnavailable("nobody knows", billed=Billed.UNKNOWN)
