@@ -8,7 +8,7 @@ import math
 import os
 import re
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -105,6 +105,24 @@ def make(
         return kind(**made), []
     except InvalidRequest as error:
         return None, [(error.field, error.message)]
+
+
+def media(
+    values: Mapping[str, Any], kind: type[Request], folder: Path, find: Callable[[str], Job]
+) -> Iterator[tuple[str, Ref]]:
+    """Yield column and reference of a row's media that are references; `make` says what is not.
+
+    The arguments are those of `make`.
+    """
+    kinds = _kinds(kind.operation)
+    for name in kind.media_kinds():
+        if name not in values:
+            continue
+        try:
+            found = _CONVERTERS[kinds[name]](values[name], folder, find)
+        except (InvalidRequest, ValueError, TypeError):
+            continue
+        yield from ((name, one) for one in (found if isinstance(found, tuple) else (found,)))
 
 
 def _listed(names: Iterable[str]) -> str:

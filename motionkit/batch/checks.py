@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -18,10 +19,12 @@ from motionkit.batch.tables import Batches, BatchRecord, Item, ItemState, same_k
 from motionkit.client import Client
 from motionkit.client.expecting import Expected, expected
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
+from motionkit.http import wrong_ending
 from motionkit.journal import retried
 from motionkit.journal.statistics import DEFAULT_SECONDS
 from motionkit.model import probe
 from motionkit.model.job import Job, State
+from motionkit.model.media import Ref
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request, argument, is_text
 
@@ -189,6 +192,8 @@ class Check:
         out = self._name(row, names["out"])
         if request is None:
             return None
+        if out is not None and (wrong := wrong_ending(Path(out), request.delivers)):
+            self._add(row, "out", f"{out!r} {wrong}")
         text = cells.packed(request)
         found = self._expected(row, request, text, via)
         if found is None or self._problems.count > count:
@@ -233,7 +238,11 @@ class Check:
         request, wrong = cells.make(given, kind, self._rows.folder, self._job)
         for column, message in wrong:
             self._add(row, column, message)
-        return None if unknown else request
+        if request is not None and not unknown:
+            return request
+        for name, value in cells.media(given, kind, self._rows.folder, self._job):
+            self._facts_of(row, name, value)  # a row's problems are all listed at once
+        return None
 
     def _job(self, reference: str) -> Job:
         entry = self._client.jobs.get(reference)
@@ -286,19 +295,25 @@ class Check:
         facts: dict[str, Facts] = {}
         readable = True
         for name, value in request.media().items():
-            key = name, value
-            if key not in self._facts:
-                _make_room(self._facts)
-                try:
-                    self._facts[key] = probe.inspect(value, name)
-                except InvalidRequest as error:
-                    self._facts[key] = error.message.removeprefix(f"{name}: ")
-            found = self._facts[key]
-            if isinstance(found, str):  # the other fields are checked nevertheless
-                self._add(row, argument(name), found)
-                found, readable = Facts(value.label, missing=found), False
-            facts[name] = found
+            found = self._facts_of(row, name, value)
+            readable = readable and found is not None
+            facts[name] = found or Facts(value.label, missing="it cannot be read")
         return facts, readable
+
+    def _facts_of(self, row: Row, name: str, value: Ref) -> Facts | None:
+        """Return what is known of a medium; None where it cannot be read, which is noted."""
+        key = name, value
+        if key not in self._facts:
+            _make_room(self._facts)
+            try:
+                self._facts[key] = probe.inspect(value, name)
+            except InvalidRequest as error:
+                self._facts[key] = error.message.removeprefix(f"{name}: ")
+        found = self._facts[key]
+        if isinstance(found, str):  # the other fields are checked nevertheless
+            self._add(row, argument(name), found)
+            return None
+        return found
 
     def _expected(
         self, row: Row, request: Request, text: str, via: str | None

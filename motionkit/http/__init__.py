@@ -2,7 +2,7 @@
 
 from motionkit.http.addresses import at_loopback, checked_origin
 from motionkit.http.connection import BLOCK, at_most, check_before_sending
-from motionkit.http.download import Downloaded, check_target
+from motionkit.http.download import Downloaded, check_target, wrong_ending
 from motionkit.http.download import download as download_file
 from motionkit.http.exchange import NotSent, Untrusted
 from motionkit.http.partial_file import fits
@@ -32,4 +32,5 @@ __all__ = [
     "download_file",
     "fits",
     "with_retries",
+    "wrong_ending",
 ]

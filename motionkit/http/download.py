@@ -142,15 +142,12 @@ def check_target(target: Path, *, overwrite: bool, kind: str | None = None) -> N
     Raises:
         InvalidRequest: It is refused.
     """
-    possible = containers.RESULT_SUFFIXES.get(kind or "", ())
-    suffix = target.suffix.lower()
-    if possible and suffix in containers.MEDIA_SUFFIXES and suffix not in possible:
+    if wrong := wrong_ending(target, kind):
         raise InvalidRequest(
-            f"out: {str(target)!r} ends in {suffix}, and the result is {_A[kind or '']}; it takes "
-            f"{', '.join(possible)}, or no such ending",
+            f"out: {str(target)!r} {wrong}",
             field="out",
             value=str(target),
-            limit=", ".join(possible),
+            limit=", ".join(containers.RESULT_SUFFIXES[kind or ""]),
         )
     try:
         _refuse_existing(target, overwrite=overwrite)
@@ -167,6 +164,23 @@ def check_target(target: Path, *, overwrite: bool, kind: str | None = None) -> N
                     return
     except OSError as error:
         raise _refused(target, error) from None
+
+
+def wrong_ending(target: Path, kind: str | None) -> str | None:
+    """Return why a file's name is that of another kind of file; None where it is not.
+
+    Args:
+        target: The name, or the path.
+        kind: ``video``, ``image`` or ``audio``: what will be saved; None if unknown.
+    """
+    possible = containers.RESULT_SUFFIXES.get(kind or "", ())
+    suffix = target.suffix.lower()
+    if not possible or suffix not in containers.MEDIA_SUFFIXES or suffix in possible:
+        return None
+    return (
+        f"ends in {suffix}, and the result is {_A[kind or '']}; it takes {', '.join(possible)}, or "
+        "no such ending"
+    )
 
 
 _A = {"video": "a video", "image": "a picture", "audio": "audio"}

@@ -74,6 +74,7 @@ def test_every_row_is_checked_and_all_problems_are_named_with_row_and_column(
     )
     assert problems(refused(client, path)) == [
         (("row 3",), "seed", "'x' is not a whole number"),
+        (("row 3",), "image", f"there is no file '{home}/none.png'"),
         (("row 3",), "key", "'k1' is the key of row 2 too"),
         (("row 3",), "out", f"'../x.mp4' is not {BELOW}"),
         (("row 4",), "out", "'x.mp4' is the file of row 2 too"),
@@ -91,6 +92,23 @@ def test_an_unknown_column_is_named_once_with_the_known_ones(client: Client, hom
     assert first[:2] == (("row 2",), "imgae")
     assert "known are" in first[2]
     assert second == (("row 2", "row 3"), "image", "it is missing")
+
+
+@pytest.mark.parametrize("fault", ["colour", "seed"])
+def test_files_of_a_row_with_another_problem_are_looked_for_as_well(
+    client: Client, home: Path, fault: str
+) -> None:
+    path = table(home, f"image,video,{fault}", "none.png,b.mp4,red")
+    found = problems(refused(client, path))
+    assert [column for _, column, _ in found] == [fault, "image"]
+    assert "there is no file" in found[1][2]
+
+
+@pytest.mark.parametrize("out", ["x.gif", "x.MP3"])
+def test_a_file_name_of_another_kind_than_the_result_is_refused(client: Client, out: str) -> None:
+    ((_, column, message),) = problems(refused(client, [mimic(out=out)]))
+    assert column == "out"
+    assert message.startswith(f"{out!r} ends in {out[1:].lower()}, and the result is a video; it")
 
 
 def test_a_column_of_another_operation_is_refused_where_it_is_filled(
