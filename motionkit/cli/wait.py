@@ -63,7 +63,7 @@ def named(client: Client, reference: str) -> Named:
 
 
 def _job_of(reference: str, *, file: bool) -> Job | None:
-    """Return the job of JSON, ``-``, or a file if the reference may be one; None otherwise."""
+    """Return the job of JSON, ``-``, or with `file` of the file of that name; None otherwise."""
     if reference == "-":
         try:
             return Job.from_json(sys.stdin.read() if sys.stdin else "")
@@ -73,13 +73,13 @@ def _job_of(reference: str, *, file: bool) -> Job | None:
             ) from error
     if reference.lstrip().startswith("{"):
         return Job.from_json(reference)
-    path = "/" in reference or reference.endswith(".json")
-    if not (path or file):
+    if not file:
         return None
     try:
         return Job.from_json(Path(reference).read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        if not path:
+        path = reference.startswith(("/", "./", "../", "~")) or reference.endswith(".json")
+        if not path:  # the keys of a batch have a slash, too
             return None
         raise InvalidRequest(
             f"job: cannot read {reference!r}: {reason(error)}", field="job", value=reference

@@ -46,8 +46,19 @@ def test_a_job_is_found_by_whatever_names_it(
     assert (told.one["state"], told.one["word"]) == ("succeeded", "1")
 
 
+def test_a_job_is_found_by_a_key_with_a_slash_such_as_a_batch_gives(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    key = "b-5ad5c8f7/1"
+    assert cli("submit", "mimic", *media, "--key", key).code == 0
+    for verb in ("poll", "result", "wait"):
+        assert cli(verb, key, "--json").code == 0, verb
+    told = cli("poll", "b-5ad5c8f7/2")
+    assert (told.code, "no job matches 'b-5ad5c8f7/2'" in told.err) == (2, True)
+
+
 @pytest.mark.parametrize(
-    "reference", ["x" * 400, "nobody", "{}", '{"version": 9}', "no.json", "./x"]
+    "reference", ["x" * 400, "nobody", "a/b", "{}", '{"version": 9}', "no.json", "./x"]
 )
 def test_what_names_no_job_is_said_in_a_sentence(cli: Cli, order: str, reference: str) -> None:
     for verb in ("poll", "result", "wait", "resume"):
