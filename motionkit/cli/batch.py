@@ -47,7 +47,7 @@ from motionkit.errors import (
 if TYPE_CHECKING:
     from motionkit.batch import Input, Plan
 
-_MATRIX = "Repeatable; takes patterns such as 'chars/*.jpg'. Without ITEMS: every combination."
+_MATRIX = "Repeatable; takes patterns such as '{}'. Without ITEMS: every combination."
 _EVERY = 1.0
 """Seconds between two readings of a batch's progress."""
 _ID = re.compile(r"b-[0-9a-f]{1,8}")
@@ -94,17 +94,20 @@ class Planning(Common):
     operation: Annotated[
         str | None,
         request_option(
-            metavar="VERB", help="What rows make that name no operation. Default: mimic."
+            metavar="VERB", help="The operation of rows that name none. Default: mimic."
         ),
     ] = None
     image: Annotated[
-        list[str] | None, request_option(metavar="FILES", help=f"Pictures. {_MATRIX}")
+        list[str] | None,
+        request_option(metavar="FILES", help=f"Pictures. {_MATRIX.format('chars/*.jpg')}"),
     ] = None
     video: Annotated[
-        list[str] | None, request_option(metavar="FILES", help=f"Clips. {_MATRIX}")
+        list[str] | None,
+        request_option(metavar="FILES", help=f"Clips. {_MATRIX.format('clips/*.mp4')}"),
     ] = None
     audio: Annotated[
-        list[str] | None, request_option(metavar="FILES", help=f"Recordings. {_MATRIX}")
+        list[str] | None,
+        request_option(metavar="FILES", help=f"Recordings. {_MATRIX.format('voices/*.mp3')}"),
     ] = None
     set: Annotated[
         list[str] | None,
@@ -197,8 +200,8 @@ def run(options: Running) -> int:
     Nothing is bought twice. Ctrl-C ends the command; jobs keep running, and the next run fetches
     their files. Other workers on the journal help.
 
-    Exit codes: 0 all done; 6 some items have no file; 9 stopped with items left; 10 some are
-    uncertain.
+    Exit codes: 0 all done or cancelled; 6 some items have no file; 9 stopped with items left; 10
+    some are uncertain.
     """
     screen = Screen(json=options.json)
     mk.Worker(options.config, concurrency=options.concurrency)  # says what it needs to work
@@ -224,7 +227,8 @@ def status(
     watch: Annotated[
         bool,
         typer.Option(
-            "--watch", help="Show it until nothing is left or Ctrl-C; then exit as 'run' does."
+            "--watch",
+            help="Show it until nothing is left; then exit as 'run' does. Ctrl-C only ends this.",
         ),
     ] = False,
     json: Json = False,

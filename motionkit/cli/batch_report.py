@@ -91,7 +91,7 @@ def _price(one: Plan | TargetPlan) -> str:
 
 
 def _target(one: TargetPlan) -> str:
-    slots = "any number at once" if one.slots is None else f"{one.slots:,} at once"
+    slots = "max_concurrent not set" if one.slots is None else f"{one.slots:,} at once"
     usual = duration(one.seconds / one.items)
     return (
         f"{in_world(one.target, one.sandbox)}: {many(one.items, 'item')}, {_price(one)}; {slots}, "
@@ -248,8 +248,9 @@ def show(screen: Screen, batch: mk.Batch) -> None:
 
 
 def _slots(one: SlotUse) -> str:
-    limit = ", no limit" if one.limit is None else f" of {one.limit:,}"
-    return f"{one.account}: {one.used:,}{limit} in use"
+    if one.limit is None:
+        return f"{one.account}: {one.used:,} in use, max_concurrent not set"
+    return f"{one.account}: {one.used:,} of {one.limit:,} in use"
 
 
 def listed(screen: Screen, records: Sequence[BatchRecord]) -> None:

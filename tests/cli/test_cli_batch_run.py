@@ -256,7 +256,7 @@ def test_status_has_items_money_slots_rate_and_end(cli: Cli, account: Account) -
     lines = dict(line.split(maxsplit=1) for line in told.out.splitlines())
     assert lines["items"] == "4 of 4 done"
     assert lines["money"] == "1.60 USD spent of 5.00 USD"
-    assert lines["slots"] == "pixverse: 0, no limit in use"
+    assert lines["slots"] == "pixverse: 0 in use, max_concurrent not set"
     assert cli("batch", "status", batch, "--watch").code == 0
 
 
