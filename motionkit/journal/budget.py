@@ -47,10 +47,14 @@ _UNCOUNTED = (
     "SELECT created, key FROM purchases WHERE counted IS NULL AND (created,key)>(:created,:key)"
     " ORDER BY created, key LIMIT :limit"
 )
-_PURCHASES = (
-    "SELECT key, cost, reserved, reserved_at, state, sandbox, route, batch, counted FROM purchases"
-    " WHERE key{} ORDER BY key"
+COUNTED = "key, cost, reserved, reserved_at, state, sandbox, route, batch, counted"
+"""The columns that decide what a purchase adds."""
+_PURCHASES = f"SELECT {COUNTED} FROM purchases WHERE key{{}} ORDER BY key"  # noqa: S608 - constants
+_MISSING = (
+    "SELECT * FROM (SELECT 'missing' AS kind, key AS name, '' AS span, 0 AS first, '' AS spent,"
+    " '' AS held FROM purchases WHERE counted IS NULL ORDER BY created, key LIMIT 1) AS uncounted"
 )
+_OWN = "SELECT 'own', COALESCE(counted,''), '', 0, '', '' FROM purchases WHERE key=:key"
 _ACCOUNTS = "SELECT DISTINCT key, account FROM attempts WHERE key{}"
 _ONE, _SOME = "=:keys", " IN (SELECT value FROM json_each(:keys))"
 _COUNT = (
@@ -73,9 +77,15 @@ log = logging.getLogger("motionkit")
 
 
 def statuses(
-    store: Store, limits: Sequence[Budget], now: float, *, sandbox: bool, apart_from: str = ""
+    store: Store,
+    limits: Sequence[Budget],
+    now: float,
+    *,
+    sandbox: bool,
+    apart_from: str | None = None,
+    db: Connection | None = None,
 ) -> list[BudgetStatus]:
-    """Return how much of each budget is used.
+    """Return how much of each budget is used; purchases that are not counted yet are counted.
 
     Args:
         store: The journal's database.
@@ -84,13 +94,19 @@ def statuses(
         sandbox: Count the purchases in sandboxes, which count against no real budget; the real
             ones otherwise. Older versions did not record which it was: those count as real.
         apart_from: A key that does not count.
+        db: The connection inside a transaction, if there is one.
+
+    Raises:
+        JournalError: What a purchase reserved cannot be read, so that no budget is known.
     """
-    counters = _read(store, (part for one in limits for part in _wanted(one, now)), sandbox=sandbox)
-    if apart_from:
-        own = store.query("SELECT counted FROM purchases WHERE key=:key", {"key": apart_from})
-        for counter, amounts in _parts(own[0]["counted"] if own else NOTHING):
-            if counter in counters:
-                _add(counters, counter, amounts, -1)
+    wanted = dict.fromkeys(part for one in limits for part in _wanted(one, now))
+    counters, own, missing = _read(store, wanted, apart_from, sandbox=sandbox)
+    if missing:
+        count_missing(store, db)
+        counters, own, _ = _read(store, wanted, apart_from, sandbox=sandbox)
+    for counter, amounts in _parts(own):
+        if counter in counters:
+            _add(counters, counter, amounts, -1)
     found = []
     for budget in limits:
         span, first = _since(budget, now)
@@ -125,11 +141,20 @@ def _wanted(budget: Budget, now: float) -> Iterator[_Part]:
         yield ("accounts", None, *since)
 
 
-def _read(store: Store, wanted: Iterable[_Part], *, sandbox: bool) -> dict[Counter, Amounts]:
-    """Return counters, in one statement: a budget is read in every purchase."""
-    statements: list[str] = []
+def _read(
+    store: Store, wanted: Iterable[_Part], key: str | None, *, sandbox: bool
+) -> tuple[dict[Counter, Amounts], str, bool]:
+    """Read counters, in one statement: a budget is read in every purchase.
+
+    Returns:
+        The counters; what the key adds to them; whether they lack purchases.
+    """
+    statements = [_MISSING]
     values: dict[str, Any] = {"sandbox": sandbox}
-    for number, (kind, name, span, first) in enumerate(dict.fromkeys(wanted)):
+    if key is not None:
+        statements.append(_OWN)
+        values["key"] = key
+    for number, (kind, name, span, first) in enumerate(wanted):
         own: dict[str, Any] = {"kind": kind, "span": span, "first": first}
         named = ""
         if name is not None:
@@ -140,14 +165,17 @@ def _read(store: Store, wanted: Iterable[_Part], *, sandbox: bool) -> dict[Count
             f" WHERE kind=:kind{number}{named} AND sandbox=:sandbox AND span=:span{number}"
             f" AND first>=:first{number}"
         )
-    found = store.query(" UNION ALL ".join(statements), values) if statements else ()
-    return {
-        (row["kind"], row["name"], int(sandbox), row["span"], row["first"]): (
-            Decimal(row["spent"]),
-            Decimal(row["held"]),
-        )
-        for row in found
-    }
+    counters: dict[Counter, Amounts] = {}
+    adds, missing = NOTHING, False
+    for row in store.query(" UNION ALL ".join(statements), values):
+        if row["kind"] == "missing":
+            missing = True
+        elif row["kind"] == "own":
+            adds = row["name"]
+        else:
+            counter = (row["kind"], row["name"], int(sandbox), row["span"], row["first"])
+            counters[counter] = Decimal(row["spent"]), Decimal(row["held"])
+    return counters, adds, missing
 
 
 def _counts(budget: Budget, kind: str, name: str) -> bool:
@@ -168,11 +196,27 @@ def counted_by(budget: Budget) -> str:
     return "all" if budget.route is None else f"route {budget.route}"
 
 
-def require(store: Store, purchase: NewPurchase, now: float, besides: Decimal = Decimal(0)) -> None:
+def require(
+    store: Store,
+    purchase: NewPurchase,
+    now: float,
+    besides: Decimal = Decimal(0),
+    *,
+    known: bool = True,
+    db: Connection | None = None,
+) -> None:
     """Refuse a purchase whose quote's high does not fit into every one of its budgets.
 
     Two processes cannot both take the last dollar: the caller writes the purchase in the same
     transaction, which locks the budgets.
+
+    Args:
+        store: The journal's database.
+        purchase: With its quote and its budgets.
+        now: Epoch seconds.
+        besides: US dollars that the same command is going to spend elsewhere.
+        known: Whether the counters may have its key already.
+        db: The connection inside a transaction, if there is one.
 
     Raises:
         BudgetExceeded: It does not fit, or its price is unknown.
@@ -185,7 +229,12 @@ def require(store: Store, purchase: NewPurchase, now: float, besides: Decimal = 
             hint="remove the budget, or choose a target with a known price",
         )
     for used in statuses(
-        store, purchase.budgets, now, sandbox=purchase.sandbox, apart_from=purchase.key
+        store,
+        purchase.budgets,
+        now,
+        sandbox=purchase.sandbox,
+        apart_from=purchase.key if known else None,
+        db=db,
     ):
         used.require(wanted + besides)
 
@@ -234,29 +283,53 @@ def recount(db: Connection, key: str) -> None:
     _recount(db, [key])
 
 
+def recount_changed(db: Connection, changed: Iterable[Row]) -> None:
+    """Do what `recount` does after a change that added no attempt.
+
+    Args:
+        db: The connection inside the transaction.
+        changed: The purchases, as the statement that changed them returned their `COUNTED`.
+    """
+    changes: dict[Counter, Amounts] = {}
+    for row in changed:
+        before = row["counted"]
+        if not before:
+            _recount(db, [row["key"]])
+            continue
+        now = counted(row, to=json.loads(before)["to"])
+        if now != before:
+            db.execute(_COUNT, {"key": row["key"], "before": before, "counted": now})
+            _replace(changes, before, now)
+    _change(db, changes)
+
+
 def _recount(db: Connection, keys: Sequence[str]) -> None:
     changes: dict[Counter, Amounts] = {}
     while keys:
         again = []
         for row, accounts in _rows(lambda text, of: db.execute(text, of).fetchall(), keys):
-            before, now = row["counted"], _counted(row, accounts)
+            before, now = row["counted"], counted(row, accounts)
             if now == before:
                 continue
             values = {"key": row["key"], "before": before, "counted": now}
             if not db.execute(_COUNT, values).rowcount:
                 again.append(row["key"])  # another transaction has counted it meanwhile
                 continue
-            for sign, text in ((-1, before), (1, now)):
-                for counter, amounts in _parts(text):
-                    _add(changes, counter, amounts, sign)
+            _replace(changes, before, now)
         keys = again
     _change(db, changes)
 
 
-def carry(db: Connection, counted: Iterable[str | None]) -> None:
-    """Add purchases of another journal, which were inserted with what they counted there."""
+def _replace(changes: dict[Counter, Amounts], before: str | None, now: str | None) -> None:
+    for sign, text in ((-1, before), (1, now)):
+        for counter, amounts in _parts(text):
+            _add(changes, counter, amounts, sign)
+
+
+def carry(db: Connection, inserted: Iterable[str | None]) -> None:
+    """Add purchases that were inserted with these texts as what they add."""
     changes: dict[Counter, Amounts] = {}
-    for text in counted:
+    for text in inserted:
         for counter, amounts in _parts(text):
             _add(changes, counter, amounts, 1)
     _change(db, changes)
@@ -289,29 +362,38 @@ def _rows(query: _Query, keys: Sequence[str]) -> Iterator[tuple[Row, Sequence[st
         yield row, sorted(accounts[row["key"]])
 
 
-def _counted(row: Row, accounts: Sequence[str]) -> str | None:
-    """Return what a purchase adds to the counters; None where its reservation is unreadable."""
+def counted(
+    row: Mapping[str, Any] | Row,
+    accounts: Sequence[str] = (),
+    to: Sequence[Sequence[str]] | None = None,
+) -> str | None:
+    """Return what a purchase adds to the counters; None where its reservation is unreadable.
+
+    Args:
+        row: Its `COUNTED`.
+        accounts: Those of its attempts.
+        to: The kinds and names of its counters, where they are known.
+    """
     if row["state"] == KeyState.REFUSED.value or row["reserved_at"] is None:
         return NOTHING
     try:
         amount, final = _amount(row)
-        day = _days(dt.datetime.fromtimestamp(row["reserved_at"], dt.UTC))
-    except (ArithmeticError, ValueError, TypeError, OSError):
+        day = int(row["reserved_at"] // _DAY)
+    except (ArithmeticError, ValueError, TypeError):
         return None
     if not amount:
         return NOTHING
-    if row["route"] is None:
-        to = [["accounts", codec.dumps(list(accounts))]]
-    else:
-        to = [["route", row["route"]]]
-    if row["batch"] is not None:
-        to.append(["batch", row["batch"]])
+    if to is None:
+        direct = row["route"] is None
+        to = [["accounts", codec.dumps(list(accounts))] if direct else ["route", row["route"]]]
+        if row["batch"] is not None:
+            to.append(["batch", row["batch"]])
     usd = str(amount)
-    counted = {"to": to, "sandbox": int(bool(row["sandbox"])), "day": day}
-    return codec.dumps({**counted, ("spent" if final else "held"): usd})
+    adds = {"to": to, "sandbox": int(bool(row["sandbox"])), "day": day}
+    return codec.dumps({**adds, ("spent" if final else "held"): usd})
 
 
-def _amount(row: Row) -> tuple[Decimal, bool]:
+def _amount(row: Mapping[str, Any] | Row) -> tuple[Decimal, bool]:
     """Return the US dollars of a purchase that count against budgets, and whether that is final.
 
     Raises:
@@ -348,6 +430,7 @@ def _parts(counted: str | None) -> Iterator[tuple[Counter, Amounts]]:
 
 
 _EPOCH = dt.date(1970, 1, 1)
+_DAY = 86_400
 
 
 def _days(moment: dt.datetime) -> int:
@@ -420,7 +503,7 @@ def _miscounted(store: Store) -> Iterator[tuple[str, str | None, str | None]]:
 
 def _compared(store: Store, keys: Sequence[str]) -> list[tuple[str, str | None, str | None]]:
     return [
-        (row["key"], row["counted"], _counted(row, accounts))
+        (row["key"], row["counted"], counted(row, accounts))
         for row, accounts in _rows(store.query, keys)
         if row["counted"] is not None
     ]

@@ -26,7 +26,7 @@ from motionkit.journal.store import AHEAD, BUSY_TIMEOUT, Adopt, Lock, Store, Val
 from motionkit.model.money import decimal_add
 
 _SLICE = 0.25
-"""Seconds for which SQLite itself waits to write; between two of them other threads may work."""
+"""Seconds for which SQLite itself waits; between two of them other threads may work."""
 
 log = logging.getLogger("motionkit")
 
@@ -55,8 +55,10 @@ class SQLiteStore(Store):
     def __init__(self, path: Path | None, adopt: Adopt | None = None) -> None:
         self.path = None if path is None else path.absolute()
         self.place = "in memory" if path is None else str(self.path)
-        with _guarded("open", self.path):
+        try:
             self.file = acquire(self.path)
+        except (sqlite3.Error, OSError) as error:
+            raise _failed("open", self.path, error) from error
         # A client that is dropped without `close`, as in a notebook, releases the file too.
         self._let_go = weakref.finalize(self, _release, self.file, wait=False)
         self._let_go.atexit = False
@@ -71,9 +73,25 @@ class SQLiteStore(Store):
         Raises:
             JournalError: The store is closed, or it was kept in memory and this is a forked child.
         """
+        self._check_open()
+        return self.file.db
+
+    def _check_open(self) -> None:
         if not self._let_go.alive:
             raise JournalError("the journal is closed; make another client")
-        return self.file.db
+
+    def check(self, db: sqlite3.Connection) -> None:
+        """Check in a transaction that this store may write.
+
+        Raises:
+            JournalError: It is closed, a newer motionkit has changed the file, or the file is
+                not the one that was opened.
+        """
+        self._check_open()
+        self.file.check()
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise newer_schema(self.place, version, running=True)
 
     def query(self, statement: str, values: Values | Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return the rows that a statement selects, inside or outside a transaction.
@@ -82,12 +100,19 @@ class SQLiteStore(Store):
             JournalError: The file cannot be read, or is no longer the one that was opened.
         """
         self._take_pending(0.0)
-        with _guarded("read", self.path), self.file.lock:
-            db = self.db
-            self.file.check()
-            return db.execute(statement, values).fetchall()
+        deadline = 0.0
+        while True:
+            try:
+                with self.file.lock:
+                    db = self.db
+                    if not db.in_transaction:  # else `writing` checks before and after
+                        self.file.check()
+                    return db.execute(statement, values).fetchall()
+            except (sqlite3.Error, OSError) as error:
+                deadline = deadline or time.monotonic() + BUSY_TIMEOUT
+                if not is_busy(error) or time.monotonic() >= deadline:
+                    raise _failed("read", self.path, error) from error
 
-    @contextmanager
     def writing(
         self,
         doing: str = "write to",
@@ -96,7 +121,7 @@ class SQLiteStore(Store):
         adopt: bool = True,
         locks: Sequence[Lock] = (),  # noqa: ARG002 - the file has one writer
         durable: bool = True,  # noqa: ARG002 - all is on the disk
-    ) -> Iterator[sqlite3.Connection]:
+    ) -> _Transaction:
         """Give the connection inside a transaction that is on the disk when the block ends.
 
         Args:
@@ -112,15 +137,7 @@ class SQLiteStore(Store):
         """
         if adopt:
             self._take_pending(patience)
-        with _guarded(doing, self.path):
-            with self.file.transaction(BUSY_TIMEOUT if patience is None else patience):
-                db = self.db
-                self.file.check()
-                version = db.execute("PRAGMA user_version").fetchone()[0]
-                if version > SCHEMA_VERSION:
-                    raise newer_schema(self.place, version, running=True)
-                yield db
-            self.file.check()  # a file deleted meanwhile took what was written with it
+        return _Transaction(self, doing, BUSY_TIMEOUT if patience is None else patience)
 
     def _take_pending(self, patience: float | None) -> None:
         if self._adopt is None or self.pending is None:
@@ -179,6 +196,40 @@ class SQLiteStore(Store):
             _release(self.file)
 
 
+class _Transaction:
+    """A transaction of a store; no generator, which takes longer than a statement."""
+
+    def __init__(self, store: SQLiteStore, doing: str, patience: float) -> None:
+        self._store = store
+        self._doing = doing
+        self._patience = patience
+
+    def __enter__(self) -> sqlite3.Connection:
+        store = self._store
+        try:
+            db = store.file.begin(self._patience)
+            try:
+                store.check(db)
+            except BaseException:
+                store.file.end(db, commit=False)
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise _failed(self._doing, store.path, error) from error
+        self._db = db
+        return db
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        file = self._store.file
+        try:
+            file.end(self._db, commit=error is None)
+            if error is None:
+                file.check()  # a file deleted meanwhile took what was written with it
+        except (sqlite3.Error, OSError) as failure:
+            raise _failed(self._doing, self._store.path, failure) from failure
+        if isinstance(error, sqlite3.Error | OSError):
+            raise _failed(self._doing, self._store.path, error) from error
+
+
 class SharedFile:
     """The one connection that this process has to a file.
 
@@ -221,7 +272,7 @@ class SharedFile:
         self.check()  # after a fork: SQLite would make a new file in the place of a deleted one
         self.connection = db = sqlite3.connect(
             self.path or ":memory:",
-            timeout=BUSY_TIMEOUT,
+            timeout=_SLICE,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -258,12 +309,12 @@ class SharedFile:
         """Return what happened to one of the open files; None where nothing did."""
         size = self._size  # read first: another thread may see the file grow meanwhile
         try:
-            found = path.stat()
+            found = os.stat(path)  # noqa: PTH116 - half as long as `Path.stat`
         except (FileNotFoundError, NotADirectoryError):
             return "deleted"
         if (found.st_dev, found.st_ino) != inode:
             return "replaced"
-        if path == self.path:
+        if path is self.path:
             # SQLite never shortens the file: an older copy was written over it.
             if found.st_size < size:
                 return "overwritten by an older copy"
@@ -298,20 +349,27 @@ class SharedFile:
     @contextmanager
     def transaction(self, patience: float) -> Iterator[sqlite3.Connection]:
         """Hold the lock and a transaction that may write."""
-        self._begin(patience)
+        db = self.begin(patience)
         try:
-            db = self.db
-            try:
-                yield db
+            yield db
+        except BaseException:
+            self.end(db, commit=False)
+            raise
+        self.end(db, commit=True)
+
+    def end(self, db: sqlite3.Connection, *, commit: bool) -> None:
+        """End the transaction that `begin` began, and release the lock."""
+        try:
+            if commit:
                 db.execute("COMMIT")
-            except BaseException:
+        finally:
+            try:
                 if db.in_transaction:  # SQLite ends it automatically on a full disk
                     db.execute("ROLLBACK")
-                raise
-        finally:
-            self.lock.release()
+            finally:
+                self.lock.release()
 
-    def _begin(self, patience: float) -> None:
+    def begin(self, patience: float) -> sqlite3.Connection:
         """Take the lock and begin; waiting for another process keeps no thread from reading."""
         deadline = time.monotonic() + patience
         while True:
@@ -322,17 +380,20 @@ class SharedFile:
             try:
                 left = max(0.0, deadline - time.monotonic())
                 db = self.db
-                db.execute(f"PRAGMA busy_timeout={int(min(_SLICE, left) * 1000)}")
-                try:
+                if left >= _SLICE:
                     db.execute("BEGIN IMMEDIATE")
-                finally:
-                    db.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT * 1000)}")
+                else:
+                    db.execute(f"PRAGMA busy_timeout={int(left * 1000)}")
+                    try:
+                        db.execute("BEGIN IMMEDIATE")
+                    finally:
+                        db.execute(f"PRAGMA busy_timeout={int(_SLICE * 1000)}")
             except BaseException as error:
                 self.lock.release()
                 if not is_busy(error) or time.monotonic() >= deadline:
                     raise
             else:
-                return
+                return db
             time.sleep(0.002)  # lets another thread take the lock
 
     def close(self, *, wait: bool = True) -> None:
@@ -436,19 +497,14 @@ _HINTS = {
 """What helps against a journal that cannot be opened."""
 
 
-@contextmanager
-def _guarded(doing: str, path: Path | None) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        why = str(error)
-        if isinstance(error, OSError) and error.strerror:
-            why = error.strerror + (f" ({error.filename})" if error.filename else "")
-        hint = None
-        if doing == "open":
-            hint = files.HINT if isinstance(error, OSError) else _HINTS.get(_code(error))
-        elif doing == AHEAD:
-            hint = "nothing was sent; free the disk or name another journal and try again"
-        raise JournalError(
-            f"cannot {doing} the journal {path or 'in memory'}: {why}", hint=hint
-        ) from error
+def _failed(doing: str, path: Path | None, error: sqlite3.Error | OSError) -> JournalError:
+    """Return the error of a file that SQLite or the system refuses."""
+    why = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        why = error.strerror + (f" ({error.filename})" if error.filename else "")
+    hint = None
+    if doing == "open":
+        hint = files.HINT if isinstance(error, OSError) else _HINTS.get(_code(error))
+    elif doing == AHEAD:
+        hint = "nothing was sent; free the disk or name another journal and try again"
+    return JournalError(f"cannot {doing} the journal {path or 'in memory'}: {why}", hint=hint)

@@ -54,7 +54,7 @@ _NEW_KEY = (
     "INSERT INTO purchases (key, request, via, description, state, quote, out, created, updated,"
     " route, reserved, reserved_at, sandbox, batch, item, counted) VALUES (:key, :request, :via,"
     " :description, :intended, :quote, :out, :now, :now, :route, :reserved, :now, :sandbox, :batch,"
-    " :item, '') ON CONFLICT (key) DO "
+    " :item, :counted) ON CONFLICT (key) DO "
 )
 _REFUSED_KEY = (
     f"{_NEW_KEY}UPDATE SET state=:intended, error=NULL, updated=:now, quote=:quote,"
@@ -89,6 +89,13 @@ _UNFINISHED = (
     " AND (state<>'succeeded' OR delivered IS NULL)"
 )
 """What `PurchaseRecord.open` says, as the indexes have it: only the same words use them."""
+_ALIKE = (
+    "SELECT 1 AS found WHERE"  # noqa: S608 - constants
+    " EXISTS (SELECT 1 FROM purchases WHERE request IN (SELECT value FROM json_each(:requests))"
+    f" AND {_UNFINISHED})"
+    " OR EXISTS (SELECT 1 FROM purchases WHERE request IN (SELECT value FROM json_each(:requests))"
+    " AND state='succeeded' AND delivered IS NOT NULL AND updated>=:since)"
+)
 _PAGE = 500
 """Purchases that are read at once where many are asked for."""
 _MATCHES = 1000
@@ -180,7 +187,9 @@ class Journal:
 
     def moment(self) -> Moment:
         """Return the present on the clocks that a first send is written with."""
-        return attrs.evolve(process.moment(), shared=self._store.clock())
+        shared = self._store.clock()
+        at = process.moment()
+        return at if shared is None else attrs.evolve(at, shared=shared)
 
     # What a submission writes, in the order of its life.
 
@@ -238,18 +247,23 @@ class Journal:
             same = None if purchase.again else self.same(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)
-            if purchase.budgets:
-                budgets.count_missing(self._store, db)  # before the key itself counts
-            columns = rows.purchase_columns(purchase)
-            if not db.execute(statement, {**STATES, **columns, "now": now}).rowcount:
+            columns = {**STATES, **rows.purchase_columns(purchase), "now": now}
+            adds: str | None = budgets.NOTHING
+            if not after_refusal:  # a known key may have other accounts
+                row = {**columns, "state": attempt.state, "reserved_at": now, "cost": None}
+                adds = budgets.counted(row, [attempt.account])
+            if not db.execute(statement, {**columns, "counted": adds}).rowcount:
                 raise PurchaseExists(self.entry(purchase.key))
             if slots is not None and self._taken(fingerprint, now) >= slots:
                 raise no_slot(submission.account, slots)
             if purchase.budgets:
-                budgets.require(self._store, purchase, now)
+                budgets.require(self._store, purchase, now, known=after_refusal, db=db)
             columns = {**rows.attempt_columns(attempt), "now": now, "slot_until": now + lease}
             db.execute(_NEW_ATTEMPT, columns)
-            budgets.recount(db, purchase.key)
+            if after_refusal:
+                budgets.recount(db, purchase.key)
+            else:
+                budgets.carry(db, [adds])
         return attempt
 
     def check_budgets(self, purchase: NewPurchase, besides: Decimal = Decimal(0)) -> None:
@@ -263,7 +277,6 @@ class Journal:
             BudgetExceeded: A budget does not hold the quote's high, or it is unknown.
         """
         if purchase.budgets:
-            budgets.count_missing(self._store)
             budgets.require(self._store, purchase, self._store.now(), besides)
 
     def budget(self, budget: Budget, *, sandbox: bool = False) -> BudgetStatus:
@@ -273,34 +286,36 @@ class Journal:
             budget: The limit.
             sandbox: Count the purchases in sandboxes on this machine; the real ones otherwise.
         """
-        budgets.count_missing(self._store)
         return budgets.statuses(self._store, [budget], self._store.now(), sandbox=sandbox)[0]
 
-    def sending(self, attempt: Attempt, at: Moment | None = None) -> Attempt:
+    def sending(self, attempt: Attempt, now: Callable[[], Moment] | None = None) -> Attempt:
         """Write that an intended attempt is handed to the network now, ahead of its first byte.
 
         Args:
             attempt: The attempt, with the sends that the caller knows of.
-            at: The present; `moment` when None.
+            now: Returns the present; `moment` when None.
 
         Raises:
             PurchaseExists: Another process has settled or sent it meanwhile; it may not be sent.
             JournalError: It may not be sent.
         """
-        at = at or self.moment()
-        present: dict[str, Any] = {
-            "first_sent": at.wall if at.shared is None else at.shared,
-            "uptime": at.uptime,
-            "boot": at.boot,
-            "wall": None if at.shared is None else at.wall,
-        }
-        values = {**STATES, **present, "id": attempt.id, "sends": attempt.sends}
+        present: dict[str, Any] = {}
+        values: dict[str, Any] = {**STATES, "id": attempt.id, "sends": attempt.sends}
         try:
-            allowed = self._store.execute(_SENDING, values, AHEAD)
+            with self._store.writing(AHEAD) as db:
+                # Asked inside the transaction: with its beginning a database tells its clock.
+                at = self.moment() if now is None else now()
+                present = {
+                    "first_sent": at.wall if at.shared is None else at.shared,
+                    "uptime": at.uptime,
+                    "boot": at.boot,
+                    "wall": None if at.shared is None else at.wall,
+                }
+                values |= present
+                allowed = db.execute(_SENDING, values).rowcount
         except JournalError as error:
-            if attempt.sends or not (
-                self._store.shared and self._store.is_passing(error.__cause__)
-            ):
+            passing = self._store.shared and self._store.is_passing(error.__cause__)
+            if not present or attempt.sends or not passing:
                 raise
             # The connection was lost, perhaps in the commit. Given up here, a call that never left
             # would look like one that may have arrived.
@@ -628,6 +643,9 @@ class Journal:
 
     def same(self, alike: Alike) -> PurchaseRecord | None:
         """Return the purchase that an identical request continues: unfinished ones first."""
+        asked = {"requests": json.dumps(alike.requests), "since": alike.since}
+        if not self._store.query(_ALIKE, asked):
+            return None
         # Each question ends at the first that holds, however often a request was made.
         open_ones = [
             next(filter(alike.holds, self._newest_open(request)), None)

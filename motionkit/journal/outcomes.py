@@ -28,11 +28,7 @@ _OWNED = "key=(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendo
 
 def apply(db: Connection, record: Record) -> bool:
     """Write a record; return whether it changed anything (ACCEPTED: whether the key is its own)."""
-    done = _APPLY[record["kind"]](db, {**STATES, **record})
-    key = _recounted(db, record)
-    if key is not None:
-        budget.recount(db, key)
-    return done
+    return _APPLY[record["kind"]](db, {**STATES, **record})
 
 
 def lock(db: Connection, key: str) -> None:
@@ -44,21 +40,11 @@ def lock(db: Connection, key: str) -> None:
     db.execute("UPDATE purchases SET updated=updated WHERE key=:key", {"key": key})
 
 
-def _recounted(db: Connection, record: Record) -> str | None:
-    """Return the key of the purchase that may count otherwise now; None where none does."""
-    if record["kind"] == DELIVERED or (record["kind"] == OBSERVED and not _counts(record)):
-        return None
-    if "key" in record:
-        return str(record["key"])
-    owner = db.execute(
-        "SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job", record
-    ).fetchone()
-    return None if owner is None else str(owner["key"])
-
-
-def _counts(record: Record) -> bool:
-    """Return whether an observation may change what counts: an end or a cost does."""
-    return record.get("cost") is not None or record.get("ended") is not None
+def _change(db: Connection, statement: str, record: Record) -> bool:
+    """Change a purchase, and what it adds to the budgets' counters."""
+    changed = db.execute(f"{statement} RETURNING {budget.COUNTED}", record).fetchall()
+    budget.recount_changed(db, changed)
+    return bool(changed)
 
 
 def _settled(db: Connection, record: Record) -> bool:
@@ -75,7 +61,8 @@ def _settled(db: Connection, record: Record) -> bool:
         record,
     )
     lock(db, record["key"])
-    db.execute(
+    _change(
+        db,
         "UPDATE purchases SET state=CASE WHEN ambiguous<>0 THEN :uncertain ELSE :kind END,"
         " ambiguous=CASE WHEN :kind=:uncertain THEN 1 ELSE ambiguous END, error=:error,"
         " updated=:at"
@@ -106,7 +93,8 @@ def _accepted(db: Connection, record: Record) -> bool:
         values,
     ).rowcount
     if owned:
-        db.execute(
+        _change(
+            db,
             "UPDATE purchases SET state=:queued, ambiguous=0, cost=:cost, error=NULL, updated=:at"
             " WHERE key=:key AND state IN (:intended,:uncertain,:refused)",
             values,
@@ -122,7 +110,8 @@ def _observed(db: Connection, record: Record) -> bool:
             "UPDATE attempts SET slot_until=NULL WHERE fingerprint=:fingerprint AND vendor_id=:job",
             record,
         )
-    changed = db.execute(
+    changed = _change(
+        db,
         "UPDATE purchases SET state=:state, word=:word, error=:error,"  # noqa: S608 - a constant
         " cost=COALESCE(:cost,cost), updated=:at, finished=COALESCE(finished,"
         # NULL while the job runs: no database may skip it here
@@ -131,14 +120,15 @@ def _observed(db: Connection, record: Record) -> bool:
         " AND (state<>:gone OR :state=:succeeded)"
         " AND (state NOT IN (:failed,:blocked) OR (:state=:succeeded AND :result<>0))",
         record,
-    ).rowcount
+    )
     if not changed and record.get("refunded"):  # vendors list a refund later than the failure
-        db.execute(
+        _change(
+            db,
             "UPDATE purchases SET cost=:cost, error=:error, updated=:at"  # noqa: S608 - a constant
             f" WHERE {_OWNED} AND state=:state AND state=:failed",
             record,
         )
-    return changed > 0
+    return changed
 
 
 def _delivered(db: Connection, record: Record) -> bool:

@@ -133,7 +133,7 @@ def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
     Raises:
         JournalError: It could be written nowhere.
     """
-    record = {"kind": kind, "about": about, "at": store.now(), **content}
+    record = {"kind": kind, "about": about, **content}
     folder = None if store.pending is None else Pending(store.pending)
     started, kept, contradicted = time.monotonic(), None, False
     patience = None if folder is None else FIRST_TRY
@@ -141,8 +141,10 @@ def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
     while True:
         try:
             with store.writing(patience=patience) as db:
+                record.setdefault("at", store.now())  # asked outside, a database is asked once more
                 done = outcomes.apply(db, record)
         except JournalError as error:
+            record.setdefault("at", store.now())
             if isinstance(error.__cause__, store.contradictions) and not contradicted:
                 contradicted = True  # another transaction was faster: asked again, it is seen
                 continue

@@ -109,7 +109,9 @@ UPDATE attempts SET slot_until=COALESCE(first_sent, created)+3600 WHERE vendor_i
 -- workers.id of the process that made it; `owner` is for people
 ALTER TABLE attempts ADD COLUMN worker TEXT;
 CREATE INDEX attempts_slot ON attempts (fingerprint, slot_until) WHERE slot_until IS NOT NULL;
-CREATE INDEX attempts_vendor ON attempts (vendor_id) WHERE vendor_id IS NOT NULL;
+-- the id first: some ask for that alone
+DROP INDEX attempts_owner;
+CREATE UNIQUE INDEX attempts_owner ON attempts (vendor_id, fingerprint) WHERE vendor_id IS NOT NULL;
 CREATE TABLE workers (        -- processes that use the journal; disposable
   id TEXT PRIMARY KEY,        -- a fresh UUID for each process
   host TEXT NOT NULL, pid INTEGER NOT NULL,

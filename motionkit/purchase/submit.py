@@ -470,7 +470,7 @@ class Submitter:
         """Send an attempt for the first time."""
         # The journal has the send before the network does. Killed between the two, the attempt
         # counts as sent and costs a check; the other way round it would be paid for twice.
-        attempt = self.journal.sending(attempt, self.moment())
+        attempt = self.journal.sending(attempt, self.moment)
         try:
             job = self.provider.submit(attempt.submission, attempt.id)
         except MotionKitError as error:
@@ -548,7 +548,7 @@ class Submitter:
             if not self._acquire(window):
                 break
             try:
-                attempt = self.journal.sending(attempt, self.moment())  # ahead, as in `_send`
+                attempt = self.journal.sending(attempt, self.moment)  # ahead, as in `_send`
             except PurchaseExists as exists:
                 if exists.entry.state is not KeyState.UNCERTAIN:
                     raise

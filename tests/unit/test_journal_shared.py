@@ -281,13 +281,13 @@ def test_readers_go_on_while_a_thread_waits_for_another_process_to_write(
     with Journal(path) as journal:
         other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
-        real = journal.store.file._begin
+        real = journal.store.file.begin
 
-        def begin(patience: float) -> None:
+        def begin(patience: float) -> sqlite3.Connection:
             waits.set()
-            real(patience)
+            return real(patience)
 
-        monkeypatch.setattr(journal.store.file, "_begin", begin)
+        monkeypatch.setattr(journal.store.file, "begin", begin)
         writer = threading.Thread(target=intend, args=(journal,))
         writer.start()
         assert waits.wait(120)
@@ -550,14 +550,14 @@ def test_a_place_whose_permission_is_lost_refuses_paid_calls(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Journal(path) as journal:
-        real = Path.stat
+        real = os.stat
 
-        def denied(one: Path, **named: Any) -> os.stat_result:
+        def denied(one: Any, **named: Any) -> os.stat_result:
             if one == path:
                 raise PermissionError(13, "Permission denied", str(path))
             return real(one, **named)
 
-        monkeypatch.setattr(Path, "stat", denied)
+        monkeypatch.setattr(os, "stat", denied)
         with pytest.raises(JournalError, match=r"cannot write ahead to the journal.*Permission"):
             intend(journal)
 
