@@ -21,6 +21,10 @@ ACCEPTED, OBSERVED, DELIVERED = "accepted", "observed", "delivered"
 
 Record = Mapping[str, Any]
 
+_QUEUED = (
+    "UPDATE purchases SET state=:queued, ambiguous=0, cost=:cost, error=NULL, updated=:at"
+    " WHERE key=:key AND state IN (:intended,:uncertain"
+)
 # The owner of a job. The key that the job itself names does not count: a job from another journal
 # names one there.
 _OWNED = "key=(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job)"
@@ -92,13 +96,12 @@ def _accepted(db: Connection, record: Record) -> bool:
         " AND other.fingerprint=attempts.fingerprint AND other.id<>attempts.id)",
         values,
     ).rowcount
-    if owned:
-        _change(
-            db,
-            "UPDATE purchases SET state=:queued, ambiguous=0, cost=:cost, error=NULL, updated=:at"
-            " WHERE key=:key AND state IN (:intended,:uncertain,:refused)",
-            values,
-        )
+    # Without a cost, an unfinished purchase continues to count what it reserved.
+    counts = job.cost is not None or (
+        owned and not db.execute(f"{_QUEUED}) AND cost IS NULL", values).rowcount
+    )
+    if owned and counts:
+        _change(db, f"{_QUEUED},:refused)", values)
     return owned > 0
 
 

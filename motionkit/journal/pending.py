@@ -133,7 +133,7 @@ def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
     Raises:
         JournalError: It could be written nowhere.
     """
-    record = {"kind": kind, "about": about, **content}
+    record: dict[str, Any] = {"kind": kind, "about": about, **content}
     folder = None if store.pending is None else Pending(store.pending)
     started, kept, contradicted = time.monotonic(), None, False
     patience = None if folder is None else FIRST_TRY
@@ -141,10 +141,10 @@ def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
     while True:
         try:
             with store.writing(patience=patience) as db:
-                record.setdefault("at", store.now())  # asked outside, a database is asked once more
+                _date(store, record)  # inside, where a database needs not be asked
                 done = outcomes.apply(db, record)
         except JournalError as error:
-            record.setdefault("at", store.now())
+            _date(store, record)
             if isinstance(error.__cause__, store.contradictions) and not contradicted:
                 contradicted = True  # another transaction was faster: asked again, it is seen
                 continue
@@ -164,6 +164,11 @@ def persist(store: Store, kind: str, about: str, **content: Any) -> bool:
             if folder is not None and kept is not None:
                 folder.remove(kept)
             return done
+
+
+def _date(store: Store, record: dict[str, Any]) -> None:
+    if "at" not in record:
+        record["at"] = store.now()
 
 
 def _keep(store: Store, folder: Pending, record: Record, error: JournalError) -> Path | None:

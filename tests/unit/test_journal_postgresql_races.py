@@ -33,7 +33,6 @@ from motionkit.journal import (
 )
 from motionkit.journal.postgres import migration
 from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION
-from motionkit.journal.store import Connection
 from motionkit.model.job import KeyState
 from motionkit.model.money import Basis, Quote, Unit
 
@@ -97,21 +96,23 @@ def test_a_process_that_waits_for_another_to_make_the_tables_uses_those(postgres
 
 
 def hold(patch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
-    """Hold the next change of a purchase back right before its end.
+    """Hold the next change of a purchase back when it is written, but not committed.
 
     Returns:
         Events: one is set when the change waits there, the other one lets it go on.
     """
     there, go_on = threading.Event(), threading.Event()
-    real = budget.recount
+    real = postgres.Session.execute
 
-    def recount(db: Connection, key: str) -> None:
-        if not there.is_set():
+    def execute(session: postgres.Session, statement: str, values: Any = {}, /) -> Any:  # noqa: B006
+        told = real(session, statement, values)
+        changes = statement.startswith(("UPDATE purchases", "INSERT INTO attempts"))
+        if changes and not there.is_set():
             there.set()
             assert go_on.wait(PATIENCE)
-        real(db, key)
+        return told
 
-    patch.setattr(budget, "recount", recount)
+    patch.setattr(postgres.Session, "execute", execute)
     patch.setattr(postgres, "_IDLE", int(PATIENCE * 1000))  # the machine may be loaded
     return there, go_on
 

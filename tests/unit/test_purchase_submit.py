@@ -933,7 +933,7 @@ def test_a_clock_that_was_set_back_makes_nobody_wait_longer_for_another_process(
     provider = FindingProvider(history=[Found(job("42"))])
     made = bench.journal.intend(BOUGHT, "a1", submission(), "f" * 16)
     if sends:
-        bench.journal.sending(made, Moment(START, START, "given"))
+        bench.journal.sending(made, lambda: Moment(START, START, "given"))
     wall[0] -= 7200.0
     submitter = attrs.evolve(bench.submitter(provider), now=lambda: wall[0])
     with caplog.at_level("INFO", "motionkit"):
