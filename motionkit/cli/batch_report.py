@@ -168,10 +168,10 @@ def summary(found: Progress, now: datetime | None = None) -> str:
     """Return a batch's progress as one line."""
     now = now or datetime.now().astimezone()
     parts = [_counts(found), _money(found)]
-    if found.left and found.rate is not None:
-        parts.append(_rate(found.rate))
     if found.left and found.ends is not None:
         parts.append(f"ends {_ends(max(0.0, (found.ends - now).total_seconds()), now)}")
+    if found.left and found.rate is not None:  # last: a narrow terminal cuts the rest off
+        parts.append(_rate(found.rate))
     return "; ".join(parts)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import signal
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import typer
 from cli_support import Account, Cli, ended, process, read_until
@@ -16,6 +18,7 @@ from patience import until
 
 import motionkit as mk
 from motionkit.batch import ItemState
+from motionkit.cli import batch_report
 from motionkit.cli.screen import Screen
 
 ROWS = 4
@@ -258,6 +261,19 @@ def test_status_has_items_money_slots_rate_and_end(cli: Cli, account: Account) -
     assert lines["money"] == "1.60 USD spent of 5.00 USD"
     assert lines["slots"] == "pixverse: 0 in use, max_concurrent not set"
     assert cli("batch", "status", batch, "--watch").code == 0
+
+
+def test_the_end_is_shown_before_the_rate_which_a_narrow_terminal_cuts_off(
+    cli: Cli, account: Account
+) -> None:
+    cli(*RUN, "--yes")
+    with mk.Batch.get(batch_of(cli)) as batch:
+        found = batch.progress()
+    now = datetime.now().astimezone()
+    counts = {**found.counts, ItemState.PLANNED: 1}
+    left = attrs.evolve(found, counts=counts, rate=2.0, ends=now + timedelta(hours=1))
+    parts = batch_report.summary(left, now).split("; ")
+    assert [part.split()[0] for part in parts[-2:]] == ["ends", "2"]
 
 
 def test_a_batch_that_is_watched_ends_with_its_exit_code(cli: Cli, slow_account: Account) -> None:
