@@ -35,6 +35,9 @@ APPLICATION = "motionkit"
 VERSION = "1"
 """Of the workflow's meaning. Fixed: a hash of our source would orphan a batch at an upgrade."""
 QUEUE = "motionkit"
+ORPHANS = "motionkit-orphans"
+"""The queue of what dead workers had: it has places of its own in each worker, because those of the
+other queue may all be taken by items that wait for hours."""
 WORKFLOW = "motionkit.item"
 POLL = 0.5
 """Seconds between two times that a worker takes items."""
@@ -181,7 +184,7 @@ class Engine:
         return found
 
     def take_over(self, executor: str) -> int:
-        """Put what a dead worker had taken back into the queue, and return how many items.
+        """Put what a dead worker had taken into the queue of orphans, and return how many items.
 
         Only one may do it: a second time, it would take items from whom they were given to. What
         the dead worker writes after all, because it was only stopped, has no effect then.
@@ -192,7 +195,7 @@ class Engine:
             ids = [row.workflow_id for row in rows]
             if not ids:
                 return taken
-            self._call("resume_workflows", ids, queue_name=QUEUE)
+            self._call("resume_workflows", ids, queue_name=ORPHANS)
             taken += len(ids)
 
     def forget(self, ids: Sequence[str] | None = None) -> None:
@@ -215,7 +218,7 @@ class Engine:
 
         Args:
             body: Does an item. It never raises but to be cancelled: then the item stays taken.
-            concurrency: How many items this process has at once.
+            concurrency: How many items this process has at once, and how many orphans besides.
             keep: Keep the concurrency that another worker has set for all.
 
         Raises:
@@ -284,13 +287,14 @@ class Engine:
     # Inside.
 
     def _registered(self, concurrency: int, conflict: Any) -> None:
-        self._call(
-            "register_queue",
-            QUEUE,
-            worker_concurrency=concurrency,
-            polling_interval_sec=POLL,
-            on_conflict=conflict,
-        )
+        for name in (QUEUE, ORPHANS):
+            self._call(
+                "register_queue",
+                name,
+                worker_concurrency=concurrency,
+                polling_interval_sec=POLL,
+                on_conflict=conflict,
+            )
 
     def _listed(self, **which: Any) -> list[Any]:
         """Return DBOS's records of the runs of items."""

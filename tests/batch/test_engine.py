@@ -157,6 +157,34 @@ def test_a_dead_workers_items_are_put_back_for_others(place: Path | DatabaseAddr
     work(place, play, body)
 
 
+def test_orphans_are_taken_up_although_every_place_is_taken_by_an_item_that_waits(
+    place: Path | DatabaseAddress,
+) -> None:
+    begun: list[int] = []
+
+    async def play(engine: Engine) -> None:
+        engine.plan([("b-1", n, 0) for n in (1, 2)], NOW)
+        await eventually(lambda: len(begun) == 2)
+        assert engine.take_over(executor(place)) == 2
+        await eventually(lambda: sorted(begun) == [1, 1, 2, 2])
+
+    async def body(batch: str, n: int) -> None:
+        begun.append(n)
+        await asyncio.get_running_loop().create_future()
+
+    async def stopped(engine: Engine) -> None:
+        try:
+            await play(engine)
+        finally:
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    work(place, stopped, body, concurrency=2)
+    assert sorted(begun) == [1, 1, 2, 2]
+
+
 def test_a_transaction_of_a_stopped_worker_ends_soon_and_no_url_has_the_password(
     postgresql: str,
 ) -> None:
