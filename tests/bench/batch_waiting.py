@@ -2,8 +2,8 @@
 
 The items are bought at the sandbox, whose jobs last longer than the measurement. Prints threads and
 memory of the worker's process, idle and with all items waiting, and what its journal grew by while
-nothing changed. Options: ``--items``, ``--postgresql ADDRESS`` (else SQLite), ``--rpm``,
-``--seconds``.
+nothing changed: its heartbeat, and with ``--rpm`` a row for each call, for all who share the limit.
+Options: ``--items``, ``--postgresql ADDRESS`` (else SQLite), ``--rpm`` (else none), ``--seconds``.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--postgresql")
-    parser.add_argument("--rpm", type=int, default=3000, help="the account's requests per minute")
+    parser.add_argument("--rpm", type=int, help="the account's requests per minute")
     parser.add_argument("--seconds", type=float, default=30.0)
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
