@@ -245,97 +245,112 @@ class Items:
             await self.sleep(pause)
 
     async def _once(self, key: Key) -> None:
+        # Ten thousand may wait in `_buy` and `_wait`: nothing that can be read again is kept there.
+        begun = await self._begun(key)
+        if begun is None:
+            return
+        via, order = begun
+        if order is None:
+            order = await self._buy(key, via)
+        if order is None:
+            return
+        result = await self._wait(key, order)
+        if result is not None:
+            await self._save(key, result)
+
+    async def _begun(self, key: Key) -> tuple[str | None, batching.Order | None] | None:
+        """Return an item's target or route, and its order if it has one; None where it ended."""
         record = await self._read(self.batches.get, key[0])
         item = await self._read(self.batches.item, *key)
         if item.state not in LEFT:
-            return
+            return None
+        via = item.via or record.via
         try:
             request = self.request_of(item.request)
         except InvalidRequest as error:
-            await self._put(item, ItemState.REFUSED, error)
-            return
+            await self._put(key, ItemState.REFUSED, error)
+            return None
         entry = await self._read(self._journal.get, item.key)
         ours = entry is not None and (entry.batch, entry.item) == key
         if entry is None or not ours or entry.state is KeyState.REFUSED:
-            order = await self._buy(record, item, request)
-        else:  # something may have been bought: it needs no slot, and nothing may stop it
-            order = await self._bought(item, entry)
-        if order is None:
-            return
-        # Ten thousand may wait here: what buying took is not kept.
-        out, item = record.out, attrs.evolve(item, request="")
-        del record, request, entry
-        result = await self._wait(item, order)
-        if result is not None:
-            await self._save(out, item, result)
+            return (via, None) if await self._may_begin(key, request, via) else None
+        # Something may have been bought: it needs no slot, and nothing may stop it.
+        order = await self._bought(key, entry)
+        return None if order is None else (via, order)
 
     # Until it is bought.
 
-    async def _buy(
-        self, record: BatchRecord, item: Item, request: Request
-    ) -> batching.Order | None:
+    async def _buy(self, key: Key, via: str | None) -> batching.Order | None:
         """Submit at the account's gate; None where the item ended, or is left as it is."""
-        via = item.via or record.via
         gate, first = self.gate_of(via), False
         while True:
-            if not await self._may_begin(item, request, via):
-                return None
             async with gate.entered(first=first):
                 if self.stopping:
                     await self._forever()
-                if not await self._may_begin(item, request, via):
-                    return None
-                if not await self._read(self.batches.put, item.batch, item.n, ItemState.RUNNING):
-                    return None  # cancelled, or done by another worker
-                try:
-                    order = await self._order(record, item, request)
-                except MotionKitError as error:
-                    verdict = judge(error)
-                    if verdict is not Verdict.BUSY:
-                        await self._not_bought(item, via, verdict, error)
-                        return None
-                    if isinstance(error, Busy) and (error.code, error.http_status) == (None, None):
-                        gate.missed()  # by the journal; the vendor was not asked
-                    else:
-                        gate.refused(error)
-                        log.info("item %d of batch %s: %s", item.n, item.batch, error.message)
-                else:
-                    gate.taken()
-                    return order
+                order, busy = await self._bought_inside(key, via, gate)
+            if not busy:
+                return order
             first = True
 
-    async def _may_begin(self, item: Item, request: Request, via: str | None) -> bool:
+    async def _bought_inside(
+        self, key: Key, via: str | None, gate: Gate
+    ) -> tuple[batching.Order | None, bool]:
+        """Submit inside the gate; return the order, if any, and whether the account was busy."""
+        record = await self._read(self.batches.get, key[0])
+        item = await self._read(self.batches.item, *key)
+        request = self.request_of(item.request)
+        if not await self._may_begin(key, request, via):
+            return None, False
+        if not await self._read(self.batches.put, *key, ItemState.RUNNING):
+            return None, False  # cancelled, or done by another worker
+        try:
+            order = await self._order(record, item, request)
+        except MotionKitError as error:
+            verdict = judge(error)
+            if verdict is not Verdict.BUSY:
+                await self._not_bought(key, via, verdict, error)
+                return None, False
+            if isinstance(error, Busy) and (error.code, error.http_status) == (None, None):
+                gate.missed()  # by the journal; the vendor was not asked
+            else:
+                gate.refused(error)
+                log.info("item %d of batch %s: %s", key[1], key[0], error.message)
+            return None, True
+        gate.taken()
+        return order, False
+
+    async def _may_begin(self, key: Key, request: Request, via: str | None) -> bool:
         """Return whether something may be bought for an item; else write why not."""
-        record = await self._read(self.batches.get, item.batch)
+        record = await self._read(self.batches.get, key[0])
         if record.state is BatchState.CANCELLED:
-            await self._read(self.batches.put, item.batch, item.n, ItemState.CANCELLED)
+            await self._read(self.batches.put, *key, ItemState.CANCELLED)
             return False
-        halt = self.halt(item.batch, via)
+        halt = self.halt(key[0], via)
         if halt is not None:
-            await self._put(item, ItemState.PLANNED, halt)
+            await self._put(key, ItemState.PLANNED, halt)
             return False
         if self.shared and (missing := await self._read(_missing, request)) is not None:
             # Another worker may have the folder, so the item is not refused.
-            log.warning("item %d of batch %s: %s", item.n, item.batch, missing.message)
-            await self._put(item, ItemState.PLANNED, missing)
-            self._leave_alone((item.batch, item.n))
+            log.warning("item %d of batch %s: %s", key[1], key[0], missing.message)
+            await self._put(key, ItemState.PLANNED, missing)
+            self._leave_alone(key)
             return False
         return True
 
-    async def _bought(self, item: Item, entry: PurchaseRecord) -> batching.Order | None:
+    async def _bought(self, key: Key, entry: PurchaseRecord) -> batching.Order | None:
         """Return the order of an item that was bought, or maybe was."""
-        await self._read(self.batches.put, item.batch, item.n, ItemState.RUNNING)
+        await self._read(self.batches.put, *key, ItemState.RUNNING)
         try:
             with self._submits():
                 return await batching.resume(self.client, entry)
         except ConfigError as error:  # not from here: the account is gone, or has another key
-            await self._put(item, ItemState.RUNNING, error)
-            self._leave_alone((item.batch, item.n))
+            await self._put(key, ItemState.RUNNING, error)
+            self._leave_alone(key)
         except MotionKitError as error:
             if error.billed is Billed.NO or judge(error) is Verdict.AGAIN:
                 # Where nothing was bought after all, the next run finds it refused, and buys.
                 raise _LaterError(error) from error
-            await self._put(item, ItemState.UNCERTAIN, error)
+            await self._put(key, ItemState.UNCERTAIN, error)
         return None
 
     async def _order(self, record: BatchRecord, item: Item, request: Request) -> batching.Order:
@@ -352,22 +367,22 @@ class Items:
             )
 
     async def _not_bought(
-        self, item: Item, via: str | None, verdict: Verdict, error: MotionKitError
+        self, key: Key, via: str | None, verdict: Verdict, error: MotionKitError
     ) -> None:
         if verdict is Verdict.AGAIN:
             raise _LaterError(error) from error
         if verdict is Verdict.HALT:
-            if self.halt(item.batch, via) is None:
+            if self.halt(key[0], via) is None:
                 at = f" at {via}" if via else ""
-                log.warning("batch %s buys nothing more%s: %s", item.batch, at, error)
-            self.halted[item.batch, via] = error, time.monotonic() + REST
-            await self._put(item, ItemState.PLANNED, error)
+                log.warning("batch %s buys nothing more%s: %s", key[0], at, error)
+            self.halted[key[0], via] = error, time.monotonic() + REST
+            await self._put(key, ItemState.PLANNED, error)
             return
-        await self._put(item, _ENDS[verdict], error)
+        await self._put(key, _ENDS[verdict], error)
 
     # From then on. Nothing that happens here changes what was bought.
 
-    async def _wait(self, item: Item, order: batching.Order) -> Result | None:
+    async def _wait(self, key: Key, order: batching.Order) -> Result | None:
         """Wait for the job; None where the item ended without a result, or is left as it is."""
         job, troubles = order.job, 0
         while True:
@@ -375,36 +390,36 @@ class Items:
                 result = await batching.wait(self.client, job, WAIT)
             except (JobFailed, ContentBlocked, JobGone) as error:
                 self.news(job.account)
-                again = await self._again(item, order, job, error)
+                again = await self._again(key, order, job, error)
                 if again is None:
                     return None
                 job = again
             except MotionKitError as error:
                 troubles += 1
-                if not await self._goes_on(item, error, troubles):
+                if not await self._goes_on(key, error, troubles):
                     return None
             else:
                 self.news(job.account)
                 return result
 
-    async def _goes_on(self, item: Item, error: MotionKitError, troubles: int) -> bool:
+    async def _goes_on(self, key: Key, error: MotionKitError, troubles: int) -> bool:
         """Return whether a wait that was broken off is taken up again, after a pause."""
         if self.stopping:
             await self._forever()
         if isinstance(error, ConfigError):  # the account has another key: not from here
-            await self._put(item, ItemState.RUNNING, error)
-            self._leave_alone((item.batch, item.n))
+            await self._put(key, ItemState.RUNNING, error)
+            self._leave_alone(key)
             return False
         if isinstance(error, JobNotFound | ProtocolError) and troubles >= DOUBTS:
-            await self._put(item, ItemState.UNCERTAIN, error)
+            await self._put(key, ItemState.UNCERTAIN, error)
             return False
         if troubles == 1 and not isinstance(error, WaitTimeout):
-            log.warning("item %d of batch %s: %s", item.n, item.batch, error)
+            log.warning("item %d of batch %s: %s", key[1], key[0], error)
         await self.sleep(min(FIRST_PAUSE * 2 ** min(troubles, 10), LONGEST_PAUSE))
         return True
 
     async def _again(
-        self, item: Item, order: batching.Order, job: Job, error: MotionKitError
+        self, key: Key, order: batching.Order, job: Job, error: MotionKitError
     ) -> Job | None:
         """Return the job of a paid retry; None where the item ended with its failed job."""
         try:
@@ -413,33 +428,35 @@ class Items:
         except MotionKitError as other:
             ended = isinstance(other, JobFailed | JobGone | ContentBlocked)
             if judge(other) is Verdict.UNCERTAIN and not ended:
-                await self._put(item, ItemState.UNCERTAIN, other)
+                await self._put(key, ItemState.UNCERTAIN, other)
             else:
                 blocked = isinstance(error, ContentBlocked)
-                await self._put(item, ItemState.BLOCKED if blocked else ItemState.FAILED, error)
+                await self._put(key, ItemState.BLOCKED if blocked else ItemState.FAILED, error)
         return None
 
-    async def _save(self, out: str, item: Item, result: Result) -> None:
+    async def _save(self, key: Key, result: Result) -> None:
         failures = 0
+        out = (await self._read(self.batches.get, key[0])).out
+        item = await self._read(self.batches.item, *key)
         while True:
             try:
                 await self._saved(out, item, result)
             except InvalidRequest as error:
-                await self._put(item, ItemState.FAILED, error)
+                await self._put(key, ItemState.FAILED, error)
                 return
             except DownloadFailed as error:
                 if "is in use by another download" in error.message:
                     raise _LaterError(error, IN_USE_PAUSE) from error
                 failures += 1
-                log.info("item %d of batch %s: %s", item.n, item.batch, error.message)
+                log.info("item %d of batch %s: %s", key[1], key[0], error.message)
                 if failures >= DOWNLOADS:
-                    await self._put(item, ItemState.FAILED, error)
+                    await self._put(key, ItemState.FAILED, error)
                     return
                 await self.sleep(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE))
             except JournalError as error:
                 raise _LaterError(error) from error
             else:
-                await self._put(item, ItemState.DONE)
+                await self._put(key, ItemState.DONE)
                 return
 
     async def _saved(self, out: str, item: Item, result: Result) -> None:
@@ -486,8 +503,8 @@ class Items:
         why, until = self.halted.get((batch, via), (None, 0.0))
         return why if until > time.monotonic() else None
 
-    async def _put(self, item: Item, state: ItemState, error: MotionKitError | None = None) -> None:
-        await self._read(self.batches.put, item.batch, item.n, state, error=error)
+    async def _put(self, key: Key, state: ItemState, error: MotionKitError | None = None) -> None:
+        await self._read(self.batches.put, *key, state, error=error)
 
     async def _read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._reads:
