@@ -203,8 +203,19 @@ class Items:
         if key in self.active:
             return  # it was given out again while it is done here
         self.active.add(key)
+        failures = 0
         try:
-            await self._repeat(key)
+            while True:
+                try:  # ten thousand may wait here: as few coroutines as can be, and little in each
+                    order = await self._ordered(key)
+                    result = None if order is None else await self._wait(key, order)
+                    if result is not None:
+                        await self._save(key, result)
+                    break
+                except (_LaterError, JournalError) as error:
+                    failures += 1
+                    pause = _pause(key, error, failures)
+                await self.sleep(pause)
         except Exception as error:
             # A fault of ours must not look like an end of the item, nor take the worker with it.
             log.exception("item %d of batch %s cannot be done here", n, batch, exc_info=error)
@@ -227,36 +238,13 @@ class Items:
             self._submitting -= 1
             self._quiet.set()
 
-    async def _repeat(self, key: Key) -> None:
-        failures = 0
-        while True:
-            try:
-                return await self._once(key)
-            except _LaterError as later:
-                why, pause = later.why, later.pause
-            except JournalError as error:
-                why, pause = error, None
-            failures += 1
-            if pause is None:
-                pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-                pause *= 0.5 + random.random() / 2  # noqa: S311 - spreads what failed together
-            level = logging.WARNING if failures == 1 and pause > IN_USE_PAUSE else logging.INFO
-            log.log(level, "item %d of batch %s: %s; again in %.0f s", key[1], key[0], why, pause)
-            await self.sleep(pause)
-
-    async def _once(self, key: Key) -> None:
-        # Ten thousand may wait in `_buy` and `_wait`: nothing that can be read again is kept there.
+    async def _ordered(self, key: Key) -> batching.Order | None:
+        """Buy an item, unless it was bought; None where it ended, or is left as it is."""
         begun = await self._begun(key)
         if begun is None:
-            return
-        via, order = begun
-        if order is None:
-            order = await self._buy(key, via)
-        if order is None:
-            return
-        result = await self._wait(key, order)
-        if result is not None:
-            await self._save(key, result)
+            return None
+        via, order = begun  # ten thousand may wait at a gate: what can be read again is not kept
+        return await self._buy(key, via) if order is None else order
 
     async def _begun(self, key: Key) -> tuple[str | None, batching.Order | None] | None:
         """Return an item's target or route, and its order if it has one; None where it ended."""
@@ -514,6 +502,17 @@ class Items:
     async def _forever() -> None:
         """Wait until the worker cancels the task: then the item stays taken, and is given on."""
         await asyncio.get_running_loop().create_future()
+
+
+def _pause(key: Key, error: _LaterError | JournalError, failures: int) -> float:
+    """Return the seconds after which an item is done again, and log why."""
+    why, pause = (error.why, error.pause) if isinstance(error, _LaterError) else (error, None)
+    if pause is None:
+        pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
+        pause *= 0.5 + random.random() / 2  # noqa: S311 - spreads what failed together
+    level = logging.WARNING if failures == 1 and pause > IN_USE_PAUSE else logging.INFO
+    log.log(level, "item %d of batch %s: %s; again in %.0f s", key[1], key[0], why, pause)
+    return pause
 
 
 def _missing(request: Request) -> InvalidRequest | None:

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from pathlib import Path
@@ -263,6 +263,7 @@ class _Run:
                 level = logging.INFO if ill else logging.WARNING
                 log.log(level, "%s; trying again", error.message)
                 ill = True
+            self.tasks = {task for task in self.tasks if not task.done()}
             if self.batch is not None and self.batch in self.idle and not self._active(self.batch):
                 return
             with contextlib.suppress(TimeoutError):
@@ -369,25 +370,24 @@ class _Run:
 
     # An item.
 
-    async def _do(self, batch: str, n: int) -> None:
+    def _do(self, batch: str, n: int) -> Awaitable[None]:
         task = asyncio.current_task()
         if task is not None:
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
-        if await self._may(batch, n):
-            await self.items.do(batch, n)
-
-    async def _may(self, batch: str, n: int) -> bool:
-        """Return whether an item is this worker's: it may have been left here by another run."""
+            self.tasks.add(task)  # without a callback, which would hold a context
         if batch in self.refused:
-            return False
+            return _nothing()
         if self.batch in {None, batch} or self.store.shared:
-            return True
-        try:  # what another batch has bought, or maybe bought, is not left alone
+            return self.items.do(batch, n)  # no coroutine between: ten thousand may wait
+        return self._do_if_begun(batch, n)
+
+    async def _do_if_begun(self, batch: str, n: int) -> None:
+        """Do an item of another batch, left here by another run, if it was or may be bought."""
+        try:
             item = await batching.in_thread(self.client, self.batches.item, batch, n)
         except MotionKitError:
-            return False
-        return item.state is ItemState.RUNNING
+            return
+        if item.state is ItemState.RUNNING:
+            await self.items.do(batch, n)
 
     def _active(self, batch: str) -> bool:
         return any(one == batch for one, _ in self.items.active)
@@ -448,6 +448,10 @@ class _Run:
         counts = {} if self.batch is None else self.batches.counts(self.batch)
         done = self.batch is None or self.batch not in self.idle
         return Ended(counts, stopped=done, halts=halts)
+
+
+async def _nothing() -> None:
+    """Do nothing: the item is another worker's."""
 
 
 @contextlib.contextmanager
