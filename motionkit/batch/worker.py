@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import functools
 import logging
 import os
@@ -49,6 +50,8 @@ MOST_CONCURRENCY = 200
 _SPARE = 1.25
 """Items for each slot: while some are submitted or fetched, others run."""
 _THREADS = 4
+_ARENA_MAX, _HEAPS = -8, 2
+"""glibc's ``M_ARENA_MAX``, and its value."""
 _POLLERS = 8
 """Threads that poll: enough for 10,000 jobs that are asked for once in some minutes."""
 _CHUNKS = 10
@@ -176,6 +179,7 @@ class _Run:
 
     async def main(self, stop: threading.Event | None) -> Ended:
         loop = asyncio.get_running_loop()
+        _share_heaps()
         # DBOS writes how runs ended in it; in an outage of the database it waits there.
         loop.set_default_executor(ThreadPoolExecutor(_THREADS, "motionkit-queue"))
         self.rounds_in = ThreadPoolExecutor(1, "motionkit-rounds")
@@ -448,6 +452,12 @@ class _Run:
         counts = {} if self.batch is None else self.batches.counts(self.batch)
         done = self.batch is None or self.batch not in self.idle
         return Ended(counts, stopped=done, halts=halts)
+
+
+def _share_heaps() -> None:
+    """Let all threads share a few of glibc's heaps, where one each would keep 1 to 2 MB."""
+    with contextlib.suppress(AttributeError, OSError):  # another C library has no such option
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, _HEAPS)
 
 
 async def _nothing() -> None:
