@@ -99,8 +99,9 @@ class Worker:
 
     Args:
         config: A configuration, a file's path, or None to find one.
-        concurrency: Items at once; the slots of the accounts and a quarter more, at most 200, when
-            None. On PostgreSQL the number that was named last holds for every worker.
+        concurrency: Items at once, and as many besides that a dead worker had begun; the slots of
+            the accounts and a quarter more, at most 200, when None. On PostgreSQL the number that
+            was named last holds for every worker.
         batch: Do only this batch, and return when nothing of it is left to do here.
 
     Raises:
