@@ -98,7 +98,7 @@ class Place:
                 system.mv(partial, target)
         except Exception as error:
             raise DownloadFailed(
-                f"{redact_urls(address)} was not written: {type(error).__name__}: {error}"
+                f"{redact_urls(address)} was not written: {str(error) or 'no reason was given'}"
             ) from error
         return address
 

@@ -15,6 +15,7 @@ TABLE = {
     "MotionKitError": 1,
     "ConfigError": 2,
     "InvalidRequest": 2,
+    "InvalidRows": 2,
     "Unsupported": 2,
     "AuthenticationError": 3,
     "PermissionDenied": 3,
@@ -48,7 +49,10 @@ def subclasses(kind: type[MotionKitError]) -> Iterator[type[MotionKitError]]:
 
 
 def public_classes() -> set[type[MotionKitError]]:
-    for module in ("client.client", "http.session", "provider.uploads", "http.download", "cli.app"):
+    for module in (
+        *("batch.inputs", "client.client", "http.session", "provider.uploads", "http.download"),
+        "cli.app",
+    ):
         importlib.import_module(f"motionkit.{module}")
     return {
         kind

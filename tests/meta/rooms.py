@@ -41,7 +41,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "polling": _BASE | {"http", "journal", "provider"},
     "purchase": _BASE | {"config", "http", "journal", "provider", "routing"},
     "client": _BASE | {"config", "http", "journal", "polling", "provider", "purchase"},
-    "batch": _BASE | {"client", "config", "journal"},
+    "batch": _BASE | {"client", "config", "http", "journal"},
     "cli": _BASE | {"batch", "client", "config", "journal", "sandbox"},
     "testing": _BASE | {"client", "config", "http", "provider", "sandbox"},
 }
