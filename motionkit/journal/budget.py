@@ -400,7 +400,7 @@ def _amount(row: Mapping[str, Any] | Row) -> tuple[Decimal, bool]:
         ArithmeticError, ValueError: What it reserved is no amount.
     """
     try:
-        cost = unpacked(row["cost"], Cost)
+        cost = row["cost"] and unpacked(row["cost"], Cost)
     except (ValueError, TypeError, ArithmeticError, InvalidRequest):
         cost = None  # an unreadable cost must not free money: the reservation counts
     if (

@@ -95,16 +95,14 @@ class Caches:
     def get_upload(self, fingerprint: str, slot: str, sha256: str) -> str | None:
         """Return the vendor's token for that content, None when unknown or too old."""
         found = self._store.query(
-            "SELECT token FROM uploads"
-            " WHERE fingerprint=:fingerprint AND slot=:slot AND sha256=:sha256 AND at>:since",
-            {
-                "fingerprint": fingerprint,
-                "slot": slot,
-                "sha256": sha256,
-                "since": self._store.now() - UPLOAD_LIFETIME,
-            },
+            "SELECT token, at FROM uploads"
+            " WHERE fingerprint=:fingerprint AND slot=:slot AND sha256=:sha256",
+            {"fingerprint": fingerprint, "slot": slot, "sha256": sha256},
         )
-        return found[0]["token"] if found else None
+        if not found or found[0]["at"] <= self._store.now() - UPLOAD_LIFETIME:
+            return None
+        token: str = found[0]["token"]
+        return token
 
     def forget_uploads(self, fingerprint: str, tokens: Iterable[str]) -> None:
         """Delete tokens that the vendor no longer accepts."""

@@ -6,6 +6,7 @@ the adapter prepares what was fitted.
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 import uuid
@@ -599,7 +600,7 @@ class Checkout:
             prepare,
             again=again,
             deadline=deadline,
-            slot=lambda: self.slots.wait(submitter, deadline),
+            slot=functools.partial(self.slots.wait, submitter, deadline),
         )
         self._circuits.submitted(*place.holder)
         return Order(job)
