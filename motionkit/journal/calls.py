@@ -11,7 +11,6 @@ import contextlib
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ import attrs
 from motionkit._support import process
 from motionkit.errors import JournalError
 from motionkit.journal import files
+from motionkit.journal.database import code, write_ahead
 from motionkit.journal.files import Inode
 
 DOING = "count calls in"
@@ -29,7 +29,7 @@ DOING = "count calls in"
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for another process; each of them writes for less than a millisecond."""
 SET_BACK = 1.0
-"""Seconds: a call that lies further in the future was counted before the clock was set back."""
+"""Seconds: a call further in the future was counted before the clock was set back."""
 
 SCHEMA = """
 -- ids are never used twice: a call that ends late must not change another one's row
@@ -53,7 +53,7 @@ class CallTable(Protocol):
         locks: Sequence[tuple[str, str]] = ...,
         durable: bool = ...,
     ) -> AbstractContextManager[Any]:
-        """Give a connection inside a transaction; see `motionkit.journal.database`."""
+        """Give a connection inside a transaction; see `motionkit.journal.store`."""
 
 
 @attrs.frozen
@@ -195,7 +195,7 @@ class CallsFile:
             db = self._opened()
             db.execute("BEGIN IMMEDIATE")
         except sqlite3.DatabaseError as error:
-            if _code(error) not in _HARMED:
+            if code(error) not in _HARMED:
                 raise
             # A power cut damages what is never synced.
             self.close()
@@ -227,15 +227,7 @@ class CallsFile:
 
     @staticmethod
     def _prepare(db: sqlite3.Connection) -> None:
-        deadline = time.monotonic() + BUSY_TIMEOUT
-        while True:
-            try:
-                db.execute("PRAGMA journal_mode=WAL")
-                break
-            except sqlite3.OperationalError as error:  # SQLite's own time-out is not for this
-                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
+        write_ahead(db, BUSY_TIMEOUT)
         db.execute("PRAGMA synchronous=OFF")
         for statement in SCHEMA.split(";\n"):
             db.execute(statement)
@@ -255,8 +247,3 @@ class CallsFile:
     def after_fork(self, *, child: bool) -> None:  # noqa: ARG002
         """Continue; the file is opened when it is needed."""
         self._lock.release()
-
-
-def _code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary result code; 0 where the error has none."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

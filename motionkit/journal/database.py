@@ -121,6 +121,7 @@ class SQLiteStore(Store):
         adopt: bool = True,
         locks: Sequence[Lock] = (),  # noqa: ARG002 - the file has one writer
         durable: bool = True,  # noqa: ARG002 - all is on the disk
+        reserved: bool = False,  # noqa: ARG002 - there is one connection
     ) -> _Transaction:
         """Give the connection inside a transaction that is on the disk when the block ends.
 
@@ -130,6 +131,7 @@ class SQLiteStore(Store):
             adopt: Take the pending records first.
             locks: See `Store.writing`.
             durable: See `Store.writing`.
+            reserved: See `Store.writing`.
 
         Raises:
             JournalError: Nothing was written, or not to the file that others see: it was deleted or
@@ -322,15 +324,7 @@ class SharedFile:
         return None
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        deadline = time.monotonic() + BUSY_TIMEOUT
-        while True:
-            try:
-                db.execute("PRAGMA journal_mode=WAL")
-                break
-            except sqlite3.OperationalError as error:  # SQLite's own time-out is not for this
-                if not is_busy(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
+        write_ahead(db, BUSY_TIMEOUT)
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA foreign_keys=ON")
         self._migrate()
@@ -476,14 +470,28 @@ def _release(file: SharedFile, *, wait: bool = True) -> None:
     file.close(wait=wait)
 
 
-def _code(error: BaseException | None) -> int:
+def write_ahead(db: sqlite3.Connection, patience: float) -> None:
+    """Switch a file to a write-ahead log; SQLite's own time-out does not apply to that."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def code(error: BaseException | None) -> int:
     """Return SQLite's primary result code; 0 where the error has none."""
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
 def is_busy(error: BaseException | None) -> bool:
     """Return whether another thread or process holds the file."""
-    return _code(error) == sqlite3.SQLITE_BUSY
+    return code(error) == sqlite3.SQLITE_BUSY
 
 
 _COPY = "put a copy of the journal back, or name another file as the journal"
@@ -504,7 +512,7 @@ def _failed(doing: str, path: Path | None, error: sqlite3.Error | OSError) -> Jo
         why = error.strerror + (f" ({error.filename})" if error.filename else "")
     hint = None
     if doing == "open":
-        hint = files.HINT if isinstance(error, OSError) else _HINTS.get(_code(error))
+        hint = files.HINT if isinstance(error, OSError) else _HINTS.get(code(error))
     elif doing == AHEAD:
         hint = "nothing was sent; free the disk or name another journal and try again"
     return JournalError(f"cannot {doing} the journal {path or 'in memory'}: {why}", hint=hint)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from motionkit._support.addresses import DatabaseAddress, scheme
 from motionkit.errors import ConfigError
+from motionkit.journal.database import SQLiteStore
 from motionkit.journal.store import Adopt, Store, Where
 
 
@@ -36,11 +37,8 @@ def open_store(where: Where, adopt: Adopt | None = None) -> Store:
         JournalError: It cannot be opened, is corrupt, or a newer motionkit wrote it.
         ConfigError: It needs an extra that is not installed.
     """
-    # Each driver is imported by those who use it alone.
     if isinstance(where, DatabaseAddress):
-        from motionkit.journal.postgres import PostgresStore  # noqa: PLC0415
+        from motionkit.journal.postgres import PostgresStore  # noqa: PLC0415 - an extra
 
         return PostgresStore(where, adopt)
-    from motionkit.journal.database import SQLiteStore  # noqa: PLC0415
-
     return SQLiteStore(where, adopt)

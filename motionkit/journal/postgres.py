@@ -42,9 +42,9 @@ except ImportError as error:
     ) from error
 
 MOST_CONNECTIONS = 16
-"""Connections that one store has open at once; further threads wait for one."""
+"""Connections that one store has open at once; further threads wait, the heartbeat has another."""
 KEPT_CONNECTIONS = 4
-"""Connections that it keeps open while nobody uses them."""
+"""Idle connections that it keeps open."""
 IDLE_IN_TRANSACTION = 10.0
 """Seconds after which the server ends a transaction whose process does nothing: it may have been
 stopped, and holds locks."""
@@ -262,7 +262,7 @@ class Session:
         ended = self.connection.execute("COMMIT").statusmessage
         self._began = None
         if ended != "COMMIT":
-            # After an error that somebody caught, the server answers ROLLBACK, and no error.
+            # After an error that was caught, the server answers ROLLBACK, and no error.
             raise errors.InFailedSqlTransaction("the transaction was undone after an error in it")
 
     def roll_back(self) -> None:
@@ -280,12 +280,18 @@ def _hashed(name: str) -> int:
     return int.from_bytes(digest[:4], "big", signed=True)
 
 
-def connect(address: DatabaseAddress) -> psycopg.Connection[Any]:
-    """Open a connection for a library that keeps its own tables beside the journal's."""
+def connect(address: DatabaseAddress, **options: Any) -> psycopg.Connection[Any]:
+    """Open a connection, for the journal or for a library with its own tables beside it.
+
+    Args:
+        address: The database.
+        options: Further arguments of `psycopg.connect`.
+    """
     return psycopg.connect(
         address.secret.reveal(),
         prepare_threshold=None,  # a prepared statement would belong to a session
         **_parameters(address),
+        **options,
     )
 
 
@@ -298,7 +304,6 @@ class Pool:
 
     def __init__(self, address: DatabaseAddress) -> None:
         self._address = address
-        self._given = _parameters(address)
         self.closed = False
         self._opened = False
         self._reset()
@@ -308,6 +313,7 @@ class Pool:
         # The collector may close a store in the middle of a fork, in the thread that holds this.
         self._lock = threading.RLock()
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._reserved = threading.BoundedSemaphore(1)
         self._idle: list[psycopg.Connection[Row]] = []
         self._used: set[psycopg.Connection[Row]] = set()
         self._own = threading.local()
@@ -322,16 +328,17 @@ class Pool:
         self._own.session = session
 
     @contextmanager
-    def session(self, deadline: float) -> Iterator[Session]:
+    def session(self, deadline: float, *, reserved: bool = False) -> Iterator[Session]:
         """Give a connection, made if need be.
 
         Args:
             deadline: By the monotonic clock: until then it waits for a connection that another
                 thread uses, and for a server that cannot be reached now but could before.
+            reserved: Use the connection for heartbeats, not one of `MOST_CONNECTIONS`.
         """
         if self.closed:
             raise JournalError("the journal is closed; make another client")
-        free = self._free  # a fork replaces it
+        free = self._reserved if reserved else self._free  # a fork replaces both
         if not free.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise errors.OperationalError(
                 f"all {MOST_CONNECTIONS} connections are used by other threads"
@@ -353,7 +360,7 @@ class Pool:
                 return Session(connection)
         while True:
             try:
-                connection = self._connect()
+                connection = connect(self._address, autocommit=True, row_factory=_rows)
             except _LOST:
                 if not self._opened or time.monotonic() + PAUSE > deadline:
                     raise
@@ -364,15 +371,6 @@ class Pool:
         with self._lock:
             self._used.add(connection)
         return Session(connection)
-
-    def _connect(self) -> psycopg.Connection[Row]:
-        return psycopg.connect(
-            self._address.secret.reveal(),
-            autocommit=True,
-            prepare_threshold=None,  # a prepared statement would belong to a session
-            row_factory=_rows,
-            **self._given,
-        )
 
     def _put_back(self, connection: psycopg.Connection[Row]) -> None:
         with self._lock:
@@ -387,7 +385,7 @@ class Pool:
         connection.close()
 
     def drop_idle(self) -> None:
-        """Close the connections that nobody uses: the server may have ended them all."""
+        """Close the idle connections: the server may have ended them all."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
@@ -399,7 +397,7 @@ class Pool:
         self.drop_idle()
 
     def before_fork(self) -> None:
-        """Close what nobody uses, so that the child holds no socket of it."""
+        """Close the idle connections, so that the child inherits no socket of theirs."""
         self.drop_idle()
         self._lock.acquire()
 
@@ -423,7 +421,7 @@ _INHERITED: list[psycopg.Connection[Row]] = []
 
 def _parameters(address: DatabaseAddress) -> dict[str, Any]:
     try:
-        said = conninfo_to_dict(address.secret.reveal())
+        parameters = conninfo_to_dict(address.secret.reveal())
     except psycopg.Error:
         # libpq's own message may repeat a part of the password.
         raise ConfigError(
@@ -435,7 +433,7 @@ def _parameters(address: DatabaseAddress) -> dict[str, Any]:
         **{
             name: value
             for name, (variable, value) in _CONNECTION.items()
-            if name not in said and not (variable and os.environ.get(variable))
+            if name not in parameters and not (variable and os.environ.get(variable))
         },
     }
 
@@ -510,6 +508,7 @@ class PostgresStore(Store):
         adopt: bool = True,
         locks: Sequence[Lock] = (),
         durable: bool = True,
+        reserved: bool = False,
     ) -> Iterator[Connection]:
         """Give a connection inside a transaction; see `Store.writing`."""
         if self.pool.own is not None:
@@ -517,7 +516,10 @@ class PostgresStore(Store):
         if adopt:
             self._take_pending(patience)
         waits = BUSY_TIMEOUT if patience is None else patience
-        with self._guarded(doing), self._begun(waits, locks, durable=durable) as session:
+        with (
+            self._guarded(doing),
+            self._begun(waits, locks, durable=durable, reserved=reserved) as session,
+        ):
             self.pool.own = session
             try:
                 yield session
@@ -536,11 +538,12 @@ class PostgresStore(Store):
         *,
         durable: bool,
         migrated: bool = True,
+        reserved: bool = False,
     ) -> Iterator[Session]:
         """Give a session whose transaction has begun; a connection lost before that is replaced."""
         deadline = time.monotonic() + patience
         while True:
-            with self.pool.session(deadline) as session:
+            with self.pool.session(deadline, reserved=reserved) as session:
                 left = max(0.0, deadline - time.monotonic())
                 try:
                     version = session.begin(locks, left, durable=durable, migrated=migrated)

@@ -110,6 +110,7 @@ class Store(ABC):
         adopt: bool = True,
         locks: Sequence[Lock] = (),
         durable: bool = True,
+        reserved: bool = False,
     ) -> AbstractContextManager[Connection]:
         """Give a connection inside a transaction that is committed when the block ends.
 
@@ -121,6 +122,8 @@ class Store(ABC):
                 ones. A SQLite file has one writer anyway.
             durable: Whether it is on the disk when the block ends. False for what may be lost in
                 a crash of the database; a SQLite file has all on the disk.
+            reserved: Use the connection that is kept free for heartbeats: other threads may hold
+                all others while they wait for a lock. A SQLite file has one connection.
 
         Raises:
             JournalError: Nothing was written, or it is unknown whether it was.

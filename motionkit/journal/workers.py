@@ -153,8 +153,8 @@ class Workers:
             self._beat()
 
     def _beat(self, *, first: bool = False) -> None:
-        now = self._now()
         with self._brief("beat in") as db:
+            now = self._now()
             if first:
                 db.execute("DELETE FROM workers WHERE seen<:old", {"old": now - _KEPT})
             # A process that was taken for dead, and only slept, is listed again.
@@ -199,7 +199,9 @@ class Workers:
     def _brief(self, doing: str) -> AbstractContextManager[Connection]:
         """Give a transaction that waits no longer than a beat takes, and not for the disk."""
         patience = self.lease / _BEATS
-        return self.store.writing(doing, patience=patience, adopt=False, durable=False)
+        return self.store.writing(
+            doing, patience=patience, adopt=False, durable=False, reserved=True
+        )
 
     def may_judge(self, now: float) -> bool:
         """Return whether this process has beaten for a whole lease without a break."""

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import attrs
 import pytest
-from patience import until
+from patience import PATIENCE, until
 from support import job, submission
 
 from motionkit._support import process
@@ -294,6 +294,19 @@ def test_more_threads_than_connections_take_turns(
     with Journal(postgresql) as journal, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: intend(journal, f"k{n}", f"r{n}"), range(24)))
         assert len(list(journal.entries())) == 24
+
+
+def test_a_heartbeat_does_not_wait_for_connections_that_other_threads_hold(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "MOST_CONNECTIONS", 1)
+    with (
+        Journal(postgresql) as journal,
+        ThreadPoolExecutor(1) as pool,
+        journal.store.writing(locks=[("route", "r")]),
+    ):
+        pool.submit(journal.workers.beat).result(PATIENCE)
+        assert [one.id for one in journal.workers.listed()] == [journal.workers.id]
 
 
 def test_a_newer_schema_is_refused(postgresql: str) -> None:
