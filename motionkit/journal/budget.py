@@ -507,11 +507,3 @@ def _compared(store: Store, keys: Sequence[str]) -> list[tuple[str, str | None, 
         for row, accounts in _rows(store.query, keys)
         if row["counted"] is not None
     ]
-
-
-def rebuild(store: Store) -> None:
-    """Count every purchase anew, where `verify` finds a difference."""
-    with store.writing() as db:
-        db.execute("UPDATE purchases SET counted=NULL", {})
-        db.execute("DELETE FROM spent", {})
-        count_missing(store, db)

@@ -18,7 +18,6 @@ import motionkit as mk
 from motionkit.cli import main
 from motionkit.client.client import Client
 from motionkit.errors import MotionKitError
-from motionkit.journal import Journal, budget
 from motionkit.sandbox import Sandbox
 
 CAP = Decimal("0.36")
@@ -125,9 +124,8 @@ class Spender:
         """Let the vendor have reported this for every job so far."""
         cost = f'{{"amount":"{amount}","basis":"reported","unit":"credit","usd":"{amount}"}}'
         place = self.folder / "journal.db"
-        assert change(place, "UPDATE purchases SET cost=:cost", cost=cost) > 0
-        with Journal(place) as journal:
-            budget.rebuild(journal.store)
+        assert change(place, "UPDATE purchases SET cost=:cost, counted=NULL", cost=cost) > 0
+        change(place, "DELETE FROM spent")
 
     def jobs(self) -> dict[str, Decimal]:
         """Return what the vendors kept for each job, in US dollars."""

@@ -316,15 +316,11 @@ def test_a_key_that_is_submitted_again_does_not_count_against_itself_twice(
         ("UPDATE purchases SET state='refused'", "k counts as "),
     ],
 )
-def test_a_counter_that_differs_is_found_and_mended(
-    journal: Journal, change: str, found: str
-) -> None:
+def test_a_counter_that_differs_is_found(journal: Journal, change: str, found: str) -> None:
     bought(journal, "k")
     journal.store.execute(change, {})
     (difference,) = budgets.verify(journal.store)
     assert re.match(found, difference)
-    budgets.rebuild(journal.store)
-    assert budgets.verify(journal.store) == []
 
 
 def test_a_reservation_that_cannot_be_read_stops_purchases_under_a_budget_only(
