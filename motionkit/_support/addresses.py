@@ -60,8 +60,8 @@ class DatabaseAddress:
         if re.search(r":(?![0-9]*(,|$))", re.sub(r"\[[^\]]*\]", "", hosts)):
             raise ValueError("the port in an address is a number")
         parts = urlsplit(text)
-        said = parse_qsl(parts.query, keep_blank_values=True)
-        passwords = [value for name, value in said if name in _SECRET_PARAMETERS]
+        parameters = parse_qsl(parts.query, keep_blank_values=True)
+        passwords = [value for name, value in parameters if name in _SECRET_PARAMETERS]
         if ":" in user:
             password = user.partition(":")[2]
             passwords += [password, unquote(password)]
@@ -70,7 +70,7 @@ class DatabaseAddress:
         self.has_password = any(passwords)
         self.secret = Secret(text)
         # A host in a parameter is the folder of a socket, or another name than the address has.
-        named = hosts or next((value for name, value in said if name == "host"), "")
+        named = hosts or next((value for name, value in parameters if name == "host"), "")
         self.place = f"{SCHEMES[0]}://{named.replace('/', '%2F')}{parts.path}"
 
     def __repr__(self) -> str:

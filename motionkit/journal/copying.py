@@ -17,6 +17,7 @@ import attrs
 from motionkit.errors import JournalError
 from motionkit.journal import budget, pending
 from motionkit.journal.databases import open_store
+from motionkit.journal.journal import Journal
 from motionkit.journal.pending import Pending
 from motionkit.journal.store import Connection, Store, Where
 
@@ -96,13 +97,13 @@ def copy_journal(
     """
     if source == target:
         raise JournalError("the two journals are the same")
-    told = progress or (lambda _table, _rows: None)
+    progress = progress or (lambda _table, _rows: None)
     first = open_store(source, pending.adopt)
     try:
         _need_no_pending(first)
         second = open_store(target, pending.adopt)
         try:
-            return _Copy(first, second, told).run()
+            return _Copy(first, second, progress).run()
         finally:
             second.close()
     finally:
@@ -125,10 +126,10 @@ class _Copy:
 
     source: Store
     target: Store
-    told: Callable[[str, int], None]
+    progress: Callable[[str, int], None]
 
     def run(self) -> Copied:
-        # All of it before anything is written: half a copy of another journal helps nobody.
+        # All of it before anything is written: half a copy of another journal is useless.
         for table in (PURCHASES, *OTHERS):
             for page in self._pages(self.source, table):
                 self._compare(table, page, self._same(table, page), missing_is_fine=True)
@@ -140,7 +141,7 @@ class _Copy:
                 for name, rows in self._missing(table, page).items():
                     new[name] += len(rows)
                 done += len(page)
-                self.told(table.name, done)
+                self.progress(table.name, done)
         budget.count_missing(self.target)
         return self._verify(new)
 
@@ -200,14 +201,8 @@ class _Copy:
     @staticmethod
     def _attempts(store: Store, page: _Rows) -> dict[str, _Rows]:
         """Return the attempts of purchases, in the order in which they were made."""
-        found: dict[str, _Rows] = {}
-        for row in store.query(
-            "SELECT * FROM attempts WHERE key IN (SELECT value FROM json_each(:keys))"
-            " ORDER BY rowid",
-            {"keys": json.dumps([row["key"] for row in page])},
-        ):
-            found.setdefault(row["key"], []).append(_content(row, PURCHASES))
-        return found
+        found = Journal.attempts_of(store, [row["key"] for row in page])
+        return {key: [_content(row, PURCHASES) for row in rows] for key, rows in found.items()}
 
     def _missing(self, table: _Table, page: _Rows) -> dict[str, _Rows]:
         """Write the rows that the target does not have; return them by table."""

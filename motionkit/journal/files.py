@@ -66,7 +66,7 @@ def create(path: Path) -> Inode:
     for one in (real, *beside(path)):
         status = _status(one)
         if status is None or not stat.S_ISREG(status.st_mode):
-            continue  # a device or a pipe is somebody else's
+            continue  # a device or a pipe, not a file of the journal
         if status.st_mode & 0o077:  # as the user made it
             one.chmod(0o600)
     return found.st_dev, found.st_ino

@@ -80,7 +80,7 @@ _OWN_SENDING = (
     "SELECT id FROM attempts"
     " WHERE id=:id AND sends=1 AND state=:intended AND uptime=:uptime AND boot=:boot"
 )
-"""The first send as this process has written it: nobody else has read its clock at that instant."""
+"""The first send as this process has written it: no other one reads its clock at that instant."""
 _OWNER = "(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job)"
 _SURROGATES = (0xD800, 0xE000)
 """The first code point that UTF-8 does not have, and the next one that it has."""
@@ -240,9 +240,9 @@ class Journal:
             locks += [("request", one) for one in purchase.alike.requests]
         locks += [("route", budgets.counted_by(one)) for one in purchase.budgets]
         with self._store.writing(AHEAD, locks=locks) as db:
-            # Asked inside the transaction, which nobody else can be in who asks the same: another
-            # process may have submitted the same request, used up the budget, or taken the last
-            # slot, while this one was waiting. An error rolls back.
+            # Checked inside the transaction, under its locks: another process may have submitted
+            # the same request, used up the budget, or taken the last slot while this one was
+            # waiting. An error rolls back.
             now = self._store.now()
             same = None if purchase.again else self.same(purchase.alike)
             if same is not None and same.key != purchase.key:
@@ -477,7 +477,7 @@ class Journal:
             db.execute(
                 "UPDATE purchases SET state=:state, ambiguous=0, cost=:cost, error=:error,"
                 " updated=:now WHERE key=:key AND state IN (:intended,:uncertain)"
-                # Resolved and submitted again meanwhile: nobody has said what became of that.
+                # Resolved and submitted again meanwhile: the outcome of that is unknown.
                 " AND NOT EXISTS (SELECT 1 FROM attempts WHERE key=purchases.key"
                 " AND id NOT IN (SELECT value FROM json_each(:seen)))",
                 {
@@ -609,9 +609,9 @@ class Journal:
     def taken(self, fingerprint: str) -> int:
         """Return how many of an account's slots are taken, by all processes.
 
-        A submit takes one from its intention on until it is refused or its job has ended. One whose
-        end nobody learns gives it back after a while: a submit after the time that it may take, a
-        job when it counts as stalled.
+        A submit takes one from its intention on until it is refused or its job has ended. Where
+        the end is not observed, the slot becomes free after a while: that of a submit after the
+        time that it may take, that of a job when it counts as stalled.
         """
         return self._taken(fingerprint, self._store.now())
 

@@ -99,7 +99,7 @@ OTHER_PAUSE = 0.5
 EQUAL_REFUSALS = 12
 """Temporary refusals in a row after which the submit gives up; some of them never end.
 
-A busy account and a rate limit are none of those: they are waited for as long as the caller said.
+A busy account and a rate limit do not count: the submit waits for them until its deadline.
 """
 
 _IN_FLIGHT: set[str] = set()
@@ -436,7 +436,7 @@ class Submitter:
             patience = self._longest(attempt.submission, ours=ours)
             age = self._journals_now() - (attempt.first_sent or record.updated)
             if not busy and record.state is KeyState.INTENDED:
-                # It may have ended, and written how, between this reading and the look at it.
+                # It may have ended, and written how, before its process was checked.
                 latest = self.journal.entry(key)
                 if latest != record:
                     continue
