@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -34,6 +35,21 @@ if "FAKETIME" in os.environ:
         _start(self, *args, env=dict(os.environ) if env is None else env, **kwargs)
 
     subprocess.Popen.__init__ = _start_with_environment  # type: ignore[method-assign]
+
+_PLACES = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep state and configuration out of the user's own folders, child processes included.
+
+    A folder of its own for each test, made by whoever needs it; tests of the defaults undo it.
+    """
+    place = tmp_path_factory.getbasetemp() / f"user-{next(_PLACES)}"
+    for variable, name in (("XDG_STATE_HOME", "state"), ("XDG_CONFIG_HOME", "config")):
+        monkeypatch.setenv(variable, str(place / name))
+    return place
+
 
 SUMMARY = pytest.StashKey[Summary]()
 
