@@ -22,7 +22,7 @@ from motionkit.errors import JournalError
 from motionkit.journal import files
 from motionkit.journal.files import Inode
 from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION, newer_schema
-from motionkit.journal.store import AHEAD, BUSY_TIMEOUT, Adopt, Lock, Store, Values
+from motionkit.journal.store import AHEAD, BUSY_TIMEOUT, NO_VALUES, Adopt, Lock, Store, Values
 from motionkit.model.money import decimal_add
 
 _SLICE = 0.25
@@ -93,7 +93,7 @@ class SQLiteStore(Store):
         if version > SCHEMA_VERSION:
             raise newer_schema(self.place, version, running=True)
 
-    def query(self, statement: str, values: Values | Sequence[Any] = ()) -> list[sqlite3.Row]:
+    def query(self, statement: str, values: Values = NO_VALUES) -> list[sqlite3.Row]:
         """Return the rows that a statement selects, inside or outside a transaction.
 
         Raises:

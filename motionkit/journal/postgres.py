@@ -28,7 +28,16 @@ from motionkit._support.addresses import DatabaseAddress
 from motionkit.errors import ConfigError, JournalError
 from motionkit.journal import calls
 from motionkit.journal.schema import MIGRATIONS, SCHEMA_VERSION, newer_schema
-from motionkit.journal.store import AHEAD, BUSY_TIMEOUT, Adopt, Connection, Lock, Store, Values
+from motionkit.journal.store import (
+    AHEAD,
+    BUSY_TIMEOUT,
+    NO_VALUES,
+    Adopt,
+    Connection,
+    Lock,
+    Store,
+    Values,
+)
 
 try:
     import psycopg
@@ -201,7 +210,7 @@ class Session:
         self.connection = connection
         self._began: tuple[float, float] | None = None
 
-    def execute(self, statement: str, values: Values = {}, /) -> psycopg.Cursor[Row]:  # noqa: B006 - never changed
+    def execute(self, statement: str, values: Values = NO_VALUES, /) -> psycopg.Cursor[Row]:
         """Run one statement; truth is bound as 0 or 1."""
         text, named = translated(statement)
         if not named:
@@ -477,16 +486,15 @@ class PostgresStore(Store):
 
     # Statements.
 
-    def query(self, statement: str, values: Values | Sequence[Any] = ()) -> list[Row]:
+    def query(self, statement: str, values: Values = NO_VALUES) -> list[Row]:
         """Return the rows that a statement selects; see `Store.query`."""
         own = self.pool.own
-        given = cast("Values", values or {})
         if own is not None:
             with self._guarded("read"):
-                return own.execute(statement, given).fetchall()
+                return own.execute(statement, values).fetchall()
         self._take_pending(0.0)
         with self._guarded("read"):
-            return self._asked(statement, given, time.monotonic() + BUSY_TIMEOUT)
+            return self._asked(statement, values, time.monotonic() + BUSY_TIMEOUT)
 
     def _asked(self, statement: str, values: Values, deadline: float) -> list[Row]:
         """Ask outside a transaction; again where the connection is lost."""
@@ -609,8 +617,7 @@ class PostgresStore(Store):
 
     def is_passing(self, error: BaseException | None) -> bool:
         """Return whether a lock, a lost connection or a failover caused an error."""
-        # Of two transactions that add the same row, one fails; tried again, it sees that row.
-        return isinstance(error, (*_LOST, errors.ReadOnlySqlTransaction, errors.IntegrityError))
+        return isinstance(error, (*_LOST, errors.ReadOnlySqlTransaction))
 
     def close(self) -> None:
         """Close the connections."""

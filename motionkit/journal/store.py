@@ -27,6 +27,7 @@ BUSY_TIMEOUT = 20.0
 """Seconds to wait for another process before giving up."""
 
 Values = Mapping[str, Any]
+NO_VALUES: Values = {}
 Lock = tuple[str, str]
 """What a transaction reserves before it reads: a class (``request``, ``route``, ``account`` or
 ``calls``), and a name in it."""
@@ -94,7 +95,7 @@ class Store(ABC):
     contradictions: tuple[type[Exception], ...]
 
     @abstractmethod
-    def query(self, statement: str, values: Values | Sequence[Any] = ()) -> list[Any]:
+    def query(self, statement: str, values: Values = NO_VALUES) -> list[Any]:
         """Return the rows that a statement selects, inside or outside a transaction.
 
         Raises:
@@ -132,7 +133,7 @@ class Store(ABC):
     def execute(
         self,
         statement: str,
-        values: Values | Sequence[Any] = (),
+        values: Values = NO_VALUES,
         doing: str = "write to",
         *,
         durable: bool = True,
@@ -143,7 +144,7 @@ class Store(ABC):
             JournalError: As from `writing`.
         """
         with self.writing(doing, durable=durable) as db:
-            return db.execute(statement, values).rowcount  # type: ignore[arg-type]
+            return db.execute(statement, values).rowcount
 
     @abstractmethod
     def now(self) -> float:

@@ -185,7 +185,7 @@ class Workers:
             del workers
 
     def _beat_safely(self, stopped: threading.Event) -> None:
-        """Beat, whatever happens: a heart that stops makes others take over running jobs."""
+        """Beat, whatever happens: without beats, others take over running jobs."""
         try:
             with self._lock:
                 if not stopped.is_set():
