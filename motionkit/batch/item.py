@@ -74,7 +74,7 @@ DOUBTS = 5
 READS = 8
 """Questions to the journal at once: each takes a thread, which then stays."""
 REST = 600.0
-"""Seconds for which this process leaves an item alone that it cannot go on with."""
+"""Seconds for which this process skips an item that it cannot continue."""
 
 Key = tuple[str, int]
 """Batch and number of an item."""
@@ -160,7 +160,7 @@ class Items:
         request_of: Reads an item's request.
         shared: Whether workers on other machines do items too.
         active: What is done here now.
-        resting: Until when, by the monotonic clock, an item is left alone here.
+        resting: Until when, by the monotonic clock, an item is skipped here.
         halted: Why a batch buys nothing at a target or route at present, and until when.
         news: Called with the account where a job ended.
         stopping: Whether nothing new begins.
@@ -219,7 +219,7 @@ class Items:
         except Exception as error:
             # A fault of ours must not look like an end of the item, nor take the worker with it.
             log.exception("item %d of batch %s cannot be done here", n, batch, exc_info=error)
-            self._leave_alone(key)
+            self._skip(key)
         finally:
             self.active.discard(key)
 
@@ -321,7 +321,7 @@ class Items:
             # Another worker may have the folder, so the item is not refused.
             log.warning("item %d of batch %s: %s", key[1], key[0], missing.message)
             await self._put(key, ItemState.PLANNED, missing)
-            self._leave_alone(key)
+            self._skip(key)
             return False
         return True
 
@@ -333,7 +333,7 @@ class Items:
                 return await batching.resume(self.client, entry)
         except ConfigError as error:  # not from here: the account is gone, or has another key
             await self._put(key, ItemState.RUNNING, error)
-            self._leave_alone(key)
+            self._skip(key)
         except MotionKitError as error:
             if error.billed is Billed.NO or judge(error) is Verdict.AGAIN:
                 # Where nothing was bought after all, the next run finds it refused, and buys.
@@ -384,19 +384,19 @@ class Items:
                 job = again
             except MotionKitError as error:
                 troubles += 1
-                if not await self._goes_on(key, error, troubles):
+                if not await self._waits_again(key, error, troubles):
                     return None
             else:
                 self.news(job.account)
                 return result
 
-    async def _goes_on(self, key: Key, error: MotionKitError, troubles: int) -> bool:
+    async def _waits_again(self, key: Key, error: MotionKitError, troubles: int) -> bool:
         """Return whether a wait that was broken off is taken up again, after a pause."""
         if self.stopping:
             await self._forever()
         if isinstance(error, ConfigError):  # the account has another key: not from here
             await self._put(key, ItemState.RUNNING, error)
-            self._leave_alone(key)
+            self._skip(key)
             return False
         if isinstance(error, JobNotFound | ProtocolError) and troubles >= DOUBTS:
             await self._put(key, ItemState.UNCERTAIN, error)
@@ -413,6 +413,9 @@ class Items:
         try:
             with self._submits():
                 return await batching.order_again(self.client, order, job, error)
+        except JournalError as other:
+            # It may have been bought: doing the item again finds it, or its failed job.
+            raise _LaterError(other) from other
         except MotionKitError as other:
             ended = isinstance(other, JobFailed | JobGone | ContentBlocked)
             if judge(other) is Verdict.UNCERTAIN and not ended:
@@ -474,11 +477,11 @@ class Items:
         address = place.address(item.out or f"{item.n}.mp4")
         return None if place.folder is None else Path(address)
 
-    def _leave_alone(self, key: Key) -> None:
+    def _skip(self, key: Key) -> None:
         self.resting[key] = time.monotonic() + REST
 
     def rests(self, item: Item, via: str | None) -> bool:
-        """Return whether an item is left alone here for now; `via` is its batch's."""
+        """Return whether an item is skipped here for now; `via` is its batch's."""
         if item.state is ItemState.PLANNED and self.halt(item.batch, item.via or via):
             return True
         key = (item.batch, item.n)

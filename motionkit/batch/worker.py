@@ -25,6 +25,7 @@ from motionkit.batch.cells import request_of
 from motionkit.batch.engine import Delivery, Engine, Where
 from motionkit.batch.gate import Gate
 from motionkit.batch.item import Items
+from motionkit.batch.places import Place
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, Item, ItemState
 from motionkit.client import batching
 from motionkit.client.aio import AsyncClient
@@ -46,7 +47,7 @@ PLANNING = 60.0
 FORGET_EVERY = 10
 """Rounds after which the queue is cleared of runs that are over."""
 MOST_CONCURRENCY = 200
-"""Items at once where nobody named a number, whatever the accounts' slots."""
+"""Items at once where no number is given, whatever the accounts' slots."""
 _SPARE = 1.25
 """Items for each slot: while some are submitted or fetched, others run."""
 _THREADS = 4
@@ -83,7 +84,7 @@ def _loaded(config: Config | Path | str | None) -> Config:
 
 
 def concurrency_of(config: Config) -> int:
-    """Return how many items a worker does at once where nobody named a number."""
+    """Return how many items a worker does at once where no number is given."""
     slots = 0.0
     for account in config.accounts.values():
         most = account.slots
@@ -120,9 +121,7 @@ class Worker:
         batch: str | None = None,
     ) -> None:
         queue.require()
-        self.config = (
-            config if isinstance(config, Config) else load(Path(config) if config else None)
-        )
+        self.config = _loaded(config)
         if self.config.journal is None:
             raise ConfigError(
                 "batches need a journal, and it is off", hint="name a file or a database as journal"
@@ -171,7 +170,7 @@ class _Run:
         self.idle: set[str] = set()
         """Batches of whose items the last whole pass found none to do here."""
         self.unwritten: set[str] = set()
-        """Runs of items that were taken here and that nobody does."""
+        """Runs of items that were taken here and that no task does."""
         self.planned: dict[str, tuple[int, float]] = {}
         """How many items each batch had, and since when."""
         self.refused: set[str] = set()
@@ -222,11 +221,12 @@ class _Run:
 
     def _check(self) -> None:
         for name, account in self.config.accounts.items():
-            if self.store.shared and getattr(account.settings, "mode", None) == "sync":
+            local = account.settings.local_results
+            if self.store.shared and local is not None:
                 raise ConfigError(
-                    f"account {name!r}: mode = 'sync' keeps results on this machine, and the "
-                    "journal is shared by workers on others",
-                    hint="use mode = 'async' with a shared journal",
+                    f"account {name!r}: {local} keeps results on this machine, and the journal is "
+                    "shared by workers on others",
+                    hint="change it for a shared journal",
                     account=name,
                 )
         for record in self._open():
@@ -235,6 +235,10 @@ class _Run:
 
     def _foreign(self, record: BatchRecord) -> ConfigError | None:
         """Return why this worker must not do a batch's items."""
+        try:
+            Place(record.out).check()
+        except ConfigError as error:
+            return ConfigError(f"batch {record.id}: {error.message}", hint=error.hint)
         for name, fingerprint in record.accounts.items():
             try:
                 found = self.client.account(name).fingerprint
@@ -332,7 +336,7 @@ class _Run:
         return record.planned < record.total and now - since < PLANNING
 
     def _put(self, record: BatchRecord, items: list[Item]) -> int:
-        """Put those items into the queue that nobody does; return how many."""
+        """Put those items into the queue that no worker does; return how many."""
         here = {(item.batch, item.n) for item in items} & self.items.active
         mine = [item for item in items if not self.items.rests(item, record.via)]
         if mine:
@@ -451,8 +455,8 @@ class _Run:
     def _ended(self) -> Ended:
         halts = {via or "": why for (_, via), (why, _) in self.items.halted.items()}
         counts = {} if self.batch is None else self.batches.counts(self.batch)
-        done = self.batch is None or self.batch not in self.idle
-        return Ended(counts, stopped=done, halts=halts)
+        stopped = self.batch is None or self.batch not in self.idle
+        return Ended(counts, stopped=stopped, halts=halts)
 
 
 def _share_heaps() -> None:
@@ -479,7 +483,9 @@ def _signals(
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        log.warning("stopping: nothing new begins, and submits under way end; the next run goes on")
+        log.warning(
+            "stopping: nothing new begins, and submits under way end; the next run continues"
+        )
         stop.set()
         if asked is not None:
             asked.set()

@@ -85,6 +85,11 @@ class AccountSettings:
     )
     reconcile_window: float = attrs.field(default=60.0, metadata=untrusted(Untrusted.HIGHER))
 
+    @property
+    def local_results(self) -> str | None:
+        """The setting that keeps results on this machine only; None where the vendor keeps them."""
+        return None
+
 
 class Phase(enum.Enum):
     """The purpose of a call; it decides whether an error may have been billed."""

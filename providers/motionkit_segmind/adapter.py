@@ -100,6 +100,11 @@ class Settings(AccountSettings):
     mode: Literal["async", "sync"] = "async"
     sync_timeout: float = attrs.field(default=600.0, metadata=untrusted(Untrusted.HIGHER))
 
+    @property
+    def local_results(self) -> str | None:
+        """The blocking mode: its response is stored here, and nowhere else."""
+        return "mode = 'sync'" if self.mode == "sync" else None
+
 
 class Segmind:
     """One account at Segmind.

@@ -330,6 +330,25 @@ def test_a_journal_that_fails_for_a_while_is_waited_out_before_and_after_the_pur
     play(act)
 
 
+def test_a_paid_retry_that_the_journal_failed_to_write_is_waited_for_and_not_called_failed(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def act(at: Play) -> None:
+        async def bought_unnoticed(client: AsyncClient, *_: object) -> Job:
+            at.stage.vendor.pending.clear()
+            request = request_of(at.item().request)
+            await client.submit(request, via=ACCOUNT, key=f"{BATCH}/1~2")
+            raise JournalError("the database is away")
+
+        monkeypatch.setattr(batching, "order_again", bought_unnoticed)
+        at.stage.arrange(Situation.JOB_FAILS)
+        await at.do(1)
+        assert at.state() is ItemState.DONE
+        assert at.stage.bought() == 2
+
+    play(act)
+
+
 def test_a_file_that_another_worker_writes_is_waited_for(play: Callable[..., None]) -> None:
     async def act(at: Play) -> None:
         at.out.mkdir()

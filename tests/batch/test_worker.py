@@ -111,6 +111,18 @@ def test_a_worker_refuses_a_batch_that_was_planned_with_another_key(tmp_path: Pa
             Worker(made.config()).run()
 
 
+def test_a_worker_buys_nothing_for_a_batch_whose_files_it_cannot_write(tmp_path: Path) -> None:
+    with farm(tmp_path, tmp_path / "journal.db") as made:
+        made.plan(1, 1)
+        with Client(made.config()) as client:
+            client._journal.store.execute(
+                "UPDATE batches SET out=:out", {"out": "unheard-of://bucket/films"}
+            )
+        with pytest.raises(ConfigError, match=r"cannot write to .*: Protocol not known"):
+            Worker(made.config()).run()
+        assert made.counts() == {"planned": 1}
+
+
 def test_a_worker_refuses_blocking_calls_with_a_shared_journal(
     tmp_path: Path, postgresql: str
 ) -> None:
