@@ -235,7 +235,7 @@ class Batch:
         """Work on the batch in a child process until nothing is left, and return how it ended.
 
         Uncertain items whose purchases were resolved are finished too. Nothing is bought a second
-        time: the same call after a crash goes on. The child reads the configuration itself, from
+        time: the same call after a crash continues. The child reads the configuration itself, from
         the file or the environment.
 
         Args:
@@ -346,8 +346,9 @@ class Batch:
     ) -> int:
         """Plan items again that ended without a file, and return how many.
 
-        What failed may have cost, and is bought again under a new key; what was refused cost
-        nothing, and is tried again under the same one. What is uncertain is never retried:
+        What failed may have cost, and is bought again under a new key; a file that was not
+        downloaded is only downloaded. What was refused cost nothing, and is tried again under the
+        same key. What is uncertain is never retried:
         `Client.jobs.reconcile` resolves it. `run`, or a worker, then works on them.
 
         Examples:

@@ -283,7 +283,9 @@ class Check:
             self._add(row, "out", f"{given!r} is not {error}")
             return None
         if re.match(r"([0-9]{4}/)?[0-9]{6}", name):
-            self._add(row, "out", f"{name!r} begins like the names that a batch gives by itself")
+            self._add(
+                row, "out", f"{name!r} begins like the names that a batch gives automatically"
+            )
         elif name in self._outs:
             self._add(row, "out", f"{name!r} is the file of {self._outs[name]} too")
         else:

@@ -51,7 +51,7 @@ def run(batch: str, config: str | None, **options: Any) -> Mapping[str, MotionKi
 
     Raises:
         MotionKitError: What the worker raised, or the child process broke off: the same call again
-            goes on.
+            continues.
     """
     reading, writing = os.pipe()
     task = {"batch": batch, "config": config, "answer": writing, "options": options}
@@ -77,7 +77,7 @@ def run(batch: str, config: str | None, **options: Any) -> Mapping[str, MotionKi
     if not content:
         raise MotionKitError(
             f"the process that worked on batch {batch} broke off with code {child.returncode}",
-            hint="run the batch again: it goes on, and nothing is bought twice",
+            hint="run the batch again: it continues, and nothing is bought twice",
         )
     found = pickle.loads(content)  # noqa: S301 - our own child's
     if isinstance(found, BaseException):

@@ -56,7 +56,7 @@ class Draft:
         Raises:
             BudgetExceeded: ``max_usd`` does not suffice; nothing was written.
             InvalidRequest: The batch was cancelled, or a key was taken meanwhile.
-            JournalError: It cannot be written. The same call again goes on.
+            JournalError: It cannot be written. The same call again continues.
         """
         over = self.plan.over_budget()
         if over:

@@ -73,7 +73,7 @@ class Delivery:
 
     Attributes:
         where: Where the item is.
-        executor: Who took it; None where nobody did.
+        executor: Who took it; None before that.
     """
 
     where: Where

@@ -21,7 +21,7 @@ ASK_EVERY = 1.0
 PROBE_EVERY = 10.0
 """Seconds after which one item is let in although no slot is free.
 
-Its submit polls the running jobs of the account, those that nobody waits for as well, and is
+Its submit polls the running jobs of the account, also those that no process waits for, and is
 refused while they run.
 """
 MOST_AT_ONCE = 10
@@ -74,7 +74,7 @@ class Gate:
             self._leave()
 
     def refused(self, error: MotionKitError) -> None:
-        """Let nobody in for a while: the account refused an item for a passing cause."""
+        """Close the gate for a while: the account refused an item for a passing cause."""
         if self._clock() >= self._closed_until:  # those who were inside with it count once
             self._refusals += 1
         pause = backoff.slot_delay(self._refusals, hint=error.retry_after)

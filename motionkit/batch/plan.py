@@ -1,7 +1,7 @@
 """What a batch is going to buy: its price by target, its end, and what an earlier end would need.
 
 **A folder of results is one batch**, and its id is the digest of that folder's address. The same
-command therefore goes on with the same batch, wherever it is run. Its rows do not change: each one
+command therefore continues the same batch, wherever it is run. Its rows do not change: each one
 that was planned must be the same request again, by the content of its files, through the same
 target, or nothing is bought. Rows at the end are added. So neither a further row nor an edited one
 can buy all other rows a second time.
@@ -92,7 +92,7 @@ class Plan:
         total: How many rows there are.
         left: How many of them are still to be bought.
         added: How many of them the batch does not have yet; without any, nothing new is confirmed.
-        known: Whether the batch exists, and is gone on with.
+        known: Whether the batch exists, and is continued.
         targets: What each target is expected to get of those that are left.
         warnings: What the user should know before paying, with the number of rows it is about.
         accounts: The accounts that items may go to, where a route falls back too.

@@ -220,7 +220,7 @@ class Batches:
     def add(self, batch: str, items: Iterable[Item]) -> Iterator[int]:
         """Add items in the order of their numbers, a transaction for each `CHUNK`.
 
-        A killed planner goes on with the same items: those that are there are left alone.
+        A killed planner continues with the same items: those that are there stay.
 
         Yields, after each transaction, the number up to which the items are there.
 
@@ -522,7 +522,7 @@ class Batches:
 
         The journal decides under which key. Where the purchase may have cost and gives nothing
         more, it is a new purchase under `retry_key`. Where it was refused, or its job has a result,
-        the same key goes on. An item whose purchase is not resolved stays as it is: it is never
+        the same key continues. An item whose purchase is not resolved stays as it is: it is never
         bought again.
 
         Raises:
@@ -581,7 +581,7 @@ class Batches:
 
     @staticmethod
     def _next_key(db: Any, item: Item, purchase: Mapping[str, Any] | None) -> str | None:
-        """Return the key under which an item goes on; None where its purchase is not resolved."""
+        """Return the key under which an item continues; None where its purchase is not resolved."""
         if purchase is None:
             return item.key
         if purchase["ambiguous"] or purchase["state"] in _UNRESOLVED:

@@ -147,7 +147,7 @@ class Planning(Common):
         file_option(
             metavar="FOLDER",
             help="Where the files and results.csv go: a folder, or a URL of fsspec such as "
-            "s3://bucket/run. A folder is a batch: the same one goes on with it.",
+            "s3://bucket/run. A folder is a batch: the same one continues it.",
         ),
     ] = None
 
@@ -196,7 +196,7 @@ def plan(options: Planning) -> int:
 def run(options: Running) -> int:
     """Check, quote and confirm a batch, then buy its items, wait for them, and download.
 
-    The same command again goes on with what is left, and so does 'motionkit batch run BATCH'.
+    The same command again continues with what is left, and so does 'motionkit batch run BATCH'.
     Nothing is bought twice. Ctrl-C ends the command; jobs keep running, and the next run fetches
     their files. Other workers on the journal help.
 
@@ -208,7 +208,7 @@ def run(options: Running) -> int:
     with _chosen(screen, options) as batch:
         resolved = batch.resolve()
         if resolved:
-            screen.note(f"{many(resolved, 'item')} that 'motionkit reconcile' resolved: going on")
+            screen.note(f"{many(resolved, 'item')} that 'motionkit reconcile' resolved: continuing")
         halts: tuple[MotionKitError, ...] = ()
         if batch.progress().finished:
             screen.note("nothing is left to do")
@@ -253,7 +253,7 @@ def status(
                     stopped.wait(_EVERY)
             report.show(screen, found)
             return report.code(found.progress())
-        screen.note(f"the batch goes on; 'motionkit batch status {found.id}' shows it again")
+        screen.note(f"the batch continues; 'motionkit batch status {found.id}' shows it again")
     return exit_codes.DONE
 
 
@@ -297,7 +297,8 @@ def retry(
     """Let workers buy items again that ended without a file. Default: failed, blocked, refused.
 
     What failed or was blocked becomes a new purchase; what was refused is a new attempt of the
-    same. Uncertain items are never bought again: 'motionkit reconcile' resolves them.
+    same, and a file that was not downloaded is only downloaded. Uncertain items are never bought
+    again: 'motionkit reconcile' resolves them.
     """
     screen = Screen(json=json)
     chosen = {"failed": failed, "blocked": blocked, "refused": refused, "cancelled": cancelled}
@@ -315,7 +316,7 @@ def retry(
         )
         if counts["uncertain"]:
             screen.note(
-                f"{many(counts['uncertain'], 'uncertain item')} left alone: 'motionkit reconcile' "
+                f"{many(counts['uncertain'], 'uncertain item')} not retried: 'motionkit reconcile' "
                 "resolves them"
             )
         if count:
@@ -463,7 +464,7 @@ def _chosen(screen: Screen, options: Running) -> mk.Batch:
                 raise InvalidRequest(
                     f"--{name.replace('_', '-')}: {reference} was planned with its own options",
                     field=name,
-                    hint=f"'motionkit batch run {reference}' goes on with it",
+                    hint=f"'motionkit batch run {reference}' continues it",
                 )
         return mk.Batch.get(reference, config=options.config)
     now = datetime.now().astimezone()
@@ -595,7 +596,7 @@ def _ended(screen: Screen, batch: mk.Batch, halts: tuple[MotionKitError, ...]) -
     report.troubles(screen, batch, found)
     screen.fact("ended", report.summary(found))
     if found.left:
-        screen.note(f"'motionkit batch run {batch.id}' goes on; nothing is bought twice")
+        screen.note(f"'motionkit batch run {batch.id}' continues; nothing is bought twice")
     code = max(codes)
     data = {**report.data(batch, found), "results": place, "exit_code": code}
     if screen.json or place is not None:

@@ -42,7 +42,7 @@ def plan_lines(plan: Plan, now: datetime, by: datetime | None) -> list[Line]:
     lines.append(("out", plan.out))
     if plan.known:
         left = many(plan.left, "item") if plan.left else "nothing"
-        lines.append(("goes on", f"{left} left to buy"))
+        lines.append(("continues", f"{left} left to buy"))
     if not plan.left:
         return lines
     lines.append(("price", _price(plan)))

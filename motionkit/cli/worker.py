@@ -36,8 +36,8 @@ def worker(
     """Do the items of all batches in the journal until Ctrl-C or SIGTERM.
 
     Any number of workers share a journal on PostgreSQL, on any machines; a journal on SQLite has
-    one at a time. Stopping lets submits under way end; another worker, or the next start, goes on
-    with the rest. What is killed is taken over by another worker within 20 seconds.
+    one at a time. Stopping lets submits under way end; another worker, or the next start,
+    continues with the rest. What is killed is taken over by another worker within 20 seconds.
     """
     screen = Screen(json=json)
     if health:

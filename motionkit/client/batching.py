@@ -73,7 +73,7 @@ def _conclude(ended: asyncio.Future[None]) -> None:
 
 
 def poll_with(client: AsyncClient, threads: int) -> None:
-    """Let a client poll with so many threads at most, for jobs that nobody watches."""
+    """Let a client poll with so many threads at most, for jobs without a `watch`."""
     client._client._engine.threads = threads
 
 

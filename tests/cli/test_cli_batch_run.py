@@ -137,7 +137,7 @@ def test_ctrl_c_ends_a_run_in_order_and_says_how_to_go_on(cli: Cli, slow_account
         told = ended(running)
     assert told.code == 9, told.err
     batch = batch_of(cli)
-    assert f"'motionkit batch run {batch}' goes on; nothing is bought twice" in told.err
+    assert f"'motionkit batch run {batch}' continues; nothing is bought twice" in told.err
     assert (told.one["batch"], told.one["left"], told.one["exit_code"]) == (batch, ROWS, 9)
     assert told.one["results"] is None
 
@@ -195,7 +195,7 @@ def test_an_uncertain_item_is_told_and_never_bought_again(
     before = account.bought
     told = cli("batch", "retry", batch, "--yes")
     assert (told.code, told.out) == (0, f"{batch}: 0 items to buy again\n")
-    assert "1 uncertain item left alone: 'motionkit reconcile' resolves them" in told.err
+    assert "1 uncertain item not retried: 'motionkit reconcile' resolves them" in told.err
     account.sandbox.clear_faults()
     assert cli("batch", "run", batch).code == 10
     assert account.bought == before
