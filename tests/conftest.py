@@ -39,6 +39,20 @@ if "FAKETIME" in os.environ:
 _PLACES = itertools.count()
 
 
+def _leave_the_user_s(place: Path, patch: pytest.MonkeyPatch) -> None:
+    for variable, name in (("XDG_STATE_HOME", "state"), ("XDG_CONFIG_HOME", "config")):
+        patch.setenv(variable, str(place / name))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep what fixtures of many tests start out of the user's own folders."""
+    place = tmp_path_factory.getbasetemp() / "user"
+    with pytest.MonkeyPatch.context() as patch:
+        _leave_the_user_s(place, patch)
+        yield place
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep state and configuration out of the user's own folders, child processes included.
@@ -46,8 +60,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     A folder of its own for each test, made by whoever needs it; tests of the defaults undo it.
     """
     place = tmp_path_factory.getbasetemp() / f"user-{next(_PLACES)}"
-    for variable, name in (("XDG_STATE_HOME", "state"), ("XDG_CONFIG_HOME", "config")):
-        monkeypatch.setenv(variable, str(place / name))
+    _leave_the_user_s(place, monkeypatch)
     return place
 
 
