@@ -5,6 +5,7 @@ from motionkit.batch.drafts import Draft, draft
 from motionkit.batch.inputs import Input, InvalidRows, Problem, matrix, read
 from motionkit.batch.plan import Need, Plan, TargetPlan
 from motionkit.batch.results import FORMATS, Format, ItemResult
+from motionkit.batch.results import whole as whole_file
 from motionkit.batch.results import write as write_results
 from motionkit.batch.tables import Batches, BatchRecord, BatchState, Item, ItemState
 from motionkit.batch.worker import Ended, Worker, healthy, run_batch
@@ -36,5 +37,6 @@ __all__ = [
     "matrix",
     "read",
     "run_batch",
+    "whole_file",
     "write_results",
 ]

@@ -37,34 +37,23 @@ _WARNINGS = 20
 """Different warnings that a plan lists."""
 
 
-@attrs.define
-class _Sum:
-    """The totals of one target, as they grow."""
-
-    items: int = 0
-    low: Decimal = Decimal(0)
-    likely: Decimal = Decimal(0)
-    high: Decimal | None = Decimal(0)
-    unknown: int = 0
-    seconds: float = 0.0
-    longest: float = 0.0
-    slots: int | None = None
-    sandbox: bool = False
-
-    def add(self, one: Expected) -> None:
-        """Add one item."""
-        quote, seconds = one.quote, one.seconds or DEFAULT_SECONDS
-        self.items += 1
-        self.seconds += seconds
-        self.longest = max(self.longest, seconds)
-        self.slots, self.sandbox = one.slots, one.sandbox
-        if quote is None or quote.usd_likely is None:
-            self.unknown += 1
-        else:
-            self.likely += quote.usd_likely
-        self.low += (quote.usd_low if quote else None) or Decimal(0)
-        high = quote.usd_high if quote else None
-        self.high = None if self.high is None or high is None else self.high + high
+def _added(plan: TargetPlan, one: Expected) -> TargetPlan:
+    """Return a target's plan with one item more."""
+    quote, seconds = one.quote, one.seconds or DEFAULT_SECONDS
+    likely = None if quote is None else quote.usd_likely
+    high = None if quote is None else quote.usd_high
+    return attrs.evolve(
+        plan,
+        items=plan.items + 1,
+        low=plan.low + ((quote.usd_low if quote else None) or Decimal(0)),
+        likely=plan.likely + (likely or Decimal(0)),
+        high=None if plan.high is None or high is None else plan.high + high,
+        unknown=plan.unknown + (likely is None),
+        seconds=plan.seconds + seconds,
+        longest=max(plan.longest, seconds),
+        slots=one.slots,
+        sandbox=one.sandbox,
+    )
 
 
 @attrs.frozen
@@ -109,7 +98,7 @@ class Check:
         self._planned: Iterator[Item] = iter(()) if record is None else batches.items(record.id)
         self._local = "://" not in out
         self.vias: dict[str | None, None] = {}
-        self._sums: dict[str, _Sum] = {}
+        self._sums: dict[str, TargetPlan] = {}
         self._warnings: dict[str, int] = {}
         self._total = self._left = self._repeated = 0
         self._unknown_columns: set[str] = set()
@@ -164,10 +153,7 @@ class Check:
             left=self._left,
             added=self._total - (0 if self._record is None else self._record.total),
             known=self._record is not None,
-            targets=tuple(
-                TargetPlan(target=target, **attrs.asdict(one))
-                for target, one in sorted(self._sums.items())
-            ),
+            targets=tuple(one for _, one in sorted(self._sums.items())),
             warnings=tuple(self._warnings.items()),
             repeated=self._repeated,
             max_usd=max_usd,
@@ -383,7 +369,8 @@ class Check:
         if planned is not None and planned.state is not ItemState.PLANNED:
             return
         self._left += 1
-        self._sums.setdefault(one.target, _Sum()).add(one)
+        before = self._sums.get(one.target) or TargetPlan(target=one.target)
+        self._sums[one.target] = _added(before, one)
         for warning in one.warnings:
             if warning in self._warnings or len(self._warnings) < _WARNINGS:
                 self._warnings[warning] = self._warnings.get(warning, 0) + 1

@@ -273,7 +273,7 @@ def save(rows: Iterable[ItemResult], record: BatchRecord, form: Format = "csv") 
     name = f"results.{form}"
     place = f"{record.out}/{name}" if "://" in record.out else os.path.join(record.out, name)  # noqa: PTH118
     try:
-        with _whole(place) as stream:
+        with whole(place) as stream:
             write(rows, stream, form)
     except OSError as error:
         why = error.strerror or str(error)
@@ -284,7 +284,7 @@ def save(rows: Iterable[ItemResult], record: BatchRecord, form: Format = "csv") 
 
 
 @contextmanager
-def _whole(place: str) -> Iterator[IO[bytes]]:
+def whole(place: str) -> Iterator[IO[bytes]]:
     """Give a stream whose content replaces a file when the block ends without an error."""
     # The whole content first: a store behind a URL may keep what was written before an error.
     if "://" in place:

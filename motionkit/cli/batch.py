@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import sys
 import threading
@@ -12,7 +11,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import attrs
@@ -636,22 +634,10 @@ def _to_file(out: Path, write: Callable[[IO[bytes]], None]) -> None:
     Raises:
         DownloadFailed: The file cannot be written.
     """
-    part: Path | None = None
+    from motionkit.batch import whole_file  # noqa: PLC0415 - not for other verbs
+
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", delete=False) as stream:
-            part = Path(stream.name)
+        with whole_file(str(out)) as stream:
             write(stream)
-        part.chmod(0o666 & ~_mask())
-        part.replace(out)
     except OSError as error:
         raise DownloadFailed(f"cannot write {out}: {reason(error)}") from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
-
-
-def _mask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
