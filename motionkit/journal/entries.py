@@ -133,6 +133,8 @@ class PurchaseRecord:
             version wrote it.
         batch: The batch that it was made for, if any.
         item: That batch's row.
+        labels: The labels that it was submitted with.
+        take: Which of several takes it is, from 1; None where one was asked for.
     """
 
     key: str
@@ -157,6 +159,8 @@ class PurchaseRecord:
     sandbox: bool | None = None
     batch: str | None = None
     item: int | None = None
+    labels: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+    take: int | None = None
 
     @property
     def job(self) -> Job | None:
@@ -244,6 +248,9 @@ class NewPurchase:
         sandbox: Whether it goes to a sandbox on this machine.
         batch: The batch that it is made for.
         item: The number of that batch's item.
+        labels: The user's own marks of it; those of a refused purchase stay unless there are new
+            ones.
+        take: Which of several takes it is, from 1; None where one is asked for.
     """
 
     key: str
@@ -261,6 +268,8 @@ class NewPurchase:
     sandbox: bool = False
     batch: str | None = None
     item: int | None = None
+    labels: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+    take: int | None = None
 
 
 def no_slot(account: str, slots: int, provider: str | None = None) -> Busy:

@@ -69,6 +69,8 @@ def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
         "sandbox": purchase.sandbox,
         "batch": purchase.batch,
         "item": purchase.item,
+        "labels": masked(purchase.labels) if purchase.labels else None,
+        "take": purchase.take,
     }
 
 
@@ -103,6 +105,8 @@ def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
         sandbox=None if row["sandbox"] is None else bool(row["sandbox"]),
         batch=row["batch"],
         item=row["item"],
+        labels=_labels(row["labels"]),
+        take=row["take"],
     )
 
 
@@ -115,6 +119,13 @@ def attempt_of(row: Row) -> Attempt:
         error=json.loads(row["error"]) if row["error"] else None,
         masked=None if row["masked"] is None else bool(row["masked"]),
     )
+
+
+def _labels(text: str | None) -> Mapping[str, str]:
+    found = {} if text is None else json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise ValueError("labels are not an object of texts")
+    return found
 
 
 def _state(word: str) -> State | KeyState:

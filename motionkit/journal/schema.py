@@ -166,6 +166,13 @@ DROP INDEX purchases_request
 -- the first send on the sender's wall clock, where `first_sent` is on the database's
 ALTER TABLE attempts ADD COLUMN wall REAL
 """,
+    """
+-- JSON, an object of texts: the user's own marks; NULL without any
+ALTER TABLE purchases ADD COLUMN labels TEXT;
+-- which of several takes it is, from 1; NULL where one was asked for
+ALTER TABLE purchases ADD COLUMN take INTEGER;
+ALTER TABLE items ADD COLUMN labels TEXT
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -939,6 +939,59 @@ def test_what_an_older_journal_reserved_counts_since_it_was_written(path: Path) 
     assert at == 100
 
 
+def test_a_journal_without_labels_gets_their_columns(path: Path) -> None:
+    steps = schema.MIGRATIONS
+    before = next(n for n, step in enumerate(steps) if "labels" in step)
+    path.parent.mkdir(parents=True)
+    with sqlite3.connect(path) as old:
+        for step in steps[:before]:
+            for statement in step.split(";\n"):
+                old.execute(statement)
+        old.execute(f"PRAGMA user_version={before}")
+        old.execute(
+            "INSERT INTO purchases (key, request, via, description, state, created, updated)"
+            " VALUES ('k1', 'r1', 'shop', '{}', 'intended', 1, 1)"
+        )
+    old.close()
+    with Journal(path) as journal:
+        assert (journal.entry("k1").labels, journal.entry("k1").take) == ({}, None)
+        intended(journal, "k2", "a2", labels={"project": "x"}, take=2)
+        assert (journal.entry("k2").labels, journal.entry("k2").take) == ({"project": "x"}, 2)
+
+
+# Labels.
+
+
+def test_a_purchase_keeps_its_labels_and_says_which_take_it_is(journal: Journal) -> None:
+    labels = {"project": "Frühling", "shot": "12"}
+    intended(journal, "k1-1", labels=labels, take=1)
+    intended(journal, "k2", "a2")
+    assert (journal.entry("k1-1").labels, journal.entry("k1-1").take) == (labels, 1)
+    assert (journal.entry("k2").labels, journal.entry("k2").take) == ({}, None)
+    stored = journal.store.query("SELECT labels FROM purchases ORDER BY key")
+    assert [one["labels"] for one in stored] == [
+        r'{"project":"Fr\u00fchling","shot":"12"}',
+        None,
+    ]
+
+
+def test_a_secret_in_a_label_is_masked(journal: Journal) -> None:
+    planted = Secret("sk-planted-0123456789")
+    intended(journal, labels={"note": planted.encode().decode()})
+    assert journal.entry("k1").labels == {"note": "***"}
+
+
+@pytest.mark.parametrize("given", [{}, {"project": "new"}])
+def test_a_refused_purchase_takes_new_labels_and_keeps_old_ones_without_any(
+    journal: Journal, given: dict[str, str]
+) -> None:
+    attempt = intended(journal, labels={"project": "old"})
+    journal.refused(attempt, ProviderUnavailable("down", billed=Billed.NO))
+    again = purchase(labels=given)
+    journal.intend(again, "a2", submission(), "f" * 16, after_refusal=True)
+    assert journal.entry("k1").labels == (given or {"project": "old"})
+
+
 # Where the file lies.
 
 
