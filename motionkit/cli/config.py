@@ -72,31 +72,37 @@ def trust(
 ) -> int:
     """Trust a project's file: it may set keys, prices, caps and hosts, run commands, read files.
 
-    Shows the settings that need trust and asks for confirmation. Trust ends when the file changes.
+    The .env beside it is trusted with it. Shows the settings that need trust and asks for
+    confirmation. Trust ends when a file changes.
     """
     screen = Screen(json=json)
     given = _to_trust(file)
     asked = config.findings(given, config.beneath(given)) if given.origin is Origin.FOUND else []
+    files: list[Any] = [given] if asked else []
+    if (dotenv := config.untrusted_dotenv(given)) is not None:
+        files.append(dotenv)
+        asked += config.dotenv_findings(dotenv)
     data: dict[str, Any] = {
         "file": str(given.path.resolve()),
         "sha256": given.sha256,
         "settings": [{"path": one.dotted, "does": one.does, "is": one.shown} for one in asked],
     }
-    if not asked:
+    if not files:
         why = "" if given.origin is Origin.FOUND else f" ({_ORIGINS[given.origin]})"
         screen.answer({**data, "trusted": True}, f"{given.path} does not need trust{why}")
         return exit_codes.DONE
     for one in asked:
         screen.fact(one.dotted, f"{one.does}: {one.shown}")
+    named = " and ".join(str(one.path) for one in files)
     if not yes:
         if not screen.asks:
             raise InvalidRequest(
-                f"{given.path} is not trusted: confirmation required; read it, then pass --yes",
+                f"{named} is not trusted: confirmation required; read it, then pass --yes",
                 field="yes",
             )
-        typer.confirm(f"trust the current content of {given.path}?", abort=True, err=True)
-    store = config.trust_file(given)
-    screen.answer({**data, "trusted": True}, f"{given.path} is trusted until it changes")
+        typer.confirm(f"trust the current content of {named}?", abort=True, err=True)
+    store = [config.trust_file(one) for one in files][-1]
+    screen.answer({**data, "trusted": True}, f"{named} is trusted until it changes")
     screen.fact("store", str(store))
     return exit_codes.DONE
 

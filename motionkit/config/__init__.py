@@ -9,7 +9,7 @@ from motionkit.config.loading import Account, Config, from_environment, load
 from motionkit.config.routes import DEFAULT_ROUTE
 from motionkit.config.schema import attribute_help
 from motionkit.config.schema import schema as json_schema
-from motionkit.config.trust import findings, is_trusted
+from motionkit.config.trust import dotenv_findings, findings, is_trusted, untrusted_dotenv
 from motionkit.config.trust import record as trust_file
 from motionkit.routing import Route
 
@@ -25,6 +25,7 @@ __all__ = [
     "attribute_help",
     "beneath",
     "documented",
+    "dotenv_findings",
     "find_files",
     "findings",
     "from_environment",
@@ -34,4 +35,5 @@ __all__ = [
     "load",
     "read_file",
     "trust_file",
+    "untrusted_dotenv",
 ]

@@ -7,10 +7,10 @@ does, before anything is sent to its vendor.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import attrs
@@ -38,7 +38,7 @@ def expand(text: str, spot: Spot) -> str:
     """Return a text with the environment's values in place of ``${NAME}``, all of them set."""
 
     def look_up(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
+        found = spot.environment.get(match[1])
         if not found:
             raise ConfigError(f"{spot} needs the environment variable {match[1]}, which is not set")
         return found
@@ -89,21 +89,26 @@ class Key:
             return cls(Sealed(given), spot)
         if not isinstance(given, str):
             raise ConfigError(f"{spot} is not text; give {_FORMS}")
-        missing = [name for name in variables(given) if not os.environ.get(name)]
+        missing = [name for name in variables(given) if not spot.environment.get(name)]
         return cls(Sealed(given), spot, None if missing else _usable(expand(given, spot), spot))
 
     @property
-    def literal(self) -> bool:
-        """Whether the configuration file itself holds it."""
+    def holders(self) -> list[tuple[Path, int]]:
+        """The files that hold it, or a part of it, with their permission bits."""
         given = self._given.reveal()
-        return isinstance(given, str) and not variables(given)
+        if not isinstance(given, str):
+            return []
+        if not variables(given):
+            return [(self.spot.file.path, self.spot.file.mode)]
+        found = [self.spot.environment.holder(name) for name in variables(given)]
+        return [(one.path, one.mode) for one in found if one is not None]
 
     @property
     def source(self) -> str:
         """Its origin in words; never the key."""
         given = self._given.reveal()
         if isinstance(given, str):
-            names = [f"environment variable {name}" for name in variables(given)]
+            names = [self.spot.environment.source(name) for name in variables(given)]
             return ", ".join(names) or f"written in {self.spot.file.path}"
         if "file" in given:
             return f"file {given['file']}"

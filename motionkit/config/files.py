@@ -14,6 +14,7 @@ import attrs
 
 from motionkit._support import folders
 from motionkit._support.redaction import MASK, Sealed, printable
+from motionkit.config.environment import Environment
 from motionkit.config.toml import read_toml, unreadable
 from motionkit.errors import ConfigError
 
@@ -80,10 +81,12 @@ class Spot:
     Attributes:
         files: The files that are merged, the one that wins first; none for the environment.
         path: The keys that lead to it.
+        environment: The variables that ``${NAME}`` there means.
     """
 
     files: Sequence[File] = ()
     path: tuple[str, ...] = ()
+    environment: Environment = attrs.field(factory=Environment, repr=False)
 
     def __truediv__(self, key: str | int) -> Self:
         """Return the place of a key in it, or of an item of its list."""

@@ -24,6 +24,7 @@ from motionkit._support.redaction import redact_urls
 from motionkit.config import tables, trust
 from motionkit.config.credentials import Key, documented, expand, no_key, variables
 from motionkit.config.defaults import Defaults
+from motionkit.config.environment import Environment
 from motionkit.config.files import (
     File,
     Spot,
@@ -41,8 +42,7 @@ from motionkit.routing import Route
 
 log = logging.getLogger("motionkit")
 
-JOURNAL_VARIABLE = "MOTIONKIT_JOURNAL"
-SPEED_VARIABLE = "MOTIONKIT_SANDBOX_SPEED"
+JOURNAL_VARIABLE, SPEED_VARIABLE = trust.VARIABLES
 TOP_LEVEL = ("journal", "accounts", "defaults", "routes")
 """The keys of the file itself."""
 
@@ -205,7 +205,7 @@ def load(path: Path | None = None) -> Config:
         trust.require(file, below)
     for file in read:
         tables.known_keys(file.data(), TOP_LEVEL, Spot([file]))
-    return _config(read)
+    return _config(read, trust.environment(read))
 
 
 def from_environment() -> Config:
@@ -213,19 +213,18 @@ def from_environment() -> Config:
     return _config([])
 
 
-def _config(read: Sequence[File]) -> Config:
-    top = Spot(read)
+def _config(read: Sequence[File], environment: Environment | None = None) -> Config:
+    top = Spot(read, (), environment or Environment())
     # What a project adds comes after the user's own: that is the order of the route `default`.
     said = _merged(read, "accounts", last=not all(map(trust.is_trusted, read)))
     accounts = {
         name: _account(name, table, top / "accounts" / name) for name, table in said.items()
     }
-    _warn_of_readers(
-        one.key.spot.file for one in accounts.values() if one.key is not None and one.key.literal
-    )
     keyed = not any("accounts" in file.data() for file in read)
     if keyed:
-        accounts = _from_keys()
+        accounts = _from_keys(top.environment)
+    keys = [one.key for one in accounts.values() if one.key is not None]
+    _warn_of_readers(holder for key in keys for holder in key.holders)
     defaults: dict[str, Any] = {}
     for file in reversed(read):
         defaults = _over(tables.table(file.data(), "defaults", Spot([file])), defaults)
@@ -238,12 +237,12 @@ def _config(read: Sequence[File]) -> Config:
         routes=read_routes(_merged(read, "routes"), top / "routes", providers, keyed=keyed),
         files=tuple(read),
         keyed=keyed,
-        sandbox_speed=_sandbox_speed(),
+        sandbox_speed=_sandbox_speed(top.environment),
     )
 
 
-def _sandbox_speed() -> float:
-    said = os.environ.get(SPEED_VARIABLE) or "1"
+def _sandbox_speed(environment: Environment) -> float:
+    said = environment.get(SPEED_VARIABLE) or "1"
     try:
         speed = float(said)
     except ValueError:
@@ -253,12 +252,13 @@ def _sandbox_speed() -> float:
     return speed
 
 
-def _from_keys() -> dict[str, Account]:
+def _from_keys(environment: Environment) -> dict[str, Account]:
     made = {}
     for name in registry.names():
         key = documented(name)[0]
-        if os.environ.get(key):
-            made[name] = _account(name, {"api_key": f"${{{key}}}"}, Spot() / "accounts" / name)
+        if environment.get(key):
+            spot = Spot((), ("accounts", name), environment)
+            made[name] = _account(name, {"api_key": f"${{{key}}}"}, spot)
     return made
 
 
@@ -293,10 +293,12 @@ def _journal(spot: Spot) -> Path | DatabaseAddress | None:
     if said is False:
         return None
     if said is None:
-        named = os.environ.get(JOURNAL_VARIABLE)
+        named = spot.environment.get(JOURNAL_VARIABLE)
         if not named:
             return state_folder() / "journal.db"
-        return _address(named, JOURNAL_VARIABLE) or expanded(named, JOURNAL_VARIABLE)
+        file = spot.environment.holder(JOURNAL_VARIABLE)
+        folder = Path() if file is None else file.path.parent  # as a path in the file beside it
+        return _address(named, JOURNAL_VARIABLE) or folder / expanded(named, JOURNAL_VARIABLE)
     if not (said and isinstance(said, str)):
         raise ConfigError(f"{spot} is {tables.shown(said)}; give a path, an address or false")
     named = expand(said, spot)
@@ -304,7 +306,7 @@ def _journal(spot: Spot) -> Path | DatabaseAddress | None:
     if address is None:
         return spot.file.resolve(named)
     if address.has_password and not variables(said):
-        _warn_of_readers([spot.file])
+        _warn_of_readers([(spot.file.path, spot.file.mode)])
     return address
 
 
@@ -368,9 +370,10 @@ def _sent_elsewhere(settings: AccountSettings, provider: str, spot: Spot) -> Acc
     nothing reaches the vendor. An address in a file is not overruled silently: two are refused.
     """
     variable = documented(provider)[1]
-    named = os.environ.get(variable)
+    named = spot.environment.get(variable)
     if not named:
         return settings
+    source = spot.environment.source(variable)
     wanted = checked_origin(named, field=f"environment: {variable}")
     said = {field: checked_origin(one, field="") for field, one in _origins(settings).items()}
     if said.get("base_url") == wanted:
@@ -378,8 +381,8 @@ def _sent_elsewhere(settings: AccountSettings, provider: str, spot: Spot) -> Acc
     for field, address in said.items():
         if address != wanted:
             raise ConfigError(
-                f"{spot / field} is {redact_urls(address)!r}, and the environment variable "
-                f"{variable} is {redact_urls(wanted)!r}: it is unclear which is meant",
+                f"{spot / field} is {redact_urls(address)!r}, and the {source} is "
+                f"{redact_urls(wanted)!r}: it is unclear which is meant",
                 hint=f"unset {variable}, or take {field} out of the file",
             )
     return attrs.evolve(settings, base_url=named)
@@ -391,7 +394,11 @@ def _origins(settings: AccountSettings) -> dict[str, str]:
     return {name: address for name, address in named.items() if address is not None}
 
 
-def _warn_of_readers(holding: Iterable[File]) -> None:
-    """Warn once for each file with keys or passwords that others on this machine can read."""
-    for path in sorted({file.path for file in holding if os.name == "posix" and file.mode & 0o044}):
+def _warn_of_readers(holding: Iterable[tuple[Path, int]]) -> None:
+    """Warn once for each file with keys or passwords that others on this machine can read.
+
+    Args:
+        holding: The files with their permission bits.
+    """
+    for path in sorted({path for path, mode in holding if os.name == "posix" and mode & 0o044}):
         log.warning("%s holds a key and can be read by others: chmod 600 %s", path, path)

@@ -43,7 +43,7 @@ def read_toml(path: Path) -> tuple[Mapping[str, Any], str, os.stat_result]:
     An error names the file and, where there is one, the limit and the line.
     """
     try:
-        content, status = _bytes(path)
+        content, status = read_bytes(path)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     try:
@@ -58,7 +58,12 @@ def read_toml(path: Path) -> tuple[Mapping[str, Any], str, os.stat_result]:
         raise ConfigError(f"{path}: {printable(str(error), LONGEST_SAID)}") from None
     except ValueError:  # Python's own limit for reading whole numbers
         raise ConfigError(f"{path}: a whole number has too many digits") from None
-    return data, hashlib.sha256(content).hexdigest(), status
+    return data, sha256(content), status
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of a file's content, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def unreadable(path: Path, error: Exception) -> ConfigError:
@@ -70,7 +75,13 @@ def unreadable(path: Path, error: Exception) -> ConfigError:
     return ConfigError(f"{path}: {error.strerror}", hint=hint if denied else None)
 
 
-def _bytes(path: Path) -> tuple[bytes, os.stat_result]:
+def read_bytes(path: Path) -> tuple[bytes, os.stat_result]:
+    """Return the content and the status of a regular file of at most `SIZE_LIMIT` bytes.
+
+    Raises:
+        OSError, ValueError: It cannot be read, or it is no path.
+        ConfigError: It is no regular file, or too large.
+    """
     # Without O_NONBLOCK, opening a named pipe waits for a writer.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as file:

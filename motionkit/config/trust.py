@@ -19,7 +19,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_origin, get_type_hints
@@ -29,6 +29,7 @@ import attrs
 from motionkit._support.redaction import LONGEST_SAID, MASK, Secret, printable, redact_urls
 from motionkit.config.credentials import documented, variable, variables
 from motionkit.config.defaults import Defaults
+from motionkit.config.environment import DotEnv, Environment, beside
 from motionkit.config.files import (
     File,
     Origin,
@@ -68,6 +69,8 @@ RULES: Mapping[type[Any], Mapping[str, Untrusted]] = {
     },
 }
 """What an untrusted file may do with each key of a route and of ``[defaults]``."""
+VARIABLES = ("MOTIONKIT_JOURNAL", "MOTIONKIT_SANDBOX_SPEED")
+"""The environment variables besides those of the providers."""
 _Table = Mapping[str, Any]
 _MOST_NAMED = 20
 """Settings that one error names."""
@@ -153,12 +156,58 @@ def findings(file: File, below: File | None) -> list[Finding]:
 
 def is_trusted(file: File) -> bool:
     """Return whether a file may do everything that it contains."""
-    return file.origin is not Origin.FOUND or (
-        _recorded().get(str(file.path.resolve())) == file.sha256
-    )
+    return file.origin is not Origin.FOUND or _is_recorded(file)
 
 
-def record(file: File) -> Path:
+def environment(read: Iterable[File]) -> Environment:
+    """Return the variables that the files see: with the ``.env`` beside each of a project's files.
+
+    The one beside a file that was merely found counts only while the user trusts it; a warning says
+    so. There is none beside the user's own file.
+
+    Raises:
+        ConfigError: A ``.env`` that counts cannot be read.
+    """
+    counted = []
+    for file in read:
+        dotenv = None if file.origin is Origin.OWN else beside(file.path)
+        if dotenv is None:
+            continue
+        if file.origin is Origin.FOUND and not _is_recorded(dotenv):
+            log.warning(
+                "%s is not read: it was merely found in a project folder; read it, then run "
+                "'motionkit config trust %s'",
+                dotenv.path,
+                file.path,
+            )
+            continue
+        dotenv.variables()  # a line that cannot be read is refused here, whoever needs it
+        counted.append(dotenv)
+    return Environment(tuple(counted))
+
+
+def untrusted_dotenv(file: File) -> DotEnv | None:
+    """Return the ``.env`` beside a found file that does not count for want of trust, if any."""
+    dotenv = beside(file.path) if file.origin is Origin.FOUND else None
+    return None if dotenv is None or _is_recorded(dotenv) else dotenv
+
+
+def dotenv_findings(dotenv: DotEnv) -> list[Finding]:
+    """Return what a ``.env`` sets, for the user to judge; only addresses are shown."""
+    known = {name for one in registry.names() for name in documented(one)} | {*VARIABLES}
+    given = dotenv.variables()
+    made = [
+        Finding(name, "sets this variable", redact_urls(one) if "://" in one else MASK)
+        for name, one in given.items()
+        if name in known
+    ]
+    rest = len(given) - len(made)
+    if rest:
+        made.append(Finding(dotenv.path.name, f"has {rest} more, which ${{NAME}} may read", MASK))
+    return made
+
+
+def record(file: File | DotEnv) -> Path:
     """Record that the user trusts a file with its present content; return the store's path.
 
     Raises:
@@ -179,6 +228,10 @@ def record(file: File) -> Path:
     except OSError as error:
         raise ConfigError(f"{store}: {error.strerror or error}") from error
     return store
+
+
+def _is_recorded(file: File | DotEnv) -> bool:
+    return _recorded().get(str(file.path.resolve())) == file.sha256
 
 
 def _table(data: _Table, section: str) -> _Table:

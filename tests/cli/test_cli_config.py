@@ -302,3 +302,31 @@ def test_the_schema_describes_every_setting_of_the_installed_providers(cli: Cli)
         assert set(said) == {"provider", *fields}
         for setting, one in said.items():
             assert one.get("description"), f"{name}: {setting} has no meaning in its docstring"
+
+
+# a .env beside the file
+
+
+def test_a_dotenv_counts_once_its_folder_is_trusted_and_its_key_is_never_shown(
+    cli: Cli, file: Path, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIXVERSE_API_KEY")
+    file.touch()
+    dotenv = file.with_name(".env")
+    dotenv.write_text(f"PIXVERSE_API_KEY={account.key}\nDATABASE=mine\n")
+    dotenv.chmod(0o600)
+    told = cli("balance")
+    assert told.code == 2
+    assert f"{dotenv} is not read" in told.err
+    assert f"motionkit config trust {file}" in told.err
+    told = cli("config", "trust", "--yes")
+    assert told.code == 0, told.err
+    assert "PIXVERSE_API_KEY sets this variable: ***" in told.err
+    assert ".env      has 1 more, which ${NAME} may read: ***" in told.err
+    assert told.out == f"{dotenv} is trusted until it changes\n"
+    told = cli("balance")
+    assert told.code == 0, told.err
+    assert account.key not in told.out + told.err
+    told = cli("config", "check")
+    assert f"PIXVERSE_API_KEY in {dotenv}" in told.out
+    assert cli("config", "trust", "--yes").out.startswith(f"{file} does not need trust")
