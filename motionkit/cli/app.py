@@ -23,6 +23,7 @@ from motionkit.cli import (
     journal,
     journals,
     lists,
+    mcp,
     offers,
     reconcile,
     sandbox,
@@ -46,6 +47,7 @@ _SUBMIT = "Submit jobs"
 _VENDOR = "Vendor-specific operations"
 _BATCH = "Many requests at once"
 _MANAGE = "Manage jobs"
+_AGENTS = "For agents"
 _LOOK_UP = "Free look-ups"
 _TRY = "Try without keys or money"
 
@@ -139,6 +141,7 @@ app.add_typer(batch.verbs, name="batch", rich_help_panel=_BATCH)
 _VERBS: Mapping[str, tuple[Callable[..., int], ...]] = {
     _BATCH: (worker.worker,),
     _MANAGE: (wait.poll, wait.result, wait.wait, wait.resume, reconcile.reconcile, webhook.webhook),
+    _AGENTS: (mcp.mcp,),
     _LOOK_UP: (accounts.balance, budget.budget, accounts.providers, offers.offers),
     _TRY: (sandbox.sandbox, demo.demo),
 }

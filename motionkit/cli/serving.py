@@ -20,7 +20,7 @@ def need_extra(module: str, extra: str, what: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name not in {"PIL", "aiohttp", "av"}:
+        if error.name not in {"PIL", "aiohttp", "av", "mcp", "mcp_types", "pydantic"}:
             raise
         raise ConfigError(
             f"{what} needs the extra {extra!r}: pip install 'motionkit[{extra}]'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -82,10 +83,11 @@ async def order(
     request: Request,
     *,
     via: str | None,
-    key: str,
+    key: str | None,
     out: Path | None,
     batch: str,
-    item: int,
+    item: int | None = None,
+    max_usd: Decimal | None = None,
     budgets: tuple[Budget, ...] = (),
 ) -> Order:
     """Submit an item as `Client.submit` does, without a wait for a slot; return the order.
@@ -100,6 +102,7 @@ async def order(
         via,
         key=key,
         out=out,
+        max_usd=max_usd,
         wait_for_slot=0.0,
         waits_itself=True,
         batch=batch,

@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("purchase",),
     ("client",),
     ("batch",),
+    ("mcp",),
     ("cli", "testing"),
 )
 """Lowest first: a room imports from the floors below its own only."""
@@ -42,7 +43,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "purchase": _BASE | {"config", "http", "journal", "provider", "routing"},
     "client": _BASE | {"config", "http", "journal", "polling", "provider", "purchase"},
     "batch": _BASE | {"client", "config", "http", "journal"},
-    "cli": _BASE | {"batch", "client", "config", "journal", "sandbox"},
+    "mcp": _BASE | {"client", "journal"},
+    "cli": _BASE | {"batch", "client", "config", "journal", "mcp", "sandbox"},
     "testing": _BASE | {"client", "config", "http", "provider", "sandbox"},
 }
 """The rooms that a room may import; everyone may import the public names of `motionkit`."""
