@@ -43,8 +43,8 @@ class DotEnv:
         """Return its variables. Values are literal: ``${NAME}`` in them is not expanded.
 
         Raises:
-            ConfigError: It has a line that is not NAME=VALUE; names file and line, never what is
-                written there.
+            ConfigError: It has a line that is not NAME=VALUE (names file and line, never what is
+                written there), or the extra ``dotenv`` is not installed.
         """
         return self._parsed.reveal()
 
@@ -52,8 +52,15 @@ class DotEnv:
     def _parsed(self) -> Sealed[Mapping[str, str]]:
         # `dotenv_values` skips what it cannot read with a warning in its own log: a key would be
         # missing without a word. Imported where there is a file to read.
-        from dotenv.parser import parse_stream  # noqa: PLC0415
-
+        try:
+            from dotenv.parser import parse_stream  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "dotenv":
+                raise
+            raise ConfigError(
+                f"{self.path} cannot be read without python-dotenv",
+                hint="pip install 'motionkit[dotenv]', or move the file away",
+            ) from None
         try:
             text = self._content.reveal().decode("utf-8-sig")
         except UnicodeDecodeError as error:

@@ -207,3 +207,16 @@ def test_trusting_shows_the_names_and_the_addresses_and_no_key(project: Path) ->
         (".env", "***"),
     ]
     assert KEY not in repr(found)
+
+
+def test_a_dotenv_that_nothing_here_can_read_is_an_error_with_the_remedy(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(project, f"FAKE_API_KEY={KEY}\n")
+    monkeypatch.delitem(sys.modules, "dotenv.parser", raising=False)
+    monkeypatch.setitem(sys.modules, "dotenv", None)
+    dotenv = environment.beside(project / "motionkit.toml")
+    assert dotenv is not None
+    with pytest.raises(ConfigError, match="python-dotenv") as refused:
+        dotenv.variables()
+    assert "motionkit[dotenv]" in (refused.value.hint or "")
