@@ -129,6 +129,7 @@ class Batch:
         provider_classes: Mapping[str, type[Any]] | None = None,
         confirm: Callable[[Plan], bool] | None = None,
         watch: Callable[[int], None] | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> Batch:
         """Check and quote every row, and write the batch; workers may begin at once.
 
@@ -136,7 +137,8 @@ class Batch:
 
         Args:
             rows: The path of a table (CSV, JSONL, Parquet), mappings, or `matrix`. Columns are the
-                request's fields, and ``operation``, ``via``, ``key`` and ``out``.
+                request's fields, ``operation``, ``via``, ``key``, ``out``, and ``label.NAME`` for a
+                label.
             out: The folder of the files, or a URL of fsspec.
             via: The target or route of rows that name none.
             max_usd: What the batch may spend, in US dollars.
@@ -146,6 +148,8 @@ class Batch:
             provider_classes: As for `Client`.
             confirm: Called with the plan before anything is written; false ends it.
             watch: Called with the number of items that were added, as it grows.
+            labels: Labels of all purchases, as in `Client.submit`; those of a row go before them,
+                and a row that was planned before keeps its own.
 
         Raises:
             InvalidRows: Rows are wrong; it names row and column of each. Nothing was written.
@@ -168,6 +172,7 @@ class Batch:
                 operation=operation,
                 values=values,
                 max_usd=max_usd,
+                labels=labels,
             ) as found:
                 _require(found.plan, confirm)
                 return cls(client, found.save(watch), found.plan)

@@ -24,7 +24,9 @@ from motionkit.model.media import Data, File, Generated, Ref, Remote, Uploaded, 
 from motionkit.model.request import Request
 
 COLUMNS = ("operation", "via", "key", "out")
-"""The columns that every row may have besides its request's fields."""
+"""The columns that every row may have besides its request's fields, and those of labels."""
+LABEL = "label."
+"""What the name of a label's column begins with: ``label.project``."""
 SEVERAL = "|"
 """Separates the values of a cell that takes several; a JSON list does as well."""
 
@@ -33,6 +35,11 @@ _WORDS: Mapping[str, bool] = {
     **dict.fromkeys(("false", "no", "0", "falsch", "faux", "falso"), False),
 }
 """Switches as people and spreadsheets of several languages write them."""
+
+
+def is_common(column: str) -> bool:
+    """Return whether a column belongs to no field of a request."""
+    return column in COLUMNS or column.startswith(LABEL)
 
 
 @functools.cache

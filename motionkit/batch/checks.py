@@ -24,6 +24,7 @@ from motionkit.journal import retried
 from motionkit.journal.statistics import DEFAULT_SECONDS
 from motionkit.model import probe
 from motionkit.model.job import Job, State
+from motionkit.model.labels import check_labels
 from motionkit.model.media import Ref
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request, argument, is_text
@@ -81,13 +82,14 @@ class Check:
         via: str | None,
         operation: str | None,
         values: Mapping[str, Any],
+        labels: Mapping[str, str],
     ) -> None:
         self._client, self._batches, self._rows, self._record = client, batches, rows, record
         self._out = out
         self._asked_via = via
         self.via = via if record is None else record.via
         self.batch = batch_id(out)
-        self._operation, self._values = operation, values
+        self._operation, self._values, self._labels = operation, values, labels
         self._problems: Problems = rows.problems
         self._facts: dict[tuple[str, object], Facts | str] = {}
         self._known: dict[tuple[str | None, str], _Known] = {}
@@ -102,11 +104,11 @@ class Check:
         self._warnings: dict[str, int] = {}
         self._total = self._left = self._repeated = 0
         self._unknown_columns: set[str] = set()
-        self._unused = {*values} - {*cells.COLUMNS}
+        self._unused = {one for one in values if not cells.is_common(one)}
         """Values for all rows that no row's operation has a field for."""
 
     def items(self) -> Iterator[str]:
-        """Yield each row that is right as JSON: n, key, request, fingerprint, via and out."""
+        """Yield each right row as JSON: n, key, request, fingerprint, via, out and labels."""
         for row in self._rows.rows:
             self._total = row.n
             planned = self._before(row.n)
@@ -172,6 +174,7 @@ class Check:
         count = self._problems.count
         values = {**self._values, **row.values}
         names = {name: values.pop(name, None) for name in cells.COLUMNS}
+        labels = self._labels_of(row, values)
         request = self._request(row, names["operation"], values)
         via = self._via(row, names["via"])
         key = self._key(row, names["key"])
@@ -200,7 +203,21 @@ class Check:
         self._count(one, fingerprint, planned)
         stored = None if via == self.via else via
         full = key or f"{self.batch}/{row.n}"
-        return json.dumps([row.n, full, text, fingerprint, stored, out]) + "\n"
+        return json.dumps([row.n, full, text, fingerprint, stored, out, labels]) + "\n"
+
+    def _labels_of(self, row: Row, values: dict[str, Any]) -> dict[str, str]:
+        """Take the columns of labels out of a row; return its labels and those of all rows."""
+        given = {name: values.pop(name) for name in [*values] if cells.is_common(name)}
+        if not given:
+            return dict(self._labels)
+        own = {name.removeprefix(cells.LABEL): one for name, one in given.items()}
+        # A table's numbers: 12 is the label that its reader sees.
+        own = {name: str(one) if type(one) is int else one for name, one in own.items()}
+        try:
+            return check_labels({**self._labels, **own})
+        except InvalidRequest as error:
+            self._add(row, ", ".join(given), error.message)
+            return {}
 
     def _request(self, row: Row, named: Any, values: Mapping[str, Any]) -> Request | None:
         named = self._operation if named is None else named
@@ -217,7 +234,7 @@ class Check:
         }
         unknown = {name for name in given if name not in cells.every_column()}
         for name in unknown - self._unknown_columns:
-            known = ", ".join([*sorted(fields), *cells.COLUMNS])
+            known = ", ".join([*sorted(fields), *cells.COLUMNS, f"{cells.LABEL}NAME"])
             self._add(row, name, f"there is no such column; known are {known}")
         self._unknown_columns |= unknown
         given = {name: value for name, value in given.items() if name not in unknown}

@@ -19,6 +19,7 @@ from motionkit.client import Client
 from motionkit.client.expecting import fingerprints, journal_of
 from motionkit.errors import BudgetExceeded, ConfigError, InvalidRequest
 from motionkit.model.budget import Budget
+from motionkit.model.labels import check_labels
 from motionkit.model.money import AMOUNT, amount
 
 
@@ -82,7 +83,9 @@ class Draft:
         self._spool.seek(0)
         rows = (json.loads(line) for line in self._spool)
         # Those that another planner added since the check are compared once more, by `add`.
-        missing = (Item(batch, *row) for row in rows if row[0] > self._planned)
+        missing = (
+            Item(batch, *row, labels=labels) for *row, labels in rows if row[0] > self._planned
+        )
         for there in self._batches.add(batch, missing):
             if progress is not None:
                 progress(there)
@@ -109,6 +112,7 @@ def draft(
     operation: str | None = "mimic",
     values: Mapping[str, Any] | None = None,
     max_usd: Decimal | str | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Draft:
     """Check and quote the rows of a batch; nothing is sent or written.
 
@@ -120,6 +124,8 @@ def draft(
         operation: The operation or verb of rows that name none.
         values: Values of columns, for rows that give none.
         max_usd: The batch's budget in US dollars; that of an earlier run when None.
+        labels: Labels of the rows' purchases, besides those of a row. A row that was planned keeps
+            its own.
 
     Raises:
         InvalidRows: Rows are wrong; all of them were read.
@@ -145,6 +151,7 @@ def draft(
             via=via,
             operation=operation,
             values=values or {},
+            labels=check_labels(labels or {}),
         )
         for line in check.items():
             spool.write(line)

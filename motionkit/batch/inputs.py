@@ -24,7 +24,7 @@ from typing import IO, Any
 
 import attrs
 
-from motionkit.batch.cells import every_column, held, short
+from motionkit.batch.cells import LABEL, every_column, held, short
 from motionkit.errors import ConfigError, InvalidRequest
 
 MOST_PROBLEMS = 20
@@ -341,7 +341,10 @@ def _separator(header: str) -> str:
 
 
 def _name(cell: str) -> str:
-    return re.sub(r"[\s-]+", "_", cell.strip().lower())
+    name = cell.strip()
+    if name.lower().startswith(LABEL):  # a label's name is the user's own
+        return LABEL + name[len(LABEL) :]
+    return re.sub(r"[\s-]+", "_", name.lower())
 
 
 def _header(cells: Sequence[str], problems: Problems) -> list[str]:

@@ -352,6 +352,7 @@ class Items:
                 batch=item.batch,
                 item=item.n,
                 budgets=budgets_of(record),
+                labels=item.labels,
             )
 
     async def _not_bought(

@@ -16,7 +16,7 @@ import attrs
 
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.journal import Journal, retried, retry_key
-from motionkit.journal.rows import masked, read_path, stored_path
+from motionkit.journal.rows import labels_of, masked, read_path, stored_path
 from motionkit.model import codec
 from motionkit.model.job import KeyState, State
 
@@ -119,6 +119,7 @@ class Item:
         fingerprint: The request's fingerprint.
         via: Target or route; None for the batch's.
         out: Its file, relative to the batch's `out`.
+        labels: The labels of its purchase.
         tries: How often it was retried.
         state: Its state.
         error: Why it has no file, JSON-able.
@@ -132,13 +133,14 @@ class Item:
     fingerprint: str | None
     via: str | None
     out: str | None
+    labels: Mapping[str, str] = attrs.field(factory=dict, kw_only=True, hash=False)
     tries: int = 0
     state: ItemState = ItemState.PLANNED
     error: Mapping[str, Any] | None = None
     updated: float = 0.0
 
 
-_COLUMNS = "batch, n, key, request, fingerprint, via, out, tries, state, error, updated"
+_COLUMNS = "batch, n, key, request, fingerprint, via, out, tries, state, error, updated, labels"
 
 
 class Batches:
@@ -262,7 +264,7 @@ class Batches:
                 for place, item in enumerate(part):
                     rows.append(
                         f"(:batch, :n{place}, :k{place}, :r{place}, :f{place}, :v{place},"
-                        f" :o{place}, 0, :planned, NULL, :now)"
+                        f" :o{place}, 0, :planned, NULL, :now, :l{place})"
                     )
                     values |= {
                         f"n{place}": item.n,
@@ -271,6 +273,7 @@ class Batches:
                         f"f{place}": item.fingerprint,
                         f"v{place}": item.via,
                         f"o{place}": item.out,
+                        f"l{place}": masked(item.labels) if item.labels else None,
                     }
                 added += db.execute(
                     f"INSERT INTO items ({_COLUMNS}) VALUES {', '.join(rows)}"  # noqa: S608
@@ -684,6 +687,7 @@ def _item(row: Mapping[str, Any]) -> Item:
         ItemState(row["state"]),
         json.loads(row["error"]) if row["error"] else None,
         row["updated"],
+        labels=labels_of(row["labels"]),
     )
 
 

@@ -41,6 +41,7 @@ from motionkit.errors import (
     JournalError,
     MotionKitError,
 )
+from motionkit.model.labels import read_labels
 
 if TYPE_CHECKING:
     from motionkit.batch import Input, Plan
@@ -86,7 +87,7 @@ class Planning(Common):
         typer.Argument(
             metavar="ITEMS",
             help="A CSV, JSONL or Parquet file: one row per item; columns named after options, "
-            "and 'operation', 'via', 'key', 'out'.",
+            "and 'operation', 'via', 'key', 'out', 'label.NAME'.",
         ),
     ] = None
     operation: Annotated[
@@ -130,6 +131,15 @@ class Planning(Common):
             metavar="USD",
             help="The budget of the whole batch. Refuse if it is expected to cost more, or if an "
             "upper bound is unknown; never spend more.",
+        ),
+    ] = None
+    label: Annotated[
+        list[str] | None,
+        file_option(
+            "--label",
+            metavar="NAME=VALUE",
+            help="A mark of your own for every job, kept in the journal and never sent; a column "
+            "'label.NAME' gives a row its own. Repeatable.",
         ),
     ] = None
     by: Annotated[
@@ -434,6 +444,7 @@ def _planned(options: Planning) -> dict[str, Any]:
         "operation": options.operation or "mimic",
         "values": dict(map(_value, options.set or ())),
         "max_usd": options.max_usd,
+        "labels": read_labels(options.label or ()),
     }
 
 
@@ -457,7 +468,7 @@ def _chosen(screen: Screen, options: Running) -> mk.Batch:
 
     reference = options.items or ""
     if _ID.fullmatch(reference) and not Path(reference).exists():
-        for name in ("operation", *_MEDIA, "set", "via", "max_usd", "by", "out"):
+        for name in ("operation", *_MEDIA, "set", "via", "max_usd", "label", "by", "out"):
             if getattr(options, name) is not None:
                 raise InvalidRequest(
                     f"--{name.replace('_', '-')}: {reference} was planned with its own options",

@@ -34,6 +34,7 @@ from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitEr
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, State, utcnow
+from motionkit.model.labels import shown_labels
 from motionkit.model.money import Quote, dollars, rests_on
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
@@ -163,6 +164,7 @@ def buy(
             wait_for_slot=options.wait_for_slot,
             announce=spending,
             facts=facts,
+            labels=options.labels,
         )
     screen.fact("submitted", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
     if options.explain:
@@ -210,6 +212,8 @@ def tell_earlier(screen: Screen, earlier: PurchaseRecord, options: Buying) -> No
         again = "--new" if options.key is None else "another --key"
         what = "a real run would resume it" if options.dry_run else "resuming it"
         screen.note(f"{what} without paying again; {again} submits a new job")
+    if options.labels and options.labels != earlier.labels:
+        screen.note(f"it keeps its labels: {shown_labels(earlier.labels) or 'none'}")
 
 
 def finished(entry: PurchaseRecord) -> bool:

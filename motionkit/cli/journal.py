@@ -33,6 +33,7 @@ from motionkit.errors import ConfigError
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import State
+from motionkit.model.labels import shown_labels
 from motionkit.model.money import both
 
 _PART = 500
@@ -147,6 +148,8 @@ def _data(entry: PurchaseRecord) -> dict[str, Any]:
         "target": target(entry),
         "sandbox": entry.sandbox,
         "request": entry.description,
+        "labels": entry.labels,
+        "take": entry.take,
         "quote": codec.unstructure(entry.quote),
         "cost": codec.unstructure(entry.cost),
         "word": entry.word,
@@ -171,6 +174,8 @@ def _details(entry: PurchaseRecord) -> list[tuple[str, str]]:
         ("key", entry.key),
         ("state", state_of(entry) + (f" (vendor status {entry.word})" if entry.word else "")),
         ("request", request_line(entry.description)),
+        ("take", "" if entry.take is None else str(entry.take)),
+        ("labels", shown_labels(entry.labels)),
         ("at", in_world(target(entry), entry.sandbox)),
         ("job", entry.job.id if entry.job else ""),
         ("quote", str(quote) if quote else "unknown"),

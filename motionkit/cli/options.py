@@ -18,6 +18,7 @@ import attrs
 import typer
 
 from motionkit.config import attribute_help
+from motionkit.model.labels import read_labels
 from motionkit.model.money import AMOUNT, amount
 from motionkit.model.operations import Request
 
@@ -93,6 +94,15 @@ Reference = Annotated[
 ]
 
 
+Label = Annotated[
+    list[str] | None,
+    file_option(
+        "--label",
+        metavar="NAME=VALUE",
+        help="A mark of your own, kept with the job in the journal and never sent: "
+        "--label project=spring. A job that is resumed keeps its labels. Repeatable.",
+    ),
+]
 Select = Annotated[
     list[int] | None,
     request_option(
@@ -178,6 +188,7 @@ class Buying(Targeting):
             "configuration, else 600.",
         ),
     ] = None
+    label: Label = None
     dry_run: Annotated[
         bool,
         money_option(
@@ -190,6 +201,13 @@ class Buying(Targeting):
         bool,
         money_option("--explain", help="Show why each target was chosen, skipped or ruled out."),
     ] = False
+
+    labels: dict[str, str] = attrs.field(init=False)
+    """What ``--label`` says; a wrong one is refused before anything else is done."""
+
+    @labels.default
+    def _read(self) -> dict[str, str]:
+        return read_labels(self.label or ())
 
 
 @attrs.frozen(kw_only=True)

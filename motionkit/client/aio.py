@@ -137,10 +137,11 @@ class AsyncClient:
         max_usd: Decimal | str | None = None,
         timeout: Seconds | None = None,
         watch: Watcher | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> Result:
         """Submit and wait, as `Client.run` does."""
         self._client._limit(timeout)  # refused, if it has to be, before anything is bought
-        options = arguments.options(request, via, key=key, max_usd=max_usd)
+        options = arguments.options(request, via, key=key, max_usd=max_usd, labels=labels)
         order = await self._buy(self._client._order, request, options)
         job = order.job
         while True:

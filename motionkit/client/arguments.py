@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from motionkit.errors import InvalidRequest
 from motionkit.http import check_target
 from motionkit.model.job import Job, Result
+from motionkit.model.labels import check_labels
 from motionkit.model.money import AMOUNT, amount
 from motionkit.model.request import Request
 from motionkit.polling import Seconds, seconds
@@ -112,6 +113,7 @@ def options(
     max_usd: Decimal | str | None = None,
     out: Path | str | None = None,
     wait_for_slot: Seconds | None = None,
+    labels: Mapping[str, str] | None = None,
     **others: Any,
 ) -> BuyOptions:
     """Return how a request is submitted; the request is checked too."""
@@ -122,5 +124,6 @@ def options(
         max_usd=optional(dollars, "max_usd", max_usd),
         out=None if out is None else _out(request, out),
         wait_for_slot=optional(duration, "wait_for_slot", wait_for_slot),
+        labels={} if labels is None else check_labels(labels),
         **others,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -89,13 +89,14 @@ async def order(
     item: int | None = None,
     max_usd: Decimal | None = None,
     budgets: tuple[Budget, ...] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> Order:
     """Submit an item as `Client.submit` does, without a wait for a slot; return the order.
 
     A batch is in no hurry: a busy account's turn is waited for at the gate, at the price that was
     confirmed, unless its route says ``on_busy = "next"``.
 
-    `batch`, `item` and `budgets`, those of the batch, are as in `BuyOptions`.
+    `batch`, `item` and `budgets`, those of the batch, and `labels` are as in `BuyOptions`.
     """
     options = arguments.options(
         request,
@@ -108,6 +109,7 @@ async def order(
         batch=batch,
         item=item,
         budgets=budgets,
+        labels=labels,
     )
     return await client._buy(client._client._order, request, options)
 

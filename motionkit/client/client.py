@@ -202,6 +202,7 @@ class Client:
         wait_for_slot: Seconds | None = None,
         announce: Announce | None = None,
         facts: Mapping[str, Facts] | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> Job:
         """Upload, pay, and return the job. The same request or key never buys twice.
 
@@ -225,6 +226,9 @@ class Client:
                 purchase, with nothing bought. A fallback may cost more than the first target:
                 only `max_usd`, the route's ``max_usd`` and budgets limit it.
             facts: As in `explain`. A file that has changed since is refused at its upload.
+            labels: Your own marks, such as ``{"project": "spring"}``, which the journal keeps for
+                lists and sums. No vendor gets them, and they do not make another request: a job
+                that is returned keeps the labels that it was bought with.
 
         Raises:
             SubmitUncertain: It may have arrived; it is never submitted anew automatically.
@@ -243,6 +247,7 @@ class Client:
             out=out,
             wait_for_slot=wait_for_slot,
             announce=announce,
+            labels=labels,
         )
         return self._order(request, options, facts).job
 
@@ -343,10 +348,12 @@ class Client:
         max_usd: Decimal | str | None = None,
         timeout: Seconds | None = None,
         watch: Watcher | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> Result:
         """Submit and wait; a route falls back to its next target where nothing was bought.
 
-        `request`, `via`, `key`, `max_usd` are as in `submit`, `timeout` and `watch` as in `wait`.
+        `request`, `via`, `key`, `max_usd` and `labels` are as in `submit`, `timeout` and `watch` as
+        in `wait`.
         `Result.path` names the targets that were tried.
 
         Raises:
@@ -356,7 +363,7 @@ class Client:
             >>> result = client.run(request, via="studio", max_usd="1.50")
             >>> client.download(result, "out.mp4")
         """
-        options = arguments.options(request, via, key=key, max_usd=max_usd)
+        options = arguments.options(request, via, key=key, max_usd=max_usd, labels=labels)
         self._limit(timeout)  # refused, if it has to be, before anything is bought
         order = self._order(request, options)
         job = order.job

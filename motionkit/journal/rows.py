@@ -105,7 +105,7 @@ def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
         sandbox=None if row["sandbox"] is None else bool(row["sandbox"]),
         batch=row["batch"],
         item=row["item"],
-        labels=_labels(row["labels"]),
+        labels=labels_of(row["labels"]),
         take=row["take"],
     )
 
@@ -121,7 +121,12 @@ def attempt_of(row: Row) -> Attempt:
     )
 
 
-def _labels(text: str | None) -> Mapping[str, str]:
+def labels_of(text: str | None) -> Mapping[str, str]:
+    """Return the labels of a column.
+
+    Raises:
+        ValueError: It holds something else.
+    """
     found = {} if text is None else json.loads(text)
     if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
         raise ValueError("labels are not an object of texts")

@@ -33,6 +33,7 @@ from motionkit.journal import Alike, Journal, NewPurchase, PurchaseExists, Purch
 from motionkit.model import probe
 from motionkit.model.budget import Budget, over_cap
 from motionkit.model.job import Job, KeyState, State
+from motionkit.model.labels import shown_labels
 from motionkit.model.media import Generated, Ref
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
@@ -90,6 +91,8 @@ class BuyOptions:
     batch: str | None = None
     item: int | None = None
     """The batch that it is made for, and the number of its item there."""
+    labels: Mapping[str, str] = attrs.field(factory=dict)
+    """The user's own marks of the purchase."""
     budgets: tuple[Budget, ...] = ()
     """Budgets besides those of the configuration."""
     waits_itself: bool = False
@@ -542,7 +545,14 @@ class Checkout:
 
     @staticmethod
     def _say(entry: PurchaseRecord, options: BuyOptions) -> None:
-        """Log that an earlier purchase is returned where no key asked for it."""
+        """Log that an earlier purchase is returned where no key asked for it; labels it keeps."""
+        if options.labels and options.labels != entry.labels:
+            log.warning(
+                "%s was bought before and keeps its labels (%s), not %s",
+                entry.key,
+                shown_labels(entry.labels) or "none",
+                shown_labels(options.labels),
+            )
         if options.key is not None or entry.job is None:
             return
         age = max(0.0, time.time() - entry.submitted)
@@ -633,6 +643,7 @@ class Checkout:
             sandbox=place is not None and place.sandbox,
             batch=options.batch,
             item=options.item,
+            labels=options.labels,
         )
 
     def _check_limits(

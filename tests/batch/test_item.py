@@ -147,7 +147,8 @@ async def _played(folder: Path, act: Act, out: str, options: Mapping[str, Any]) 
         )
         request = packed(Mimic(folder / "a.png", folder / "b.mp4", quality="540p"))
         planned = (
-            Item(BATCH, n, f"{BATCH}/{n}", request, None, None, f"{n}.mp4") for n in range(1, 4)
+            Item(BATCH, n, f"{BATCH}/{n}", request, None, None, f"{n}.mp4", labels={"shot": str(n)})
+            for n in range(1, 4)
         )
         assert list(batches.add(BATCH, planned))
 
@@ -176,6 +177,7 @@ def test_an_item_ends_with_its_file_and_its_purchase_names_it(play: Callable[...
         assert (at.out / "1.mp4").read_bytes() == samples.CLIP
         entry = at.client.jobs.list()[0]
         assert (entry.key, entry.batch, entry.item) == (f"{BATCH}/1", BATCH, 1)
+        assert entry.labels == {"shot": "1"}
         assert entry.delivered == str(at.out / "1.mp4")
         assert at.news == [ACCOUNT]
         await at.do(1)  # again: there is nothing to do

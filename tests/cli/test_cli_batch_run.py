@@ -378,3 +378,13 @@ def test_what_passes_by_itself_is_not_said_of_each_item(cli: Cli, account: Accou
     assert "500044" not in told.err
     assert "poll of" not in told.err
     assert account.bought[1:] == (ROWS, "160")
+
+
+def test_the_jobs_of_a_batch_have_its_labels(cli: Cli, account: Account, items: Path) -> None:
+    write(items, 2, **{"label.shot": "12"})
+    told = cli(*RUN, "--yes", "--label", "project=spring")
+    assert told.code == 0, told.err
+    jobs = cli("jobs", "--json").data
+    assert [one["labels"] for one in jobs] == [{"project": "spring", "shot": "12"}] * 2
+    told = cli("batch", "run", batch_of(cli), "--label", "project=x")
+    assert (told.code, "--label: " in told.err) == (2, True)

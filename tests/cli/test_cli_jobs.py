@@ -494,3 +494,45 @@ def test_the_journal_of_a_purchase_ends_delivered(
         entry = journal.entry("order-17")
     assert entry.state is State.SUCCEEDED
     assert entry.delivered == str(Path("out.mp4").absolute())
+
+
+# Labels.
+
+
+def test_a_job_shows_the_labels_that_it_was_submitted_with(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    labels = ("--label", "project=spring", "--label", "shot=a=b")
+    assert cli("submit", "mimic", *media, "--key", "k1", *labels).code == 0
+    assert cli("jobs", "show", "k1", "--json").one["labels"] == {"project": "spring", "shot": "a=b"}
+    assert "labels     project=spring, shot=a=b\n" in cli("jobs", "show", "k1").out
+    assert cli("jobs", "--json").one["labels"] == {"project": "spring", "shot": "a=b"}
+
+
+def test_a_resumed_job_keeps_its_labels_and_says_so(
+    cli: Cli, account: Account, media: list[str]
+) -> None:
+    assert cli("submit", "mimic", *media, "--label", "project=spring").code == 0
+    told = cli("mimic", *media, "--label", "project=autumn")
+    assert told.code == 0
+    assert "it keeps its labels: project=spring" in told.err
+    assert cli("jobs", "--json").one["labels"] == {"project": "spring"}
+    assert account.bought[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("project", "invalid value for label: 'project'; expected NAME=VALUE"),
+        ("a b=x", "invalid value for a label's name: 'a b'"),
+        (f"a={'x' * 257}", "expected at most 256 printable characters"),
+    ],
+)
+def test_a_wrong_label_is_refused_before_anything_is_sent(
+    cli: Cli, account: Account, media: list[str], label: str, said: str
+) -> None:
+    for verb in (["mimic"], ["submit", "mimic"], ["mimic", "--dry-run"]):
+        told = cli(*verb, *media, "--label", label)
+        assert (told.code, said in told.err) == (2, True), told.err
+    assert account.bought[0] == 0
+    assert cli("jobs", "--json").data == []

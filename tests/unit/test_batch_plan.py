@@ -488,3 +488,45 @@ def test_items_hold_absolute_paths_and_names_of_their_own(
     items = list(batches.items(plan.batch))
     assert [one.out for one in items] == ["000001-a-b.mp4", "films/x.mp4", "000003-ü_1.mp4"]
     assert cells.request_of(items[0].request).media()["image"].path == home / "a.png"  # type: ignore[union-attr]
+
+
+# Labels.
+
+
+def test_a_row_has_the_labels_of_the_batch_and_of_its_columns(
+    client: Client, batches: Batches, home: Path
+) -> None:
+    path = table(
+        home,
+        "image,video,Label.Shot-No,label.project",
+        "a.png,b.mp4,12,",
+        "c.png,b.mp4,,winter",
+    )
+    plan = saved(client, path, labels={"project": "spring", "by": "me"})
+    assert [dict(one.labels) for one in batches.items(plan.batch)] == [
+        {"Shot-No": "12", "by": "me", "project": "spring"},
+        {"by": "me", "project": "winter"},
+    ]
+
+
+def test_planned_rows_keep_their_labels_and_added_ones_get_those_of_now(
+    client: Client, batches: Batches
+) -> None:
+    saved(client, [mimic()], labels={"project": "spring"})
+    plan = saved(client, [mimic(), mimic(quality="720p", **{"label.shot": 7})], labels={"v": "2"})
+    assert [dict(one.labels) for one in batches.items(plan.batch)] == [
+        {"project": "spring"},
+        {"shot": "7", "v": "2"},
+    ]
+
+
+def test_a_wrong_label_is_named_with_its_row_and_column(client: Client) -> None:
+    rows = [mimic(**{"label.a b": "x"}), mimic(**{"label.shot": 7.5})]
+    found = problems(refused(client, rows))
+    assert [(place, column) for place, column, _ in found] == [
+        (("row 1",), "label.a b"),
+        (("row 2",), "label.shot"),
+    ]
+    assert "expected at most 256 printable characters" in found[1][2]
+    with pytest.raises(InvalidRequest, match="a label's name"):
+        drafted(client, [mimic()], "out", labels={"": "x"})
