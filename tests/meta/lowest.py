@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-EXTRAS = ("cli", "media", "postgres", "sandbox", "webhook")
+EXTRAS = ("cli", "dotenv", "media", "postgres", "sandbox", "webhook")
 """What users install; the others are for this project's own checks."""
 
 
