@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-_NEEDED = frozenset({"click", "rich", "typer"})
+_NEEDED = frozenset({"click", "rich"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
-import typer
 
 import motionkit as mk
 from motionkit import config
@@ -14,6 +13,7 @@ from motionkit.cli import exit_codes
 from motionkit.cli.format import held_data, in_world
 from motionkit.cli.hints import no_account
 from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen
 from motionkit.client import Circuit, registry
 from motionkit.config import documented
@@ -22,7 +22,7 @@ from motionkit.errors import MotionKitError
 
 def balance(
     account: Annotated[
-        str | None, typer.Argument(metavar="ACCOUNT", help="The account. Default: all.")
+        str | None, Argument(metavar="ACCOUNT", help="The account. Default: all.")
     ] = None,
     json: Json = False,
     config: ConfigFile = None,
@@ -48,7 +48,7 @@ def balance(
 def providers(
     reset: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="ACCOUNT",
             help="Close the account's open circuits, so that routes use it again at once.",
         ),

@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
-from typing import Annotated, Any, cast
+from typing import Any
 
-import attrs
-import typer
+import click
 
-from motionkit._support.redaction import redact
-from motionkit.cli import (
-    accounts,
-    batch,
-    budget,
-    buy,
-    compare,
-    config,
-    demo,
-    exit_codes,
-    journal,
-    journals,
-    lists,
-    mcp,
-    offers,
-    reconcile,
-    sandbox,
-    wait,
-    webhook,
-    worker,
-)
-from motionkit.cli.options import Ordering, Running, command, example, paragraphs, summary
-from motionkit.cli.screen import Screen, replace_unwritable, reporting, trace
-from motionkit.client import registry
+import motionkit as mk
+from motionkit.cli import exit_codes
+from motionkit.cli import help as screens
+from motionkit.cli.parameters import CONTEXT, Command, InvalidValue, sections, usage
+from motionkit.cli.verbs import OPERATIONS, PANELS, ROWS, SUBMIT, VENDOR, Group, PerOperation, Verb
 from motionkit.errors import InvalidRequest, MotionKitError
-from motionkit.model.operations import OPERATIONS
 
-UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
-"""The base of typer's usage errors, of which it exports only this subclass."""
-
-_INTERRUPTED = 130
-"""The code that typer returns for Ctrl-C where no verb catches it."""
-
-_SUBMIT = "Submit jobs"
-_VENDOR = "Vendor-specific operations"
-_BATCH = "Many requests at once"
-_MANAGE = "Manage jobs"
-_AGENTS = "For agents"
-_LOOK_UP = "Free look-ups"
-_TRY = "Try without keys or money"
-
+_ABOUT = (
+    "Paid motion-control and video APIs behind one command: submit, wait, download. Never pay "
+    "twice."
+)
 _EPILOG = f"""
-[bold]Examples[/bold]
+Examples:
 
   motionkit demo
   motionkit mimic --image hero.png --video dance.mp4 --out out.mp4
@@ -67,97 +37,185 @@ _EPILOG = f"""
 Prices are shown before anything is charged. Repeating a command resumes its job instead of \
 paying again. Progress goes to standard error, results to standard output. Times are in seconds.
 
-[bold]Exit codes[/bold]
+Exit codes:
 
 {exit_codes.table()}
 """
-
-_RUN_EPILOG = """
-[bold]Examples[/bold]
-
-  motionkit {name} {media} --out out.mp4
-  motionkit {name} {media} --via ACCOUNT/MODEL --json
-  motionkit {name} {media} --max-usd 1.50
-  motionkit {name} {media} --dry-run
-
-The price is shown first. Ctrl-C leaves the job running (exit code 9); the same command or \
-'motionkit resume' picks it up without paying again. 'motionkit --help' lists the exit codes.
-"""
+_EXAMPLES = "\n\nExamples:\n"
+"""What begins the last part of a docstring, which comes below the options."""
 
 
-@attrs.define
+class _Group(click.Group):
+    """A group whose subcommands load when they are called."""
+
+    def __init__(self, name: str, summary: str, function: Callable[..., Any] | None = None) -> None:
+        own = None if function is None else _command(name, function)
+        super().__init__(
+            name,
+            help=summary if own is None else own.help,
+            params=[] if own is None else own.params,
+            callback=None if own is None else self._alone,
+            invoke_without_command=own is not None,
+            context_settings=CONTEXT,
+            no_args_is_help=False,
+        )
+        self._own = own
+
+    def _alone(self, **values: Any) -> Any:
+        """Run the group's own function where no subcommand is called."""
+        if self._own is None or click.get_current_context().invoked_subcommand is not None:
+            return None
+        return self._own.call(**values)
+
+    def rows(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the subcommands with their summaries, by the sections of the help."""
+        raise NotImplementedError
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the subcommands."""
+        return [name for rows in self.rows().values() for name in rows]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return a subcommand and its arguments.
+
+        Raises:
+            UsageError: There is no such subcommand; the error names those that are alike.
+        """
+        name, *rest = args
+        found = self.get_command(ctx, name)
+        if found is not None:
+            return name, found, rest
+        if name.startswith("-"):  # click has a sentence on options
+            return super().resolve_command(ctx, args)
+        from difflib import get_close_matches  # noqa: PLC0415 - only for this error
+
+        alike = " or ".join(repr(one) for one in get_close_matches(name, self.list_commands(ctx)))
+        raise click.UsageError(
+            f"No such command {name!r}." + f" Did you mean {alike}?" * bool(alike), ctx
+        )
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help screen."""
+        listed = self.rows().items()
+        formatter.write(
+            screens.page(
+                usage(self, ctx, "COMMAND", "[ARGS]..."),
+                self.help or "",
+                [*sections(self, ctx), *((title, [*rows.items()]) for title, rows in listed)],
+                self.epilog or "",
+            )
+        )
+
+
+class _Verbs(_Group):
+    """A group with the subcommands of a row."""
+
+    def __init__(self, name: str, row: Group) -> None:
+        super().__init__(name, row.summary, _function(row.target) if row.target else None)
+        self._row = row
+
+    def rows(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the subcommands with their summaries."""
+        return {"Commands": {name: row.summary for name, row in self._row.verbs.items()}}
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a subcommand."""
+        row = self._row.verbs.get(cmd_name)
+        return None if row is None else _command(cmd_name, _function(row.target))
+
+
+class _PerOperation(_Group):
+    """A group with a subcommand per operation."""
+
+    def __init__(self, name: str, row: PerOperation) -> None:
+        super().__init__(name, row.summary)
+        self._row = row
+
+    def rows(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the operations with their summaries."""
+        return {"Commands": {**OPERATIONS, **_vendors()}}
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Make a subcommand."""
+        from motionkit.cli import operations  # noqa: PLC0415 - not for other verbs
+
+        return operations.under(self.name or "", cmd_name, self._row.added)
+
+
+class _Program(_Group):
+    """The program."""
+
+    def rows(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the verbs with their summaries, by the sections of the help."""
+        found = {
+            title: {name: row.summary for name, row in rows.items()}
+            for title, rows in PANELS.items()
+        }
+        found[SUBMIT] = {**OPERATIONS, **found[SUBMIT]}
+        found[VENDOR] = {**_vendors(), **found[VENDOR]}
+        return found
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a verb."""
+        row = ROWS.get(cmd_name)
+        if row is None:
+            from motionkit.cli import operations  # noqa: PLC0415 - not for other verbs
+
+            return operations.buying(cmd_name)
+        if isinstance(row, Verb):
+            return _command(cmd_name, _function(row.target))
+        return _Verbs(cmd_name, row) if isinstance(row, Group) else _PerOperation(cmd_name, row)
+
+
+def _vendors() -> dict[str, str]:
+    from motionkit.cli import operations  # noqa: PLC0415 - not for other verbs
+
+    return operations.vendors()
+
+
+def _function(target: str) -> Callable[..., Any]:
+    """Import a verb's function."""
+    module, _, name = target.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(f"motionkit.cli.{module}"), name)
+    return function
+
+
+def _command(name: str, function: Callable[..., Any]) -> Command:
+    """Return a function as a command; its docstring is the help."""
+    from motionkit.cli.options import spread  # noqa: PLC0415 - not for the version
+
+    text, _, examples = (inspect.getdoc(function) or "").partition(_EXAMPLES)
+    lines = "\n\n".join(" ".join(one.split()) for one in text.split("\n\n"))
+    epilog = f"Examples:\n\n{examples}" if examples else ""
+    return Command(name, spread(function), text=lines, epilog=epilog)
+
+
 class Settings:
     """The options in front of the verb."""
 
-    debug: bool = False
+    debug = False
 
 
-app = typer.Typer(
-    name="motionkit",
-    help="Paid motion-control and video APIs behind one command: submit, wait, download. Never pay "
-    "twice.",
-    epilog=_EPILOG,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-@app.callback(invoke_without_command=True)
-def _root(
-    ctx: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
-    shown: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
+def _root(*, debug: bool, version: bool) -> None:
+    ctx = click.get_current_context()
     ctx.ensure_object(Settings).debug = debug
-    if shown:
-        typer.echo(version("motionkit"))
-        raise typer.Exit
+    if version:
+        click.echo(mk.__version__)
+        ctx.exit()
     if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())
+        click.echo(ctx.get_help())
 
 
-_submit = typer.Typer(help="Submit a job and exit without waiting. One subcommand per operation.")
-_compare = typer.Typer(help="Compare price, duration and output per target. Submits nothing.")
-_jobs = typer.Typer()
-
-for _kind in registry.operations():
-    _epilog = _RUN_EPILOG.format(name=_kind.verb, media=example(_kind))
-    _panel = _SUBMIT if _kind in OPERATIONS else _VENDOR
-    app.command(_kind.verb, help=summary(_kind), epilog=_epilog, rich_help_panel=_panel)(
-        command(_kind, Running, buy.run)
-    )
-    _sum = summary(_kind)
-    _submit.command(_kind.verb, help=f"{_sum} Does not wait.", short_help=_sum)(
-        command(_kind, Ordering, buy.run)
-    )
-    _compare.command(_kind.verb, help=f"{_sum} Submits nothing.", short_help=_sum)(
-        command(_kind, compare.Comparing, compare.compare)
-    )
-
-app.add_typer(_submit, name="submit", rich_help_panel=_SUBMIT)
-app.add_typer(_compare, name="compare", rich_help_panel=_SUBMIT)
-app.add_typer(batch.verbs, name="batch", rich_help_panel=_BATCH)
-_VERBS: Mapping[str, tuple[Callable[..., int], ...]] = {
-    _BATCH: (worker.worker,),
-    _MANAGE: (wait.poll, wait.result, wait.wait, wait.resume, reconcile.reconcile, webhook.webhook),
-    _AGENTS: (mcp.mcp,),
-    _LOOK_UP: (accounts.balance, budget.budget, accounts.providers, offers.offers),
-    _TRY: (sandbox.sandbox, demo.demo),
-}
-for _panel, _verbs in _VERBS.items():
-    for _verb in _verbs:
-        app.command(help=paragraphs(_verb), rich_help_panel=_panel)(_verb)
-_jobs.callback(help=paragraphs(journal.jobs), invoke_without_command=True)(journal.jobs)
-_jobs.command(help=paragraphs(journal.show))(journal.show)
-app.add_typer(_jobs, name="jobs", rich_help_panel=_MANAGE)
-for _verb in (journals.copy, journals.check):
-    journals.verbs.command(help=paragraphs(_verb))(_verb)
-app.add_typer(journals.verbs, name="journal", rich_help_panel=_MANAGE)
-app.command("list", help=paragraphs(lists.look_up), rich_help_panel=_LOOK_UP)(lists.look_up)
-for _verb in (config.check, config.trust, config.schema):
-    config.verbs.command(help=paragraphs(_verb))(_verb)
-app.add_typer(config.verbs, name="config", rich_help_panel=_LOOK_UP)
+app = _Program("motionkit", _ABOUT)
+app.epilog = _EPILOG
+app.callback = _root
+app.invoke_without_command = True
+app.params = [
+    click.Option(["--debug"], is_flag=True, help="Show a traceback on errors."),
+    click.Option(["--version"], is_flag=True, help="Print the version."),
+]
 
 
 def run(argv: Sequence[str]) -> int:
@@ -167,18 +225,21 @@ def run(argv: Sequence[str]) -> int:
         argv: The arguments without the program's name.
     """
     # Read before the verb parses its options, so that usage errors are JSON too.
+    from motionkit.cli.screen import Screen, replace_unwritable, reporting  # noqa: PLC0415
+
     screen = Screen(json="--json" in argv)
     settings = Settings()
     replace_unwritable()
     try:
         with reporting(screen):
             code: Any = app(list(argv), prog_name="motionkit", standalone_mode=False, obj=settings)
-    except UsageError as error:
+    except click.UsageError as error:
         code = screen.error(_usage(error))
     except SystemExit:  # rich and click raise it when the reader of the help has gone
         code = exit_codes.DONE
-    except typer.Abort:
-        screen.note("stopped; nothing further was submitted")
+    except click.Abort as error:
+        interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+        screen.note(_INTERRUPTED if interrupted else "stopped; nothing further was submitted")
         code = exit_codes.UNEXPECTED
     except MotionKitError as error:
         _trace(settings)
@@ -186,43 +247,35 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - a bug is reported in one sentence, without a traceback
         _trace(settings)
         code = screen.unexpected(error)
-    if code == _INTERRUPTED:
-        screen.note("interrupted; 'motionkit jobs --open' lists unfinished jobs")
-        code = exit_codes.UNEXPECTED
     return code if isinstance(code, int) else exit_codes.DONE
 
 
-_EXPECTED: Mapping[str, str] = {
-    "float_parsing": "a number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "greater_than_equal": "at least {ge:.12g}",
-    "less_than_equal": "at most {le:.12g}",
-}
-"""What an option takes, by the type of pydantic's error."""
+_INTERRUPTED = "interrupted; 'motionkit jobs --open' lists unfinished jobs"
 
 
-def _usage(error: Exception) -> InvalidRequest:
+def _usage(error: click.UsageError) -> InvalidRequest:
     """Return a usage error with option, value and limit; the hint names the verb that was typed."""
-    said = cast("Any", error)
-    hint = f"see '{said.ctx.command_path if said.ctx else 'motionkit'} --help'"
-    faults = getattr(error.__cause__, "errors", None)
-    option = getattr(said, "param", None)
-    if faults is None or option is None:
-        return InvalidRequest(said.format_message(), hint=hint)
-    fault = faults()[0]
-    name, value = max(option.opts, key=len), str(fault["input"])
-    limit = _EXPECTED.get(fault["type"], "").format(**fault.get("ctx", {}))
-    why = f"expected {limit}" if limit else fault["msg"].removeprefix("Value error, ").rstrip(".")
+    hint = f"see '{error.ctx.command_path if error.ctx else 'motionkit'} --help'"
+    if isinstance(error, click.NoSuchOption):  # click's own sentence differs by its release
+        alike = (
+            f" (Possible options: {', '.join(error.possibilities)})" if error.possibilities else ""
+        )
+        return InvalidRequest(f"No such option: {error.option_name}{alike}", hint=hint)
+    if not isinstance(error, InvalidValue) or error.param is None:
+        return InvalidRequest(error.format_message(), hint=hint)
+    name = max(error.param.opts, key=len)
     return InvalidRequest(
-        f"invalid value for {name}: {value!r}; {why}",
-        field=option.name,
-        value=value,
-        limit=limit or None,
+        f"invalid value for {name}: {error.value!r}; {error.message}",
+        field=error.param.name,
+        value=error.value,
+        limit=error.limit,
         hint=hint,
     )
 
 
 def _trace(settings: Settings) -> None:
     if settings.debug:
+        from motionkit._support.redaction import redact  # noqa: PLC0415
+        from motionkit.cli.screen import trace  # noqa: PLC0415
+
         trace(redact(traceback.format_exc()))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import attrs
-import typer
 
 import motionkit as mk
 from motionkit.cli import batch_report as report
@@ -26,11 +25,10 @@ from motionkit.cli.options import (
     Json,
     file_option,
     money_option,
-    paragraphs,
     request_option,
     usd,
-    verb,
 )
+from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen, warnings_only
 from motionkit.client import check_target
 from motionkit.errors import (
@@ -51,23 +49,7 @@ _EVERY = 1.0
 """Seconds between two readings of a batch's progress."""
 _ID = re.compile(r"b-[0-9a-f]{1,8}")
 
-_EXAMPLES = """
-[bold]Examples[/bold]
-
-  motionkit batch plan items.csv --out results/ --max-usd 500
-  motionkit batch run items.csv --out results/
-  motionkit batch run --image 'chars/*.jpg' --video 'clips/*.mp4' --out films/
-  motionkit batch status b-7f3a9c21 --watch
-  motionkit batch results b-7f3a9c21 --format csv
-"""
-
-verbs = typer.Typer(
-    help="Many requests at once: check, quote, confirm once, buy, collect. Never pays twice."
-)
-
-Reference = Annotated[
-    str, typer.Argument(metavar="BATCH", help="The id of a batch, or its beginning.")
-]
+Reference = Annotated[str, Argument(metavar="BATCH", help="The id of a batch, or its beginning.")]
 Yes = Annotated[
     bool,
     money_option("--yes", "-y", help="Skip confirmation, which a non-interactive run cannot give."),
@@ -84,7 +66,7 @@ class Planning(Common):
 
     items: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             metavar="ITEMS",
             help="A CSV, JSONL or Parquet file: one row per item; columns named after options, "
             "and 'operation', 'via', 'key', 'out', 'label.NAME'.",
@@ -180,6 +162,10 @@ def plan(options: Planning) -> int:
 
     Shows the price (low, likely, high) in all and by target, the expected end, and with --by what
     an earlier end takes. All invalid rows are listed at once, by row and column, with exit code 2.
+
+    Examples:
+      motionkit batch plan items.csv --out results/ --max-usd 500
+      motionkit batch run items.csv --out results/
     """
     from motionkit.batch import draft  # noqa: PLC0415 - not for other verbs
 
@@ -210,6 +196,12 @@ def run(options: Running) -> int:
 
     Exit codes: 0 all done or cancelled; 6 some items have no file; 9 stopped with items left; 10
     some are uncertain.
+
+    Examples:
+      motionkit batch run items.csv --out results/
+      motionkit batch run --image 'chars/*.jpg' --video 'clips/*.mp4' --out films/
+      motionkit batch status b-7f3a9c21 --watch
+      motionkit batch results b-7f3a9c21 --format csv
     """
     screen = Screen(json=options.json)
     mk.Worker(options.config, concurrency=options.concurrency)  # says what it needs to work
@@ -229,12 +221,12 @@ def run(options: Running) -> int:
 def status(
     batch: Annotated[
         str | None,
-        typer.Argument(metavar="BATCH", help="The id, or its beginning. Default: list all."),
+        Argument(metavar="BATCH", help="The id, or its beginning. Default: list all."),
     ] = None,
     *,
     watch: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--watch",
             help="Show it until nothing is left; then exit as 'run' does. Ctrl-C only ends this.",
         ),
@@ -287,16 +279,16 @@ def retry(
     batch: Reference,
     *,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Items whose job failed: they may cost again.")
+        bool, Option("--failed", help="Items whose job failed: they may cost again.")
     ] = False,
     blocked: Annotated[
-        bool, typer.Option("--blocked", help="Items that moderation stopped: they may cost again.")
+        bool, Option("--blocked", help="Items that moderation stopped: they may cost again.")
     ] = False,
     refused: Annotated[
-        bool, typer.Option("--refused", help="Items that were refused: they cost nothing so far.")
+        bool, Option("--refused", help="Items that were refused: they cost nothing so far.")
     ] = False,
     cancelled: Annotated[
-        bool, typer.Option("--cancelled", help="Items that 'motionkit batch cancel' cancelled.")
+        bool, Option("--cancelled", help="Items that 'motionkit batch cancel' cancelled.")
     ] = False,
     yes: Yes = False,
     json: Json = False,
@@ -337,14 +329,14 @@ def results(
     *,
     form: Annotated[
         Form | None,
-        typer.Option("--format", help="Default: by the ending of FILE, else csv."),
+        Option("--format", help="Default: by the ending of FILE, else csv."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Default: standard output."),
+        Option("--out", "-o", metavar="FILE", help="Default: standard output."),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the file if it exists.")
+        bool, Option("--overwrite", help="Replace the file if it exists.")
     ] = False,
     config: ConfigFile = None,
 ) -> int:
@@ -369,12 +361,6 @@ def results(
         _to_file(out, lambda stream: write_results(found.results(), stream, form))
     screen.write(str(out))
     return exit_codes.DONE
-
-
-for _options, _act in ((Planning, plan), (Running, run)):
-    verbs.command(help=paragraphs(_act), epilog=_EXAMPLES)(verb(_options, _act))
-for _verb in (status, cancel, retry, results):
-    verbs.command(help=paragraphs(_verb))(_verb)
 
 
 # Planning.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import typer
+import click
 
 from motionkit._support.redaction import redact, redact_data
 from motionkit.cli import references
@@ -226,7 +226,7 @@ def _declined(screen: Screen, earlier: PurchaseRecord, options: Buying) -> bool:
     tell_earlier(screen, earlier, options)
     if options.key is not None or not screen.asks or finished(earlier):
         return False
-    answer = typer.prompt(
+    answer = click.prompt(
         "resume it, or submit again", default="resume", err=True, show_choices=False
     )
     return plain(answer).casefold() in _AGAIN
@@ -378,7 +378,7 @@ def settled_on_interrupt(client: Client, key: str) -> Iterator[None]:
     except KeyboardInterrupt:
         entry = record(client, key)
         if entry is None or entry.state is KeyState.REFUSED:
-            raise typer.Abort from None
+            raise click.Abort from None
         if entry.job is not None:
             raise interrupted(entry.job, kept=True) from None
         raise SubmitUncertain(

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import attrs
-import typer
 
 import motionkit as mk
 from motionkit.cli import checkout, exit_codes
 from motionkit.cli.format import duration, held_data, plain, quoted
 from motionkit.cli.options import Targeting
+from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen, as_data
 from motionkit.client import Comparison
 from motionkit.model import codec
@@ -29,14 +29,12 @@ class Comparing(Targeting):
 
     via: Annotated[
         str | None,
-        typer.Option(
-            metavar="TARGET", help="A target or a route. Default: all offers of all accounts."
-        ),
+        Option(metavar="TARGET", help="A target or a route. Default: all offers of all accounts."),
     ] = None
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Do not query balances; send nothing.")
-    ] = False
-    as_csv: Annotated[bool, typer.Option("--csv", help="Output CSV.")] = False
+    offline: Annotated[bool, Option("--offline", help="Do not query balances; send nothing.")] = (
+        False
+    )
+    as_csv: Annotated[bool, Option("--csv", help="Output CSV.")] = False
 
 
 def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> int:

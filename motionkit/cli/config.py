@@ -6,7 +6,7 @@ import json as stdjson
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+import click
 
 import motionkit as mk
 from motionkit import config
@@ -14,14 +14,13 @@ from motionkit.cli import exit_codes
 from motionkit.cli.format import held_data
 from motionkit.cli.hints import no_account, sentence
 from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen, as_data
 from motionkit.config import FILE_NAME, File, Origin, Route
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.model import codec
 from motionkit.model.budget import period_words
 from motionkit.model.money import both, dollars
-
-verbs = typer.Typer(help="Validate and trust motionkit.toml, or print its JSON schema.")
 
 _ORIGINS = {
     Origin.OWN: "your own file",
@@ -32,7 +31,7 @@ _ORIGINS = {
 
 def check(
     online: Annotated[
-        bool, typer.Option("--online", help="Query each account's balance; free of charge.")
+        bool, Option("--online", help="Query each account's balance; free of charge.")
     ] = False,
     json: Json = False,
     config_file: ConfigFile = None,
@@ -63,11 +62,9 @@ def check(
 def trust(
     file: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="FILE", help="The file. Default: the one in this folder or above it."
-        ),
+        Argument(metavar="FILE", help="The file. Default: the one in this folder or above it."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Skip confirmation.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Skip confirmation.")] = False,
     json: Json = False,
 ) -> int:
     """Trust a project's file: it may set keys, prices, caps and hosts, run commands, read files.
@@ -100,7 +97,7 @@ def trust(
                 f"{named} is not trusted: confirmation required; read it, then pass --yes",
                 field="yes",
             )
-        typer.confirm(f"trust the current content of {named}?", abort=True, err=True)
+        click.confirm(f"trust the current content of {named}?", abort=True, err=True)
     store = [config.trust_file(one) for one in files][-1]
     screen.answer({**data, "trusted": True}, f"{named} is trusted until it changes")
     screen.fact("store", str(store))

@@ -7,12 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 import motionkit as mk
 from motionkit.cli import buy, delivery, exit_codes
 from motionkit.cli.format import charged, duration, quoted
 from motionkit.cli.options import Json, Running
+from motionkit.cli.parameters import Option
 from motionkit.cli.sandbox import sandbox_module
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, inspect_media, registry
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
 
 def demo(
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for the videos; nothing is overwritten.")
+        Path, Option(metavar="DIR", help="Folder for the videos; nothing is overwritten.")
     ] = Path("motionkit-demo"),
     speed: Annotated[
-        float, typer.Option(min=0.001, help="Time acceleration factor; 1 is real time.")
+        float, Option(min=0.001, help="Time acceleration factor; 1 is real time.")
     ] = 60.0,
     json: Json = False,
 ) -> int:

@@ -9,8 +9,6 @@ from functools import lru_cache
 from itertools import islice
 from typing import Annotated, Any
 
-import typer
-
 import motionkit as mk
 from motionkit.cli import exit_codes
 from motionkit.cli.format import (
@@ -27,6 +25,7 @@ from motionkit.cli.format import (
     target,
 )
 from motionkit.cli.options import ConfigFile, Json, Reference
+from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen, decided
 from motionkit.client import ExpiresFiles, registry
 from motionkit.errors import ConfigError
@@ -43,15 +42,12 @@ _ABOUT = "about "
 
 
 def jobs(
-    ctx: typer.Context,
     open_only: Annotated[
         bool,
-        typer.Option(
-            "--open", help="Show only jobs that are running, uncertain or not downloaded."
-        ),
+        Option("--open", help="Show only jobs that are running, uncertain or not downloaded."),
     ] = False,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Show only the newest N jobs.")
+        int | None, Option(min=1, metavar="N", help="Show only the newest N jobs.")
     ] = None,
     json: Json = False,
     config: ConfigFile = None,
@@ -60,8 +56,6 @@ def jobs(
 
     AGE is the time since the submit. A COST with '~' is the quote: the actual cost is unknown.
     """
-    if ctx.invoked_subcommand is not None:
-        return exit_codes.DONE
     screen = Screen(json=json)
     widths: list[int] = []
     with mk.Client(config) as client:

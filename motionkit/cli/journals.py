@@ -6,24 +6,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
-import typer
 
 from motionkit import config
 from motionkit._support.addresses import DatabaseAddress
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.parameters import Argument
 from motionkit.cli.screen import Screen
 from motionkit.errors import InvalidRequest
 from motionkit.journal import check_journal, copy_journal, located
 
 PLACE = "A file, or a PostgreSQL database: postgresql://HOST/DATABASE."
 
-verbs = typer.Typer(help="Check the journal, or copy it into another database.")
-
 
 def copy(
-    source: Annotated[str, typer.Argument(metavar="FROM", help=PLACE)],
-    target: Annotated[str, typer.Argument(metavar="TO", help=f"{PLACE} Made if need be.")],
+    source: Annotated[str, Argument(metavar="FROM", help=PLACE)],
+    target: Annotated[str, Argument(metavar="TO", help=f"{PLACE} Made if need be.")],
     json: Json = False,
 ) -> int:
     """Copy a journal into another one: from a file into PostgreSQL, or back.
@@ -55,7 +53,7 @@ def copy(
 
 def check(
     journal: Annotated[
-        str | None, typer.Argument(metavar="JOURNAL", help=f"{PLACE} Default: the configured one.")
+        str | None, Argument(metavar="JOURNAL", help=f"{PLACE} Default: the configured one.")
     ] = None,
     json: Json = False,
     config_file: ConfigFile = None,

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import attrs
-import typer
 
 import motionkit as mk
 from motionkit.cli import exit_codes
 from motionkit.cli.hints import no_account
 from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, list_names, list_options, registry
 from motionkit.errors import ConfigError, InvalidRequest
@@ -29,22 +29,20 @@ _FIELD = re.compile(r"`(\w+)\.(\w+)`")
 def look_up(
     account: Annotated[
         str | None,
-        typer.Argument(metavar="ACCOUNT", help="The account. Default: all that have lists."),
+        Argument(metavar="ACCOUNT", help="The account. Default: all that have lists."),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="The list. Default: show the names of all lists."),
+        Argument(metavar="NAME", help="The list. Default: show the names of all lists."),
     ] = None,
     *,
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A filter of the list. Repeatable."),
+        Option(metavar="NAME=VALUE", help="A filter of the list. Repeatable."),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(
-            metavar="AGE", help="Show only entries younger than AGE, e.g. 90m, 12h or 7d."
-        ),
+        Option(metavar="AGE", help="Show only entries younger than AGE, e.g. 90m, 12h or 7d."),
     ] = None,
     json: Json = False,
     config: ConfigFile = None,

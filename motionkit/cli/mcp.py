@@ -6,12 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 import motionkit as mk
 from motionkit.cli import exit_codes
 from motionkit.cli.format import many
 from motionkit.cli.options import ConfigFile
+from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen
 from motionkit.cli.serving import listening, need_extra
 from motionkit.errors import InvalidRequest
@@ -22,14 +21,14 @@ def mcp(
     *,
     budget_usd: Annotated[
         str,
-        typer.Option(
+        Option(
             metavar="USD",
             help="What all purchases of this server may cost together. With 0 it only quotes.",
         ),
     ] = "0",
     folder: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             metavar="FOLDER",
             help="The only folder whose files are sent, and where results are saved. "
             "Default: the current one.",
@@ -37,13 +36,11 @@ def mcp(
     ] = None,
     http: Annotated[
         bool,
-        typer.Option("--http", help="Serve streamable HTTP at /mcp instead of standard input."),
+        Option("--http", help="Serve streamable HTTP at /mcp instead of standard input."),
     ] = False,
-    host: Annotated[str, typer.Option(help="With --http: an address of this machine.")] = (
-        "127.0.0.1"
-    ),
+    host: Annotated[str, Option(help="With --http: an address of this machine.")] = ("127.0.0.1"),
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="With --http: the port; 0 picks a free one.")
+        int, Option(min=0, max=65535, help="With --http: the port; 0 picks a free one.")
     ] = 8790,
     config: ConfigFile = None,
 ) -> int:

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 import attrs
-import typer
 
 from motionkit import config
 from motionkit.cli import exit_codes
 from motionkit.cli.format import plain
 from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen
 from motionkit.cli.timing import show as show_timing
 from motionkit.client import MediaField, Offer, Price, PriceRule, registry
@@ -35,21 +35,21 @@ def offers(
     *,
     operation: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Show only this operation or verb, e.g. mimic."),
+        Option(metavar="NAME", help="Show only this operation or verb, e.g. mimic."),
     ] = None,
     via: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="TARGET",
             help="Show only this account or provider, or one model of it: ACCOUNT/MODEL.",
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Show only this model, with its limits.")
+        str | None, Option(metavar="NAME", help="Show only this model, with its limits.")
     ] = None,
     timing: Annotated[
         bool,
-        typer.Option("--timing", help="Show estimated job durations and the polling schedule."),
+        Option("--timing", help="Show estimated job durations and the polling schedule."),
     ] = False,
     json: Json = False,
     config_file: ConfigFile = None,

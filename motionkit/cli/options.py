@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import attrs
-import typer
+import click
 
+from motionkit.cli.parameters import Argument, Option
 from motionkit.config import attribute_help
 from motionkit.model.labels import read_labels
 from motionkit.model.money import AMOUNT, amount
@@ -24,9 +25,9 @@ from motionkit.model.operations import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
 _MEDIA_HELP = "A file, an https:// URL, job:KEY_OR_ID, id:ID or upload:ID."
-request_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Request")
-money_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="Target and price")
-file_option: Callable[..., Any] = partial(typer.Option, rich_help_panel="File and waiting")
+request_option: Callable[..., Any] = partial(Option, panel="Request")
+money_option: Callable[..., Any] = partial(Option, panel="Target and price")
+file_option: Callable[..., Any] = partial(Option, panel="File and waiting")
 
 
 def usd(text: str) -> Decimal:
@@ -37,7 +38,7 @@ def usd(text: str) -> Decimal:
     """
     found = amount(text)
     if found is None:
-        raise typer.BadParameter(f"{text!r} is not {AMOUNT}")
+        raise click.BadParameter(f"{text!r} is not {AMOUNT}")
     return found
 
 
@@ -48,19 +49,17 @@ def _file(path: Path | None) -> Path | None:
         BadParameter: It is refused.
     """
     if path == Path("-"):
-        raise typer.BadParameter("'-' is not a file, and results go to files only; name a file")
+        raise click.BadParameter("'-' is not a file, and results go to files only; name a file")
     return path
 
 
 out_option: Callable[..., Any] = partial(file_option, metavar="FILE", callback=_file)
 
 
-Json = Annotated[bool, typer.Option("--json", help="Output JSON Lines.")]
+Json = Annotated[bool, Option("--json", help="Output JSON Lines.")]
 ConfigFile = Annotated[
     Path | None,
-    typer.Option(
-        "--config", metavar="FILE", help="The motionkit.toml to use. Default: search for it."
-    ),
+    Option("--config", metavar="FILE", help="The motionkit.toml to use. Default: search for it."),
 ]
 Timeout = Annotated[
     float | None,
@@ -86,7 +85,7 @@ Extra = Annotated[
 ]
 Reference = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="REF",
         help="A key or its beginning, a vendor's job id, or a job as JSON: inline, in a file, or "
         "'-' for standard input.",
@@ -261,13 +260,14 @@ def command(request: type[Request], options: type[Common], act: Act) -> Callable
     return run
 
 
-def verb(options: type[Any], act: Callable[[Any], int]) -> Callable[..., int]:
-    """Return a function whose parameters are a record's fields.
+def spread(act: Callable[..., int]) -> Callable[..., int]:
+    """Return a function whose parameters are the fields of the record that `act` takes.
 
-    Args:
-        options: The record of the verb's options and arguments.
-        act: Called with the record. Its docstring is the verb's help.
+    A function that takes no record, a parameter named ``options``, is returned as it is.
     """
+    options = get_type_hints(act).get("options")
+    if options is None:
+        return act
     own = _option_parameters(options)
 
     def run(**given: Any) -> int:
@@ -275,19 +275,12 @@ def verb(options: type[Any], act: Callable[[Any], int]) -> Callable[..., int]:
 
     run.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]  # PEP 362
     run.__annotations__ = {one.name: one.annotation for one in own}
-    run.__name__, run.__doc__ = act.__name__, act.__doc__
     return run
 
 
 def summary(request: type[Request]) -> str:
     """Return the first line of a request's docstring."""
     return (inspect.getdoc(request) or request.operation).partition("\n")[0]
-
-
-def paragraphs(function: Callable[..., Any]) -> str:
-    """Return a docstring with one line per paragraph: the terminal wraps it."""
-    text = inspect.getdoc(function) or ""
-    return "\n\n".join(" ".join(one.split()) for one in text.split("\n\n"))
 
 
 def example(request: type[Request]) -> str:

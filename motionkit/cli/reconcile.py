@@ -6,13 +6,12 @@ import json as jsonlib
 from enum import StrEnum
 from typing import Annotated, Any
 
-import typer
-
 import motionkit as mk
 from motionkit._support.redaction import redact_data
 from motionkit.cli import exit_codes
 from motionkit.cli.format import request_line, short, state_of
 from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen
 from motionkit.client import Reconciled
 from motionkit.errors import InvalidRequest, MotionKitError
@@ -29,19 +28,19 @@ class Assume(StrEnum):
 
 def reconcile(
     ref: Annotated[
-        str | None, typer.Argument(metavar="REF", help="The job. Default: all uncertain ones.")
+        str | None, Argument(metavar="REF", help="The job. Default: all uncertain ones.")
     ] = None,
     *,
     assume: Annotated[
         Assume | None,
-        typer.Option(
+        Option(
             help="Resolve it manually: 'lost' (not charged; it may be submitted again) or "
             "'charged' (charged, but the result is out of reach). Needs REF."
         ),
     ] = None,
     adopt: Annotated[
         str | None,
-        typer.Option(metavar="JOB", help="Resolve it as this candidate, by job id. Needs REF."),
+        Option(metavar="JOB", help="Resolve it as this candidate, by job id. Needs REF."),
     ] = None,
     json: Json = False,
     config: ConfigFile = None,

@@ -10,10 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from motionkit.cli import exit_codes
 from motionkit.cli.options import Json
+from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen
 from motionkit.cli.serving import listening, need_extra
 from motionkit.client import registry
@@ -56,29 +55,27 @@ def _run(sandbox: Sandbox, command: list[str], folder: Path) -> int:
 
 def sandbox(
     *,
-    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, Option(help="Loopback address to listen on.")] = "127.0.0.1",
     command: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="-- COMMAND", help="Run this command in the sandbox and exit with it."
-        ),
+        Argument(metavar="-- COMMAND", help="Run this command in the sandbox and exit with it."),
     ] = None,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+        int, Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
     ] = _PORT,
     speed: Annotated[
-        float, typer.Option(min=0.001, help="Time acceleration factor; 1 is real time.")
+        float, Option(min=0.001, help="Time acceleration factor; 1 is real time.")
     ] = 20.0,
     fault: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="SPEC",
             help="A fault to inject, NAME:PHASE[:PARAMETER=VALUE]..., e.g. "
             "accept_then_reset:submit. Repeatable.",
         ),
     ] = None,
     webhook: Annotated[
-        str | None, typer.Option(metavar="URL", help="Send webhooks to this URL, on loopback only.")
+        str | None, Option(metavar="URL", help="Send webhooks to this URL, on loopback only.")
     ] = None,
     json: Json = False,
 ) -> int:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any, cast
 
 import attrs
-import typer
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -272,7 +272,7 @@ class Screen:
         for live in _LIVE:
             live.stop()
         try:
-            typer.confirm(question, abort=True, err=True)
+            click.confirm(question, abort=True, err=True)
         finally:
             for live in _LIVE:
                 live.start()

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import attrs
-import typer
+import click
 
 import motionkit as mk
 from motionkit.cli import delivery, exit_codes
 from motionkit.cli.checkout import settled_on_interrupt
 from motionkit.cli.format import charged, reason, request_line, short, state_of
 from motionkit.cli.options import ConfigFile, Json, Overwrite, Reference, Timeout, out_option
+from motionkit.cli.parameters import Argument
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target
@@ -161,7 +162,7 @@ def wait(
 def resume(
     refs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="REF", help="The jobs. Default: all unfinished jobs."),
+        Argument(metavar="REF", help="The jobs. Default: all unfinished jobs."),
     ] = None,
     *,
     timeout: Timeout = None,
@@ -205,4 +206,4 @@ def _attempt(
     except MotionKitError as error:
         codes.append(screen.error(error))
         if isinstance(error.__context__, KeyboardInterrupt):
-            raise typer.Exit(codes[-1]) from None
+            raise click.exceptions.Exit(codes[-1]) from None

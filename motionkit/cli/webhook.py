@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
-import typer
 
 import motionkit as mk
 from motionkit.cli import exit_codes
 from motionkit.cli.format import short
 from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen
 from motionkit.cli.serving import listening, need_extra
 from motionkit.client import MAX_BODY, Client, Delivery, registry
@@ -31,14 +31,14 @@ _GRACE = 5.0
 def webhook(
     account: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The account. Default: the only one with webhooks."),
+        Option(metavar="NAME", help="The account. Default: the only one with webhooks."),
     ] = None,
     host: Annotated[
         str,
-        typer.Option(help="Address to listen on. Other machines cannot reach a loopback address."),
+        Option(help="Address to listen on. Other machines cannot reach a loopback address."),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+        int, Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
     ] = 8788,
     json: Json = False,
     config: ConfigFile = None,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 import motionkit as mk
 from motionkit.cli import exit_codes
 from motionkit.cli.options import ConfigFile, Json
+from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen, warnings_only
 
 
 def worker(
     concurrency: Annotated[
         int | None,
-        typer.Option(
+        Option(
             min=1,
             metavar="N",
             help="Items at once. Default: the accounts' slots and a quarter more, at most 200. "
@@ -24,7 +23,7 @@ def worker(
     ] = None,
     health: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--health",
             help="Only check that a worker of this machine runs, by its heartbeat in the journal. "
             "Exit code 1 if none does; 11 if the journal cannot be read.",

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import click
 import pytest
-import typer
 from cli_support import Account, Cli, ended, process, read_until
 from patience import until
 
@@ -88,15 +88,15 @@ def test_nothing_is_bought_without_one_confirmation(
 
     def no(question: str, **_: Any) -> None:
         asked.append(question)
-        raise typer.Abort
+        raise click.Abort
 
-    monkeypatch.setattr("typer.confirm", no)
+    monkeypatch.setattr("click.confirm", no)
     assert cli(*RUN).code == 1
     assert asked == ["buy 4 items: up to 1.60 USD?"]
     assert account.bought == (0, 0, "0")
     assert cli("batch", "status", "--json").data == []
 
-    monkeypatch.setattr("typer.confirm", lambda question, **_: asked.append(question))
+    monkeypatch.setattr("click.confirm", lambda question, **_: asked.append(question))
     assert cli(*RUN).code == 0
     assert cli(*RUN).code == 0
     assert len(asked) == 2

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
+import click
 import pytest
-import typer
 
 from motionkit.cli import options
 from motionkit.client import arguments
@@ -93,5 +93,5 @@ def test_an_amount_is_a_number_of_at_least_nothing_whoever_gives_it(
         with pytest.raises(InvalidRequest, match=r"an amount of US dollars such as 2\.50"):
             arguments.dollars("max_usd", given)
     if read is None and isinstance(given, str):
-        with pytest.raises(typer.BadParameter, match=r"an amount of US dollars such as 2\.50"):
+        with pytest.raises(click.BadParameter, match=r"an amount of US dollars such as 2\.50"):
             options.usd(given)
