@@ -40,8 +40,8 @@ _PLACES = itertools.count()
 
 
 def _leave_the_user_s(place: Path, patch: pytest.MonkeyPatch) -> None:
-    for variable, name in (("XDG_STATE_HOME", "state"), ("XDG_CONFIG_HOME", "config")):
-        patch.setenv(variable, str(place / name))
+    for name in ("CACHE", "CONFIG", "STATE"):
+        patch.setenv(f"XDG_{name}_HOME", str(place / name.lower()))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-_DEFAULTS: Mapping[str, str] = {"XDG_CONFIG_HOME": "~/.config", "XDG_STATE_HOME": "~/.local/state"}
+_DEFAULTS: Mapping[str, str] = {
+    "XDG_CACHE_HOME": "~/.cache",
+    "XDG_CONFIG_HOME": "~/.config",
+    "XDG_STATE_HOME": "~/.local/state",
+}
 
 
 def expanded(text: str, name: str) -> Path:
@@ -37,3 +41,12 @@ def state_folder() -> Path:
         ValueError: The user has no home folder.
     """
     return user_folder("XDG_STATE_HOME")
+
+
+def cache_folder() -> Path:
+    """Return the user's folder for what can be made again.
+
+    Raises:
+        ValueError: The user has no home folder.
+    """
+    return user_folder("XDG_CACHE_HOME")

@@ -91,7 +91,7 @@ class Check:
         self.batch = batch_id(out)
         self._operation, self._values, self._labels = operation, values, labels
         self._problems: Problems = rows.problems
-        self._facts: dict[tuple[str, object], Facts | str] = {}
+        self._facts: dict[tuple[str, object, bool], Facts | str] = {}
         self._known: dict[tuple[str | None, str], _Known] = {}
         self._keys: dict[str, str] = {}
         self._outs: dict[str, str] = {}
@@ -300,18 +300,18 @@ class Check:
         facts: dict[str, Facts] = {}
         readable = True
         for name, value in request.media().items():
-            found = self._facts_of(row, name, value)
+            found = self._facts_of(row, name, value, details=request.converts)
             readable = readable and found is not None
             facts[name] = found or Facts(value.label, missing="it cannot be read")
         return facts, readable
 
-    def _facts_of(self, row: Row, name: str, value: Ref) -> Facts | None:
+    def _facts_of(self, row: Row, name: str, value: Ref, *, details: bool = False) -> Facts | None:
         """Return what is known of a medium; None where it cannot be read, which is noted."""
-        key = name, value
+        key = name, value, details
         if key not in self._facts:
             _make_room(self._facts)
             try:
-                self._facts[key] = probe.inspect(value, name)
+                self._facts[key] = probe.inspect(value, name, details=details)
             except InvalidRequest as error:
                 self._facts[key] = error.message.removeprefix(f"{name}: ")
         found = self._facts[key]

@@ -262,6 +262,7 @@ def _announcement(request: Request, explanation: Explanation) -> list[tuple[str,
     if quote is not None:
         lines.append(("basis", rests_on(quote)))
         lines += [("note", note) for note in quote.notes]
+    lines[1:1] = [("convert", text) for text in explanation.conversions]
     return lines + [("warning", warning) for warning in explanation.warnings]
 
 
@@ -406,6 +407,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
         "sandbox": explanation.sandbox,
         "calls": calls,
         "quote": codec.unstructure(explanation.quote),
+        "conversions": explanation.conversions,
         "warnings": explanation.warnings,
         "decision": explanation.decision,
     }

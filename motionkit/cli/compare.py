@@ -80,7 +80,7 @@ def _delivers(row: Comparison) -> str:
 
 
 def _notes(row: Comparison) -> list[str]:
-    notes = [plain(warning) for warning in row.warnings]
+    notes = [plain(note) for note in (*row.conversions, *row.warnings)]
     if row.problem is not None:
         notes.append(plain(row.problem.message))
     if row.error is not None:
@@ -119,6 +119,7 @@ def _data(row: Comparison) -> dict[str, Any]:
         "clip_seconds": row.clip_seconds,
         "fits": row.problem is None,
         "problem": as_data(row.problem) if row.problem else None,
+        "conversions": row.conversions,
         "warnings": row.warnings,
         "balance": held_data(row.balance),
         "suffices": row.suffices,

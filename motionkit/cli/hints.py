@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "client.jobs.reconcile": "'motionkit reconcile'",
     "client.wait(job)": "'motionkit resume'",
     "allow_undocumented=True": "--allow-undocumented",
+    "fit=True": "--fit",
 }
 """The command for a call that the hint of one error names."""
 

@@ -80,7 +80,8 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
     if not kinds:
         raise Unsupported("no installed provider selects masks", field="select")
     kind: Any = kinds[0]
-    selection: Request = kind(video=request.video, keyframe=request.keyframe)
+    cut = {"fit": request.fit, "start": request.start, "seconds": request.seconds}
+    selection: Request = kind(video=request.video, keyframe=request.keyframe, **cut)
     try:
         clip = {"video": facts["video"]}
         selecting = client.explain(selection, via=options.via, limited=False, facts=clip)

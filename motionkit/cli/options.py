@@ -300,8 +300,10 @@ def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
     helps = attribute_help(request)  # it addresses Python, which has None and backticks
     parameters = []
     kinds = request.media_kinds()
+    left_out = {"extra"} | ({"start", "seconds"} if request.clip_argument() is None else set())
+    left_out |= set() if kinds else {"fit"}
     for field in sorted(attrs.fields(request), key=lambda one: one.default is not attrs.NOTHING):
-        if field.name == "extra":
+        if field.name in left_out:
             continue
         hint = hints[field.name]
         media, several = field.name in kinds, get_origin(hint) is tuple

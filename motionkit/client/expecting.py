@@ -46,9 +46,10 @@ def expected(
     place = client._checkout.expected(request, via, facts)
     submitter, _ = place.usable()
     row = place.row
-    return Expected(
-        row.target, row.quote, row.seconds, submitter.slots, place.sandbox, row.warnings
-    )
+    warnings = row.warnings
+    if row.conversions:  # each row's own text would be too long a list
+        warnings = (*warnings, "its media are cut or made to fit before their upload")
+    return Expected(row.target, row.quote, row.seconds, submitter.slots, place.sandbox, warnings)
 
 
 def fingerprints(client: Client, vias: Iterable[str | None]) -> dict[str, str]:

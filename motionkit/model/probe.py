@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import IO, Any, cast
 
 import attrs
@@ -20,6 +22,29 @@ from motionkit.model.media import Data, File, Kind, Ref, Remote, check_url
 
 MOST_PIXELS = 178_956_970
 """Pixels of the largest picture that is decoded: Pillow's own limit against decompression bombs."""
+
+
+@attrs.frozen
+class Details:
+    """What a conversion of one piece of media depends on besides its facts.
+
+    Attributes:
+        width: Pixels as shown: upright, and square.
+        height: Pixels as shown.
+        rate: Frames per second; None for pictures and audio.
+        sound: Whether the film has sound.
+        turned: Whether its metadata turn or mirror what is stored.
+        plain: Whether it has 8 bits per color in a color model that every program reads.
+        alpha: Whether the picture is partly transparent.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    rate: Fraction | None = None
+    sound: bool = False
+    turned: bool = False
+    plain: bool = True
+    alpha: bool = False
 
 
 @attrs.frozen
@@ -38,6 +63,7 @@ class Facts:
         sha256: Of the content.
         missing: Why pixels or seconds are unknown, as a sentence; empty when they are known.
         seconds_high: The longest duration that its container names; a vendor may count it.
+        details: What a conversion depends on, if that was asked for.
     """
 
     label: str
@@ -51,10 +77,19 @@ class Facts:
     sha256: str | None = None
     missing: str = ""
     seconds_high: float | None = None
+    details: Details | None = None
+
+    @property
+    def shown(self) -> str:
+        """Its label and size, as the upload of a dry run shows it."""
+        size = "converted first" if self.size is None else f"{self.size} bytes"
+        return f"{self.label} ({size})"
 
 
-def inspect(value: Ref, field: str) -> Facts:
+def inspect(value: Ref, field: str, *, details: bool = False) -> Facts:
     """Inspect one reference; `field` is the request's, for error messages.
+
+    With `details`, the first frame of a film is decoded too: it has the turn of a phone's camera.
 
     For media elsewhere (URLs, uploads) the facts are only the label and why nothing is known.
 
@@ -63,19 +98,20 @@ def inspect(value: Ref, field: str) -> Facts:
             is not https (loopback excepted).
     """
     if isinstance(value, File):
-        return _inspect_file(value, field)
+        return _inspect_file(value, field, details=details)
     if isinstance(value, Data):
         if not value.content:
             raise InvalidRequest(f"{field}: the bytes are empty", field=field, value="0 bytes")
-        return look(io.BytesIO(value.content), len(value.content), value.label, field)
+        stream = io.BytesIO(value.content)
+        return look(stream, len(value.content), value.label, field, details=details)
     if isinstance(value, Remote):
         check_url(value.url, field)
     return Facts(value.label, missing=f"{value.label} is not on this machine")
 
 
-def inspect_all(media: Mapping[str, Ref]) -> dict[str, Facts]:
+def inspect_all(media: Mapping[str, Ref], *, details: bool = False) -> dict[str, Facts]:
     """Inspect each medium, by the name of its field; see `inspect`."""
-    return {name: inspect(value, name) for name, value in media.items()}
+    return {name: inspect(value, name, details=details) for name, value in media.items()}
 
 
 def open_content(value: File | Data) -> IO[bytes]:
@@ -83,7 +119,7 @@ def open_content(value: File | Data) -> IO[bytes]:
     return value.path.open("rb") if isinstance(value, File) else io.BytesIO(value.content)
 
 
-def _inspect_file(file: File, field: str) -> Facts:
+def _inspect_file(file: File, field: str, *, details: bool) -> Facts:
     path, shown = file.path, repr(str(file.path))
     problem = ""
     try:
@@ -93,7 +129,7 @@ def _inspect_file(file: File, field: str) -> Facts:
             with path.open("rb") as stream:
                 size = os.fstat(stream.fileno()).st_size
                 if size:
-                    return look(stream, size, file.label, field)
+                    return look(stream, size, file.label, field, details=details)
             problem = "is empty (0 bytes)"
     except FileNotFoundError:
         raise _refused(field, f"there is no file {shown}", str(path)) from None
@@ -116,9 +152,15 @@ def _refused(field: str, problem: str, value: str, limit: str | None = None) -> 
 
 
 def look(
-    stream: IO[bytes], size: int, label: str, field: str, *, sha256: str | None = None
+    stream: IO[bytes],
+    size: int,
+    label: str,
+    field: str,
+    *,
+    sha256: str | None = None,
+    details: bool = False,
 ) -> Facts:
-    """Inspect an open file of `size` bytes; `sha256` is its digest, if known.
+    """Inspect an open file of `size` bytes; `sha256` is its digest, if known; see `inspect`.
 
     Raises:
         InvalidRequest: It is not playable media, or not all of it.
@@ -146,7 +188,7 @@ def look(
         )
     stream.seek(0)
     try:
-        return _PROBES[kind](stream, known)
+        return _PROBES[kind](stream, known, details)
     except ImportError:
         return attrs.evolve(known, missing="measuring it needs motionkit[media]")
     except _TooManyPixelsError as error:
@@ -172,7 +214,7 @@ class _TooManyPixelsError(Exception):
     """A picture is too large to decode; holds width and height."""
 
 
-def _probe_image(stream: IO[bytes], known: Facts) -> Facts:
+def _probe_image(stream: IO[bytes], known: Facts, details: bool) -> Facts:
     if known.container == "heic":
         return known  # no vendor takes it, and reading it takes a plug-in
     from PIL import Image  # noqa: PLC0415 - optional extra
@@ -185,6 +227,8 @@ def _probe_image(stream: IO[bytes], known: Facts) -> Facts:
         # Image.open would refuse large pictures by an error without their size
         with opener[0](stream, "") as picture:
             width, height = picture.size
+            if details:
+                known = attrs.evolve(known, details=_picture_details(picture))
             if width * height <= MOST_PIXELS:
                 # a JPEG is read whole but kept small; further pictures in it are no frames
                 picture.draft("L", (max(1, width // 8), max(1, height // 8)))
@@ -204,6 +248,23 @@ def _probe_image(stream: IO[bytes], known: Facts) -> Facts:
     return attrs.evolve(known, codec=known.container, width=width, height=height)
 
 
+_ORIENTATION = 0x0112
+"""The EXIF tag that turns or mirrors a picture."""
+_PLAIN_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
+
+
+def _picture_details(picture: Any) -> Details:
+    turn = picture.getexif().get(_ORIENTATION, 1)
+    width, height = picture.size if turn not in range(5, 9) else picture.size[::-1]
+    return Details(
+        width=width,
+        height=height,
+        turned=turn in range(2, 9),
+        plain=picture.mode in _PLAIN_MODES,
+        alpha=picture.has_transparency_data,
+    )
+
+
 _BY_TRACKS: Mapping[tuple[Kind, str | None], str] = {
     ("audio", "mp4"): "m4a",
     ("audio", "mov"): "m4a",
@@ -212,7 +273,7 @@ _BY_TRACKS: Mapping[tuple[Kind, str | None], str] = {
 """What a container is called when its tracks are of another kind than its first bytes suggest."""
 
 
-def _probe_stream(stream: IO[bytes], known: Facts) -> Facts:
+def _probe_stream(stream: IO[bytes], known: Facts, details: bool) -> Facts:
     import av  # noqa: PLC0415 - optional extra
 
     untrimmed = containers.untrimmed_seconds(stream) if known.container in {"mp4", "mov"} else 0.0
@@ -241,6 +302,7 @@ def _probe_stream(stream: IO[bytes], known: Facts) -> Facts:
                 seconds_high=round(max(seconds, whole or 0.0, untrimmed), 3),
                 width=films[0].width if films else None,
                 height=films[0].height if films else None,
+                details=_stream_details(container, films) if details else None,
             )
     except av.error.FFmpegError as error:
         raise _Unreadable(error.strerror) from error
@@ -248,7 +310,49 @@ def _probe_stream(stream: IO[bytes], known: Facts) -> Facts:
         raise _Unreadable("it is damaged") from error
 
 
-_PROBES: Mapping[Kind, Callable[[IO[bytes], Facts], Facts]] = {
+def display_matrix(frame: Any) -> tuple[int, int, int, int]:
+    """Return how a frame is to be shown: the signs of a, b, c and d of its display matrix.
+
+    A pixel x to the right and y down goes to (a x + c y, b x + d y); (1, 0, 0, 1) is upright.
+    """
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
+    straight = max(abs(a), abs(d)) >= max(abs(b), abs(c))
+    found = (a, 0, 0, d) if straight else (0, b, c, 0)
+    w, x, y, z = ((one > 0) - (one < 0) for one in found)
+    return w, x, y, z
+
+
+def _stream_details(container: Any, films: Sequence[Any]) -> Details:
+    """Return what a conversion of a film, or of sound, depends on."""
+    sound = bool(container.streams.audio)
+    if not films:
+        return Details(sound=sound)
+    film = films[0]
+    frame = next(iter(container.decode(film)), None)
+    if frame is None:
+        raise _Unreadable("its film has no frame")
+    matrix = display_matrix(frame)
+    shape = film.sample_aspect_ratio or Fraction(1)
+    size = (max(1, round(frame.width * shape)), frame.height)
+    width, height = size if matrix[0] else size[::-1]
+    return Details(
+        width=width,
+        height=height,
+        rate=film.average_rate or film.guessed_rate,
+        sound=sound,
+        turned=matrix != (1, 0, 0, 1),
+        plain=frame.format.components[0].bits == _BITS and film.codec_context.color_trc not in HDR,
+    )
+
+
+_BITS = 8
+HDR: Mapping[int, str] = {16: "pq", 18: "hlg"}
+"""The transfer functions of high dynamic range, by their numbers in ITU-T H.273."""
+
+_PROBES: Mapping[Kind, Callable[[IO[bytes], Facts, bool], Facts]] = {
     "image": _probe_image,
     "video": _probe_stream,
     "audio": _probe_stream,

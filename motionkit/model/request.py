@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,8 +16,10 @@ if TYPE_CHECKING:  # making a request reads no media
     from motionkit.model.probe import Facts
 
 _MEDIA = "motionkit.model.media"
-_TERMS = frozenset({"extra", "allow_undocumented"})
+_TERMS = frozenset({"extra", "allow_undocumented", "fit", "start", "seconds"})
 """Fields of every request that say how it is sent, not what is wanted."""
+_CUT = ("start", "seconds")
+"""Those that say which part of a clip is sent: another part is another request."""
 
 
 def is_text(value: str) -> bool:
@@ -83,6 +86,10 @@ class Request:
             ``{"PROVIDER": {"FIELD": value}}``. They never travel to another vendor.
         allow_undocumented: Submit to a model whose fields are not documented: a field under a wrong
             name may be ignored, and the run still charged.
+        fit: Trim, scale and re-encode local media that exceed the target's limits; the originals
+            are not changed.
+        start: Seconds of the clip to leave out at its beginning.
+        seconds: Seconds of the clip to send.
     """
 
     operation: ClassVar[str]
@@ -96,12 +103,55 @@ class Request:
 
     extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, hash=False)
     allow_undocumented: bool = attrs.field(default=False, eq=False)
+    fit: bool = attrs.field(default=False, eq=False)
+    start: float | None = None
+    seconds: float | None = None
 
     def __attrs_post_init__(self) -> None:
+        self._check_cut()
         for field in attrs.fields(type(self)):
             value = getattr(self, field.name)
             if isinstance(value, float) and _is_whole(str(field.type)):
                 object.__setattr__(self, field.name, _whole(value, field.name))
+
+    def _check_cut(self) -> None:
+        """Refuse a part of a clip that no clip can have."""
+        for name, least in (("start", "at least 0"), ("seconds", "more than 0")):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value < math.inf or (name == "seconds" and value == 0):
+                raise InvalidRequest(
+                    f"{name}={value!r} is not a number of seconds; it takes {least}",
+                    field=name,
+                    value=repr(value),
+                    limit=least,
+                )
+            if self.clip_argument() is None:
+                raise InvalidRequest(
+                    f"{name}: {self.operation} takes no clip that could be cut",
+                    field=name,
+                    value=repr(value),
+                    limit=f"no {name}",
+                )
+
+    @classmethod
+    def clip_argument(cls) -> str | None:
+        """Return the media argument that `start` and `seconds` cut: the first video, else audio."""
+        kinds = {kind: name for name, kind in reversed(cls.media_kinds().items())}
+        return kinds.get("video", kinds.get("audio"))
+
+    @property
+    def converts(self) -> bool:
+        """Whether its media may be converted, which takes details of them."""
+        return self.fit or self.cut() is not None
+
+    def cut(self) -> tuple[float, float | None] | None:
+        """Return where the part of the clip starts and how long it is; None for all of it."""
+        if not self.start and self.seconds is None:
+            return None
+        return float(self.start or 0.0), None if self.seconds is None else float(self.seconds)
 
     def media(self) -> dict[str, Ref]:
         """Return the media arguments that were given, by field name: ``image``, ``images[0]``."""
@@ -171,10 +221,15 @@ class Request:
     def describe(self) -> dict[str, Any]:
         """Return a short JSON-able description for people and the journal, signatures masked."""
         labels = {name: value.label for name, value in self.media().items()}
-        return {"operation": self.operation, **labels, **self.values()}
+        cut = {name: value for name in _CUT if (value := getattr(self, name)) is not None}
+        return {"operation": self.operation, **labels, **self.values(), **cut}
 
     def fingerprint(self, facts: Mapping[str, Facts], via: str | None = None) -> str:
-        """Return what makes two requests identical: operation, values, media content."""
+        """Return what makes two requests identical: operation, values, media content.
+
+        The content is that of the originals, with the part that `start` and `seconds` name. What
+        `fit` makes of them for a target does not count: a second encoding may differ in its bytes.
+        """
         return self.fingerprints(facts, () if via is None else (via,))[-1]
 
     def fingerprints(self, facts: Mapping[str, Facts], vias: Iterable[str]) -> tuple[str, ...]:
@@ -190,7 +245,9 @@ class Request:
             name: facts[name].sha256 or f"{type(value).__name__}:{_identity(value)}"
             for name, value in self.media().items()
         }
-        named = {"operation": self.operation, "media": content, "extra": self.extra}
+        named: dict[str, Any] = {"operation": self.operation, "media": content, "extra": self.extra}
+        if cut := self.cut():
+            named["cut"] = cut
         plain = {**named, "values": self.values()}
         texts = map(codec.dumps, [plain, *({**plain, "via": via} for via in vias)])
         return tuple(hashlib.sha256(text.encode()).hexdigest() for text in texts)

@@ -10,8 +10,10 @@ import attrs
 
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.model import media, probe
+from motionkit.model.recipe import Recipe
 from motionkit.model.request import Request
 from motionkit.provider.offers import MediaField, Offer
+from motionkit.provider.recipes import plan
 
 _LONGEST_SHOWN = 60
 
@@ -25,7 +27,7 @@ class Fit:
         offer: The offer.
         values: The delivered neutral values, defaults included.
         body: Vendor fields without media.
-        facts: The facts of each media argument.
+        facts: The facts of each media argument, of those that are converted the expected ones.
         references: Each media argument's reference, with the vendor's field for it.
         warnings: What the user should know before paying.
         extra: The request's options for this vendor, by vendor field.
@@ -36,6 +38,7 @@ class Fit:
         clip_seconds: The billed seconds, if known.
         clip_seconds_high: The most seconds that the vendor may bill: a container may run longer
             than its film.
+        recipes: How media are converted before they are uploaded, by argument.
     """
 
     request: Request
@@ -52,6 +55,7 @@ class Fit:
     seconds: float | None
     clip_seconds: float | None
     clip_seconds_high: float | None
+    recipes: Mapping[str, Recipe] = MappingProxyType({})
 
 
 Check = Callable[[Fit], Sequence[str]]
@@ -64,7 +68,7 @@ def inspect(request: Request) -> dict[str, probe.Facts]:
     Raises:
         InvalidRequest: One of them is missing, empty or unreadable.
     """
-    return probe.inspect_all(request.media())
+    return probe.inspect_all(request.media(), details=request.converts)
 
 
 def fit(
@@ -104,6 +108,7 @@ def fit(
     _check_values(request, offer, values, arguments.values())
     warnings: list[str] = list(_doubts(offer, given))
     references: dict[str, tuple[MediaField, media.Ref]] = {}
+    planned: dict[str, Recipe] = {}
     for name, reference in media_given.items():
         slot = offer.media.get(arguments[name])
         if slot is None:
@@ -114,7 +119,11 @@ def fit(
                 limit=", ".join(offer.media) or "no media",
             )
         references[name] = slot, reference
-        warnings += _check_media(name, reference, slot, facts[name])
+        recipe = plan(name, request, reference, slot, facts[name])
+        if recipe is not None:
+            planned[name] = recipe
+            facts = {**facts, name: recipe.made}
+        warnings += _check_media(name, reference, slot, facts[name], fits=request.fit)
     quality = values.get("quality")
     if isinstance(quality, str) and quality in offer.quality_map:
         values["quality"] = offer.quality_map[quality]
@@ -144,6 +153,7 @@ def fit(
         seconds=float(duration) if _is_number(duration) else length.seconds if length else None,
         clip_seconds=billed[0],
         clip_seconds_high=billed[1],
+        recipes=planned,
     )
     if check is None:
         return fitted
@@ -349,7 +359,7 @@ def _check_held(name: str, reference: media.Ref, slot: MediaField) -> None:
         )
 
 
-def _check_limits(name: str, slot: MediaField, facts: probe.Facts) -> None:
+def _check_limits(name: str, slot: MediaField, facts: probe.Facts, *, fits: bool) -> None:
     for label, value, least, most, unit in (
         ("size", facts.size, None, slot.max_bytes, "bytes"),
         ("width", facts.width, slot.min_side, slot.max_side, "pixels"),
@@ -362,11 +372,13 @@ def _check_limits(name: str, slot: MediaField, facts: probe.Facts) -> None:
         if least is not None and value < least:
             raise _invalid(name, f"{value} {unit}", f"at least {least:,} {unit}", text)
         if most is not None and value > most:
-            raise _invalid(name, f"{value} {unit}", f"at most {most:,} {unit}", text)
+            error = _invalid(name, f"{value} {unit}", f"at most {most:,} {unit}", text)
+            error.hint = None if fits else "fit=True makes a copy that fits"
+            raise error
 
 
 def _check_media(
-    name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts
+    name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts, *, fits: bool
 ) -> list[str]:
     _check_held(name, reference, slot)
     if facts.kind is None:
@@ -376,7 +388,7 @@ def _check_media(
         text = f"{name}: {facts.label} is {kind}{facts.container}; the vendor takes"
         text += f" {_KINDS[slot.kind]} as" if kind else ""
         raise _invalid(name, str(facts.container), ", ".join(slot.formats), text)
-    _check_limits(name, slot, facts)
+    _check_limits(name, slot, facts, fits=fits)
     warnings = []
     if facts.missing:
         warnings.append(f"{name}: pixels and seconds are unchecked: {facts.missing}")

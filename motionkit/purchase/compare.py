@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -21,13 +22,14 @@ from motionkit.journal import (
     observed_quote,
     summarise,
 )
-from motionkit.model.money import Balance, Quote
+from motionkit.model.money import Balance, Quote, Rates, dollars
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.provider import Fit, Offer, fit_at, in_sandbox, quote_fit
 from motionkit.purchase.submit import Submitter
 from motionkit.routing import suffices
 
+_CENT = Decimal("0.01")
 OLD_AFTER = dt.timedelta(days=90)
 """The age from which a price is flagged as old."""
 _WORKERS = 16
@@ -57,6 +59,7 @@ class Comparison:
             in between and when either is unknown.
         error: Why the account cannot be used.
         old: Whether the price was read more than 90 days ago.
+        conversions: What is made of which medium before its upload, and what a cut saves.
     """
 
     target: str
@@ -75,6 +78,7 @@ class Comparison:
     suffices: bool | None = None
     error: MotionKitError | None = None
     old: bool = False
+    conversions: tuple[str, ...] = ()
 
     @property
     def account(self) -> str:
@@ -244,8 +248,23 @@ def assess(
         clip_seconds=fitted.clip_seconds,
         warnings=fitted.warnings,
         old=quote is not None and quote.as_of is not None and today - quote.as_of > OLD_AFTER,
+        conversions=tuple(_conversions(fitted, listed, provider.rates)) if fitted.recipes else (),
     )
     return RouteTarget(name, row, submitter, fitted)
+
+
+def _conversions(fitted: Fit, listed: Quote | None, rates: Rates) -> Iterator[str]:
+    """Say what is made of media, and what a cut saves at the offer's own price."""
+    for name, recipe in fitted.recipes.items():
+        yield f"{name}: {recipe}"
+        whole, price = recipe.whole, fitted.offer.price
+        if whole is None or recipe.seconds is None or price is None or price.seconds_of != name:
+            continue
+        text = f"{recipe.seconds:.1f} s instead of {whole:.1f} s"
+        uncut = quote_fit(attrs.evolve(fitted, clip_seconds=whole, clip_seconds_high=whole), rates)
+        more, less = (None if one is None else one.usd_likely for one in (uncut, listed))
+        if more is not None and less is not None and more > less:
+            yield f"{text}: saves {dollars((more - less).quantize(_CENT))}"
 
 
 def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> list[Comparison]:

@@ -32,6 +32,7 @@ from motionkit.model.submission import Submission
 from motionkit.purchase import cancellation
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.compare import RouteTarget
+from motionkit.purchase.prepare import prepare
 from motionkit.purchase.slots import Slots
 from motionkit.purchase.submit import NoSlot, about
 
@@ -251,22 +252,22 @@ class RouteBuyer:
         submitter, fitted = place.usable()
         provider = submitter.provider
 
-        def prepare() -> Submission:
-            made = self._prepared[place.target] = provider.prepare(fitted)
+        def prepared() -> Submission:
+            made = self._prepared[place.target] = prepare(provider, fitted)
             return made
 
         try:
             if self._learn(place, provider.balance()):
                 return None  # it cannot pay: the router knows now, and nothing was uploaded
             stage = routing.Stage.PREPARE
-            submission = self._prepared.get(place.target) or prepare()
+            submission = self._prepared.get(place.target) or prepared()
             stage = routing.Stage.SUBMIT
             again, self.known = self.known, True
             purchase = attrs.evolve(self.purchase, quote=place.row.quote, sandbox=place.sandbox)
             # The router tries a full account where the wait is over: the vendor decides, if the
             # running jobs cannot be polled.
             lent = self.slots.unpolled(submitter) if place.target in self._full else 0
-            job = submitter.submit(purchase, submission, prepare, again=again, slot=lent)
+            job = submitter.submit(purchase, submission, prepared, again=again, slot=lent)
         except NoSlot as full:
             # Else another process was faster: the router sees the account as busy now.
             if place.target in self._full:

@@ -30,7 +30,6 @@ from motionkit.errors import (
 )
 from motionkit.http import NotSent
 from motionkit.journal import Alike, Journal, NewPurchase, PurchaseExists, PurchaseRecord
-from motionkit.model import probe
 from motionkit.model.budget import Budget, over_cap
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.labels import shown_labels
@@ -39,10 +38,18 @@ from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request, is_name
 from motionkit.model.submission import Call, Submission
-from motionkit.provider import AcceptsUnlistedModels, Offer, Provider, pick_offer, provider_names
+from motionkit.provider import (
+    AcceptsUnlistedModels,
+    Offer,
+    Provider,
+    inspect_media,
+    pick_offer,
+    provider_names,
+)
 from motionkit.purchase import cancellation, compare, fallback
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.jobs import Jobs
+from motionkit.purchase.prepare import prepare
 from motionkit.purchase.slots import Slots
 from motionkit.purchase.submit import Submitter, Submitters
 from motionkit.routing import CAUSES, Stop
@@ -63,6 +70,7 @@ class Explanation:
         decision: Why which target of a route is taken, row by row; empty for a direct target.
         refused: The cap or budget that would refuse a submit now; None when it would pass.
         sandbox: Whether the account is in a sandbox on this machine.
+        conversions: What is made of which medium before its upload, and what a cut saves.
     """
 
     target: str
@@ -73,6 +81,7 @@ class Explanation:
     decision: tuple[Mapping[str, Any], ...] = ()
     refused: BudgetExceeded | None = None
     sandbox: bool = False
+    conversions: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -177,6 +186,11 @@ def offer_of(
             if offer is not None:
                 return offer
         raise
+
+
+def _detailed(facts: Mapping[str, Facts]) -> bool:
+    """Return whether all that is known of media is what a conversion needs."""
+    return all(one.details or one.missing or one.container == "heic" for one in facts.values())
 
 
 def _price(place: compare.RouteTarget) -> tuple[bool, Decimal]:
@@ -294,7 +308,8 @@ class Checkout:
         facts: Mapping[str, Facts] | None = None,
     ) -> Asked:
         media = request.media()
-        facts = probe.inspect_all(media) if facts is None else facts
+        if facts is None or (request.converts and not _detailed(facts)):
+            facts = inspect_media(request)
         resolved = {one: self._resolve(one, request.operation, media) for one in targets}
         return Asked(request, facts, name, route, resolved)
 
@@ -384,6 +399,7 @@ class Checkout:
             decision,
             refused,
             place.sandbox,
+            place.row.conversions,
         )
 
     def expected(
@@ -600,14 +616,14 @@ class Checkout:
                 )
             )
 
-        def prepare() -> Submission:
-            return submitter.provider.prepare(fitted)
+        def again_prepared() -> Submission:
+            return prepare(submitter.provider, fitted)
 
-        submission = prepare()  # uploads come before the wait for a slot, not in it
+        submission = again_prepared()  # uploads come before the wait for a slot, not in it
         job = submitter.submit(
             purchase,
             submission,
-            prepare,
+            again_prepared,
             again=again,
             deadline=deadline,
             slot=functools.partial(self.slots.wait, submitter, deadline),

@@ -292,7 +292,7 @@ class PixVerse:
     ) -> Upload:
         path, file_part, url_part, id_name, *aliases = _UPLOADS[slot.kind]
         remote = isinstance(reference, media.Remote)
-        shown = facts.label if remote else f"{facts.label} ({facts.size} bytes)"
+        shown = facts.label if remote else facts.shown
         call = Call("POST", path, files={url_part if remote else file_part: shown})
 
         def send() -> str:

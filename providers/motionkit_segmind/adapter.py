@@ -291,7 +291,7 @@ class Segmind:
         """Upload a local file; pictures every time, so that the address identifies one job."""
         if isinstance(reference, media.Remote):
             return None
-        shown = f"data URL of {facts.label} ({facts.size} bytes)"
+        shown = f"data URL of {facts.shown}"
         call = Call("POST", "/upload-asset", origin="upload", files={"data_urls": shown})
 
         def send() -> str:

@@ -139,7 +139,7 @@ def test_each_file_is_looked_at_once_however_many_rows_have_it(
     looked = []
     inspect = probe.inspect
     monkeypatch.setattr(
-        probe, "inspect", lambda value, name: looked.append(name) or inspect(value, name)
+        probe, "inspect", lambda value, name, **_: looked.append(name) or inspect(value, name)
     )
     plan = saved(client, [mimic(image=PICTURES[n % 2]) for n in range(500)])
     assert plan.total == 500
