@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from motionkit.model.operations import Transition as Transition
     from motionkit.model.operations import Upscale as Upscale
     from motionkit.model.request import Request as Request
+    from motionkit.polling.cancel import CancelOutcome as CancelOutcome
+    from motionkit.polling.cancel import CancelResult as CancelResult
     from motionkit.polling.webhooks import Delivery as Delivery
     from motionkit.purchase.circuits import Circuit as Circuit
     from motionkit.purchase.compare import Comparison as Comparison
@@ -67,6 +69,7 @@ _HOMES = {
         *("Restyle", "Swap", "TextToVideo", "Transition", "Upscale"),
     ),
     "model.request": ("Request",),
+    "polling.cancel": ("CancelOutcome", "CancelResult"),
     "polling.webhooks": ("Delivery",),
     "purchase.circuits": ("Circuit",),
     "purchase.compare": ("Comparison",),

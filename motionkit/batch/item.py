@@ -38,6 +38,7 @@ from motionkit.errors import (
     DownloadFailed,
     InsufficientCredits,
     InvalidRequest,
+    JobCancelled,
     JobFailed,
     JobGone,
     JobNotFound,
@@ -113,7 +114,10 @@ _VERDICTS: tuple[tuple[type[MotionKitError] | tuple[type[MotionKitError], ...], 
     (SubmitUncertain, Verdict.UNCERTAIN),
     (ProviderUnavailable, Verdict.BUSY),
     ((BudgetExceeded, InsufficientCredits, AuthenticationError, ConfigError), Verdict.HALT),
-    ((InvalidRequest, MediaRejected, PermissionDenied, NoTargetLeft), Verdict.REFUSED),
+    (
+        (InvalidRequest, JobCancelled, MediaRejected, PermissionDenied, NoTargetLeft),
+        Verdict.REFUSED,
+    ),
 )
 """The verdict on each class; the first that fits."""
 

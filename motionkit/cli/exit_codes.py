@@ -9,6 +9,7 @@ from motionkit import errors
 DONE = 0
 UNEXPECTED = 1
 USAGE = 2
+STILL_RUNNING = 9
 UNCERTAIN = 10
 STORAGE = 11
 
@@ -22,7 +23,7 @@ MEANINGS: Mapping[int, str] = {
     6: "job failed or gone",
     7: "busy or rate limited",
     8: "provider unavailable, protocol error or no target left",
-    9: "deadline passed or interrupted; the job still runs",
+    STILL_RUNNING: "deadline passed or interrupted; the job still runs",
     UNCERTAIN: "submit uncertain: it may have been charged",
     STORAGE: "local storage: journal, disk or download",
 }
@@ -40,6 +41,7 @@ CODES: Mapping[type[errors.MotionKitError], int] = {
     errors.MediaRejected: 5,
     errors.ContentBlocked: 5,
     errors.JobFailed: 6,
+    errors.JobCancelled: 6,
     errors.JobGone: 6,
     errors.JobNotFound: 6,
     errors.Busy: 7,
@@ -47,8 +49,8 @@ CODES: Mapping[type[errors.MotionKitError], int] = {
     errors.ProviderUnavailable: 8,
     errors.ProtocolError: 8,
     errors.NoTargetLeft: 8,
-    errors.WaitTimeout: 9,
-    errors.NotReady: 9,
+    errors.WaitTimeout: STILL_RUNNING,
+    errors.NotReady: STILL_RUNNING,
     errors.SubmitUncertain: UNCERTAIN,
     errors.JournalError: STORAGE,
     errors.DownloadFailed: STORAGE,

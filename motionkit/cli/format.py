@@ -125,6 +125,8 @@ def state_of(entry: PurchaseRecord) -> str:
     """Return the state of a purchase."""
     if entry.state is State.SUCCEEDED and entry.delivered is None:
         return UNDELIVERED
+    if entry.cancelled:
+        return "cancelled"
     if entry.ambiguous and entry.state is not KeyState.UNCERTAIN:
         return f"{entry.state.value}, uncertain"
     state: str = entry.state.value

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "mk.Batch.listed()": "'motionkit batch status'",
     "client.budget()": "'motionkit budget'",
     "client.jobs.reconcile": "'motionkit reconcile'",
+    "client.jobs.resume": "'motionkit resume'",
     "client.wait(job)": "'motionkit resume'",
     "allow_undocumented=True": "--allow-undocumented",
     "fit=True": "--fit",

@@ -135,6 +135,10 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
             "wait:resume",
             "Resume all unfinished jobs at once: resolve, wait, download. Never submits new ones.",
         ),
+        "cancel": Verb(
+            "cancel:cancel",
+            "Cancel a job, where its vendor can; else say that it goes on, and at which cost.",
+        ),
         "reconcile": Verb(
             "reconcile:reconcile",
             "Resolve uncertain submits with the vendor's records. Never submits.",

@@ -38,11 +38,11 @@ def named(client: Client, reference: str) -> Named:
         InvalidRequest: No job or several match, or the submit was refused.
         SubmitUncertain: The purchase has no known job.
     """
-    job = _job_of(reference, file=False)  # a key comes before a file of its name
+    job = job_of(reference, file=False)  # a key comes before a file of its name
     try:
         entry = client.jobs.get(reference if job is None else job.key)
     except InvalidRequest:
-        job = job or _job_of(reference, file=True)
+        job = job or job_of(reference, file=True)
         if job is None:
             raise
         return Named(job, None)
@@ -63,7 +63,7 @@ def named(client: Client, reference: str) -> Named:
     )
 
 
-def _job_of(reference: str, *, file: bool) -> Job | None:
+def job_of(reference: str, *, file: bool) -> Job | None:
     """Return the job of JSON, ``-``, or with `file` of the file of that name; None otherwise."""
     if reference == "-":
         try:

@@ -4,9 +4,17 @@ The command line imports from here what it shows of purchases, polling and provi
 """
 
 from motionkit.client.client import Client
-from motionkit.client.following import follow, plan
+from motionkit.client.following import follow, plan, plan_cancel
 from motionkit.http import check_target, fits
-from motionkit.polling import Delivery, Plan, Waiter
+from motionkit.polling import (
+    CANCEL_TIMEOUT,
+    CancelOutcome,
+    CancelPlan,
+    CancelResult,
+    Delivery,
+    Plan,
+    Waiter,
+)
 from motionkit.provider import (
     MAX_BODY,
     ExpiresFiles,
@@ -29,9 +37,13 @@ from motionkit.purchase import (
 )
 
 __all__ = [
+    "CANCEL_TIMEOUT",
     "MAX_BODY",
     "Announcement",
     "BuyOptions",
+    "CancelOutcome",
+    "CancelPlan",
+    "CancelResult",
     "Circuit",
     "Client",
     "Comparison",
@@ -52,5 +64,6 @@ __all__ = [
     "list_names",
     "list_options",
     "plan",
+    "plan_cancel",
     "registry",
 ]

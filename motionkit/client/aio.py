@@ -95,6 +95,7 @@ class AsyncClient:
     budget = _coroutine(Client.budget)
     submit = _coroutine(Client.submit, buys=True)
     poll = _coroutine(Client.poll)
+    cancel = _coroutine(Client.cancel)
     result = _coroutine(Client.result)
     download = _coroutine(Client.download)
     parse_webhook = _coroutine(Client.parse_webhook)

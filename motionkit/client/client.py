@@ -20,7 +20,13 @@ from motionkit import polling, purchase
 from motionkit.client import arguments
 from motionkit.client.accounts import Accounts
 from motionkit.config import Config, load
-from motionkit.errors import Billed, ConfigError, DownloadFailed, MotionKitError
+from motionkit.errors import (
+    Billed,
+    ConfigError,
+    DownloadFailed,
+    InvalidRequest,
+    MotionKitError,
+)
 from motionkit.http import Downloaded, download_file, with_retries
 from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.budget import BudgetStatus
@@ -28,7 +34,7 @@ from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Stat
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.polling import Delivery, Seconds, Watcher, about
+from motionkit.polling import CancelOutcome, CancelResult, Delivery, Seconds, Watcher, about
 from motionkit.provider import Provider, base_url, look_up, spool_opener
 from motionkit.purchase import Announce, BuyOptions, Circuit, Comparison, Explanation, Jobs, Order
 
@@ -373,6 +379,47 @@ class Client:
             except tuple(STATE_ERRORS.values()) as error:
                 job = self._order_again(order, job, error)
 
+    def cancel(
+        self, job: Job | PurchaseRecord | str, *, timeout: Seconds = polling.CANCEL_TIMEOUT
+    ) -> CancelResult:
+        """Cancel a job at its vendor, or a purchase of which nothing has left yet.
+
+        A job counts as cancelled only when its vendor says so; until then it is polled on. What
+        has not left is cancelled here, free of charge, be it a submit of another thread that waits
+        for a slot, or one that another process is about to send. A route does not pay for another
+        try of what was cancelled.
+
+        Args:
+            job: The job; or the purchase, as a record of `jobs` or by its key.
+            timeout: Seconds, or a timedelta, to wait for the vendor's confirmation.
+
+        Raises:
+            Unsupported: The vendor cannot cancel a job; it goes on, at the cost that is named.
+            SubmitUncertain: There is no job, and the submit may have arrived.
+            InvalidRequest: No purchase has that key.
+            MotionKitError: The vendor refused or did not answer; the job may still run.
+
+        Examples:
+            >>> ended = client.cancel(job)
+            >>> print(ended.outcome.value, ended.billed.value, ended.cost)
+        """
+        limit = arguments.duration("timeout", timeout)
+        if isinstance(job, str):
+            waited = self._cancellations.cancel(job, f"{job} was cancelled")
+            try:
+                job = self.jobs.get(job)
+            except InvalidRequest:
+                if not waited:
+                    raise
+                return CancelResult(CancelOutcome.NOT_SENT, str(job), billed=Billed.NO)
+        if isinstance(job, PurchaseRecord):
+            entry = job if job.job is not None else self.jobs.cancel_unsent(job)
+            if entry.job is None:
+                return CancelResult(CancelOutcome.NOT_SENT, entry.key, billed=Billed.NO)
+            job = entry.job
+        arguments.of(Job, "job", job)
+        return polling.cancel(self._observer, self._engine, job, limit)
+
     def download(
         self, result: Result, path: Path | str, *, overwrite: bool = False, output: int = 0
     ) -> Path:
@@ -541,7 +588,7 @@ class Client:
         self, request: Request, options: BuyOptions, facts: Mapping[str, Facts] | None = None
     ) -> Order:
         """Submit; the order can fall back where its route pays for it."""
-        with self._cancellations.call():
+        with self._cancellations.call(options.key):
             return self._checkout.order(request, options, facts)
 
     def _order_again(self, order: Order, job: Job, error: MotionKitError) -> Job:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from motionkit import polling
 from motionkit.client import arguments
 from motionkit.client.client import Client
 from motionkit.model.job import Job
-from motionkit.polling import Plan, Seconds, Waiter, Watcher
+from motionkit.polling import CancelPlan, CancelResult, Plan, Seconds, Waiter, Watcher
 from motionkit.provider import Offer
 
 
@@ -28,6 +29,19 @@ def follow(
     arguments.of(Job, "job", job)
     waiter = client._engine.follow(job, client._limit(timeout), notify, watch)
     return partial(client._engine.leave, waiter)
+
+
+def plan_cancel(client: Client, job: Job) -> CancelPlan | CancelResult:
+    """Poll a job, and return what it means to cancel it now. Cancels nothing.
+
+    Returns:
+        A `CancelResult` where the job has ended: it is too late.
+
+    Raises:
+        Unsupported: The vendor cannot cancel a job.
+        MotionKitError: The job cannot be polled.
+    """
+    return polling.plan_cancel(client._observer, job)
 
 
 def plan(client: Client, fingerprint: str, offer: Offer, *, floor: float = 0.0) -> Plan:

@@ -10,7 +10,7 @@ import attrs
 
 from motionkit._support.process import Moment
 from motionkit._support.redaction import MASK
-from motionkit.errors import Billed, Busy
+from motionkit.errors import Billed, Busy, JobCancelled
 from motionkit.model import codec
 from motionkit.model.budget import Budget
 from motionkit.model.job import Job, KeyState, State
@@ -180,6 +180,12 @@ class PurchaseRecord:
         if not tried and self.job is not None:
             tried = [f"{self.job.account}/{self.job.model}"]
         return tuple(dict.fromkeys(tried))
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether its job, or its submit before it left, was cancelled."""
+        ended = self.state in {State.FAILED, KeyState.REFUSED}
+        return ended and (self.error or {}).get("error") == JobCancelled.__name__
 
     def stalled(self, now: float) -> bool:
         """Return whether the job runs far longer than usual; the vendor may have forgotten it.

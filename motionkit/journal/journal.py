@@ -369,6 +369,28 @@ class Journal:
             record = _without_job(attempt, KeyState.REFUSED, error)
             return unsent > 0 and outcomes.apply(db, {**record, "at": self._store.now()})
 
+    def cancelled(self, record: PurchaseRecord, error: MotionKitError) -> bool:
+        """Write that a purchase was cancelled whose submits were all refused.
+
+        A command that waits to submit it again reads this, and gives up.
+
+        Returns:
+            False when it was submitted again meanwhile; nothing was written then.
+        """
+        written = self._store.execute(
+            "UPDATE purchases SET error=:error, updated=:now WHERE key=:key AND state=:refused"
+            " AND ambiguous=0 AND :attempt="
+            "(SELECT id FROM attempts WHERE key=purchases.key ORDER BY rowid DESC LIMIT 1)",
+            {
+                **STATES,
+                "error": codec.dumps(error.to_dict()),
+                "now": self._store.now(),
+                "key": record.key,
+                "attempt": record.attempts[-1].id,
+            },
+        )
+        return bool(written)
+
     def uncertain(self, attempt: Attempt, error: MotionKitError) -> None:
         """Write that an attempt may have arrived; only a job clears that."""
         self._settle(attempt, KeyState.UNCERTAIN, error)

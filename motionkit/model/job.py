@@ -18,6 +18,7 @@ from motionkit._support.redaction import LONGEST_SAID, printable, redact, redact
 from motionkit.errors import (
     Billed,
     ContentBlocked,
+    JobCancelled,
     JobFailed,
     JobGone,
     JobNotFound,
@@ -240,6 +241,7 @@ class Status:
         hint: Seconds until the vendor wants the next poll.
         result: The result, where the vendor's status response already holds it.
         raw: The vendor's response.
+        cancelled: For FAILED, whether it ended because somebody cancelled it.
     """
 
     state: State
@@ -252,6 +254,7 @@ class Status:
     hint: float | None = None
     result: Result | None = attrs.field(default=None, repr=False)
     raw: Any = attrs.field(default=None, repr=False, eq=False)
+    cancelled: bool = False
 
     def need_result(self, job: Job) -> Result:
         """Return the result of this observation.
@@ -278,8 +281,10 @@ class Status:
 
     def error(self, job: Job) -> MotionKitError:
         """Return the error that a terminal failure means for this job."""
-        text = self._sentence(job, _ENDINGS[self.state])
-        return STATE_ERRORS[self.state](
+        cancelled = self.cancelled and self.state is State.FAILED
+        text = self._sentence(job, "was cancelled" if cancelled else _ENDINGS[self.state])
+        kind = JobCancelled if cancelled else STATE_ERRORS[self.state]
+        return kind(
             f"{text}: {self.message}" if self.message else text,
             provider=job.provider,
             account=job.account,

@@ -1,5 +1,13 @@
 """Follow jobs until they end: schedule, queue, engine, webhooks. `client` alone imports it."""
 
+from motionkit.polling.cancel import (
+    CANCEL_TIMEOUT,
+    CancelOutcome,
+    CancelPlan,
+    CancelResult,
+    cancel,
+)
+from motionkit.polling.cancel import plan as plan_cancel
 from motionkit.polling.durations import Durations
 from motionkit.polling.engine import Engine
 from motionkit.polling.observe import JobObserver, about
@@ -8,6 +16,10 @@ from motionkit.polling.watch import Seconds, Waiter, Watcher, seconds, unwrap
 from motionkit.polling.webhooks import Delivery, receive
 
 __all__ = [
+    "CANCEL_TIMEOUT",
+    "CancelOutcome",
+    "CancelPlan",
+    "CancelResult",
     "Delivery",
     "Durations",
     "Engine",
@@ -17,6 +29,8 @@ __all__ = [
     "Waiter",
     "Watcher",
     "about",
+    "cancel",
+    "plan_cancel",
     "receive",
     "seconds",
     "unwrap",

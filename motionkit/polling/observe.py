@@ -14,7 +14,7 @@ import attrs
 
 from motionkit.errors import Billed, ConfigError, MotionKitError
 from motionkit.journal import Journal, PurchaseRecord, optional, timed
-from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, utcnow
+from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt, possible
 from motionkit.polling import webhooks
 from motionkit.polling.durations import Durations, kind_of
@@ -84,10 +84,23 @@ class JobObserver:
         provider = self.provider_of(job)
         with about(job):
             status = ask(provider)
-        status = _with_refund(provider, job, status)
+        status = self._with_cancelled(job, _with_refund(provider, job, status))
         if since_last is None:
             since_last = self._since_running(job, status)
         return self.record(job, status, since_last=since_last)
+
+    def _with_cancelled(self, job: Job, status: Status) -> Status:
+        """Return the end of a job that its vendor has cancelled and does not find any more."""
+        if status.doubt is not UnknownReason.NOT_FOUND:
+            return status
+        with optional("whether a job was cancelled"):
+            entry = self.journal.bought(job)
+            if entry is not None and entry.cancelled:
+                billed = Billed((entry.error or {}).get("billed", Billed.UNKNOWN.value))
+                return attrs.evolve(
+                    status, state=State.FAILED, doubt=None, billed=billed, cancelled=True
+                )
+        return status
 
     def record(self, job: Job, status: Status, *, since_last: float) -> Status:
         """Record a status that was polled, or reported by a webhook.

@@ -273,6 +273,45 @@ class ShowsRefunds(Protocol):
 
 
 @attrs.frozen
+class CancelTerms:
+    """What it means to cancel a job at a vendor.
+
+    Attributes:
+        charges: Whether a job that is cancelled in a state is charged; a state that is not named
+            is `Billed.UNKNOWN`.
+        source: The vendor's page.
+        note: What else the user should know before, in one sentence.
+    """
+
+    charges: Mapping[State, Billed]
+    source: str
+    note: str = ""
+
+
+@runtime_checkable
+class Cancels(Protocol):
+    """A provider whose vendor can cancel a job."""
+
+    cancel_terms: ClassVar[CancelTerms]
+
+    def cancel(self, job: Job) -> Status:
+        """Ask the vendor once to cancel a job, and return what its response says about the job.
+
+        The core polls the job right before, and never calls this for one that has ended: at some
+        vendors the same call deletes a finished job. It polls again after a status that is not
+        terminal, until the vendor reports the end.
+
+        Returns:
+            FAILED with ``cancelled=True`` only where the response says that the job is cancelled.
+            A request that was merely accepted, or came too late, proves nothing: UNKNOWN, or the
+            state that the response names.
+
+        Raises:
+            MotionKitError: The vendor did not answer, or refused; the job may still run.
+        """
+
+
+@attrs.frozen
 class WebhookEvent:
     """A verified webhook event about a job.
 

@@ -80,13 +80,21 @@ class Cancellations:
     def __init__(self) -> None:
         self._open: dict[threading.Event, tuple[Cancellation, int, int]] = {}
         """Cancellation, process and thread of each call, by the event that is set at its end."""
+        self._keys: dict[threading.Event, str] = {}
+        """The key that the caller gave to each call."""
         self._closed: str | None = None
 
     @contextmanager
-    def call(self) -> Iterator[None]:
-        """Run a call under the cancellation of its thread, or a new one."""
+    def call(self, key: str | None = None) -> Iterator[None]:
+        """Run a call under the cancellation of its thread, or a new one.
+
+        Args:
+            key: Of the purchase, where the caller gave one; `cancel` finds the call by it.
+        """
         one, ended = _current.get() or Cancellation(), threading.Event()
         self._open[ended] = one, os.getpid(), threading.get_ident()
+        if key is not None:
+            self._keys[ended] = key
         if self._closed is not None:
             one.end_wait(self._closed)
         try:
@@ -94,7 +102,25 @@ class Cancellations:
                 yield
         finally:
             self._open.pop(ended, None)
+            self._keys.pop(ended, None)
             ended.set()
+
+    def cancel(self, key: str, reason: str) -> bool:
+        """Cancel the calls of other threads that submit a key, and wait until they have ended.
+
+        Returns:
+            Whether there were any. One whose submit is in the journal completes nevertheless.
+        """
+        found = []
+        for ended, known in list(self._keys.items()):
+            call = self._open.get(ended) if known == key else None
+            if call is None or call[1] != os.getpid() or call[2] == threading.get_ident():
+                continue  # as in `join`
+            call[0].cancel(reason)
+            found.append(ended)
+        for ended in found:
+            ended.wait()
+        return bool(found)
 
     def end_waits(self, reason: str) -> None:
         """End every wait for a slot, also those that begin later."""

@@ -15,7 +15,7 @@ from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Cost, CostBasis, Unit
 from motionkit.model.request import is_name
 from motionkit.provider import SearchesHistory, ShowsUsage
-from motionkit.purchase.submit import Submitters
+from motionkit.purchase.submit import Submitters, not_sent
 
 Assumption = Literal["lost", "charged"]
 
@@ -138,6 +138,43 @@ class Jobs:
                 account=attempt.account,
             )
         return submitter.settle(entry)
+
+    def cancel_unsent(self, entry: PurchaseRecord) -> PurchaseRecord:
+        """Cancel a purchase of which nothing has left; free of charge. Sends nothing.
+
+        A command that is about to submit it, or waits to submit it again, gives up.
+
+        Returns:
+            The purchase now. It has a job where another process was faster.
+
+        Raises:
+            SubmitUncertain: A submit of it may have arrived; only its job can be cancelled.
+            InvalidRequest: It was resolved before.
+        """
+        _check(entry)
+        while entry.job is None and not entry.cancelled:
+            attempt = entry.attempts[-1]
+            error = not_sent(entry.key, attempt.account)
+            if entry.state is KeyState.REFUSED and not entry.ambiguous:
+                self._journal.cancelled(entry, error)
+            elif entry.state is KeyState.INTENDED and attempt.sends == 0:
+                self._journal.unsent(attempt, error)
+            elif isinstance(entry.state, State):
+                raise InvalidRequest(
+                    f"{entry.key} {_STANDS[entry.state]} and has no job to cancel",
+                    field="job",
+                    value=entry.key,
+                )
+            else:
+                raise SubmitUncertain(
+                    f"{entry.key} has no job yet, and its submit may have arrived: there is "
+                    "nothing to cancel before its job is known",
+                    key=entry.key,
+                    account=attempt.account,
+                    hint="client.jobs.resume looks for its job; then cancel it",
+                )
+            entry = self._journal.entry(entry.key)
+        return entry
 
     def reconcile(
         self, entry: PurchaseRecord, *, assume: Assumption | None = None, adopt: str | None = None

@@ -56,6 +56,7 @@ from motionkit.errors import (
     Billed,
     Busy,
     InvalidRequest,
+    JobCancelled,
     JournalError,
     MotionKitError,
     RateLimited,
@@ -154,6 +155,13 @@ def _warned(job: Job, purchase: NewPurchase) -> Job:
 def new_attempt_id() -> str:
     """Return a fresh attempt id; a UUID, as vendors' pages ask for."""
     return str(uuid.uuid4())
+
+
+def not_sent(key: str, account: str | None = None) -> JobCancelled:
+    """Return the error of a purchase that was cancelled before anything of it left."""
+    return JobCancelled(
+        f"{key} was cancelled before anything was sent; nothing was charged", account=account
+    )
 
 
 def resend_at(number: int, resend: SameId) -> float:
@@ -331,6 +339,8 @@ class Submitter:
                         pause,
                     )
                     cancellation.sleep(pause, self.sleep)
+                    if self.journal.entry(purchase.key).cancelled:
+                        raise not_sent(purchase.key, self.provider.account) from None
                 elif error.stale and not fresh:
                     fresh = True
                     sent = references(submission.call.json)
@@ -470,7 +480,12 @@ class Submitter:
         """Send an attempt for the first time."""
         # The journal has the send before the network does. Killed between the two, the attempt
         # counts as sent and costs a check; the other way round it would be paid for twice.
-        attempt = self.journal.sending(attempt, self.moment)
+        try:
+            attempt = self.journal.sending(attempt, self.moment)
+        except PurchaseExists as exists:
+            if exists.entry.cancelled:
+                raise not_sent(attempt.key, attempt.account) from None
+            raise
         try:
             job = self.provider.submit(attempt.submission, attempt.id)
         except MotionKitError as error:

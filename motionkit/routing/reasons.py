@@ -66,6 +66,7 @@ class Reason(_Named):
     STOP_SUCCEEDED = enum.auto()
     STOP_RESULT_SAFE = enum.auto()
     STOP_BILLED = enum.auto()
+    STOP_CANCELLED = enum.auto()
     STOP_NOT_IN_FALL_BACK_ON = enum.auto()
     STOP_INVALID_EVERYWHERE = enum.auto()
     STOP_OVER_BUDGET = enum.auto()
@@ -106,6 +107,7 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.STOP_SUCCEEDED: "The job succeeded.",
     Reason.STOP_RESULT_SAFE: "The result is paid and kept by the vendor; it is not downloaded yet.",
     Reason.STOP_BILLED: "It was charged, or may have been, and no further paid try is allowed.",
+    Reason.STOP_CANCELLED: "It was cancelled, so nothing else is tried.",
     Reason.STOP_NOT_IN_FALL_BACK_ON: "The route does not fall back on this kind of failure.",
     Reason.STOP_INVALID_EVERYWHERE: "No target of the route can take this request.",
     Reason.STOP_OVER_BUDGET: "Every target that could take the request costs more than is allowed.",

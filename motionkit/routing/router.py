@@ -53,6 +53,7 @@ _ENDED_BY: Mapping[Error, Reason] = {
     e.DownloadFailed: Reason.STOP_RESULT_SAFE,
     e.NotReady: Reason.STOP_JOB_RUNNING,
     e.JobNotFound: Reason.STOP_JOB_RUNNING,
+    e.JobCancelled: Reason.STOP_CANCELLED,
 }
 _OWED: Mapping[tuple[Stage, Billed], Reason] = {
     **{(stage, Billed.UNKNOWN): Reason.STOP_MAYBE_BOUGHT for stage in _BEFORE_JOB},
@@ -73,6 +74,7 @@ _STOPS = (
     Reason.STOP_SUCCEEDED,
     Reason.STOP_RESULT_SAFE,
     Reason.STOP_BILLED,
+    Reason.STOP_CANCELLED,
     Reason.STOP_NOT_IN_FALL_BACK_ON,
 )
 """What ends a route, by precedence."""
