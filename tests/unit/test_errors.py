@@ -37,6 +37,7 @@ TREE = {
     "SubmitUncertain": "MotionKitError",
     "NoTargetLeft": "MotionKitError",
     "JobFailed": "MotionKitError",
+    "JobCancelled": "JobFailed",
     "JobGone": "MotionKitError",
     "JobNotFound": "MotionKitError",
     "NotReady": "MotionKitError",

@@ -758,6 +758,13 @@ SITUATIONS: dict[str, tuple[dict[str, Any], Iterable[Candidate], list[Tried], st
         "stop_billed JobFailed",
         f"a:stop_billed {HELD}",
     ),
+    "nor is one that was cancelled, whatever the route pays for": (
+        {"paid_retries": 1},
+        AB,
+        [had("a", "wait", "JobCancelled", NO)],
+        "stop_cancelled JobCancelled",
+        f"a:stop_cancelled {HELD}",
+    ),
     "nor one that may be charged": (
         {},
         AB,
