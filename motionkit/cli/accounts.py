@@ -11,12 +11,11 @@ import motionkit as mk
 from motionkit import config
 from motionkit.cli import exit_codes
 from motionkit.cli.format import held_data, in_world
-from motionkit.cli.hints import no_account
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen
-from motionkit.client import Circuit, registry
-from motionkit.config import documented
+from motionkit.client import Circuit, key_help, registry
+from motionkit.config import documented, no_account
 from motionkit.errors import MotionKitError
 
 
@@ -75,22 +74,26 @@ def providers(
                 "accounts": own,
                 "sandbox": [account.name for account in accounts if account.in_sandbox],
                 "variable": documented(name)[0],
+                "console": None if (found_at := key_help(name)) is None else found_at.console,
                 "circuits": [_data(one) for one in skipped if one.account in own],
             }
         )
     screen.rows(
         data,
-        ["PROVIDER", "ACCOUNTS", "KEY"],
+        ["PROVIDER", "ACCOUNTS", "KEY", "CONSOLE"],
         [
             [
                 row["provider"],
                 ", ".join(in_world(one, one in row["sandbox"]) for one in row["accounts"])
                 or "none",
                 "configured" if row["accounts"] else f"set {row['variable']}",
+                row["console"],
             ]
             for row in data
         ],
     )
+    if not all(row["accounts"] for row in data):
+        screen.note("'motionkit init' asks for keys, checks and stores them")
     if skipped and not json:
         screen.rows(
             [],

@@ -85,8 +85,11 @@ def _dry_run(
     if earlier is not None:
         checkout.dry_resume(screen, request, earlier)
         return
-    explanation = client.explain(request, via=options.via, max_usd=options.max_usd, facts=facts)
+    explanation = client.explain(
+        request, via=options.via, choose=options.choose, max_usd=options.max_usd, facts=facts
+    )
     checkout.dry_run(screen, request, explanation, options)
+    checkout.tell_keys(screen, client, explanation)
     if explanation.refused is not None:
         raise explanation.refused
     checkout.confirm(screen, [explanation.quote], options)

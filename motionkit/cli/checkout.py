@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +30,7 @@ from motionkit.cli.format import (
 from motionkit.cli.options import Buying, Targeting
 from motionkit.cli.screen import Screen, decided
 from motionkit.client import Announcement, Client, Explanation, registry
+from motionkit.config import no_account, where_keys_are_made
 from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
@@ -107,14 +108,20 @@ def _provider(name: str, via: str | None, client: Client) -> str:
         ConfigError: There is no such account or route.
     """
     config = client.config
-    route = None if via is None else config.route(via)
-    targets = [via or next(iter(config.accounts), "")] if route is None else route.targets
-    names = dict.fromkeys(config.account(one.partition("/")[0]).provider for one in targets)
+    if via is None:
+        targets: Sequence[str] = list(config.accounts)[:1] or list(config.keyless)
+    else:
+        route = None if via.partition("/")[0] in config.keyless else config.route(via)
+        targets = [via] if route is None else route.targets
+    if not targets:
+        raise no_account()
+    names = dict.fromkeys(config.known(one.partition("/")[0]).provider for one in targets)
     if len(names) == 1:
         return next(iter(names))
     limit = " or ".join(f"{one}.{name}" for one in names)
     raise InvalidRequest(
-        f"extra: {via!r} has targets of several providers; write {limit} instead of {name!r}",
+        f"extra: {via or 'this'!r} has targets of several providers; write {limit} instead of "
+        f"{name!r}",
         field="extra",
         value=name,
         limit=limit,
@@ -145,7 +152,10 @@ def buy(
         job = None if declined else _resumed(screen, client, earlier)
         if job is not None:
             return job
-    explanation = client.explain(request, via=options.via, max_usd=options.max_usd, facts=facts)
+    explanation = client.explain(
+        request, via=options.via, choose=options.choose, max_usd=options.max_usd, facts=facts
+    )
+    need_key(client, explanation, options)
     announce(screen, request, explanation)
     confirm(screen, [explanation.quote], options)
     high = None if explanation.quote is None else explanation.quote.usd_high
@@ -157,6 +167,7 @@ def buy(
         job = client.submit(
             request,
             via=options.via,
+            choose=options.choose,
             key=key,
             again=again,
             max_usd=options.max_usd,
@@ -170,6 +181,43 @@ def buy(
     if options.explain:
         explain(screen, client.jobs.get(job.key).decision)
     return job
+
+
+def need_key(client: Client, explanation: Explanation, options: Buying) -> None:
+    """Refuse a purchase at an account without a key, before a price is confirmed.
+
+    Raises:
+        ConfigError: It has none; names the variable, and where keys are made.
+    """
+    if explanation.no_key is None:
+        return
+    if options.via is None and not client.config.accounts:
+        raise no_account()
+    client.account(explanation.target.partition("/")[0])
+
+
+def keyless_providers(client: Client, accounts: Iterable[str]) -> dict[str, list[str]]:
+    """Return the providers of accounts without a key, each with those accounts."""
+    found: dict[str, list[str]] = {}
+    for name in dict.fromkeys(accounts):
+        found.setdefault(client.config.known(name).provider, []).append(name)
+    return found
+
+
+def about_keys(providers: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a sentence for each provider of which accounts have no key."""
+    return [
+        f"no key for {', '.join(accounts)}: {where_keys_are_made(provider)}"
+        for provider, accounts in providers.items()
+    ]
+
+
+def tell_keys(screen: Screen, client: Client, explanation: Explanation) -> None:
+    """Say where the key is made that a submit would need and that is not there."""
+    if explanation.no_key is not None:
+        account = explanation.target.partition("/")[0]
+        for note in about_keys(keyless_providers(client, [account])):
+            screen.note(note)
 
 
 def explain(screen: Screen, decision: Sequence[Mapping[str, Any]]) -> None:
@@ -248,11 +296,12 @@ def _resumed(screen: Screen, client: Client, earlier: PurchaseRecord) -> Job | N
 
 def announce(screen: Screen, request: Request, explanation: Explanation) -> None:
     """Show the request, its target and its price."""
-    for name, text in _announcement(request, explanation):
+    for name, text in announcement(request, explanation):
         screen.fact(name, text, style="bold" if name == "quote" else "")
 
 
-def _announcement(request: Request, explanation: Explanation) -> list[tuple[str, str]]:
+def announcement(request: Request, explanation: Explanation) -> list[tuple[str, str]]:
+    """Return the request, its target and its price as labelled lines."""
     quote = explanation.quote
     lines = [
         ("request", request_line(request.describe())),
@@ -263,6 +312,8 @@ def _announcement(request: Request, explanation: Explanation) -> list[tuple[str,
         lines.append(("basis", rests_on(quote)))
         lines += [("note", note) for note in quote.notes]
     lines[1:1] = [("convert", text) for text in explanation.conversions]
+    if explanation.no_key is not None:
+        lines.append(("no key", f"{explanation.no_key}; a real run stops before any upload"))
     return lines + [("warning", warning) for warning in explanation.warnings]
 
 
@@ -409,6 +460,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
         "quote": codec.unstructure(explanation.quote),
         "conversions": explanation.conversions,
         "warnings": explanation.warnings,
+        "no_key": explanation.no_key,
         "decision": explanation.decision,
     }
     lines = []
@@ -418,7 +470,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
         if call["json"] is not None:
             body = json.dumps(call["json"], indent=2, ensure_ascii=False)
             lines += [f"  {line}" for line in body.splitlines()]
-    lines += [f"{name:<9} {text}" for name, text in _announcement(request, explanation)]
+    lines += [f"{name:<9} {text}" for name, text in announcement(request, explanation)]
     screen.answer(data, "\n".join(plain(line) for line in lines))
     if options.explain:
         explain(screen, explanation.decision)

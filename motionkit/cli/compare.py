@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import attrs
 
@@ -31,6 +31,10 @@ class Comparing(Targeting):
         str | None,
         Option(metavar="TARGET", help="A target or a route. Default: all offers of all accounts."),
     ] = None
+    choose: Annotated[
+        Literal["cheapest", "fastest", "first"],
+        Option("--choose", help="What comes first; 'first' is the configured order."),
+    ] = "cheapest"
     offline: Annotated[bool, Option("--offline", help="Do not query balances; send nothing.")] = (
         False
     )
@@ -43,16 +47,22 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
     with mk.Client(options.config) as client:
         request = checkout.make(kind, values, options, client)
         with screen.busy("comparing targets" if options.offline else "querying balances"):
-            rows = client.compare(request, via=options.via, balances=not options.offline)
+            rows = client.compare(
+                request, via=options.via, choose=options.choose, balances=not options.offline
+            )
+        providers = checkout.keyless_providers(client, (row.account for row in rows if row.no_key))
     if options.as_csv:
         _write_csv(rows)
     else:
-        columns = COLUMNS[:-1] if options.offline else COLUMNS
+        offline = options.offline and not providers
+        columns = COLUMNS[:-1] if offline else COLUMNS
         cells = [_cells(row)[: len(columns)] for row in rows]
         screen.rows([_data(row) for row in rows], columns, cells)
         notes = [(row.target, found) for row in rows if (found := _notes(row))]
         if notes and not screen.json:
             screen.rows([], ["TARGET", "NOTES"], notes)
+    for note in checkout.about_keys(providers):
+        screen.note(note)
     return exit_codes.DONE
 
 
@@ -83,7 +93,7 @@ def _notes(row: Comparison) -> list[str]:
     notes = [plain(note) for note in (*row.conversions, *row.warnings)]
     if row.problem is not None:
         notes.append(plain(row.problem.message))
-    if row.error is not None:
+    if row.error is not None and row.no_key is None:
         notes.append(plain(row.error.message))
     if row.suffices is False:
         notes.append("the balance does not cover the quote's upper bound")
@@ -100,7 +110,11 @@ def _cells(row: Comparison) -> list[Any]:
         _basis(row),
         _takes(row) if row.problem is None else "",
         _delivers(row),
-        "" if held is None else both(held.amount, held.unit, held.usd),
+        f"no key: {row.no_key}"
+        if row.no_key
+        else ""
+        if held is None
+        else both(held.amount, held.unit, held.usd),
     ]
 
 
@@ -123,6 +137,7 @@ def _data(row: Comparison) -> dict[str, Any]:
         "warnings": row.warnings,
         "balance": held_data(row.balance),
         "suffices": row.suffices,
+        "no_key": row.no_key,
         "error": as_data(row.error) if row.error else None,
     }
 
@@ -132,7 +147,7 @@ def _write_csv(rows: list[Comparison]) -> None:
         *("target", "unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high"),
         *("basis", "n", "source", "as_of", "old", "seconds", "p90", "quality"),
         *("delivers_seconds", "clip_seconds", "defaults", "lacks", "fits"),
-        *("balance", "balance_unit", "suffices", "notes"),
+        *("balance", "balance_unit", "suffices", "no_key", "notes"),
     ]
     writer = csv.DictWriter(sys.stdout, fields, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()

@@ -12,7 +12,7 @@ import motionkit as mk
 from motionkit import config
 from motionkit.cli import exit_codes
 from motionkit.cli.format import held_data
-from motionkit.cli.hints import no_account, sentence
+from motionkit.cli.hints import sentence
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen, as_data
@@ -55,7 +55,7 @@ def check(
             [_route_row(route) for route in found.routes.values()],
         )
     if not found.accounts:
-        raise no_account()
+        raise config.no_account()
     return code
 
 

@@ -37,13 +37,6 @@ def hint_of(error: errors.MotionKitError) -> str | None:
     return hint
 
 
-def no_account() -> errors.ConfigError:
-    """Return the error where a verb needs an account and none is configured."""
-    return errors.ConfigError(
-        "no account is configured", hint="'motionkit providers' lists the keys to set"
-    )
-
-
 def sentence(error: errors.MotionKitError) -> str:
     """Return an error's message and its command-line hint as one sentence."""
     hint = hint_of(error)

@@ -10,11 +10,11 @@ import attrs
 
 import motionkit as mk
 from motionkit.cli import exit_codes
-from motionkit.cli.hints import no_account
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, list_names, list_options, registry
+from motionkit.config import no_account
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model.job import utcnow
 

@@ -75,7 +75,8 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
         raise InvalidRequest("pass either --select or --mask, not both", field="select")
     placeholders = tuple(Placeholder(f"<mask {number}>") for number in options.select or ())
     wanted = attrs.evolve(request, masks=placeholders)
-    explained = client.explain(wanted, via=options.via, limited=False, facts=facts)
+    target: dict[str, Any] = {"via": options.via, "choose": options.choose, "limited": False}
+    explained = client.explain(wanted, **target, facts=facts)
     kinds = [kind for kind in registry.operations() if kind.operation == OPERATION]
     if not kinds:
         raise Unsupported("no installed provider selects masks", field="select")
@@ -84,13 +85,13 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
     selection: Request = kind(video=request.video, keyframe=request.keyframe, **cut)
     try:
         clip = {"video": facts["video"]}
-        selecting = client.explain(selection, via=options.via, limited=False, facts=clip)
+        selecting = client.explain(selection, **target, facts=clip)
     except Unsupported as error:
         error.hint = "select the masks elsewhere and pass them with --mask"
         raise
     if wanted.keyframe is None:
         wanted = attrs.evolve(wanted, keyframe=_default_frame(client, selecting))
-        explained = client.explain(wanted, via=options.via, limited=False, facts=facts)
+        explained = client.explain(wanted, **target, facts=facts)
     key = _key(client, selection, selecting, options, clip)
     earlier = client.bought_before(selection, via=options.via, key=key, facts=clip)
     planned = Plan(wanted, explained, selection, selecting, key, facts, earlier)
@@ -110,7 +111,7 @@ def plan(client: Client, request: Any, options: Running, facts: Mapping[str, Fac
 def _default_frame(client: Client, selecting: Explanation) -> int | None:
     """Return the frame that a selection uses unless the request names one."""
     account, _, model = selecting.target.partition("/")
-    offers = registry.load(client.config.account(account).provider).offers
+    offers = registry.load(client.config.known(account).provider).offers
     rows = [one for one in offers if (one.operation, one.model) == (OPERATION, model)]
     return next((one.defaults.get("keyframe") for one in rows), None)
 
@@ -121,15 +122,18 @@ def limited(client: Client, planned: Plan, options: Running) -> Plan:
     Raises:
         BudgetExceeded: No target is left.
     """
-    via, cap, selecting = options.via, options.max_usd, planned.selecting
+    selecting = planned.selecting
+    target: dict[str, Any] = {
+        "via": options.via,
+        "choose": options.choose,
+        "max_usd": options.max_usd,
+    }
     if planned.earlier is None:
         clip = {"video": planned.facts["video"]}
-        selecting = client.explain(planned.selection, via=via, max_usd=cap, facts=clip)
+        selecting = client.explain(planned.selection, **target, facts=clip)
     planned = attrs.evolve(planned, selecting=selecting)
     besides = planned.first if planned.earlier is None else None
-    explained = client.explain(
-        planned.wanted, via=via, max_usd=cap, besides=besides, facts=planned.facts
-    )
+    explained = client.explain(planned.wanted, **target, besides=besides, facts=planned.facts)
     return attrs.evolve(planned, explained=explained)
 
 

@@ -33,23 +33,24 @@ def buying(verb: str) -> Command | None:
 
 
 def under(group: str, verb: str, added: str) -> Command | None:
-    """Return an operation's subcommand of `submit` or `compare`; None if there is none.
+    """Return an operation's subcommand of `submit`, `compare` or `quote`; None if there is none.
 
     Args:
         group: The name of the group.
         verb: The verb of the operation.
         added: What the help adds to the operation's summary.
     """
-    from motionkit.cli import buy, compare  # noqa: PLC0415 - the help does not need both
+    from motionkit.cli import buy, compare, quote  # noqa: PLC0415 - the help does not need all
 
     kind = _kind(verb)
     if kind is None:
         return None
-    act = (
-        command(kind, Ordering, buy.run)
-        if group == "submit"
-        else command(kind, compare.Comparing, compare.compare)
-    )
+    if group == "submit":
+        act = command(kind, Ordering, buy.run)
+    elif group == "quote":
+        act = command(kind, quote.Quoting, quote.quote)
+    else:
+        act = command(kind, compare.Comparing, compare.compare)
     return Command(verb, act, text=f"{summary(kind)} {added}", epilog="")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import attrs
 import click
@@ -102,6 +102,14 @@ Label = Annotated[
         "--label project=spring. A job that is resumed keeps its labels. Repeatable.",
     ),
 ]
+Choose = Annotated[
+    Literal["cheapest", "fastest", "first"] | None,
+    money_option(
+        "--choose",
+        help="Which target of the route goes first. Default: 'choose' in the configuration, else "
+        "the first that can.",
+    ),
+]
 Select = Annotated[
     list[int] | None,
     request_option(
@@ -143,6 +151,7 @@ class Buying(Targeting):
             "in order, unless configured otherwise.",
         ),
     ] = None
+    choose: Choose = None
     key: Annotated[
         str | None,
         money_option(
@@ -192,8 +201,9 @@ class Buying(Targeting):
         bool,
         money_option(
             "--dry-run",
-            help="Show the HTTP requests and the quote; send nothing. Caps, budgets and the output "
-            "file are checked, with the exit code of a real run that they would stop.",
+            help="Show the HTTP requests and the quote; send nothing. Needs no key. Caps, budgets "
+            "and the output file are checked, with the exit code of a real run that they would "
+            "stop.",
         ),
     ] = False
     explain: Annotated[

@@ -81,6 +81,10 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
             "Compare price, duration and output per target. Submits nothing.",
             added="Submits nothing.",
         ),
+        "quote": PerOperation(
+            "Show what a request would cost. Needs no key; sends nothing.",
+            added="Submits nothing.",
+        ),
     },
     VENDOR: {},
     "Many requests at once": {

@@ -73,6 +73,16 @@ class Accounts:
                 self._made[account] = made
             return self._made[account]
 
+    def keyless(self, account: str) -> Provider:
+        """Return an adapter with a stand-in for the account's key: for what sends nothing.
+
+        Raises:
+            ConfigError: There is no such account, and no provider of its name for want of a key.
+        """
+        known = self.config.known(account)
+        kind = self.classes.get(known.provider) or load_provider(known.provider)
+        return kind(account, known.keyless, CarefulUploads(self.caches, None))
+
     def limiter(self, account: str) -> RateLimiter | None:
         """Return an account's rate limiter; None where no ``rpm`` is set.
 

@@ -26,6 +26,7 @@ from motionkit.model.request import Request
 from motionkit.polling import Seconds, Waiter, Watcher, unwrap
 from motionkit.provider import Provider
 from motionkit.purchase import Cancellation
+from motionkit.routing import Choose
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -134,6 +135,7 @@ class AsyncClient:
         request: Request,
         *,
         via: str | None = None,
+        choose: Choose | None = None,
         key: str | None = None,
         max_usd: Decimal | str | None = None,
         timeout: Seconds | None = None,
@@ -142,7 +144,9 @@ class AsyncClient:
     ) -> Result:
         """Submit and wait, as `Client.run` does."""
         self._client._limit(timeout)  # refused, if it has to be, before anything is bought
-        options = arguments.options(request, via, key=key, max_usd=max_usd, labels=labels)
+        options = arguments.options(
+            request, via, choose=choose, key=key, max_usd=max_usd, labels=labels
+        )
         order = await self._buy(self._client._order, request, options)
         job = order.job
         while True:

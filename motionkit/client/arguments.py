@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from motionkit.errors import InvalidRequest
 from motionkit.http import check_target
@@ -21,6 +21,7 @@ from motionkit.model.money import AMOUNT, amount
 from motionkit.model.request import Request
 from motionkit.polling import Seconds, seconds
 from motionkit.purchase import BuyOptions
+from motionkit.routing import Choose
 
 T = TypeVar("T")
 
@@ -105,10 +106,18 @@ def index(name: str, value: int, count: int) -> int:
     return value
 
 
+def choice(name: str, value: Choose) -> Choose:
+    """Return what a route is to prefer."""
+    if value not in get_args(Choose):
+        raise InvalidRequest.expected(name, value, " or ".join(map(repr, get_args(Choose))))
+    return value
+
+
 def options(
     request: Request,
     via: str | None,
     *,
+    choose: Choose | None = None,
     key: str | None = None,
     max_usd: Decimal | str | None = None,
     out: Path | str | None = None,
@@ -120,6 +129,7 @@ def options(
     of(Request, "request", request)
     return BuyOptions(
         via=optional(text, "via", via),
+        choose=optional(choice, "choose", choose),
         key=optional(text, "key", key),
         max_usd=optional(dollars, "max_usd", max_usd),
         out=None if out is None else _out(request, out),

@@ -37,6 +37,7 @@ from motionkit.model.request import Request
 from motionkit.polling import CancelOutcome, CancelResult, Delivery, Seconds, Watcher, about
 from motionkit.provider import Provider, base_url, look_up, spool_opener
 from motionkit.purchase import Announce, BuyOptions, Circuit, Comparison, Explanation, Jobs, Order
+from motionkit.routing import Choose
 
 AdapterT = TypeVar("AdapterT", bound=Provider)
 
@@ -109,6 +110,7 @@ class Client:
         request: Request,
         *,
         via: str | None = None,
+        choose: Choose | None = None,
         max_usd: Decimal | str | None = None,
         besides: Decimal | str | None = None,
         limited: bool = True,
@@ -116,9 +118,12 @@ class Client:
     ) -> Explanation:
         """Return the exact HTTP requests of a submit, and the quote. Nothing is sent.
 
+        It needs no key: `Explanation.no_key` names the variable that a submit would stop for.
+
         Args:
             request: What to make.
             via: As in `submit`.
+            choose: As in `submit`.
             max_usd: As in `submit`. `Explanation.refused` holds the refusal of this cap, or of a
                 budget.
             besides: US dollars that another purchase will spend before this one; budgets must hold
@@ -135,16 +140,20 @@ class Client:
             >>> explanation = client.explain(request, via="studio", max_usd="1.00")
             >>> print(explanation.target, explanation.quote, explanation.refused)
         """
-        options = arguments.options(request, via, max_usd=max_usd, limited=limited)
+        options = arguments.options(request, via, choose=choose, max_usd=max_usd, limited=limited)
         more = arguments.optional(arguments.dollars, "besides", besides) or Decimal(0)
         found = self._checkout.explain(request, options, besides=more, facts=facts)
+        if found.no_key is not None:
+            return found  # its job cannot be polled either
         scarce = self._observer.scarce(found.target.partition("/")[0])
         return attrs.evolve(found, warnings=(*found.warnings, *scarce))
 
-    def quote(self, request: Request, *, via: str | None = None) -> Quote | None:
+    def quote(
+        self, request: Request, *, via: str | None = None, choose: Choose | None = None
+    ) -> Quote | None:
         """Return the expected price of a request; None when no price is known. Nothing is sent.
 
-        `request` and `via` are as in `submit`.
+        It needs no key. `request`, `via` and `choose` are as in `submit`.
 
         Raises:
             InvalidRequest: The request does not fit the target.
@@ -153,28 +162,38 @@ class Client:
             >>> quote = client.quote(request, via="studio")
             >>> print(quote.usd_likely, quote.usd_high, quote.basis.value)
         """
-        return self._checkout.quote(request, arguments.options(request, via).via)
+        return self._checkout.quote(request, arguments.options(request, via, choose=choose))
 
     def compare(
-        self, request: Request, *, via: str | None = None, balances: bool = True
+        self,
+        request: Request,
+        *,
+        via: str | None = None,
+        choose: Choose = "cheapest",
+        balances: bool = True,
     ) -> list[Comparison]:
         """Return what each target would charge, how long it would take, and what it would deliver.
 
         Args:
             request: What to make.
-            via: A target or route; every offer of every account when None.
+            via: A target or route; every offer of every account when None, also of the installed
+                providers without a key where no file has accounts.
+            choose: What goes first: the ``cheapest``, the ``fastest``, or the ``first`` in the
+                order of accounts and offers.
             balances: Ask each account once for its balance; nothing is sent when false.
 
         Returns:
-            A row per target, the cheapest first. A target that cannot do it has a ``problem``, an
-            account that does not answer has an ``error``.
+            A row per target. A target that cannot do it has a ``problem``, an account that does not
+            answer has an ``error``, one without a key a ``no_key``; they come last.
 
         Examples:
             >>> for row in client.compare(request, balances=False):
             ...     print(row.target, row.quote, row.seconds, row.problem)
         """
-        rows = self._checkout.rows(request, arguments.options(request, via).via)
-        return purchase.ordered(purchase.with_balances(rows, self.balance) if balances else rows)
+        options = arguments.options(request, via, choose=choose)
+        rows = self._checkout.rows(request, options.via)
+        rows = purchase.with_balances(rows, self.balance) if balances else rows
+        return purchase.ordered(rows, choose)
 
     def bought_before(
         self,
@@ -201,6 +220,7 @@ class Client:
         request: Request,
         *,
         via: str | None = None,
+        choose: Choose | None = None,
         key: str | None = None,
         again: bool | None = None,
         max_usd: Decimal | str | None = None,
@@ -219,6 +239,8 @@ class Client:
             request: What to make.
             via: A target, ``account`` or ``account/model``, or a route; the route ``default``
                 when None.
+            choose: Which target of the route goes first: ``first``, ``cheapest`` or ``fastest``;
+                what the configuration says when None. Refused for a single target.
             key: Names this purchase; a key that exists returns its job, after a paid retry the one
                 that was paid last. Without a key, an identical request that is unfinished or
                 uncertain returns its job, wherever it was bought; so does one that was bought at
@@ -247,6 +269,7 @@ class Client:
         options = arguments.options(
             request,
             via,
+            choose=choose,
             key=key,
             again=again,
             max_usd=max_usd,
@@ -350,6 +373,7 @@ class Client:
         request: Request,
         *,
         via: str | None = None,
+        choose: Choose | None = None,
         key: str | None = None,
         max_usd: Decimal | str | None = None,
         timeout: Seconds | None = None,
@@ -358,8 +382,8 @@ class Client:
     ) -> Result:
         """Submit and wait; a route falls back to its next target where nothing was bought.
 
-        `request`, `via`, `key`, `max_usd` and `labels` are as in `submit`, `timeout` and `watch` as
-        in `wait`.
+        `request`, `via`, `choose`, `key`, `max_usd` and `labels` are as in `submit`, `timeout` and
+        `watch` as in `wait`.
         `Result.path` names the targets that were tried.
 
         Raises:
@@ -369,7 +393,9 @@ class Client:
             >>> result = client.run(request, via="studio", max_usd="1.50")
             >>> client.download(result, "out.mp4")
         """
-        options = arguments.options(request, via, key=key, max_usd=max_usd, labels=labels)
+        options = arguments.options(
+            request, via, choose=choose, key=key, max_usd=max_usd, labels=labels
+        )
         self._limit(timeout)  # refused, if it has to be, before anything is bought
         order = self._order(request, options)
         job = order.job

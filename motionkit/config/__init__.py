@@ -1,6 +1,6 @@
 """``motionkit.toml``: files, tables, credentials, trust, routes."""
 
-from motionkit.config.credentials import documented
+from motionkit.config.credentials import documented, no_account, where_keys_are_made
 from motionkit.config.defaults import Defaults
 from motionkit.config.files import FILE_NAME, File, Origin, beneath, is_own
 from motionkit.config.files import files as find_files
@@ -33,7 +33,9 @@ __all__ = [
     "is_trusted",
     "json_schema",
     "load",
+    "no_account",
     "read_file",
     "trust_file",
     "untrusted_dotenv",
+    "where_keys_are_made",
 ]

@@ -18,7 +18,7 @@ import attrs
 from motionkit._support.redaction import Sealed, Secret
 from motionkit.config.files import FILE_NAME, Spot
 from motionkit.errors import ConfigError
-from motionkit.provider import AccountSettings
+from motionkit.provider import AccountSettings, key_help, provider_names
 
 COMMAND_TIMEOUT = 60.0
 """Seconds for a command to print a key; it may ask the user to unlock something."""
@@ -64,6 +64,31 @@ def no_key(provider: str) -> str:
     )
 
 
+def no_account() -> ConfigError:
+    """Return the error where an account is needed and none is configured."""
+    providers = provider_names()
+    names = " or ".join(documented(one)[0] for one in providers)
+    return ConfigError(
+        f"no account is configured: set {names or 'a key'}",
+        hint=where_keys_are_made(*providers) if providers else None,
+    )
+
+
+def where_keys_are_made(*providers: str) -> str:
+    """Return the vendors' consoles and how to store a key, as an error's hint.
+
+    Raises:
+        ConfigError: A provider cannot be loaded.
+    """
+    known = [(one, help_) for one in providers if (help_ := key_help(one)) is not None]
+    consoles = " and ".join(
+        help_.console + (f" ({one})" if len(providers) > 1 else "") for one, help_ in known
+    )
+    only = f" {providers[0]}" if len(providers) == 1 else ""
+    made = f"keys are made at {consoles}; " if consoles else ""
+    return f"{made}'motionkit init{only}' asks for a key and stores it"
+
+
 @attrs.frozen
 class Key:
     """A key, or where to read it.
@@ -91,6 +116,18 @@ class Key:
             raise ConfigError(f"{spot} is not text; give {_FORMS}")
         missing = [name for name in variables(given) if not spot.environment.get(name)]
         return cls(Sealed(given), spot, None if missing else _usable(expand(given, spot), spot))
+
+    @property
+    def missing(self) -> str:
+        """What has to hold it and does not, in a word: the variables that are not set, or a file.
+
+        For a key that cannot be resolved.
+        """
+        given = self._given.reveal()
+        if isinstance(given, str):
+            unset = [one for one in variables(given) if not self.spot.environment.get(one)]
+            return ", ".join(unset) or self.source
+        return self.source
 
     @property
     def holders(self) -> list[tuple[Path, int]]:

@@ -22,7 +22,14 @@ import attrs
 from motionkit._support.addresses import ALLOWED, SCHEMES, DatabaseAddress, scheme
 from motionkit._support.redaction import redact_urls
 from motionkit.config import tables, trust
-from motionkit.config.credentials import Key, documented, expand, no_key, variables
+from motionkit.config.credentials import (
+    Key,
+    documented,
+    expand,
+    no_key,
+    variables,
+    where_keys_are_made,
+)
 from motionkit.config.defaults import Defaults
 from motionkit.config.environment import Environment
 from motionkit.config.files import (
@@ -74,7 +81,20 @@ class Account:
         """
         if self.key is None:
             return self._settings
-        return attrs.evolve(self._settings, api_key=self.key.resolve())
+        try:
+            return attrs.evolve(self._settings, api_key=self.key.resolve())
+        except ConfigError as error:
+            raise error.fill(hint=where_keys_are_made(self.provider)) from None
+
+    @property
+    def keyless(self) -> AccountSettings:
+        """The settings with a stand-in for a key that is not there: for what sends nothing."""
+        return self._settings
+
+    @property
+    def missing(self) -> str:
+        """What has to hold its key; see `Key.missing`."""
+        return "" if self.key is None else self.key.missing
 
     @property
     def rpm(self) -> int | None:
@@ -111,6 +131,7 @@ class Config:
         files: What was read, the one that wins first.
         keyed: Whether the environment's keys made the accounts.
         sandbox_speed: Seconds of the vendor's time in one second at a sandbox on this machine.
+        environment: The variables that were read: the process's, and those of a ``.env``.
     """
 
     accounts: Mapping[str, Account]
@@ -121,6 +142,33 @@ class Config:
     files: tuple[File, ...] = ()
     keyed: bool = False
     sandbox_speed: float = 1.0
+    environment: Environment = attrs.field(factory=Environment, repr=False)
+
+    @functools.cached_property
+    def keyless(self) -> Mapping[str, Account]:
+        """An account for each installed provider that has none for want of a key, by name.
+
+        Prices and limits are known without a key; nothing can be sent. Empty where a file has the
+        accounts.
+
+        Raises:
+            ConfigError: A provider cannot be loaded.
+        """
+        if not self.keyed:
+            return {}
+        return {
+            name: _from_variable(name, self.environment)
+            for name in registry.names()
+            if name not in self.accounts
+        }
+
+    def known(self, name: str) -> Account:
+        """Return an account, also one of `keyless`.
+
+        Raises:
+            ConfigError: There is none of that name; says how to configure it.
+        """
+        return self.keyless.get(name) or self.account(name)
 
     def account(self, name: str) -> Account:
         """Return an account.
@@ -133,7 +181,7 @@ class Config:
         if not self.accounts and not registry.names():
             raise ConfigError("no provider is installed")
         if self.keyed and name in registry.names():
-            raise ConfigError(no_key(name))
+            raise ConfigError(no_key(name), hint=where_keys_are_made(name))
         known = ", ".join(self.accounts) or "none"
         raise ConfigError(
             f"there is no account {name!r}; configured are: {known}"
@@ -238,6 +286,7 @@ def _config(read: Sequence[File], environment: Environment | None = None) -> Con
         files=tuple(read),
         keyed=keyed,
         sandbox_speed=_sandbox_speed(top.environment),
+        environment=top.environment,
     )
 
 
@@ -255,11 +304,14 @@ def _sandbox_speed(environment: Environment) -> float:
 def _from_keys(environment: Environment) -> dict[str, Account]:
     made = {}
     for name in registry.names():
-        key = documented(name)[0]
-        if environment.get(key):
-            spot = Spot((), ("accounts", name), environment)
-            made[name] = _account(name, {"api_key": f"${{{key}}}"}, spot)
+        if environment.get(documented(name)[0]):
+            made[name] = _from_variable(name, environment)
     return made
+
+
+def _from_variable(provider: str, environment: Environment) -> Account:
+    spot = Spot((), ("accounts", provider), environment)
+    return _account(provider, {"api_key": f"${{{documented(provider)[0]}}}"}, spot)
 
 
 def _merged(read: Sequence[File], section: str, *, last: bool = False) -> dict[str, dict[str, Any]]:

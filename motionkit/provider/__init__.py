@@ -12,6 +12,8 @@ from motionkit.provider.contract import (
     ErrorRow,
     ExpiresFiles,
     ExpiresJobs,
+    HelpsWithKeys,
+    KeyHelp,
     Lists,
     Phase,
     PollLimits,
@@ -42,9 +44,9 @@ from motionkit.provider.offers import MediaField, Offer, Price, PriceRule, load_
 from motionkit.provider.offers import pick as pick_offer
 from motionkit.provider.prepare import Upload, assemble
 from motionkit.provider.quote import quote as quote_fit
+from motionkit.provider.registry import key_help, operations
 from motionkit.provider.registry import load as load_provider
 from motionkit.provider.registry import names as provider_names
-from motionkit.provider.registry import operations
 from motionkit.provider.signatures import MAX_BODY
 from motionkit.provider.spool import opener as spool_opener
 from motionkit.provider.uploads import (
@@ -77,6 +79,8 @@ __all__ = [
     "ExpiresFiles",
     "ExpiresJobs",
     "Fit",
+    "HelpsWithKeys",
+    "KeyHelp",
     "Lists",
     "MediaField",
     "Offer",
@@ -106,6 +110,7 @@ __all__ = [
     "inspect_media",
     "is_origin",
     "job_ids",
+    "key_help",
     "list_names",
     "list_options",
     "load_offers",

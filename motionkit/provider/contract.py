@@ -91,6 +91,19 @@ class AccountSettings:
         return None
 
 
+@attrs.frozen
+class KeyHelp:
+    """Where a vendor's keys come from, for people.
+
+    Attributes:
+        console: The address of the page where keys are made.
+        looks: How a key looks, in a few words; None where nobody says.
+    """
+
+    console: str
+    looks: str | None = None
+
+
 class Phase(enum.Enum):
     """The purpose of a call; it decides whether an error may have been billed."""
 
@@ -226,6 +239,13 @@ class Accounts(Protocol):
             ConfigError: The account does not exist or has no key.
         """
 
+    def keyless(self, account: str) -> Provider:
+        """Return an adapter with a stand-in for the account's key: for what sends nothing.
+
+        Raises:
+            ConfigError: There is no such account, and no provider of its name for want of a key.
+        """
+
     def limiter(self, account: str) -> RateLimiter | None:
         """Return an account's rate limiter; None without ``rpm``."""
 
@@ -236,6 +256,16 @@ class SearchesHistory(Protocol):
 
     def find(self, submission: Submission, since: float) -> Found | NotSeen:
         """Find the one job that this submission made since then (epoch seconds)."""
+
+
+class HelpsWithKeys(Protocol):
+    """A provider that says where its keys are made; nothing is said otherwise.
+
+    Attributes:
+        key_help: See `KeyHelp`.
+    """
+
+    key_help: ClassVar[KeyHelp]
 
 
 class PollLimits(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 
 from motionkit.errors import ConfigError
 from motionkit.model.operations import OPERATIONS, Request
-from motionkit.provider.contract import Provider
+from motionkit.provider.contract import KeyHelp, Provider
 
 GROUP = "motionkit.providers"
 OPERATIONS_GROUP = "motionkit.operations"
@@ -34,6 +34,16 @@ def load(name: str) -> type[Provider]:
         raise ConfigError(f"provider {name!r} is claimed by {claims}; uninstall one")
     loaded: type[Provider] = _import(found.popitem()[1], f"provider {name!r}")
     return loaded
+
+
+def key_help(name: str) -> KeyHelp | None:
+    """Return where a provider's keys are made; None where it does not say.
+
+    Raises:
+        ConfigError: As `load`.
+    """
+    found = getattr(load(name), "key_help", None)
+    return found if isinstance(found, KeyHelp) else None
 
 
 def operations() -> tuple[type[Request], ...]:

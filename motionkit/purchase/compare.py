@@ -27,7 +27,7 @@ from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.provider import Fit, Offer, fit_at, in_sandbox, quote_fit
 from motionkit.purchase.submit import Submitter
-from motionkit.routing import suffices
+from motionkit.routing import Choose, suffices
 
 _CENT = Decimal("0.01")
 OLD_AFTER = dt.timedelta(days=90)
@@ -58,6 +58,8 @@ class Comparison:
         suffices: Whether that covers the quote's high; False only when it is below its low, None
             in between and when either is unknown.
         error: Why the account cannot be used.
+        no_key: What has to hold the account's key and does not, such as ``SEGMIND_API_KEY``; None
+            where the key is there. Price and limits are those of the installed tables.
         old: Whether the price was read more than 90 days ago.
         conversions: What is made of which medium before its upload, and what a cut saves.
     """
@@ -79,6 +81,7 @@ class Comparison:
     error: MotionKitError | None = None
     old: bool = False
     conversions: tuple[str, ...] = ()
+    no_key: str | None = None
 
     @property
     def account(self) -> str:
@@ -120,6 +123,17 @@ class RouteTarget:
 
         Raises:
             MotionKitError: The request does not fit, or the account cannot be used.
+        """
+        submitter, fitted = self.priced()
+        if submitter.unusable is not None:
+            raise submitter.unusable
+        return submitter, fitted
+
+    def priced(self) -> tuple[Submitter, Fit]:
+        """Return the same where the account has no key too: it can be quoted, and not submitted.
+
+        Raises:
+            MotionKitError: The request does not fit, or nothing is known of the account.
         """
         if self.submitter is None or self.fitted is None:
             raise self.row.problem or self.row.error or ConfigError(f"{self.target} is not usable")
@@ -207,7 +221,14 @@ def assess(
     try:
         fitted = fit_at(provider, request, offer, facts)
     except InvalidRequest as error:
-        return RouteTarget(name, Comparison(target, problem=error, lacks=lacks), submitter)
+        refused = Comparison(
+            target,
+            problem=error,
+            lacks=lacks,
+            error=submitter.unusable,
+            no_key=submitter.missing or None,
+        )
+        return RouteTarget(name, refused, submitter)
     listed = quote_fit(fitted, provider.rates)
     seen = None
     if past:
@@ -249,6 +270,8 @@ def assess(
         warnings=fitted.warnings,
         old=quote is not None and quote.as_of is not None and today - quote.as_of > OLD_AFTER,
         conversions=tuple(_conversions(fitted, listed, provider.rates)) if fitted.recipes else (),
+        error=submitter.unusable,
+        no_key=submitter.missing or None,
     )
     return RouteTarget(name, row, submitter, fitted)
 
@@ -271,9 +294,9 @@ def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> 
     """Ask every account for its balance, once each and at the same time.
 
     Returns:
-        The rows; those of an account that failed carry its error.
+        The rows; those of an account that failed carry its error. One without a key is not asked.
     """
-    accounts = list(dict.fromkeys(row.account for row in rows))
+    accounts = list(dict.fromkeys(row.account for row in rows if row.no_key is None))
 
     def answer(account: str) -> Balance | MotionKitError:
         try:
@@ -284,18 +307,26 @@ def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> 
     with ThreadPoolExecutor(min(_WORKERS, max(1, len(accounts)))) as pool:
         answers = dict(zip(accounts, pool.map(answer, accounts), strict=True))
     return [
-        attrs.evolve(row, error=held)
+        row
+        if row.no_key is not None
+        else attrs.evolve(row, error=held)
         if isinstance(held := answers[row.account], MotionKitError)
         else attrs.evolve(row, balance=held, suffices=suffices(held, row.quote))
         for row in rows
     ]
 
 
-def ordered(rows: Sequence[Comparison]) -> list[Comparison]:
-    """Return the rows that can do it first, cheapest first, unknown prices after known ones."""
+def ordered(rows: Sequence[Comparison], choose: Choose = "cheapest") -> list[Comparison]:
+    """Return the rows that can do it first, then those of accounts without a key, then the others.
 
-    def rank(row: Comparison) -> tuple[bool, bool, float]:
+    Args:
+        rows: The rows, in the order of accounts and offers.
+        choose: What goes first among them; unknown prices and durations go last.
+    """
+
+    def rank(row: Comparison) -> tuple[bool, bool, bool, float]:
         likely = None if row.quote is None else row.quote.usd_likely
-        return row.problem is not None, likely is None, float(likely or 0)
+        by = {"cheapest": likely, "fastest": row.seconds, "first": 0.0}[choose]
+        return row.problem is not None, row.no_key is not None, by is None, float(by or 0)
 
     return sorted(rows, key=rank)

@@ -18,7 +18,7 @@ from typing import Any
 
 import attrs
 
-from motionkit.config import DEFAULT_ROUTE, Config, Route, documented
+from motionkit.config import DEFAULT_ROUTE, Account, Config, Route, no_account
 from motionkit.errors import (
     Billed,
     BudgetExceeded,
@@ -44,7 +44,6 @@ from motionkit.provider import (
     Provider,
     inspect_media,
     pick_offer,
-    provider_names,
 )
 from motionkit.purchase import cancellation, compare, fallback
 from motionkit.purchase.circuits import Circuits
@@ -52,7 +51,7 @@ from motionkit.purchase.jobs import Jobs
 from motionkit.purchase.prepare import prepare
 from motionkit.purchase.slots import Slots
 from motionkit.purchase.submit import Submitter, Submitters
-from motionkit.routing import CAUSES, Stop
+from motionkit.routing import CAUSES, Choose, Stop
 
 log = logging.getLogger("motionkit")
 
@@ -71,6 +70,8 @@ class Explanation:
         refused: The cap or budget that would refuse a submit now; None when it would pass.
         sandbox: Whether the account is in a sandbox on this machine.
         conversions: What is made of which medium before its upload, and what a cut saves.
+        no_key: What has to hold the account's key and does not, such as ``SEGMIND_API_KEY``: a
+            submit stops there. None where the key is there.
     """
 
     target: str
@@ -82,6 +83,7 @@ class Explanation:
     refused: BudgetExceeded | None = None
     sandbox: bool = False
     conversions: tuple[str, ...] = ()
+    no_key: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +91,8 @@ class BuyOptions:
     """How a request is submitted; see `Client.submit`."""
 
     via: str | None = None
+    choose: Choose | None = None
+    """What the route prefers; None for what its configuration says."""
     key: str | None = None
     again: bool | None = None
     max_usd: Decimal | None = None
@@ -265,39 +269,90 @@ class Checkout:
     def _of_the_journal(self) -> Circuits:
         return Circuits(self.journal.caches)
 
-    def _route(self, via: str | None) -> tuple[Route | None, str]:
+    def _route(self, via: str | None, *, dry: bool = False) -> tuple[Route | None, str]:
         """Return the route that ``via`` names, None for a target, and its name.
+
+        Args:
+            via: What was named.
+            dry: Whether an account without a key will do.
 
         Raises:
             ConfigError: It is neither, or nothing is configured.
         """
         if via is not None:
+            if dry and via not in self.config.routes and via.partition("/")[0] in self._keyless:
+                return None, via
             return self.config.route(via), via
         if not self.config.accounts:
-            names = " or ".join(documented(name)[0] for name in provider_names())
-            raise ConfigError(f"no account is configured: set {names or 'a key'}")
+            if dry and self._keyless:
+                names = tuple(self._keyless)
+                return (Route(name=DEFAULT_ROUTE, targets=names) if names[1:] else None), names[0]
+            raise no_account()
         route = self.config.routes.get(DEFAULT_ROUTE)
         if route is None or route == Route(name=DEFAULT_ROUTE, targets=route.targets[:1]):
             return None, next(iter(self.config.accounts))  # no rules: a target like any other
         return route, route.name
 
-    def _resolve(self, name: str, operation: str, media: Mapping[str, Ref]) -> Resolved:
+    @property
+    def _keyless(self) -> Mapping[str, Account]:
+        return self.config.keyless
+
+    def _submitter(self, account: str, *, dry: bool) -> Submitter:
+        """Return an account's submitter; a dry one without a key that cannot be read.
+
+        Raises:
+            ConfigError: There is no such account, or it has no key and `dry` is false.
+        """
+        try:
+            return self.submitters.of(account)
+        except ConfigError as error:
+            if dry and account in {**self.config.accounts, **self._keyless}:
+                return self.submitters.keyless(account, error)
+            raise
+
+    def _resolve(
+        self, name: str, operation: str, media: Mapping[str, Ref], *, dry: bool
+    ) -> Resolved:
         account, _, model = name.partition("/")
         try:
-            submitter = self.submitters.of(account)
+            submitter = self._submitter(account, dry=dry)
             return submitter, offer_of(submitter.provider, model or None, operation, media)
         except MotionKitError as error:
             return error
 
-    def _ask(self, request: Request, via: str | None, facts: Mapping[str, Facts] | None) -> Asked:
+    def _ask(
+        self,
+        request: Request,
+        options: BuyOptions,
+        facts: Mapping[str, Facts] | None = None,
+        *,
+        dry: bool = False,
+    ) -> Asked:
         """Read a request's media and resolve its targets.
 
+        Args:
+            request: What is wanted.
+            options: Its ``via`` and ``choose``.
+            facts: What is known of the media.
+            dry: Whether an account without a key will do, because nothing is sent.
+
         Raises:
-            InvalidRequest: A medium cannot be read.
-            ConfigError: `via` is neither a target nor a route.
+            InvalidRequest: A medium cannot be read, or ``choose`` has nothing to choose from.
+            ConfigError: ``via`` is neither a target nor a route.
         """
-        route, name = self._route(via)
-        return self._meant(request, name, route, (name,) if route is None else route.targets, facts)
+        route, name = self._route(options.via, dry=dry)
+        if options.choose is not None:
+            if route is None and options.via is not None:
+                raise InvalidRequest(
+                    f"choose: {options.via!r} is one target, and only a route has targets to "
+                    "choose from",
+                    field="choose",
+                    value=options.choose,
+                    limit="via a route, or no via",
+                )
+            route = route and attrs.evolve(route, choose=options.choose)
+        targets = (name,) if route is None else route.targets
+        return self._meant(request, name, route, targets, facts, dry=dry)
 
     def _meant(
         self,
@@ -306,11 +361,13 @@ class Checkout:
         route: Route | None,
         targets: Iterable[str],
         facts: Mapping[str, Facts] | None = None,
+        *,
+        dry: bool = False,
     ) -> Asked:
         media = request.media()
         if facts is None or (request.converts and not _detailed(facts)):
             facts = inspect_media(request)
-        resolved = {one: self._resolve(one, request.operation, media) for one in targets}
+        resolved = {one: self._resolve(one, request.operation, media, dry=dry) for one in targets}
         return Asked(request, facts, name, route, resolved)
 
     def _places(self, asked: Asked) -> Sequence[compare.RouteTarget]:
@@ -347,17 +404,22 @@ class Checkout:
     ) -> tuple[compare.RouteTarget, tuple[Mapping[str, Any], ...]]:
         """Return what would be tried first now, and why; no vendor is asked anything.
 
+        Where no target that takes the request has a key, one without is returned.
+
         Raises:
             MotionKitError: No target can take the request.
         """
         if asked.route is None:
             place = self._direct_place(asked)
-            place.usable()
+            place.priced()
             return place, ()
         buyer = self._buyer(asked, asked.route, options, self._new(asked, options))
         decision = buyer.preview()
         buyer.record = decision.rows
         if isinstance(decision.action, Stop):
+            keyless = [one for one in self._places(asked) if one.row.no_key and one.fitted]
+            if keyless and not any(one.fitted for one in self._places(asked) if one not in keyless):
+                return min(keyless, key=_RANKS[asked.route.choose]), ()
             raise buyer.refused(decision.action)
         name = decision.action.target
         place = next(one for one in self._places(asked) if one.target == name)
@@ -380,9 +442,9 @@ class Checkout:
             besides: US dollars that the same command is going to spend on another purchase.
             facts: What is known of the media.
         """
-        asked = self._ask(request, options.via, facts)
+        asked = self._ask(request, options, facts, dry=True)
         place, decision = self._chosen(asked, options)
-        submitter, fitted = place.usable()
+        submitter, fitted = place.priced()
         provider = submitter.provider
         submission = provider.prepare(fitted, dry=True)
         refused = None
@@ -400,10 +462,15 @@ class Checkout:
             refused,
             place.sandbox,
             place.row.conversions,
+            place.row.no_key,
         )
 
     def expected(
-        self, request: Request, via: str | None, facts: Mapping[str, Facts]
+        self,
+        request: Request,
+        via: str | None,
+        facts: Mapping[str, Facts],
+        choose: Choose | None = None,
     ) -> compare.RouteTarget:
         """Return the target that a submit takes if none is busy, failing or over a budget.
 
@@ -413,7 +480,7 @@ class Checkout:
         Raises:
             MotionKitError: No target can take the request.
         """
-        asked = self._ask(request, via, facts)
+        asked = self._ask(request, BuyOptions(via=via, choose=choose), facts)
         if asked.route is None:
             place = self._direct_place(asked)
             place.usable()
@@ -436,24 +503,27 @@ class Checkout:
             attempts=[why for _, why in reasons],
         )
 
-    def quote(self, request: Request, via: str | None) -> Quote | None:
+    def quote(self, request: Request, options: BuyOptions) -> Quote | None:
         """Return what a request is expected to cost; None when no price is known."""
-        place, _ = self._chosen(self._ask(request, via, None), BuyOptions(via=via))
+        place, _ = self._chosen(self._ask(request, options, dry=True), options)
         return place.row.quote
 
     def rows(self, request: Request, via: str | None) -> list[compare.Comparison]:
-        """Return a row per target that ``via`` names; None means every offer of every account."""
+        """Return a row per target that ``via`` names; None means every offer of every account.
+
+        The accounts that only lack a key are among them.
+        """
         if via is not None:
-            asked = self._ask(request, via, None)
+            asked = self._ask(request, BuyOptions(via=via), dry=True)
         else:
-            asked = self._meant(request, "", None, self._every(request))
+            asked = self._meant(request, "", None, self._every(request), dry=True)
         return [place.row for place in self._places(asked)]
 
     def _every(self, request: Request) -> list[str]:
         names = []
-        for account in self.config.accounts:
+        for account in {**self.config.accounts, **self._keyless}:
             try:
-                provider = self.submitters.of(account).provider
+                provider = self._submitter(account, dry=True).provider
             except ConfigError:
                 names.append(account)  # its row says why
                 continue
@@ -472,7 +542,7 @@ class Checkout:
         Raises:
             InvalidRequest: The key names another request, or a medium cannot be read.
         """
-        return self._known(options, self._alike(self._ask(request, options.via, facts)))
+        return self._known(options, self._alike(self._ask(request, options, facts, dry=True)))
 
     def _known(self, options: BuyOptions, alike: Alike) -> PurchaseRecord | None:
         if options.key is not None:
@@ -508,7 +578,7 @@ class Checkout:
             SubmitUncertain: It may have arrived; it is never submitted anew automatically.
             MotionKitError: With ``billed=NO``: nothing was bought.
         """
-        asked = self._ask(request, options.via, facts)
+        asked = self._ask(request, options, facts)
         alike = self._alike(asked)
         known = self._known(options, alike)
         key = options.key or str(uuid.uuid4())

@@ -55,6 +55,7 @@ from motionkit.config import Config
 from motionkit.errors import (
     Billed,
     Busy,
+    ConfigError,
     InvalidRequest,
     JobCancelled,
     JournalError,
@@ -259,6 +260,8 @@ class Submitter:
         window: Seconds for which a vendor's history is searched.
         slots: How many jobs the account runs at once; None when unlimited or unknown.
         limiter: The account's rate limiter; None without a limit.
+        unusable: Why it cannot submit: its account has no key. It fits and quotes all the same.
+        missing: What has to hold that key, in a word.
         moment: Returns the present on two clocks, to compare with a first send; derived from `now`
             and `clock` where those are injected.
     """
@@ -271,6 +274,8 @@ class Submitter:
     window: float = 60.0
     slots: int | None = None
     limiter: RateLimiter | None = None
+    unusable: ConfigError | None = None
+    missing: str = ""
     moment: Callable[[], Moment] = attrs.field()
 
     @moment.default
@@ -311,6 +316,8 @@ class Submitter:
             SubmitUncertain: It may have arrived, and that could not be resolved.
             MotionKitError: ``billed=NO``: nothing was charged.
         """
+        if self.unusable is not None:
+            raise self.unusable
         refusals, overloads, fresh = 0, 0, False
         while True:
             lent = slot() if callable(slot) else slot
@@ -725,3 +732,16 @@ class Submitters:
                 limiter=self.accounts.limiter(account),
             )
         return made
+
+    def keyless(self, account: str, error: ConfigError) -> Submitter:
+        """Return a submitter that fits and quotes and does not submit, for want of a key.
+
+        Args:
+            account: The account.
+            error: Why its key is not there.
+
+        Raises:
+            ConfigError: There is no such account, and no provider of its name for want of a key.
+        """
+        provider, missing = self.accounts.keyless(account), self.config.known(account).missing
+        return Submitter(provider, self.journal, unusable=error, missing=missing)

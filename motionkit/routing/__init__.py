@@ -2,7 +2,7 @@
 
 from motionkit.routing.circuit_breaker import CAUSES, Breaker, Cause, cause_of, claim, trip
 from motionkit.routing.reasons import SENTENCES, SHORT, Reason, Stage, Verdict
-from motionkit.routing.route import Period, Route
+from motionkit.routing.route import Choose, Period, Route
 from motionkit.routing.router import (
     Candidate,
     Decision,
@@ -23,6 +23,7 @@ __all__ = [
     "Breaker",
     "Candidate",
     "Cause",
+    "Choose",
     "Decision",
     "Period",
     "Reason",

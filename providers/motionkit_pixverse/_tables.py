@@ -26,7 +26,10 @@ from motionkit.errors import (
     RateLimited,
 )
 from motionkit.model.job import State
-from motionkit.provider import ErrorRow
+from motionkit.provider import ErrorRow, KeyHelp
+
+KEYS = KeyHelp("https://platform.pixverse.ai/api-key")
+"""The page of the console that makes keys; no page says how one looks."""
 
 STATES: Mapping[int, tuple[State, Billed]] = MappingProxyType(
     {

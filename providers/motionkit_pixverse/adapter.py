@@ -30,6 +30,7 @@ from motionkit.provider import (
     UPLOAD_TIMEOUT,
     AccountSettings,
     Fit,
+    KeyHelp,
     MediaField,
     Offer,
     Phase,
@@ -47,7 +48,7 @@ from motionkit.provider import (
     whole_number,
 )
 from motionkit_pixverse import bodies, results, rules, webhook
-from motionkit_pixverse._tables import HINTS, UNPRICED
+from motionkit_pixverse._tables import HINTS, KEYS, UNPRICED
 from motionkit_pixverse._wire import credits_of, need_number, taken, unwrap
 from motionkit_pixverse.lists import Library
 
@@ -115,6 +116,7 @@ class PixVerse:
     No page says for how long. Ids that are repeated often are said to leave jobs at "generating",
     so there are only two re-sends: 15 s and 115 s after the first send."""
     unpriced: ClassVar[Collection[str]] = UNPRICED.keys()
+    key_help: ClassVar[KeyHelp] = KEYS
     acknowledgement: ClassVar[bytes] = webhook.ACKNOWLEDGEMENT
 
     def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:

@@ -26,7 +26,10 @@ from motionkit.errors import (
     Unsupported,
 )
 from motionkit.model.job import State
-from motionkit.provider import ErrorRow
+from motionkit.provider import ErrorRow, KeyHelp
+
+KEYS = KeyHelp("https://cloud.segmind.com/console/api-keys", looks="SG_...")
+"""The page of the console that makes keys. How one looks is what users show, no page says it."""
 
 STATES: Mapping[str, tuple[State, Billed]] = MappingProxyType(
     {

@@ -25,6 +25,7 @@ from motionkit.provider import (
     UPLOAD_IDLE,
     AccountSettings,
     Fit,
+    KeyHelp,
     MediaField,
     Offer,
     Phase,
@@ -38,7 +39,7 @@ from motionkit.provider import (
     load_offers,
     untrusted,
 )
-from motionkit_segmind._tables import IMAGE_MARKS, MOTION_SECONDS, STATES, UNPRICED
+from motionkit_segmind._tables import IMAGE_MARKS, KEYS, MOTION_SECONDS, STATES, UNPRICED
 from motionkit_segmind._wire import (
     ID,
     cost_of,
@@ -120,6 +121,7 @@ class Segmind:
     offers: ClassVar[Sequence[Offer]] = load_offers(__package__ or "motionkit_segmind")
     resend: ClassVar[Resend] = Never()
     unpriced: ClassVar[Collection[str]] = UNPRICED.keys()
+    key_help: ClassVar[KeyHelp] = KEYS
     retention: ClassVar[dt.timedelta] = dt.timedelta(hours=1)
     """Counted from the submit: https://docs.segmind.com/docs/serverless-api/async-inference"""
     keeps_files: ClassVar[dt.timedelta] = dt.timedelta(days=7)
