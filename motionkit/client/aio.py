@@ -25,8 +25,7 @@ from motionkit.model.job import STATE_ERRORS, Job, Result
 from motionkit.model.request import Request
 from motionkit.polling import Seconds, Waiter, Watcher, unwrap
 from motionkit.provider import Provider
-from motionkit.purchase import Cancellation
-from motionkit.routing import Choose
+from motionkit.purchase import Cancellation, Choose
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -20,8 +20,7 @@ from motionkit.model.labels import check_labels
 from motionkit.model.money import AMOUNT, amount
 from motionkit.model.request import Request
 from motionkit.polling import Seconds, seconds
-from motionkit.purchase import BuyOptions
-from motionkit.routing import Choose
+from motionkit.purchase import BuyOptions, Choose
 
 T = TypeVar("T")
 

@@ -36,8 +36,16 @@ from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.polling import CancelOutcome, CancelResult, Delivery, Seconds, Watcher, about
 from motionkit.provider import Provider, base_url, look_up, spool_opener
-from motionkit.purchase import Announce, BuyOptions, Circuit, Comparison, Explanation, Jobs, Order
-from motionkit.routing import Choose
+from motionkit.purchase import (
+    Announce,
+    BuyOptions,
+    Choose,
+    Circuit,
+    Comparison,
+    Explanation,
+    Jobs,
+    Order,
+)
 
 AdapterT = TypeVar("AdapterT", bound=Provider)
 

@@ -8,6 +8,7 @@ from motionkit.purchase.jobs import Jobs, Reconciled
 from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
 from motionkit.purchase.slots import Slots
 from motionkit.purchase.submit import Submitters
+from motionkit.routing import Choose
 
 __all__ = [
     "Announce",
@@ -16,6 +17,7 @@ __all__ = [
     "Cancellation",
     "Cancellations",
     "Checkout",
+    "Choose",
     "Circuit",
     "Circuits",
     "Comparison",
