@@ -58,7 +58,7 @@ class Comparison:
         suffices: Whether that covers the quote's high; False only when it is below its low, None
             in between and when either is unknown.
         error: Why the account cannot be used.
-        no_key: What has to hold the account's key and does not, such as ``SEGMIND_API_KEY``; None
+        no_key: What has to hold the account's key and does not, such as ``VENDOR_API_KEY``; None
             where the key is there. Price and limits are those of the installed tables.
         old: Whether the price was read more than 90 days ago.
         conversions: What is made of which medium before its upload, and what a cut saves.

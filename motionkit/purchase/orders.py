@@ -70,7 +70,7 @@ class Explanation:
         refused: The cap or budget that would refuse a submit now; None when it would pass.
         sandbox: Whether the account is in a sandbox on this machine.
         conversions: What is made of which medium before its upload, and what a cut saves.
-        no_key: What has to hold the account's key and does not, such as ``SEGMIND_API_KEY``: a
+        no_key: What has to hold the account's key and does not, such as ``VENDOR_API_KEY``: a
             submit stops there. None where the key is there.
     """
 
