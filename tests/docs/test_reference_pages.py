@@ -21,7 +21,7 @@ def test_the_command_line_page_names_every_verb(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     assert main(["--help"]) == 0
-    verbs = re.findall(r"^│ ([a-z][a-z-]+) {2,}", capsys.readouterr().out, re.MULTILINE)
+    verbs = re.findall(r"^  ([a-z][a-z-]+) {2,}", capsys.readouterr().out, re.MULTILINE)
     assert len(verbs) > 20
     missing = [verb for verb in verbs if not re.search(rf"`{verb}\b[^`]*`", COMMAND_LINE)]
     assert not missing
