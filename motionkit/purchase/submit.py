@@ -316,8 +316,6 @@ class Submitter:
             SubmitUncertain: It may have arrived, and that could not be resolved.
             MotionKitError: ``billed=NO``: nothing was charged.
         """
-        if self.unusable is not None:
-            raise self.unusable
         refusals, overloads, fresh = 0, 0, False
         while True:
             lent = slot() if callable(slot) else slot
@@ -361,6 +359,8 @@ class Submitter:
         self, purchase: NewPurchase, submission: Submission, *, again: bool, lent: int
     ) -> Job:
         """Wait for the rate limit, and make an attempt."""
+        if self.unusable is not None:
+            raise self.unusable
         # A free slot was seen before: without one, a call of the minute would be lost. All waits
         # come before the intention. One after it would look like a call in progress to other
         # processes, and from the intention on a submit is never cancelled.
