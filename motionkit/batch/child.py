@@ -29,7 +29,7 @@ def place_of(config: Config | Path | str | None) -> str | None:
         ConfigError: It was made in Python: keys are not handed over.
     """
     if isinstance(config, Config):
-        if config.source is None and not config.keyed:
+        if config.given or (config.source is None and not config.keyed):
             raise ConfigError(
                 "a batch runs in a child process, which cannot read a configuration made in Python",
                 hint="name a file as config, or run motionkit.Worker in a program of your own",

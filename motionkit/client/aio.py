@@ -19,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
 
 from motionkit.client import arguments
 from motionkit.client.client import AdapterT, Client
-from motionkit.config import Config
+from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven, RoutesGiven
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model.job import STATE_ERRORS, Job, Result
 from motionkit.model.request import Request
@@ -62,13 +62,25 @@ class AsyncClient:
         self,
         config: Config | Path | str | None = None,
         *,
+        accounts: AccountsGiven | None = None,
+        routes: RoutesGiven | None = None,
+        defaults: DefaultsGiven | None = None,
+        journal: JournalGiven | None = None,
         provider_classes: Mapping[str, type[Provider]] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         spread: Callable[[], float] = random.random,
     ) -> None:
         self._client = Client(
-            config, provider_classes=provider_classes, sleep=sleep, clock=clock, spread=spread
+            config,
+            accounts=accounts,
+            routes=routes,
+            defaults=defaults,
+            journal=journal,
+            provider_classes=provider_classes,
+            sleep=sleep,
+            clock=clock,
+            spread=spread,
         )
         self.config, self.jobs = self._client.config, self._client.jobs
         self._buying = ThreadPoolExecutor(BUYERS, "motionkit-buying")

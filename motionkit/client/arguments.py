@@ -13,7 +13,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from motionkit.errors import InvalidRequest
+from motionkit.config import (
+    AccountsGiven,
+    Config,
+    DefaultsGiven,
+    JournalGiven,
+    RoutesGiven,
+    load,
+)
+from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.http import check_target
 from motionkit.model.job import Job, Result
 from motionkit.model.labels import check_labels
@@ -110,6 +118,29 @@ def choice(name: str, value: Choose) -> Choose:
     if value not in get_args(Choose):
         raise InvalidRequest.expected(name, value, " or ".join(map(repr, get_args(Choose))))
     return value
+
+
+def configuration(
+    config: Config | Path | str | None,
+    *,
+    accounts: AccountsGiven | None,
+    routes: RoutesGiven | None,
+    defaults: DefaultsGiven | None,
+    journal: JournalGiven | None,
+) -> Config:
+    """Return the configuration of a client.
+
+    Raises:
+        ConfigError: It is wrong, or given twice.
+    """
+    given = {"accounts": accounts, "routes": routes, "defaults": defaults, "journal": journal}
+    if isinstance(config, Config):
+        for name, one in given.items():
+            if one is not None:
+                raise ConfigError(f"{name} is given besides a configuration, which has it")
+        return config
+    where = path("config", config) if config else None
+    return load(where, accounts=accounts, routes=routes, defaults=defaults, journal=journal)
 
 
 def options(

@@ -19,7 +19,7 @@ import attrs
 from motionkit import polling, purchase
 from motionkit.client import arguments
 from motionkit.client.accounts import Accounts
-from motionkit.config import Config, load
+from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven, RoutesGiven
 from motionkit.errors import (
     Billed,
     ConfigError,
@@ -61,6 +61,13 @@ class Client:
 
     Args:
         config: A configuration, a file's path, or None to find one (else the environment).
+        accounts: The accounts by name, with the keys of a file's ``[accounts.NAME]``, or as a
+            provider's settings. No file is read then. Of the environment, only the provider's
+            ``..._BASE_URL`` counts, for an account without an address, and ``MOTIONKIT_JOURNAL``
+            where `journal` is not given. The client continues only what these keys have bought.
+        routes: Routes by name, as in a file; over those of the file, if one is read.
+        defaults: As ``[defaults]`` of a file; over those of the file, if one is read.
+        journal: A path, ``postgresql://...``, or False for none; as in a file when None.
         provider_classes: Adapter classes by provider name, over the installed ones.
         sleep: How to wait between polls; for tests.
         clock: Monotonic seconds; for tests.
@@ -79,34 +86,38 @@ class Client:
         self,
         config: Config | Path | str | None = None,
         *,
+        accounts: AccountsGiven | None = None,
+        routes: RoutesGiven | None = None,
+        defaults: DefaultsGiven | None = None,
+        journal: JournalGiven | None = None,
         provider_classes: Mapping[str, type[Provider]] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         spread: Callable[[], float] = random.random,
     ) -> None:
-        if not isinstance(config, Config):
-            config = load(arguments.path("config", config) if config else None)
-        self.config = config
-        self._journal = journal = Journal(config.journal)
-        self._circuits = purchase.Circuits(journal.caches)
+        self.config = config = arguments.configuration(
+            config, accounts=accounts, routes=routes, defaults=defaults, journal=journal
+        )
+        self._journal = opened = Journal(config.journal)
+        self._circuits = purchase.Circuits(opened.caches)
         if config.journal is None:
             log.warning("the journal is off: a crash can lose a paid job")
         self._accounts = Accounts(
-            config, dict(provider_classes or {}), journal.caches, clock, sleep, journal
+            config, dict(provider_classes or {}), opened.caches, clock, sleep, opened
         )
-        submitters = purchase.Submitters(config, self._accounts, journal, sleep, clock)
-        self.jobs = Jobs(journal, submitters)
-        self._durations = polling.Durations(journal, config.defaults.lateness)
+        submitters = purchase.Submitters(config, self._accounts, opened, sleep, clock)
+        self.jobs = Jobs(opened, submitters)
+        self._durations = polling.Durations(opened, config.defaults.lateness)
         self._observer = observer = polling.JobObserver(
             self._accounts,
-            journal,
+            opened,
             self._durations,
             clock=clock,
             sandbox_speed=config.sandbox_speed,
         )
-        slots = purchase.Slots(journal, observer.once, observer.gap, observer.age, sleep, clock)
+        slots = purchase.Slots(opened, observer.once, observer.gap, observer.age, sleep, clock)
         self._checkout = purchase.Checkout(
-            config, journal, self.jobs, submitters, slots, sleep, clock
+            config, opened, self.jobs, submitters, slots, sleep, clock
         )
         self._cancellations = purchase.Cancellations()
         self._engine = polling.Engine(observer, clock=clock, sleep=sleep, spread=spread)

@@ -5,6 +5,15 @@ from motionkit.config.defaults import Defaults
 from motionkit.config.files import FILE_NAME, File, Origin, beneath, is_own
 from motionkit.config.files import files as find_files
 from motionkit.config.files import read as read_file
+from motionkit.config.given import (
+    AccountsGiven,
+    AccountTable,
+    DefaultsGiven,
+    DefaultsTable,
+    JournalGiven,
+    RoutesGiven,
+    RouteTable,
+)
 from motionkit.config.loading import Account, Config, from_environment, load
 from motionkit.config.routes import DEFAULT_ROUTE
 from motionkit.config.schema import attribute_help
@@ -17,11 +26,18 @@ __all__ = [
     "DEFAULT_ROUTE",
     "FILE_NAME",
     "Account",
+    "AccountTable",
+    "AccountsGiven",
     "Config",
     "Defaults",
+    "DefaultsGiven",
+    "DefaultsTable",
     "File",
+    "JournalGiven",
     "Origin",
     "Route",
+    "RouteTable",
+    "RoutesGiven",
     "attribute_help",
     "beneath",
     "documented",

@@ -146,7 +146,7 @@ class Key:
         given = self._given.reveal()
         if isinstance(given, str):
             names = [self.spot.environment.source(name) for name in variables(given)]
-            return ", ".join(names) or f"written in {self.spot.file.path}"
+            return ", ".join(names) or f"written in {self.spot.file.label}"
         if "file" in given:
             return f"file {given['file']}"
         return f"command {given['command'][0]!r}"

@@ -38,6 +38,8 @@ class Origin(enum.Enum):
     """Named by the user: ``--config``, an argument, or the environment."""
     FOUND = "found"
     """In the working directory or above it, which may be somebody else's."""
+    GIVEN = "given"
+    """No file: what a program gave in Python."""
 
 
 @attrs.frozen
@@ -63,6 +65,11 @@ class File:
         """Return its content."""
         return self._data.reveal()
 
+    @property
+    def label(self) -> str:
+        """What to call it in messages: its path."""
+        return "Python" if self.origin is Origin.GIVEN else str(self.path)
+
     def resolve(self, text: str) -> Path:
         """Return a path that the file names: ``~`` is home, a relative one is the file's sibling.
 
@@ -70,8 +77,8 @@ class File:
             ConfigError: ``~somebody`` is no user, or it is no path.
         """
         if "\0" in text:
-            raise ConfigError(f"{self.path}: {text!r} is not a path")
-        return self.path.parent / expanded(text, f"{self.path}: a path")
+            raise ConfigError(f"{self.label}: {text!r} is not a path")
+        return self.path.parent / expanded(text, f"{self.label}: a path")
 
 
 @attrs.frozen
@@ -95,7 +102,7 @@ class Spot:
         return attrs.evolve(self, path=(*self.path[:-1], f"{self.path[-1]}[{key}]"))
 
     def __str__(self) -> str:
-        return f"{self.file.path if self.files else 'environment'}: {self.dotted}"
+        return f"{self.file.label if self.files else 'environment'}: {self.dotted}"
 
     @property
     def dotted(self) -> str:

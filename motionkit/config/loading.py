@@ -34,11 +34,19 @@ from motionkit.config.defaults import Defaults
 from motionkit.config.environment import Environment
 from motionkit.config.files import (
     File,
+    Origin,
     Spot,
     expanded,
     files,
     state_folder,
     without_password,
+)
+from motionkit.config.given import (
+    AccountsGiven,
+    DefaultsGiven,
+    JournalGiven,
+    RoutesGiven,
+    given_file,
 )
 from motionkit.config.routes import read_routes
 from motionkit.errors import ConfigError
@@ -132,6 +140,7 @@ class Config:
         keyed: Whether the environment's keys made the accounts.
         sandbox_speed: Seconds of the vendor's time in one second at a sandbox on this machine.
         environment: The variables that were read: the process's, and those of a ``.env``.
+        given: The tables that a program gave in Python, e.g. ``accounts``.
     """
 
     accounts: Mapping[str, Account]
@@ -143,6 +152,7 @@ class Config:
     keyed: bool = False
     sandbox_speed: float = 1.0
     environment: Environment = attrs.field(factory=Environment, repr=False)
+    given: frozenset[str] = frozenset()
 
     @functools.cached_property
     def keyless(self) -> Mapping[str, Account]:
@@ -169,6 +179,25 @@ class Config:
             ConfigError: There is none of that name; says how to configure it.
         """
         return self.keyless.get(name) or self.account(name)
+
+    @staticmethod
+    def of(
+        *,
+        accounts: AccountsGiven,
+        routes: RoutesGiven | None = None,
+        defaults: DefaultsGiven | None = None,
+        journal: JournalGiven | None = None,
+    ) -> Config:
+        """Return a configuration that a program gives; the arguments are those of `Client`.
+
+        Raises:
+            ConfigError: Naming table, key and what is allowed.
+
+        Examples:
+            >>> config = mk.Config.of(accounts={"VENDOR": {"api_key": key}}, journal="anna.db")
+            >>> client = mk.Client(config)
+        """
+        return load(accounts=accounts, routes=routes, defaults=defaults, journal=journal)
 
     def account(self, name: str) -> Account:
         """Return an account.
@@ -235,25 +264,43 @@ class Config:
         )
 
 
-def load(path: Path | None = None) -> Config:
+def load(
+    path: Path | None = None,
+    *,
+    accounts: AccountsGiven | None = None,
+    routes: RoutesGiven | None = None,
+    defaults: DefaultsGiven | None = None,
+    journal: JournalGiven | None = None,
+) -> Config:
     """Read the configuration. No command is run and no key's file is read yet.
 
     Args:
         path: The file that the user names; None searches for it.
+        accounts: The accounts, from a program. No file is read then.
+        routes: Routes that go over those of the file.
+        defaults: Defaults that go over those of the file.
+        journal: The journal, instead of the file's.
 
     Raises:
         ConfigError: Naming file, dotted path and what is allowed.
     """
-    read = files(path)
-    for file in read:
+    if path is not None and accounts is not None:
+        raise ConfigError(
+            f"both accounts and the file {path} are given",
+            hint="leave one of them out; routes, defaults and journal go over those of a file",
+        )
+    read = files(path) if accounts is None else []
+    given = given_file(accounts=accounts, routes=routes, defaults=defaults, journal=journal)
+    layers = read if given is None else [given, *read]
+    for file in layers:
         for section in ("accounts", "routes"):
             spot = Spot([file])
             tables.need_few(tables.table(file.data(), section, spot), spot / section)
     for file, below in itertools.zip_longest(read, read[1:]):
         trust.require(file, below)
-    for file in read:
+    for file in layers:
         tables.known_keys(file.data(), TOP_LEVEL, Spot([file]))
-    return _config(read, trust.environment(read))
+    return _config(layers, trust.environment(read))
 
 
 def from_environment() -> Config:
@@ -263,6 +310,7 @@ def from_environment() -> Config:
 
 def _config(read: Sequence[File], environment: Environment | None = None) -> Config:
     top = Spot(read, (), environment or Environment())
+    found = [one for one in read if one.origin is not Origin.GIVEN]
     # What a project adds comes after the user's own: that is the order of the route `default`.
     said = _merged(read, "accounts", last=not all(map(trust.is_trusted, read)))
     accounts = {
@@ -281,12 +329,13 @@ def _config(read: Sequence[File], environment: Environment | None = None) -> Con
         accounts=accounts,
         defaults=tables.record(Defaults, defaults, top / "defaults"),
         journal=_journal(top / "journal"),
-        source=read[0].path if read else None,
+        source=found[0].path if found else None,
         routes=read_routes(_merged(read, "routes"), top / "routes", providers, keyed=keyed),
-        files=tuple(read),
+        files=tuple(found),
         keyed=keyed,
         sandbox_speed=_sandbox_speed(top.environment),
         environment=top.environment,
+        given=frozenset(name for one in read if one not in found for name in one.data()),
     )
 
 
@@ -391,9 +440,13 @@ def _account(name: str, data: Mapping[str, Any], spot: Spot) -> Account:
             f"{spot}: {error.message}{tables.nearest(str(provider), registry.names())}"
         ) from error
     if "api_key" not in data:
+        fields = [one.name for one in attrs.fields(settings)]
+        tables.known_keys(data, ["provider", *fields], spot)  # it may be misspelt
         raise ConfigError(
             f"{spot / 'api_key'} is missing: give the key of {provider}",
-            hint=f'write api_key = "${{{documented(provider)[0]}}}", and set that variable',
+            hint=None
+            if _is_given(spot)
+            else f'write api_key = "${{{documented(provider)[0]}}}", and set that variable',
         )
     key = Key.read(data["api_key"], spot / "api_key")
     quiet = [name for name, one in data.items() if isinstance(one, str) and variables(one)]
@@ -419,11 +472,12 @@ def _sent_elsewhere(settings: AccountSettings, provider: str, spot: Spot) -> Acc
     """Return an account's settings with the address that the environment names for its provider.
 
     It replaces the vendor's own address for every account of the provider, so that with a sandbox
-    nothing reaches the vendor. An address in a file is not overruled silently: two are refused.
+    nothing reaches the vendor. An address in a file is not overruled silently: two are refused. One
+    that a program gives is what it means.
     """
     variable = documented(provider)[1]
     named = spot.environment.get(variable)
-    if not named:
+    if not named or (settings.base_url is not None and _is_given(spot)):
         return settings
     source = spot.environment.source(variable)
     wanted = checked_origin(named, field=f"environment: {variable}")
@@ -435,9 +489,13 @@ def _sent_elsewhere(settings: AccountSettings, provider: str, spot: Spot) -> Acc
             raise ConfigError(
                 f"{spot / field} is {redact_urls(address)!r}, and the {source} is "
                 f"{redact_urls(wanted)!r}: it is unclear which is meant",
-                hint=f"unset {variable}, or take {field} out of the file",
+                hint=f"unset {variable}, or leave out {field}",
             )
     return attrs.evolve(settings, base_url=named)
+
+
+def _is_given(spot: Spot) -> bool:
+    return bool(spot.files) and spot.file.origin is Origin.GIVEN
 
 
 def _origins(settings: AccountSettings) -> dict[str, str]:

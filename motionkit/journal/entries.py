@@ -217,17 +217,25 @@ class Alike:
         sellers: Where it would be submitted now: an account's fingerprint and a model, and an
             account's name and a model. A finished purchase counts only at one of them.
         since: Epoch seconds; a delivered purchase counts if it was submitted since then.
+        owners: The fingerprints of the accounts whose purchases count at all; None for all.
     """
 
     requests: tuple[str, ...]
     sellers: frozenset[tuple[str, str]] = frozenset()
     since: float = float("inf")
+    owners: frozenset[str] | None = None
+
+    def owns(self, record: PurchaseRecord) -> bool:
+        """Return whether one of the accounts made a purchase."""
+        return self.owners is None or record.attempts[-1].fingerprint in self.owners
 
     def holds(self, record: PurchaseRecord) -> bool:
         """Return whether an identical request continues a purchase.
 
         It always continues an unfinished or uncertain one, wherever that was submitted.
         """
+        if not self.owns(record):
+            return False
         job = record.job
         if record.state is not State.SUCCEEDED or job is None:
             return record.open

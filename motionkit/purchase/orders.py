@@ -6,6 +6,7 @@ the adapter prepares what was fitted.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
@@ -567,7 +568,22 @@ class Checkout:
             asked.request.fingerprints(asked.facts, names),
             frozenset(sellers),
             self.journal.now() - remember if remember else inf,
+            self._owners(),
         )
+
+    def _owners(self) -> frozenset[str] | None:
+        """Return the fingerprints whose purchases count; None for all.
+
+        A key that changes in a file is the same user's. One that a program gives may be another
+        customer's, in the same journal, who asks for the same.
+        """
+        if "accounts" not in self.config.given:
+            return None
+        found = set()
+        for account in self.config.accounts:
+            with contextlib.suppress(ConfigError):  # its key cannot be read: nothing goes there
+                found.add(self.submitters.of(account).provider.fingerprint)
+        return frozenset(found)
 
     def order(
         self, request: Request, options: BuyOptions, facts: Mapping[str, Facts] | None = None
@@ -773,8 +789,15 @@ def _check_owner(entry: PurchaseRecord, alike: Alike) -> None:
     """Check that a purchase is the request's own.
 
     Raises:
-        InvalidRequest: Its key names another request.
+        InvalidRequest: Its key names another request, or a purchase of another API key.
     """
+    if not alike.owns(entry):
+        raise InvalidRequest(
+            f"key {entry.key!r} names a purchase of another API key",
+            field="key",
+            value=entry.key,
+            limit="a key of its own for each customer, or a journal of its own",
+        )
     if entry.request not in alike.requests:
         other = " ".join(str(one) for one in entry.description.values())
         raise InvalidRequest(

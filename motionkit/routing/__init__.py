@@ -2,7 +2,7 @@
 
 from motionkit.routing.circuit_breaker import CAUSES, Breaker, Cause, cause_of, claim, trip
 from motionkit.routing.reasons import SENTENCES, SHORT, Reason, Stage, Verdict
-from motionkit.routing.route import Choose, Period, Route
+from motionkit.routing.route import Choose, FallBackOn, OnBusy, Period, Route
 from motionkit.routing.router import (
     Candidate,
     Decision,
@@ -25,6 +25,8 @@ __all__ = [
     "Cause",
     "Choose",
     "Decision",
+    "FallBackOn",
+    "OnBusy",
     "Period",
     "Reason",
     "Route",

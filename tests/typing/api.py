@@ -8,13 +8,26 @@ from typing import assert_type
 
 import motionkit as mk
 from motionkit.batch import ItemResult, Progress
+from motionkit.config import AccountTable
 from motionkit.provider import Provider
-from motionkit_pixverse.adapter import PixVerse
+from motionkit_pixverse.adapter import PixVerse, Settings
 from motionkit_pixverse.lists import Voice
 from motionkit_segmind.adapter import Segmind
 
 client = mk.Client()
 assert_type(client.config, mk.Config)
+table: AccountTable = {"api_key": "...", "rpm": 60}
+wrong: AccountTable = {"api_key": "...", "rmp": 60}  # type: ignore[typeddict-unknown-key]
+mk.Client(
+    accounts={"a": table, "b": Settings(api_key="...", region="cn"), "c": {"api_key": "..."}},
+    routes={"r": {"targets": ["a", "b"], "choose": "cheapest", "max_usd": Decimal("1.50")}},
+    defaults={"timeout": 900, "budget_usd": {"day": "50"}},
+    journal=Path("journal.db"),
+)
+mk.Client(routes={"r": {"chose": "first"}})  # type: ignore[typeddict-unknown-key]
+mk.Client(defaults={"budget_usd": {"daily": "50"}})  # type: ignore[dict-item]
+Settings(api_key="...", regoin="cn")  # type: ignore[call-arg]
+assert_type(mk.Config.of(accounts={"pixverse": {"api_key": "..."}}), mk.Config)
 request = mk.Mimic(image="hero.png", video="dance.mp4", quality="540p")
 mk.Mimic("hero.png", b"bytes", seed=3, extra={"name": {"field": 1}})
 
