@@ -11,8 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from math import inf
 
+import attrs
+
 from motionkit._support import backoff
-from motionkit.errors import MotionKitError
+from motionkit.errors import Busy, MotionKitError
 
 log = logging.getLogger("motionkit")
 
@@ -26,22 +28,42 @@ refused while they run.
 """
 MOST_AT_ONCE = 10
 """Items in a submit at once: threads are left for what others of the process submit."""
+FIRST_TRIAL, LONGEST_TRIAL = 30.0, 300.0
+"""Seconds after which one item more is tried than a vendor without a configured limit accepted;
+doubled by each trial that it refuses, up to the longest."""
+
+
+@attrs.frozen
+class Slots:
+    """The slots behind a gate, as the journal counts them.
+
+    Attributes:
+        taken: How many are taken.
+        limit: How many there are; infinity where none is configured.
+    """
+
+    taken: int
+    limit: float
 
 
 class Gate:
     """Lets as many items in as an account has free slots, those that came first.
 
     An item is inside while it submits. Slots that its submit takes are counted by the journal.
+    Where no limit is configured, the jobs that ran when the vendor refused one more are the limit,
+    until a trial finds a higher one.
 
     Args:
-        free: Returns how many slots are free in the journal; infinity without a limit.
+        slots: Counts the slots in the journal.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, free: Callable[[], Awaitable[float]], clock: Callable[[], float] = time.monotonic
+        self, slots: Callable[[], Awaitable[Slots]], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._free, self._clock = free, clock
+        self._slots, self._clock = slots, clock
+        self._learnt = inf
+        self._trial, self._tried = FIRST_TRIAL, -inf
         self._queue: deque[asyncio.Future[None]] = deque()
         self._inside = 0
         self._refusals = 0
@@ -73,8 +95,10 @@ class Gate:
         finally:
             self._leave()
 
-    def refused(self, error: MotionKitError) -> None:
+    async def refused(self, error: MotionKitError) -> None:
         """Close the gate for a while: the account refused an item for a passing cause."""
+        if isinstance(error, Busy):
+            await self._learn()
         if self._clock() >= self._closed_until:  # those who were inside with it count once
             self._refusals += 1
         pause = backoff.slot_delay(self._refusals, hint=error.retry_after)
@@ -92,6 +116,21 @@ class Gate:
     def ended(self) -> None:
         """Ask the journal now: a job ended, and may have left its slot."""
         self._news.set()
+
+    async def _learn(self) -> None:
+        """Take the jobs that run now for the limit, where none is configured."""
+        try:
+            slots = await self._slots()
+        except MotionKitError:  # the next refusal teaches the same
+            return
+        if slots.limit != inf:
+            return
+        now = self._clock()
+        if slots.taken >= self._learnt and now >= self._tried:  # of those inside together, one
+            self._trial = min(self._trial * 2, LONGEST_TRIAL)
+        # Those who are inside with it count as jobs, too: the last one refused learns the least.
+        self._learnt = max(1, slots.taken)
+        self._tried = now + self._trial
 
     def _leave(self) -> None:
         self._inside -= 1
@@ -125,13 +164,19 @@ class Gate:
         if self._inside >= most:
             return 0
         try:
-            free = await self._free()
+            slots = await self._slots()
         except MotionKitError as error:
             log.warning("%s; nothing is submitted until the journal answers", error.message)
             return 0
+        known = slots.limit != inf
+        if not known and not self._inside and slots.taken > self._learnt:
+            self._learnt, self._trial = slots.taken, FIRST_TRIAL  # a trial was accepted
+            self._tried = self._clock()
         # Whoever is inside may be counted by the journal already: then there is room for fewer.
+        free = (slots.limit if known else self._learnt) - slots.taken
         room = int(min(free - self._inside, most - self._inside))
-        if room < 1 and not self._inside and self._clock() - self._probed >= PROBE_EVERY:
+        due = self._probed + PROBE_EVERY if known else self._tried
+        if room < 1 and not self._inside and self._clock() >= due:
             room = 1
         if room > 0:
             self._probed = self._clock()

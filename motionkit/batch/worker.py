@@ -23,7 +23,7 @@ from motionkit._support import process
 from motionkit.batch import engine as queue
 from motionkit.batch.cells import request_of
 from motionkit.batch.engine import Delivery, Engine, Where
-from motionkit.batch.gate import Gate
+from motionkit.batch.gate import Gate, Slots
 from motionkit.batch.item import Items
 from motionkit.batch.places import Place
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, Item, ItemState
@@ -404,7 +404,7 @@ class _Run:
     def _gate(self, via: str | None) -> Gate:
         if via not in self.gates:
             names = self._accounts(via)
-            self.gates[via] = Gate(lambda: batching.in_thread(self.client, self._free, names))
+            self.gates[via] = Gate(lambda: batching.in_thread(self.client, self._slots, names))
         return self.gates[via]
 
     def _news(self, account: str) -> None:
@@ -422,19 +422,19 @@ class _Run:
         targets = (via or "",) if route is None else route.targets
         return tuple(dict.fromkeys(one.partition("/")[0] for one in targets))
 
-    def _free(self, accounts: tuple[str, ...]) -> float:
-        """Return how many slots of accounts the journal has free."""
-        free = 0.0
+    def _slots(self, accounts: tuple[str, ...]) -> Slots:
+        """Return the slots of accounts together, as the journal has them."""
+        limit, taken = 0.0, 0
         for name in accounts:
             try:
                 provider = self.client.account(name)
                 most = self.config.accounts[name].slots
             except (ConfigError, KeyError):
-                return inf  # the submit says what is wrong
-            if most is None:
-                return inf
-            free += max(0, most - self.journal.taken(provider.fingerprint))
-        return free if accounts else inf
+                return Slots(0, inf)  # the submit says what is wrong
+            used = self.journal.taken(provider.fingerprint)
+            limit += inf if most is None else max(most, used)  # a full one takes none of another's
+            taken += used
+        return Slots(taken, limit if accounts else inf)
 
     # The end.
 
