@@ -17,6 +17,7 @@ from motionkit.batch import child, inputs
 from motionkit.batch import results as files
 from motionkit.batch.drafts import draft
 from motionkit.batch.inputs import Input
+from motionkit.batch.places import Place
 from motionkit.batch.plan import Plan, budgets_of
 from motionkit.batch.results import Format, ItemResult
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, ItemState
@@ -348,13 +349,15 @@ class Batch:
         blocked: bool = False,
         refused: bool = False,
         cancelled: bool = False,
+        missing: bool = False,
     ) -> int:
         """Plan items again that ended without a file, and return how many.
 
-        What failed may have cost, and is bought again under a new key; a file that was not
-        downloaded is only downloaded. What was refused cost nothing, and is tried again under the
-        same key. What is uncertain is never retried:
-        `Client.jobs.reconcile` resolves it. `run`, or a worker, then works on them.
+        What failed may have cost, and is bought again under a new key. What was refused cost
+        nothing, and is tried again under the same key. What is done and `missing`, because its file
+        is no longer in the folder, is only downloaded, while the vendor keeps it. What is uncertain
+        is never retried: `Client.jobs.reconcile` resolves it. `run`, or a worker, then works on
+        them.
 
         Examples:
             >>> batch = mk.Batch.get("b-7f3a")
@@ -367,11 +370,20 @@ class Batch:
             ItemState.CANCELLED: cancelled,
         }
         wanted = [state for state, given in states.items() if given]
-        if not wanted:
+        if not wanted and not missing:
             raise InvalidRequest(
-                "retry: say which items", field="retry", limit="failed, blocked, refused, cancelled"
+                "retry: say which items",
+                field="retry",
+                limit="failed, blocked, refused, cancelled, missing",
             )
-        return self._batches.retry(self.id, wanted)
+        count = self._batches.retry(self.id, wanted) if wanted else 0
+        return count + (self._fetch_missing() if missing else 0)
+
+    def _fetch_missing(self) -> int:
+        place = Place(self.record.out)
+        place.check()
+        done = self._batches.items(self.id, [ItemState.DONE])
+        return self._batches.fetch_again(self.id, (one for one in done if not place.has(one.file)))
 
     def resolve(self) -> int:
         """Let `run` finish uncertain items whose purchases were resolved, and return how many."""

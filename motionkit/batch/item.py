@@ -69,7 +69,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 IN_USE_PAUSE = 2.0
 """Seconds before another look at a file that another worker writes."""
 DOWNLOADS = 12
-"""Failed downloads, about ten minutes in all, after which an item ends without its file."""
+"""Failed downloads, about ten minutes in all, after which a later run fetches an item's file."""
 DOUBTS = 5
 """Waits in a row that end in doubt about a job, after which the item is uncertain."""
 READS = 8
@@ -305,7 +305,7 @@ class Items:
             if isinstance(error, Busy) and (error.code, error.http_status) == (None, None):
                 gate.missed()  # by the journal; the vendor was not asked
             else:
-                gate.refused(error)
+                await gate.refused(error)
                 log.info("item %d of batch %s: %s", key[1], key[0], error.message)
             return None, True
         gate.taken()
@@ -438,7 +438,7 @@ class Items:
             try:
                 await self._saved(out, item, result)
             except InvalidRequest as error:
-                await self._put(key, ItemState.FAILED, error)
+                await self._not_saved(key, error)
                 return
             except DownloadFailed as error:
                 if "is in use by another download" in error.message:
@@ -446,7 +446,7 @@ class Items:
                 failures += 1
                 log.info("item %d of batch %s: %s", key[1], key[0], error.message)
                 if failures >= DOWNLOADS:
-                    await self._put(key, ItemState.FAILED, error)
+                    await self._not_saved(key, error)
                     return
                 await self.sleep(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), LONGEST_PAUSE))
             except JournalError as error:
@@ -455,11 +455,18 @@ class Items:
                 await self._put(key, ItemState.DONE)
                 return
 
+    async def _not_saved(self, key: Key, error: MotionKitError) -> None:
+        """Leave an item whose job succeeded to a later run: it is paid for, and has not failed."""
+        log.warning("item %d of batch %s is paid for and not saved: %s", key[1], key[0], error)
+        await self._put(key, ItemState.RUNNING, error)
+        self._skip(key)
+
     async def _saved(self, out: str, item: Item, result: Result) -> None:
         """Fetch the file, unless an earlier run of the item did."""
-        place, name = Place(out), item.out or f"{item.n}.mp4"
+        place, name = Place(out), item.file
         entry = await self._read(self._journal.bought, result.job)
-        if entry is not None and await self._read(_delivered, entry, place):
+        delivered = None if entry is None else entry.delivered
+        if delivered is not None and await self._read(place.holds, delivered):
             return
         target = self._target(out, item)
         if target is not None:
@@ -479,7 +486,7 @@ class Items:
     def _target(self, out: str, item: Item) -> Path | None:
         """Return the local file of an item; None where it goes to a URL."""
         place = Place(out)
-        address = place.address(item.out or f"{item.n}.mp4")
+        address = place.address(item.file)
         return None if place.folder is None else Path(address)
 
     def _skip(self, key: Key) -> None:
@@ -534,13 +541,3 @@ def _missing(request: Request) -> InvalidRequest | None:
                 limit="a file that every worker can read",
             )
     return None
-
-
-def _delivered(entry: PurchaseRecord, place: Place) -> bool:
-    """Return whether the file that the journal names is still there."""
-    if entry.delivered is None:
-        return False
-    if place.folder is not None:
-        return Path(entry.delivered).is_file()
-    begin = f"{place.out.rstrip('/')}/"
-    return entry.delivered.startswith(begin) and place.has(entry.delivered.removeprefix(begin))

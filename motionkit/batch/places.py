@@ -84,6 +84,14 @@ class Place:
         system, root = self._system()
         return bool(system.isfile(f"{root.rstrip('/')}/{name}"))
 
+    def holds(self, delivered: str) -> bool:
+        """Return whether a file that the journal names is in this folder, and still there."""
+        if self.folder is not None:
+            path = Path(delivered)
+            return path.is_relative_to(self.folder) and path.is_file()
+        begin = f"{self.out.rstrip('/')}/"
+        return delivered.startswith(begin) and self.has(delivered.removeprefix(begin))
+
     def put(self, file: Path, name: str) -> str:
         """Copy a whole local file into the folder behind a URL, where it appears whole.
 

@@ -51,7 +51,7 @@ class ItemState(enum.Enum):
     DONE = "done"
     """Its file is at its place."""
     FAILED = "failed"
-    """Its job failed, or its file cannot be downloaded; it may have cost."""
+    """Its job failed, or the vendor no longer has it; it may have cost."""
     BLOCKED = "blocked"
     """Moderation stopped it; it may have cost."""
     REFUSED = "refused"
@@ -138,6 +138,11 @@ class Item:
     state: ItemState = ItemState.PLANNED
     error: Mapping[str, Any] | None = None
     updated: float = 0.0
+
+    @property
+    def file(self) -> str:
+        """The path of its file in the batch's `out`."""
+        return self.out or f"{self.n}.mp4"
 
 
 _COLUMNS = "batch, n, key, request, fingerprint, via, out, tries, state, error, updated, labels"
@@ -644,12 +649,43 @@ class Batches:
                     "now": self._store.now(),
                 },
             )
+        self._continue(batch, moved)
+        return moved
+
+    def fetch_again(self, batch: str, items: Iterable[Item]) -> int:
+        """Let workers download the files of items that are done; return how many.
+
+        Only those whose purchase has a result: nothing is bought for them.
+        """
+        moved = 0
+        for item in items:
+            first = retried(item.key) or item.key
+            moved += self._store.execute(
+                "UPDATE items SET state=:planned, updated=:now WHERE batch=:batch AND n=:n"
+                " AND state=:done AND EXISTS (SELECT 1 FROM purchases WHERE state=:succeeded"
+                " AND (key=:first OR (key>=:low AND key<:high)))",
+                {
+                    "batch": batch,
+                    "n": item.n,
+                    "planned": ItemState.PLANNED.value,
+                    "done": ItemState.DONE.value,
+                    "succeeded": State.SUCCEEDED.value,
+                    "now": self._store.now(),
+                    "first": first,
+                    "low": f"{first}~0",
+                    "high": f"{first}~:",
+                },
+            )
+        self._continue(batch, moved)
+        return moved
+
+    def _continue(self, batch: str, moved: int) -> None:
+        """Open a batch again that was done, where items were moved; a cancelled one stays so."""
         if moved:
             self._store.execute(
                 "UPDATE batches SET state=:open WHERE id=:id AND state=:done",
                 {"id": batch, "open": BatchState.OPEN.value, "done": BatchState.DONE.value},
             )
-        return moved
 
     def finish(self, batch: str) -> bool:
         """Write that an open batch is done where no item is planned or running.

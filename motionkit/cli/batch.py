@@ -290,6 +290,14 @@ def retry(
     cancelled: Annotated[
         bool, Option("--cancelled", help="Items that 'motionkit batch cancel' cancelled.")
     ] = False,
+    missing: Annotated[
+        bool,
+        typer.Option(
+            "--missing",
+            help="Items whose file is no longer in the folder: only downloaded, while the vendor "
+            "keeps it.",
+        ),
+    ] = False,
     yes: Yes = False,
     json: Json = False,
     config: ConfigFile = None,
@@ -297,12 +305,12 @@ def retry(
     """Let workers buy items again that ended without a file. Default: failed, blocked, refused.
 
     What failed or was blocked becomes a new purchase; what was refused is a new attempt of the
-    same, and a file that was not downloaded is only downloaded. Uncertain items are never bought
-    again: 'motionkit reconcile' resolves them.
+    same. Uncertain items are never bought again: 'motionkit reconcile' resolves them. A paid item
+    whose file could not be saved needs no retry: 'motionkit batch run' downloads it.
     """
     screen = Screen(json=json)
     chosen = {"failed": failed, "blocked": blocked, "refused": refused, "cancelled": cancelled}
-    if not any(chosen.values()):
+    if not any(chosen.values()) and not missing:
         chosen = dict.fromkeys(("failed", "blocked", "refused"), True)
     with mk.Batch.get(batch, config=config) as found:
         counts = report.by_name(found.progress())
@@ -311,16 +319,19 @@ def retry(
             again = "some of them may have cost already" * (chosen["failed"] or chosen["blocked"])
             _confirm(screen, f"buy {many(count, 'item')} again", again, yes=yes)
             count = found.retry(**chosen)
+        absent = found.retry(missing=True) if missing else 0
+        parts = [f"{many(count, 'item')} to buy again"] * (count > 0 or not missing)
+        parts += [f"{many(absent, 'file')} to download again"] * missing
         screen.answer(
-            {"batch": found.id, "retried": count}, f"{found.id}: {many(count, 'item')} to buy again"
+            {"batch": found.id, "retried": count + absent}, f"{found.id}: {', '.join(parts)}"
         )
         if counts["uncertain"]:
             screen.note(
                 f"{many(counts['uncertain'], 'uncertain item')} not retried: 'motionkit reconcile' "
                 "resolves them"
             )
-        if count:
-            screen.note(f"'motionkit batch run {found.id}' or a worker buys them")
+        if count or absent:
+            screen.note(f"'motionkit batch run {found.id}' or a worker continues with them")
     return exit_codes.DONE
 
 

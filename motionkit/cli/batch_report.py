@@ -289,6 +289,9 @@ def troubles(screen: Screen, batch: mk.Batch, found: Progress) -> None:
     """Show why items have no file: the first of them."""
     from motionkit.batch import ItemState  # noqa: PLC0415 - not for other verbs
 
+    held = (one for one in batch.results([ItemState.RUNNING]) if one.error)
+    for one in islice(held, _TROUBLES if found.counts[ItemState.RUNNING] else 0):
+        screen.fact(one.state, f"item {one.item}, key {one.key}: {one.error}", style="red")
     states = [ItemState(name) for name in (*_WITHOUT_FILE, "uncertain")]
     count = sum(found.counts[state] for state in states)
     if not count:

@@ -17,8 +17,9 @@ from patience import PATIENCE, eventually
 
 from motionkit.batch import gate as gates
 from motionkit.batch import item as items
+from motionkit.batch.batch import Batch
 from motionkit.batch.cells import packed, request_of
-from motionkit.batch.gate import Gate
+from motionkit.batch.gate import Gate, Slots
 from motionkit.batch.item import Items
 from motionkit.batch.tables import Batches, Item, ItemState
 from motionkit.client import batching
@@ -161,8 +162,8 @@ async def _played(folder: Path, act: Act, out: str, options: Mapping[str, Any]) 
         await act(Play(folder, stage, client, batches, doing, pauses, news, [CLIP]))
 
 
-async def _unlimited() -> float:
-    return float("inf")
+async def _unlimited() -> Slots:
+    return Slots(0, float("inf"))
 
 
 @pytest.fixture(autouse=True)
@@ -367,21 +368,73 @@ def test_a_file_that_another_worker_writes_is_waited_for(play: Callable[..., Non
     play(act)
 
 
-def test_a_file_that_cannot_be_fetched_ends_the_item_and_a_retry_pays_nothing(
+def test_a_paid_file_that_cannot_be_fetched_is_left_to_a_later_run_which_pays_nothing(
     play: Callable[..., None],
 ) -> None:
     async def act(at: Play) -> None:
         account = type(at.client.account(ACCOUNT))
         account.url_of_result = "data:video/mp4,broken"  # type: ignore[attr-defined]
         await at.do(1)
-        assert at.state() is ItemState.FAILED
+        assert at.state() is ItemState.RUNNING
         assert "enclosed result" in at.error()
         assert len(at.pauses) >= items.DOWNLOADS - 1
+        assert at.items.rests(at.item(), ACCOUNT)
         account.url_of_result = CLIP  # type: ignore[attr-defined]
-        assert at.batches.retry(BATCH, [ItemState.FAILED]) == 1
         await at.do(1)
         assert at.state() is ItemState.DONE
         assert at.stage.bought() == 1
+
+    play(act)
+
+
+def test_a_paid_file_that_has_no_place_here_is_left_to_a_later_run_which_pays_nothing(
+    play: Callable[..., None],
+) -> None:
+    async def act(at: Play) -> None:
+        await at.leave()
+        (at.out / "1.mp4").mkdir(parents=True)
+        await at.do(1)
+        assert at.state() is ItemState.RUNNING
+        assert "1.mp4" in at.error()
+        (at.out / "1.mp4").rmdir()
+        await at.do(1)
+        assert at.state() is ItemState.DONE
+        assert at.stage.bought() == 1
+
+    play(act)
+
+
+def test_a_file_that_was_deleted_is_fetched_again_on_demand_and_not_paid_again(
+    play: Callable[..., None],
+) -> None:
+    async def act(at: Play) -> None:
+        await at.do(1, 2)
+        (at.out / "1.mp4").unlink()
+        assert at.batches.finish(BATCH) is False  # the third is planned
+        with Batch(at.client._client, at.batches.get(BATCH)) as batch:
+            assert batch.retry(missing=True) == 1
+            assert batch.retry(missing=True) == 0
+            assert [at.state(n) for n in (1, 2)] == [ItemState.PLANNED, ItemState.DONE]
+            await at.do(1)
+            assert at.state() is ItemState.DONE
+            assert (at.out / "1.mp4").read_bytes() == samples.CLIP
+            assert at.stage.bought() == 2
+
+    play(act)
+
+
+def test_a_file_is_fetched_although_its_owner_has_another_copy_elsewhere(
+    play: Callable[..., None],
+) -> None:
+    async def act(at: Play) -> None:
+        await at.do(1)
+        entry = at.client.jobs.list()[0]
+        assert entry.job is not None
+        (at.out / "1.mp4").unlink()
+        await at.client.download(await at.client.wait(entry.job), at.folder / "copy.mp4")
+        assert at.batches.fetch_again(BATCH, [at.item()]) == 1
+        await at.do(1)
+        assert (at.out / "1.mp4").read_bytes() == samples.CLIP
 
     play(act)
 

@@ -182,6 +182,22 @@ def test_an_item_that_was_refused_is_tried_again_under_the_same_key(
     assert sorted(row["key"] for row in results()) == [f"order-{n}" for n in range(1, ROWS + 1)]
 
 
+def test_a_film_that_was_deleted_is_downloaded_again_on_demand_and_not_bought_again(
+    cli: Cli, account: Account
+) -> None:
+    assert cli(*RUN, "--yes").code == 0
+    film = Path("films") / films()[0]
+    content = film.read_bytes()
+    film.unlink()
+    batch = batch_of(cli)
+    assert "nothing is left to do" in cli("batch", "run", batch).err
+    told = cli("batch", "retry", batch, "--missing")  # nothing is bought: nothing to confirm
+    assert (told.code, told.out) == (0, f"{batch}: 1 file to download again\n")
+    assert cli("batch", "run", batch).code == 0
+    assert film.read_bytes() == content
+    assert account.bought == (ROWS, ROWS, "160")
+
+
 def test_an_uncertain_item_is_told_and_never_bought_again(
     cli: Cli, account: Account, own_place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
