@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from motionkit.purchase.fallback import Announcement as Announcement
     from motionkit.purchase.orders import Explanation as Explanation
 
-    __version__: str
+__version__ = "0.1.0"
 
 _HOMES = {
     "batch.batch": ("AsyncBatch", "Batch"),
@@ -88,8 +88,6 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first used."""
     if name == "errors":
         return importlib.import_module("motionkit.errors")
-    if name == "__version__":
-        return importlib.import_module("importlib.metadata").version("motionkit")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"motionkit.{_HOME[name]}"), name)

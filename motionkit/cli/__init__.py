@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+
+from motionkit.cli.front import COMPLETING, show
 
 _NEEDED = frozenset({"click", "rich"})
 
@@ -17,6 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; see `motionkit.cli.exit_codes`.
     """
+    given = list(sys.argv[1:] if argv is None else argv)
+    if COMPLETING not in os.environ and show(given):
+        return 0
     try:
         from motionkit.cli.app import run  # noqa: PLC0415 - the extra may be missing
     except ModuleNotFoundError as error:
@@ -26,4 +32,4 @@ def main(argv: Sequence[str] | None = None) -> int:
             "error: the command line needs the extra 'cli': pip install 'motionkit[cli]'\n"
         )
         return 2
-    return run(sys.argv[1:] if argv is None else argv)
+    return run(given)

@@ -11,36 +11,13 @@ from typing import Any
 import click
 
 import motionkit as mk
-from motionkit.cli import exit_codes
+from motionkit.cli import exit_codes, front
 from motionkit.cli import help as screens
+from motionkit.cli.output import replace_unwritable
 from motionkit.cli.parameters import CONTEXT, Command, InvalidValue, sections, usage
-from motionkit.cli.verbs import OPERATIONS, PANELS, ROWS, SUBMIT, VENDOR, Group, PerOperation, Verb
+from motionkit.cli.verbs import OPERATIONS, ROWS, Group, PerOperation, Verb
 from motionkit.errors import InvalidRequest, MotionKitError
 
-_ABOUT = (
-    "Paid motion-control and video APIs behind one command: submit, wait, download. Never pay "
-    "twice."
-)
-_EPILOG = f"""
-Examples:
-
-  motionkit demo
-  motionkit mimic --image hero.png --video dance.mp4 --out out.mp4
-  motionkit mimic --image hero.png --video dance.mp4 --dry-run
-  motionkit modify --video clip.mp4 --prompt "make it snow" --out snow.mp4
-  motionkit offers --operation modify
-  motionkit submit mimic --image hero.png --video dance.mp4 --key order-17
-  motionkit wait order-17 --out out.mp4
-  motionkit resume
-  motionkit batch run --image 'chars/*.jpg' --video 'clips/*.mp4' --out films/
-
-Prices are shown before anything is charged. Repeating a command resumes its job instead of \
-paying again. Progress goes to standard error, results to standard output. Times are in seconds.
-
-Exit codes:
-
-{exit_codes.table()}
-"""
 _EXAMPLES = "\n\nExamples:\n"
 """What begins the last part of a docstring, which comes below the options."""
 
@@ -135,7 +112,7 @@ class _PerOperation(_Group):
 
     def rows(self) -> Mapping[str, Mapping[str, str]]:
         """Return the operations with their summaries."""
-        return {"Commands": {**OPERATIONS, **_vendors()}}
+        return {"Commands": {**OPERATIONS, **front.vendors()}}
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Make a subcommand."""
@@ -149,13 +126,11 @@ class _Program(_Group):
 
     def rows(self) -> Mapping[str, Mapping[str, str]]:
         """Return the verbs with their summaries, by the sections of the help."""
-        found = {
-            title: {name: row.summary for name, row in rows.items()}
-            for title, rows in PANELS.items()
-        }
-        found[SUBMIT] = {**OPERATIONS, **found[SUBMIT]}
-        found[VENDOR] = {**_vendors(), **found[VENDOR]}
-        return found
+        return front.sections()
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help screen."""
+        formatter.write(front.screen())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load a verb."""
@@ -167,12 +142,6 @@ class _Program(_Group):
         if isinstance(row, Verb):
             return _command(cmd_name, _function(row.target))
         return _Verbs(cmd_name, row) if isinstance(row, Group) else _PerOperation(cmd_name, row)
-
-
-def _vendors() -> dict[str, str]:
-    from motionkit.cli import operations  # noqa: PLC0415 - not for other verbs
-
-    return operations.vendors()
 
 
 def _function(target: str) -> Callable[..., Any]:
@@ -208,14 +177,10 @@ def _root(*, debug: bool, version: bool) -> None:
         click.echo(ctx.get_help())
 
 
-app = _Program("motionkit", _ABOUT)
-app.epilog = _EPILOG
+app = _Program("motionkit", "")
 app.callback = _root
 app.invoke_without_command = True
-app.params = [
-    click.Option(["--debug"], is_flag=True, help="Show a traceback on errors."),
-    click.Option(["--version"], is_flag=True, help="Print the version."),
-]
+app.params = [click.Option([name], is_flag=True, help=text) for name, text in front.OPTIONS.items()]
 
 
 def run(argv: Sequence[str]) -> int:
@@ -225,7 +190,7 @@ def run(argv: Sequence[str]) -> int:
         argv: The arguments without the program's name.
     """
     # Read before the verb parses its options, so that usage errors are JSON too.
-    from motionkit.cli.screen import Screen, replace_unwritable, reporting  # noqa: PLC0415
+    from motionkit.cli.screen import Screen, reporting  # noqa: PLC0415
 
     screen = Screen(json="--json" in argv)
     settings = Settings()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import logging
 import re
@@ -20,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from motionkit._support.redaction import redact
-from motionkit.cli import exit_codes
+from motionkit.cli import exit_codes, output
 from motionkit.cli.format import duration, plain, reason
 from motionkit.cli.hints import hint_of
 from motionkit.errors import Billed, MotionKitError
@@ -124,14 +123,11 @@ class Screen:
 
         If it is closed or full, the exit code stays that of the verb, which may have been charged.
         """
-        try:
-            print(text, flush=True)  # noqa: T201 - standard output
-        except OSError as error:
-            sys.stdout = io.StringIO()  # drop everything that follows
-            if not isinstance(error, BrokenPipeError):
-                self.note(f"cannot write to standard output: {reason(error)}")
-                return False
-        return True
+        error = output.write(text)
+        if error is None or isinstance(error, BrokenPipeError):
+            return True
+        self.note(f"cannot write to standard output: {reason(error)}")
+        return False
 
     def rows(
         self,
@@ -327,28 +323,6 @@ def _money(error: MotionKitError) -> str | None:
     if ended and error.job is not None and error.job.cost is not None:
         return f"{_BILLED[error.billed]}: {error.job.cost}"
     return _BILLED[error.billed]
-
-
-def replace_unwritable() -> None:
-    """Make standard output replace the characters that its encoding does not have.
-
-    The bytes of a file's name that are no text stay as they are.
-    """
-    codecs.register_error(_REPLACE, _replaced)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors=_REPLACE)
-
-
-_REPLACE = "motionkit.replace"
-
-
-def _replaced(error: UnicodeError) -> tuple[bytes, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    text = error.object[error.start : error.end]
-    # Python stands for the byte 0xE9 of a name by U+DCE9.
-    codes = (ord(letter) - 0xDC00 for letter in text)
-    return bytes(code if 0x80 <= code <= 0xFF else ord("?") for code in codes), error.end
 
 
 def trace(text: str) -> None:

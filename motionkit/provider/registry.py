@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from motionkit._support.plugins import EntryPoint, entry_points
 from motionkit.errors import ConfigError
 from motionkit.model.operations import OPERATIONS, Request
 from motionkit.provider.contract import KeyHelp, Provider

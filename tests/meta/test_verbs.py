@@ -9,6 +9,9 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from motionkit._support.plugins import entry_points
+from motionkit.cli import front
+from motionkit.cli import operations as operation_verbs
 from motionkit.cli.app import app
 from motionkit.cli.verbs import OPERATIONS, ROWS, Group, Verb
 from motionkit.model import operations
@@ -35,6 +38,13 @@ def test_an_operation_has_the_first_line_of_its_docstring_in_the_table() -> None
     assert {
         kind.verb: (inspect.getdoc(kind) or "").partition("\n")[0] for kind in operations.OPERATIONS
     } == OPERATIONS
+
+
+def test_the_providers_tables_of_verbs_say_what_their_operations_say() -> None:
+    found: dict[str, str] = {}
+    for point in entry_points(group="motionkit.verbs"):
+        found |= point.load()
+    assert found == operation_verbs.vendors() == front.vendors()
 
 
 @pytest.mark.parametrize("name", [name for name, _ in verbs()])
