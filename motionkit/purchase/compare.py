@@ -252,10 +252,9 @@ def assess(
         target,
         quote=quote,
         listed=listed,
-        seconds=(
-            offer.expected_seconds
-            if seen is None
-            else expected_seconds(offer.expected_seconds, seen)
+        seconds=expected_seconds(
+            None if offer.expected_seconds is None else offer.expected_seconds / submitter.speed,
+            seen,
         ),
         p90=seen.durations.p90 if seen is not None and seen.durations else None,
         quality=fitted.quality,

@@ -76,7 +76,7 @@ from motionkit.model.job import Job, KeyState
 from motionkit.model.money import doubt
 from motionkit.model.request import is_name
 from motionkit.model.submission import Found, SameId, Submission
-from motionkit.provider import Accounts, Provider, SearchesHistory, references
+from motionkit.provider import Accounts, Provider, SearchesHistory, in_sandbox, references
 from motionkit.purchase import cancellation
 
 log = logging.getLogger("motionkit")
@@ -262,6 +262,7 @@ class Submitter:
         limiter: The account's rate limiter; None without a limit.
         unusable: Why it cannot submit: its account has no key. It fits and quotes all the same.
         missing: What has to hold that key, in a word.
+        speed: Seconds of the vendor's time in one second: 1, except in a sandbox.
         moment: Returns the present on two clocks, to compare with a first send; derived from `now`
             and `clock` where those are injected.
     """
@@ -276,6 +277,7 @@ class Submitter:
     limiter: RateLimiter | None = None
     unusable: ConfigError | None = None
     missing: str = ""
+    speed: float = 1.0
     moment: Callable[[], Moment] = attrs.field()
 
     @moment.default
@@ -730,6 +732,7 @@ class Submitters:
                 window=settings.reconcile_window,
                 slots=settings.max_concurrent,
                 limiter=self.accounts.limiter(account),
+                speed=self._speed(provider),
             )
         return made
 
@@ -744,4 +747,13 @@ class Submitters:
             ConfigError: There is no such account, and no provider of its name for want of a key.
         """
         provider, missing = self.accounts.keyless(account), self.config.known(account).missing
-        return Submitter(provider, self.journal, unusable=error, missing=missing)
+        return Submitter(
+            provider,
+            self.journal,
+            unusable=error,
+            missing=missing,
+            speed=self._speed(provider),
+        )
+
+    def _speed(self, provider: Provider) -> float:
+        return self.config.sandbox_speed if in_sandbox(provider) else 1.0

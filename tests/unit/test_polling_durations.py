@@ -13,6 +13,7 @@ from motionkit.errors import ConfigError
 from motionkit.journal.journal import Journal
 from motionkit.polling.durations import Durations, kind_of
 from motionkit.sandbox import Sandbox
+from motionkit.testing.stage import sample_request
 
 
 def test_an_estimate_still_follows_when_more_jobs_ended_than_are_kept() -> None:
@@ -65,3 +66,21 @@ def test_a_sandboxes_speed_leaves_other_accounts_alone(monkeypatch: pytest.Monke
         with mk.Client() as client:
             gaps.append(client._observer.gap(one, 6.0, 1))
     assert gaps[0] == gaps[1]
+
+
+@pytest.mark.parametrize(
+    ("url", "share"), [("http://127.0.0.1:9", 20.0), ("https://vendor.test", 1.0)]
+)
+def test_the_usual_duration_is_shorter_in_a_faster_sandbox_and_nowhere_else(
+    url: str, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIXVERSE_API_KEY", "a-key")
+    monkeypatch.setenv("PIXVERSE_BASE_URL", url)
+    usual = []
+    for speed in ("1", "20"):
+        monkeypatch.setenv("MOTIONKIT_SANDBOX_SPEED", speed)
+        with mk.Client() as client:
+            (row,) = client.compare(sample_request(), via="pixverse", balances=False)
+            assert row.seconds is not None
+            usual.append(row.seconds)
+    assert usual[0] == pytest.approx(usual[1] * share)
