@@ -460,7 +460,9 @@ class Journal:
                 with self._store.writing(patience=pending.FIRST_TRY, durable=False) as db:
                     outcomes.apply(db, {"kind": outcomes.OBSERVED, **record, "at": now})
         except JournalError as error:  # the next poll writes it again
-            log.warning("%s; job %s is %s", error.message, job.id, status.state.value)
+            passing = self._store.is_passing(error.__cause__)
+            level = logging.INFO if passing else logging.WARNING
+            log.log(level, "%s; job %s is %s", error.message, job.id, status.state.value)
         return False
 
     def _is_known(self, job: Job, status: Status) -> bool:
