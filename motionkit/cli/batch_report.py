@@ -170,7 +170,7 @@ def summary(found: Progress, now: datetime | None = None) -> str:
     parts = [_counts(found), _money(found)]
     if found.left and found.ends is not None:
         parts.append(f"ends {_ends(max(0.0, (found.ends - now).total_seconds()), now)}")
-    if found.left and found.rate is not None:  # last: a narrow terminal cuts the rest off
+    if found.left and found.rate is not None:
         parts.append(_rate(found.rate))
     return "; ".join(parts)
 

@@ -15,7 +15,7 @@ import attrs
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from motionkit._support.redaction import redact
@@ -248,7 +248,9 @@ class Screen:
         if self.quiet or not _ERR.is_terminal:
             yield _Lines(self, clock)
             return
-        columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
+        # Where the line is too narrow for the text, it continues on the next, from word to word.
+        said = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False))
+        columns = (BarColumn(bar_width=24), said)
         with Progress(*columns, console=_ERR, transient=True) as progress:
             task = progress.add_task("", total=total)
             _LIVE.append(progress)
