@@ -1,9 +1,11 @@
 """What a worker holds while 10,000 of its items wait: ``python tests/bench/batch_waiting.py``.
 
-The items are bought at the sandbox, whose jobs last longer than the measurement. Prints threads and
-memory of the worker's process, idle and with all items waiting, and what its journal grew by while
-nothing changed: its heartbeat, and with ``--rpm`` a row for each call, for all who share the limit.
-Options: ``--items``, ``--postgresql ADDRESS`` (else SQLite), ``--rpm`` (else none), ``--seconds``.
+The items are bought at the sandbox, whose jobs last longer than the measurement. Prints threads
+and memory of the worker's process, idle and with all items waiting, and what it wrote meanwhile. A
+job's first poll finds it running, which is written once. After that nothing changes, and what is
+written is the worker's heartbeat, and with ``--rpm`` a row for each call, for all who share it.
+Options: ``--items``, ``--postgresql ADDRESS`` (else SQLite), ``--rpm`` (else none), ``--seconds``
+of each of ``--readings``.
 """
 
 from __future__ import annotations
@@ -53,6 +55,15 @@ def bought(made: Farm) -> int:
     return len(made.account["jobs"])
 
 
+def unpolled(made: Farm) -> int:
+    """Return how many jobs the journal has not seen running yet."""
+    with Client(made.config()) as client:
+        (row,) = client._journal.store.query(
+            "SELECT COUNT(*) AS jobs FROM purchases WHERE state='queued'"
+        )
+    return int(row["jobs"])
+
+
 @contextmanager
 def working(made: Farm, concurrency: int) -> Iterator[subprocess.Popen[str]]:
     """Run a worker on the batch."""
@@ -77,6 +88,7 @@ def main() -> None:
     parser.add_argument("--postgresql")
     parser.add_argument("--rpm", type=int, help="the account's requests per minute")
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--readings", type=int, default=4)
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -102,15 +114,20 @@ def main() -> None:
                     }
                 buying = time.monotonic() - began
                 show("while buying, at most", **peak, seconds=round(buying))
-                time.sleep(30.0)
-                before, used = written(worker.pid), cpu(worker.pid)
-                time.sleep(told.seconds)
-                show(
-                    f"{told.items} items wait",
-                    **figures(worker.pid),
-                    written=f"{(written(worker.pid) - before) // 1024} kB",
-                    cpu=f"{(cpu(worker.pid) - used) / told.seconds:.1%}",
-                )
+                while left := unpolled(made):
+                    before = written(worker.pid)
+                    time.sleep(told.seconds)
+                    kilobytes = (written(worker.pid) - before) // 1024
+                    show(f"{left} not polled yet", **figures(worker.pid), written=f"{kilobytes} kB")
+                for _ in range(told.readings):
+                    before, used = written(worker.pid), cpu(worker.pid)
+                    time.sleep(told.seconds)
+                    show(
+                        f"{told.items} items wait",
+                        **figures(worker.pid),
+                        written=f"{(written(worker.pid) - before) // 1024} kB",
+                        cpu=f"{(cpu(worker.pid) - used) / told.seconds:.1%}",
+                    )
             with Client(made.config()) as client:
                 counts = Batches(client._journal.store).counts(BATCH)
             show("items", **{state.value: count for state, count in counts.items() if count})
