@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 import csv
 import glob
+import importlib
 import itertools
 import json
 import math
@@ -400,13 +401,27 @@ def need_parquet() -> Any:
     Raises:
         ConfigError: It is not installed.
     """
+    return need("pyarrow.parquet", "Parquet", "parquet")
+
+
+def need(module: str, what: str, extra: str) -> Any:
+    """Return a module of an extra.
+
+    Args:
+        module: The module's name.
+        what: What needs it, for the error.
+        extra: The extra that installs it.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
     try:
-        from pyarrow import parquet  # noqa: PLC0415 - optional extra
+        return importlib.import_module(module)
     except ImportError as error:
         raise ConfigError(
-            "Parquet needs pyarrow", hint="install it: pip install 'motionkit[parquet]'"
+            f"{what} needs {module.partition('.')[0]}",
+            hint=f"install it: pip install 'motionkit[{extra}]'",
         ) from error
-    return parquet
 
 
 _READERS: Mapping[str, Callable[[Path, Problems], Iterator[tuple[str, Mapping[str, Any]]]]] = {

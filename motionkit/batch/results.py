@@ -23,9 +23,9 @@ from typing import IO, Any, Literal
 import attrs
 
 from motionkit.batch.cells import request_of
-from motionkit.batch.inputs import need_parquet
+from motionkit.batch.inputs import need, need_parquet
 from motionkit.batch.tables import Batches, BatchRecord, Item, ItemState
-from motionkit.errors import ConfigError, InvalidRequest
+from motionkit.errors import InvalidRequest
 from motionkit.journal import Journal, PurchaseRecord, retried
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import Cost, CostBasis
@@ -291,7 +291,7 @@ def whole(place: str) -> Iterator[IO[bytes]]:
         with tempfile.TemporaryFile() as content:
             yield content
             content.seek(0)
-            with need_fsspec().open(place, "wb") as stream:
+            with need("fsspec", "a URL as out", "batch").open(place, "wb") as stream:
                 while part := content.read(1 << 20):
                     stream.write(part)
         return
@@ -311,18 +311,3 @@ def whole(place: str) -> Iterator[IO[bytes]]:
     except BaseException:
         part_file.unlink(missing_ok=True)
         raise
-
-
-def need_fsspec() -> Any:
-    """Return ``fsspec``.
-
-    Raises:
-        ConfigError: It is not installed.
-    """
-    try:
-        import fsspec  # noqa: PLC0415 - optional extra
-    except ImportError as error:
-        raise ConfigError(
-            "a URL as out needs fsspec", hint="install it: pip install 'motionkit[batch]'"
-        ) from error
-    return fsspec

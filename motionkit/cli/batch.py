@@ -42,7 +42,7 @@ from motionkit.errors import (
 from motionkit.model.labels import read_labels
 
 if TYPE_CHECKING:
-    from motionkit.batch import Input, Plan
+    from motionkit.batch import Draft, Input, Plan
 
 _MATRIX = "Repeatable; takes patterns such as '{}'. Without ITEMS: every combination."
 _EVERY = 1.0
@@ -167,17 +167,11 @@ def plan(options: Planning) -> int:
       motionkit batch plan items.csv --out results/ --max-usd 500
       motionkit batch run items.csv --out results/
     """
-    from motionkit.batch import draft  # noqa: PLC0415 - not for other verbs
-
     screen = Screen(json=options.json)
-    now = datetime.now().astimezone()
-    by = None if options.by is None else moment(options.by, now)
-    arguments, rows = _planned(options), _rows(options)
-    with mk.Client(options.config) as client:
-        with screen.busy("checking rows"):
-            found = draft(client, rows, **arguments)
-        with found:
-            lines = report.plan_lines(found.plan, now, by)
+    now, by = _times(options)
+    rows = _rows(options)
+    with mk.Client(options.config) as client, _drafted(screen, client, rows, options) as found:
+        lines = report.plan_lines(found.plan, now, by)
     screen.answer(
         report.plan_data(found.plan, now, by),
         "\n".join(f"{name:<9} {text}" for name, text in lines),
@@ -292,7 +286,7 @@ def retry(
     ] = False,
     missing: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--missing",
             help="Items whose file is no longer in the folder: only downloaded, while the vendor "
             "keeps it.",
@@ -434,6 +428,24 @@ def _rows(options: Planning) -> Input:
 _MEDIA = ("image", "video", "audio")
 
 
+def _times(options: Planning) -> tuple[datetime, datetime | None]:
+    """Return the present, and when the user wants the batch to end.
+
+    Raises:
+        InvalidRequest: That is no time, or has passed.
+    """
+    now = datetime.now().astimezone()
+    return now, None if options.by is None else moment(options.by, now)
+
+
+def _drafted(screen: Screen, client: mk.Client, rows: Input, options: Planning) -> Draft:
+    """Check and quote every row; nothing is written yet."""
+    from motionkit.batch import draft  # noqa: PLC0415 - not for other verbs
+
+    with screen.busy("checking rows"):
+        return draft(client, rows, **_planned(options))
+
+
 def _planned(options: Planning) -> dict[str, Any]:
     return {
         "out": options.out,
@@ -461,8 +473,6 @@ def _chosen(screen: Screen, options: Running) -> mk.Batch:
         Abort: The user declined.
         InvalidRequest: Rows or an option are wrong, or confirmation is required.
     """
-    from motionkit.batch import draft  # noqa: PLC0415 - not for other verbs
-
     reference = options.items or ""
     if _ID.fullmatch(reference) and not Path(reference).exists():
         for name in ("operation", *_MEDIA, "set", "via", "max_usd", "label", "by", "out"):
@@ -473,14 +483,11 @@ def _chosen(screen: Screen, options: Running) -> mk.Batch:
                     hint=f"'motionkit batch run {reference}' continues it",
                 )
         return mk.Batch.get(reference, config=options.config)
-    now = datetime.now().astimezone()
-    by = None if options.by is None else moment(options.by, now)
-    arguments, rows = _planned(options), _rows(options)
+    now, by = _times(options)
+    rows = _rows(options)
     client = mk.Client(options.config)
     try:
-        with screen.busy("checking rows"):
-            found = draft(client, rows, **arguments)
-        with found:
+        with _drafted(screen, client, rows, options) as found:
             for name, text in report.plan_lines(found.plan, now, by):
                 screen.fact(name, text, style="bold" if name == "price" else "")
             _affordable(found.plan)
