@@ -279,9 +279,7 @@ def test_status_has_items_money_slots_rate_and_end(cli: Cli, account: Account) -
     assert cli("batch", "status", batch, "--watch").code == 0
 
 
-def test_the_end_is_shown_before_the_rate(
-    cli: Cli, account: Account
-) -> None:
+def test_the_end_is_shown_before_the_rate(cli: Cli, account: Account) -> None:
     cli(*RUN, "--yes")
     with mk.Batch.get(batch_of(cli)) as batch:
         found = batch.progress()
