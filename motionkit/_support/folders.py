@@ -1,16 +1,11 @@
-"""The user's own folders, by the XDG variables."""
+"""The user's own folders, by the XDG variables or those of the system."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
-_DEFAULTS: Mapping[str, str] = {
-    "XDG_CACHE_HOME": "~/.cache",
-    "XDG_CONFIG_HOME": "~/.config",
-    "XDG_STATE_HOME": "~/.local/state",
-}
+from motionkit._support.system import FOLDERS
 
 
 def expanded(text: str, name: str) -> Path:
@@ -31,7 +26,9 @@ def user_folder(variable: str) -> Path:
     Raises:
         ValueError: The user has no home folder.
     """
-    return expanded(os.environ.get(variable) or _DEFAULTS[variable], variable) / "motionkit"
+    own, default = FOLDERS[variable]
+    given = os.environ.get(variable) or os.environ.get(own) or default
+    return expanded(given, variable) / "motionkit"
 
 
 def state_folder() -> Path:

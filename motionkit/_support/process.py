@@ -18,12 +18,12 @@ from typing import Protocol
 
 import attrs
 
+from motionkit._support import system
+
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 PID_NAMESPACE = Path("/proc/self/ns/pid")
 DISAGREEMENT = 2.0
 """Seconds by which two clocks may disagree on a duration; beyond it neither is trusted."""
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", None) or getattr(time, "CLOCK_MONOTONIC", None)
-"""Counts suspension: CLOCK_BOOTTIME on Linux, CLOCK_MONOTONIC on macOS."""
 
 
 def identity() -> str:
@@ -46,18 +46,7 @@ def alive(owner: str | None) -> bool:
     name, _, pid = owner.rpartition(":")
     if name != host():
         return True
-    return int(pid) != os.getpid() and exists(int(pid))
-
-
-def exists(pid: int) -> bool:
-    """Return whether this machine has a process with that id."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return int(pid) != os.getpid() and system.exists(int(pid))
 
 
 def machine() -> str:
@@ -113,8 +102,7 @@ class Moment:
 
 def moment() -> Moment:
     """Return the current moment."""
-    uptime = time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
-    return Moment(time.time(), uptime, _boot_id())
+    return Moment(time.time(), system.uptime(), _boot_id())
 
 
 @functools.cache
@@ -183,7 +171,7 @@ def _after(*, child: bool) -> None:
         _HELD.clear()
 
 
-os.register_at_fork(
+system.at_fork(
     before=_before,
     after_in_parent=lambda: _after(child=False),
     after_in_child=lambda: _after(child=True),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import fcntl
 import functools
 import importlib.util
 import logging
@@ -22,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
+from motionkit._support import system
 from motionkit._support.addresses import DatabaseAddress
 from motionkit._support.redaction import redact
 from motionkit.errors import ConfigError, JournalError
@@ -394,14 +394,14 @@ def _locked(place: Path) -> IO[str]:
     """Return the lock of a ``batch.db``, which only one process may work on."""
     path = place.with_name(f"{place.name}.lock")
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        made = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | system.PRIVATE | system.NO_LINK
+        descriptor, made = os.open(path, flags, 0o600), os.open(place, flags, 0o600)
     except OSError as error:
         raise JournalError(f"cannot open {place}: {error.strerror}") from error
     os.close(made)  # before SQLite opens it: for the mode of the file alone
     stream = os.fdopen(descriptor, "r+")
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        system.lock(stream)
     except BlockingIOError:
         other = stream.read(20).strip()
         stream.close()

@@ -7,7 +7,6 @@ import contextlib
 import ctypes
 import functools
 import logging
-import os
 import signal
 import threading
 import time
@@ -19,7 +18,7 @@ from typing import Any
 
 import attrs
 
-from motionkit._support import process
+from motionkit._support import process, system
 from motionkit.batch import engine as queue
 from motionkit.batch.cells import request_of
 from motionkit.batch.engine import Delivery, Engine, Where
@@ -481,7 +480,7 @@ def _signals(
     def received(number: int) -> None:
         if stop.is_set():
             signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             return
         log.warning(
             "stopping: nothing new begins, and submits under way end; the next run continues"
@@ -490,15 +489,11 @@ def _signals(
         if asked is not None:
             asked.set()
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        loop.add_signal_handler(number, received, number)
+    undo = system.on_signals(loop, (signal.SIGINT, signal.SIGTERM), received)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)
+        undo()
 
 
 def run_batch(
@@ -539,7 +534,7 @@ def healthy(config: Config | Path | str | None = None) -> bool:
         now = journal.store.now()
         return any(
             one.machine == process.machine()
-            and process.exists(one.pid)
+            and system.exists(one.pid)
             and abs(now - one.seen) <= LEASE
             for one in journal.workers.listed()
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 
 import motionkit as mk
+from motionkit._support.system import on_signals
 from motionkit.cli import exit_codes
 from motionkit.cli.format import short
 from motionkit.cli.options import ConfigFile, Json
@@ -98,8 +99,7 @@ class _Receiver:
     async def serve(self, web: Any, host: str, port: int) -> None:
         """Serve until SIGINT or SIGTERM."""
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+        on_signals(loop, (signal.SIGINT, signal.SIGTERM), lambda _: stop.set())
         application = web.Application(client_max_size=MAX_BODY)
 
         async def take(request: web.Request) -> web.Response:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from motionkit._support import system
 from motionkit._support.redaction import LONGEST_SAID, printable
 from motionkit.errors import ConfigError
 
@@ -83,7 +84,7 @@ def read_bytes(path: Path) -> tuple[bytes, os.stat_result]:
         ConfigError: It is no regular file, or too large.
     """
     # Without O_NONBLOCK, opening a named pipe waits for a writer.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    handle = os.open(path, os.O_RDONLY | system.NO_WAIT | system.PRIVATE)
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):

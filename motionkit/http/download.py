@@ -29,6 +29,7 @@ import attrs
 import requests
 
 from motionkit._support.redaction import RedactedStr
+from motionkit._support.system import unfit
 from motionkit.errors import DownloadFailed, InvalidRequest, MotionKitError, ProviderUnavailable
 from motionkit.http import addresses, exchange, retry
 from motionkit.http.addresses import InternalAddressError
@@ -156,6 +157,13 @@ def check_target(target: Path, *, overwrite: bool, kind: str | None = None) -> N
         pass
     except (OSError, ValueError) as error:
         raise _refused(target, error) from None
+    if why := unfit(target.name):
+        raise InvalidRequest(
+            f"out: {str(target)!r} {why}",
+            field="out",
+            value=str(target),
+            limit="the name of a file",
+        )
     try:
         # Nothing is left behind, not even the folders on the way to it.
         for folder in target.absolute().parents:

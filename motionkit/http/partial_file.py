@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import stat
 from pathlib import Path
 from typing import IO, Self
 
+from motionkit._support import system
 from motionkit.errors import DownloadFailed
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
@@ -49,6 +49,7 @@ class PartialFile:
     """
 
     stream: IO[bytes]
+    _status: os.stat_result
 
     def __init__(self, target: Path) -> None:
         self.path = partial_path(target)
@@ -71,11 +72,13 @@ class PartialFile:
         if not self._here():
             return False
         if os.fstat(self.stream.fileno()).st_nlink > 1:
+            self._close_to_rename()
             self.path.unlink(missing_ok=True)
             return False
         return True
 
     def __exit__(self, *_: object) -> None:
+        self._close_to_rename()
         if self._here() and not self._kept:
             self.path.unlink()
         self.stream.close()
@@ -85,14 +88,15 @@ class PartialFile:
         self._kept = True
 
     def _opened(self) -> IO[bytes]:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | system.NO_LINK | system.NO_WAIT | system.PRIVATE
         number = os.open(self.path, flags, 0o666)
         if not stat.S_ISREG(os.fstat(number).st_mode):
             os.close(number)
             raise DownloadFailed(f"{self.path} is not a file")
+        self._status = os.fstat(number)
         stream = os.fdopen(number, "r+b")
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(stream)
         except BlockingIOError as error:
             stream.close()
             raise DownloadFailed(f"{self.path} is in use by another download") from error
@@ -104,9 +108,14 @@ class PartialFile:
     def _here(self) -> bool:
         """Return whether our name still belongs to the open file."""
         try:
-            return os.path.samestat(os.fstat(self.stream.fileno()), self.path.lstat())
+            return os.path.samestat(self._status, self.path.lstat())
         except FileNotFoundError:
             return False
+
+    def _close_to_rename(self) -> None:
+        """Close the file where an open one keeps its name; elsewhere its lock holds to the end."""
+        if not system.RENAMES_OPEN_FILES:
+            self.stream.close()
 
     def publish(self, target: Path, *, overwrite: bool) -> None:
         """Sync the file and give it its name.
@@ -119,6 +128,7 @@ class PartialFile:
         os.fsync(self.stream.fileno())
         if not self._here():
             raise DownloadFailed(f"{self.path} was removed or replaced while it was written")
+        self._close_to_rename()
         if overwrite:
             self.path.replace(target)
         else:
@@ -134,8 +144,4 @@ class PartialFile:
                 if self._here():  # without locks, another process may have removed it
                     self.path.unlink()
         with contextlib.suppress(OSError):  # published; some file systems cannot sync folders
-            folder = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            system.sync_folder(target.parent)

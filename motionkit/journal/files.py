@@ -9,7 +9,6 @@ with ``mknod``, examined with ``stat`` and protected with ``chmod``, all of whic
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from motionkit._support.system import create_empty
 from motionkit.errors import JournalError
 
 EMPTY_GRACE = 1.0
@@ -50,14 +50,7 @@ def create(path: Path) -> Inode:
     real = resolved(path)
     real.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with contextlib.suppress(FileExistsError):
-        try:
-            os.mknod(real, stat.S_IFREG | 0o600)
-        except OSError as error:
-            if error.errno != errno.EPERM:
-                raise
-            # Only root may use mknod here (macOS). Nothing in this process can have the file open:
-            # it does not exist, and opening it takes the lock of `database.acquire`.
-            os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        create_empty(real)
         real.chmod(0o600)  # whatever the umask took away
     found = real.stat()
     if not stat.S_ISREG(found.st_mode):

@@ -19,6 +19,7 @@ from typing import Any
 
 import attrs
 
+from motionkit._support import system
 from motionkit.errors import InvalidRequest, JournalError
 from motionkit.journal import outcomes
 from motionkit.journal.outcomes import Record
@@ -56,7 +57,7 @@ class Pending:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.folder / f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"  # sorts by age
         part = path.with_suffix(".part")
-        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.PRIVATE, 0o600)
         try:
             with os.fdopen(number, "w", encoding="utf-8") as out:
                 out.write(codec.dumps({"version": VERSION, **record}))
@@ -66,11 +67,7 @@ class Pending:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        system.sync_folder(self.folder)
         return path
 
     def paths(self) -> list[Path]:

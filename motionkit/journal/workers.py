@@ -19,7 +19,7 @@ from typing import Any
 
 import attrs
 
-from motionkit._support import process
+from motionkit._support import process, system
 from motionkit.errors import JournalError
 from motionkit.journal.store import Connection, Store
 
@@ -294,7 +294,7 @@ def _is_own(worker: str) -> bool:
 
 def _is_gone(worker: WorkerRecord) -> bool:
     """Return whether a process of this machine has ended."""
-    return worker.machine == process.machine() and not process.exists(worker.pid)
+    return worker.machine == process.machine() and not system.exists(worker.pid)
 
 
 @functools.cache

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from motionkit._support import system
 from motionkit._support.folders import state_folder
 from motionkit.errors import Billed, ConfigError, DownloadFailed, JournalError
 from motionkit.model.job import Result
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}", re.ASCII)
 """A valid attempt id, which becomes a file's name."""
-_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = system.NO_LINK | system.PRIVATE
 
 
 def path(name: str) -> Path:
@@ -69,11 +70,7 @@ def settle(stream: IO[bytes], name: str) -> None:
     try:
         stream.flush()
         os.fsync(stream.fileno())
-        folder = os.open(place.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        system.sync_folder(place.parent)
     except OSError as error:
         raise JournalError(
             f"the response was not stored completely: {place}: {error.strerror}",
@@ -94,7 +91,7 @@ def open_kept(name: str) -> IO[bytes]:
     """
     place = path(name)
     try:
-        number = os.open(place, os.O_RDONLY | os.O_NONBLOCK | _FLAGS)
+        number = os.open(place, os.O_RDONLY | system.NO_WAIT | _FLAGS)
     except OSError as error:
         raise DownloadFailed(f"{place}: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(number).st_mode):

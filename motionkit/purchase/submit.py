@@ -40,7 +40,6 @@ without a trace, and the next run would pay again.
 from __future__ import annotations
 
 import logging
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -49,7 +48,7 @@ from math import inf
 
 import attrs
 
-from motionkit._support import backoff
+from motionkit._support import backoff, system
 from motionkit._support.process import Moment
 from motionkit.config import Config
 from motionkit.errors import (
@@ -106,7 +105,7 @@ A busy account and a rate limit do not count: the submit waits for them until it
 
 _IN_FLIGHT: set[str] = set()
 """Attempts that a thread of this process is submitting."""
-os.register_at_fork(after_in_child=_IN_FLIGHT.clear)  # the parent's threads stay with the parent
+system.at_fork(after_in_child=_IN_FLIGHT.clear)  # the parent's threads stay with the parent
 
 
 @contextmanager

@@ -215,7 +215,10 @@ class Sandbox:
             loop = asyncio.get_running_loop()
             stop = asyncio.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stop.set)
+                try:
+                    loop.add_signal_handler(number, stop.set)
+                except NotImplementedError:  # Windows
+                    signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
             await self._serve(stop, lambda: ready(self))
 
         asyncio.run(main())

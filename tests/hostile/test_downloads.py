@@ -22,9 +22,9 @@ from patience import PATIENCE
 from rawhost import Pieces, RawHost
 from rawhost import http as answer
 
+from motionkit._support import system
 from motionkit.errors import DownloadFailed
 from motionkit.http import download as fetching
-from motionkit.http import partial_file
 from motionkit.http.addresses import is_public
 from motionkit.http.download import download
 from motionkit.sandbox import sample_clip
@@ -352,7 +352,7 @@ def test_a_file_system_without_locks_serves_too(
     def no_locks(*_: object) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(partial_file.fcntl, "flock", no_locks)
+    monkeypatch.setattr(system.fcntl, "flock", no_locks)
     with RawHost(Files(ONE)) as host:
         download(host.url, tmp_path / "out.mp4")
     assert left(tmp_path) == {"out.mp4": ONE}
