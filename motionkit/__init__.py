@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from motionkit.errors import MotionKitError as MotionKitError
     from motionkit.journal.entries import PurchaseRecord as PurchaseRecord
     from motionkit.model.budget import BudgetStatus as BudgetStatus
+    from motionkit.model.events import Delivered as Delivered
+    from motionkit.model.events import Event as Event
+    from motionkit.model.events import Failed as Failed
+    from motionkit.model.events import Progressed as Progressed
+    from motionkit.model.events import StateChanged as StateChanged
+    from motionkit.model.events import Submitted as Submitted
     from motionkit.model.job import Job as Job
     from motionkit.model.job import KeyState as KeyState
     from motionkit.model.job import Output as Output
@@ -61,6 +67,7 @@ _HOMES = {
     "errors": ("Billed", "MotionKitError"),
     "journal.entries": ("PurchaseRecord",),
     "model.budget": ("BudgetStatus",),
+    "model.events": (*("Delivered", "Event", "Failed", "Progressed", "StateChanged", "Submitted"),),
     "model.job": ("Job", "KeyState", "Output", "Result", "State", "Status"),
     "model.media": ("Generated", "Uploaded"),
     "model.money": ("Balance", "Cost", "Quote"),

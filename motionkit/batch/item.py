@@ -53,6 +53,7 @@ from motionkit.errors import (
     WaitTimeout,
 )
 from motionkit.journal import Journal, PurchaseRecord
+from motionkit.model import events
 from motionkit.model.job import Job, KeyState, Result
 from motionkit.model.media import File
 from motionkit.model.request import Request
@@ -480,6 +481,7 @@ class Items:
             inside = Path(name).with_name(fetched.path.name)
             address = place.put(fetched.path, inside.as_posix())
             self._journal.delivered(result.job, address, fetched.sha256)
+            events.delivered(result.job, address, result.cost)
 
     # Small things.
 

@@ -362,6 +362,8 @@ class Reports(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; a retry with its cause."""
+        if record.name == "motionkit.events":  # for programs; people read the screen's own lines
+            return
         cause = getattr(record, "stamina.caused_by", None)
         if cause is None:
             self._screen.note(record.getMessage(), style="dim")

@@ -23,7 +23,7 @@ from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven,
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model.job import STATE_ERRORS, Job, Result
 from motionkit.model.request import Request
-from motionkit.polling import Seconds, Waiter, Watcher, unwrap
+from motionkit.polling import Notifier, Seconds, Waiter, Watch, Watcher, unwrap
 from motionkit.provider import Provider
 from motionkit.purchase import Cancellation, Choose
 
@@ -114,13 +114,19 @@ class AsyncClient:
     look_up = _coroutine(Client.look_up)
 
     async def wait(
-        self, job: Job, *, timeout: Seconds | None = None, watch: Watcher | None = None
+        self, job: Job, *, timeout: Seconds | None = None, watch: Watch | None = None
     ) -> Result:
         """Wait for a job without a thread, as `Client.wait` does."""
-        endings = self._endings([arguments.of(Job, "job", job)], timeout, watch)
+        arguments.of(Job, "job", job)
+        return await self._followed(job, timeout, self._client._notifier(watch))
+
+    async def _followed(self, job: Job, timeout: Seconds | None, notify: Notifier | None) -> Result:
+        endings = self._endings([job], timeout, notify)
         async with contextlib.aclosing(endings):
             _, ending = await anext(endings)
         if isinstance(ending, MotionKitError):
+            if notify is not None:
+                notify.failed(job, ending)
             raise ending
         return ending
 
@@ -155,6 +161,7 @@ class AsyncClient:
     ) -> Result:
         """Submit and wait, as `Client.run` does."""
         self._client._limit(timeout)  # refused, if it has to be, before anything is bought
+        notify = self._client._notifier(watch)
         options = arguments.options(
             request, via, choose=choose, key=key, max_usd=max_usd, labels=labels
         )
@@ -162,7 +169,9 @@ class AsyncClient:
         job = order.job
         while True:
             try:
-                return await self.wait(job, timeout=timeout, watch=watch)
+                if notify is not None:
+                    notify.submitted(job)
+                return await self._followed(job, timeout, notify)
             except tuple(STATE_ERRORS.values()) as error:
                 job = await self._buy(self._client._order_again, order, job, error)
 

@@ -105,6 +105,13 @@ def duration(name: str, value: Seconds) -> float:
     return converted
 
 
+def callback(name: str, value: T) -> T:
+    """Return a function."""
+    if not callable(value):
+        raise InvalidRequest.expected(name, value, "a function of an event, or of job and status")
+    return value
+
+
 def index(name: str, value: int, count: int) -> int:
     """Return an index into a list of `count` items."""
     if type(value) is not int or not 0 <= value < count:

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar, overload
 import attrs
 
 from motionkit import polling, purchase
+from motionkit._support import telemetry
 from motionkit.client import arguments
 from motionkit.client.accounts import Accounts
 from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven, RoutesGiven
@@ -29,12 +30,13 @@ from motionkit.errors import (
 )
 from motionkit.http import Downloaded, download_file, with_retries
 from motionkit.journal import Journal, PurchaseRecord
+from motionkit.model import events
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.polling import CancelOutcome, CancelResult, Delivery, Seconds, Watcher, about
+from motionkit.polling import CancelOutcome, CancelResult, Delivery, Notifier, Seconds, Watch, about
 from motionkit.provider import Provider, base_url, look_up, spool_opener
 from motionkit.purchase import (
     Announce,
@@ -331,7 +333,7 @@ class Client:
             return self._observer.priced(status.need_result(job))
 
     def wait(
-        self, job: Job, *, timeout: Seconds | None = None, watch: Watcher | None = None
+        self, job: Job, *, timeout: Seconds | None = None, watch: Watch | None = None
     ) -> Result:
         """Poll a job until it ends, and return its result.
 
@@ -341,7 +343,10 @@ class Client:
         Args:
             job: The job.
             timeout: Seconds, or a timedelta; the configured default when None.
-            watch: Called with job and status at every poll.
+            watch: Called in this thread with each `motionkit.Event`: `StateChanged` and
+                `Progressed` at the polls, `Failed` before an error is raised. A function of two
+                arguments gets job and status at every poll instead. One that raises is logged and
+                not called again; the wait goes on.
 
         Raises:
             WaitTimeout: The deadline passed, the client was closed, or no thread can be started
@@ -353,7 +358,8 @@ class Client:
             >>> result = client.wait(job, timeout=900)
             >>> print(result.url, result.cost)
         """
-        return self._engine.wait(arguments.of(Job, "job", job), self._limit(timeout), watch)
+        arguments.of(Job, "job", job)
+        return self._followed(job, self._limit(timeout), self._notifier(watch))
 
     def wait_all(
         self, jobs: Iterable[Job], *, timeout: Seconds | None = None
@@ -396,7 +402,7 @@ class Client:
         key: str | None = None,
         max_usd: Decimal | str | None = None,
         timeout: Seconds | None = None,
-        watch: Watcher | None = None,
+        watch: Watch | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> Result:
         """Submit and wait; a route falls back to its next target where nothing was bought.
@@ -415,12 +421,14 @@ class Client:
         options = arguments.options(
             request, via, choose=choose, key=key, max_usd=max_usd, labels=labels
         )
-        self._limit(timeout)  # refused, if it has to be, before anything is bought
+        limit, notify = self._limit(timeout), self._notifier(watch)  # before anything is bought
         order = self._order(request, options)
         job = order.job
         while True:
             try:
-                return self.wait(job, timeout=timeout, watch=watch)
+                if notify is not None:
+                    notify.submitted(job)
+                return self._followed(job, limit, notify)
             except tuple(STATE_ERRORS.values()) as error:
                 job = self._order_again(order, job, error)
 
@@ -492,6 +500,7 @@ class Client:
         fetched = self._fetch(result, path, overwrite=overwrite, output=output)
         if output == 0:
             self._journal.delivered(job, fetched.path.absolute(), fetched.sha256)
+            events.delivered(job, fetched.path.absolute(), result.cost)
         return fetched.path
 
     def parse_webhook(self, account: str, headers: Mapping[str, str], body: bytes) -> Delivery:
@@ -647,17 +656,35 @@ class Client:
         """Save a result's file, without a word in the journal."""
         job = result.job
         try:
-            return download_file(
-                _address(result, output),
-                arguments.path("path", path),
-                overwrite=overwrite,
-                refresh=lambda: _address(self._asked(job), output),
-                origin=base_url(self.account(job.account)),
-                kept=spool_opener(result),
-            )
+            with telemetry.span(
+                f"download {job.model}", gen_ai__response__id=job.id, **events.traits(job)
+            ):
+                return download_file(
+                    _address(result, output),
+                    arguments.path("path", path),
+                    overwrite=overwrite,
+                    refresh=lambda: _address(self._asked(job), output),
+                    origin=base_url(self.account(job.account)),
+                    kept=spool_opener(result),
+                )
         except DownloadFailed as error:
             error.billed = Billed.YES  # there is a result, so it was paid for
             error.fill(job=job, provider=job.provider, account=job.account)
+            raise
+
+    def _notifier(self, watch: Watch | None) -> Notifier | None:
+        """Return what calls back a caller who watches a job."""
+        if watch is None:
+            return None
+        return Notifier(self._observer, arguments.callback("watch", watch))
+
+    def _followed(self, job: Job, limit: float, notify: Notifier | None) -> Result:
+        """Wait for a job, and tell who watches it how the wait ended."""
+        try:
+            return self._engine.wait(job, limit, notify)
+        except MotionKitError as error:
+            if notify is not None:
+                notify.failed(job, error)
             raise
 
     def _limit(self, timeout: Seconds | None) -> float:

@@ -10,6 +10,7 @@ from motionkit.polling.cancel import (
 from motionkit.polling.cancel import plan as plan_cancel
 from motionkit.polling.durations import Durations
 from motionkit.polling.engine import Engine
+from motionkit.polling.notify import Notifier, Watch
 from motionkit.polling.observe import JobObserver, about
 from motionkit.polling.schedule import Plan
 from motionkit.polling.watch import Seconds, Waiter, Watcher, seconds, unwrap
@@ -24,9 +25,11 @@ __all__ = [
     "Durations",
     "Engine",
     "JobObserver",
+    "Notifier",
     "Plan",
     "Seconds",
     "Waiter",
+    "Watch",
     "Watcher",
     "about",
     "cancel",

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from queue import SimpleQueue
 
-from motionkit._support import process
+from motionkit._support import process, telemetry
 from motionkit.errors import MotionKitError
 from motionkit.model.job import Job, Result, Status
 from motionkit.polling.queue import PollQueue
@@ -195,6 +195,7 @@ class Engine:
                 watched = WatchedJob(job, now, self._observer.age(job), now)
                 self._watched[_key(job)] = watched
                 self._queue.account(job.account).jobs += 1
+                telemetry.measure("motionkit.queue.depth", 1, motionkit__account=job.account)
             watched.waiters.append(waiter)
             if watched.polling:
                 return  # it is queued when the poll ends
@@ -208,6 +209,7 @@ class Engine:
         self._queue.drop(watched)
         self._queue.account(watched.job.account).jobs -= 1
         del self._watched[_key(watched.job)]
+        telemetry.measure("motionkit.queue.depth", -1, motionkit__account=watched.job.account)
 
     def _put(self, watched: WatchedJob) -> None:
         self._queue.put(watched)

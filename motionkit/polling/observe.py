@@ -6,19 +6,21 @@ import datetime as dt
 import logging
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from math import inf
 
 import attrs
 
+from motionkit._support import telemetry
 from motionkit.errors import Billed, ConfigError, MotionKitError
 from motionkit.journal import Journal, PurchaseRecord, optional, timed
+from motionkit.model import events
 from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt, possible
 from motionkit.polling import webhooks
 from motionkit.polling.durations import Durations, kind_of
-from motionkit.polling.schedule import VAGUE_SECONDS
+from motionkit.polling.schedule import VAGUE_SECONDS, DurationEstimate
 from motionkit.provider import Accounts, Provider, ShowsRefunds, Webhooks, in_sandbox
 
 log = logging.getLogger("motionkit")
@@ -27,6 +29,8 @@ SPARSE = 15.0
 """Seconds between two polls of one job from which a rate limit is worth a warning."""
 COUNTED = 5.0
 """Seconds between two counts of the jobs that an account runs in all processes."""
+NINE_OF_TEN = 1.2816
+"""Standard deviations from the median, below which nine of ten values are."""
 OLD_SHARE = 0.75
 """Share of the time for which a vendor keeps a job after which polling warns."""
 
@@ -52,6 +56,8 @@ class JobObserver:
     """Whether an account's vendor sends webhooks."""
     _slots: dict[str, tuple[int, float]] = attrs.field(factory=dict)
     """How many jobs an account runs in all processes, and until when that is not counted again."""
+    _told: dict[tuple[str, str], State] = attrs.field(factory=dict)
+    """The state in which a job was last told of, until it ended."""
     _heard: list[Hashable] = attrs.field(factory=list)
     """The journal's token when it was last asked for jobs that ended."""
 
@@ -82,8 +88,9 @@ class JobObserver:
     ) -> Status:
         """Get a job's status by `ask` and record it; `since_last` is None outside the engine."""
         provider = self.provider_of(job)
-        with about(job):
+        with about(job), _span("poll", job) as span:
             status = ask(provider)
+            span.set(motionkit__state=status.state.value)
         status = self._with_cancelled(job, _with_refund(provider, job, status))
         if since_last is None:
             since_last = self._since_running(job, status)
@@ -117,6 +124,7 @@ class JobObserver:
             doubtful = doubt(cost, entry.quote if entry else None)
             if doubtful is not None:
                 log.warning("job %s at %s: %s", job.id, job.account, doubtful)
+        self._tell(job, status, cost, ended=ended)
         if ended and status.result is not None:
             age = self.age(job)
             if timed(job, age, since_last):
@@ -125,6 +133,52 @@ class JobObserver:
         if status.state.terminal:
             self._ages.pop((job.fingerprint, job.id), None)
         return status
+
+    def _tell(self, job: Job, status: Status, cost: Cost | None, *, ended: bool) -> None:
+        """Tell of a status: of an end once in all processes, of another state once in this one."""
+        key, traits = (job.fingerprint, job.id), events.traits(job)
+        telemetry.measure("motionkit.polls", motionkit__state=status.state.value, **traits)
+        if status.state.terminal:
+            changed = self._told.pop(key, None) is not None or ended
+        else:
+            changed = self._told.get(key) is not status.state
+            self._told[key] = status.state
+        if ended:
+            failed = status.state in STATE_ERRORS
+            error = type(status.error(job)).__name__ if failed else None
+            age = self.age(job)
+            telemetry.measure("gen_ai.client.operation.duration", age, error__type=error, **traits)
+            events.count_charge(job, cost, job.cost)
+        kind = events.StateChanged if changed else events.Progressed
+        if (changed or not status.state.terminal) and events.wanted(kind):
+            events.emit(self.event(job, status, kind, cost))
+
+    def event(
+        self,
+        job: Job,
+        status: Status,
+        kind: type[events.StateChanged],
+        cost: Cost | None = None,
+    ) -> events.StateChanged | events.Progressed:
+        """Return a status as an event."""
+        usual = self.estimate(job)
+        return kind(
+            key=job.key,
+            job=job,
+            status=status,
+            seconds=self.age(job),
+            expected_seconds=usual.median,
+            longest_seconds=usual.quantile(NINE_OF_TEN),
+            cost=cost,
+            time=status.observed_at,
+        )
+
+    def estimate(self, job: Job) -> DurationEstimate:
+        """Return how long jobs of this kind take, as learnt."""
+        expected = job.expected_seconds
+        if self.sandbox_speed != 1.0 and in_sandbox(self.accounts.of(job.account)):
+            expected = (expected or VAGUE_SECONDS) / self.sandbox_speed
+        return self.durations.estimate(kind_of(job), expected)
 
     def _since_running(self, job: Job, status: Status) -> float:
         """Return the seconds since a caller last saw a job running; its whole age at first."""
@@ -305,6 +359,16 @@ def _with_refund(provider: Provider, job: Job, status: Status) -> Status:
     if listed is None or listed < job.cost.amount:
         return status
     return attrs.evolve(status, billed=Billed.NO)
+
+
+def _span(name: str, job: Job) -> AbstractContextManager[telemetry.Span]:
+    """Return the span of a call about a job."""
+    return telemetry.span(
+        f"{name} {job.model}",
+        gen_ai__response__id=job.id,
+        motionkit__key=job.key,
+        **events.traits(job),
+    )
 
 
 def _calls(provider: Provider) -> int:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import attrs
 
+from motionkit._support import telemetry
 from motionkit.errors import JournalError, MotionKitError
 from motionkit.journal import Caches
 from motionkit.model import codec
@@ -92,6 +93,9 @@ class Circuits:
                 reason=error.message[:_SHOWN],
             )
             self.caches.put_cooldown(account, fingerprint, cause, codec.unstructure(after))
+        telemetry.measure(
+            "motionkit.circuit.openings", motionkit__account=account, motionkit__cause=cause
+        )
 
     def claim(self, account: str, fingerprint: str, causes: Iterable[str]) -> bool:
         """Claim the probes of half-open circuits; False when another process was faster."""

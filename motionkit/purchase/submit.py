@@ -43,12 +43,12 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from math import inf
 
 import attrs
 
-from motionkit._support import backoff, system
+from motionkit._support import backoff, system, telemetry
 from motionkit._support.process import Moment
 from motionkit.config import Config
 from motionkit.errors import (
@@ -71,6 +71,7 @@ from motionkit.http import (
     with_retries,
 )
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
+from motionkit.model import events
 from motionkit.model.job import Job, KeyState
 from motionkit.model.money import doubt
 from motionkit.model.request import is_name
@@ -495,10 +496,13 @@ class Submitter:
                 raise not_sent(attempt.key, attempt.account) from None
             raise
         try:
-            job = self.provider.submit(attempt.submission, attempt.id)
+            with self._span(attempt) as span:
+                job = self.provider.submit(attempt.submission, attempt.id)
+                span.set(gen_ai__response__id=job.id)
         except MotionKitError as error:
             if error.billed is Billed.NO:
                 self.journal.refused(attempt, error)
+                self._failed(attempt, error, "refused")
                 raise
             # A time-out, a broken connection, an unreadable or unknown answer: the vendor may have
             # accepted and charged. From here on only evidence counts.
@@ -507,6 +511,34 @@ class Submitter:
                 return self._resolve(attempt, error)
         with _not_free():
             return self.adopt(attempt, job)
+
+    def _span(
+        self, attempt: Attempt, *, resend: bool = False
+    ) -> AbstractContextManager[telemetry.Span]:
+        """Return the span of a paid call."""
+        submission = attempt.submission
+        return telemetry.span(
+            f"generate_content {submission.model}",
+            gen_ai__operation__name="generate_content",
+            gen_ai__provider__name=self.provider.name,
+            gen_ai__request__model=submission.model,
+            motionkit__operation=submission.operation,
+            motionkit__account=attempt.account,
+            motionkit__key=attempt.key,
+            motionkit__resend=resend or None,
+        )
+
+    def _failed(self, attempt: Attempt, error: MotionKitError, outcome: str) -> None:
+        """Tell of a submit that was refused, or is uncertain."""
+        events.emit(events.Failed(key=attempt.key, error=error))
+        telemetry.measure(
+            "motionkit.submits",
+            gen_ai__provider__name=self.provider.name,
+            gen_ai__request__model=attempt.submission.model,
+            motionkit__account=attempt.account,
+            motionkit__outcome=outcome,
+            error__type=type(error).__name__,
+        )
 
     def _resolve(self, attempt: Attempt, cause: MotionKitError) -> Job:
         """Find the job of an attempt that may have arrived, by re-sending its id or in the history.
@@ -537,6 +569,7 @@ class Submitter:
             raw=cause.raw,
         )
         self.journal.uncertain(attempt, uncertain)
+        self._failed(attempt, uncertain, "uncertain")
         raise uncertain from cause
 
     def _resend(
@@ -577,7 +610,7 @@ class Submitter:
                     raise
                 continue  # another process has just re-sent it: count again, and wait
             try:
-                with check_before_sending(window.check):
+                with check_before_sending(window.check), self._span(attempt, resend=True):
                     return self.provider.submit(attempt.submission, attempt.id), cause
             except (NotSent, Untrusted) as error:
                 cause = error
@@ -680,6 +713,7 @@ class Submitter:
             raise self._unknown(
                 attempt, f"the vendor answered with job {job.id}, which another purchase owns"
             )
+        events.submitted(job)
         return job
 
     def _unknown(self, attempt: Attempt, why: str) -> SubmitUncertain:
