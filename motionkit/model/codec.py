@@ -20,14 +20,14 @@ from motionkit.errors import InvalidRequest
 T = TypeVar("T")
 
 
-class _Unfit(TypeError):
+class UnfitError(TypeError):
     """A value of another type; the message is the one that is expected."""
 
 
 def _exact(words: str, *kinds: type) -> Any:
     def hook(value: Any, kind: Any) -> Any:
         if type(value) not in kinds:
-            raise _Unfit(words)
+            raise UnfitError(words)
         return kind(value)
 
     return hook
@@ -39,14 +39,14 @@ def _decimal(value: Any, _: type) -> Decimal:
     except InvalidOperation:
         found = Decimal("NaN")
     if not found.is_finite():
-        raise _Unfit("a decimal number as text")
+        raise UnfitError("a decimal number as text")
     return found
 
 
 def _moment(value: Any, _: type) -> dt.datetime:
     found = dt.datetime.fromisoformat(value)
     if found.tzinfo is None:
-        raise _Unfit("a time with its zone")
+        raise UnfitError("a time with its zone")
     return found
 
 
@@ -91,8 +91,8 @@ dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain).
 """Return compact, key-sorted JSON; Decimals and dates become text."""
 
 
-def structure(data: Any, kind: type[T]) -> T:
-    """Return the record that the data describes.
+def structure(data: Any, kind: type[T], *, converter: cattrs.Converter = converter) -> T:
+    """Return the record that the data describes; with a converter that knows more types.
 
     Raises:
         InvalidRequest: Naming the path of what does not fit.
@@ -109,8 +109,10 @@ def structure(data: Any, kind: type[T]) -> T:
 
 def _said(error: BaseException, kind: Any) -> str:
     """Return the fault of a value in words, without the value."""
-    if isinstance(error, _Unfit):
+    if isinstance(error, UnfitError):
         return f"expected {error}"
+    if isinstance(error, InvalidRequest):
+        return error.message
     if isinstance(error, cattrs.ForbiddenExtraKeysError):
         return f"unknown fields ({', '.join(sorted(error.extra_fields))})"
     if isinstance(error, KeyError):
@@ -137,6 +139,11 @@ def loads(text: str, kind: type[T], *, name: str, version: int) -> T:
     Raises:
         InvalidRequest: Not JSON, not such a record, or written by a newer version.
     """
+    return structure(versioned(text, name=name, version=version), kind)
+
+
+def versioned(text: str, *, name: str, version: int) -> dict[str, Any]:
+    """Return the object of a versioned record, without its version; see `loads`."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -153,4 +160,4 @@ def loads(text: str, kind: type[T], *, name: str, version: int) -> T:
             value=str(found),
             limit=f"1 to {version}",
         )
-    return structure(data, kind)
+    return data

@@ -5,21 +5,44 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
-from motionkit.errors import InvalidRequest
+from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model.media import Kind, Ref, Remote
 
 if TYPE_CHECKING:  # making a request reads no media
     from motionkit.model.probe import Facts
 
+OPERATIONS_GROUP = "motionkit.operations"
+"""The entry points of vendor-specific operations."""
 _MEDIA = "motionkit.model.media"
 _TERMS = frozenset({"extra", "allow_undocumented", "fit", "start", "seconds"})
 """Fields of every request that say how it is sent, not what is wanted."""
 _CUT = ("start", "seconds")
 """Those that say which part of a clip is sent: another part is another request."""
+
+
+_KINDS: dict[str, type[Request]] = {}
+"""Every class of request that was defined, by operation."""
+
+
+def _kinds() -> dict[str, type[Request]]:
+    """Return every installed class of request by operation.
+
+    Raises:
+        ConfigError: A provider's operations cannot be imported.
+    """
+    import importlib.metadata  # noqa: PLC0415 - a purchase does without
+
+    importlib.import_module("motionkit.model.operations")
+    for point in importlib.metadata.entry_points(group=OPERATIONS_GROUP):
+        try:
+            point.load()
+        except Exception as error:
+            raise ConfigError(f"the operations {point.value} cannot be loaded: {error}") from error
+    return _KINDS
 
 
 def is_text(value: str) -> bool:
@@ -106,6 +129,11 @@ class Request:
     fit: bool = attrs.field(default=False, eq=False)
     start: float | None = None
     seconds: float | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "operation" in vars(cls):
+            _KINDS[cls.operation] = cls  # attrs makes a class twice; the second one is it
 
     def __attrs_post_init__(self) -> None:
         self._check_cut()
@@ -223,6 +251,38 @@ class Request:
         labels = {name: value.label for name, value in self.media().items()}
         cut = {name: value for name in _CUT if (value := getattr(self, name)) is not None}
         return {"operation": self.operation, **labels, **self.values(), **cut}
+
+    def to_json(self) -> str:
+        """Return the request as one line of JSON, versioned, for another process to submit.
+
+        Paths become absolute. A signed URL is kept whole: without its signature the vendor could
+        not fetch the file.
+
+        Raises:
+            InvalidRequest: It holds bytes in memory, or a value in `extra` that is not JSON.
+
+        Examples:
+            >>> text = mk.Mimic("hero.png", "dance.mp4", quality="540p").to_json()
+            >>> request = mk.Request.from_json(text)
+        """
+        from motionkit.model import request_json  # noqa: PLC0415 - cattrs loads when first needed
+
+        return request_json.pack(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a request that `to_json` wrote: any of `Request`, else one of the class itself.
+
+        Nothing is opened or sent. The text may name any file that this user can read, and whoever
+        submits the request uploads it: look at `media` before you submit what a stranger wrote.
+
+        Raises:
+            InvalidRequest: The text is not such a request, names an operation that is not
+                installed, or a newer version wrote it.
+        """
+        from motionkit.model import request_json  # noqa: PLC0415 - cattrs loads when first needed
+
+        return request_json.read(text, cls, _kinds())
 
     def fingerprint(self, facts: Mapping[str, Facts], via: str | None = None) -> str:
         """Return what makes two requests identical: operation, values, media content.

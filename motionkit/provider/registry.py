@@ -7,11 +7,10 @@ from typing import Any
 from motionkit._support.plugins import EntryPoint, entry_points
 from motionkit.errors import ConfigError
 from motionkit.model.operations import OPERATIONS, Request
+from motionkit.model.request import OPERATIONS_GROUP
 from motionkit.provider.contract import KeyHelp, Provider
 
 GROUP = "motionkit.providers"
-OPERATIONS_GROUP = "motionkit.operations"
-"""The entry points of vendor-specific operations."""
 
 
 def names() -> list[str]:
