@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
 
@@ -37,7 +37,7 @@ def pack(request: Any) -> str:
         value = getattr(request, field.name)
         default = field.default
         if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, whatever its stub says
-            default = default.factory()  # type: ignore[union-attr]
+            default = default.factory()
         if value == default:
             continue
         if field.name in media:
@@ -128,7 +128,7 @@ def _number(value: Any, _: Any) -> Any:
     return value
 
 
-_MAKE: Mapping[str, Any] = {
+_MAKE: Mapping[str, Callable[[str], Ref]] = {
     "path": lambda text: File(Path(text)),
     "url": Remote,
     "upload": Uploaded,
