@@ -3,39 +3,46 @@
 The command line imports from here what it shows of purchases, polling and providers.
 """
 
-from motionkit.client.client import Client
-from motionkit.client.following import follow, plan, plan_cancel
-from motionkit.http import check_target, fits
-from motionkit.polling import (
-    CANCEL_TIMEOUT,
-    CancelOutcome,
-    CancelPlan,
-    CancelResult,
-    Delivery,
-    Plan,
-    Waiter,
-)
-from motionkit.provider import (
-    MAX_BODY,
-    ExpiresFiles,
-    MediaField,
-    Offer,
-    Price,
-    PriceRule,
-    inspect_media,
-    key_help,
-    list_names,
-    list_options,
-    registry,
-)
-from motionkit.purchase import (
-    Announcement,
-    BuyOptions,
-    Circuit,
-    Comparison,
-    Explanation,
-    Reconciled,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from motionkit._support.exports import exports
+
+if TYPE_CHECKING:
+    from motionkit.client.client import Client
+    from motionkit.client.following import follow, plan, plan_cancel
+    from motionkit.http import check_target, fits
+    from motionkit.polling import (
+        CANCEL_TIMEOUT,
+        CancelOutcome,
+        CancelPlan,
+        CancelResult,
+        Delivery,
+        Plan,
+        Waiter,
+    )
+    from motionkit.provider import (
+        MAX_BODY,
+        ExpiresFiles,
+        MediaField,
+        Offer,
+        Price,
+        PriceRule,
+        inspect_media,
+        key_help,
+        list_names,
+        list_options,
+        registry,
+    )
+    from motionkit.purchase import (
+        Announcement,
+        BuyOptions,
+        Circuit,
+        Comparison,
+        Explanation,
+        Reconciled,
+    )
 
 __all__ = [
     "CANCEL_TIMEOUT",
@@ -69,3 +76,21 @@ __all__ = [
     "plan_cancel",
     "registry",
 ]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "motionkit.client.client": "Client",
+        "motionkit.client.following": "follow plan plan_cancel",
+        "motionkit.http": "check_target fits",
+        "motionkit.polling": (
+            "CANCEL_TIMEOUT CancelOutcome CancelPlan CancelResult Delivery Plan Waiter"
+        ),
+        "motionkit.provider": (
+            "MAX_BODY ExpiresFiles MediaField Offer Price PriceRule inspect_media "
+            "key_help list_names list_options"
+        ),
+        "motionkit.provider.registry": "registry=",
+        "motionkit.purchase": "Announcement BuyOptions Circuit Comparison Explanation Reconciled",
+    },
+)

@@ -471,7 +471,7 @@ class Client:
                 return CancelResult(CancelOutcome.NOT_SENT, entry.key, billed=Billed.NO)
             job = entry.job
         arguments.of(Job, "job", job)
-        return polling.cancel(self._observer, self._engine, job, limit)
+        return polling.cancel_job(self._observer, self._engine, job, limit)
 
     def download(
         self, result: Result, path: Path | str, *, overwrite: bool = False, output: int = 0

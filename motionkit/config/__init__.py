@@ -1,26 +1,33 @@
 """``motionkit.toml``: files, tables, credentials, trust, routes."""
 
-from motionkit.config.credentials import documented, no_account, where_keys_are_made
-from motionkit.config.defaults import Defaults
-from motionkit.config.files import FILE_NAME, File, Origin, beneath, is_own
-from motionkit.config.files import files as find_files
-from motionkit.config.files import read as read_file
-from motionkit.config.given import (
-    AccountsGiven,
-    AccountTable,
-    DefaultsGiven,
-    DefaultsTable,
-    JournalGiven,
-    RoutesGiven,
-    RouteTable,
-)
-from motionkit.config.loading import Account, Config, from_environment, load
-from motionkit.config.routes import DEFAULT_ROUTE
-from motionkit.config.schema import attribute_help
-from motionkit.config.schema import schema as json_schema
-from motionkit.config.trust import dotenv_findings, findings, is_trusted, untrusted_dotenv
-from motionkit.config.trust import record as trust_file
-from motionkit.routing import Route
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from motionkit._support.exports import exports
+
+if TYPE_CHECKING:
+    from motionkit.config.credentials import documented, no_account, where_keys_are_made
+    from motionkit.config.defaults import Defaults
+    from motionkit.config.files import FILE_NAME, File, Origin, beneath, is_own
+    from motionkit.config.files import files as find_files
+    from motionkit.config.files import read as read_file
+    from motionkit.config.given import (
+        AccountsGiven,
+        AccountTable,
+        DefaultsGiven,
+        DefaultsTable,
+        JournalGiven,
+        RoutesGiven,
+        RouteTable,
+    )
+    from motionkit.config.loading import Account, Config, from_environment, load
+    from motionkit.config.routes import DEFAULT_ROUTE
+    from motionkit.config.schema import attribute_help
+    from motionkit.config.schema import schema as json_schema
+    from motionkit.config.trust import dotenv_findings, findings, is_trusted, untrusted_dotenv
+    from motionkit.config.trust import record as trust_file
+    from motionkit.routing import Route
 
 __all__ = [
     "DEFAULT_ROUTE",
@@ -55,3 +62,25 @@ __all__ = [
     "untrusted_dotenv",
     "where_keys_are_made",
 ]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "motionkit.config.credentials": "documented no_account where_keys_are_made",
+        "motionkit.config.defaults": "Defaults",
+        "motionkit.config.files": (
+            "FILE_NAME File Origin beneath is_own find_files=files read_file=read"
+        ),
+        "motionkit.config.given": (
+            "AccountsGiven AccountTable DefaultsGiven DefaultsTable JournalGiven "
+            "RoutesGiven RouteTable"
+        ),
+        "motionkit.config.loading": "Account Config from_environment load",
+        "motionkit.config.routes": "DEFAULT_ROUTE",
+        "motionkit.config.schema": "attribute_help json_schema=schema",
+        "motionkit.config.trust": (
+            "dotenv_findings findings is_trusted untrusted_dotenv trust_file=record"
+        ),
+        "motionkit.routing": "Route",
+    },
+)

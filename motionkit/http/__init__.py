@@ -1,16 +1,23 @@
 """One HTTP call, bounded and under a deadline: session, response, retry, rate limit, download."""
 
-from motionkit.http.addresses import at_loopback, checked_origin
-from motionkit.http.connection import BLOCK, at_most, check_before_sending
-from motionkit.http.download import Downloaded, check_target, wrong_ending
-from motionkit.http.download import download as download_file
-from motionkit.http.exchange import NotSent, Untrusted
-from motionkit.http.partial_file import fits
-from motionkit.http.rate_limit import RateLimiter
-from motionkit.http.response import Response
-from motionkit.http.retry import TRANSIENT
-from motionkit.http.retry import read as with_retries
-from motionkit.http.session import CALL_TIMEOUT, JSON_LIMIT, Body, Session
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from motionkit._support.exports import exports
+
+if TYPE_CHECKING:
+    from motionkit.http.addresses import at_loopback, checked_origin
+    from motionkit.http.connection import BLOCK, at_most, check_before_sending
+    from motionkit.http.download import Downloaded, check_target, wrong_ending
+    from motionkit.http.download import download as download_file
+    from motionkit.http.exchange import NotSent, Untrusted
+    from motionkit.http.partial_file import fits
+    from motionkit.http.rate_limit import RateLimiter
+    from motionkit.http.response import Response
+    from motionkit.http.retry import TRANSIENT
+    from motionkit.http.retry import read as with_retries
+    from motionkit.http.session import CALL_TIMEOUT, JSON_LIMIT, Body, Session
 
 __all__ = [
     "BLOCK",
@@ -34,3 +41,18 @@ __all__ = [
     "with_retries",
     "wrong_ending",
 ]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "motionkit.http.addresses": "at_loopback checked_origin",
+        "motionkit.http.connection": "BLOCK at_most check_before_sending",
+        "motionkit.http.download": "Downloaded check_target wrong_ending download_file=download",
+        "motionkit.http.exchange": "NotSent Untrusted",
+        "motionkit.http.partial_file": "fits",
+        "motionkit.http.rate_limit": "RateLimiter",
+        "motionkit.http.response": "Response",
+        "motionkit.http.retry": "TRANSIENT with_retries=read",
+        "motionkit.http.session": "CALL_TIMEOUT JSON_LIMIT Body Session",
+    },
+)

@@ -1,30 +1,37 @@
 """The record of purchases on disk, written ahead of every paid call. Imports `model` and below."""
 
-from motionkit.journal.caches import Caches
-from motionkit.journal.checking import Checked, check_journal
-from motionkit.journal.copying import Copied, copy_journal
-from motionkit.journal.databases import located
-from motionkit.journal.entries import (
-    Alike,
-    Attempt,
-    NewPurchase,
-    PurchaseExists,
-    PurchaseRecord,
-    no_slot,
-    retried,
-    retry_key,
-)
-from motionkit.journal.journal import Journal, optional
-from motionkit.journal.statistics import (
-    Observation,
-    OfferKey,
-    Stats,
-    expected_seconds,
-    observed_quote,
-    summarise,
-    timed,
-    weights,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from motionkit._support.exports import exports
+
+if TYPE_CHECKING:
+    from motionkit.journal.caches import Caches
+    from motionkit.journal.checking import Checked, check_journal
+    from motionkit.journal.copying import Copied, copy_journal
+    from motionkit.journal.databases import located
+    from motionkit.journal.entries import (
+        Alike,
+        Attempt,
+        NewPurchase,
+        PurchaseExists,
+        PurchaseRecord,
+        no_slot,
+        retried,
+        retry_key,
+    )
+    from motionkit.journal.journal import Journal, optional
+    from motionkit.journal.statistics import (
+        Observation,
+        OfferKey,
+        Stats,
+        expected_seconds,
+        observed_quote,
+        summarise,
+        timed,
+        weights,
+    )
 
 __all__ = [
     "Alike",
@@ -52,3 +59,20 @@ __all__ = [
     "timed",
     "weights",
 ]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "motionkit.journal.caches": "Caches",
+        "motionkit.journal.checking": "Checked check_journal",
+        "motionkit.journal.copying": "Copied copy_journal",
+        "motionkit.journal.databases": "located",
+        "motionkit.journal.entries": (
+            "Alike Attempt NewPurchase PurchaseExists PurchaseRecord no_slot retried retry_key"
+        ),
+        "motionkit.journal.journal": "Journal optional",
+        "motionkit.journal.statistics": (
+            "Observation OfferKey Stats expected_seconds observed_quote summarise timed weights"
+        ),
+    },
+)

@@ -1,63 +1,77 @@
 """The contract between the core and a vendor adapter, and what adapters are built from."""
 
-from motionkit._support.redaction import Secret
-from motionkit.http import CALL_TIMEOUT, JSON_LIMIT, Body, Response, Session
-from motionkit.provider.contract import (
-    AcceptsUnlistedModels,
-    Accounts,
-    AccountSettings,
-    Cancels,
-    CancelTerms,
-    Checks,
-    ErrorRow,
-    ExpiresFiles,
-    ExpiresJobs,
-    HelpsWithKeys,
-    KeyHelp,
-    Lists,
-    Phase,
-    PollLimits,
-    Provider,
-    SearchesHistory,
-    ShowsRefunds,
-    ShowsUsage,
-    Untrusted,
-    Uploads,
-    WebhookEvent,
-    Webhooks,
-    base_url,
-    billed_after,
-    fit_at,
-    in_sandbox,
-    is_origin,
-    job_ids,
-    references,
-    untrusted,
-    vendor_error,
-)
-from motionkit.provider.fit import Check, Fit, refuse, whole_number
-from motionkit.provider.fit import inspect as inspect_media
-from motionkit.provider.lookups import look_up
-from motionkit.provider.lookups import names_of as list_names
-from motionkit.provider.lookups import options_of as list_options
-from motionkit.provider.offers import MediaField, Offer, Price, PriceRule, load_offers, parse_offers
-from motionkit.provider.offers import pick as pick_offer
-from motionkit.provider.prepare import Upload, assemble
-from motionkit.provider.quote import quote as quote_fit
-from motionkit.provider.registry import key_help, operations
-from motionkit.provider.registry import load as load_provider
-from motionkit.provider.registry import names as provider_names
-from motionkit.provider.signatures import MAX_BODY
-from motionkit.provider.spool import opener as spool_opener
-from motionkit.provider.uploads import (
-    LONGEST_UPLOAD,
-    UPLOAD_IDLE,
-    UPLOAD_TIMEOUT,
-    CarefulUploads,
-    Stream,
-    form,
-    multipart,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from motionkit._support.exports import exports
+
+if TYPE_CHECKING:
+    from motionkit._support.redaction import Secret
+    from motionkit.http import CALL_TIMEOUT, JSON_LIMIT, Body, Response, Session
+    from motionkit.provider.contract import (
+        AcceptsUnlistedModels,
+        Accounts,
+        AccountSettings,
+        Cancels,
+        CancelTerms,
+        Checks,
+        ErrorRow,
+        ExpiresFiles,
+        ExpiresJobs,
+        HelpsWithKeys,
+        KeyHelp,
+        Lists,
+        Phase,
+        PollLimits,
+        Provider,
+        SearchesHistory,
+        ShowsRefunds,
+        ShowsUsage,
+        Untrusted,
+        Uploads,
+        WebhookEvent,
+        Webhooks,
+        base_url,
+        billed_after,
+        fit_at,
+        in_sandbox,
+        is_origin,
+        job_ids,
+        references,
+        untrusted,
+        vendor_error,
+    )
+    from motionkit.provider.fit import Check, Fit, refuse, whole_number
+    from motionkit.provider.fit import inspect as inspect_media
+    from motionkit.provider.lookups import look_up
+    from motionkit.provider.lookups import names_of as list_names
+    from motionkit.provider.lookups import options_of as list_options
+    from motionkit.provider.offers import (
+        MediaField,
+        Offer,
+        Price,
+        PriceRule,
+        load_offers,
+        parse_offers,
+    )
+    from motionkit.provider.offers import pick as pick_offer
+    from motionkit.provider.prepare import Upload, assemble
+    from motionkit.provider.quote import quote as quote_fit
+    from motionkit.provider.registry import key_help, operations
+    from motionkit.provider.registry import load as load_provider
+    from motionkit.provider.registry import names as provider_names
+    from motionkit.provider.signatures import MAX_BODY
+    from motionkit.provider.spool import opener as spool_opener
+    from motionkit.provider.uploads import (
+        LONGEST_UPLOAD,
+        UPLOAD_IDLE,
+        UPLOAD_TIMEOUT,
+        CarefulUploads,
+        Stream,
+        form,
+        multipart,
+    )
 
 __all__ = [
     "CALL_TIMEOUT",
@@ -129,3 +143,33 @@ __all__ = [
     "vendor_error",
     "whole_number",
 ]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "motionkit._support.redaction": "Secret",
+        "motionkit.http": "CALL_TIMEOUT JSON_LIMIT Body Response Session",
+        "motionkit.provider.contract": (
+            "AcceptsUnlistedModels Accounts AccountSettings Cancels CancelTerms "
+            "Checks ErrorRow ExpiresFiles ExpiresJobs HelpsWithKeys KeyHelp Lists "
+            "Phase PollLimits Provider SearchesHistory ShowsRefunds ShowsUsage "
+            "Untrusted Uploads WebhookEvent Webhooks base_url billed_after fit_at "
+            "in_sandbox is_origin job_ids references untrusted vendor_error"
+        ),
+        "motionkit.provider.fit": "Check Fit refuse whole_number inspect_media=inspect",
+        "motionkit.provider.lookups": "look_up list_names=names_of list_options=options_of",
+        "motionkit.provider.offers": (
+            "MediaField Offer Price PriceRule load_offers parse_offers pick_offer=pick"
+        ),
+        "motionkit.provider.prepare": "Upload assemble",
+        "motionkit.provider.quote": "quote_fit=quote",
+        "motionkit.provider.registry": (
+            "key_help operations load_provider=load provider_names=names"
+        ),
+        "motionkit.provider.signatures": "MAX_BODY",
+        "motionkit.provider.spool": "spool_opener=opener",
+        "motionkit.provider.uploads": (
+            "LONGEST_UPLOAD UPLOAD_IDLE UPLOAD_TIMEOUT CarefulUploads Stream form multipart"
+        ),
+    },
+)

@@ -1,14 +1,21 @@
 """From a request to a job, paid for once: targets, quotes, submission, fallback."""
 
-from motionkit.purchase.cancellation import Cancellation, Cancellations
-from motionkit.purchase.circuits import Circuit, Circuits
-from motionkit.purchase.compare import Comparison, ordered, with_balances
-from motionkit.purchase.fallback import Announce, Announcement
-from motionkit.purchase.jobs import Jobs, Reconciled
-from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
-from motionkit.purchase.slots import Slots
-from motionkit.purchase.submit import Submitters
-from motionkit.routing import Choose
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from motionkit._support.exports import exports
+
+if TYPE_CHECKING:
+    from motionkit.purchase.cancellation import Cancellation, Cancellations
+    from motionkit.purchase.circuits import Circuit, Circuits
+    from motionkit.purchase.compare import Comparison, ordered, with_balances
+    from motionkit.purchase.fallback import Announce, Announcement
+    from motionkit.purchase.jobs import Jobs, Reconciled
+    from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
+    from motionkit.purchase.slots import Slots
+    from motionkit.purchase.submit import Submitters
+    from motionkit.routing import Choose
 
 __all__ = [
     "Announce",
@@ -30,3 +37,18 @@ __all__ = [
     "ordered",
     "with_balances",
 ]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "motionkit.purchase.cancellation": "Cancellation Cancellations",
+        "motionkit.purchase.circuits": "Circuit Circuits",
+        "motionkit.purchase.compare": "Comparison ordered with_balances",
+        "motionkit.purchase.fallback": "Announce Announcement",
+        "motionkit.purchase.jobs": "Jobs Reconciled",
+        "motionkit.purchase.orders": "BuyOptions Checkout Explanation Order",
+        "motionkit.purchase.slots": "Slots",
+        "motionkit.purchase.submit": "Submitters",
+        "motionkit.routing": "Choose",
+    },
+)

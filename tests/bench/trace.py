@@ -54,7 +54,8 @@ class Trace:
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
         if event not in {"call", "return"}:
             return
-        if frame.f_code.co_name == "<module>":
+        # A room's names load when they are first used, through `motionkit._support.exports`.
+        if frame.f_code.co_name == "<module>" or _module(frame) == "motionkit._support.exports":
             self._importing += 1 if event == "call" else -1
         name = _module(frame)
         if event == "return" or self._importing or not name:
