@@ -51,8 +51,9 @@ COUNTED = "key, cost, reserved, reserved_at, state, sandbox, route, batch, count
 """The columns that decide what a purchase adds."""
 _PURCHASES = f"SELECT {COUNTED} FROM purchases WHERE key{{}} ORDER BY key"  # noqa: S608 - constants
 _MISSING = (
-    "SELECT * FROM (SELECT 'missing' AS kind, key AS name, '' AS span, 0 AS first, '' AS spent,"
-    " '' AS held FROM purchases WHERE counted IS NULL ORDER BY created, key LIMIT 1) AS uncounted"
+    "SELECT kind, name, span, first, spent, held FROM (SELECT 'missing' AS kind, key AS name,"
+    " '' AS span, 0 AS first, '' AS spent, '' AS held FROM purchases WHERE counted IS NULL"
+    " ORDER BY created, key LIMIT 1) AS uncounted"
 )
 _OWN = "SELECT 'own', COALESCE(counted,''), '', 0, '', '' FROM purchases WHERE key=:key"
 _ACCOUNTS = "SELECT DISTINCT key, account FROM attempts WHERE key{}"
@@ -99,11 +100,12 @@ def statuses(
     Raises:
         JournalError: What a purchase reserved cannot be read, so that no budget is known.
     """
-    wanted = dict.fromkeys(part for one in limits for part in _wanted(one, now))
-    counters, own, missing = _read(store, wanted, apart_from, sandbox=sandbox)
+    wanted = _wanted(limits, now)
+    ask: _Query = store.query if db is None else lambda text, of: db.execute(text, of).fetchall()
+    counters, own, missing = _read(ask, wanted, apart_from, sandbox=sandbox)
     if missing:
         count_missing(store, db)
-        counters, own, _ = _read(store, wanted, apart_from, sandbox=sandbox)
+        counters, own, _ = _read(ask, wanted, apart_from, sandbox=sandbox)
     for counter, amounts in _parts(own):
         if counter in counters:
             _add(counters, counter, amounts, -1)
@@ -126,23 +128,33 @@ def _since(budget: Budget, now: float) -> tuple[str, int]:
     return ("month" if since.day == 1 else "day"), _days(since)
 
 
-_Part = tuple[str, str | None, str, int]
-"""Counters that are read: kind, name (None for all), span, and the first day."""
+_Part = tuple[str, str | None, str]
+"""Counters that are read: kind, name (None for all), and span."""
 
 
-def _wanted(budget: Budget, now: float) -> Iterator[_Part]:
-    """Yield the counters that a budget is made of."""
-    since = _since(budget, now)
-    if budget.batch is not None:
-        yield ("batch", budget.batch, *since)
-        return
-    yield ("route", budget.route, *since)
-    if budget.route is None or budget.accounts:
-        yield ("accounts", None, *since)
+def _wanted(limits: Iterable[Budget], now: float) -> Mapping[_Part, int]:
+    """Return the counters that budgets are made of, and the first day from which each is read.
+
+    Most budgets share them: the counters of a week contain those of a day.
+    """
+    parts: dict[_Part, int] = {}
+    for budget in limits:
+        span, first = _since(budget, now)
+        kind, name = ("route", budget.route) if budget.batch is None else ("batch", budget.batch)
+        asked = [(kind, name, span)]
+        if budget.batch is None and (budget.route is None or budget.accounts):
+            asked.append(("accounts", None, span))
+        for part in asked:
+            parts[part] = min(first, parts.get(part, first))
+    for kind, name, span in list(parts):
+        everything = parts.get((kind, None, span))
+        if name is not None and everything is not None:
+            parts[kind, None, span] = min(everything, parts.pop((kind, name, span)))
+    return parts
 
 
 def _read(
-    store: Store, wanted: Iterable[_Part], key: str | None, *, sandbox: bool
+    ask: _Query, wanted: Mapping[_Part, int], key: str | None, *, sandbox: bool
 ) -> tuple[dict[Counter, Amounts], str, bool]:
     """Read counters, in one statement: a budget is read in every purchase.
 
@@ -154,7 +166,7 @@ def _read(
     if key is not None:
         statements.append(_OWN)
         values["key"] = key
-    for number, (kind, name, span, first) in enumerate(wanted):
+    for number, ((kind, name, span), first) in enumerate(wanted.items()):
         own: dict[str, Any] = {"kind": kind, "span": span, "first": first}
         named = ""
         if name is not None:
@@ -167,7 +179,7 @@ def _read(
         )
     counters: dict[Counter, Amounts] = {}
     adds, missing = NOTHING, False
-    for row in store.query(" UNION ALL ".join(statements), values):
+    for row in ask(" UNION ALL ".join(statements), values):
         if row["kind"] == "missing":
             missing = True
         elif row["kind"] == "own":
@@ -330,13 +342,34 @@ def carry(db: Connection, inserted: Iterable[str | None]) -> None:
     """Add purchases that were inserted with these texts as what they add."""
     changes: dict[Counter, Amounts] = {}
     for text in inserted:
-        for counter, amounts in _parts(text):
-            _add(changes, counter, amounts, 1)
+        _replace(changes, None, text)
     _change(db, changes)
+
+
+def counting(
+    row: Mapping[str, Any], account: str
+) -> tuple[str | None, Sequence[tuple[str, Mapping[str, Any]]]]:
+    """Return what a new purchase adds, and the statements that do it after its insertion.
+
+    Args:
+        row: Its `COUNTED`.
+        account: That of its attempt.
+    """
+    changes: dict[Counter, Amounts] = {}
+    adds = counted(row, [account])
+    _replace(changes, None, adds)
+    return adds, _statements(changes)
 
 
 def _change(db: Connection, changes: Mapping[Counter, Amounts]) -> None:
     """Add to the counters, as the last that a transaction writes."""
+    for text, values in _statements(changes):
+        db.execute(text, values)
+
+
+def _statements(changes: Mapping[Counter, Amounts]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the statements that add to the counters."""
+    statements: list[tuple[str, Mapping[str, Any]]] = []
     # In one order: two transactions that lock rows in different orders can wait for each other.
     # One statement, and a short one: SQLite allows 999 parameters.
     changed = [one for one in sorted(changes.items()) if any(one[1])]
@@ -347,7 +380,8 @@ def _change(db: Connection, changes: Mapping[Counter, Amounts]) -> None:
             names = [f"{column}{number}" for column in _COLUMNS]
             values |= dict(zip(names, (*counter, *map(str, amounts)), strict=True))
             rows.append(f"({','.join(f':{name}' for name in names)})")
-        db.execute(f"{_ADD}{','.join(rows)}{_ADDED}", values)
+        statements.append((f"{_ADD}{','.join(rows)}{_ADDED}", values))
+    return statements
 
 
 def _rows(query: _Query, keys: Sequence[str]) -> Iterator[tuple[Row, Sequence[str]]]:

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,19 @@ class SQLiteStore(Store):
         if adopt:
             self._take_pending(patience)
         return _Transaction(self, doing, BUSY_TIMEOUT if patience is None else patience)
+
+    def execute(
+        self,
+        statement: str,
+        values: Values | Callable[[], Values] = NO_VALUES,
+        doing: str = "write to",
+        *,
+        durable: bool = True,  # noqa: ARG002 - all is on the disk
+    ) -> int:
+        """Run one statement in a transaction of its own; see `Store.execute`."""
+        self._take_pending(None)
+        with _Transaction(self, doing, BUSY_TIMEOUT) as db:
+            return db.execute(statement, values() if callable(values) else values).rowcount
 
     def _take_pending(self, patience: float | None) -> None:
         if self._adopt is None or self.pending is None:

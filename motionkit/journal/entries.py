@@ -216,23 +216,27 @@ class Alike:
         requests: The request's fingerprint, and those that earlier versions gave it.
         sellers: Where it would be submitted now: an account's fingerprint and a model, and an
             account's name and a model. A finished purchase counts only at one of them.
-        since: Epoch seconds; a delivered purchase counts if it was submitted since then.
+        remember: Seconds after its submit for which a delivered purchase counts.
         owners: The fingerprints of the accounts whose purchases count at all; None for all.
     """
 
     requests: tuple[str, ...]
     sellers: frozenset[tuple[str, str]] = frozenset()
-    since: float = float("inf")
+    remember: float = 0.0
     owners: frozenset[str] | None = None
 
     def owns(self, record: PurchaseRecord) -> bool:
         """Return whether one of the accounts made a purchase."""
         return self.owners is None or record.attempts[-1].fingerprint in self.owners
 
-    def holds(self, record: PurchaseRecord) -> bool:
+    def holds(self, record: PurchaseRecord, now: float) -> bool:
         """Return whether an identical request continues a purchase.
 
         It always continues an unfinished or uncertain one, wherever that was submitted.
+
+        Args:
+            record: The purchase.
+            now: Epoch seconds, on the journal's clock.
         """
         if not self.owns(record):
             return False
@@ -240,8 +244,12 @@ class Alike:
         if record.state is not State.SUCCEEDED or job is None:
             return record.open
         if (job.fingerprint, job.model) in self.sellers:
-            return record.delivered is None or record.submitted >= self.since
+            return record.delivered is None or self.remembers(record.submitted, now)
         return record.delivered is None and (job.account, job.model) in self.sellers
+
+    def remembers(self, submitted: float, now: float) -> bool:
+        """Return whether a delivered purchase of that moment still counts."""
+        return self.remember > 0 and submitted >= now - self.remember
 
 
 @attrs.frozen(kw_only=True)

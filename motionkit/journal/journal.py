@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import sys
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -37,10 +36,11 @@ from motionkit.journal.entries import (
     PurchaseRecord,
     no_slot,
     retried,
+    stalled_after,
 )
 from motionkit.journal.rows import STATES
 from motionkit.journal.statistics import timed
-from motionkit.journal.store import AHEAD, Lock, Row, Store, Where
+from motionkit.journal.store import AHEAD, Connection, Lock, Row, Store, Where
 from motionkit.journal.workers import Workers
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus
@@ -68,6 +68,7 @@ _NEW_ATTEMPT = (
     " worker, masked, slot_until) VALUES (:id, :key, :account, :fingerprint, :submission, :state,"
     " :now, :owner, :worker, :masked, :slot_until)"
 )
+_OWN_INTENTION = "SELECT id FROM attempts WHERE id=:id AND sends=0 AND state=:intended"
 # `sends=:sends` lets one of two processes through that read the same number of sends.
 _SENDING = (
     "UPDATE attempts SET sends=sends+1, first_sent=COALESCE(first_sent,:first_sent),"
@@ -94,8 +95,9 @@ _ALIKE = (
     " EXISTS (SELECT 1 FROM purchases WHERE request IN (SELECT value FROM json_each(:requests))"
     f" AND {_UNFINISHED})"
     " OR EXISTS (SELECT 1 FROM purchases WHERE request IN (SELECT value FROM json_each(:requests))"
-    " AND state='succeeded' AND delivered IS NOT NULL AND updated>=:since)"
+    " AND state='succeeded' AND delivered IS NOT NULL AND :remembers<>0)"
 )
+_TAKEN = "SELECT count(*) AS taken FROM attempts WHERE fingerprint=:fingerprint AND slot_until>:now"
 _PAGE = 500
 """Purchases that are read at once where many are asked for."""
 _MATCHES = 1000
@@ -187,7 +189,7 @@ class Journal:
 
     def moment(self) -> Moment:
         """Return the present on the clocks that a first send is written with."""
-        shared = self._store.clock()
+        shared = self._store.clock() if self._store.shared else None
         at = process.moment()
         return at if shared is None else attrs.evolve(at, shared=shared)
 
@@ -222,9 +224,10 @@ class Journal:
                 set; it carries that record. Nothing was written.
             JournalError: Nothing may be sent.
         """
-        statement = _REFUSED_KEY if after_refusal else f"{_NEW_KEY}NOTHING"
+        worker = None
         if self._store.shared:
             self.workers.start()
+            worker = self.workers.id
         attempt = Attempt(
             attempt_id,
             purchase.key,
@@ -233,38 +236,72 @@ class Journal:
             submission,
             KeyState.INTENDED.value,
             owner=process.identity(),
-            worker=self.workers.id if self.workers.running else None,
+            worker=worker,
         )
         locks: list[Lock] = [("account", fingerprint)]
         if not purchase.again:
             locks += [("request", one) for one in purchase.alike.requests]
         locks += [("route", budgets.counted_by(one)) for one in purchase.budgets]
-        with self._store.writing(AHEAD, locks=locks) as db:
-            # Checked inside the transaction, under its locks: another process may have submitted
-            # the same request, used up the budget, or taken the last slot while this one was
-            # waiting. An error rolls back.
-            now = self._store.now()
-            same = None if purchase.again else self.same(purchase.alike)
+        limits: dict[str, Any] = {"after_refusal": after_refusal, "slots": slots, "lease": lease}
+        whole = False
+        try:
+            with self._store.writing(AHEAD, locks=locks) as db:
+                self._intend(db, purchase, attempt, **limits)
+                whole = True
+        except JournalError as error:
+            if not (whole and self._store.shared and self._store.is_passing(error.__cause__)):
+                raise
+            # The connection was lost in the commit. Under the same locks it is certain how that
+            # ended; given up here, what was written would hold its slot and its budget.
+            with self._store.writing(AHEAD, locks=locks) as db:
+                own = {**STATES, "id": attempt.id}
+                if not db.execute(_OWN_INTENTION, own).fetchall():
+                    self._intend(db, purchase, attempt, **limits)
+        return attempt
+
+    def _intend(
+        self,
+        db: Connection,
+        purchase: NewPurchase,
+        attempt: Attempt,
+        *,
+        after_refusal: bool,
+        slots: int | None,
+        lease: float,
+    ) -> None:
+        """Do what `intend` does, inside its transaction."""
+        # Checked here, under the transaction's locks: another process may have submitted the same
+        # request, used up the budget, or taken the last slot while this one was waiting. An error
+        # rolls back.
+        now = self._store.now()
+        if not purchase.again:
+            self._refuse_repetition(db, purchase)
+        columns = {**STATES, **rows.purchase_columns(purchase), "now": now}
+        adds: str | None = budgets.NOTHING
+        counting: Sequence[tuple[str, Mapping[str, Any]]] = ()
+        if not after_refusal:  # a known key may have other accounts
+            row = {**columns, "state": attempt.state, "reserved_at": now, "cost": None}
+            adds, counting = budgets.counting(row, attempt.account)
+        statement = _REFUSED_KEY if after_refusal else f"{_NEW_KEY}NOTHING"
+        if not db.execute(statement, {**columns, "counted": adds}).rowcount:
+            raise PurchaseExists(self.entry(purchase.key))
+        if slots is not None and _taken(db, attempt.fingerprint, now) >= slots:
+            raise no_slot(attempt.account, slots)
+        if purchase.budgets:
+            budgets.require(self._store, purchase, now, known=after_refusal, db=db)
+        columns = {**rows.attempt_columns(attempt), "now": now, "slot_until": now + lease}
+        db.execute(_NEW_ATTEMPT, columns)
+        for counter, values in counting:
+            db.execute(counter, values)
+        if after_refusal:
+            budgets.recount(db, purchase.key)
+
+    def _refuse_repetition(self, db: Connection, purchase: NewPurchase) -> None:
+        """Refuse what an identical request continues instead."""
+        if db.execute(_ALIKE, _asked(purchase.alike)).fetchall():
+            same = self._alike(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)
-            columns = {**STATES, **rows.purchase_columns(purchase), "now": now}
-            adds: str | None = budgets.NOTHING
-            if not after_refusal:  # a known key may have other accounts
-                row = {**columns, "state": attempt.state, "reserved_at": now, "cost": None}
-                adds = budgets.counted(row, [attempt.account])
-            if not db.execute(statement, {**columns, "counted": adds}).rowcount:
-                raise PurchaseExists(self.entry(purchase.key))
-            if slots is not None and self._taken(fingerprint, now) >= slots:
-                raise no_slot(submission.account, slots)
-            if purchase.budgets:
-                budgets.require(self._store, purchase, now, known=after_refusal, db=db)
-            columns = {**rows.attempt_columns(attempt), "now": now, "slot_until": now + lease}
-            db.execute(_NEW_ATTEMPT, columns)
-            if after_refusal:
-                budgets.recount(db, purchase.key)
-            else:
-                budgets.carry(db, [adds])
-        return attempt
 
     def check_budgets(self, purchase: NewPurchase, besides: Decimal = Decimal(0)) -> None:
         """Refuse what no budget holds, before anything is uploaded; nothing is reserved.
@@ -301,18 +338,20 @@ class Journal:
         """
         present: dict[str, Any] = {}
         values: dict[str, Any] = {**STATES, "id": attempt.id, "sends": attempt.sends}
+
+        def dated() -> dict[str, Any]:
+            at = self.moment() if now is None else now()
+            present.update(
+                first_sent=at.wall if at.shared is None else at.shared,
+                uptime=at.uptime,
+                boot=at.boot,
+                wall=None if at.shared is None else at.wall,
+            )
+            values.update(present)
+            return values
+
         try:
-            with self._store.writing(AHEAD) as db:
-                # Asked inside the transaction: with its beginning a database tells its clock.
-                at = self.moment() if now is None else now()
-                present = {
-                    "first_sent": at.wall if at.shared is None else at.shared,
-                    "uptime": at.uptime,
-                    "boot": at.boot,
-                    "wall": None if at.shared is None else at.wall,
-                }
-                values |= present
-                allowed = db.execute(_SENDING, values).rowcount
+            allowed = self._store.execute(_SENDING, dated, AHEAD)
         except JournalError as error:
             passing = self._store.shared and self._store.is_passing(error.__cause__)
             if not present or attempt.sends or not passing:
@@ -413,6 +452,9 @@ class Journal:
             attempt=attempt.id,
             key=attempt.key,
             job=job.to_json(),
+            vendor_id=job.id,
+            cost=None if job.cost is None else rows.packed(job.cost),
+            lease=stalled_after(job),
         )
 
     # What polling, downloads and the user add.
@@ -637,15 +679,8 @@ class Journal:
         the end is not observed, the slot becomes free after a while: that of a submit after the
         time that it may take, that of a job when it counts as stalled.
         """
-        return self._taken(fingerprint, self._store.now())
-
-    def _taken(self, fingerprint: str, now: float) -> int:
-        found = self._store.query(
-            "SELECT count(*) AS taken FROM attempts"
-            " WHERE fingerprint=:fingerprint AND slot_until>:now",
-            {"fingerprint": fingerprint, "now": now},
-        )
-        return int(found[0]["taken"])
+        values = {"fingerprint": fingerprint, "now": self._store.now()}
+        return int(self._store.query(_TAKEN, values)[0]["taken"])
 
     def alive(self, attempt: Attempt) -> bool:
         """Return whether another process may still work on an attempt; this one does not count.
@@ -667,23 +702,28 @@ class Journal:
 
     def same(self, alike: Alike) -> PurchaseRecord | None:
         """Return the purchase that an identical request continues: unfinished ones first."""
-        asked = {"requests": json.dumps(alike.requests), "since": alike.since}
-        if not self._store.query(_ALIKE, asked):
-            return None
+        return self._alike(alike) if self._store.query(_ALIKE, _asked(alike)) else None
+
+    def _alike(self, alike: Alike) -> PurchaseRecord | None:
+        """Return what `same` does, where there are candidates."""
+        now = self._store.now()
+
+        def holds(record: PurchaseRecord) -> bool:
+            return alike.holds(record, now)
+
         # Each question ends at the first that holds, however often a request was made.
         open_ones = [
-            next(filter(alike.holds, self._newest_open(request)), None)
-            for request in alike.requests
+            next(filter(holds, self._newest_open(request)), None) for request in alike.requests
         ]
         held = [record for record in open_ones if record is not None]
-        if not held and alike.since < math.inf:
+        if not held and alike.remember:
             for request in alike.requests:
                 delivered = self._select(
                     "WHERE request=:request AND state='succeeded' AND delivered IS NOT NULL"
                     " AND updated>=:since ORDER BY updated DESC LIMIT :limit",
-                    {"request": request, "since": alike.since, "limit": _PAGE},
+                    {"request": request, "since": now - alike.remember, "limit": _PAGE},
                 )
-                held += filter(alike.holds, delivered)
+                held += filter(holds, delivered)
         return max(held, key=lambda record: record.created, default=None)
 
     def _newest_open(self, request: str) -> Iterator[PurchaseRecord]:
@@ -847,6 +887,16 @@ class Journal:
             {"fingerprint": fingerprint, "job": vendor_id},
         )
         return Job.from_json(found[0]["job"]) if found else None
+
+
+def _taken(db: Connection, fingerprint: str, now: float) -> int:
+    """Return what `Journal.taken` does, inside a transaction."""
+    return int(db.execute(_TAKEN, {"fingerprint": fingerprint, "now": now}).fetchone()["taken"])
+
+
+def _asked(alike: Alike) -> dict[str, Any]:
+    """Return the parameters of `_ALIKE`."""
+    return {"requests": json.dumps(alike.requests), "remembers": int(alike.remember > 0)}
 
 
 def _after(beginning: str) -> str | None:

@@ -79,13 +79,11 @@ def _settled(db: Connection, record: Record) -> bool:
 
 def _accepted(db: Connection, record: Record) -> bool:
     """Write the job of an attempt; False when the job or the attempt belongs to another one."""
-    job = Job.from_json(record["job"])
-    values = {
-        **record,
-        "vendor_id": job.id,
-        "cost": packed(job.cost),
-        "slot_until": record["at"] + stalled_after(job),
-    }
+    if "lease" not in record:  # an older version kept it
+        job = Job.from_json(record["job"])
+        own = {"vendor_id": job.id, "cost": packed(job.cost), "lease": stalled_after(job)}
+        record = {**record, **own}
+    values = {**record, "slot_until": record["at"] + record["lease"]}
     # Asked, not left to the unique index: after its error a transaction of PostgreSQL is dead.
     owned = db.execute(
         "UPDATE attempts SET state=:kind, vendor_id=:vendor_id, job=:job, error=NULL,"
@@ -97,7 +95,7 @@ def _accepted(db: Connection, record: Record) -> bool:
         values,
     ).rowcount
     # Without a cost, an unfinished purchase continues to count what it reserved.
-    counts = job.cost is not None or (
+    counts = record["cost"] is not None or (
         owned and not db.execute(f"{_QUEUED}) AND cost IS NULL", values).rowcount
     )
     if owned and counts:

@@ -1,7 +1,7 @@
 """A PostgreSQL database as the journal: many processes on many machines share it.
 
-Every use is one transaction, and nothing is kept in a session between two of them, so that a pooler
-such as pgbouncer may hand each transaction to another server process. Connections are kept here
+Every use is one transaction, and behind a pooler nothing is kept in a session between two of them:
+one such as pgbouncer may hand each transaction to another server process. Connections are kept here
 rather than by psycopg_pool: one that cannot be made names its cause at once, a forked child
 inherits none, and no thread runs beside the caller's.
 """
@@ -59,9 +59,17 @@ IDLE_IN_TRANSACTION = 10.0
 stopped, and holds locks."""
 CLOCK_READ = 1.0
 """Seconds for which `PostgresStore.changes` answers from its last reading."""
+CLOCK_KEPT = 10.0
+"""Seconds for which a reading of the database's clock serves: clocks differ by less than a
+millisecond after them."""
+CLOCK_DELAY = 0.5
+"""Seconds that a reading may have taken to serve."""
 OLDEST_SERVER = 130_000
 """PostgreSQL 13, for ``pg_current_snapshot``."""
 _IDLE = int(IDLE_IN_TRANSACTION * 1000)
+PREPARED_AFTER = 3
+"""Uses after which a connection keeps a statement's plan, which takes longer to make than to run.
+Only a connection to the server itself does: a pooler would give the plan to somebody else."""
 PAUSE = 0.2
 """Seconds between two tries to connect."""
 
@@ -88,6 +96,7 @@ _CLASSES: Mapping[str, int] = {
 """Classes of advisory locks, in the order in which they are taken; "mk" and a number."""
 _SCHEMA = _CLASSES["schema"]
 _CLOCK = "SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8"
+_BEGUN = f"{_CLOCK}, pg_backend_pid(), (SELECT version FROM schema)"  # noqa: S608 - constants
 _LOST = (errors.OperationalError, errors.InterfaceError)
 
 log = logging.getLogger("motionkit")
@@ -204,11 +213,16 @@ def _rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Row]:
 
 
 class Session:
-    """A connection of a `Pool` while one thread uses it."""
+    """A connection of a `Pool` while one thread uses it.
+
+    Attributes:
+        connection: The connection.
+        reading: The database's clock and `Moment.uptime` at the beginning of the transaction.
+    """
 
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self.connection = connection
-        self._began: tuple[float, float] | None = None
+        self.reading: tuple[float, float] | None = None
 
     def execute(self, statement: str, values: Values = NO_VALUES, /) -> psycopg.Cursor[Row]:
         """Run one statement; truth is bound as 0 or 1."""
@@ -249,34 +263,36 @@ class Session:
                     on_disk if durable else "SET LOCAL synchronous_commit=off",
                     *((f"SELECT pg_advisory_xact_lock_shared({_SCHEMA},0)",) * migrated),
                     *(f"SELECT pg_advisory_xact_lock({kind},{name})" for kind, name in asked),
-                    _CLOCK + (", (SELECT version FROM schema)" if migrated else ", 0"),  # noqa: S608 - constants
+                    _BEGUN if migrated else f"{_CLOCK}, pg_backend_pid(), 0",
                 )
             )
         )
         while cursor.nextset():
             pass
-        at, version = cursor.fetchall()[0]
-        self._began = (at, time.monotonic())
+        at, process_id, version = cursor.fetchall()[0]
+        self.reading = at, process.moment().uptime
+        if process_id == self.connection.info.backend_pid:  # a pooler gives a number of its own
+            self.connection.prepare_threshold = PREPARED_AFTER
         return int(version)
 
     def clock(self) -> float:
         """Return the database's clock."""
-        if self._began is None:
+        if self.reading is None:
             return cast("float", self.execute(_CLOCK).fetchall()[0][0])
-        at, measured = self._began
-        return at + (time.monotonic() - measured)
+        at, read = self.reading
+        return at + (process.moment().uptime - read)
 
     def commit(self) -> None:
         """End the transaction."""
         ended = self.connection.execute("COMMIT").statusmessage
-        self._began = None
+        self.reading = None
         if ended != "COMMIT":
             # After an error that was caught, the server answers ROLLBACK, and no error.
             raise errors.InFailedSqlTransaction("the transaction was undone after an error in it")
 
     def roll_back(self) -> None:
         """Undo the transaction; where the connection is lost, the server does."""
-        self._began = None
+        self.reading = None
         try:
             self.connection.execute("ROLLBACK")
         except psycopg.Error:
@@ -298,7 +314,7 @@ def connect(address: DatabaseAddress, **options: Any) -> psycopg.Connection[Any]
     """
     return psycopg.connect(
         address.secret.reveal(),
-        prepare_threshold=None,  # a prepared statement would belong to a session
+        prepare_threshold=None,  # a prepared statement belongs to a session: see `PREPARED_AFTER`
         **_parameters(address),
         **options,
     )
@@ -471,6 +487,8 @@ class PostgresStore(Store):
         self._let_go.atexit = False
         self._ends = 0
         self._ahead = 0.0  # of the database's clock over this machine's
+        self._reading: tuple[float, float] | None = None
+        """The database's clock, and `Moment.uptime` when it was read."""
         self._changes: tuple[float, str] | None = None
         self.pending: Path | None = None
         self._adopt = adopt
@@ -502,10 +520,15 @@ class PostgresStore(Store):
             with self.pool.session(deadline) as session:
                 try:
                     return session.execute(statement, values).fetchall()
+                except errors.FeatureNotSupported:
+                    # A newer motionkit has added a column: the plan that was kept no longer fits.
+                    if session.connection.prepare_threshold is None:
+                        raise
+                    session.connection.close()
                 except _LOST:
                     if not session.connection.closed or time.monotonic() > deadline:
                         raise
-            self.pool.drop_idle()
+            self._forget()
 
     @contextmanager
     def writing(
@@ -553,6 +576,7 @@ class PostgresStore(Store):
         while True:
             with self.pool.session(deadline, reserved=reserved) as session:
                 left = max(0.0, deadline - time.monotonic())
+                asked = time.monotonic()
                 try:
                     version = session.begin(locks, left, durable=durable, migrated=migrated)
                 except _LOST:
@@ -564,9 +588,17 @@ class PostgresStore(Store):
                     if version > SCHEMA_VERSION:
                         session.roll_back()
                         raise newer_schema(self.place, version, running=True)
+                    # Not where the answer took long: this process may have been suspended.
+                    if session.reading is not None and time.monotonic() - asked < CLOCK_DELAY:
+                        self._keep(*session.reading)
                     yield session
                     return
-            self.pool.drop_idle()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Forget the connections and the clock of a server that may have been replaced."""
+        self._reading = None
+        self.pool.drop_idle()
 
     # The clock, and what others did.
 
@@ -578,13 +610,26 @@ class PostgresStore(Store):
     def clock(self) -> float | None:
         """Return the database's clock; see `Store.clock`."""
         own = self.pool.own
+        if own is not None:
+            return own.clock()
+        read, uptime = self._reading, process.moment().uptime
+        if read is not None and 0 <= uptime - read[1] < CLOCK_KEPT:
+            return read[0] + (uptime - read[1])
+        asked = time.monotonic()
         try:
-            at = own.clock() if own else self._asked(_CLOCK, {}, time.monotonic())[0][0]
+            at = cast("float", self._asked(_CLOCK, {}, asked)[0][0])
+            uptime = process.moment().uptime
         except (psycopg.Error, JournalError) as error:
             log.info("the clock of the journal %s cannot be read: %s", self.place, _brief(error))
             return None
         self._ahead = at - time.time()
+        if time.monotonic() - asked < CLOCK_DELAY:
+            self._keep(at, uptime)
         return at
+
+    def _keep(self, at: float, uptime: float) -> None:
+        self._reading = at, uptime
+        self._ahead = at - time.time()
 
     def changes(self) -> Hashable:
         """Return a token that changes with each commit on the server, at most once a second."""

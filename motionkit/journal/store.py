@@ -133,18 +133,25 @@ class Store(ABC):
     def execute(
         self,
         statement: str,
-        values: Values = NO_VALUES,
+        values: Values | Callable[[], Values] = NO_VALUES,
         doing: str = "write to",
         *,
         durable: bool = True,
     ) -> int:
         """Run one statement in a transaction of its own; return how many rows it changed.
 
+        Args:
+            statement: The statement.
+            values: Its parameters; or a function that returns them, called inside the transaction,
+                with whose beginning a database tells its clock.
+            doing: See `writing`.
+            durable: See `writing`.
+
         Raises:
             JournalError: As from `writing`.
         """
         with self.writing(doing, durable=durable) as db:
-            return db.execute(statement, values).rowcount
+            return db.execute(statement, values() if callable(values) else values).rowcount
 
     @abstractmethod
     def now(self) -> float:

@@ -129,7 +129,7 @@ def _inspect_file(file: File, field: str, *, details: bool) -> Facts:
             with path.open("rb") as stream:
                 size = os.fstat(stream.fileno()).st_size
                 if size:
-                    return look(stream, size, file.label, field, details=details)
+                    return look(stream, size, path.name, field, details=details)
             problem = "is empty (0 bytes)"
     except FileNotFoundError:
         raise _refused(field, f"there is no file {shown}", str(path)) from None

@@ -143,15 +143,15 @@ class RouteTarget:
 Past = Mapping[OfferKey, Stats]
 
 
-_NEWS = 100
+_NEWS = 20
 """Past jobs for each of which one more changes the statistics too little to make them anew."""
 
 
 class Experience:
     """The statistics of finished purchases, by offer.
 
-    Each purchase is read once, and they are made anew once a hundredth more jobs have ended: the
-    first hundred jobs change them one by one.
+    Each purchase is read once, and they are made anew once a twentieth more jobs have ended: the
+    first twenty jobs change them one by one.
     """
 
     def __init__(self, journal: Journal, limit: int = 2000) -> None:

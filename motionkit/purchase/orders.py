@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -563,11 +562,10 @@ class Checkout:
             provider, model = resolved[0].provider, resolved[1].model
             names[f"{provider.account}/{model}"] = None
             sellers |= {(provider.fingerprint, model), (provider.account, model)}
-        remember = self.config.defaults.remember
         return Alike(
             asked.request.fingerprints(asked.facts, names),
             frozenset(sellers),
-            self.journal.now() - remember if remember else inf,
+            self.config.defaults.remember,
             self._owners(),
         )
 
@@ -712,7 +710,9 @@ class Checkout:
             again_prepared,
             again=again,
             deadline=deadline,
-            slot=functools.partial(self.slots.wait, submitter, deadline),
+            slot=0
+            if submitter.slots is None
+            else functools.partial(self.slots.wait, submitter, deadline),
         )
         self._circuits.submitted(*place.holder)
         return Order(job)

@@ -85,7 +85,6 @@ class Times:
 
 
 def wanted(key: str) -> NewPurchase:
-    now = time.time()
     return NewPurchase(
         key=key,
         request=key,
@@ -95,7 +94,7 @@ def wanted(key: str) -> NewPurchase:
         out=f"/films/{key}.mp4",
         route="r",
         budgets=LIMITS,
-        alike=Alike((key,), frozenset({(FINGERPRINT, "m1")}), now - 3600),
+        alike=Alike((key,), frozenset({(FINGERPRINT, "m1")}), 3600),
     )
 
 
@@ -109,7 +108,7 @@ def buy(journal: Journal, past: Experience, key: str, times: Times) -> Job:
         "intend",
         lambda: journal.intend(purchase, f"a-{key}", SUBMISSION, FINGERPRINT, slots=1_000_000),
     )
-    times.take("slots", lambda: journal.running(FINGERPRINT))
+    times.take("slots", lambda: journal.taken(FINGERPRINT))
     attempt = times.take("sending", lambda: journal.sending(attempt))
     job = Job(
         id=f"v-{key}",

@@ -345,6 +345,46 @@ def test_nothing_of_a_transaction_stays_in_its_session(journal: Journal) -> None
     assert tuple(journal.store.query(left)[0]) == (0, 0)
 
 
+PLANS = "SELECT count(*) AS kept FROM pg_prepared_statements"
+
+
+def buy_some(journal: Journal) -> int:
+    """Make purchases; return how many plans their connection keeps."""
+    for number in range(5):
+        journal.sending(intend(journal, f"k{number}", f"r{number}"))
+    return int(journal.store.query(PLANS)[0]["kept"])
+
+
+def test_a_connection_to_the_server_keeps_the_plans_of_statements(journal: Journal) -> None:
+    assert buy_some(journal) > 3
+
+
+def test_a_connection_through_a_pooler_keeps_no_plan(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", property(lambda _: 1))
+    with Journal(postgresql) as journal:
+        assert buy_some(journal) == 0
+
+
+def test_a_plan_that_was_kept_survives_a_new_column(journal: Journal) -> None:
+    intend(journal)
+    for _ in range(5):
+        journal.entry("k1")
+    journal.store.execute("ALTER TABLE purchases ADD COLUMN later TEXT", {})
+    assert journal.entry("k1").key == "k1"
+
+
+def test_the_database_is_not_asked_for_its_clock_again_within_seconds(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "CLOCK_KEPT", 120.0)
+    first = journal.now()
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg.Connection, "execute", lambda *_, **__: pytest.fail("asked"))
+        assert 0 <= journal.now() - first < 120
+
+
 def test_what_precedes_a_paid_call_is_on_the_disk_whatever_the_servers_default(
     journal: Journal, postgresql: str
 ) -> None:
@@ -432,6 +472,7 @@ def test_the_clock_of_a_server_that_is_away_is_estimated(
     journal.now()
     journal.store.pool.drop_idle()  # type: ignore[attr-defined]
     with monkeypatch.context() as patch:
+        patch.setattr(postgres, "CLOCK_KEPT", 0.0)
         patch.setattr(psycopg, "connect", away)
         assert abs(journal.now() - time.time()) < 60
         assert journal.store.clock() is None

@@ -15,7 +15,7 @@ from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, pen
 from motionkit.journal.pending import Pending
 from motionkit.model.job import KeyState, State, Status, utcnow
 
-pytest.importorskip("psycopg")
+postgres = pytest.importorskip("motionkit.journal.postgres")
 
 Cut = Callable[[Proxy, int], None]
 
@@ -29,6 +29,7 @@ def proxy(postgresql: str) -> Iterator[Proxy]:
 @pytest.fixture
 def journal(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
     monkeypatch.setattr(pending, "PAUSE", 0.01)
+    monkeypatch.setattr(postgres, "PREPARED_AFTER", None)  # the proxy reads the statements
     with Journal(proxy.address) as opened:
         yield opened
 
@@ -52,10 +53,10 @@ def sent(journal: Journal, key: str = "k") -> Attempt:
 def test_an_intention_that_may_not_be_written_is_an_error_and_costs_nothing(
     journal: Journal, proxy: Proxy, cut: Cut
 ) -> None:
-    cut(proxy, 1)
+    cut(proxy, 2)
     with pytest.raises(JournalError, match="write ahead to") as caught:
         intend(journal)
-    assert proxy.cuts == 1
+    assert proxy.cuts == 2
     assert caught.value.billed is Billed.NO
     assert "nothing was sent" in str(caught.value)
     try:
@@ -65,6 +66,18 @@ def test_an_intention_that_may_not_be_written_is_an_error_and_costs_nothing(
         assert attempt.sends == 0
         assert journal.unsent(attempt, MotionKitError("interrupted"))
         attempt = intend(journal, after_refusal=True)
+    assert journal.sending(attempt).sends == 1
+
+
+def test_an_intention_that_was_not_confirmed_is_written_exactly_once_and_takes_one_slot(
+    journal: Journal, proxy: Proxy, cut: Cut
+) -> None:
+    cut(proxy, 1)
+    attempt = intend(journal)
+    assert proxy.cuts == 1
+    (stored,) = journal.entry("k").attempts
+    assert (stored.id, stored.sends) == (attempt.id, 0)
+    assert journal.taken(attempt.fingerprint) == 1
     assert journal.sending(attempt).sends == 1
 
 

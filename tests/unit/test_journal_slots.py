@@ -197,13 +197,15 @@ def test_only_jobs_with_a_slot_are_polled_for_one(account: Account) -> None:
     assert account.journal.running(FINGERPRINT) == []
 
 
-def test_a_process_that_beats_is_named_in_its_attempts(account: Account) -> None:
+def test_a_process_is_named_in_its_attempts_where_others_can_see_its_heartbeat(
+    account: Account,
+) -> None:
     journal = account.journal
     attempt = account.intend()
     assert (attempt.worker == journal.workers.id) is journal.store.shared
     assert journal.entry(attempt.key).attempts[0].worker == attempt.worker
     journal.workers.start()
-    assert account.intend().worker == journal.workers.id
+    assert (account.intend().worker == journal.workers.id) is journal.store.shared
 
 
 # Older journals.
