@@ -379,8 +379,11 @@ class SharedFile:
     def begin(self, patience: float) -> sqlite3.Connection:
         """Take the lock and begin; waiting for another process keeps no thread from reading."""
         deadline = time.monotonic() + patience
+        # The threads of this process pass the lock on within moments, but in no order: where dozens
+        # write, one may get it seconds later. That tells nothing of the file.
+        turn = deadline if patience <= 0.0 else max(deadline, time.monotonic() + BUSY_TIMEOUT)
         while True:
-            if not self.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            if not self.lock.acquire(timeout=max(0.0, turn - time.monotonic())):
                 busy = sqlite3.OperationalError("database is locked by another thread")
                 busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
                 raise busy

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import stat
+import threading
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from ledger import Place, Writer, options_at, pending_folder, seen_outside
+from patience import PATIENCE
 from support import NOON, job, submission
 
 from motionkit._support.redaction import Secret
@@ -477,3 +479,27 @@ def test_a_running_job_that_cannot_be_written_at_once_is_written_at_its_next_pol
     entry = journal.get("k1")
     assert entry is not None
     assert entry.state is State.RUNNING
+
+
+def test_a_write_that_other_threads_of_the_process_hold_up_is_no_failure(path: Path) -> None:
+    held, over = threading.Event(), threading.Event()
+    with Journal(path) as journal:
+        store = journal.store
+        assert isinstance(store, sqlite.SQLiteStore)
+
+        def hold() -> None:
+            with store.file.lock:
+                held.set()
+                over.wait(0.2)  # meant to expire, long after the patience of a first try
+
+        attempt = sent(journal)
+        other = threading.Thread(target=hold)
+        other.start()
+        assert held.wait(PATIENCE)
+        assert journal.accepted(attempt, job("42", key="k1"))
+        written = files(path)
+        other.join(PATIENCE)
+        entry = journal.get("k1")
+        assert entry is not None
+        assert entry.state is State.QUEUED
+    assert not written
