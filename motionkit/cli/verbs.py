@@ -72,6 +72,12 @@ OPERATIONS: Mapping[str, str] = {
 """The verbs of the neutral operations, with the first lines of their classes' docstrings."""
 
 PANELS: Mapping[str, Mapping[str, Row]] = {
+    "Set up": {
+        "init": Verb(
+            "init:init",
+            "Ask for the vendors' keys, check them by the balance, and store them.",
+        ),
+    },
     SUBMIT: {
         "submit": PerOperation(
             "Submit a job and exit without waiting. One subcommand per operation.",

@@ -1,7 +1,7 @@
-"""Read an account's key from text, environment variables, a file, or a command.
+"""Read an account's key from text, environment variables, a file, a command, or a key store.
 
-Reading the configuration opens no key's file and runs no command; the first use of the account
-does, before anything is sent to its vendor.
+Reading the configuration opens no key's file or store and runs no command; the first use of the
+account does, before anything is sent to its vendor.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Self
 import attrs
 
 from motionkit._support.redaction import Sealed, Secret
+from motionkit.config import keystore
 from motionkit.config.files import FILE_NAME, Spot
 from motionkit.errors import ConfigError
 from motionkit.provider import AccountSettings, key_help, provider_names
@@ -25,7 +26,7 @@ COMMAND_TIMEOUT = 60.0
 FILE_LIMIT = 64 * 1024
 """Bytes to read of a key's file."""
 
-_FORMS = 'text, { file = "..." } or { command = ["...", "..."] }'
+_FORMS = 'text, { file = "..." }, { command = ["...", "..."] } or { keyring = "..." }'
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -149,6 +150,8 @@ class Key:
             return ", ".join(names) or f"written in {self.spot.file.label}"
         if "file" in given:
             return f"file {given['file']}"
+        if "keyring" in given:
+            return f"key store, {keystore.SERVICE}/{given['keyring']}"
         return f"command {given['command'][0]!r}"
 
     def resolve(self) -> Secret:
@@ -164,6 +167,9 @@ class Key:
             return _usable(expand(given, self.spot), self.spot)
         if "file" in given:
             return self._from_file(given["file"])
+        if "keyring" in given:
+            name = expand(given["keyring"], self.spot / "keyring")
+            return _usable(keystore.fetch(name, f"{self.spot}.keyring"), self.spot)
         return self._from_command(given["command"])
 
     def _from_file(self, name: str) -> Secret:
@@ -215,7 +221,9 @@ def _check(given: Mapping[str, Any], spot: Spot) -> None:
             f"{spot}.command is not a list of texts; give the program and each of its "
             'arguments in quotes, such as ["pass", "show", "motionkit"]; there is no shell'
         )
-    if form not in {"file", "command"}:
+    if form == "keyring" and not (good and isinstance(said, str)):
+        raise ConfigError(f"{spot}.keyring is not a name; give it as text in quotes")
+    if form not in {"file", "command", "keyring"}:
         raise ConfigError(f"{spot} is a table of another form; give {_FORMS}")
 
 

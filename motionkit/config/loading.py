@@ -20,7 +20,7 @@ from typing import Any
 import attrs
 
 from motionkit._support.addresses import ALLOWED, SCHEMES, DatabaseAddress, scheme
-from motionkit._support.redaction import redact_urls
+from motionkit._support.redaction import Secret, redact_urls
 from motionkit.config import tables, trust
 from motionkit.config.credentials import (
     Key,
@@ -262,6 +262,19 @@ class Config:
             f"routes are: {', '.join(self.routes)}"
             f"{tables.nearest(via, [*self.accounts, *self.routes])}"
         )
+
+
+def with_key(found: Config, name: str, provider: str, key: Secret) -> Account:
+    """Return an account with a key that is not written yet, and the other settings as configured.
+
+    Raises:
+        ConfigError: The provider is not installed, or its address in the environment is none.
+    """
+    known = found.accounts.get(name)
+    if known is None or known.provider != provider:
+        made = _from_variable(provider, found.environment)
+        known = Account(name, provider, made.keyless)
+    return Account(name, provider, attrs.evolve(known.keyless, api_key=key))
 
 
 def load(

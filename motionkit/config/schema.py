@@ -112,6 +112,7 @@ _API_KEY: Schema = {
             "A program and its arguments, no shell; it prints the key first.",
             {"type": "array", "minItems": 1, "items": _NOT_EMPTY},
         ),
+        _form("keyring", "The entry of that name in the system's key store.", _NOT_EMPTY),
     ]
 }
 

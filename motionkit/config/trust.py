@@ -18,7 +18,6 @@ import functools
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -39,6 +38,7 @@ from motionkit.config.files import (
     state_folder,
     without_password,
 )
+from motionkit.config.private import write_private
 from motionkit.config.tables import ENTRIES, bare, value
 from motionkit.errors import ConfigError
 from motionkit.http import at_loopback, checked_origin
@@ -215,18 +215,7 @@ def record(file: File | DotEnv) -> Path:
     """
     store = _store()
     files = {**_recorded(), str(file.path.resolve()): file.sha256}
-    try:
-        store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(prefix=store.name, dir=store.parent)  # mode 0600
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                json.dump({"version": 1, "files": files}, out, indent=2)
-            Path(temporary).replace(store)
-        except BaseException:
-            Path(temporary).unlink()
-            raise
-    except OSError as error:
-        raise ConfigError(f"{store}: {error.strerror or error}") from error
+    write_private(store, json.dumps({"version": 1, "files": files}, indent=2))
     return store
 
 
@@ -313,6 +302,7 @@ def _key(
             does = {
                 "command": f"runs the command {str(argv[0] if argv else said)!r}",
                 "file": "reads a file of yours as a key",
+                "keyring": "takes a key from your key store",
             }.get(form, "is not text")
             yield Finding((spot / form).dotted, does, _as_json(said))
         return
