@@ -37,8 +37,10 @@ def write_keys(keys: Keys) -> Path:
         content = path.read_bytes()
     wanted = copy.deepcopy(dict(before))
     document = tomlkit.parse(content.decode("utf-8"))
-    _set(wanted, keys, path, dict, lambda key: key)
-    _set(document, keys, path, tomlkit.table, _inline)
+    if "accounts" not in document:
+        document["accounts"] = tomlkit.table(is_super_table=True)  # no empty [accounts]
+    _set(wanted, keys, path, lambda key: key)
+    _set(document, keys, path, _inline)
     made = tomlkit.dumps(document)
     if not _reads_as(made, wanted):
         names = ", ".join(f"[accounts.{name}]" for name in keys)
@@ -56,18 +58,15 @@ def _set(
     data: MutableMapping[str, Any],
     keys: Keys,
     path: Path,
-    table: Callable[[], Any],
     value: Callable[[Any], Any],
 ) -> None:
     """Set the keys in a document, or in plain data."""
-    if "accounts" not in data:
-        data["accounts"] = table()
-    accounts = data["accounts"]
+    accounts = data.setdefault("accounts", {})
     if not isinstance(accounts, MutableMapping):
         raise ConfigError(f"{path}: accounts is not a table")
     for name, (provider, key) in keys.items():
         if name not in accounts:
-            accounts[name] = table()
+            accounts[name] = {}
         account = accounts[name]
         if not isinstance(account, MutableMapping):
             raise ConfigError(f"{path}: accounts.{name} is not a table")
