@@ -25,7 +25,6 @@ from motionkit.config import Config, documented
 from motionkit.errors import AuthenticationError, ConfigError, InvalidRequest, MotionKitError
 from motionkit.errors import PermissionDenied as Denied
 from motionkit.model.money import both
-from motionkit.provider import AccountSettings
 
 _TRIES = 3
 """How often a key that cannot be one is asked for."""
@@ -76,7 +75,7 @@ def init(
     Examples:
       motionkit init
       motionkit init --sandbox
-      pass show segmind | motionkit init segmind --stdin
+      pass show my-key | motionkit init PROVIDER --stdin
     """
     screen = Screen(json=json)
     if sandbox:
@@ -162,7 +161,7 @@ def _ask(screen: Screen, found: Config, place: Place, *, keyring: bool, offline:
             _tell(screen, place, "kept" if is_set else "skipped")
             return False
         try:
-            key = AccountSettings(api_key=text).api_key
+            key = config.as_key(text)
         except ConfigError as error:
             screen.note(f"  {error.message.replace('api_key', 'the key')}", style="red")
             continue
@@ -273,7 +272,7 @@ def _from_stdin(
     (place,) = places
     line = "" if sys.stdin is None else sys.stdin.readline()
     try:
-        key = AccountSettings(api_key=line).api_key
+        key = config.as_key(line)
     except ConfigError as error:
         why = error.message.removeprefix("api_key ")
         raise ConfigError(f"the first line of standard input {why}") from None

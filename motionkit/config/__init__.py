@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
-    from motionkit.config.credentials import documented, no_account, where_keys_are_made
+    from motionkit.config.credentials import as_key, documented, no_account, where_keys_are_made
     from motionkit.config.defaults import Defaults
     from motionkit.config.files import FILE_NAME, File, Origin, beneath, is_own, own_file
     from motionkit.config.files import files as find_files
@@ -48,6 +48,7 @@ __all__ = [
     "Route",
     "RouteTable",
     "RoutesGiven",
+    "as_key",
     "attribute_help",
     "beneath",
     "documented",
@@ -74,7 +75,7 @@ __all__ = [
 __getattr__, __dir__ = exports(
     __name__,
     {
-        "motionkit.config.credentials": "documented no_account where_keys_are_made",
+        "motionkit.config.credentials": "as_key documented no_account where_keys_are_made",
         "motionkit.config.defaults": "Defaults",
         "motionkit.config.files": (
             "FILE_NAME File Origin beneath is_own own_file find_files=files read_file=read"

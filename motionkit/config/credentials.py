@@ -234,8 +234,17 @@ def _text(content: bytes, where: str) -> str:
         raise ConfigError(f"{where} does not give text") from None
 
 
+def as_key(text: str) -> Secret:
+    """Return what somebody typed as a key, blanks at its ends removed.
+
+    Raises:
+        ConfigError: It cannot be one; does not show it.
+    """
+    return AccountSettings(api_key=text).api_key
+
+
 def _usable(text: str, spot: Spot) -> Secret:
     try:
-        return AccountSettings(api_key=text).api_key
+        return as_key(text)
     except ConfigError as error:
         raise ConfigError(f"{spot} {error.message.removeprefix('api_key ')}") from None
