@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from motionkit.model.operations import Transition as Transition
     from motionkit.model.operations import Upscale as Upscale
     from motionkit.model.request import Request as Request
+    from motionkit.model.spending import Amounts as Amounts
+    from motionkit.model.spending import Spend as Spend
     from motionkit.polling.cancel import CancelOutcome as CancelOutcome
     from motionkit.polling.cancel import CancelResult as CancelResult
     from motionkit.polling.webhooks import Delivery as Delivery
@@ -76,6 +78,7 @@ _HOMES = {
         *("Restyle", "Swap", "TextToVideo", "Transition", "Upscale"),
     ),
     "model.request": ("Request",),
+    "model.spending": ("Amounts", "Spend"),
     "polling.cancel": ("CancelOutcome", "CancelResult"),
     "polling.webhooks": ("Delivery",),
     "purchase.circuits": ("Circuit",),

@@ -105,6 +105,7 @@ class AsyncClient:
     circuits = _coroutine(Client.circuits)
     reset_circuits = _coroutine(Client.reset_circuits)
     budget = _coroutine(Client.budget)
+    spend = _coroutine(Client.spend)
     submit = _coroutine(Client.submit, buys=True)
     poll = _coroutine(Client.poll)
     cancel = _coroutine(Client.cancel)

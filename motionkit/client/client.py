@@ -33,9 +33,11 @@ from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model import events
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
+from motionkit.model.moments import Since, moment
 from motionkit.model.money import Balance, Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
+from motionkit.model.spending import SPEND_BY, Spend, SpendBy
 from motionkit.polling import CancelOutcome, CancelResult, Delivery, Notifier, Seconds, Watch, about
 from motionkit.provider import Provider, base_url, look_up, spool_opener
 from motionkit.purchase import (
@@ -602,6 +604,46 @@ class Client:
             for one in self.config.budgets()
             for sandbox in worlds
         ]
+
+    def spend(
+        self,
+        by: SpendBy = "day",
+        *,
+        since: Since | None = "30d",
+        label: str | None = None,
+    ) -> list[Spend]:
+        """Return what the purchases in the journal came to. Nothing is sent.
+
+        Each purchase is in exactly one of four amounts: ``charged``, ``refunded``, ``held`` (it is
+        unfinished) or ``uncertain`` (it may have been charged); see `Spend`. Credits and dollars
+        are in rows of their own, and so are purchases in a sandbox on this machine.
+
+        Args:
+            by: ``day`` (in UTC, as budgets count), ``account``, ``route``, ``model`` or ``label``.
+            since: An age such as ``30d`` or a timedelta, a date, or a time; all of the UTC day in
+                which it is counts. Everything when None.
+            label: The label by whose values it is added up, with ``by="label"``; by all labels of
+                a purchase together when None.
+
+        Returns:
+            A row for each name and unit: days in their order, others by what they came to, the
+            most first.
+
+        Raises:
+            InvalidRequest: An argument cannot be read.
+            JournalError: The journal cannot be read, or a purchase in it is corrupt.
+
+        Examples:
+            >>> for row in client.spend("account", since="7d"):
+            ...     print(row.name, row.amounts.charged, row.unit.value, row.usd)
+        """
+        if by not in SPEND_BY:
+            raise InvalidRequest.expected("by", by, f"one of {', '.join(SPEND_BY)}")
+        if label is not None and by != "label":
+            raise InvalidRequest.expected("label", label, 'None, except with by="label"')
+        arguments.optional(arguments.text, "label", label)
+        first = None if since is None else moment("since", since, self._journal.now())
+        return self._journal.spend(by, since=first, label=label)
 
     def look_up(self, /, name: str, wanted: str, **options: Any) -> Sequence[Any]:
         """Return the records of one of an account's lists; free of charge.

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         retry_key,
     )
     from motionkit.journal.journal import Journal, optional
+    from motionkit.journal.listing import Filter
+    from motionkit.journal.pruning import Prunable
     from motionkit.journal.statistics import (
         Observation,
         OfferKey,
@@ -39,10 +41,12 @@ __all__ = [
     "Caches",
     "Checked",
     "Copied",
+    "Filter",
     "Journal",
     "NewPurchase",
     "Observation",
     "OfferKey",
+    "Prunable",
     "PurchaseExists",
     "PurchaseRecord",
     "Stats",
@@ -71,6 +75,8 @@ __getattr__, __dir__ = exports(
             "Alike Attempt NewPurchase PurchaseExists PurchaseRecord no_slot retried retry_key"
         ),
         "motionkit.journal.journal": "Journal optional",
+        "motionkit.journal.listing": "Filter",
+        "motionkit.journal.pruning": "Prunable",
         "motionkit.journal.statistics": (
             "Observation OfferKey Stats expected_seconds observed_quote summarise timed weights"
         ),

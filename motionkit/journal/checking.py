@@ -28,6 +28,10 @@ _QUESTIONS = (
         ),
     ),
     (
+        "a purchase that was pruned and is still there",
+        ("SELECT key AS name FROM pruned WHERE key IN (SELECT key FROM purchases)"),
+    ),
+    (
         "a purchase without an attempt",
         (
             "SELECT key AS name FROM purchases p"

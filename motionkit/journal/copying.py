@@ -1,8 +1,8 @@
 """Copy a journal from one database into another one, of either kind, page by page.
 
 The copy may be interrupted and run again: what the target has already is compared, not written.
-Counters of budgets are not copied, but each purchase adds what it counted; the running processes
-and the calls of the last minute are left out.
+Counters of budgets are not copied, but each purchase, pruned or not, adds what it counted; the
+running processes and the calls of the last minute are left out.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class _Table:
 
 
 PURCHASES = _Table("purchases", ("key",), ("created", "key"))
+PRUNED = _Table("pruned", ("key",))
 OTHERS = (
+    PRUNED,
     _Table("batches", ("id",)),
     _Table("items", ("batch", "n")),
     _Table("uploads", ("fingerprint", "slot", "sha256"), cache=True),
@@ -188,6 +190,7 @@ class _Copy:
                 wrong = [row for row in ours if mine.get(row["key"]) != other.get(row["key"])]
         else:
             wrong = [row for row in ours if _key(row, table) not in there]
+        wrong += self._pruned_on_one_side(table, page)
         if wrong:
             named = ", ".join(" ".join(map(str, _key(row, table))) for row in wrong[:_NAMED])
             more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
@@ -197,6 +200,18 @@ class _Copy:
                 hint="one of the journals was used after the copy; continue with that one, or copy "
                 "into an empty one",
             )
+
+    def _pruned_on_one_side(self, table: _Table, page: _Rows) -> _Rows:
+        """Return purchases of a page that were pruned in one of the journals only."""
+        other = {PURCHASES.name: PRUNED.name, PRUNED.name: PURCHASES.name}.get(table.name)
+        if other is None:
+            return []
+        found = self.target.query(
+            f"SELECT key FROM {other} WHERE key IN (SELECT value FROM json_each(:keys))",  # noqa: S608 - its own names
+            {"keys": json.dumps([row["key"] for row in page])},
+        )
+        pruned = {row["key"] for row in found}
+        return [row for row in page if row["key"] in pruned]
 
     @staticmethod
     def _attempts(store: Store, page: _Rows) -> dict[str, _Rows]:
@@ -217,6 +232,8 @@ class _Copy:
             made[table.name] = [{**row, "counted": counted[row["key"]]} for row in rows]
             attempts = self._attempts(self.source, rows)
             made["attempts"] = [one for row in rows for one in attempts.get(row["key"], [])]
+        elif table is PRUNED:
+            counted = {row["key"]: row["adds"] for row in rows}
         with self.target.writing("copy to") as db:
             for name, some in made.items():
                 _insert(db, name, some)

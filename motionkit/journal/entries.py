@@ -135,6 +135,7 @@ class PurchaseRecord:
         item: That batch's row.
         labels: The labels that it was submitted with.
         take: Which of several takes it is, from 1; None where one was asked for.
+        forgotten: When its owner gave up a file that was never downloaded, in epoch seconds.
     """
 
     key: str
@@ -161,6 +162,7 @@ class PurchaseRecord:
     item: int | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     take: int | None = None
+    forgotten: float | None = None
 
     @property
     def job(self) -> Job | None:
@@ -200,9 +202,9 @@ class PurchaseRecord:
 
     @property
     def open(self) -> bool:
-        """Whether the purchase is unfinished: still running, or not downloaded."""
+        """Whether the purchase is unfinished: still running, or neither downloaded nor given up."""
         if self.state is State.SUCCEEDED:
-            return self.delivered is None
+            return self.delivered is None and self.forgotten is None
         if isinstance(self.state, KeyState):
             return self.state is not KeyState.REFUSED
         return not self.state.terminal
@@ -243,6 +245,8 @@ class Alike:
         job = record.job
         if record.state is not State.SUCCEEDED or job is None:
             return record.open
+        if record.delivered is None and record.forgotten is not None:
+            return False
         if (job.fingerprint, job.model) in self.sellers:
             return record.delivered is None or self.remembers(record.submitted, now)
         return record.delivered is None and (job.account, job.model) in self.sellers

@@ -7,6 +7,7 @@ and no signed URL, except one that a row of a batch names as its input: its work
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
@@ -23,7 +24,7 @@ from motionkit._support import process
 from motionkit._support.process import Moment
 from motionkit.errors import InvalidRequest, JournalError, MotionKitError
 from motionkit.journal import budget as budgets
-from motionkit.journal import outcomes, pending, rows
+from motionkit.journal import listing, outcomes, pending, rows
 from motionkit.journal.caches import Caches
 from motionkit.journal.calls import AccountCalls, CallsFile
 from motionkit.journal.databases import located, open_store
@@ -38,6 +39,7 @@ from motionkit.journal.entries import (
     retried,
     stalled_after,
 )
+from motionkit.journal.listing import ALL, PAGE, UNFINISHED, Filter
 from motionkit.journal.rows import STATES
 from motionkit.journal.statistics import timed
 from motionkit.journal.store import AHEAD, Connection, Lock, Row, Store, Where
@@ -47,6 +49,10 @@ from motionkit.model.budget import Budget, BudgetStatus
 from motionkit.model.job import Job, KeyState, State, Status
 from motionkit.model.money import Cost, CostBasis, recorded
 from motionkit.model.submission import Submission
+
+if TYPE_CHECKING:
+    from motionkit.journal.pruning import Prunable
+    from motionkit.model.spending import Spend, SpendBy
 
 log = logging.getLogger("motionkit")
 
@@ -85,21 +91,14 @@ _OWN_SENDING = (
 _OWNER = "(SELECT key FROM attempts WHERE fingerprint=:fingerprint AND vendor_id=:job)"
 _SURROGATES = (0xD800, 0xE000)
 """The first code point that UTF-8 does not have, and the next one that it has."""
-_UNFINISHED = (
-    "state NOT IN ('refused','failed','blocked','gone')"
-    " AND (state<>'succeeded' OR delivered IS NULL)"
-)
-"""What `PurchaseRecord.open` says, as the indexes have it: only the same words use them."""
 _ALIKE = (
     "SELECT 1 AS found WHERE"  # noqa: S608 - constants
     " EXISTS (SELECT 1 FROM purchases WHERE request IN (SELECT value FROM json_each(:requests))"
-    f" AND {_UNFINISHED})"
+    f" AND {UNFINISHED})"
     " OR EXISTS (SELECT 1 FROM purchases WHERE request IN (SELECT value FROM json_each(:requests))"
     " AND state='succeeded' AND delivered IS NOT NULL AND :remembers<>0)"
 )
 _TAKEN = "SELECT count(*) AS taken FROM attempts WHERE fingerprint=:fingerprint AND slot_until>:now"
-_PAGE = 500
-"""Purchases that are read at once where many are asked for."""
 _MATCHES = 1000
 """Keys that a reference can begin before they are no longer counted."""
 _NAMED_CANDIDATES = 5
@@ -599,56 +598,67 @@ class Journal:
             raise InvalidRequest(f"the journal has no key {key!r}", field="key", value=key)
         return record
 
-    def entries(
-        self, *, unfinished: bool = False, newest: int | None = None
-    ) -> list[PurchaseRecord]:
-        """Return the purchases, oldest first; `each` does not hold them all in memory.
+    def entries(self, which: Filter = ALL, *, newest: int | None = None) -> list[PurchaseRecord]:
+        """Return purchases, oldest first; `each` does not hold them all in memory.
 
         Args:
-            unfinished: Only those that are open.
+            which: Which of them.
             newest: Only that many of them, the newest.
         """
         if newest is None:
-            return list(self.each(unfinished=unfinished))
-        if unfinished:
-            return list(self._listed(self._unfinished()[-newest:]))
-        order = "ORDER BY created DESC, key DESC LIMIT :limit"
-        return self._select(order, {"limit": newest})[::-1]
+            return list(self.each(which))
+        return self._listed(listing.newest(self._store, which, newest))
 
-    def each(self, *, unfinished: bool = False) -> Iterator[PurchaseRecord]:
-        """Yield the purchases, oldest first, read in pages.
+    def each(self, which: Filter = ALL) -> Iterator[PurchaseRecord]:
+        """Yield purchases, oldest first, read in pages.
 
         Args:
-            unfinished: Only those that are open.
+            which: Which of them.
         """
-        if unfinished:
-            yield from self._listed(self._unfinished())
-            return
-        since = ""
-        after: dict[str, Any] = {"limit": _PAGE}
-        while True:
-            page = self._select(f"{since} ORDER BY created, key LIMIT :limit", after)
-            yield from page
-            if len(page) < _PAGE:
-                return
-            since = "WHERE (created,key)>(:created,:key)"
-            after = {"limit": _PAGE, "created": page[-1].created, "key": page[-1].key}
+        for page in listing.pages(self._store, which):
+            yield from self._listed(page)
 
-    def _unfinished(self) -> Sequence[str]:
-        """Return the keys of the open purchases, oldest first."""
-        # Without the plus, SQLite walks all purchases in that order instead of sorting these.
-        found = self._store.query(
-            f"SELECT key FROM purchases WHERE {_UNFINISHED} ORDER BY +created, key"  # noqa: S608
-        )
-        return [row["key"] for row in found]
+    def count(self, which: Filter = ALL) -> int:
+        """Return how many purchases there are."""
+        return listing.count(self._store, which)
 
-    def _listed(self, keys: Sequence[str]) -> Iterator[PurchaseRecord]:
-        """Yield purchases in the order of their keys, read in pages."""
-        for begin in range(0, len(keys), _PAGE):
-            page = keys[begin : begin + _PAGE]
-            where = "WHERE key IN (SELECT value FROM json_each(:keys))"
-            found = {one.key: one for one in self._select(where, {"keys": json.dumps(page)})}
-            yield from (found[key] for key in page if key in found)
+    def spend(
+        self, by: SpendBy, *, since: float | None = None, label: str | None = None
+    ) -> list[Spend]:
+        """Return what purchases came to; see `motionkit.journal.spending`."""
+        from motionkit.journal import spending  # noqa: PLC0415 - not for purchases
+
+        return spending.spend(self._store, by, since=since, label=label)
+
+    def prunable(self, before: float) -> Prunable:
+        """Return what `prune` would take out; `before` is in epoch seconds."""
+        from motionkit.journal import pruning  # noqa: PLC0415 - not for purchases
+
+        return pruning.prunable(self._store, before)
+
+    def prune(self, before: float) -> Prunable:
+        """Take finished purchases out that did not change since a moment, in epoch seconds."""
+        from motionkit.journal import pruning  # noqa: PLC0415 - not for purchases
+
+        return pruning.prune(self._store, before)
+
+    def pruned_on(self, key: str) -> dt.date | None:
+        """Return the UTC day on which a purchase was pruned; None for one that was not."""
+        from motionkit.journal import pruning  # noqa: PLC0415 - not for purchases
+
+        return pruning.pruned_on(self._store, key)
+
+    def forget(self, record: PurchaseRecord) -> bool:
+        """Give up the file of a succeeded purchase; False where it was downloaded meanwhile."""
+        from motionkit.journal import pruning  # noqa: PLC0415 - not for purchases
+
+        return pruning.forget(self._store, record)
+
+    def _listed(self, keys: Sequence[str]) -> list[PurchaseRecord]:
+        """Return purchases in the order of their keys."""
+        where = "WHERE key IN (SELECT value FROM json_each(:keys))"
+        found = {one.key: one for one in self._select(where, {"keys": json.dumps(list(keys))})}
+        return [found[key] for key in keys if key in found]
 
     def ambiguous(self, beginnings: Sequence[str]) -> set[str]:
         """Return those texts with which more than one key begins."""
@@ -721,7 +731,7 @@ class Journal:
                 delivered = self._select(
                     "WHERE request=:request AND state='succeeded' AND delivered IS NOT NULL"
                     " AND updated>=:since ORDER BY updated DESC LIMIT :limit",
-                    {"request": request, "since": now - alike.remember, "limit": _PAGE},
+                    {"request": request, "since": now - alike.remember, "limit": PAGE},
                 )
                 held += filter(holds, delivered)
         return max(held, key=lambda record: record.created, default=None)
@@ -732,14 +742,14 @@ class Journal:
         while True:
             until = "AND (created,key)<(:created,:key)" if before else ""
             page = self._select(
-                f"WHERE request=:request AND {_UNFINISHED} {until}"
+                f"WHERE request=:request AND {UNFINISHED} {until}"
                 " ORDER BY created DESC, key DESC LIMIT :limit",
                 {**(before or {}), "request": request, "limit": size},
             )
             yield from page
             if len(page) < size:
                 return
-            before, size = {"created": page[-1].created, "key": page[-1].key}, _PAGE
+            before, size = {"created": page[-1].created, "key": page[-1].key}, PAGE
 
     def find(self, reference: str) -> PurchaseRecord:
         """Return the purchase that a key, a job id, or an unambiguous beginning of a key names.
@@ -752,10 +762,7 @@ class Journal:
         whole = self.get(reference)
         if whole is not None:
             return whole
-        by_id = self._store.query(
-            "SELECT DISTINCT key FROM attempts WHERE vendor_id=:job", {"job": reference}
-        )
-        named = sorted({row["key"] for row in by_id} or self._begun(reference))
+        named = self._named(reference)
         if len(named) == 1:
             return self.entry(named[0])
         what = f"no job matches {reference!r}"
@@ -766,7 +773,20 @@ class Journal:
             more = f" and {rest} more" if rest > 0 and not many else ""
             count = min(len(named), _MATCHES)
             what = f"{many}{count} jobs match {reference!r}: {listed}{', ...' if many else more}"
+        elif (on := self.pruned_on(reference)) is not None:
+            what = f"{reference!r} was pruned from the journal on {on}"
         raise InvalidRequest(what, field="job", value=reference)
+
+    def candidates(self, reference: str, limit: int) -> list[PurchaseRecord]:
+        """Return the purchases that a reference may mean, at most so many of them."""
+        return self._listed(self._named(reference)[:limit])
+
+    def _named(self, reference: str) -> list[str]:
+        """Return the keys that a job id or the beginning of a key names."""
+        by_id = self._store.query(
+            "SELECT DISTINCT key FROM attempts WHERE vendor_id=:job", {"job": reference}
+        )
+        return sorted({row["key"] for row in by_id} or self._begun(reference))
 
     def _begun(self, beginning: str) -> set[str]:
         """Return the keys that begin so, except retries of them; of very many, only some."""

@@ -271,6 +271,9 @@ def _take(store: Store, db: Connection, folder: Pending, path: Path, record: Rec
 
 def _insert_missing(db: Connection, rows: Mapping[str, Mapping[str, Any]]) -> None:
     """Insert the rows of a purchase and an attempt that this journal does not have."""
+    key = (rows.get("purchases") or {}).get("key")
+    if db.execute("SELECT 1 FROM pruned WHERE key=:key", {"key": key}).fetchone():
+        return  # it was finished, and is counted there
     for table in ("purchases", "attempts"):
         row = rows.get(table) or {}
         known = db.execute(f"SELECT * FROM {table} WHERE 1=0").description  # noqa: S608 - above

@@ -92,6 +92,7 @@ _CLASSES: Mapping[str, int] = {
     "account": 0x6D6B_0003,
     "calls": 0x6D6B_0004,
     "pending": 0x6D6B_0005,
+    "prune": 0x6D6B_0006,
 }
 """Classes of advisory locks, in the order in which they are taken; "mk" and a number."""
 _SCHEMA = _CLASSES["schema"]

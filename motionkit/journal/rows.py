@@ -107,6 +107,7 @@ def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
         item=row["item"],
         labels=labels_of(row["labels"]),
         take=row["take"],
+        forgotten=row["forgotten"],
     )
 
 

@@ -173,6 +173,21 @@ ALTER TABLE purchases ADD COLUMN labels TEXT;
 ALTER TABLE purchases ADD COLUMN take INTEGER;
 ALTER TABLE items ADD COLUMN labels TEXT
 """,
+    """
+-- when its owner gave up a file that was never downloaded
+ALTER TABLE purchases ADD COLUMN forgotten REAL;
+DROP INDEX purchases_unfinished;
+CREATE INDEX purchases_unfinished ON purchases (request, created, key)
+  WHERE state NOT IN ('refused','failed','blocked','gone')
+  AND (state<>'succeeded' OR (delivered IS NULL AND forgotten IS NULL));
+CREATE TABLE pruned (         -- what is left of old purchases: their keys, and what they came to
+  key TEXT PRIMARY KEY, state TEXT NOT NULL,
+  created REAL NOT NULL, reserved_at REAL NOT NULL, pruned REAL NOT NULL,
+  account TEXT, model TEXT, route TEXT, labels TEXT, sandbox INTEGER,
+  paid TEXT NOT NULL,         -- JSON: `motionkit.model.spending.Paid`
+  adds TEXT NOT NULL          -- what it adds to `spent`, as `counted` said
+)
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -29,8 +29,8 @@ BUSY_TIMEOUT = 20.0
 Values = Mapping[str, Any]
 NO_VALUES: Values = {}
 Lock = tuple[str, str]
-"""What a transaction reserves before it reads: a class (``request``, ``route``, ``account`` or
-``calls``), and a name in it."""
+"""What a transaction reserves before it reads: a class (``request``, ``route``, ``account``,
+``calls``, ``pending`` or ``prune``), and a name in it."""
 Where = Path | DatabaseAddress | None
 """A SQLite file, a PostgreSQL database, or the memory of this process."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import attrs
 
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.http import with_retries
-from motionkit.journal import Journal, PurchaseRecord
+from motionkit.journal import Filter, Journal, Prunable, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
+from motionkit.model.labels import check_labels
+from motionkit.model.moments import Since, moment
 from motionkit.model.money import Cost, CostBasis, Unit
 from motionkit.model.request import is_name
 from motionkit.provider import SearchesHistory, ShowsUsage
@@ -29,6 +31,37 @@ _STANDS: Mapping[State | KeyState, str] = {
     State.BLOCKED: "was blocked",
     State.GONE: "is gone",
 }
+
+
+_STATES = tuple(state.value for kind in (KeyState, State) for state in kind)
+_SLACK = 60.0
+"""Seconds by which an age may be shorter than `remember`: somebody read the list meanwhile."""
+
+AnyState = State | KeyState | str
+"""A state of a purchase, or its stored name: ``failed``."""
+
+
+class JobFilters(TypedDict, total=False):
+    """Which purchases of the journal are meant.
+
+    Attributes:
+        state: In this state, or in one of these: `State`, `KeyState`, or a name such as
+            ``failed``. ``uncertain`` means whatever may have arrived.
+        since: Submitted since then: an age such as ``30d`` or ``12h`` or a timedelta, a date, or a
+            time; in UTC where no zone is named.
+        account: The account that it was last sent to.
+        route: The route that chose its target.
+        label: Labels that it has, all of them.
+        search: A text in its key, request, target, labels, vendor status, error or file's path, or
+            its job's id. A to Z are found in either case.
+    """
+
+    state: AnyState | Iterable[AnyState]
+    since: Since
+    account: str
+    route: str
+    label: Mapping[str, str]
+    search: str
 
 
 @attrs.frozen
@@ -57,16 +90,27 @@ class Jobs:
     _journal: Journal
     _submitters: Submitters
 
-    def list(self, *, open_only: bool = False, limit: int | None = None) -> list[PurchaseRecord]:
-        """Return the purchases, oldest first.
+    def list(
+        self,
+        *,
+        open_only: bool = False,
+        limit: int | None = None,
+        **filters: Unpack[JobFilters],
+    ) -> list[PurchaseRecord]:
+        """Return purchases, oldest first.
 
         Args:
             open_only: Only those that are unfinished: running, uncertain or not downloaded.
             limit: Only that many of them, the newest; all when None. `each` reads many without
                 holding them all in memory.
+            **filters: Which of them; see `JobFilters`. All conditions hold together.
 
         Raises:
-            InvalidRequest: `limit` is no positive number.
+            InvalidRequest: `limit` is no positive number, or a filter cannot be read.
+
+        Examples:
+            >>> client.jobs.list(state="failed", since="7d", limit=50)
+            >>> client.jobs.list(account="studio", label={"project": "spring"})
         """
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
             raise InvalidRequest.expected("limit", limit, "a whole number")
@@ -74,15 +118,40 @@ class Jobs:
             raise InvalidRequest(
                 f"limit is {limit}", field="limit", value=str(limit), limit="at least 1"
             )
-        return self._journal.entries(unfinished=open_only, newest=limit)
+        return self._journal.entries(self._filter(open_only, **filters), newest=limit)
 
-    def each(self, *, open_only: bool = False) -> Iterator[PurchaseRecord]:
-        """Yield the purchases, oldest first, as they are read from the journal.
+    def each(
+        self, *, open_only: bool = False, **filters: Unpack[JobFilters]
+    ) -> Iterator[PurchaseRecord]:
+        """Yield purchases, oldest first, as they are read from the journal; as in `list`."""
+        return self._journal.each(self._filter(open_only, **filters))
 
-        Args:
-            open_only: Only those that are unfinished: running, uncertain or not downloaded.
-        """
-        return self._journal.each(unfinished=open_only)
+    def count(self, *, open_only: bool = False, **filters: Unpack[JobFilters]) -> int:
+        """Return how many purchases `list` would return without a limit."""
+        return self._journal.count(self._filter(open_only, **filters))
+
+    def _filter(
+        self,
+        open_only: bool,
+        *,
+        state: AnyState | Iterable[AnyState] | None = None,
+        since: Since | None = None,
+        account: str | None = None,
+        route: str | None = None,
+        label: Mapping[str, str] | None = None,
+        search: str | None = None,
+    ) -> Filter:
+        texts = {"account": account, "route": route, "search": search}
+        for name, text in texts.items():
+            if text is not None and not (isinstance(text, str) and is_name(text)):
+                raise InvalidRequest.expected(name, text, "text in UTF-8 without NUL")
+        return Filter(
+            open_only=open_only,
+            states=None if state is None else _states(state),
+            since=None if since is None else moment("since", since, self._journal.now()),
+            labels={} if label is None else check_labels(label),
+            **texts,
+        )
 
     def ambiguous(self, beginnings: Sequence[str]) -> set[str]:
         """Return those texts with which more than one key begins."""
@@ -107,6 +176,17 @@ class Jobs:
         entry = self._journal.find(reference)
         by_id = any(one.job and one.job.id == reference for one in entry.attempts)
         return entry if by_id else self.paid_last(entry)
+
+    def candidates(self, reference: str, limit: int = 20) -> list[PurchaseRecord]:
+        """Return the purchases whose key begins so, or whose job has that id.
+
+        Args:
+            reference: The beginning of a key, or a job's id.
+            limit: How many at most.
+        """
+        if not isinstance(reference, str) or not is_name(reference):
+            return []
+        return self._journal.candidates(reference, limit)
 
     def paid_last(self, entry: PurchaseRecord) -> PurchaseRecord:
         """Return the newest paid retry of a purchase, where there is one that may have bought."""
@@ -228,6 +308,91 @@ class Jobs:
         self._journal.assumed(entry, resolved, cost)
         return Reconciled(self._journal.entry(entry.key))
 
+    # What nobody needs any more.
+
+    def forget(self, entry: PurchaseRecord) -> PurchaseRecord:
+        """Give up a purchase that is uncertain, or whose file was not downloaded; send nothing.
+
+        It is no longer unfinished: `resume` leaves it alone, and an identical request is submitted
+        anew. What it cost stays. One that may have arrived counts as charged from then on, as with
+        ``reconcile(entry, assume="charged")``; one that never left costs nothing. A file that was
+        given up can still be downloaded while the vendor keeps it.
+
+        Args:
+            entry: The purchase.
+
+        Returns:
+            The purchase now.
+
+        Raises:
+            InvalidRequest: Its job still runs, its file is there, or it has ended without one.
+        """
+        _check(entry)
+        if entry.state in {KeyState.INTENDED, KeyState.UNCERTAIN}:
+            return self._forget_submit(entry)
+        if entry.state is not State.SUCCEEDED or entry.delivered is not None:
+            what = "its file is downloaded" if entry.delivered else _STANDS[entry.state]
+            raise InvalidRequest(
+                f"{entry.key} {what}; there is nothing to give up"
+                if not entry.open
+                else f"{entry.key} {what}; only what is uncertain or not downloaded is given up",
+                field="key",
+                value=entry.key,
+            )
+        self._journal.forget(entry)
+        return self._journal.entry(entry.key)
+
+    def _forget_submit(self, entry: PurchaseRecord) -> PurchaseRecord:
+        unsent = MotionKitError("given up before it was sent", key=entry.key, billed=Billed.NO)
+        if entry.attempts and self._journal.unsent(entry.attempts[-1], unsent):
+            now = self._journal.entry(entry.key)
+            if now.state is KeyState.REFUSED:
+                return now
+        return self._assume(entry, "charged").entry
+
+    def prunable(self, older_than: Since) -> Prunable:
+        """Return what `prune` would take out of the journal.
+
+        Raises:
+            InvalidRequest: As from `prune`.
+        """
+        return self._journal.prunable(self._before(older_than))
+
+    def prune(self, older_than: Since) -> Prunable:
+        """Take old finished purchases out of the journal.
+
+        Those are: delivered or given up, or ended without a file (failed, blocked, gone, refused);
+        and unchanged for that long. Unfinished and uncertain ones stay, and so do those of batches.
+        What they came to stays in `Client.spend` and in budgets, and their keys stay taken; the
+        request, the file's name and the job's id are gone.
+
+        Args:
+            older_than: An age such as ``90d``, a timedelta, or a moment. At least ``remember`` of
+                ``[defaults]``: until then an identical request returns the old job.
+
+        Returns:
+            What was taken out.
+
+        Raises:
+            InvalidRequest: It is no age or moment, or too young.
+            JournalError: The journal cannot be written.
+        """
+        return self._journal.prune(self._before(older_than))
+
+    def _before(self, older_than: Since) -> float:
+        now = self._journal.now()
+        before = moment("older_than", older_than, now)
+        remember = self._submitters.config.defaults.remember
+        if before > now - remember + _SLACK:
+            raise InvalidRequest(
+                f"older_than: {older_than} is less than remember = {remember:.0f} s, within which "
+                "an identical request returns its job instead of buying again",
+                field="older_than",
+                value=str(older_than),
+                limit=f"at least {remember:.0f} s",
+            )
+        return before
+
     def _evidence(
         self, entry: PurchaseRecord, adopt: str | None, error: SubmitUncertain
     ) -> Reconciled:
@@ -256,6 +421,18 @@ class Jobs:
             )
         job = submitter.adopt(attempt, chosen[0])
         return Reconciled(self._journal.entry(entry.key), job)
+
+
+def _states(given: object) -> tuple[str, ...]:
+    """Return the stored names of states."""
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    found = []
+    for one in given if several else [given]:  # type: ignore[attr-defined]  # it is iterable
+        value = one.value if isinstance(one, State | KeyState) else one
+        if not isinstance(value, str) or value not in _STATES:
+            raise InvalidRequest.expected("state", value, f"one of {', '.join(_STATES)}")
+        found.append(value)
+    return tuple(found)
 
 
 def _check(entry: object) -> None:

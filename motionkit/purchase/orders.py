@@ -550,7 +550,19 @@ class Checkout:
             if entry is not None:
                 _check_owner(entry, alike)
                 return self.jobs.paid_last(entry)
+            self._need_unpruned(options.key)
         return None if options.buys_again else self.journal.same(alike)
+
+    def _need_unpruned(self, key: str) -> None:
+        """Refuse a key that was bought and pruned: it must not be bought a second time."""
+        day = self.journal.pruned_on(key)
+        if day is not None:
+            raise InvalidRequest(
+                f"the key {key!r} was bought before, and pruned from the journal on {day}",
+                field="key",
+                value=key,
+                hint="choose another key to buy again",
+            )
 
     def _alike(self, asked: Asked) -> Alike:
         """Return which purchases a request would repeat, made with the same ``via`` now."""

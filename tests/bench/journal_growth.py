@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import motionkit as mk  # noqa: E402
-from motionkit.journal import Alike, Journal, NewPurchase  # noqa: E402
+from motionkit.journal import Alike, Filter, Journal, NewPurchase  # noqa: E402
 from motionkit.journal import budget as budgets  # noqa: E402
 from motionkit.model.budget import PERIODS, Budget  # noqa: E402
 from motionkit.model.job import Job, State, Status  # noqa: E402
@@ -164,7 +164,7 @@ def measure(journal: Journal, size: int, rounds: int) -> Times:
         times.take("jobs show BEGINNING", lambda: journal.find(f"old-{size}"))
         times.take("webhooks", lambda job=job: journal.ended([job]))
     for _ in range(3):
-        times.take("jobs --open", lambda: journal.entries(unfinished=True))
+        times.take("jobs --open", lambda: journal.entries(Filter(open_only=True)))
         times.take("jobs, newest 50", lambda: journal.entries(newest=50))
         times.take(
             "one row",

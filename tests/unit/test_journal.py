@@ -1215,7 +1215,7 @@ def test_paid_retries_come_in_the_order_in_which_they_were_bought_whatever_the_c
 @pytest.mark.parametrize(
     ("ask", "queries"),
     [
-        (lambda journal: journal.entries(), 2),
+        (lambda journal: journal.entries(), 3),
         (lambda journal: journal.running("f" * 16), 2),
         (lambda journal: [journal.same(Alike(("r1",)))], 3),
         (lambda journal: journal.retries("k"), 2),

@@ -1,0 +1,163 @@
+"""What purchases came to, added up by day, account, route, model or label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Literal, Self, get_args
+
+import attrs
+
+from motionkit.model.money import EXACT, Unit
+
+SpendBy = Literal["day", "account", "route", "model", "label"]
+SPEND_BY: tuple[SpendBy, ...] = get_args(SpendBy)
+_ZERO = Decimal(0)
+
+
+@attrs.frozen(kw_only=True)
+class Amounts:
+    """Sums of one unit of money. Each purchase is in exactly one of the first four.
+
+    Attributes:
+        charged: What vendors reported as charged, also of jobs that still run; and `assumed`.
+        refunded: What vendors charged and gave back, or document that they do: the charge that was
+            reported at the submit, else the quote's likely amount. It is not part of `charged`.
+        held: The high of the quotes of unfinished jobs without a reported charge: what budgets
+            hold for them.
+        uncertain: The high of the quotes of submits that may have arrived. They may have been
+            charged; budgets hold that too.
+        assumed: The part of `charged` for which no vendor reported anything: the quote's likely
+            amount. Budgets count the quote's high for those.
+    """
+
+    charged: Decimal = _ZERO
+    refunded: Decimal = _ZERO
+    held: Decimal = _ZERO
+    uncertain: Decimal = _ZERO
+    assumed: Decimal = _ZERO
+
+    @property
+    def submitted(self) -> Decimal:
+        """All that was submitted: `charged`, `refunded`, `held` and `uncertain` together."""
+        total = _ZERO
+        for one in (self.charged, self.refunded, self.held, self.uncertain):
+            total = EXACT.add(total, one)
+        return total
+
+    def __add__(self, other: Self) -> Self:
+        names = [one.name for one in attrs.fields(type(self))]
+        sums = {name: EXACT.add(getattr(self, name), getattr(other, name)) for name in names}
+        return type(self)(**sums)
+
+    def times(self, count: int) -> Self:
+        """Return the amounts of so many purchases that came to the same."""
+        names = [one.name for one in attrs.fields(type(self))]
+        return type(self)(
+            **{name: EXACT.multiply(getattr(self, name), Decimal(count)) for name in names}
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Spend:
+    """What some purchases came to, in one unit of money; credits and dollars are never mixed.
+
+    A purchase belongs to the UTC day on which budgets reserved its price: the day of its submit.
+    Refused submits are left out: nothing was bought. What was pruned from the journal is included.
+
+    Attributes:
+        by: What it is added up by.
+        name: The day (``2026-11-27``), account, model, route or label's value; None where there
+            is none: a submit without a route, a purchase without that label.
+        unit: The unit of `amounts`.
+        sandbox: Whether these purchases went to a sandbox on this machine; never mixed with others.
+        jobs: How many purchases were submitted.
+        unpriced: How many of them have no known amount, and count 0.
+        amounts: In `unit`.
+        usd: The same in US dollars, as each purchase's quote and cost had it; None where the value
+            of a credit was unknown for one of them.
+    """
+
+    by: SpendBy
+    name: str | None
+    unit: Unit
+    sandbox: bool
+    jobs: int
+    unpriced: int
+    amounts: Amounts
+    usd: Amounts | None
+
+
+@attrs.frozen(kw_only=True, cache_hash=True)
+class Paid:
+    """What one purchase came to.
+
+    Attributes:
+        unit: The unit of `amounts`.
+        amounts: One of them is not 0, where the amount is known.
+        usd: The same in US dollars; None where that is unknown.
+        priced: Whether the amount is known.
+    """
+
+    unit: Unit
+    amounts: Amounts
+    usd: Amounts | None
+    priced: bool = True
+
+
+class Sums:
+    """Purchases, added up one by one."""
+
+    def __init__(self, by: SpendBy) -> None:
+        self._by = by
+        # Many purchases come to the same: they are counted, and multiplied once.
+        self._counts: Counter[tuple[bool, str | None, Paid]] = Counter()
+
+    def add(self, name: str | None, paid: Paid, *, sandbox: bool) -> None:
+        """Add a purchase under a name."""
+        self._counts[sandbox, name, paid] += 1
+
+    def rows(self) -> list[Spend]:
+        """Return the sums: real purchases first; days in order, others by their dollars."""
+        return _merged(
+            Spend(
+                by=self._by,
+                name=name,
+                unit=paid.unit,
+                sandbox=sandbox,
+                jobs=times,
+                unpriced=0 if paid.priced else times,
+                amounts=paid.amounts.times(times),
+                usd=None if paid.usd is None else paid.usd.times(times),
+            )
+            for (sandbox, name, paid), times in self._counts.items()
+        )
+
+
+def totals(rows: Iterable[Spend]) -> list[Spend]:
+    """Return the sums of rows, one for each unit and world; their name is None."""
+    return _merged(attrs.evolve(row, name=None) for row in rows)
+
+
+def _merged(rows: Iterable[Spend]) -> list[Spend]:
+    sums: dict[tuple[bool, str | None, Unit], Spend] = {}
+    for row in rows:
+        key = row.sandbox, row.name, row.unit
+        sums[key] = _sum(sums[key], row) if key in sums else row
+    return sorted(sums.values(), key=_order)
+
+
+def _sum(one: Spend, other: Spend) -> Spend:
+    return attrs.evolve(
+        one,
+        jobs=one.jobs + other.jobs,
+        unpriced=one.unpriced + other.unpriced,
+        amounts=one.amounts + other.amounts,
+        usd=None if one.usd is None or other.usd is None else one.usd + other.usd,
+    )
+
+
+def _order(row: Spend) -> tuple[bool, Decimal, bool, str, str]:
+    first = _ZERO if row.by == "day" or row.usd is None else -row.usd.submitted
+    return row.sandbox, first, row.name is None, row.name or "", row.unit.value
