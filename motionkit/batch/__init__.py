@@ -5,6 +5,7 @@ from motionkit.batch.drafts import Draft, draft
 from motionkit.batch.inputs import Input, InvalidRows, Problem, matrix, read
 from motionkit.batch.plan import Need, Plan, TargetPlan
 from motionkit.batch.results import FORMATS, Format, ItemResult
+from motionkit.batch.results import safe as safe_cell
 from motionkit.batch.results import whole as whole_file
 from motionkit.batch.results import write as write_results
 from motionkit.batch.tables import Batches, BatchRecord, BatchState, Item, ItemState
@@ -37,6 +38,7 @@ __all__ = [
     "matrix",
     "read",
     "run_batch",
+    "safe_cell",
     "whole_file",
     "write_results",
 ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +21,7 @@ from motionkit.cli.options import (
     Common,
     ConfigFile,
     Json,
+    Yes,
     file_option,
     money_option,
     request_option,
@@ -30,6 +29,7 @@ from motionkit.cli.options import (
 )
 from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen, warnings_only
+from motionkit.cli.tables import confirm, to_output
 from motionkit.client import check_target
 from motionkit.errors import (
     BudgetExceeded,
@@ -50,10 +50,6 @@ _EVERY = 1.0
 _ID = re.compile(r"b-[0-9a-f]{1,8}")
 
 Reference = Annotated[str, Argument(metavar="BATCH", help="The id of a batch, or its beginning.")]
-Yes = Annotated[
-    bool,
-    money_option("--yes", "-y", help="Skip confirmation, which a non-interactive run cannot give."),
-]
 
 
 Form = Literal["csv", "jsonl", "parquet"]
@@ -311,7 +307,7 @@ def retry(
         count = sum(counts[name] for name, wanted in chosen.items() if wanted)
         if count:
             again = "some of them may have cost already" * (chosen["failed"] or chosen["blocked"])
-            _confirm(screen, f"buy {many(count, 'item')} again", again, yes=yes)
+            confirm(screen, f"buy {many(count, 'item')} again", again, yes=yes)
             count = found.retry(**chosen)
         absent = found.retry(missing=True) if missing else 0
         parts = [f"{many(count, 'item')} to buy again"] * (count > 0 or not missing)
@@ -360,7 +356,7 @@ def results(
                 raise InvalidRequest(
                     "out: Parquet goes to a file; name one with --out", field="out"
                 )
-            _to_output(lambda stream: write_results(found.results(), stream, form))
+            to_output(lambda stream: write_results(found.results(), stream, form))
             return exit_codes.DONE
         check_target(out, overwrite=overwrite)
         _to_file(out, lambda stream: write_results(found.results(), stream, form))
@@ -492,7 +488,7 @@ def _chosen(screen: Screen, options: Running) -> mk.Batch:
                 screen.fact(name, text, style="bold" if name == "price" else "")
             _affordable(found.plan)
             if found.plan.added:
-                _confirm(
+                confirm(
                     screen,
                     f"buy {many(found.plan.left, 'item')}",
                     report.much(found.plan),
@@ -518,24 +514,6 @@ def _affordable(found: Plan) -> None:
         raise BudgetExceeded(
             f"batch {found.batch}: {why}", hint="nothing was bought; raise --max-usd, or buy less"
         )
-
-
-def _confirm(screen: Screen, what: str, much: str, *, yes: bool) -> None:
-    """Ask before items are bought.
-
-    Raises:
-        Abort: The user declined.
-        InvalidRequest: The run is non-interactive.
-    """
-    text = f"{what}{f': {much}' if much else ''}"
-    if yes:
-        return
-    if screen.asks:
-        screen.confirm(f"{text}?")
-        return
-    raise InvalidRequest(
-        f"confirmation required: {text}; pass --yes", field="yes", limit="--yes without a terminal"
-    )
 
 
 # Running.
@@ -629,18 +607,6 @@ def _form(out: Path | None) -> Form:
     suffix = "" if out is None else out.suffix.lower().removeprefix(".")
     found: Form = next((one for one in get_args(Form) if one == suffix), "csv")
     return found
-
-
-def _to_output(write: Callable[[IO[bytes]], None]) -> None:
-    """Write results to standard output."""
-    try:
-        sys.stdout.flush()
-        write(sys.stdout.buffer)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        sys.stdout = io.StringIO()  # the reader has seen enough
-    except OSError as error:
-        raise DownloadFailed(f"cannot write to standard output: {reason(error)}") from error
 
 
 def _to_file(out: Path, write: Callable[[IO[bytes]], None]) -> None:

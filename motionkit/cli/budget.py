@@ -1,11 +1,14 @@
-"""The verb `budget`: amounts spent, held and left."""
+"""The verb `budget`: amounts spent, held and left, and when each budget begins anew."""
 
 from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
 
 from motionkit.cli import exit_codes
 from motionkit.cli.format import in_world
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.screen import Screen
+from motionkit.cli.screen import Screen, styled
 from motionkit.client import Client
 from motionkit.model.budget import BudgetStatus, period_words
 from motionkit.model.money import dollars
@@ -14,8 +17,9 @@ from motionkit.model.money import dollars
 def budget(json: Json = False, config: ConfigFile = None) -> int:
     """Show each budget: the limit, and the amounts spent, held and left in the current period.
 
-    Held is the upper bound of unfinished jobs. Periods begin and end in UTC. Jobs in a sandbox on
-    this machine are counted separately.
+    SPENT is what vendors reported, and the upper bound of finished jobs of which they reported
+    nothing. HELD is the upper bound of unfinished and uncertain jobs. Periods begin and end in UTC.
+    Jobs in a sandbox on this machine are counted separately. 'motionkit spend' shows more.
     """
     screen = Screen(json=json)
     with Client(config) as client:
@@ -25,8 +29,9 @@ def budget(json: Json = False, config: ConfigFile = None) -> int:
         return exit_codes.DONE
     screen.rows(
         [_data(one) for one in found],
-        ["BUDGET", "LIMIT", "SPENT", "HELD", "LEFT", "UNTIL (UTC)"],
+        ["BUDGET", "LIMIT", "SPENT", "HELD", "LEFT", "RESETS (UTC)"],
         [_cells(one) for one in found],
+        numbers=["SPENT", "HELD", "LEFT"],
     )
     return exit_codes.DONE
 
@@ -37,10 +42,18 @@ def _data(one: BudgetStatus) -> dict[str, object]:
     return {"budget": one.name, "sandbox": one.sandbox, **period, **amounts}
 
 
-def _cells(one: BudgetStatus) -> list[str]:
+def _cells(one: BudgetStatus) -> list[Any]:
+    left = _usd(one.left)
+    short = one.left < one.limit / 5
     return [
         in_world(one.name, one.sandbox),
         f"{dollars(one.limit)} {period_words(one.period)}",
-        *(dollars(amount) for amount in (one.spent, one.held, one.left)),
-        "no end" if one.until is None else f"{one.until:%Y-%m-%d %H:%M}",
+        _usd(one.spent),
+        _usd(one.held),
+        styled(left, "red" if one.left <= 0 else "yellow") if short else left,
+        "never" if one.until is None else f"{one.until:%Y-%m-%d %H:%M}",
     ]
+
+
+def _usd(amount: Decimal) -> str:
+    return dollars(amount).removesuffix(" USD")

@@ -15,6 +15,7 @@ from motionkit.model.money import Balance, Cost, Quote, amounts
 from motionkit.model.request import Request
 
 UNDELIVERED = "succeeded, not downloaded"
+GIVEN_UP = "succeeded, given up"
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
@@ -84,6 +85,14 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d"
 
 
+def age(seconds: float) -> str:
+    """Return how long ago something was, in one unit."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size * (2 if unit == "d" else 1):
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def request_line(description: Mapping[str, Any]) -> str:
     """Return a request as one line: operation, media and values."""
     rest = dict(description)
@@ -124,7 +133,7 @@ def listed(value: object) -> str:
 def state_of(entry: PurchaseRecord) -> str:
     """Return the state of a purchase."""
     if entry.state is State.SUCCEEDED and entry.delivered is None:
-        return UNDELIVERED
+        return UNDELIVERED if entry.forgotten is None else GIVEN_UP
     if entry.cancelled:
         return "cancelled"
     if entry.ambiguous and entry.state is not KeyState.UNCERTAIN:

@@ -1,4 +1,4 @@
-"""The verb `jobs`: the content of the journal."""
+"""The verbs `jobs` and `jobs show`: the content of the journal."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
+from pathlib import PurePath
 from typing import Annotated, Any
 
 import motionkit as mk
 from motionkit.cli import exit_codes
 from motionkit.cli.format import (
+    GIVEN_UP,
+    UNDELIVERED,
+    age,
     beginnings,
     brief,
     charged,
     duration,
     in_world,
+    many,
     plain,
     quoted,
     request_line,
@@ -26,66 +31,184 @@ from motionkit.cli.format import (
 )
 from motionkit.cli.options import ConfigFile, Json, Reference
 from motionkit.cli.parameters import Option
-from motionkit.cli.screen import Screen, decided
-from motionkit.client import ExpiresFiles, registry
-from motionkit.errors import ConfigError
+from motionkit.cli.screen import PIPE_WIDTH, Screen, decided, styled
+from motionkit.cli.tables import one_format, write_csv
+from motionkit.client import Client, ExpiresFiles, registry
+from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
-from motionkit.model.job import State
-from motionkit.model.labels import shown_labels
-from motionkit.model.money import both
+from motionkit.model.job import KeyState, State
+from motionkit.model.labels import read_labels, shown_labels
+from motionkit.model.money import CostBasis, both, dollars, shown
 
 _PART = 500
 """Jobs that are written at once."""
+_NEWEST = 50
+"""Jobs that are listed where no other number is asked for."""
+_CANDIDATES = 20
+"""Jobs that are listed where a reference means several."""
 _ABOUT = "about "
 """The prefix of a quote without bounds; the '~' replaces it here."""
+_ROOMY = 110
+"""Columns of a terminal from which on each job's request is shown."""
+_LEAST = 12
+"""Columns of a file's name, at least."""
+_HEADS = ("KEY", "STATE", "AGE", "COST", "TARGET", "FILE", "WHAT")
+
+_STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "blocked": "red",
+    "gone": "red",
+    "refused": "dim",
+    "running": "cyan",
+    "queued": "cyan",
+    "given up": "dim",
+}
+"""The colour of each state; what needs its owner's attention is yellow."""
+
+_COLUMNS = (
+    *("key", "state", "open", "uncertain", "created", "target", "route", "sandbox"),
+    *("cost", "unit", "usd", "basis", "labels", "file", "job", "request", "error"),
+)
+"""The columns of the CSV."""
 
 
 def jobs(
+    *,
     open_only: Annotated[
         bool,
         Option("--open", help="Show only jobs that are running, uncertain or not downloaded."),
     ] = False,
-    limit: Annotated[
-        int | None, Option(min=1, metavar="N", help="Show only the newest N jobs.")
+    state: Annotated[
+        list[str] | None,
+        Option(
+            metavar="STATE",
+            help="Show only jobs in this state: intended, uncertain, refused, queued, running, "
+            "unknown, succeeded, failed, blocked or gone. Repeatable.",
+        ),
     ] = None,
+    since: Annotated[
+        str | None,
+        Option(
+            metavar="WHEN",
+            help="Show only jobs that were submitted since then: an age such as 12h or 30d, a date "
+            "or an ISO time (UTC where no zone is named).",
+        ),
+    ] = None,
+    account: Annotated[
+        str | None, Option(metavar="NAME", help="Show only jobs of this account.")
+    ] = None,
+    route: Annotated[
+        str | None, Option(metavar="NAME", help="Show only jobs of this route.")
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        Option(metavar="NAME=VALUE", help="Show only jobs with this label. Repeatable."),
+    ] = None,
+    search: Annotated[
+        str | None,
+        Option(
+            metavar="TEXT",
+            help="Show only jobs with this text in key, request, target, labels, error or file, or "
+            "with this job id.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        Option(min=1, metavar="N", help="Show only the newest N jobs. Default: 50."),
+    ] = None,
+    every: Annotated[bool, Option("--all", help="Show all of them.")] = False,
+    as_csv: Annotated[bool, Option("--csv", help="Output CSV for spreadsheets.")] = False,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
     """List the jobs in the journal, newest last.
 
-    AGE is the time since the submit. A COST with '~' is the quote: the actual cost is unknown.
+    Options narrow the list; all of them hold together. AGE is the time since the submit. A COST
+    with '~' is the quote: the actual cost is unknown. A TARGET with '*' is in a sandbox.
+
+    Examples:
+      motionkit jobs --open
+      motionkit jobs --state failed --state blocked --since 7d
+      motionkit jobs --account studio --label project=spring --all --csv
+      motionkit jobs --search "make it snow" --limit 10
     """
+    one_format(json=json, csv=as_csv)
+    if every and limit is not None:
+        raise InvalidRequest("--all and --limit exclude each other", field="limit")
+    given = {"state": state, "since": since, "account": account, "route": route, "search": search}
+    filters: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if label:
+        filters["label"] = read_labels(label)
     screen = Screen(json=json)
-    widths: list[int] = []
     with mk.Client(config) as client:
-        entries: Iterable[PurchaseRecord] = client.jobs.each(open_only=open_only)
-        if limit is not None:
-            entries = client.jobs.list(open_only=open_only, limit=limit)
-        kinds, left = registry.operations(), iter(entries)
-        part = list(islice(left, _PART))
-        none = not part
-        while part or none:
-            # Each part is written as it is read: a journal may have a million jobs.
-            ambiguous = client.jobs.ambiguous(beginnings(entry.key for entry in part))
-            screen.rows(
-                [_data(entry) for entry in part] if json else [],
-                ["KEY", "STATE", "AGE", "COST", "AT", "WHAT"],
-                [] if json else [_row(entry, ambiguous, kinds) for entry in part],
-                widths,
-            )
-            if none:
-                screen.note("no unfinished jobs" if open_only else "no jobs yet")
-                break
-            part = list(islice(left, _PART))
+        size = limit or _NEWEST
+        listed: Iterable[PurchaseRecord]
+        if every:
+            listed = client.jobs.each(open_only=open_only, **filters)
+        else:
+            listed = client.jobs.list(open_only=open_only, limit=size, **filters)
+        if as_csv:
+            write_csv(_COLUMNS, (_csv_row(entry) for entry in listed))
+            found = size
+        else:
+            found = _show(screen, client, listed)
+        if not found:
+            screen.note(_nothing(filters, open_only=open_only))
+        if not every and found >= size:
+            _say_rest(screen, client.jobs.count(open_only=open_only, **filters), size)
     return exit_codes.DONE
 
 
+def _nothing(filters: Any, *, open_only: bool) -> str:
+    if filters:
+        return "no job matches"
+    return "no unfinished jobs" if open_only else "no jobs yet"
+
+
+def _say_rest(screen: Screen, total: int, size: int) -> None:
+    if total > size:
+        screen.note(
+            f"{total - size:,} older of {many(total, 'job')} not shown: --all or --limit N shows "
+            "more; --state, --since, --search narrow the list"
+        )
+
+
+def _show(screen: Screen, client: Client, listed: Iterable[PurchaseRecord]) -> int:
+    """Write jobs part by part, and return how many there were: a journal may have a million."""
+    kinds, left, width = registry.operations(), iter(listed), screen.columns
+    widths: list[int] = []
+    found, marked = 0, False
+    while part := list(islice(left, _PART)):
+        if screen.json:
+            screen.rows([_data(entry) for entry in part], [], [])
+        else:
+            ambiguous = client.jobs.ambiguous(beginnings(entry.key for entry in part))
+            rows = [_row(entry, ambiguous, kinds, width) for entry in part]
+            heads = _HEADS[: len(rows[0])]
+            screen.rows([], heads, _fitted(rows, width), widths)
+        marked = marked or any(entry.sandbox for entry in part)
+        found += len(part)
+    if marked and width < PIPE_WIDTH and not screen.json:
+        screen.note("* in a SANDBOX on this machine", style="dim")
+    return found
+
+
 def show(ref: Reference, json: Json = False, config: ConfigFile = None) -> int:
-    """Print everything that the journal has about one job."""
+    """Print everything that the journal has about one job.
+
+    Where several jobs begin like REF, they are listed, and the exit code is 2.
+    """
     screen = Screen(json=json)
     with mk.Client(config) as client:
-        entry = client.jobs.get(ref)
+        try:
+            entry = client.jobs.get(ref)
+        except InvalidRequest:
+            several = client.jobs.candidates(ref, _CANDIDATES)
+            if len(several) > 1 and not json:
+                _show(screen, client, several)
+            raise
     lines = [f"{name:<10} {plain(text)}" for name, text in _details(entry) if text]
     screen.answer(_data(entry), "\n".join(lines))
     return exit_codes.DONE
@@ -113,20 +236,105 @@ def _keeps_files(name: str) -> timedelta | None:
 
 
 def _row(
-    entry: PurchaseRecord, ambiguous: Container[str], kinds: Sequence[type[mk.Request]]
+    entry: PurchaseRecord, ambiguous: Container[str], kinds: Sequence[type[mk.Request]], width: int
 ) -> list[Any]:
+    """Return the cells of a job: all of it in a pipe, in short on a terminal."""
+    key, seconds = short(entry.key, ambiguous), max(0.0, time.time() - entry.created)
+    what = brief(entry.description, kinds)
+    if width >= PIPE_WIDTH:
+        until = _kept_until(entry)
+        kept = [] if until is None else [f"file kept until {until.date().isoformat()}"]
+        state: list[Any] = [[state_of(entry), *kept], duration(seconds), _whole_cost(entry)]
+        return [key, *state, in_world(target(entry), entry.sandbox), entry.delivered, what]
+    word = _word(entry)
+    cells = [key, styled(word, _STYLES.get(word, "yellow")), age(seconds), _cost(entry)]
+    cells += [target(entry) + "*" * bool(entry.sandbox), _file(entry)]
+    return [*cells, what] if width >= _ROOMY else cells
+
+
+def _fitted(rows: list[list[Any]], width: int) -> list[list[Any]]:
+    """Cut the last cells, so that no row needs a second line."""
+    if width >= PIPE_WIDTH:
+        return rows
+    heads = len(_HEADS) - 1
+    before = [
+        max(len(_HEADS[place]), *(len(str(row[place])) for row in rows)) + 2
+        for place in range(heads - 1)
+    ]
+    left = max(_LEAST, width - sum(before))
+    if len(rows[0]) == heads:
+        return [[*row[:-1], _cut(row[-1], left)] for row in rows]
+    files = min(left // 2, max(len(_HEADS[-2]), *(len(row[-2]) for row in rows)))
+    return [[*row[:-2], _cut(row[-2], files), _cut(row[-1], left - files - 2)] for row in rows]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."
+
+
+def _word(entry: PurchaseRecord) -> str:
+    """Return the state of a purchase in two words at most."""
+    state = state_of(entry)
+    if state == UNDELIVERED:
+        return "not downloaded"
+    if state == GIVEN_UP:
+        return "given up"
+    if entry.open and state.endswith((", uncertain", ", stalled")):
+        return state.rpartition(", ")[2]
+    return state
+
+
+def _cost(entry: PurchaseRecord) -> str:
+    """Return what a purchase cost, in dollars where they are known; its quote with a '~'."""
+    cost, quote = entry.cost, entry.quote
+    if cost is not None:
+        if cost.basis is CostBasis.REFUNDED:
+            return "refunded"
+        about = "~" if cost.basis is CostBasis.ASSUMED else ""
+        return about + (shown(cost.amount, cost.unit) if cost.usd is None else dollars(cost.usd))
+    if entry.state is KeyState.REFUSED and not entry.ambiguous:
+        return "none"
+    if quote is None or quote.likely is None:
+        return "unknown"
+    if quote.usd_likely is None:
+        return f"~{shown(quote.likely, quote.unit)}"
+    return f"~{dollars(quote.usd_likely)}"
+
+
+def _whole_cost(entry: PurchaseRecord) -> str:
     paid = entry.cost
-    expected = f"~{quoted(entry.quote).removeprefix(_ABOUT)}"
-    cost = both(paid.amount, paid.unit, paid.usd) if paid else expected
-    until = _kept_until(entry)
-    kept = [] if until is None else [f"file kept until {until.date().isoformat()}"]
+    if paid is None:
+        return f"~{quoted(entry.quote).removeprefix(_ABOUT)}"
+    return both(paid.amount, paid.unit, paid.usd)
+
+
+def _file(entry: PurchaseRecord) -> str:
+    """Return the name of a purchase's file, in the folder that it is in."""
+    if entry.delivered is None:
+        return ""
+    return plain(PurePath(entry.delivered.rstrip("/")).name)
+
+
+def _csv_row(entry: PurchaseRecord) -> list[Any]:
+    cost, error = entry.cost, entry.error or {}
     return [
-        short(entry.key, ambiguous),
-        [state_of(entry), *kept],
-        duration(max(0.0, time.time() - entry.created)),
-        cost,
-        in_world(target(entry), entry.sandbox),
-        brief(entry.description, kinds),
+        entry.key,
+        entry.state.value,
+        entry.open,
+        entry.ambiguous,
+        _moment(entry.created),
+        target(entry),
+        entry.route,
+        entry.sandbox,
+        cost and cost.amount,
+        cost and cost.unit.value,
+        cost and cost.usd,
+        cost and cost.basis.value,
+        shown_labels(entry.labels),
+        entry.delivered,
+        entry.job and entry.job.id,
+        request_line(entry.description),
+        error.get("message"),
     ]
 
 
@@ -139,6 +347,7 @@ def _data(entry: PurchaseRecord) -> dict[str, Any]:
         "uncertain": entry.ambiguous,
         "job": entry.job.id if entry.job else None,
         "via": entry.via,
+        "route": entry.route,
         "target": target(entry),
         "sandbox": entry.sandbox,
         "request": entry.description,
@@ -150,6 +359,7 @@ def _data(entry: PurchaseRecord) -> dict[str, Any]:
         "error": entry.error,
         "out": entry.out,
         "delivered": entry.delivered,
+        "given_up": None if entry.forgotten is None else _moment(entry.forgotten),
         "file_kept_until": until.isoformat(timespec="seconds") if until else None,
         "decision": entry.decision,
         "created": _moment(entry.created),
@@ -177,6 +387,7 @@ def _details(entry: PurchaseRecord) -> list[tuple[str, str]]:
         ("error", str(entry.error.get("message", "")) if entry.error else ""),
         ("output", entry.out or ""),
         ("file", entry.delivered or ""),
+        ("given up", "" if entry.forgotten is None else _moment(entry.forgotten)),
         ("kept until", until.isoformat(timespec="seconds") if until else ""),
         ("submitted", _moment(entry.created)),
         ("updated", _moment(entry.updated)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import attrs
@@ -17,10 +17,8 @@ from motionkit.client import Client, list_names, list_options, registry
 from motionkit.config import no_account
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model.job import utcnow
+from motionkit.model.moments import moment
 
-_AGE = re.compile(r"(\d{1,6})([smhdw])")
-_SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_AGES = "such as 90m, 12h or 7d"
 _RAW = "raw"
 _FIELD = re.compile(r"`(\w+)\.(\w+)`")
 """A field of a request in the description of a list, which addresses Python."""
@@ -42,7 +40,11 @@ def look_up(
     ] = None,
     since: Annotated[
         str | None,
-        Option(metavar="AGE", help="Show only entries younger than AGE, e.g. 90m, 12h or 7d."),
+        Option(
+            metavar="WHEN",
+            help="Show only entries since then: an age such as 90m, 12h or 7d, a date or an ISO "
+            "time (UTC where no zone is named).",
+        ),
     ] = None,
     json: Json = False,
     config: ConfigFile = None,
@@ -94,6 +96,7 @@ def _as_option(field: re.Match[str]) -> str:
 
 
 def _filters(where: Sequence[str], since: str | None) -> dict[str, Any]:
+    now = utcnow().timestamp()
     filters: dict[str, Any] = {}
     for one in where:
         name, equals, value = one.partition("=")
@@ -101,20 +104,10 @@ def _filters(where: Sequence[str], since: str | None) -> dict[str, Any]:
             raise InvalidRequest(
                 f"where: {one!r} is not NAME=VALUE", field="where", value=one, limit="NAME=VALUE"
             )
-        filters[name] = _moment(name, value) if name in {"since", "until"} else value
+        filters[name] = moment(name, value, now) if name in {"since", "until"} else value
     if since is not None:
-        filters["since"] = _moment("since", since)
+        filters["since"] = moment("since", since, now)
     return filters
-
-
-def _moment(name: str, age: str) -> float:
-    """Return the epoch seconds of an age before now."""
-    found = _AGE.fullmatch(age)
-    if found is None:
-        raise InvalidRequest(
-            f"{name}: {age!r} is not an age {_AGES}", field=name, value=age, limit=_AGES
-        )
-    return utcnow().timestamp() - int(found[1]) * _SECONDS[found[2]]
 
 
 def _show(screen: Screen, rows: Sequence[Any]) -> None:

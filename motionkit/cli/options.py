@@ -61,6 +61,10 @@ ConfigFile = Annotated[
     Path | None,
     Option("--config", metavar="FILE", help="The motionkit.toml to use. Default: search for it."),
 ]
+Yes = Annotated[
+    bool,
+    money_option("--yes", "-y", help="Skip confirmation, which a non-interactive run cannot give."),
+]
 Timeout = Annotated[
     float | None,
     file_option(

@@ -7,7 +7,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any, cast
 
@@ -105,6 +105,13 @@ class Screen:
         # A program that is started without standard streams has None in their places.
         return all(one is not None and one.isatty() for one in (sys.stdin, sys.stderr))
 
+    @property
+    def columns(self) -> int:
+        """The width of a table on standard output."""
+        if sys.stdout is None or not sys.stdout.isatty():
+            return PIPE_WIDTH
+        return Console(file=sys.stdout, force_terminal=True).width
+
     def note(self, text: str, *, style: str = "") -> None:
         """Write a line of progress."""
         _ERR.print(Text(plain(text), style), soft_wrap=True)
@@ -135,6 +142,8 @@ class Screen:
         columns: Sequence[str],
         cells: Sequence[Any],
         widths: list[int] | None = None,
+        *,
+        numbers: Container[str] = (),
     ) -> None:
         """Write a list: JSON Lines with ``--json``, else a table.
 
@@ -144,6 +153,7 @@ class Screen:
             cells: The rows of the table.
             widths: Where a long list is written in parts: empty for the first, and handed on to the
                 others, which have no head and are at least as wide.
+            numbers: The heads of columns that are aligned to the right.
         """
         if self.json:
             for row in data:
@@ -173,7 +183,13 @@ class Screen:
             show_header=not widths,
         )
         for head, width in zip(columns, least, strict=True):
-            table.add_column(head, overflow="fold", no_wrap=head in _WHOLE, min_width=width or None)
+            table.add_column(
+                head,
+                overflow="fold",
+                no_wrap=head in _WHOLE,
+                min_width=width or None,
+                justify="right" if head in numbers else "left",
+            )
         for texts in made:
             table.add_row(*texts)
         if widths is not None:
@@ -408,7 +424,14 @@ def warnings_only() -> Iterator[None]:
             logger.setLevel(level)
 
 
+def styled(text: object, style: str) -> Text:
+    """Return a table cell with a style, such as a colour."""
+    return Text(str(text), style)
+
+
 def _cell(value: Any) -> Text:
-    """Return a table cell: a list becomes lines, None is empty."""
+    """Return a table cell: a list becomes lines, None is empty, a `Text` keeps its style."""
+    if isinstance(value, Text):
+        return Text(plain(value.plain), value.style)
     lines = value if isinstance(value, list) else [value]
     return Text("\n".join(plain("" if line is None else line) for line in lines))

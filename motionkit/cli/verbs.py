@@ -159,7 +159,18 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
         ),
         "jobs": Group(
             "List the jobs in the journal, newest last.",
-            {"show": Verb("journal:show", "Print everything that the journal has about one job.")},
+            {
+                "show": Verb(
+                    "journal:show", "Print everything that the journal has about one job."
+                ),
+                "open": Verb("jobs:locate", "Print the path of a job's file."),
+                "forget": Verb(
+                    "jobs:forget",
+                    "Give up a job that is uncertain, or whose file was never downloaded. Sends "
+                    "nothing.",
+                ),
+                "prune": Verb("jobs:prune", "Take old finished jobs out of the journal."),
+            },
             target="journal:jobs",
         ),
         "journal": Group(
@@ -188,6 +199,10 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
         "balance": Verb(
             "accounts:balance",
             "Print the balance of each account, in the vendor's unit and in US dollars.",
+        ),
+        "spend": Verb(
+            "spend:spend",
+            "Show what was spent, by day, account, route, model or label. Nothing is sent.",
         ),
         "budget": Verb(
             "budget:budget",

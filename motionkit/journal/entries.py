@@ -136,6 +136,7 @@ class PurchaseRecord:
         labels: The labels that it was submitted with.
         take: Which of several takes it is, from 1; None where one was asked for.
         forgotten: When its owner gave up a file that was never downloaded, in epoch seconds.
+        route: The route that chose its target; None for a direct target.
     """
 
     key: str
@@ -163,6 +164,7 @@ class PurchaseRecord:
     labels: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     take: int | None = None
     forgotten: float | None = None
+    route: str | None = None
 
     @property
     def job(self) -> Job | None:

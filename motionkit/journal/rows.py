@@ -108,6 +108,7 @@ def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
         labels=labels_of(row["labels"]),
         take=row["take"],
         forgotten=row["forgotten"],
+        route=row["route"],
     )
 
 

@@ -177,14 +177,18 @@ def _paid_for(
         if cost.basis is CostBasis.REPORTED:
             return _paid("charged", cost)
         before = _possible(charge)
-        return _quoted("refunded", quote) if before is None else _paid("refunded", before)
-    if ambiguous or state == KeyState.UNCERTAIN.value:
-        return _quoted("uncertain", quote, high=True)
-    if state == KeyState.REFUSED.value:
+        # Where nothing was reported as charged, nothing was given back.
+        return _nothing(cost.unit) if before is None else _paid("refunded", before)
+    if state == KeyState.REFUSED.value and not ambiguous:
         return None
-    if state not in _FINAL:
-        return _quoted("held", quote, high=True)
-    return _quoted("charged", quote, assumed=True) if cost is None else _paid("charged", cost)
+    if state in _FINAL and not ambiguous:
+        return _quoted("charged", quote, assumed=True) if cost is None else _paid("charged", cost)
+    doubtful = ambiguous or state == KeyState.UNCERTAIN.value
+    return _quoted("uncertain" if doubtful else "held", quote, high=True)
+
+
+def _nothing(unit: Unit, *, priced: bool = True) -> Paid:
+    return Paid(unit=unit, amounts=Amounts(), usd=Amounts(), priced=priced)
 
 
 def _possible(text: str | None) -> Cost | None:
@@ -205,8 +209,7 @@ def _quoted(kind: str, quote: Quote | None, *, high: bool = False, assumed: bool
     basis = CostBasis.ASSUMED if assumed else CostBasis.REPORTED
     if quote is not None and quote.likely is not None:
         return _paid(kind, Cost(quote.likely, quote.unit, quote.usd_likely, basis))
-    unit = Unit.USD if quote is None else quote.unit
-    return Paid(unit=unit, amounts=Amounts(), usd=Amounts(), priced=False)
+    return _nothing(Unit.USD if quote is None else quote.unit, priced=False)
 
 
 def _paid(kind: str, cost: Cost) -> Paid:

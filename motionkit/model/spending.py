@@ -18,12 +18,12 @@ _ZERO = Decimal(0)
 
 @attrs.frozen(kw_only=True)
 class Amounts:
-    """Sums of one unit of money. Each purchase is in exactly one of the first four.
+    """Sums of one unit of money. Each purchase is in one of the first four.
 
     Attributes:
         charged: What vendors reported as charged, also of jobs that still run; and `assumed`.
-        refunded: What vendors charged and gave back, or document that they do: the charge that was
-            reported at the submit, else the quote's likely amount. It is not part of `charged`.
+        refunded: What vendors reported as charged at the submit, and gave back or document to give
+            back. It is not part of `charged`. A job that failed without ever being charged is 0.
         held: The high of the quotes of unfinished jobs without a reported charge: what budgets
             hold for them.
         uncertain: The high of the quotes of submits that may have arrived. They may have been
@@ -95,7 +95,7 @@ class Paid:
 
     Attributes:
         unit: The unit of `amounts`.
-        amounts: One of them is not 0, where the amount is known.
+        amounts: At most one of the first four is not 0.
         usd: The same in US dollars; None where that is unknown.
         priced: Whether the amount is known.
     """

@@ -177,7 +177,7 @@ class Jobs:
         by_id = any(one.job and one.job.id == reference for one in entry.attempts)
         return entry if by_id else self.paid_last(entry)
 
-    def candidates(self, reference: str, limit: int = 20) -> list[PurchaseRecord]:
+    def candidates(self, reference: str, limit: int = 20) -> Sequence[PurchaseRecord]:
         """Return the purchases whose key begins so, or whose job has that id.
 
         Args:
@@ -343,7 +343,7 @@ class Jobs:
         return self._journal.entry(entry.key)
 
     def _forget_submit(self, entry: PurchaseRecord) -> PurchaseRecord:
-        unsent = MotionKitError("given up before it was sent", key=entry.key, billed=Billed.NO)
+        unsent = MotionKitError("given up before it was sent", billed=Billed.NO)
         if entry.attempts and self._journal.unsent(entry.attempts[-1], unsent):
             now = self._journal.entry(entry.key)
             if now.state is KeyState.REFUSED:

@@ -46,10 +46,10 @@ def test_every_budget_is_shown_with_what_is_spent_held_and_left(
 
     assert shown.code == 0
     assert shown.out.splitlines()[0].split() == [
-        *("BUDGET", "LIMIT", "SPENT", "HELD", "LEFT", "UNTIL", "(UTC)")
+        *("BUDGET", "LIMIT", "SPENT", "HELD", "LEFT", "RESETS", "(UTC)")
     ]
     assert "0.90 USD a day" in shown.out
-    assert "no end" in shown.out
+    assert "never" in shown.out
     used = {row["budget"] + " " + row["period"]: row for row in rows}
     assert {name: row["left_usd"] for name, row in used.items()} == {
         "defaults.budget_usd day": "0.10",

@@ -361,7 +361,7 @@ def test_jobs_lists_what_was_bought(cli: Cli, account: Account, media: list[str]
     listed = cli("jobs", "--json").data
     still = cli("jobs", "--open", "--json").data
 
-    assert table[0].split() == ["KEY", "STATE", "AGE", "COST", "AT", "WHAT"]
+    assert table[0].split() == ["KEY", "STATE", "AGE", "COST", "TARGET", "FILE", "WHAT"]
     assert [row["key"] for row in listed][:2] == ["delivered", "open"]
     assert [row["state"] for row in listed] == ["succeeded", "queued", "queued"]
     assert [row["key"] for row in still] == [row["key"] for row in listed[1:]]
