@@ -70,9 +70,9 @@ _ADDED = (
 _ALL = (
     "SELECT counted, COUNT(*) AS n, NULL AS kind, NULL AS name, NULL AS sandbox, NULL AS span,"
     " NULL AS first, NULL AS spent, NULL AS held FROM purchases GROUP BY counted"
+    " UNION ALL SELECT NULL, 0, kind, name, sandbox, span, first, spent, held FROM spent"
     " UNION ALL SELECT adds, COUNT(*), NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM pruned"
     " GROUP BY adds"
-    " UNION ALL SELECT NULL, 0, kind, name, sandbox, span, first, spent, held FROM spent"
 )
 """Purchases, pruned ones and counters in one statement: all as they are at one moment."""
 

@@ -105,6 +105,7 @@ def test_a_copy_has_everything_and_a_second_one_adds_nothing(pair: tuple[Any, An
         "batches": 1,
         "items": 7,
         "uploads": 1,
+        "pruned": 0,
         "cooldowns": 1,
         "notices": 1,
     }
