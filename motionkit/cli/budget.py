@@ -8,7 +8,7 @@ from typing import Any
 from motionkit.cli import exit_codes
 from motionkit.cli.format import in_world
 from motionkit.cli.options import ConfigFile, Json
-from motionkit.cli.screen import Screen, styled
+from motionkit.cli.screen import PIPE_WIDTH, Screen, styled
 from motionkit.client import Client
 from motionkit.model.budget import BudgetStatus, period_words
 from motionkit.model.money import dollars
@@ -27,12 +27,15 @@ def budget(json: Json = False, config: ConfigFile = None) -> int:
     if not found:
         screen.note("no budget is configured; set budget_usd in [defaults] or in a route")
         return exit_codes.DONE
+    narrow = screen.columns < PIPE_WIDTH
     screen.rows(
         [_data(one) for one in found],
-        ["BUDGET", "LIMIT", "SPENT", "HELD", "LEFT", "RESETS (UTC)"],
-        [_cells(one) for one in found],
+        ["BUDGET", "LIMIT (USD)", "SPENT", "HELD", "LEFT", "RESETS (UTC)"],
+        [_cells(one, narrow=narrow) for one in found],
         numbers=["SPENT", "HELD", "LEFT"],
     )
+    if narrow and not json and any(one.sandbox for one in found):
+        screen.note("* in a SANDBOX on this machine", style="dim")
     return exit_codes.DONE
 
 
@@ -42,12 +45,13 @@ def _data(one: BudgetStatus) -> dict[str, object]:
     return {"budget": one.name, "sandbox": one.sandbox, **period, **amounts}
 
 
-def _cells(one: BudgetStatus) -> list[Any]:
+def _cells(one: BudgetStatus, *, narrow: bool) -> list[Any]:
     left = _usd(one.left)
+    name = one.name.removesuffix(".budget_usd") if narrow else one.name
     short = one.left < one.limit / 5
     return [
-        in_world(one.name, one.sandbox),
-        f"{dollars(one.limit)} {period_words(one.period)}",
+        name + "*" * one.sandbox if narrow else in_world(name, one.sandbox),
+        f"{_usd(one.limit)} {period_words(one.period)}",
         _usd(one.spent),
         _usd(one.held),
         styled(left, "red" if one.left <= 0 else "yellow") if short else left,

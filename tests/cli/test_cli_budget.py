@@ -46,9 +46,9 @@ def test_every_budget_is_shown_with_what_is_spent_held_and_left(
 
     assert shown.code == 0
     assert shown.out.splitlines()[0].split() == [
-        *("BUDGET", "LIMIT", "SPENT", "HELD", "LEFT", "RESETS", "(UTC)")
+        *("BUDGET", "LIMIT", "(USD)", "SPENT", "HELD", "LEFT", "RESETS", "(UTC)")
     ]
-    assert "0.90 USD a day" in shown.out
+    assert "0.90 a day" in shown.out
     assert "never" in shown.out
     used = {row["budget"] + " " + row["period"]: row for row in rows}
     assert {name: row["left_usd"] for name, row in used.items()} == {

@@ -82,6 +82,7 @@ def shop(quick: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr("motionkit.journal.database.SQLiteStore.now", lambda _: NOON)
     monkeypatch.setattr("motionkit.purchase.submit.RESEND_PAUSE", 0.0)
     monkeypatch.setattr("motionkit.purchase.submit.resend_at", lambda *_: 0.0)
+    monkeypatch.setattr("motionkit._support.backoff.FIRST_PAUSE", 0.0)
     labels = {}
     text = [
         f'journal = "{tmp_path / "journal.db"}"',
