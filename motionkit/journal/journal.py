@@ -644,9 +644,8 @@ class Journal:
 
     def pruned_on(self, key: str) -> dt.date | None:
         """Return the UTC day on which a purchase was pruned; None for one that was not."""
-        from motionkit.journal import pruning  # noqa: PLC0415 - not for purchases
-
-        return pruning.pruned_on(self._store, key)
+        found = self._store.query("SELECT pruned FROM pruned WHERE key=:key", {"key": key})
+        return dt.datetime.fromtimestamp(found[0]["pruned"], dt.UTC).date() if found else None
 
     def forget(self, record: PurchaseRecord) -> bool:
         """Give up the file of a succeeded purchase; False where it was downloaded meanwhile."""

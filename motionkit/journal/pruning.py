@@ -6,7 +6,6 @@ budgets say the same before and after.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -161,12 +160,6 @@ def _prune(db: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
     db.execute(f"DELETE FROM attempts WHERE {_KEYS}", values)  # noqa: S608 - constants
     db.execute(f"DELETE FROM purchases WHERE {_KEYS}", values)  # noqa: S608 - constants
     return found
-
-
-def pruned_on(store: Store, key: str) -> dt.date | None:
-    """Return the UTC day on which a purchase was pruned; None for one that was not."""
-    found = store.query("SELECT pruned FROM pruned WHERE key=:key", {"key": key})
-    return dt.datetime.fromtimestamp(found[0]["pruned"], dt.UTC).date() if found else None
 
 
 def forget(store: Store, record: PurchaseRecord) -> bool:
