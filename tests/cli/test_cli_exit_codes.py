@@ -25,6 +25,7 @@ TABLE = {
     "MediaRejected": 5,
     "ContentBlocked": 5,
     "JobFailed": 6,
+    "JobCancelled": 6,
     "JobGone": 6,
     "JobNotFound": 6,
     "Busy": 7,

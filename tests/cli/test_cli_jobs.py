@@ -471,7 +471,7 @@ def test_balance_names_amount_unit_and_dollars(cli: Cli, account: Account) -> No
 def test_balance_without_an_account_names_the_way(cli: Cli) -> None:
     told = cli("balance")
     assert told.code == 2
-    assert "motionkit providers" in told.err
+    assert "motionkit init" in told.err
 
 
 def test_providers_tells_which_keys_are_there_and_never_the_key(
@@ -479,6 +479,7 @@ def test_providers_tells_which_keys_are_there_and_never_the_key(
 ) -> None:
     told = cli("providers", "--json")
     own = {"provider": "pixverse", "accounts": ["pixverse"], "variable": "PIXVERSE_API_KEY"}
+    own["console"] = "https://platform.pixverse.ai/api-key"
     assert {**own, "circuits": [], "sandbox": ["pixverse"]} in told.data
     assert account.key not in told.out
     monkeypatch.delenv("PIXVERSE_API_KEY")

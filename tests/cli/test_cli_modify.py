@@ -277,9 +277,9 @@ def test_each_file_is_read_once_per_command(
     read: list[str] = []
     inspect = probe.inspect
 
-    def counted(value: Any, name: str) -> probe.Facts:
+    def counted(value: Any, name: str, **options: Any) -> probe.Facts:
         read.append(name)
-        return inspect(value, name)
+        return inspect(value, name, **options)
 
     monkeypatch.setattr(probe, "inspect", counted)
     assert cli(*clip, "--select", 0, *options).code == 0
