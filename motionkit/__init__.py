@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from motionkit.purchase.compare import Comparison as Comparison
     from motionkit.purchase.fallback import Announcement as Announcement
     from motionkit.purchase.orders import Explanation as Explanation
+    from motionkit.purchase.takes import Take as Take
+    from motionkit.purchase.takes import TakesPlan as TakesPlan
 
 __version__ = "0.1.0"
 
@@ -85,6 +87,7 @@ _HOMES = {
     "purchase.compare": ("Comparison",),
     "purchase.fallback": ("Announcement",),
     "purchase.orders": ("Explanation",),
+    "purchase.takes": ("Take", "TakesPlan"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 """Public name to the module that holds it (PEP 562)."""

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
         Comparison,
         Explanation,
         Reconciled,
+        Take,
+        TakesPlan,
+        numbered,
     )
 
 __all__ = [
@@ -64,6 +67,8 @@ __all__ = [
     "Price",
     "PriceRule",
     "Reconciled",
+    "Take",
+    "TakesPlan",
     "Waiter",
     "check_target",
     "fits",
@@ -72,6 +77,7 @@ __all__ = [
     "key_help",
     "list_names",
     "list_options",
+    "numbered",
     "plan",
     "plan_cancel",
     "registry",
@@ -91,6 +97,9 @@ __getattr__, __dir__ = exports(
             "key_help list_names list_options"
         ),
         "motionkit.provider.registry": "registry=",
-        "motionkit.purchase": "Announcement BuyOptions Circuit Comparison Explanation Reconciled",
+        "motionkit.purchase": (
+            "Announcement BuyOptions Circuit Comparison Explanation Reconciled Take TakesPlan "
+            "numbered"
+        ),
     },
 )

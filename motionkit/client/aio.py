@@ -19,6 +19,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, overload
 
 from motionkit.client import arguments
 from motionkit.client.client import AdapterT, Client
+from motionkit.client.takes import TakesRun
 from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven, RoutesGiven
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model.job import STATE_ERRORS, Job, Result
@@ -107,6 +108,8 @@ class AsyncClient:
     budget = _coroutine(Client.budget)
     spend = _coroutine(Client.spend)
     submit = _coroutine(Client.submit, buys=True)
+    plan_takes = _coroutine(Client.plan_takes)
+    submit_takes = _coroutine(Client.submit_takes, buys=True)
     poll = _coroutine(Client.poll)
     cancel = _coroutine(Client.cancel)
     result = _coroutine(Client.result)
@@ -175,6 +178,33 @@ class AsyncClient:
                 return await self._followed(job, timeout, notify)
             except tuple(STATE_ERRORS.values()) as error:
                 job = await self._buy(self._client._order_again, order, job, error)
+
+    async def run_takes(
+        self,
+        request: Request,
+        takes: int,
+        *,
+        via: str | None = None,
+        key: str | None = None,
+        max_usd: Decimal | str | None = None,
+        timeout: Seconds | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> list[Result | MotionKitError]:
+        """Submit takes and wait for all of them at once, as `Client.run_takes` does."""
+        self._client._limit(timeout)  # refused, if it has to be, before anything is bought
+        options = arguments.options(request, via, key=key, max_usd=max_usd, labels=labels)
+        orders = await self._buy(self._client._order_takes, request, takes, options)
+        taken = TakesRun(orders)
+        while taken.jobs:
+            async for number, ending in self._endings(list(taken.jobs), timeout):
+                taken.ended(number, ending)
+            for order, job, error in taken.failed():
+                try:
+                    bought = await self._buy(self._client._order_again, order, job, error)
+                    taken.bought_again(order, bought)
+                except MotionKitError as refused:
+                    taken.over(order, refused)
+        return taken.results()
 
     async def close(self) -> None:
         """End every wait with `WaitTimeout`, and close connections and the journal.

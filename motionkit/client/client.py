@@ -20,6 +20,7 @@ from motionkit import polling, purchase
 from motionkit._support import telemetry
 from motionkit.client import arguments
 from motionkit.client.accounts import Accounts
+from motionkit.client.takes import TakesRun
 from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven, RoutesGiven
 from motionkit.errors import (
     Billed,
@@ -49,6 +50,8 @@ from motionkit.purchase import (
     Explanation,
     Jobs,
     Order,
+    Take,
+    TakesPlan,
 )
 
 AdapterT = TypeVar("AdapterT", bound=Provider)
@@ -123,6 +126,7 @@ class Client:
         self._checkout = purchase.Checkout(
             config, opened, self.jobs, submitters, slots, sleep, clock
         )
+        self._takes = purchase.Takes(self._checkout)
         self._cancellations = purchase.Cancellations()
         self._engine = polling.Engine(observer, clock=clock, sleep=sleep, spread=spread)
 
@@ -302,6 +306,142 @@ class Client:
             labels=labels,
         )
         return self._order(request, options, facts).job
+
+    def plan_takes(
+        self,
+        request: Request,
+        takes: int,
+        *,
+        via: str | None = None,
+        choose: Choose | None = None,
+        key: str | None = None,
+        again: bool | None = None,
+        max_usd: Decimal | str | None = None,
+        facts: Mapping[str, Facts] | None = None,
+    ) -> TakesPlan:
+        """Return what `submit_takes` would continue and buy, and at which price. Nothing is sent.
+
+        The arguments are those of `submit_takes`: `request`, `takes`, `via`, `choose`, `key`,
+        `again`, `max_usd`, and `facts`.
+
+        Raises:
+            InvalidRequest: A take does not fit the target, or a key names another request.
+            MotionKitError: No target of the route can take it.
+        """
+        options = arguments.options(
+            request, via, choose=choose, key=key, again=again, max_usd=max_usd
+        )
+        return self._takes.plan(request, takes, options, facts)
+
+    def submit_takes(
+        self,
+        request: Request,
+        takes: int,
+        *,
+        via: str | None = None,
+        choose: Choose | None = None,
+        key: str | None = None,
+        again: bool | None = None,
+        max_usd: Decimal | str | None = None,
+        out: Path | str | None = None,
+        wait_for_slot: Seconds | None = None,
+        announce: Announce | None = None,
+        facts: Mapping[str, Facts] | None = None,
+        labels: Mapping[str, str] | None = None,
+        decided: Callable[[Take, Job | MotionKitError], object] | None = None,
+    ) -> list[Job | MotionKitError]:
+        """Buy variations of a request on purpose, each as a purchase of its own.
+
+        They are quoted together before the first one is bought. The same call again returns the
+        jobs of those that were bought, and buys the rest; with more takes, it buys those that are
+        new. A plain purchase of the same request is not a take. Where the request has a seed, the
+        takes get it and the ones that follow: seed, seed + 1, ...
+
+        Args:
+            request: What to make.
+            takes: How many, from 1 to 50.
+            via: As in `submit`.
+            choose: As in `submit`.
+            key: Names the takes together: they are bought under ``KEY-1``, ``KEY-2``, ... Without
+                one, the takes of the same request that are unfinished, or were bought within
+                ``remember``, are continued; a take whose job failed is then bought again.
+            again: Buy new takes although there are some.
+            max_usd: What all takes together may cost, those bought before included; refused before
+                the first one is bought.
+            out: As in `submit`; each take has its number in its file's name: ``film-2.mp4``.
+            wait_for_slot: As in `submit`, for each take.
+            announce: As in `submit`.
+            facts: As in `submit`.
+            labels: As in `submit`.
+            decided: Called with each take as soon as its job or error is known.
+
+        Returns:
+            For each take its job, or why it has none. The first that cannot be bought ends the
+            buying: the error of each later one says so, with ``billed=NO``. A take that is
+            uncertain since an earlier call stays so, and the others are bought.
+
+        Raises:
+            BudgetExceeded: `max_usd` or a budget does not hold all takes; nothing was bought.
+            MotionKitError: As `submit`, before the first take is bought.
+
+        Examples:
+            >>> for job in client.submit_takes(request, 3, via="studio", key="order-17"):
+            ...     print(job.key if isinstance(job, mk.Job) else job)
+        """
+        options = arguments.options(
+            request,
+            via,
+            choose=choose,
+            key=key,
+            again=again,
+            max_usd=max_usd,
+            out=out,
+            wait_for_slot=wait_for_slot,
+            announce=announce,
+            labels=labels,
+        )
+        orders = self._order_takes(request, takes, options, facts, decided)
+        return [one.job if isinstance(one, Order) else one for one in orders]
+
+    def run_takes(
+        self,
+        request: Request,
+        takes: int,
+        *,
+        via: str | None = None,
+        key: str | None = None,
+        max_usd: Decimal | str | None = None,
+        timeout: Seconds | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> list[Result | MotionKitError]:
+        """Submit takes and wait for all of them at once.
+
+        `request`, `takes`, `via`, `key`, `max_usd` and `labels` are as in `submit_takes`, `timeout`
+        is for each take, as in `wait`.
+
+        Returns:
+            For each take its result, or the error of its submit or of its job.
+
+        Raises:
+            MotionKitError: As `submit_takes`, before the first take is bought.
+
+        Examples:
+            >>> for film in client.run_takes(request, 2, via="studio", max_usd="3.00"):
+            ...     print(film.url if isinstance(film, mk.Result) else film)
+        """
+        options = arguments.options(request, via, key=key, max_usd=max_usd, labels=labels)
+        self._limit(timeout)  # refused, if it has to be, before anything is bought
+        orders = self._order_takes(request, takes, options)
+        taken = TakesRun(orders)
+        while taken.jobs:
+            for number, ending in self._engine.outcomes(list(taken.jobs), self._limit(timeout)):
+                taken.ended(number, ending)
+            for order, job, error in taken.failed():
+                try:
+                    taken.bought_again(order, self._order_again(order, job, error))
+                except MotionKitError as refused:
+                    taken.over(order, refused)
+        return taken.results()
 
     def poll(self, job: Job) -> Status:
         """Poll a job once, free of charge; transient errors are retried.
@@ -686,6 +826,24 @@ class Client:
         """Submit; the order can fall back where its route pays for it."""
         with self._cancellations.call(options.key):
             return self._checkout.order(request, options, facts)
+
+    def _order_takes(
+        self,
+        request: Request,
+        takes: int,
+        options: BuyOptions,
+        facts: Mapping[str, Facts] | None = None,
+        decided: Callable[[Take, Job | MotionKitError], object] | None = None,
+    ) -> list[Order | MotionKitError]:
+        """Submit takes; each order can fall back where its route pays for it."""
+        found: dict[int, Order | MotionKitError] = {}
+        with self._cancellations.call():
+            plan = self._takes.plan(request, takes, options, facts)
+            for take, one in self._takes.order(plan, options, facts):
+                found[take.number] = one
+                if decided is not None:
+                    decided(take, one.job if isinstance(one, Order) else one)
+        return [found[number] for number in sorted(found)]
 
     def _order_again(self, order: Order, job: Job, error: MotionKitError) -> Job:
         """Submit again after a job that failed, where its route pays for it."""

@@ -172,6 +172,13 @@ class PurchaseRecord:
         return next((a.job for a in reversed(self.attempts) if a.job), None)
 
     @property
+    def family(self) -> str | None:
+        """The key of its takes, which its own key begins with; None where it is no take."""
+        if self.take is None:
+            return None
+        return (retried(self.key) or self.key).removesuffix(f"-{self.take}")
+
+    @property
     def submitted(self) -> float:
         """When its last attempt was first sent, else when it was written; epoch seconds."""
         sent = self.attempts[-1].first_sent if self.attempts else None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
     from motionkit.purchase.slots import Slots
     from motionkit.purchase.submit import Submitters
+    from motionkit.purchase.takes import Take, Takes, TakesPlan, numbered
     from motionkit.routing import Choose
 
 __all__ = [
@@ -34,6 +35,10 @@ __all__ = [
     "Reconciled",
     "Slots",
     "Submitters",
+    "Take",
+    "Takes",
+    "TakesPlan",
+    "numbered",
     "ordered",
     "with_balances",
 ]
@@ -49,6 +54,7 @@ __getattr__, __dir__ = exports(
         "motionkit.purchase.orders": "BuyOptions Checkout Explanation Order",
         "motionkit.purchase.slots": "Slots",
         "motionkit.purchase.submit": "Submitters",
+        "motionkit.purchase.takes": "Take Takes TakesPlan numbered",
         "motionkit.routing": "Choose",
     },
 )

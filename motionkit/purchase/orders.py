@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import logging
 import time
 import uuid
@@ -106,6 +107,8 @@ class BuyOptions:
     """The batch that it is made for, and the number of its item there."""
     labels: Mapping[str, str] = attrs.field(factory=dict)
     """The user's own marks of the purchase."""
+    take: int | None = None
+    """Which of several takes it is."""
     budgets: tuple[Budget, ...] = ()
     """Budgets besides those of the configuration."""
     waits_itself: bool = False
@@ -542,7 +545,38 @@ class Checkout:
         Raises:
             InvalidRequest: The key names another request, or a medium cannot be read.
         """
-        return self._known(options, self._alike(self._ask(request, options, facts, dry=True)))
+        return self._known(options, self.alike(request, options, facts))
+
+    def alike(
+        self, request: Request, options: BuyOptions, facts: Mapping[str, Facts] | None = None
+    ) -> Alike:
+        """Return which purchases a request would repeat."""
+        return self._alike(self._ask(request, options, facts, dry=True), options)
+
+    def quoted(
+        self, request: Request, options: BuyOptions, facts: Mapping[str, Facts] | None = None
+    ) -> tuple[compare.RouteTarget, NewPurchase]:
+        """Return what would be tried first now, and the purchase there. Nothing is sent.
+
+        Raises:
+            MotionKitError: No target can take the request.
+        """
+        asked = self._ask(request, options, facts, dry=True)
+        place, _ = self._chosen(asked, options)
+        return place, self._new(asked, options, place)
+
+    def check_budgets(self, purchase: NewPurchase, besides: Decimal) -> None:
+        """Refuse a purchase that no budget holds, with what else is going to be spent.
+
+        Raises:
+            BudgetExceeded: A budget does not hold it.
+        """
+        self.journal.check_budgets(purchase, besides)
+
+    def continued(self, entry: PurchaseRecord, options: BuyOptions) -> Order:
+        """Return the order of a purchase that has a job."""
+        self._say(entry, attrs.evolve(options, key=entry.key))
+        return Order(self.jobs.resume(entry))
 
     def _known(self, options: BuyOptions, alike: Alike) -> PurchaseRecord | None:
         if options.key is not None:
@@ -564,7 +598,7 @@ class Checkout:
                 hint="choose another key to buy again",
             )
 
-    def _alike(self, asked: Asked) -> Alike:
+    def _alike(self, asked: Asked, options: BuyOptions) -> Alike:
         """Return which purchases a request would repeat, made with the same ``via`` now."""
         names = dict.fromkeys([asked.name, *self.config.routes, *self.config.accounts])
         sellers: set[tuple[str, str]] = set()
@@ -574,8 +608,11 @@ class Checkout:
             provider, model = resolved[0].provider, resolved[1].model
             names[f"{provider.account}/{model}"] = None
             sellers |= {(provider.fingerprint, model), (provider.account, model)}
+        requests = asked.request.fingerprints(asked.facts, names)
+        if options.take is not None:
+            requests = (_of_take(requests[0], options.take),)
         return Alike(
-            asked.request.fingerprints(asked.facts, names),
+            requests,
             frozenset(sellers),
             self.config.defaults.remember,
             self._owners(),
@@ -605,7 +642,7 @@ class Checkout:
             MotionKitError: With ``billed=NO``: nothing was bought.
         """
         asked = self._ask(request, options, facts)
-        alike = self._alike(asked)
+        alike = self._alike(asked, options)
         known = self._known(options, alike)
         key = options.key or str(uuid.uuid4())
         deadline = self.clock() + self._patience(asked.route, options)
@@ -758,6 +795,7 @@ class Checkout:
             batch=options.batch,
             item=options.item,
             labels=options.labels,
+            take=options.take,
         )
 
     def _check_limits(
@@ -795,6 +833,11 @@ class Checkout:
             self.clock,
             options.announce,
         )
+
+
+def _of_take(fingerprint: str, take: int) -> str:
+    """Return the fingerprint of a take: neither its request's nor that of another take."""
+    return hashlib.sha256(f"{fingerprint}#{take}".encode()).hexdigest()
 
 
 def _check_owner(entry: PurchaseRecord, alike: Alike) -> None:

@@ -1,0 +1,56 @@
+"""Wait for several takes at once; one whose route pays for another try is waited for again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from motionkit.errors import MotionKitError
+from motionkit.model.job import STATE_ERRORS, Job, Result
+from motionkit.purchase import Order
+
+_FAILED = tuple(STATE_ERRORS.values())
+"""The errors that a route may pay for another try after."""
+
+
+class TakesRun:
+    """The takes of a call, from their orders to their results.
+
+    Args:
+        orders: For each take its order, or why it has none.
+
+    Attributes:
+        jobs: The jobs to wait for.
+    """
+
+    def __init__(self, orders: Sequence[Order | MotionKitError]) -> None:
+        self._orders = orders
+        self._waited = [one for one in orders if isinstance(one, Order)]
+        self._endings: dict[int, Result | MotionKitError] = {}
+        self.jobs: tuple[Job, ...] = tuple(one.job for one in self._waited)
+
+    def ended(self, number: int, ending: Result | MotionKitError) -> None:
+        """Note how the job of that number in `jobs` ended."""
+        self._endings[id(self._waited[number])] = ending
+
+    def failed(self) -> list[tuple[Order, Job, MotionKitError]]:
+        """Return the orders whose jobs failed, when all have ended; `jobs` is empty then."""
+        found: list[tuple[Order, Job, MotionKitError]] = []
+        for order, job in zip(self._waited, self.jobs, strict=True):
+            ending = self._endings[id(order)]
+            if isinstance(ending, MotionKitError) and isinstance(ending, _FAILED):
+                found.append((order, job, ending))
+        self._waited, self.jobs = [], ()
+        return found
+
+    def bought_again(self, order: Order, job: Job) -> None:
+        """Note that a take was paid for again."""
+        self._waited.append(order)
+        self.jobs = (*self.jobs, job)
+
+    def over(self, order: Order, error: MotionKitError) -> None:
+        """Note that nothing pays for another try of a take."""
+        self._endings[id(order)] = error
+
+    def results(self) -> list[Result | MotionKitError]:
+        """Return what each take ended with."""
+        return [self._endings[id(one)] if isinstance(one, Order) else one for one in self._orders]
