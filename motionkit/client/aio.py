@@ -160,7 +160,7 @@ class AsyncClient:
         key: str | None = None,
         max_usd: Decimal | str | None = None,
         timeout: Seconds | None = None,
-        watch: Watcher | None = None,
+        watch: Watch | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> Result:
         """Submit and wait, as `Client.run` does."""
