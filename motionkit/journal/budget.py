@@ -12,6 +12,8 @@ budget is read. No budget depends on how many purchases there are.
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import itertools
 import json
 import logging
 from collections import defaultdict
@@ -357,10 +359,8 @@ def counting(
         row: Its `COUNTED`.
         account: That of its attempt.
     """
-    changes: dict[Counter, Amounts] = {}
     adds = counted(row, [account])
-    _replace(changes, None, adds)
-    return adds, _statements(changes)
+    return adds, _statements(dict(_parts(adds))) if adds else ()
 
 
 def _change(db: Connection, changes: Mapping[Counter, Amounts]) -> None:
@@ -374,16 +374,25 @@ def _statements(changes: Mapping[Counter, Amounts]) -> list[tuple[str, Mapping[s
     statements: list[tuple[str, Mapping[str, Any]]] = []
     # In one order: two transactions that lock rows in different orders can wait for each other.
     # One statement, and a short one: SQLite allows 999 parameters.
-    changed = [one for one in sorted(changes.items()) if any(one[1])]
+    changed = [
+        (*counter, *map(str, amounts))
+        for counter, amounts in sorted(changes.items())
+        if any(amounts)
+    ]
     for begin in range(0, len(changed), _AT_ONCE):
-        rows: list[str] = []
-        values: dict[str, Any] = {}
-        for number, (counter, amounts) in enumerate(changed[begin : begin + _AT_ONCE]):
-            names = [f"{column}{number}" for column in _COLUMNS]
-            values |= dict(zip(names, (*counter, *map(str, amounts)), strict=True))
-            rows.append(f"({','.join(f':{name}' for name in names)})")
-        statements.append((f"{_ADD}{','.join(rows)}{_ADDED}", values))
+        some = changed[begin : begin + _AT_ONCE]
+        text, names = _adding(len(some))
+        values = itertools.chain.from_iterable(some)
+        statements.append((text, dict(zip(names, values, strict=True))))
     return statements
+
+
+@functools.lru_cache(maxsize=_AT_ONCE)
+def _adding(rows: int) -> tuple[str, Sequence[str]]:
+    """Return the statement that adds to so many counters, and the names of its parameters."""
+    names = [[f"{column}{number}" for column in _COLUMNS] for number in range(rows)]
+    listed = ",".join(f"({','.join(f':{name}' for name in row)})" for row in names)
+    return f"{_ADD}{listed}{_ADDED}", list(itertools.chain.from_iterable(names))
 
 
 def _rows(query: _Query, keys: Sequence[str]) -> Iterator[tuple[Row, Sequence[str]]]:
@@ -458,11 +467,16 @@ def _parts(counted: str | None) -> Iterator[tuple[Counter, Amounts]]:
         return
     one = json.loads(counted)
     amounts = Decimal(one.get("spent", 0)), Decimal(one.get("held", 0))
-    month = _EPOCH + dt.timedelta(days=one["day"])
-    spans = (("day", one["day"]), ("month", (month.replace(day=1) - _EPOCH).days))
+    spans = (("day", one["day"]), ("month", _month_of(one["day"])))
     for kind, name in one["to"]:
         for span, first in spans:
             yield (kind, name, one["sandbox"], span, first), amounts
+
+
+@functools.lru_cache(maxsize=64)
+def _month_of(day: int) -> int:
+    """Return the first day of a day's month; both in days since the epoch."""
+    return (_EPOCH + dt.timedelta(days=day)).replace(day=1).toordinal() - _EPOCH.toordinal()
 
 
 _EPOCH = dt.date(1970, 1, 1)

@@ -265,7 +265,7 @@ class SharedFile:
         self.closed = self._left_behind = False
         self.endings = 0
         self.connection: sqlite3.Connection | None = None
-        self._opened: dict[Path, Inode] = {} if path is None or inode is None else {path: inode}
+        self._watch({} if path is None or inode is None else {path: inode})
         self._size = 0
         process.notify_of_forks(self)
 
@@ -283,7 +283,7 @@ class SharedFile:
             return self.connection or self._open()
 
     def _open(self) -> sqlite3.Connection:
-        self._opened = dict(list(self._opened.items())[:1])
+        self._watch(dict(list(self._opened.items())[:1]))
         self.check()  # after a fork: SQLite would make a new file in the place of a deleted one
         self.connection = db = sqlite3.connect(
             self.path or ":memory:",
@@ -296,12 +296,33 @@ class SharedFile:
             db.create_function("decimal_add", 2, decimal_add, deterministic=True)
             self._prepare(db)
             if self.path is not None:
-                self._opened = {**self._opened, **files.inodes(files.beside(self.path))}
+                self._watch({**self._opened, **files.inodes(files.beside(self.path))})
         except BaseException:
             self.connection = None
             db.close()
             raise
         return db
+
+    def _watch(self, opened: dict[Path, Inode]) -> None:
+        """Set the files that are open; the first of them is the journal itself."""
+        self._opened = opened
+        self._known = [(str(path), *inode) for path, inode in opened.items()]
+
+    def _unharmed(self) -> bool:
+        """Return whether all is well: every statement asks, and text is quicker than a `Path`."""
+        size, first = self._size, True
+        for name, device, number in self._known:
+            try:
+                found = os.stat(name)  # noqa: PTH116
+            except OSError:
+                return False
+            if found.st_ino != number or found.st_dev != device:
+                return False
+            if first:
+                if found.st_size < size:
+                    return False
+                self._size, first = found.st_size, False
+        return True
 
     def check(self) -> None:
         """Check that the path still leads to the file that is open, without opening it.
@@ -310,6 +331,8 @@ class SharedFile:
             JournalError: It was deleted, replaced or overwritten. No other process sees what is
                 written now: one could submit the same key.
         """
+        if self._unharmed():
+            return
         for path, inode in self._opened.items():
             what = self._harm(path, inode)
             if what is not None:

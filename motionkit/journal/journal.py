@@ -98,6 +98,7 @@ _ALIKE = (
     " OR EXISTS (SELECT 1 FROM purchases WHERE request IN (SELECT value FROM json_each(:requests))"
     " AND state='succeeded' AND delivered IS NOT NULL AND :remembers<>0)"
 )
+_ALIKE_ONE = _ALIKE.replace("IN (SELECT value FROM json_each(:requests))", "=:request")
 _TAKEN = "SELECT count(*) AS taken FROM attempts WHERE fingerprint=:fingerprint AND slot_until>:now"
 _MATCHES = 1000
 """Keys that a reference can begin before they are no longer counted."""
@@ -297,7 +298,7 @@ class Journal:
 
     def _refuse_repetition(self, db: Connection, purchase: NewPurchase) -> None:
         """Refuse what an identical request continues instead."""
-        if db.execute(_ALIKE, _asked(purchase.alike)).fetchall():
+        if db.execute(*_asked(purchase.alike)).fetchall():
             same = self._alike(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)
@@ -711,7 +712,7 @@ class Journal:
 
     def same(self, alike: Alike) -> PurchaseRecord | None:
         """Return the purchase that an identical request continues: unfinished ones first."""
-        return self._alike(alike) if self._store.query(_ALIKE, _asked(alike)) else None
+        return self._alike(alike) if self._store.query(*_asked(alike)) else None
 
     def _alike(self, alike: Alike) -> PurchaseRecord | None:
         """Return what `same` does, where there are candidates."""
@@ -913,9 +914,12 @@ def _taken(db: Connection, fingerprint: str, now: float) -> int:
     return int(db.execute(_TAKEN, {"fingerprint": fingerprint, "now": now}).fetchone()["taken"])
 
 
-def _asked(alike: Alike) -> dict[str, Any]:
-    """Return the parameters of `_ALIKE`."""
-    return {"requests": json.dumps(alike.requests), "remembers": int(alike.remember > 0)}
+def _asked(alike: Alike) -> tuple[str, dict[str, Any]]:
+    """Return the statement that asks whether there are candidates, and its parameters."""
+    remembers = int(alike.remember > 0)
+    if len(alike.requests) == 1:  # nearly always: no list is read, and planned, for one
+        return _ALIKE_ONE, {"request": alike.requests[0], "remembers": remembers}
+    return _ALIKE, {"requests": json.dumps(alike.requests), "remembers": remembers}
 
 
 def _after(beginning: str) -> str | None:
