@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
-from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Container, Iterable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from motionkit.client import registry
-from motionkit.journal import PurchaseRecord
+from motionkit import client
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import Balance, Cost, Quote, amounts
-from motionkit.model.request import Request
+
+if TYPE_CHECKING:
+    from motionkit.journal import PurchaseRecord
 
 UNDELIVERED = "succeeded, not downloaded"
 GIVEN_UP = "succeeded, given up"
@@ -100,24 +102,20 @@ def request_line(description: Mapping[str, Any]) -> str:
     return plain(f"{operation} " + " ".join(f"{name}={listed(one)}" for name, one in rest.items()))
 
 
-def media_of(
-    description: Mapping[str, Any], kinds: Sequence[type[Request]] | None = None
-) -> dict[str, str]:
-    """Return the media of a request description by field.
-
-    Args:
-        description: The request as the journal has it.
-        kinds: `registry.operations`, where it is asked once for many; it reads the disk.
-    """
-    kinds = registry.operations() if kinds is None else kinds
-    own = [kind for kind in kinds if kind.operation == description.get("operation")]
-    names = frozenset().union(*(kind.media_arguments() for kind in own or kinds))
+def media_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """Return the media of a request description by field."""
+    names = _media_names(description.get("operation"))
     return {name: str(one) for name, one in description.items() if name.partition("[")[0] in names}
 
 
-def brief(description: Mapping[str, Any], kinds: Sequence[type[Request]] | None = None) -> str:
+@lru_cache  # a list asks for each of its jobs, and the operations of vendors are read from the disk
+def _media_names(operation: str | None) -> frozenset[str]:
+    return client.registry.media_names(operation)
+
+
+def brief(description: Mapping[str, Any]) -> str:
     """Return a short description of a request: operation, media and distinctive values."""
-    parts = [str(description.get("operation", "?")), *media_of(description, kinds).values()]
+    parts = [str(description.get("operation", "?")), *media_of(description).values()]
     parts += [listed(description[name]) for name in _DISTINCTIVE if name in description]
     parts += [f"{name}={listed(description[name])}" for name in _NAMED if name in description]
     return plain(" ".join(parts))

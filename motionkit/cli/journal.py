@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -33,7 +33,6 @@ from motionkit.cli.options import ConfigFile, Json, Reference
 from motionkit.cli.parameters import Option
 from motionkit.cli.screen import PIPE_WIDTH, Screen, decided, styled
 from motionkit.cli.tables import one_format, write_csv
-from motionkit.client import Client, ExpiresFiles, registry
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
@@ -175,9 +174,9 @@ def _say_rest(screen: Screen, total: int, size: int) -> None:
         )
 
 
-def _show(screen: Screen, client: Client, listed: Iterable[PurchaseRecord]) -> int:
+def _show(screen: Screen, client: mk.Client, listed: Iterable[PurchaseRecord]) -> int:
     """Write jobs part by part, and return how many there were: a journal may have a million."""
-    kinds, left, width = registry.operations(), iter(listed), screen.columns
+    left, width = iter(listed), screen.columns
     widths: list[int] = []
     found, marked = 0, False
     while part := list(islice(left, _PART)):
@@ -185,7 +184,7 @@ def _show(screen: Screen, client: Client, listed: Iterable[PurchaseRecord]) -> i
             screen.rows([_data(entry) for entry in part], [], [])
         else:
             ambiguous = client.jobs.ambiguous(beginnings(entry.key for entry in part))
-            rows = [_row(entry, ambiguous, kinds, width) for entry in part]
+            rows = [_row(entry, ambiguous, width) for entry in part]
             heads = _HEADS[: len(rows[0])]
             screen.rows([], heads, _fitted(rows, width), widths)
         marked = marked or any(entry.sandbox for entry in part)
@@ -228,6 +227,8 @@ def _kept_until(entry: PurchaseRecord) -> datetime | None:
 
 @lru_cache  # a list asks for each of its jobs, and looking for a provider reads the disk
 def _keeps_files(name: str) -> timedelta | None:
+    from motionkit.client import ExpiresFiles, registry  # noqa: PLC0415 - it loads an adapter
+
     try:
         provider = registry.load(name)
     except ConfigError:
@@ -235,12 +236,10 @@ def _keeps_files(name: str) -> timedelta | None:
     return provider.keeps_files if isinstance(provider, ExpiresFiles) else None
 
 
-def _row(
-    entry: PurchaseRecord, ambiguous: Container[str], kinds: Sequence[type[mk.Request]], width: int
-) -> list[Any]:
+def _row(entry: PurchaseRecord, ambiguous: Container[str], width: int) -> list[Any]:
     """Return the cells of a job: all of it in a pipe, in short on a terminal."""
     key, seconds = short(entry.key, ambiguous), max(0.0, time.time() - entry.created)
-    what = brief(entry.description, kinds)
+    what = brief(entry.description)
     if width >= PIPE_WIDTH:
         until = _kept_until(entry)
         kept = [] if until is None else [f"file kept until {until.date().isoformat()}"]

@@ -12,16 +12,18 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import attrs
 import click
 
+from motionkit import config
 from motionkit.cli.parameters import Argument, Option
-from motionkit.config import attribute_help
 from motionkit.model.labels import read_labels
 from motionkit.model.money import AMOUNT, amount
-from motionkit.model.operations import Request
+
+if TYPE_CHECKING:
+    from motionkit.model.request import Request
 
 _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
 _MEDIA_HELP = "A file, an https:// URL, job:KEY_OR_ID, id:ID or upload:ID."
@@ -249,7 +251,7 @@ class Ordering(Running):
     no_wait: bool = True
 
 
-Act = Callable[[type[Request], dict[str, Any], Any], int]
+Act = Callable[["type[Request]", dict[str, Any], Any], int]
 
 
 def command(request: type[Request], options: type[Common], act: Act) -> Callable[..., int]:
@@ -311,7 +313,7 @@ def example(request: type[Request]) -> str:
 
 def _request_parameters(request: type[Request]) -> list[inspect.Parameter]:
     hints = get_type_hints(request)
-    helps = attribute_help(request)  # it addresses Python, which has None and backticks
+    helps = config.attribute_help(request)  # it addresses Python, which has None and backticks
     parameters = []
     kinds = request.media_kinds()
     left_out = {"extra"} | ({"start", "seconds"} if request.clip_argument() is None else set())

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 import sys
 import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import IO, Any, cast
+from functools import cache
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import attrs
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
-from rich.text import Text
 
 from motionkit._support.redaction import redact
 from motionkit.cli import exit_codes, output
@@ -25,6 +23,11 @@ from motionkit.cli.hints import hint_of
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model import codec
 from motionkit.model.job import STATE_ERRORS, Job, Status
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.text import Text
 
 PIPE_WIDTH = 240
 """Columns without a terminal: wide enough that no cell is folded."""
@@ -66,17 +69,32 @@ class _Forgiving(io.TextIOBase):
         return self._file.fileno()
 
 
-class _Progress(Console):
-    """A console that goes quiet on a closed pipe: the exit code stays that of the verb."""
+@cache
+def _err() -> Console:
+    """Return the one console of all screens, so that rich keeps lines above live lines."""
 
-    @property  # type: ignore[misc]  # never assigned
-    def file(self) -> IO[str]:
-        """Standard error of this moment."""
-        return cast("IO[str]", _Forgiving(super().file))
+    class Quiet(Console):
+        """A console that goes quiet on a closed pipe: the exit code stays that of the verb."""
+
+        @property  # type: ignore[misc]  # never assigned
+        def file(self) -> IO[str]:
+            """Standard error of this moment."""
+            return cast("IO[str]", _Forgiving(super().file))
+
+    return Quiet(stderr=True, highlight=False)
 
 
-_ERR = _Progress(stderr=True, highlight=False)
-"""One console for all screens, so that rich keeps lines above live lines."""
+def _say(*parts: tuple[str, str]) -> None:
+    """Write a line of parts with their styles to standard error, above live lines."""
+    texts = [(plain(text), style) for text, style in parts]
+    plainly = sys.stderr is None or not (sys.stderr.isatty() or "FORCE_COLOR" in os.environ)
+    if plainly and not _LIVE:
+        if sys.stderr is not None:
+            _Forgiving(sys.stderr).write("".join(text for text, _ in texts) + "\n")
+        return
+
+    _err().print(Text.assemble(*texts), soft_wrap=True)
+
 
 _LIVE: list[Progress] = []
 """The live lines on display."""
@@ -110,16 +128,17 @@ class Screen:
         """The width of a table on standard output."""
         if sys.stdout is None or not sys.stdout.isatty():
             return PIPE_WIDTH
+        from rich.console import Console  # noqa: PLC0415 - see `rows`
+
         return Console(file=sys.stdout, force_terminal=True).width
 
     def note(self, text: str, *, style: str = "") -> None:
         """Write a line of progress."""
-        _ERR.print(Text(plain(text), style), soft_wrap=True)
+        _say((text, style))
 
     def fact(self, name: str, text: str, *, style: str = "") -> None:
         """Write a line of progress with a label."""
-        line = Text.assemble((f"{name:<9} ", "bold"), (plain(text), style))
-        _ERR.print(line, soft_wrap=True)
+        _say((f"{name:<9} ", "bold"), (text, style))
 
     def answer(self, data: Mapping[str, Any], text: str) -> None:
         """Write a result: the data with ``--json``, else the text."""
@@ -159,6 +178,10 @@ class Screen:
             for row in data:
                 self.answer(row, "")
             return
+        from rich.console import Console  # noqa: PLC0415 - JSON does not need it
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
         terminal, drawn = sys.stdout is not None and sys.stdout.isatty(), io.StringIO()
         console = Console(
             file=drawn,
@@ -232,15 +255,22 @@ class Screen:
         Yields:
             A function that sets the text of the line.
         """
-        if self.quiet or not _ERR.is_terminal:
+        if self.quiet or not _err().is_terminal:
             yield lambda _: None
             return
+        from rich.progress import (  # noqa: PLC0415 - only a terminal shows it
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=_ERR, transient=True) as progress:
+        with Progress(*columns, console=_err(), transient=True) as progress:
             task = progress.add_task(plain(text), total=None)
             _LIVE.append(progress)
             try:
@@ -261,13 +291,16 @@ class Screen:
         Yields:
             A function that takes how many are done, and what to say of it.
         """
-        if self.quiet or not _ERR.is_terminal:
+        if self.quiet or not _err().is_terminal:
             yield _Lines(self, clock)
             return
+        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - see `busy`
+        from rich.table import Column  # noqa: PLC0415 - see `busy`
+
         # Where the line is too narrow for the text, it continues on the next, from word to word.
         said = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False))
         columns = (BarColumn(bar_width=24), said)
-        with Progress(*columns, console=_ERR, transient=True) as progress:
+        with Progress(*columns, console=_err(), transient=True) as progress:
             task = progress.add_task("", total=total)
             _LIVE.append(progress)
             try:
@@ -345,7 +378,7 @@ def _money(error: MotionKitError) -> str | None:
 
 def trace(text: str) -> None:
     """Write a traceback to standard error."""
-    _ERR.file.write(text)
+    _err().file.write(text)
 
 
 def as_data(error: MotionKitError) -> dict[str, Any]:
@@ -426,11 +459,15 @@ def warnings_only() -> Iterator[None]:
 
 def styled(text: object, style: str) -> Text:
     """Return a table cell with a style, such as a colour."""
+    from rich.text import Text  # noqa: PLC0415 - see `Screen.rows`
+
     return Text(str(text), style)
 
 
 def _cell(value: Any) -> Text:
     """Return a table cell: a list becomes lines, None is empty, a `Text` keeps its style."""
+    from rich.text import Text  # noqa: PLC0415 - see `Screen.rows`
+
     if isinstance(value, Text):
         return Text(plain(value.plain), value.style)
     lines = value if isinstance(value, list) else [value]

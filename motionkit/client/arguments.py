@@ -11,24 +11,20 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from motionkit.config import (
-    AccountsGiven,
-    Config,
-    DefaultsGiven,
-    JournalGiven,
-    RoutesGiven,
-    load,
-)
+from motionkit import http, polling, purchase
+from motionkit.config import Config, load
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.http import check_target
 from motionkit.model.job import Job, Result
 from motionkit.model.labels import check_labels
 from motionkit.model.money import AMOUNT, amount
 from motionkit.model.request import Request
-from motionkit.polling import Seconds, seconds
-from motionkit.purchase import BuyOptions, Choose
+
+if TYPE_CHECKING:
+    from motionkit.config import AccountsGiven, DefaultsGiven, JournalGiven, RoutesGiven
+    from motionkit.polling import Seconds
+    from motionkit.purchase import BuyOptions, Choose
 
 T = TypeVar("T")
 
@@ -82,7 +78,7 @@ def headers(value: Mapping[str, str]) -> Mapping[str, str]:
 def _out(request: Request, value: Path | str) -> Path:
     """Return where a request's result is to be saved."""
     target = path("out", value)
-    check_target(target, overwrite=True, kind=request.delivers)
+    http.check_target(target, overwrite=True, kind=request.delivers)
     return target
 
 
@@ -97,7 +93,7 @@ def dollars(name: str, value: Decimal | str) -> Decimal:
 def duration(name: str, value: Seconds) -> float:
     """Return a duration in seconds."""
     try:
-        converted = seconds(value)
+        converted = polling.seconds(value)
     except (OverflowError, TypeError, ValueError):
         converted = math.nan
     if math.isnan(converted) or converted < 0:
@@ -122,8 +118,10 @@ def index(name: str, value: int, count: int) -> int:
 
 def choice(name: str, value: Choose) -> Choose:
     """Return what a route is to prefer."""
-    if value not in get_args(Choose):
-        raise InvalidRequest.expected(name, value, " or ".join(map(repr, get_args(Choose))))
+    if value not in get_args(purchase.Choose):
+        raise InvalidRequest.expected(
+            name, value, " or ".join(map(repr, get_args(purchase.Choose)))
+        )
     return value
 
 
@@ -164,7 +162,7 @@ def options(
 ) -> BuyOptions:
     """Return how a request is submitted; the request is checked too."""
     of(Request, "request", request)
-    return BuyOptions(
+    return purchase.BuyOptions(
         via=optional(text, "via", via),
         choose=optional(choice, "choose", choose),
         key=optional(text, "key", key),

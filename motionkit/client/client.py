@@ -12,16 +12,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import attrs
 
-from motionkit import polling, purchase
-from motionkit._support import telemetry
+from motionkit import http, polling, purchase
+from motionkit import provider as adapters
+from motionkit._support import process, telemetry
+from motionkit._support.once import once
 from motionkit.client import arguments
-from motionkit.client.accounts import Accounts
-from motionkit.client.takes import TakesRun
-from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven, RoutesGiven
 from motionkit.errors import (
     Billed,
     ConfigError,
@@ -29,32 +28,42 @@ from motionkit.errors import (
     InvalidRequest,
     MotionKitError,
 )
-from motionkit.http import Downloaded, download_file, with_retries
 from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model import events
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
 from motionkit.model.moments import Since, moment
 from motionkit.model.money import Balance, Quote
-from motionkit.model.probe import Facts
-from motionkit.model.request import Request
 from motionkit.model.spending import SPEND_BY, Spend, SpendBy
-from motionkit.polling import CancelOutcome, CancelResult, Delivery, Notifier, Seconds, Watch, about
-from motionkit.provider import Provider, base_url, look_up, spool_opener
-from motionkit.purchase import (
-    Announce,
-    BuyOptions,
-    Choose,
-    Circuit,
-    Comparison,
-    Explanation,
-    Jobs,
-    Order,
-    Take,
-    TakesPlan,
-)
 
-AdapterT = TypeVar("AdapterT", bound=Provider)
+if TYPE_CHECKING:
+    from motionkit.client.accounts import Accounts
+    from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven, RoutesGiven
+    from motionkit.http import Downloaded
+    from motionkit.model.probe import Facts
+    from motionkit.model.request import Request
+    from motionkit.polling import (
+        CancelResult,
+        Delivery,
+        Notifier,
+        Seconds,
+        Watch,
+    )
+    from motionkit.provider import Provider
+    from motionkit.purchase import (
+        Announce,
+        BuyOptions,
+        Choose,
+        Circuit,
+        Comparison,
+        Explanation,
+        Jobs,
+        Order,
+        Take,
+        TakesPlan,
+    )
+
+AdapterT = TypeVar("AdapterT", bound="Provider")
 
 log = logging.getLogger("motionkit")
 
@@ -105,30 +114,74 @@ class Client:
         self.config = config = arguments.configuration(
             config, accounts=accounts, routes=routes, defaults=defaults, journal=journal
         )
-        self._journal = opened = Journal(config.journal)
-        self._circuits = purchase.Circuits(opened.caches)
+        self._journal = Journal(config.journal)
         if config.journal is None:
             log.warning("the journal is off: a crash can lose a paid job")
-        self._accounts = Accounts(
-            config, dict(provider_classes or {}), opened.caches, clock, sleep, opened
-        )
-        submitters = purchase.Submitters(config, self._accounts, opened, sleep, clock)
-        self.jobs = Jobs(opened, submitters)
-        self._durations = polling.Durations(opened, config.defaults.lateness)
-        self._observer = observer = polling.JobObserver(
-            self._accounts,
-            opened,
-            self._durations,
-            clock=clock,
-            sandbox_speed=config.sandbox_speed,
-        )
-        slots = purchase.Slots(opened, observer.once, observer.gap, observer.age, sleep, clock)
-        self._checkout = purchase.Checkout(
-            config, opened, self.jobs, submitters, slots, sleep, clock
-        )
-        self._takes = purchase.Takes(self._checkout)
+        self._classes = dict(provider_classes or {})
+        self._sleep, self._clock, self._spread = sleep, clock, spread
+        self._closing, self._closed = process.Lock(), False
         self._cancellations = purchase.Cancellations()
-        self._engine = polling.Engine(observer, clock=clock, sleep=sleep, spread=spread)
+        self.jobs: Jobs = purchase.Jobs(self._journal, lambda: self._submitters)
+
+    # The parts, made when they are first used: who reads the journal loads no adapter.
+
+    @once
+    def _circuits(self) -> purchase.Circuits:
+        return purchase.Circuits(self._journal.caches)
+
+    @once
+    def _accounts(self) -> Accounts:
+        from motionkit.client.accounts import Accounts  # noqa: PLC0415 - it loads the adapters' room
+
+        journal = self._journal
+        return Accounts(
+            self.config, self._classes, journal.caches, self._clock, self._sleep, journal
+        )
+
+    @once
+    def _submitters(self) -> purchase.Submitters:
+        return purchase.Submitters(
+            self.config, self._accounts, self._journal, self._sleep, self._clock
+        )
+
+    @once
+    def _durations(self) -> polling.Durations:
+        return polling.Durations(self._journal, self.config.defaults.lateness)
+
+    @once
+    def _observer(self) -> polling.JobObserver:
+        return polling.JobObserver(
+            self._accounts,
+            self._journal,
+            self._durations,
+            clock=self._clock,
+            sandbox_speed=self.config.sandbox_speed,
+        )
+
+    @once
+    def _checkout(self) -> purchase.Checkout:
+        observer, sleep, clock = self._observer, self._sleep, self._clock
+        slots = purchase.Slots(
+            self._journal, observer.once, observer.gap, observer.age, sleep, clock
+        )
+        return purchase.Checkout(
+            self.config, self._journal, self.jobs, self._submitters, slots, sleep, clock
+        )
+
+    @once
+    def _takes(self) -> purchase.Takes:
+        return purchase.Takes(self._checkout)
+
+    @once
+    def _engine(self) -> polling.Engine:
+        made = polling.Engine(
+            self._observer, clock=self._clock, sleep=self._sleep, spread=self._spread
+        )
+        with self._closing:  # a client that was closed meanwhile has none that waits
+            if self._closed:
+                made.close()
+            kept: polling.Engine = self.__dict__.setdefault("_engine", made)
+        return kept
 
     # Before paying.
 
@@ -432,6 +485,8 @@ class Client:
         options = arguments.options(request, via, key=key, max_usd=max_usd, labels=labels)
         self._limit(timeout)  # refused, if it has to be, before anything is bought
         orders = self._order_takes(request, takes, options)
+        from motionkit.client.takes import TakesRun  # noqa: PLC0415 - few buy several takes
+
         taken = TakesRun(orders)
         while taken.jobs:
             for number, ending in self._engine.outcomes(list(taken.jobs), self._limit(timeout)):
@@ -455,7 +510,7 @@ class Client:
             >>> print(status.state, status.state.terminal)
         """
         arguments.of(Job, "job", job)
-        return self._observer.observe(job, lambda at: with_retries(lambda: at.poll(job)))
+        return self._observer.observe(job, lambda at: http.with_retries(lambda: at.poll(job)))
 
     def result(self, job: Job) -> Result:
         """Return the result of a finished job.
@@ -471,7 +526,7 @@ class Client:
         status = self._observer.reported(arguments.of(Job, "job", job))
         if status is None:
             return self._asked(job)
-        with about(job):
+        with polling.about(job):
             return self._observer.priced(status.need_result(job))
 
     def wait(
@@ -575,7 +630,7 @@ class Client:
                 job = self._order_again(order, job, error)
 
     def cancel(
-        self, job: Job | PurchaseRecord | str, *, timeout: Seconds = polling.CANCEL_TIMEOUT
+        self, job: Job | PurchaseRecord | str, *, timeout: Seconds | None = None
     ) -> CancelResult:
         """Cancel a job at its vendor, or a purchase of which nothing has left yet.
 
@@ -586,7 +641,7 @@ class Client:
 
         Args:
             job: The job; or the purchase, as a record of `jobs` or by its key.
-            timeout: Seconds, or a timedelta, to wait for the vendor's confirmation.
+            timeout: Seconds, or a timedelta, to wait for the vendor's confirmation; 10 when None.
 
         Raises:
             Unsupported: The vendor cannot cancel a job; it goes on, at the cost that is named.
@@ -598,7 +653,8 @@ class Client:
             >>> ended = client.cancel(job)
             >>> print(ended.outcome.value, ended.billed.value, ended.cost)
         """
-        limit = arguments.duration("timeout", timeout)
+        wait = polling.CANCEL_TIMEOUT if timeout is None else timeout
+        limit, not_sent = arguments.duration("timeout", wait), polling.CancelOutcome.NOT_SENT
         if isinstance(job, str):
             waited = self._cancellations.cancel(job, f"{job} was cancelled")
             try:
@@ -606,11 +662,11 @@ class Client:
             except InvalidRequest:
                 if not waited:
                     raise
-                return CancelResult(CancelOutcome.NOT_SENT, str(job), billed=Billed.NO)
+                return polling.CancelResult(not_sent, str(job), billed=Billed.NO)
         if isinstance(job, PurchaseRecord):
             entry = job if job.job is not None else self.jobs.cancel_unsent(job)
             if entry.job is None:
-                return CancelResult(CancelOutcome.NOT_SENT, entry.key, billed=Billed.NO)
+                return polling.CancelResult(not_sent, entry.key, billed=Billed.NO)
             job = entry.job
         arguments.of(Job, "job", job)
         return polling.cancel_job(self._observer, self._engine, job, limit)
@@ -703,7 +759,7 @@ class Client:
             MotionKitError: The vendor does not answer, or refuses the key.
         """
         provider = self.account(name)
-        held = with_retries(provider.balance)
+        held = http.with_retries(provider.balance)
         self._circuits.answered(name, provider.fingerprint, pays=held.amount > 0)
         return held
 
@@ -797,7 +853,7 @@ class Client:
             ConfigError: The account has no lists.
             InvalidRequest: It has no list of that name, or the list has no such filter.
         """
-        return look_up(self.account(name), wanted, options)
+        return adapters.look_up(self.account(name), wanted, options)
 
     def close(self) -> None:
         """End every wait with `WaitTimeout`, and close connections and the journal.
@@ -808,8 +864,13 @@ class Client:
         """
         self._cancellations.end_waits("the client was closed")
         self._cancellations.join()
-        self._engine.close()
-        self._accounts.close()
+        with self._closing:
+            self._closed = True
+            engine, accounts = Client._engine.made(self), Client._accounts.made(self)
+        if engine is not None:
+            engine.close()
+        if accounts is not None:
+            accounts.close()
         self._journal.close()
 
     def __enter__(self) -> Self:
@@ -859,13 +920,13 @@ class Client:
             with telemetry.span(
                 f"download {job.model}", gen_ai__response__id=job.id, **events.traits(job)
             ):
-                return download_file(
+                return http.download_file(
                     _address(result, output),
                     arguments.path("path", path),
                     overwrite=overwrite,
                     refresh=lambda: _address(self._asked(job), output),
-                    origin=base_url(self.account(job.account)),
-                    kept=spool_opener(result),
+                    origin=adapters.base_url(self.account(job.account)),
+                    kept=adapters.spool_opener(result),
                 )
         except DownloadFailed as error:
             error.billed = Billed.YES  # there is a result, so it was paid for
@@ -876,7 +937,7 @@ class Client:
         """Return what calls back a caller who watches a job."""
         if watch is None:
             return None
-        return Notifier(self._observer, arguments.callback("watch", watch))
+        return polling.Notifier(self._observer, arguments.callback("watch", watch))
 
     def _followed(self, job: Job, limit: float, notify: Notifier | None) -> Result:
         """Wait for a job, and tell who watches it how the wait ended."""
@@ -896,8 +957,8 @@ class Client:
         """Ask the vendor for a job's result, with fresh URLs."""
         status = self.poll(job)
         if status.state is State.SUCCEEDED:
-            return with_retries(lambda: self._observer.result(job, status))
-        with about(job):
+            return http.with_retries(lambda: self._observer.result(job, status))
+        with polling.about(job):
             return status.need_result(job)
 
 

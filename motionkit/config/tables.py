@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import difflib
 import functools
 import math
 import operator
@@ -159,7 +158,7 @@ def value(hint: Any, given: Any, spot: Spot, *, quiet: bool = False) -> Any:
         return Secret(value(str, given, spot))
     else:
         with contextlib.suppress(BaseValidationError, StructureHandlerNotFoundError, *_REFUSALS):
-            return _limited(kind, codec.converter.structure(given, kind), spot)
+            return _limited(kind, codec.converter().structure(given, kind), spot)
     is_text = kind is Decimal and type(given) is str
     said = "not an amount" if is_text else shown(given)
     raise ConfigError(f"{spot} is {said}; give {words(kind)}")
@@ -202,6 +201,8 @@ def nearest(word: str, among: Iterable[str]) -> str:
     if len(word) > _LONGEST_COMPARED:
         return ""
     among = (one for one in among if len(one) <= _LONGEST_COMPARED)
+    import difflib  # noqa: PLC0415 - only for this error
+
     close = difflib.get_close_matches(word, list(among), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -7,11 +7,9 @@ are counted before it parses.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +41,8 @@ def read_toml(path: Path) -> tuple[Mapping[str, Any], str, os.stat_result]:
 
     An error names the file and, where there is one, the limit and the line.
     """
+    import tomllib  # noqa: PLC0415 - there may be no file
+
     try:
         content, status = read_bytes(path)
     except (OSError, ValueError) as error:
@@ -64,6 +64,8 @@ def read_toml(path: Path) -> tuple[Mapping[str, Any], str, os.stat_result]:
 
 def sha256(content: bytes) -> str:
     """Return the SHA-256 of a file's content, hexadecimal."""
+    import hashlib  # noqa: PLC0415 - there may be no file
+
     return hashlib.sha256(content).hexdigest()
 
 

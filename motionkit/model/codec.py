@@ -8,14 +8,17 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
-import cattrs
 
 from motionkit.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    import cattrs
 
 T = TypeVar("T")
 
@@ -55,7 +58,11 @@ def _day(value: Any, _: type) -> dt.date:
     return value if type(value) is dt.date else dt.date.fromisoformat(value)
 
 
-def _make_converter() -> cattrs.Converter:
+@cache
+def converter() -> cattrs.Converter:
+    """Return the converter of motionkit's own records. Vendors' wire records have their own."""
+    import cattrs  # noqa: PLC0415 - who reads no record does not need it
+
     made = cattrs.Converter(forbid_extra_keys=True)
     made.register_structure_hook(str, _exact("text", str))
     made.register_structure_hook(int, _exact("a whole number", int))
@@ -83,25 +90,28 @@ def _plain(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-converter = _make_converter()
-"""The converter of motionkit's own records. Vendors' wire records have their own."""
-unstructure: Callable[[Any], Any] = converter.unstructure
-"""Return a record as plain JSON-able data."""
+def unstructure(record: Any) -> Any:
+    """Return a record as plain JSON-able data."""
+    return None if record is None else converter().unstructure(record)
+
+
 dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_plain).encode
 """Return compact, key-sorted JSON; Decimals and dates become text."""
 
 
-def structure(data: Any, kind: type[T], *, converter: cattrs.Converter = converter) -> T:
+def structure(data: Any, kind: type[T], *, by: cattrs.Converter | None = None) -> T:
     """Return the record that the data describes; with a converter that knows more types.
 
     Raises:
         InvalidRequest: Naming the path of what does not fit.
     """
+    import cattrs  # noqa: PLC0415 - see `converter`
+
     name = f"not a {kind.__name__}: " if attrs.has(kind) else ""
     if name and not isinstance(data, Mapping):
         raise InvalidRequest(f"{name}expected an object @ $", field=kind.__name__)
     try:
-        return converter.structure(data, kind)
+        return (by or converter()).structure(data, kind)
     except cattrs.BaseValidationError as error:
         problems = "; ".join(cattrs.transform_error(error, format_exception=_said))
         raise InvalidRequest(f"{name}{problems}", field=kind.__name__) from error
@@ -109,6 +119,8 @@ def structure(data: Any, kind: type[T], *, converter: cattrs.Converter = convert
 
 def _said(error: BaseException, kind: Any) -> str:
     """Return the fault of a value in words, without the value."""
+    import cattrs  # noqa: PLC0415 - see `converter`
+
     if isinstance(error, UnfitError):
         return f"expected {error}"
     if isinstance(error, InvalidRequest):
@@ -124,7 +136,7 @@ def _said(error: BaseException, kind: Any) -> str:
 
 def pack(record: Any, **more: Any) -> str:
     """Return a record, and what else its object shall hold, as compact, key-sorted JSON."""
-    return dumps({**converter.unstructure(record), **more})
+    return dumps({**converter().unstructure(record), **more})
 
 
 def loads(text: str, kind: type[T], *, name: str, version: int) -> T:

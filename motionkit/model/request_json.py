@@ -106,7 +106,7 @@ def read(text: str, kind: type[R], kinds: Mapping[str, type[Any]]) -> R:
     for name, hint in get_type_hints(found).items():
         if get_origin(hint) is tuple and not isinstance(data.get(name, []), list):
             raise InvalidRequest(f"not a {found.__name__}: expected a list @ $.{name}", field=name)
-    return codec.structure(data, found, converter=_CONVERTER)
+    return codec.structure(data, found, by=_CONVERTER)
 
 
 def _reference(value: Any, _: Any) -> Ref:
@@ -134,7 +134,7 @@ _MAKE: Mapping[str, Callable[[str], Ref]] = {
     "upload": Uploaded,
     "generated": Generated,
 }
-_CONVERTER = codec.converter.copy()
+_CONVERTER = codec.converter().copy()
 _CONVERTER.register_structure_hook_func(lambda kind: kind == Ref, _reference)
 _CONVERTER.register_structure_hook_func(
     lambda kind: kind == Ref | None,

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from motionkit.provider.contract import (
         AcceptsUnlistedModels,
         Accounts,
-        AccountSettings,
         Cancels,
         CancelTerms,
         Checks,
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
         ExpiresFiles,
         ExpiresJobs,
         HelpsWithKeys,
-        KeyHelp,
         Lists,
         Phase,
         PollLimits,
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
         SearchesHistory,
         ShowsRefunds,
         ShowsUsage,
-        Untrusted,
         Uploads,
         WebhookEvent,
         Webhooks,
@@ -36,10 +33,8 @@ if TYPE_CHECKING:
         billed_after,
         fit_at,
         in_sandbox,
-        is_origin,
         job_ids,
         references,
-        untrusted,
         vendor_error,
     )
     from motionkit.provider.fit import Check, Fit, refuse, whole_number
@@ -61,6 +56,13 @@ if TYPE_CHECKING:
     from motionkit.provider.registry import key_help, operations
     from motionkit.provider.registry import load as load_provider
     from motionkit.provider.registry import names as provider_names
+    from motionkit.provider.settings import (
+        AccountSettings,
+        KeyHelp,
+        Untrusted,
+        is_origin,
+        untrusted,
+    )
     from motionkit.provider.signatures import MAX_BODY
     from motionkit.provider.spool import opener as spool_opener
     from motionkit.provider.uploads import (
@@ -150,11 +152,10 @@ __getattr__, __dir__ = exports(
         "motionkit._support.redaction": "Secret",
         "motionkit.http": "CALL_TIMEOUT JSON_LIMIT Body Response Session",
         "motionkit.provider.contract": (
-            "AcceptsUnlistedModels Accounts AccountSettings Cancels CancelTerms "
-            "Checks ErrorRow ExpiresFiles ExpiresJobs HelpsWithKeys KeyHelp Lists "
-            "Phase PollLimits Provider SearchesHistory ShowsRefunds ShowsUsage "
-            "Untrusted Uploads WebhookEvent Webhooks base_url billed_after fit_at "
-            "in_sandbox is_origin job_ids references untrusted vendor_error"
+            "AcceptsUnlistedModels Accounts Cancels CancelTerms Checks ErrorRow "
+            "ExpiresFiles ExpiresJobs HelpsWithKeys Lists Phase PollLimits Provider "
+            "SearchesHistory ShowsRefunds ShowsUsage Uploads WebhookEvent Webhooks "
+            "base_url billed_after fit_at in_sandbox job_ids references vendor_error"
         ),
         "motionkit.provider.fit": "Check Fit refuse whole_number inspect_media=inspect",
         "motionkit.provider.lookups": "look_up list_names=names_of list_options=options_of",
@@ -166,6 +167,7 @@ __getattr__, __dir__ = exports(
         "motionkit.provider.registry": (
             "key_help operations load_provider=load provider_names=names"
         ),
+        "motionkit.provider.settings": "AccountSettings KeyHelp Untrusted is_origin untrusted",
         "motionkit.provider.signatures": "MAX_BODY",
         "motionkit.provider.spool": "spool_opener=opener",
         "motionkit.provider.uploads": (

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import attrs
 
-from motionkit._support.redaction import LONGEST_SAID, Secret, printable
-from motionkit.errors import Billed, ConfigError, MotionKitError
+from motionkit._support.redaction import LONGEST_SAID, printable
+from motionkit.errors import Billed, MotionKitError
 from motionkit.http import RateLimiter, at_loopback
 from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance, Rates
@@ -23,85 +23,7 @@ from motionkit.model.probe import Facts
 from motionkit.model.submission import Call, Found, NotSeen, Resend, Submission
 from motionkit.provider.fit import Fit, fit
 from motionkit.provider.offers import Offer
-
-
-def _api_key(value: str | Secret) -> Secret:
-    """Return a key as a secret, stripped; a `ConfigError` does not echo it."""
-    stripped = (value.reveal() if isinstance(value, Secret) else value).strip()
-    if not stripped:
-        raise ConfigError("api_key is empty")
-    if not stripped.isprintable() or not stripped.isascii():
-        raise ConfigError("api_key has characters that an HTTP header cannot hold")
-    return Secret(stripped)
-
-
-class Untrusted(enum.Enum):
-    """How an untrusted project file may change a setting; `NOTHING` where a field has no mark."""
-
-    ANY = "any value"
-    LOWER = "only lower"
-    HIGHER = "only higher"
-    FEWER = "only fewer"
-    PART = "only a part of yours, in your order"
-    ADDED = "only in what it adds"
-    NOTHING = "nothing"
-
-
-def untrusted(rule: Untrusted) -> dict[str, Any]:
-    """Return the metadata that mark a settings field; see `Untrusted`."""
-    return {"untrusted": rule}
-
-
-def is_origin(field: str) -> bool:
-    """Return whether a setting of that name holds a URL."""
-    return field == "url" or field.endswith("_url")
-
-
-def _at_least_one(_: object, field: attrs.Attribute[Any], value: int | None) -> None:
-    if value is not None and value < 1:
-        raise ConfigError(f"{field.name} is {value}; give at least 1")
-
-
-@attrs.frozen(kw_only=True)
-class AccountSettings:
-    """The settings of every account; a provider's subclass adds its own.
-
-    Attributes:
-        api_key: The vendor's key.
-        base_url: Replaces all origins of the vendor.
-        max_concurrent: Concurrent jobs that the vendor allows this account.
-        rpm: Requests per minute that the vendor allows.
-        reconcile_window: Seconds for which the vendor's history is searched for a submit that may
-            have arrived.
-    """
-
-    api_key: Secret = attrs.field(converter=_api_key)
-    base_url: str | None = None
-    max_concurrent: int | None = attrs.field(
-        default=None, validator=_at_least_one, metadata=untrusted(Untrusted.LOWER)
-    )
-    rpm: int | None = attrs.field(
-        default=None, validator=_at_least_one, metadata=untrusted(Untrusted.LOWER)
-    )
-    reconcile_window: float = attrs.field(default=60.0, metadata=untrusted(Untrusted.HIGHER))
-
-    @property
-    def local_results(self) -> str | None:
-        """The setting that keeps results on this machine only; None where the vendor keeps them."""
-        return None
-
-
-@attrs.frozen
-class KeyHelp:
-    """Where a vendor's keys come from, for people.
-
-    Attributes:
-        console: The address of the page where keys are made.
-        looks: How a key looks, in a few words; None where nobody says.
-    """
-
-    console: str
-    looks: str | None = None
+from motionkit.provider.settings import AccountSettings, KeyHelp
 
 
 class Phase(enum.Enum):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from motionkit._support.plugins import EntryPoint, entry_points
 from motionkit.errors import ConfigError
-from motionkit.model.operations import OPERATIONS, Request
-from motionkit.model.request import OPERATIONS_GROUP
-from motionkit.provider.contract import KeyHelp, Provider
+
+if TYPE_CHECKING:
+    from motionkit.model.request import Request
+    from motionkit.provider.contract import Provider
+    from motionkit.provider.settings import KeyHelp
 
 GROUP = "motionkit.providers"
 
@@ -41,6 +43,8 @@ def key_help(name: str) -> KeyHelp | None:
     Raises:
         ConfigError: As `load`.
     """
+    from motionkit.provider.settings import KeyHelp  # noqa: PLC0415 - listing needs none
+
     found = getattr(load(name), "key_help", None)
     return found if isinstance(found, KeyHelp) else None
 
@@ -51,6 +55,10 @@ def operations() -> tuple[type[Request], ...]:
     Raises:
         ConfigError: A provider's operations cannot be imported, or claim a verb that is taken.
     """
+    # Imported here: who asks for the names of the providers needs no request.
+    from motionkit.model.operations import OPERATIONS  # noqa: PLC0415
+    from motionkit.model.request import OPERATIONS_GROUP  # noqa: PLC0415
+
     found: dict[str, type[Request]] = {kind.verb: kind for kind in OPERATIONS}
     for point in sorted(entry_points(group=OPERATIONS_GROUP), key=lambda one: one.name):
         for kind in _import(point, f"the operations of {point.name!r}"):
@@ -59,6 +67,22 @@ def operations() -> tuple[type[Request], ...]:
                     f"the operations of {point.name!r} claim the verb {kind.verb!r}, which is taken"
                 )
     return tuple(found.values())
+
+
+def media_names(operation: str | None) -> frozenset[str]:
+    """Return the fields of an operation that take media; those of all where none is known.
+
+    Raises:
+        ConfigError: As `operations`, where no neutral operation has the name.
+    """
+    from motionkit.model.operations import OPERATIONS  # noqa: PLC0415 - see `operations`
+
+    kinds: tuple[type[Request], ...] = OPERATIONS
+    own = [kind for kind in kinds if kind.operation == operation]
+    if not own:
+        kinds = operations()
+        own = [kind for kind in kinds if kind.operation == operation]
+    return frozenset().union(*(kind.media_arguments() for kind in own or kinds))
 
 
 def _import(point: EntryPoint, name: str) -> Any:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import attrs
 
+from motionkit import http
+from motionkit import provider as adapters
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
-from motionkit.http import with_retries
 from motionkit.journal import Filter, Journal, Prunable, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.labels import check_labels
 from motionkit.model.moments import Since, moment
 from motionkit.model.money import Cost, CostBasis, Unit
 from motionkit.model.request import is_name
-from motionkit.provider import SearchesHistory, ShowsUsage
-from motionkit.purchase.submit import Submitters, not_sent
+
+if TYPE_CHECKING:
+    from motionkit.purchase.submit import Submitters
 
 Assumption = Literal["lost", "charged"]
 
@@ -88,7 +90,7 @@ class Jobs:
     """The purchases in the journal; `Client.jobs` is one of these."""
 
     _journal: Journal
-    _submitters: Submitters
+    _submitters: Callable[[], Submitters]
 
     def list(
         self,
@@ -209,7 +211,7 @@ class Jobs:
         if entry.job is not None:
             return entry.job
         attempt = entry.attempts[-1]
-        submitter = self._submitters.of(attempt.account)
+        submitter = self._submitters().of(attempt.account)
         if submitter.provider.fingerprint != attempt.fingerprint:
             raise SubmitUncertain(
                 f"{entry.key} was submitted with a different API key or base URL than account "
@@ -231,6 +233,8 @@ class Jobs:
             SubmitUncertain: A submit of it may have arrived; only its job can be cancelled.
             InvalidRequest: It was resolved before.
         """
+        from motionkit.purchase.submit import not_sent  # noqa: PLC0415 - who lists jobs sends none
+
         _check(entry)
         while entry.job is None and not entry.cancelled:
             attempt = entry.attempts[-1]
@@ -382,7 +386,7 @@ class Jobs:
     def _before(self, older_than: Since) -> float:
         now = self._journal.now()
         before = moment("older_than", older_than, now)
-        remember = self._submitters.config.defaults.remember
+        remember = self._submitters().config.defaults.remember
         if before > now - remember + _SLACK:
             raise InvalidRequest(
                 f"older_than: {older_than} is less than remember = {remember:.0f} s, within which "
@@ -397,17 +401,17 @@ class Jobs:
         self, entry: PurchaseRecord, adopt: str | None, error: SubmitUncertain
     ) -> Reconciled:
         attempt = entry.attempts[-1]
-        submitter = self._submitters.of(attempt.account)
+        submitter = self._submitters().of(attempt.account)
         provider = submitter.provider
         since = attempt.first_sent or entry.created
         candidates: tuple[Job, ...] = ()
         usage: tuple[Mapping[str, Any], ...] = ()
         notes = [error.message]
         try:
-            if isinstance(provider, SearchesHistory):
+            if isinstance(provider, adapters.SearchesHistory):
                 candidates = submitter.candidates(provider, attempt.submission, since)
-            if isinstance(provider, ShowsUsage):
-                usage = with_retries(lambda: provider.usage(since))
+            if isinstance(provider, adapters.ShowsUsage):
+                usage = http.with_retries(lambda: provider.usage(since))
         except MotionKitError as failure:
             notes.append(f"the vendor's evidence could not be read: {failure.message}")
         if adopt is None:

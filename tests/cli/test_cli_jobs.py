@@ -330,7 +330,7 @@ def test_ctrl_c_while_fetching_keeps_the_paid_result(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("motionkit.client.client.download_file", interrupt)
+        patch.setattr("motionkit.http.download_file", interrupt)
         told = cli("mimic", *media, "--out", "out.mp4")
     assert told.code == 11
     assert "motionkit resume" in told.err
