@@ -72,8 +72,9 @@ class _Forgiving(io.TextIOBase):
 @cache
 def _err() -> Console:
     """Return the one console of all screens, so that rich keeps lines above live lines."""
+    from rich import console  # noqa: PLC0415 - a line of text does not need it
 
-    class Quiet(Console):
+    class Quiet(console.Console):
         """A console that goes quiet on a closed pipe: the exit code stays that of the verb."""
 
         @property  # type: ignore[misc]  # never assigned
@@ -93,7 +94,9 @@ def _say(*parts: tuple[str, str]) -> None:
             _Forgiving(sys.stderr).write("".join(text for text, _ in texts) + "\n")
         return
 
-    _err().print(Text.assemble(*texts), soft_wrap=True)
+    from rich import text as styles  # noqa: PLC0415 - see `_err`
+
+    _err().print(styles.Text.assemble(*texts), soft_wrap=True)
 
 
 _LIVE: list[Progress] = []
