@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import motionkit as mk
-from motionkit.cli import checkout, delivery, masks
+from motionkit.cli import checkout, delivery, masks, takes
 from motionkit.cli.format import short
 from motionkit.cli.options import Running
 from motionkit.cli.screen import Screen
@@ -24,9 +24,10 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
         request = checkout.make(kind, values, options, client)
         facts = inspect_media(request)  # once: the media may be large
         if options.dry_run:
-            dry_run = masks.dry_run if options.select else _dry_run
-            dry_run(screen, client, request, options, facts)
+            _dry(options)(screen, client, request, options, facts)
             return 0
+        if options.takes is not None:
+            return takes.run(screen, client, request, options, facts)
         if options.select:
             request, options = masks.select(screen, client, request, options, facts)
         if options.no_wait:
@@ -34,6 +35,12 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
         else:
             delivery.hand_over(screen, *deliver(screen, client, request, options, facts))
     return 0
+
+
+def _dry(options: Running) -> Callable[..., None]:
+    if options.takes is not None:
+        return takes.dry_run
+    return masks.dry_run if options.select else _dry_run
 
 
 def deliver(

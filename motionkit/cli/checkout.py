@@ -235,14 +235,23 @@ def continued(
     Raises:
         InvalidRequest: Its key names another request, or both --new and --key are given.
     """
+    check_new(options)
+    if options.new:
+        return None
+    return client.bought_before(request, via=options.via, key=options.key, facts=facts)
+
+
+def check_new(options: Buying) -> None:
+    """Refuse --new together with --key.
+
+    Raises:
+        InvalidRequest: Both are given.
+    """
     if options.new and options.key is not None:
         raise InvalidRequest(
             "--new creates its own key; omit --key, or pass an unused --key instead of --new",
             field="new",
         )
-    if options.new:
-        return None
-    return client.bought_before(request, via=options.via, key=options.key, facts=facts)
 
 
 def tell_earlier(screen: Screen, earlier: PurchaseRecord, options: Buying) -> None:

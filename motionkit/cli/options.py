@@ -236,6 +236,17 @@ class Running(Buying):
         bool, file_option("--no-wait", help="Print the job and exit; the job keeps running.")
     ] = False
     select: Select = None
+    takes: Annotated[
+        int | None,
+        money_option(
+            min=1,
+            max=50,
+            metavar="N",
+            help="Buy N variations, each under a key of its own (KEY-1, KEY-2, ...) and into a "
+            "numbered file; a --seed is counted up. --max-usd holds for all of them together. The "
+            "same command again resumes them; a higher N buys those that are new.",
+        ),
+    ] = None
 
 
 @attrs.frozen(kw_only=True)

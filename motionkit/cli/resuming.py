@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -83,11 +83,15 @@ class Resuming:
         screen: The screen; used by the main thread only.
         client: The client.
         timeout: Maximum seconds to wait for each job.
+        outs: The files of purchases, by key, where they are not to be those of their submits.
+        overwrite: Replace such a file.
     """
 
     screen: Screen
     client: Client
     timeout: float | None
+    outs: Mapping[str, Path] = attrs.field(factory=dict)
+    overwrite: bool = False
     _left: dict[str, PurchaseRecord] = attrs.field(factory=dict)
     _jobs: dict[str, Job] = attrs.field(factory=dict)
     _states: dict[str, str] = attrs.field(factory=dict)
@@ -191,11 +195,15 @@ class Resuming:
             self._delivered(entry, *first)
             return
         self._states[entry.key] = DOWNLOADING
-        target = delivery.output_of(entry, done, taken=self._targets)
+        named = self.outs.get(entry.key)
+        target = named or delivery.output_of(entry, done, taken=self._targets)
+        again = named is not None and self.overwrite
         self._targets.add(target)
         quiet = attrs.evolve(self.screen, quiet=True)
         self._loaders.put(
-            lambda: self._put(entry, lambda: delivery.fetch(quiet, self.client, done, target))
+            lambda: self._put(
+                entry, lambda: delivery.fetch(quiet, self.client, done, target, overwrite=again)
+            )
         )
 
     def _delivered(self, entry: PurchaseRecord, done: Result, files: tuple[Path, ...]) -> None:

@@ -69,11 +69,13 @@ class TakesPlan:
 
     Attributes:
         takes: In the order of their numbers.
+        family: The key that theirs begin with.
         refused: The cap or budget that refuses them together; None when they pass.
         left: What ``max_usd`` leaves for those that are not bought yet, in US dollars.
     """
 
     takes: tuple[Take, ...]
+    family: str
     refused: BudgetExceeded | None = None
     left: Decimal | None = None
 
@@ -177,7 +179,7 @@ class Takes:
         ]
         missing = [one for one in found if one[3] is None or one[3].job is None]
         if not missing:
-            return TakesPlan(tuple(bought))
+            return TakesPlan(tuple(bought), family)
         left = self._left(options.max_usd, bought)
         share = None if left is None else left / len(missing)
         quoted, places = [], []
@@ -187,7 +189,8 @@ class Takes:
             quoted.append(Take(number, key, one, entry, place.row.target, place.row.quote))
             if entry is None:  # another one's price is held already
                 places.append(purchase)
-        plan = TakesPlan(tuple(sorted([*bought, *quoted], key=lambda one: one.number)), None, left)
+        ordered = sorted([*bought, *quoted], key=lambda take: take.number)
+        plan = TakesPlan(tuple(ordered), family, None, left)
         return attrs.evolve(plan, refused=self._refused(plan, options.max_usd, places))
 
     def _family(
@@ -205,7 +208,7 @@ class Takes:
             entry = self.checkout.journal.same(attrs.evolve(alike[0], requests=requests))
             if entry is not None and entry.family is not None:
                 return entry.family
-        return str(uuid.uuid4())
+        return uuid.uuid4().hex[:12]  # short: lists show a take's key whole
 
     @staticmethod
     def _own(options: BuyOptions, family: str, number: int) -> BuyOptions:
