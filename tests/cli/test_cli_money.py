@@ -255,9 +255,9 @@ def test_spend_adds_up_by_what_is_asked(cli: Cli, orders: Account) -> None:
         "USD",
         "USD",
         "3",
-        "1.10",
-        "1.10",
-        "0.00",
+        "1.16",
+        "0.80",
+        "0.36",
         "0.00",
         "0.00",
     ]
