@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 import motionkit as mk
-from motionkit.cli import checkout, delivery, masks, takes
+from motionkit.cli import checkout, delivery, hook, masks, takes
 from motionkit.cli.format import short
 from motionkit.cli.options import Running
 from motionkit.cli.screen import Screen
@@ -19,7 +21,7 @@ from motionkit.model.probe import Facts
 
 def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
     """Submit; wait and download unless the options say otherwise."""
-    screen = Screen(json=options.json)
+    screen, done = Screen(json=options.json), hook.Hook.parse(options.on_done)
     with mk.Client(options.config) as client:
         request = checkout.make(kind, values, options, client)
         facts = inspect_media(request)  # once: the media may be large
@@ -33,7 +35,10 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
         if options.no_wait:
             _submit(screen, client, request, options, facts)
         else:
-            delivery.hand_over(screen, *deliver(screen, client, request, options, facts))
+            with hook.on_failure(done, screen):
+                result, files = deliver(screen, client, request, options, facts)
+            delivery.hand_over(screen, result, files)
+            hook.delivered(done, screen, result, files)
     return 0
 
 
@@ -70,8 +75,9 @@ def _submit(
     earlier = checkout.continued(client, request, options, facts)
     if options.out is not None and not (earlier and checkout.finished(earlier)):
         check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
+    silent = attrs.evolve(screen, events=False)  # the job alone is what 'wait -' reads
     job = checkout.buy(
-        screen, client, request, options, out=options.out, facts=facts, earlier=earlier
+        silent, client, request, options, out=options.out, facts=facts, earlier=earlier
     )
     screen.write(job.to_json() if screen.json else job.key)
     if not screen.json:

@@ -34,6 +34,7 @@ from motionkit.config import no_account, where_keys_are_made
 from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
+from motionkit.model.events import Submitted
 from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.labels import shown_labels
 from motionkit.model.money import Quote, dollars, rests_on
@@ -177,6 +178,7 @@ def buy(
             facts=facts,
             labels=options.labels,
         )
+    screen.event(Submitted(key=job.key, job=job, cost=job.cost))
     screen.fact("submitted", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
     if options.explain:
         explain(screen, client.jobs.get(job.key).decision)

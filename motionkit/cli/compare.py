@@ -14,7 +14,7 @@ from motionkit.cli import checkout, exit_codes
 from motionkit.cli.format import duration, held_data, plain, quoted
 from motionkit.cli.options import Targeting
 from motionkit.cli.parameters import Option
-from motionkit.cli.screen import Screen, as_data
+from motionkit.cli.screen import Screen, error_data
 from motionkit.client import Comparison
 from motionkit.model import codec
 from motionkit.model.money import Basis, both
@@ -132,13 +132,13 @@ def _data(row: Comparison) -> dict[str, Any]:
         "lacks": row.lacks,
         "clip_seconds": row.clip_seconds,
         "fits": row.problem is None,
-        "problem": as_data(row.problem) if row.problem else None,
+        "problem": error_data(row.problem) if row.problem else None,
         "conversions": row.conversions,
         "warnings": row.warnings,
         "balance": held_data(row.balance),
         "suffices": row.suffices,
         "no_key": row.no_key,
-        "error": as_data(row.error) if row.error else None,
+        "error": error_data(row.error) if row.error else None,
     }
 
 

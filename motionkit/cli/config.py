@@ -15,7 +15,7 @@ from motionkit.cli.format import held_data
 from motionkit.cli.hints import sentence
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Argument, Option
-from motionkit.cli.screen import Screen, as_data
+from motionkit.cli.screen import Screen, error_data
 from motionkit.config import FILE_NAME, File, Origin, Route
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.model import codec
@@ -166,7 +166,7 @@ def _show_accounts(screen: Screen, found: config.Config, *, online: bool) -> int
         try:
             _ = account.settings
         except ConfigError as error:
-            row |= {"key_found": False, "error": as_data(error)}
+            row |= {"key_found": False, "error": error_data(error)}
             codes.append(exit_codes.code_of(error))
         problem = row.get("error", {}).get("message")
         if problem and account.key is not None:
@@ -202,7 +202,7 @@ def _ask(client: mk.Client, row: dict[str, Any]) -> tuple[int, str]:
     try:
         held = client.balance(row["account"])
     except MotionKitError as error:
-        row["error"] = as_data(error.fill(account=row["account"], provider=row["provider"]))
+        row["error"] = error_data(error.fill(account=row["account"], provider=row["provider"]))
         return exit_codes.code_of(error), f"error: {sentence(error)}"
     row["balance"] = held_data(held)
     return exit_codes.DONE, both(held.amount, held.unit, held.usd)

@@ -18,11 +18,12 @@ import attrs
 
 from motionkit.cli.format import charged, media_of, reason, short
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, check_target, fits
+from motionkit.client import Client, check_target, fits, usual
 from motionkit.errors import Billed, DownloadFailed, InvalidRequest, MotionKitError, WaitTimeout
 from motionkit.journal import PurchaseRecord, retried
 from motionkit.model import codec
-from motionkit.model.job import Job, Output, Result, State
+from motionkit.model.events import Delivered
+from motionkit.model.job import Job, Output, Result, State, utcnow
 
 FRAME = "keyframe"
 """The label of the output that is the frame on which masks were selected, not a mask."""
@@ -73,7 +74,7 @@ def wait(
         MotionKitError: As `Client.wait`.
     """
     try:
-        with screen.following(job) as watch:
+        with screen.following(job, usual(client, job)) as watch:
             result = client.wait(job, timeout=timeout, watch=watch)
     except WaitTimeout as error:
         error.hint = how_to_resume(job, kept=kept)
@@ -242,6 +243,8 @@ def hand_over(screen: Screen, result: Result, files: Sequence[Path]) -> None:
     """Print the result: the files, or their URLs."""
     job = result.job
     data = {
+        "event": Delivered.name if files else "result",
+        "time": utcnow(),
         "key": job.key,
         "job": job.id,
         "account": job.account,

@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
+import attrs
+
 import motionkit as mk
 from motionkit.cli import buy, delivery, exit_codes
 from motionkit.cli.format import charged, duration, quoted
@@ -68,7 +70,8 @@ def _one(
     explanation = client.explain(request, via=account, facts=facts)
     path = delivery.free(out / f"{account}.mp4")
     began = time.monotonic()
-    result, files = buy.deliver(screen, client, request, Running(via=account, out=path), facts)
+    silent = attrs.evolve(screen, events=False)
+    result, files = buy.deliver(silent, client, request, Running(via=account, out=path), facts)
     seconds = time.monotonic() - began
     screen.fact("saved", str(files[0]), style="green")
     quote, cost, target = explanation.quote, result.cost, explanation.target

@@ -80,6 +80,15 @@ Out = Annotated[
     Path | None,
     out_option(help="Where to save the file. Default: a new file named after the inputs."),
 ]
+OnDone = Annotated[
+    str | None,
+    file_option(
+        metavar="COMMAND",
+        help="Run this program when a job has ended, e.g. 'notify-send {key} {state}'. No shell; "
+        "{key}, {state}, {file}, {cost} and {job} are replaced. Its failure is a warning and "
+        "changes no exit code.",
+    ),
+]
 Overwrite = Annotated[bool, file_option("--overwrite", help="Replace the file if it exists.")]
 Extra = Annotated[
     list[str] | None,
@@ -87,6 +96,14 @@ Extra = Annotated[
         metavar="NAME=VALUE",
         help="Vendor-specific option, passed through unvalidated; VALUE is parsed as JSON if "
         "possible. PROVIDER.NAME=VALUE names the provider. Repeatable.",
+    ),
+]
+References = Annotated[
+    list[str],
+    Argument(
+        metavar="REF",
+        help="Keys or their beginnings, or vendors' job ids; a single one may be a job as JSON: "
+        "inline, in a file, or '-' for standard input.",
     ),
 ]
 Reference = Annotated[
@@ -235,6 +252,7 @@ class Running(Buying):
     no_wait: Annotated[
         bool, file_option("--no-wait", help="Print the job and exit; the job keeps running.")
     ] = False
+    on_done: OnDone = None
     select: Select = None
     takes: Annotated[
         int | None,
@@ -260,6 +278,7 @@ class Ordering(Running):
     overwrite: bool = False
     timeout: float | None = None
     no_wait: bool = True
+    on_done: str | None = None
 
 
 Act = Callable[["type[Request]", dict[str, Any], Any], int]

@@ -16,13 +16,15 @@ from queue import Empty, SimpleQueue
 
 import attrs
 
-from motionkit.cli import delivery, exit_codes
-from motionkit.cli.format import charged, request_line, short, state_of
+from motionkit.cli import delivery, exit_codes, hook
+from motionkit.cli.format import charged, many, request_line, short, state_of, target
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, follow
+from motionkit.cli.shown import Shown
+from motionkit.client import Client, follow, usual
 from motionkit.errors import Billed, DownloadFailed, MotionKitError, SubmitUncertain, WaitTimeout
 from motionkit.journal import PurchaseRecord
-from motionkit.model.job import Job, KeyState, Result, Status
+from motionkit.model.events import Event, StateChanged
+from motionkit.model.job import Job, KeyState, Result, utcnow
 
 MOST_RESOLVED = 8
 """Interrupted submits that are resolved concurrently; each may wait for minutes."""
@@ -71,8 +73,8 @@ class _Pool:
             work()
 
 
-_Step = Job | Status | Result | tuple[Result, tuple[Path, ...]] | BaseException
-"""A step of one purchase: its job, status, result, result with files, or error."""
+_Step = Job | Event | Result | tuple[Result, tuple[Path, ...]] | BaseException
+"""A step of one purchase: its job, an event, its result, result with files, or error."""
 
 
 @attrs.define
@@ -85,6 +87,8 @@ class Resuming:
         timeout: Maximum seconds to wait for each job.
         outs: The files of purchases, by key, where they are not to be those of their submits.
         overwrite: Replace such a file.
+        done: What to run when a job has ended.
+        unnamed: Whether a file is saved whose submit named none; else its URL is printed.
     """
 
     screen: Screen
@@ -92,9 +96,11 @@ class Resuming:
     timeout: float | None
     outs: Mapping[str, Path] = attrs.field(factory=dict)
     overwrite: bool = False
+    done: hook.Hook | None = attrs.field(default=None, kw_only=True)
+    unnamed: bool = attrs.field(default=True, kw_only=True)
     _left: dict[str, PurchaseRecord] = attrs.field(factory=dict)
     _jobs: dict[str, Job] = attrs.field(factory=dict)
-    _states: dict[str, str] = attrs.field(factory=dict)
+    _shown: dict[str, Shown] = attrs.field(factory=dict)
     _codes: list[int] = attrs.field(factory=lambda: [exit_codes.DONE])
     _targets: set[Path] = attrs.field(factory=set)
     _followed: list[Callable[[], None]] = attrs.field(factory=list)
@@ -109,12 +115,12 @@ class Resuming:
         """
         self._left = {entry.key: entry for entry in entries}
         try:
-            with self.screen.busy(self._summary()) as change:
+            with self.screen.board(self._shown, self._summary) as change:
                 for entry in entries:
                     self._begin(entry)
                 while self._left:
                     self._take(*self._events.get())
-                    change(self._summary())
+                    change()
         except KeyboardInterrupt:
             self._resolvers.stop(GRACE)
             self._loaders.stop(0.0)
@@ -131,7 +137,7 @@ class Resuming:
         if entry.job is not None:
             self._follow(entry, entry.job)
         else:
-            self._states[entry.key] = "resolving"
+            self._shown[entry.key] = Shown(short(entry.key), "resolving", target(entry))
             self._resolvers.put(lambda: self._put(entry, lambda: self.client.jobs.resume(entry)))
 
     def _put(
@@ -145,14 +151,18 @@ class Resuming:
 
     def _follow(self, entry: PurchaseRecord, job: Job) -> None:
         self._jobs[entry.key] = job
-        self._states[entry.key] = "waiting"
+        shown = Shown(
+            short(entry.key), "waiting", f"{job.account}/{job.model}", *usual(self.client, job)
+        )
+        shown.aged(max(0.0, (utcnow() - job.submitted_at).total_seconds()))
+        self._shown[entry.key] = shown
         self._followed.append(
             follow(
                 self.client,
                 job,
                 timeout=self.timeout,
                 notify=lambda waiter: self._events.put((entry, waiter.outcome or _LOST)),
-                watch=lambda _, status: self._events.put((entry, status)),
+                watch=lambda event: self._events.put((entry, event)),
             )
         )
 
@@ -162,13 +172,16 @@ class Resuming:
         try:
             if isinstance(value, BaseException):
                 self._failed(entry, value)
-            elif isinstance(value, Status):
-                self._states[entry.key] = value.state.value
+            elif isinstance(value, StateChanged):
+                self.screen.event(value)
+                shown = self._shown[entry.key]
+                shown.state = value.state.value
+                shown.aged(value.seconds)
             elif isinstance(value, Job):
                 self._follow(entry, value)
             elif isinstance(value, Result):
                 self._deliver(entry, value)
-            else:
+            elif isinstance(value, tuple):
                 self._delivered(entry, *value)
         except (MotionKitError, OSError) as error:
             self._failed(entry, error)
@@ -179,6 +192,7 @@ class Resuming:
             error.hint = delivery.how_to_resume(error.job, kept=True)
         if isinstance(error, MotionKitError):
             self._over(entry, self.screen.error(error))
+            hook.failed(self.done, self.screen, error)
         elif isinstance(error, Exception):
             self._over(entry, self.screen.unexpected(error))
         else:
@@ -194,15 +208,18 @@ class Resuming:
         if first is not None:
             self._delivered(entry, *first)
             return
-        self._states[entry.key] = DOWNLOADING
+        if entry.out is None and not self.unnamed:
+            self._delivered(entry, done, ())
+            return
+        self._shown[entry.key].state = DOWNLOADING
         named = self.outs.get(entry.key)
-        target = named or delivery.output_of(entry, done, taken=self._targets)
+        path = named or delivery.output_of(entry, done, taken=self._targets)
         again = named is not None and self.overwrite
-        self._targets.add(target)
+        self._targets.add(path)
         quiet = attrs.evolve(self.screen, quiet=True)
         self._loaders.put(
             lambda: self._put(
-                entry, lambda: delivery.fetch(quiet, self.client, done, target, overwrite=again)
+                entry, lambda: delivery.fetch(quiet, self.client, done, path, overwrite=again)
             )
         )
 
@@ -210,24 +227,26 @@ class Resuming:
         self.screen.fact("done", f"{entry.key}: cost {charged(done.cost)}")
         self._over(entry, exit_codes.DONE)
         delivery.hand_over(self.screen, done, files)
+        hook.delivered(self.done, self.screen, done, files)
 
     def _over(self, entry: PurchaseRecord, code: int) -> None:
         self._left.pop(entry.key, None)
-        self._states.pop(entry.key, None)
+        self._shown.pop(entry.key, None)
         self._codes.append(code)
 
     def _summary(self) -> str:
-        counted = Counter(self._states.values())
+        counted = Counter(shown.state for shown in self._shown.values())
         states = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
-        many = "1 job" if len(self._left) == 1 else f"{len(self._left)} jobs"
-        return f"{many} left: {states}" if states else f"{many} left"
+        left = many(len(self._left), "job")
+        return f"{left} left: {states}" if states else f"{left} left"
 
     def _interrupted(self) -> None:
         """Report the state of each unfinished purchase and how to resume it."""
         for key in list(self._left):
             entry = self.client.jobs.get(key)
             job = entry.job or self._jobs.get(key)
-            if job is not None and self._states.get(key) == DOWNLOADING:
+            shown = self._shown.get(key)
+            if job is not None and shown is not None and shown.state == DOWNLOADING:
                 error: MotionKitError = DownloadFailed(
                     f"interrupted while downloading the file of {key}", billed=Billed.YES, job=job
                 )

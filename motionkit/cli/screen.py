@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from types import ModuleType
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import attrs
@@ -20,12 +21,15 @@ from motionkit._support.redaction import redact
 from motionkit.cli import exit_codes, output
 from motionkit.cli.format import duration, plain, reason
 from motionkit.cli.hints import hint_of
+from motionkit.cli.shown import Shown, usually
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model import codec
-from motionkit.model.job import STATE_ERRORS, Job, Status
+from motionkit.model.events import Event, Failed, StateChanged, as_data
+from motionkit.model.job import STATE_ERRORS, Job, utcnow
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+    from rich.live import Live
     from rich.progress import Progress
     from rich.text import Text
 
@@ -99,8 +103,23 @@ def _say(*parts: tuple[str, str]) -> None:
     _err().print(styles.Text.assemble(*texts), soft_wrap=True)
 
 
-_LIVE: list[Progress] = []
+_LIVE: list[Progress | Live] = []
 """The live lines on display."""
+
+
+def _views() -> ModuleType:
+    """Return the module of the live views, which rich draws."""
+    from motionkit.cli import live  # noqa: PLC0415 - see `_err`
+
+    return live
+
+
+def _moves() -> bool:
+    """Return whether standard error is a terminal whose cursor can be moved."""
+    if sys.stderr is None or not (sys.stderr.isatty() or "FORCE_COLOR" in os.environ):
+        return False  # without loading rich
+    return _err().is_terminal and not _err().is_dumb_terminal
+
 
 _BILLED: Mapping[Billed, str] = {
     Billed.YES: "this was charged, or will be",
@@ -115,10 +134,12 @@ class Screen:
     Attributes:
         json: Whether results are JSON Lines.
         quiet: Whether to show no live line, because another one is on display.
+        events: Whether ``--json`` writes events before the result.
     """
 
     json: bool = False
     quiet: bool = False
+    events: bool = True
 
     @property
     def asks(self) -> bool:
@@ -227,7 +248,8 @@ class Screen:
         """Write an error and return its exit code."""
         code = exit_codes.code_of(error)
         if self.json:
-            self.answer({**as_data(error), "exit_code": code}, "")
+            told = {"event": Failed.name, "time": utcnow(), **error_data(error)}
+            self.answer({**told, "exit_code": code}, "")
         for row in error.decision:
             self.fact("route", decided(row))
         first, *rest = error.message.splitlines() or [""]
@@ -244,7 +266,13 @@ class Screen:
         """Write an unexpected error without secrets and return the exit code."""
         name, message = type(error).__name__, redact(str(error))
         if self.json:
-            failed = {"error": name, "message": message, "exit_code": exit_codes.UNEXPECTED}
+            failed = {
+                "event": Failed.name,
+                "time": utcnow(),
+                "error": name,
+                "message": message,
+                "exit_code": exit_codes.UNEXPECTED,
+            }
             self.answer(failed, "")
         shown = reason(error) if isinstance(error, OSError) else f"unexpected error: {message}"
         self.fact("error:", redact(shown), style="red")
@@ -258,7 +286,7 @@ class Screen:
         Yields:
             A function that sets the text of the line.
         """
-        if self.quiet or not _err().is_terminal:
+        if self.quiet or not _moves():
             yield lambda _: None
             return
         from rich.progress import (  # noqa: PLC0415 - only a terminal shows it
@@ -294,7 +322,7 @@ class Screen:
         Yields:
             A function that takes how many are done, and what to say of it.
         """
-        if self.quiet or not _err().is_terminal:
+        if self.quiet or not _moves():
             yield _Lines(self, clock)
             return
         from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - see `busy`
@@ -319,38 +347,104 @@ class Screen:
         Raises:
             Abort: The answer is no.
         """
-        for live in _LIVE:
-            live.stop()
-        try:
+        with self.paused():
             click.confirm(question, abort=True, err=True)
-        finally:
-            for live in _LIVE:
-                live.start()
 
     @contextmanager
-    def following(self, job: Job) -> Iterator[Callable[[Job, Status], None]]:
-        """Show the states of a job as they change.
+    def following(
+        self,
+        job: Job,
+        usual: tuple[float, float],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Iterator[Callable[[Event], None]]:
+        """Show the states of a job as they change, and how long it has run.
+
+        Args:
+            job: The job.
+            usual: By which ages half and nine of ten of such jobs have ended, in seconds.
+            clock: Seconds of a clock that only goes forward.
 
         Yields:
             A watcher for `Client.wait`.
         """
-        usual = f", usually {duration(job.expected_seconds)}" if job.expected_seconds else ""
+        shown = Shown(job.key, "waiting", "", *usual, clock)
+        shown.aged(max(0.0, (utcnow() - job.submitted_at).total_seconds()))
+        lines = _Lines(self, clock, next=clock() + _PAUSE)
         seen: list[tuple[str, str]] = []
-        with self.busy(f"waiting for job {job.id}{usual}") as change:
 
-            def watch(job: Job, status: Status) -> None:
-                state = (status.state.value, status.word)
-                if seen[-1:] == [state]:
-                    return
-                # An end that the first poll finds may be long past: the job's age is not its time.
-                aged = bool(seen) or not status.state.terminal
-                seen.append(state)
-                change(f"{state[0]}{usual}")
-                age = max(0.0, (status.observed_at - job.submitted_at).total_seconds())
-                after = f"after {duration(age)} " if aged else ""
-                self.fact(state[0], f"{after}(vendor status {status.word})")
+        def watch(event: Event) -> None:
+            self.event(event)
+            if not isinstance(event, StateChanged):
+                return
+            status = event.status
+            state = (status.state.value, status.word)
+            shown.state = state[0]
+            shown.aged(event.seconds)
+            if seen[-1:] == [state]:
+                lines(0, f"{state[0]} {shown.time()}")
+                return
+            # An end that the first poll finds may be long past: the job's age is not its time.
+            aged = bool(seen) or not status.state.terminal
+            after = f"after {duration(event.seconds)} " if aged else ""
+            often = "" if seen or status.state.terminal else f", {usually(*usual)}"
+            seen.append(state)
+            self.fact(state[0], f"{after}(vendor status {status.word}){often}")
 
+        with self._live(lambda: _views().Line(shown)):
             yield watch
+
+    @contextmanager
+    def board(
+        self, jobs: Mapping[str, Shown], summary: Callable[[], str]
+    ) -> Iterator[Callable[[], None]]:
+        """Show many jobs as a live table; elsewhere their sum, now and then.
+
+        Args:
+            jobs: The jobs by key; the caller changes them while they are shown.
+            summary: Returns their sum.
+
+        Yields:
+            A function to call when something has changed.
+        """
+        lines = _Lines(self, time.monotonic, next=time.monotonic() + _PAUSE)
+        with self._live(lambda: _views().Board(jobs, summary)) as drawn:
+            yield (lambda: None) if drawn else (lambda: lines(0, summary()))
+
+    @contextmanager
+    def _live(self, view: Callable[[], RenderableType]) -> Iterator[bool]:
+        """Draw a view again and again during the block, on a terminal that can move its cursor.
+
+        Yields:
+            Whether it is drawn.
+        """
+        if self.quiet or not _moves():
+            yield False
+            return
+        from rich.live import Live  # noqa: PLC0415 - see `busy`
+
+        with Live(view(), console=_err(), refresh_per_second=4, transient=True) as drawn:
+            _LIVE.append(drawn)
+            try:
+                yield True
+            finally:
+                _LIVE.remove(drawn)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take live views off the screen during the block."""
+        for one in _LIVE:
+            one.stop()
+        try:
+            yield
+        finally:
+            for one in _LIVE:
+                one.start()
+
+    def event(self, event: Event) -> None:
+        """Write an event with ``--json``, except the end of a command: that is its answer."""
+        if self.json and self.events and not isinstance(event, Failed):
+            self.answer(as_data(event), "")
 
 
 @attrs.define
@@ -360,7 +454,7 @@ class _Lines:
     _screen: Screen
     _clock: Callable[[], float]
     _said: str = ""
-    _next: float = float("-inf")
+    _next: float = attrs.field(default=float("-inf"), alias="next")
 
     def __call__(self, _: int, text: str) -> None:
         """Write the line, unless it is too soon or says what the last one said."""
@@ -384,7 +478,7 @@ def trace(text: str) -> None:
     _err().file.write(text)
 
 
-def as_data(error: MotionKitError) -> dict[str, Any]:
+def error_data(error: MotionKitError) -> dict[str, Any]:
     """Return an error as data, with its command-line hint and the key of its purchase."""
     data = error.to_dict()
     if hint := hint_of(error):

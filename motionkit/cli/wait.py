@@ -10,10 +10,19 @@ import attrs
 import click
 
 import motionkit as mk
-from motionkit.cli import delivery, exit_codes
+from motionkit.cli import delivery, exit_codes, hook
 from motionkit.cli.checkout import settled_on_interrupt
 from motionkit.cli.format import charged, reason, request_line, short, state_of
-from motionkit.cli.options import ConfigFile, Json, Overwrite, Reference, Timeout, out_option
+from motionkit.cli.options import (
+    ConfigFile,
+    Json,
+    OnDone,
+    Overwrite,
+    Reference,
+    References,
+    Timeout,
+    out_option,
+)
 from motionkit.cli.parameters import Argument
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
@@ -127,35 +136,53 @@ def result(ref: Reference, *, json: Json = False, config: ConfigFile = None) -> 
 
 
 def wait(
-    ref: Reference,
+    refs: References,
     *,
     out: Annotated[
         Path | None,
         out_option(
             help="Where to save the file. Default: the file that the submit named; without one, "
-            "only print the URL.",
+            "only print the URL. Only with one REF.",
         ),
     ] = None,
     overwrite: Overwrite = False,
     timeout: Timeout = None,
+    on_done: OnDone = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Wait for a job and download its file, e.g. 'motionkit wait order-17 --out out.mp4'."""
-    screen = Screen(json=json)
+    """Wait for a job and download its file, e.g. 'motionkit wait order-17 --out out.mp4'.
+
+    Several jobs are waited for at once; each file goes where its submit said. The exit code is the
+    highest of all.
+    """
+    screen, done = Screen(json=json), hook.Hook.parse(on_done)
     if out is not None:
+        if len(refs) > 1:
+            raise InvalidRequest(
+                f"out: {str(out)!r} is one file, and {len(refs)} jobs are named",
+                field="out",
+                value=str(out),
+                limit="one REF with --out",
+            )
         check_target(out, overwrite=overwrite)
     with mk.Client(config) as client:
-        target = named(client, ref)
+        if len(refs) > 1:
+            entries = {one.key: one for one in map(client.jobs.get, refs)}
+            many = Resuming(screen, client, timeout, done=done, unnamed=False)
+            return many.run(list(entries.values()))
+        target = named(client, refs[0])
         kept = target.entry is not None
-        done = delivery.wait(screen, client, target.job, timeout=timeout, kept=kept)
+        with hook.on_failure(done, screen):
+            result = delivery.wait(screen, client, target.job, timeout=timeout, kept=kept)
         path = out
         if path is None and target.entry is not None and target.entry.out:
-            path = delivery.output_of(target.entry, done)
+            path = delivery.output_of(target.entry, result)
         files: tuple[Path, ...] = ()
         if path is not None:
-            done, files = delivery.fetch(screen, client, done, path, overwrite=overwrite)
-        delivery.hand_over(screen, done, files)
+            result, files = delivery.fetch(screen, client, result, path, overwrite=overwrite)
+        delivery.hand_over(screen, result, files)
+        hook.delivered(done, screen, result, files)
     return exit_codes.DONE
 
 
@@ -166,6 +193,7 @@ def resume(
     ] = None,
     *,
     timeout: Timeout = None,
+    on_done: OnDone = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
@@ -174,7 +202,7 @@ def resume(
     Each file is saved as its submit named it, or under a free name, as soon as its job ends. A job
     that fails or hangs does not stop the others. The exit code is the highest of all.
     """
-    screen = Screen(json=json)
+    screen, done = Screen(json=json), hook.Hook.parse(on_done)
     with mk.Client(config) as client:
         named = [client.jobs.get(ref) for ref in refs or ()]
         unfinished = list(
@@ -183,27 +211,35 @@ def resume(
         if not unfinished:
             screen.note("no unfinished jobs")
         if len(unfinished) > 1:
-            return Resuming(screen, client, timeout).run(unfinished)
+            return Resuming(screen, client, timeout, done=done).run(unfinished)
         codes = [exit_codes.DONE]
         for entry in unfinished:
-            _attempt(screen, client, entry, timeout, codes)
+            _attempt(screen, client, entry, timeout, codes, done=done)
     return max(codes)
 
 
 def _attempt(
-    screen: Screen, client: Client, entry: PurchaseRecord, timeout: float | None, codes: list[int]
+    screen: Screen,
+    client: Client,
+    entry: PurchaseRecord,
+    timeout: float | None,
+    codes: list[int],
+    *,
+    done: hook.Hook | None,
 ) -> None:
     screen.fact("resume", f"{entry.key}: {request_line(entry.description)}, {state_of(entry)}")
     try:
         with settled_on_interrupt(client, entry.key):
             job = client.jobs.resume(entry)
-        done = delivery.wait(screen, client, job, timeout=timeout)
+        result = delivery.wait(screen, client, job, timeout=timeout)
         entry = client.jobs.get(entry.key)  # the command that submitted it may have delivered it
-        files = delivery.delivered(entry, done)
+        files = delivery.delivered(entry, result)
         if files is None:
-            files = delivery.fetch(screen, client, done, delivery.output_of(entry, done))
+            files = delivery.fetch(screen, client, result, delivery.output_of(entry, result))
         delivery.hand_over(screen, *files)
+        hook.delivered(done, screen, *files)
     except MotionKitError as error:
+        hook.failed(done, screen, error)
         codes.append(screen.error(error))
         if isinstance(error.__context__, KeyboardInterrupt):
             raise click.exceptions.Exit(codes[-1]) from None

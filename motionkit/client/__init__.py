@@ -11,7 +11,7 @@ from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
     from motionkit.client.client import Client
-    from motionkit.client.following import follow, plan, plan_cancel
+    from motionkit.client.following import follow, plan, plan_cancel, usual
     from motionkit.http import check_target, fits
     from motionkit.polling import (
         CANCEL_TIMEOUT,
@@ -81,13 +81,14 @@ __all__ = [
     "plan",
     "plan_cancel",
     "registry",
+    "usual",
 ]
 
 __getattr__, __dir__ = exports(
     __name__,
     {
         "motionkit.client.client": "Client",
-        "motionkit.client.following": "follow plan plan_cancel",
+        "motionkit.client.following": "follow plan plan_cancel usual",
         "motionkit.http": "check_target fits",
         "motionkit.polling": (
             "CANCEL_TIMEOUT CancelOutcome CancelPlan CancelResult Delivery Plan Waiter"

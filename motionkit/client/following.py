@@ -9,7 +9,7 @@ from motionkit import polling
 from motionkit.client import arguments
 from motionkit.client.client import Client
 from motionkit.model.job import Job
-from motionkit.polling import CancelPlan, CancelResult, Plan, Seconds, Waiter, Watcher
+from motionkit.polling import CancelPlan, CancelResult, Plan, Seconds, Waiter, Watch
 from motionkit.provider import Offer
 
 
@@ -19,16 +19,21 @@ def follow(
     *,
     timeout: Seconds | None,
     notify: Callable[[Waiter], None],
-    watch: Watcher | None = None,
+    watch: Watch | None = None,
 ) -> Callable[[], None]:
     """Follow a job until it ends or the time is over, and return a function that stops it.
 
-    `notify` is called once with the outcome, `watch` with job and status at every poll; both in a
-    thread of the client, so they must not take long. `timeout` is as in `Client.wait`.
+    `notify` is called once with the outcome, `watch` as in `Client.wait`; both in a thread of the
+    client, so they must not take long. `timeout` is as in `Client.wait`, too.
     """
     arguments.of(Job, "job", job)
-    waiter = client._engine.follow(job, client._limit(timeout), notify, watch)
+    waiter = client._engine.follow(job, client._limit(timeout), notify, client._notifier(watch))
     return partial(client._engine.leave, waiter)
+
+
+def usual(client: Client, job: Job) -> tuple[float, float]:
+    """Return the ages in seconds by which half and nine of ten jobs of this kind have ended."""
+    return client._observer.usual(job)
 
 
 def plan_cancel(client: Client, job: Job) -> CancelPlan | CancelResult:

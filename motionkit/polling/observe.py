@@ -20,7 +20,7 @@ from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, Unknow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt, possible
 from motionkit.polling import webhooks
 from motionkit.polling.durations import Durations, kind_of
-from motionkit.polling.schedule import VAGUE_SECONDS, DurationEstimate
+from motionkit.polling.schedule import VAGUE_SECONDS
 from motionkit.provider import Accounts, Provider, ShowsRefunds, Webhooks, in_sandbox
 
 log = logging.getLogger("motionkit")
@@ -161,24 +161,29 @@ class JobObserver:
         cost: Cost | None = None,
     ) -> events.StateChanged | events.Progressed:
         """Return a status as an event."""
-        usual = self.estimate(job)
+        expected, longest = self.usual(job)
         return kind(
             key=job.key,
             job=job,
             status=status,
             seconds=self.age(job),
-            expected_seconds=usual.median,
-            longest_seconds=usual.quantile(NINE_OF_TEN),
+            expected_seconds=expected,
+            longest_seconds=longest,
             cost=cost,
             time=status.observed_at,
         )
 
-    def estimate(self, job: Job) -> DurationEstimate:
-        """Return how long jobs of this kind take, as learnt."""
-        expected = job.expected_seconds
-        if self.sandbox_speed != 1.0 and in_sandbox(self.accounts.of(job.account)):
-            expected = (expected or VAGUE_SECONDS) / self.sandbox_speed
-        return self.durations.estimate(kind_of(job), expected)
+    def usual(self, job: Job) -> tuple[float, float]:
+        """Return the ages in seconds by which half and nine of ten such jobs have ended."""
+        expected = self._expected(self.accounts.of(job.account), job)
+        known = self.durations.estimate(kind_of(job), expected)
+        return known.median, known.quantile(NINE_OF_TEN)
+
+    def _expected(self, provider: Provider, job: Job) -> float | None:
+        """Return the seconds that the offer states, as many times fewer as the sandbox is fast."""
+        if self.sandbox_speed != 1.0 and in_sandbox(provider):
+            return (job.expected_seconds or VAGUE_SECONDS) / self.sandbox_speed
+        return job.expected_seconds
 
     def _since_running(self, job: Job, status: Status) -> float:
         """Return the seconds since a caller last saw a job running; its whole age at first."""
@@ -275,9 +280,7 @@ class JobObserver:
         if share > SPARSE:
             self._warn_of_limit(job.account, share, among)
         floor = float(getattr(provider, "poll_floor", 0.0))
-        expected = job.expected_seconds
-        if self.sandbox_speed != 1.0 and in_sandbox(provider):
-            expected = (expected or VAGUE_SECONDS) / self.sandbox_speed
+        expected = self._expected(provider, job)
         plan = self.durations.plan(kind_of(job), expected, floor=floor, share=share)
         return plan.after(age) - age
 

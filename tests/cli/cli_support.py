@@ -26,9 +26,15 @@ class Ended:
     err: str
 
     @property
-    def data(self) -> list[dict[str, Any]]:
-        """What ``--json`` printed."""
+    def events(self) -> list[dict[str, Any]]:
+        """Every line that ``--json`` printed."""
         return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        """What ``--json`` printed, without the events on the way to a result."""
+        passing = {"submitted", "state", "progress"}
+        return [row for row in self.events if row.get("event") not in passing]
 
     @property
     def one(self) -> dict[str, Any]:

@@ -63,10 +63,13 @@ def test_one_command_makes_a_video_and_announces_the_price(
     assert "cost      40 credits = 0.40 USD (reported)" in progress
 
 
-def test_the_answer_as_json_is_one_object(cli: Cli, account: Account, media: list[str]) -> None:
+def test_the_last_line_of_json_is_the_answer(cli: Cli, account: Account, media: list[str]) -> None:
     told = cli("mimic", *media, "--json", "--key", "order-17", "--out", "out.mp4")
 
+    assert told.one == told.events[-1]
     assert told.one == {
+        "event": "delivered",
+        "time": told.one["time"],
         "key": "order-17",
         "job": account.ledger["jobs"][0]["id"],
         "account": "pixverse",
