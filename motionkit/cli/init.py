@@ -19,7 +19,7 @@ from motionkit.cli.format import held_data
 from motionkit.cli.hints import sentence
 from motionkit.cli.options import Json
 from motionkit.cli.parameters import Argument, Option
-from motionkit.cli.screen import Screen, as_data
+from motionkit.cli.screen import Screen, error_data
 from motionkit.client import key_help, registry
 from motionkit.config import Config, documented
 from motionkit.errors import AuthenticationError, ConfigError, InvalidRequest, MotionKitError
@@ -204,7 +204,7 @@ def _checked(screen: Screen, found: Config, place: Place, key: Secret) -> dict[s
                 refused = isinstance(error, AuthenticationError | Denied)
                 why = "refused" if refused else "could not be checked"
                 screen.fact(f"  {why}:", sentence(error), style="red" if refused else "yellow")
-                return {"check": "refused" if refused else "unknown", "error": as_data(error)}
+                return {"check": "refused" if refused else "unknown", "error": error_data(error)}
     screen.fact("  works:", both(held.amount, held.unit, held.usd), style="green")
     return {"check": "works", "balance": held_data(held)}
 
