@@ -116,8 +116,6 @@ def _views() -> ModuleType:
 
 def _moves() -> bool:
     """Return whether standard error is a terminal whose cursor can be moved."""
-    if sys.stderr is None or not (sys.stderr.isatty() or "FORCE_COLOR" in os.environ):
-        return False  # without loading rich
     return _err().is_terminal and not _err().is_dumb_terminal
 
 
