@@ -32,7 +32,7 @@ from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
 from motionkit.errors import MotionKitError
 from motionkit.journal.databases import located
-from motionkit.model.job import Job
+from motionkit.model.job import Job, Result
 from motionkit.provider.fit import inspect
 from motionkit.testing.sandboxed import SandboxStage
 from motionkit.testing.stage import ACCOUNT, options_for, sample_request
@@ -209,6 +209,15 @@ class Program:
                 except MotionKitError as error:
                     told[entry.key] = _shown(error)
         return told
+
+    def takes(self) -> dict[str, Any]:
+        """Submit three takes, without a key, and wait for all of them."""
+        with self.client() as client:
+            ended = client.run_takes(sample_request(), 3, via=ACCOUNT)
+            return {
+                str(number): {"job": one.job.id} if isinstance(one, Result) else _shown(one)
+                for number, one in enumerate(ended, 1)
+            }
 
     def many(self) -> dict[str, Any]:
         """Submit under many keys, as fast as it goes."""

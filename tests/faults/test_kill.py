@@ -15,6 +15,8 @@ from matrix import BOTH, PIXVERSE, SEGMIND
 from nursery import Nursery, nursery
 from summary import Killed
 
+from motionkit.journal.databases import located
+from motionkit.journal.journal import Journal
 from motionkit.model.job import KeyState
 from motionkit.sandbox import Sandbox
 
@@ -184,3 +186,72 @@ def test_killed_after_the_paid_call_left_and_killed_again_while_resuming(
             killed.ended[ended] = killed.ended.get(ended, 0) + 1
             assert ended == "delivered"
     assert number > stride, "resuming has events"
+
+
+TAKES = 3
+TAKES_STRIDE = 60
+"""A default run of takes tries every sixtieth event, and a few around each paid call."""
+
+
+def _around(labels: Sequence[str], provider: str, *, every: bool) -> list[int]:
+    """Return the events to be killed at, counted from 1: between and in the paid calls of takes."""
+    numbers = range(1, len(labels) + 1)
+    if every:
+        return list(numbers)
+    paid = [n for n in numbers if f"send POST {PAID_PATHS[provider]}" in labels[n - 1]]
+    assert len(paid) % TAKES == 0, "before and after each part of each call"
+    each = len(paid) // TAKES
+    wanted = {n for n in numbers if n % TAKES_STRIDE == 0}
+    wanted |= {paid[0] - 1, paid[each - 1], paid[each - 1] + 8}  # in the first, and after it
+    wanted |= {paid[each] - 3, paid[2 * each - 1] + 2, paid[-1] + 2}
+    return sorted(wanted & set(numbers))
+
+
+@pytest.mark.parametrize("provider", BOTH)
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.soak)])
+def test_killed_in_the_middle_of_takes_and_run_again_there_are_as_many_charges_as_takes(
+    *,
+    provider: str,
+    every: bool,
+    family: Nursery,
+    tmp_path: Path,
+    new_journal: NewJournal,
+) -> None:
+    (tmp_path / "measured").mkdir()
+    with (
+        Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox,
+        new_journal(tmp_path / "measured") as journal,
+    ):
+        life = Life(family, sandbox, provider, tmp_path / "measured", journal)
+        labels: Sequence[str] = life.run("takes")["labels"]
+    for number in _around(labels, provider, every=every):
+        here = tmp_path / str(number)
+        here.mkdir()
+        with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox, new_journal(here) as journal:
+            life = Life(family, sandbox, provider, here, journal)
+            first = life.run("takes", limit=number)
+            assert first["killed"] or number > len(labels) - 6, f"event {number} did not happen"
+            last = life.run("takes")["outcome"]
+            _judge_takes(life, last, f"{number}: {first.get('killed at')}")
+
+
+def _judge_takes(life: Life, last: Mapping[str, Any], about: str) -> None:
+    """Compare the vendor's ledger with what the second run says of each take."""
+    life.sandbox.advance(2 * SECONDS)
+    account = life.sandbox.ledger()["vendors"][life.provider]["accounts"]["default"]
+    jobs = {job["id"] for job in account["jobs"]}
+    assert sorted(last) == ["1", "2", "3"], (about, last)
+    doubtful = [one for one in last.values() if "job" not in one]
+    named = {one["job"] for one in last.values() if "job" in one}
+    assert {one["error"] for one in doubtful} <= {"SubmitUncertain"}, (about, last)
+    if life.provider == PIXVERSE:
+        assert not doubtful, f"{about}: it deduplicates"
+    assert named <= jobs, about
+    assert len(named) == TAKES - len(doubtful), f"{about}: two takes are one job"
+    # A doubtful take may have been charged once, and is not bought again.
+    assert len(jobs) - len(named) <= len(doubtful), f"{about}: bought twice"
+    assert account["submits"] <= TAKES + (life.provider == PIXVERSE), about
+    with Journal(located(life.journal)) as opened:
+        entries = opened.entries()
+    assert len({one.family for one in entries}) == 1, about
+    assert [one.take for one in entries] == [1, 2, 3], about
