@@ -454,7 +454,7 @@ class Client:
             labels=labels,
         )
         orders = self._order_takes(request, takes, options, facts, decided)
-        return [one.job if isinstance(one, Order) else one for one in orders]
+        return [one if isinstance(one, MotionKitError) else one.job for one in orders]
 
     def run_takes(
         self,
@@ -903,7 +903,7 @@ class Client:
             for take, one in self._takes.order(plan, options, facts):
                 found[take.number] = one
                 if decided is not None:
-                    decided(take, one.job if isinstance(one, Order) else one)
+                    decided(take, one if isinstance(one, MotionKitError) else one.job)
         return [found[number] for number in sorted(found)]
 
     def _order_again(self, order: Order, job: Job, error: MotionKitError) -> Job:
