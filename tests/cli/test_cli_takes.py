@@ -118,8 +118,8 @@ def test_takes_are_capped_and_confirmed_together(
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (("--takes", "0"), "0 is not in the range 1<=x<=50"),
-        (("--takes", "51"), "51 is not in the range 1<=x<=50"),
+        (("--takes", "0"), "invalid value for --takes: '0'; expected at least 1"),
+        (("--takes", "51"), "invalid value for --takes: '51'; expected at most 50"),
         (("--takes", "2", "--new", "--key", "k"), "--new creates its own key"),
         (("--takes", "2", "--extra", "seed=7"), "pixverse.seed would make every take the same"),
     ],
@@ -129,7 +129,7 @@ def test_what_takes_cannot_be_combined_with_is_refused(
 ) -> None:
     told = cli("mimic", *media, *argv)
     assert told.code == 2
-    assert said in " ".join(told.err.replace("│", " ").split())
+    assert said in told.err
     assert account.bought == (0, 0, "0")
 
 
