@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,9 @@ from motionkit.cli.output import replace_unwritable
 from motionkit.cli.parameters import CONTEXT, Command, InvalidValue, sections, usage
 from motionkit.cli.verbs import OPERATIONS, ROWS, Group, PerOperation, Verb
 from motionkit.errors import InvalidRequest, MotionKitError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _EXAMPLES = "\n\nExamples:\n"
 """What begins the last part of a docstring, which comes below the options."""
@@ -51,6 +55,18 @@ class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the subcommands."""
         return [name for rows in self.rows().values() for name in rows]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the subcommands and options that a shell offers, without loading them."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell asks
+
+        found = [
+            CompletionItem(name, help=text)
+            for rows in self.rows().values()
+            for name, text in rows.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -167,20 +183,46 @@ class Settings:
     debug = False
 
 
-def _root(*, debug: bool, version: bool) -> None:
+def _shells(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from motionkit.cli.completion import SHELLS  # noqa: PLC0415 - only a shell asks for it
+
+    return [shell for shell in SHELLS if shell.startswith(incomplete)]
+
+
+def _root(
+    *, debug: bool, version: bool, install_completion: str | None, show_completion: str | None
+) -> None:
     ctx = click.get_current_context()
     ctx.ensure_object(Settings).debug = debug
     if version:
         click.echo(mk.__version__)
         ctx.exit()
+    if show_completion is not None or install_completion is not None:
+        _complete(show_completion, install_completion)
+        ctx.exit()
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+
+
+def _complete(shown: str | None, installed: str | None) -> None:
+    from motionkit.cli import completion  # noqa: PLC0415 - not for other verbs
+
+    if installed is None:
+        click.echo(completion.script(app, shown or ""))
+        return
+    file, left = completion.install(app, installed)
+    click.echo(f"completion is in {file}; {left}")
 
 
 app = _Program("motionkit", "")
 app.callback = _root
 app.invoke_without_command = True
-app.params = [click.Option([name], is_flag=True, help=text) for name, text in front.OPTIONS.items()]
+app.params = [
+    click.Option([name], is_flag=False, flag_value="", help=text, shell_complete=_shells)
+    if name.endswith("-completion")
+    else click.Option([name], is_flag=True, help=text)
+    for name, text in front.OPTIONS.items()
+]
 
 
 def run(argv: Sequence[str]) -> int:
@@ -189,9 +231,13 @@ def run(argv: Sequence[str]) -> int:
     Args:
         argv: The arguments without the program's name.
     """
-    # Read before the verb parses its options, so that usage errors are JSON too.
+    if front.COMPLETING in os.environ:
+        from motionkit.cli import completion  # noqa: PLC0415 - only a shell asks for it
+
+        return completion.answer(app, os.environ[front.COMPLETING])
     from motionkit.cli.screen import Screen, reporting  # noqa: PLC0415
 
+    # Read before the verb parses its options, so that usage errors are JSON too.
     screen = Screen(json="--json" in argv)
     settings = Settings()
     replace_unwritable()

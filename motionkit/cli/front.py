@@ -18,6 +18,8 @@ COMPLETING = "_MOTIONKIT_COMPLETE"
 OPTIONS: Mapping[str, str] = {
     "--debug": "Show a traceback on errors.",
     "--version": "Print the version.",
+    "--install-completion": "Install completion for bash, zsh or fish. Default: your shell.",
+    "--show-completion": "Print the script of completion instead, to source it yourself.",
 }
 """The options in front of the verb."""
 
@@ -73,7 +75,8 @@ def screen() -> str:
     Raises:
         ConfigError: The operations of a provider cannot be imported.
     """
-    options = [*OPTIONS.items(), ("-h, --help", "Show this message and exit.")]
+    named = [(name + " [SHELL]" * name.endswith("-completion"), OPTIONS[name]) for name in OPTIONS]
+    options = [*named, ("-h, --help", "Show this message and exit.")]
     panels = [(title, [*rows.items()]) for title, rows in sections().items()]
     return page(
         "motionkit [OPTIONS] COMMAND [ARGS]...", _ABOUT, [("Options", options), *panels], _EPILOG

@@ -12,11 +12,24 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, NoReturn, Union, cast, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NoReturn,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 import click
 
 from motionkit.cli import help as screens
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 OPTIONS = "Options"
 """The section of options that name none."""
@@ -164,11 +177,29 @@ class _Option(click.Option):
 
     declared: Declared
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return what a shell offers for its value."""
+        return _completed(self, ctx, incomplete)
+
 
 class _Argument(click.Argument):
     """An argument with its declaration."""
 
     declared: Declared
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return what a shell offers for it."""
+        return _completed(self, ctx, incomplete)
+
+
+def _completed(param: click.Parameter, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell asks for it
+
+    from motionkit.cli.completion import values  # noqa: PLC0415 - only a shell asks for it
+
+    if isinstance(param.type, _Choice):
+        return [CompletionItem(one) for one in param.type.words if one.startswith(incomplete)]
+    return values(param, ctx, incomplete)
 
 
 class Command(click.Command):
@@ -283,11 +314,20 @@ def _parameter(parameter: inspect.Parameter) -> click.Parameter:
         nargs = -1 if several else 1
         made = _Argument([parameter.name], type=_type(kind, declared), nargs=nargs, **shared)
     elif kind is bool:
-        made = _Option([parameter.name, *_switch(parameter, declared)], is_flag=True, **shared)
+        made = _Option(
+            [parameter.name, *_switch(parameter, declared)],
+            is_flag=True,
+            help=declared.help,
+            **shared,
+        )
     else:
         flags = declared.flags or (_flag(parameter.name),)
         made = _Option(
-            [parameter.name, *flags], type=_type(kind, declared), multiple=several, **shared
+            [parameter.name, *flags],
+            type=_type(kind, declared),
+            multiple=several,
+            help=declared.help,
+            **shared,
         )
     made.declared = declared
     return made
