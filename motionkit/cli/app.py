@@ -34,6 +34,7 @@ class _Group(click.Group):
         super().__init__(
             name,
             help=summary if own is None else own.help,
+            epilog=None if own is None else own.epilog,
             params=[] if own is None else own.params,
             callback=None if own is None else self._alone,
             invoke_without_command=own is not None,

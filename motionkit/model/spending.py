@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal, Self, get_args
@@ -145,7 +145,15 @@ def _merged(rows: Iterable[Spend]) -> list[Spend]:
     for row in rows:
         key = row.sandbox, row.name, row.unit
         sums[key] = _sum(sums[key], row) if key in sums else row
-    return sorted(sums.values(), key=_order)
+    worth: defaultdict[tuple[bool, str | None], Decimal] = defaultdict(Decimal)
+    for row in sums.values():
+        worth[row.sandbox, row.name] += _ZERO if row.usd is None else row.usd.submitted
+
+    def order(row: Spend) -> tuple[bool, Decimal, bool, str, str]:
+        first = _ZERO if row.by == "day" else -worth[row.sandbox, row.name]
+        return row.sandbox, first, row.name is None, row.name or "", row.unit.value
+
+    return sorted(sums.values(), key=order)
 
 
 def _sum(one: Spend, other: Spend) -> Spend:
@@ -156,8 +164,3 @@ def _sum(one: Spend, other: Spend) -> Spend:
         amounts=one.amounts + other.amounts,
         usd=None if one.usd is None or other.usd is None else one.usd + other.usd,
     )
-
-
-def _order(row: Spend) -> tuple[bool, Decimal, bool, str, str]:
-    first = _ZERO if row.by == "day" or row.usd is None else -row.usd.submitted
-    return row.sandbox, first, row.name is None, row.name or "", row.unit.value

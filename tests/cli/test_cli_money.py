@@ -282,3 +282,8 @@ def test_spend_of_nothing_says_since_when(cli: Cli) -> None:
     assert cli("spend", "--label-name", "project").code == 2
     assert cli("spend", "--by", "colour").code == 2
     assert cli("spend", "--since", "soon").code == 2
+
+
+def test_the_help_of_jobs_has_examples_below_its_commands(cli: Cli) -> None:
+    told = cli("jobs", "--help").out
+    assert told.index("prune") < told.index("motionkit jobs --state failed --state blocked")

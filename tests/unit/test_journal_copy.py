@@ -23,6 +23,7 @@ from motionkit.journal import (
 )
 from motionkit.journal.pending import Pending
 from motionkit.model.budget import Budget
+from motionkit.model.job import State, Status
 from motionkit.model.money import Basis, Quote, Unit
 
 DOLLAR = Decimal(1)
@@ -123,6 +124,42 @@ def test_a_copy_has_everything_and_a_second_one_adds_nothing(pair: tuple[Any, An
         assert len(journal.caches.cooldowns()) == 1
         assert [one.id for one in journal.entry("again").attempts] == ["a-again-1", "a-again-0"]
     assert check_journal(target).problems == ()
+
+
+def fail(journal: Journal, key: str) -> None:
+    running = journal.entry(key).job
+    assert running is not None
+    journal.observed(running, Status(State.FAILED, "8", running.submitted_at))
+
+
+def test_a_copy_has_what_is_left_of_pruned_purchases(pair: tuple[Any, Any]) -> None:
+    source, target = pair
+    with Journal(source) as journal:
+        fill(journal)
+        fail(journal, "order-1")
+        spent, used = journal.spend("account"), journal.budget(ALL)
+        assert journal.prune(journal.now() + 10).jobs == 1
+    assert copy_journal(source, target).new["pruned"] == 1
+    assert not any(copy_journal(source, target).new.values())
+    with Journal(target) as journal:
+        assert (journal.spend("account"), journal.budget(ALL)) == (spent, used)
+        assert journal.pruned_on("order-1") is not None
+    assert check_journal(target).problems == ()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_purchase_that_was_pruned_in_one_of_two_journals_is_refused(
+    pair: tuple[Any, Any], *, first: bool
+) -> None:
+    source, target = pair
+    with Journal(source) as journal:
+        fill(journal)
+        fail(journal, "order-1")
+    copy_journal(source, target)
+    with Journal(source if first else target) as journal:
+        assert journal.prune(journal.now() + 10).jobs == 1
+    with pytest.raises(JournalError, match="order-1"):
+        copy_journal(source, target)
 
 
 def test_a_copy_that_was_interrupted_is_continued(
