@@ -9,13 +9,14 @@ from typing import Any
 import attrs
 import click
 
-from motionkit.cli import checkout, delivery, exit_codes
+from motionkit.cli import checkout, delivery, exit_codes, hook
 from motionkit.cli.format import many, short, state_of
 from motionkit.cli.options import Running
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, Explanation, Take, TakesPlan, check_target, numbered
 from motionkit.errors import InvalidRequest, MotionKitError, SubmitUncertain
+from motionkit.model.events import Submitted
 from motionkit.model.job import Job, KeyState
 from motionkit.model.money import dollars
 from motionkit.model.operations import Request
@@ -194,6 +195,9 @@ class _Command:
         self.jobs[take.number] = ending
         if not take.bought:
             where = f"{ending.account}/{ending.model}, key {ending.key}"
+            if not self.options.no_wait:
+                event = Submitted(key=ending.key, job=ending, cost=ending.cost)
+                self.screen.event(event)
             self.screen.fact("submitted", f"take {take.number}: job {ending.id} at {where}")
 
     def _interrupted(self) -> BaseException:
@@ -240,6 +244,7 @@ class _Command:
                 self.options.timeout,
                 outs={key: self.outs[n] for key, n in left.items() if n in self.outs},
                 overwrite=self.options.overwrite,
+                done=hook.Hook.parse(self.options.on_done),
             )
             self.codes.append(waiting.run([entries[number] for number in left.values()]))
 
