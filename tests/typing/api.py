@@ -56,6 +56,15 @@ for circuit in client.circuits():
     assert_type(circuit, mk.Circuit)
     assert_type(client.reset_circuits(circuit.account), int)
 
+assert_type(mk.Request.from_json(request.to_json()), mk.Request)
+assert_type(mk.Mimic.from_json(request.to_json()), mk.Mimic)
+client.submit(request, labels={"project": "spring"})
+client.submit(request, labels={"shot": 12})  # type: ignore[dict-item]
+assert_type(client.plan_takes(request, 3), mk.TakesPlan)
+assert_type(client.plan_takes(request, 3).missing, tuple[mk.Take, ...])
+assert_type(client.submit_takes(request, 3, key="hero"), list[mk.Job | mk.MotionKitError])
+assert_type(client.run_takes(request, 3), list[mk.Result | mk.MotionKitError])
+
 for row in client.compare(request):
     assert_type(row, mk.Comparison)
 assert_type(client.bought_before(request), mk.PurchaseRecord | None)
