@@ -77,6 +77,11 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
             "init:init",
             "Ask for the vendors' keys, check them by the balance, and store them.",
         ),
+        "doctor": Verb(
+            "doctor:doctor",
+            "Check the whole set-up: installation, configuration, keys, network, clocks, journal, "
+            "disk.",
+        ),
     },
     SUBMIT: {
         "submit": PerOperation(

@@ -11,6 +11,7 @@ from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
     from motionkit.client.client import Client
+    from motionkit.client.diagnosis import Answered, ask, proxies
     from motionkit.client.following import follow, plan, plan_cancel, usual
     from motionkit.http import check_target, fits
     from motionkit.polling import (
@@ -51,6 +52,7 @@ __all__ = [
     "CANCEL_TIMEOUT",
     "MAX_BODY",
     "Announcement",
+    "Answered",
     "BuyOptions",
     "CancelOutcome",
     "CancelPlan",
@@ -70,6 +72,7 @@ __all__ = [
     "Take",
     "TakesPlan",
     "Waiter",
+    "ask",
     "check_target",
     "fits",
     "follow",
@@ -80,6 +83,7 @@ __all__ = [
     "numbered",
     "plan",
     "plan_cancel",
+    "proxies",
     "registry",
     "usual",
 ]
@@ -88,6 +92,7 @@ __getattr__, __dir__ = exports(
     __name__,
     {
         "motionkit.client.client": "Client",
+        "motionkit.client.diagnosis": "Answered ask proxies",
         "motionkit.client.following": "follow plan plan_cancel usual",
         "motionkit.http": "check_target fits",
         "motionkit.polling": (

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from motionkit.http.download import Downloaded, check_target, wrong_ending
     from motionkit.http.download import download as download_file
     from motionkit.http.exchange import NotSent, Untrusted
+    from motionkit.http.exchange import environment as network_environment
     from motionkit.http.partial_file import fits
     from motionkit.http.rate_limit import RateLimiter
     from motionkit.http.response import Response
@@ -38,6 +39,7 @@ __all__ = [
     "checked_origin",
     "download_file",
     "fits",
+    "network_environment",
     "with_retries",
     "wrong_ending",
 ]
@@ -48,7 +50,7 @@ __getattr__, __dir__ = exports(
         "motionkit.http.addresses": "at_loopback checked_origin",
         "motionkit.http.connection": "BLOCK at_most check_before_sending",
         "motionkit.http.download": "Downloaded check_target wrong_ending download_file=download",
-        "motionkit.http.exchange": "NotSent Untrusted",
+        "motionkit.http.exchange": "NotSent Untrusted network_environment=environment",
         "motionkit.http.partial_file": "fits",
         "motionkit.http.rate_limit": "RateLimiter",
         "motionkit.http.response": "Response",
