@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,14 +14,15 @@ import pytest
 from ledger import Place, change
 from support import NOON, job, submission
 
+from motionkit import AsyncClient
 from motionkit.client import Client
 from motionkit.errors import Billed, InvalidRequest, SubmitUncertain
-from motionkit.journal import Filter, Journal, NewPurchase, PurchaseRecord
+from motionkit.journal import Filter, Journal, NewPurchase, PurchaseRecord, pending, pruning
 from motionkit.model.job import KeyState, State, Status
 from motionkit.model.money import Basis, Cost, CostBasis, Quote, Unit
-from motionkit.model.spending import Amounts
+from motionkit.model.spending import Amounts, Spend
 from motionkit.testing.memory import MemoryStage
-from motionkit.testing.stage import ACCOUNT, sample_request
+from motionkit.testing.stage import ACCOUNT, options_for, sample_request
 
 USD = Decimal("0.40")
 CREDIT = Cost(Decimal(40), Unit.CREDIT, USD, CostBasis.REPORTED)
@@ -240,6 +242,71 @@ def test_what_is_unfinished_uncertain_or_of_a_batch_is_never_pruned(several: Jou
     ended(several, bought(several, "b-1/1", batch="b-1", item=1), State.FAILED)
     assert several.prune(several.now() + 10).states == {"failed": 1, "succeeded": 1}
     assert keys(several.entries()) == ["k1", "k3", "k4", "k5", "b-1/1"]
+
+
+def test_a_refused_key_that_is_submitted_again_while_it_is_pruned_stays(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("old", "new"):
+        made = NewPurchase(key=key, request=key, via="shop", description={}, again=True)
+        attempt = journal.intend(made, f"a-{key}", submission(), "f" * 16)
+        journal.refused(attempt, InvalidRequest("no"))
+    read = pruning._pages
+
+    def meanwhile(store: Any, before: float) -> Iterator[Any]:
+        for page in read(store, before):
+            assert len(page) == 2
+            again = NewPurchase(key="new", request="new", via="shop", description={}, again=True)
+            journal.intend(again, "a-new-2", submission(), "f" * 16, after_refusal=True)
+            yield page
+
+    monkeypatch.setattr(pruning, "_pages", meanwhile)
+    assert journal.prune(journal.now() + 10).states == {"refused": 1}
+    (left,) = journal.entries()
+    assert [one.id for one in left.attempts] == ["a-new", "a-new-2"]
+    assert journal.pruned_on("old") is None  # nothing was bought under it
+
+
+def test_a_late_record_of_a_pruned_purchase_does_not_bring_it_back(journal: Journal) -> None:
+    made = bought(journal, "k", cost=CREDIT)
+    rows = {
+        table: dict(zip(row.keys(), row, strict=True))
+        for table in ("purchases", "attempts")
+        for row in journal.store.query(f"SELECT * FROM {table} WHERE key='k'")  # noqa: S608
+    }
+    ended(journal, made, State.FAILED)
+    spent = journal.spend("account")
+    assert journal.prune(journal.now() + 10).jobs == 1
+    with journal.store.writing() as db:
+        pending._insert_missing(db, rows)
+    assert journal.entries() == []
+    assert journal.spend("account") == spent
+
+
+def test_spend_is_a_coroutine_of_the_async_client(stage: MemoryStage, tmp_path: Path) -> None:
+    async def spent() -> list[Spend]:
+        async with AsyncClient(**options_for(stage, tmp_path)) as client:
+            await client.wait(await client.submit(sample_request(), via=ACCOUNT))
+            return await client.spend("account", since=dt.timedelta(days=1))
+
+    (row,) = asyncio.run(spent())
+    assert (row.name, row.jobs) == (ACCOUNT, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"by": "colour"}, "by: 'colour'; expected one of day, account, route, model, label"),
+        ({"by": "day", "label": "project"}, "label"),
+        ({"by": "label", "label": 7}, "label"),
+        ({"since": "soon"}, "since: 'soon'"),
+    ],
+)
+def test_spend_refuses_what_it_cannot_read(
+    client: Client, given: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        client.spend(**given)
 
 
 # Given up.
