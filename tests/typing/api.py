@@ -130,3 +130,14 @@ try:
 except mk.errors.NotReady as error:
     failed: mk.Job | None = error.job
     assert_type(error.billed, mk.Billed)
+
+found = client.jobs.list(
+    state=[mk.State.FAILED, "blocked"], since="7d", label={"project": "spring"}, limit=50
+)
+assert_type(found, list[mk.PurchaseRecord])
+client.jobs.list(stat="failed")  # type: ignore[call-arg]
+client.jobs.count(since=7)  # type: ignore[arg-type]
+spent = client.spend("account", since=None)
+assert_type(spent, list[mk.Spend])
+assert_type(spent[0].usd, mk.Amounts | None)
+client.spend("colour")  # type: ignore[arg-type]
