@@ -17,7 +17,6 @@ from motionkit.batch import child, inputs
 from motionkit.batch import results as files
 from motionkit.batch.drafts import draft
 from motionkit.batch.inputs import Input
-from motionkit.batch.places import Place
 from motionkit.batch.plan import Plan, budgets_of
 from motionkit.batch.results import Format, ItemResult
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, ItemState
@@ -27,6 +26,7 @@ from motionkit.config import Config
 from motionkit.errors import InvalidRequest
 from motionkit.journal.workers import LEASE
 from motionkit.model.budget import Budget, BudgetStatus
+from motionkit.storage import Place
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -23,7 +23,6 @@ from typing import ParamSpec, TypeVar
 import attrs
 
 from motionkit.batch.gate import Gate
-from motionkit.batch.places import Place
 from motionkit.batch.plan import budgets_of
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, Item, ItemState
 from motionkit.client import batching
@@ -57,6 +56,7 @@ from motionkit.model import events
 from motionkit.model.job import Job, KeyState, Result
 from motionkit.model.media import File
 from motionkit.model.request import Request
+from motionkit.storage import Place
 
 P = ParamSpec("P")
 T = TypeVar("T")

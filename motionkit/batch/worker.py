@@ -24,7 +24,6 @@ from motionkit.batch.cells import request_of
 from motionkit.batch.engine import Delivery, Engine, Where
 from motionkit.batch.gate import Gate, Slots
 from motionkit.batch.item import Items
-from motionkit.batch.places import Place
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, Item, ItemState
 from motionkit.client import batching
 from motionkit.client.aio import AsyncClient
@@ -32,6 +31,7 @@ from motionkit.config import Config, load
 from motionkit.errors import ConfigError, InvalidRequest, JournalError, MotionKitError
 from motionkit.journal import Journal
 from motionkit.journal.workers import LEASE
+from motionkit.storage import Place
 
 log = logging.getLogger("motionkit")
 

@@ -17,6 +17,7 @@ from motionkit.client import Client, check_target, inspect_media
 from motionkit.model.job import Result
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.storage import is_url
 
 
 def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
@@ -50,7 +51,7 @@ def _dry(options: Running) -> Callable[..., None]:
 
 def deliver(
     screen: Screen, client: Client, request: Request, options: Running, facts: Mapping[str, Facts]
-) -> tuple[Result, tuple[Path, ...]]:
+) -> tuple[Result, tuple[Path | str, ...]]:
     """Submit a request or resume its job, wait for it, and download its files.
 
     A job that was delivered before changes nothing if its file still exists.
@@ -58,12 +59,19 @@ def deliver(
     earlier = checkout.continued(client, request, options, facts)
     if earlier is not None and checkout.finished(earlier):
         checkout.tell_earlier(screen, earlier, options)
-        return delivery.again(screen, client, earlier, options.out, overwrite=options.overwrite)
-    out = options.out or delivery.default_target(request.describe(), kind=request.delivers)
-    check_target(out, overwrite=options.overwrite, kind=request.delivers)
-    job = checkout.buy(screen, client, request, options, out=out, facts=facts, earlier=earlier)
+        out = delivery.parsed(options.out)
+        return delivery.again(screen, client, earlier, out, overwrite=options.overwrite)
+    out = delivery.place(options.out, overwrite=options.overwrite, kind=request.delivers)
+    if out is None:
+        out = delivery.default_target(request.describe(), kind=request.delivers)
+        check_target(out, overwrite=options.overwrite, kind=request.delivers)
+    job = checkout.buy(
+        screen, client, request, options, out=delivery.text_of(out), facts=facts, earlier=earlier
+    )
     result = delivery.wait(screen, client, job, timeout=options.timeout)
-    if options.out is None:  # another command may have created the file meanwhile
+    if options.out is None and isinstance(
+        out, Path
+    ):  # another command may have created the file meanwhile
         out = delivery.free(delivery.fitting(out, request.describe(), result))
     return delivery.fetch(screen, client, result, out, overwrite=options.overwrite)
 
@@ -73,12 +81,12 @@ def _submit(
 ) -> None:
     """Submit a request or resume its job; print the job in the form that ``wait -`` accepts."""
     earlier = checkout.continued(client, request, options, facts)
-    if options.out is not None and not (earlier and checkout.finished(earlier)):
-        check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
+    out = delivery.parsed(options.out)
+    if not (earlier and checkout.finished(earlier)):
+        out = delivery.place(options.out, overwrite=options.overwrite, kind=request.delivers)
+    named = None if out is None else delivery.text_of(out)
     silent = attrs.evolve(screen, events=False)  # the job alone is what 'wait -' reads
-    job = checkout.buy(
-        silent, client, request, options, out=options.out, facts=facts, earlier=earlier
-    )
+    job = checkout.buy(silent, client, request, options, out=named, facts=facts, earlier=earlier)
     screen.write(job.to_json() if screen.json else job.key)
     if not screen.json:
         screen.note(f"'motionkit wait {short(job.key)} --out FILE' downloads the result")
@@ -91,10 +99,11 @@ def _dry_run(
     earlier = checkout.continued(client, request, options, facts)
     if earlier is not None:
         checkout.tell_earlier(screen, earlier, options)
-    if earlier is not None and checkout.finished(earlier):
-        delivery.again_target(earlier, options.out, overwrite=options.overwrite)
-    elif options.out is not None:
-        check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
+    out = delivery.parsed(options.out)
+    if earlier is None or not checkout.finished(earlier):
+        delivery.place(options.out, overwrite=options.overwrite, kind=request.delivers)
+    elif isinstance(out, Path | None) and not is_url(earlier.delivered or ""):
+        delivery.again_target(earlier, out, overwrite=options.overwrite)
     if earlier is not None:
         checkout.dry_resume(screen, request, earlier)
         return

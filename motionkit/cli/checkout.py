@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -135,7 +134,7 @@ def buy(
     request: Request,
     options: Buying,
     *,
-    out: Path | None,
+    out: str | None,
     facts: Mapping[str, Facts],
     earlier: PurchaseRecord | None = None,
 ) -> Job:

@@ -18,12 +18,13 @@ import attrs
 
 from motionkit.cli.format import charged, media_of, reason, short
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, check_target, fits, usual
+from motionkit.client import Client, check_out, check_target, fits, is_stored, usual
 from motionkit.errors import Billed, DownloadFailed, InvalidRequest, MotionKitError, WaitTimeout
 from motionkit.journal import PurchaseRecord, retried
 from motionkit.model import codec
 from motionkit.model.events import Delivered
 from motionkit.model.job import Job, Output, Result, State, utcnow
+from motionkit.storage import Out, is_url, literal, numbered, suffix
 
 FRAME = "keyframe"
 """The label of the output that is the frame on which masks were selected, not a mask."""
@@ -32,16 +33,6 @@ _UNFIT = re.compile(r"[^\w.+-]+")
 _LONGEST_STEM = 40
 _MOST_STEMS = 3
 _KINDS: Mapping[str, str] = {"video": ".mp4", "image": ".png", "audio": ".mp3"}
-_SUFFIXES: Mapping[str, str] = {
-    "video/mp4": ".mp4",
-    "video/webm": ".webm",
-    "video/quicktime": ".mov",
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/webp": ".webp",
-    "audio/mpeg": ".mp3",
-    "audio/wav": ".wav",
-}
 
 
 def interrupted(job: Job, *, kept: bool) -> WaitTimeout:
@@ -85,16 +76,63 @@ def wait(
     return result
 
 
+def parsed(text: str | None) -> Path | Out | None:
+    """Return what ``--out`` names: a local file, or a place whose names are filled in later.
+
+    Raises:
+        InvalidRequest: A placeholder is not known.
+    """
+    if text is None:
+        return None
+    out = Out.parse(text)
+    return out if out.path is None else Path(text)
+
+
+def place(text: str | None, *, overwrite: bool, kind: str | None = None) -> Path | Out | None:
+    """Return what ``--out`` names, after a check that a result could be saved there.
+
+    Raises:
+        InvalidRequest: It could not, or a placeholder is not known.
+        ConfigError: No installed package can write to the URL.
+    """
+    if text is not None:
+        check_out(text, overwrite=overwrite, kind=kind)
+    return parsed(text)
+
+
+def text_of(out: Path | Out) -> str:
+    """Return a place as `Client.submit` takes it."""
+    return out.text if isinstance(out, Out) else literal(str(out))
+
+
+def _placed(
+    screen: Screen, client: Client, result: Result, out: Out, *, overwrite: bool
+) -> tuple[Path | str, ...]:
+    """Deliver all files to a place, the main one last."""
+    files: list[Path | str] = []
+    for number in range(len(result.outputs) - 1, -1, -1):
+        text = out.text
+        if number:
+            text = numbered(text, number + 1)
+            if out.chosen:
+                stem, _, _ = text.rpartition(".")
+                text = f"{stem or text}{suffix(result.outputs[number])}"
+        with screen.busy("downloading and storing" if out.url else "downloading"):
+            saved = client.deliver(result, text, overwrite=overwrite, output=number)
+        files.append(saved.path or saved.place)
+    return tuple(reversed(files))
+
+
 def fetch(
-    screen: Screen, client: Client, result: Result, path: Path, *, overwrite: bool = False
-) -> tuple[Result, tuple[Path, ...]]:
+    screen: Screen, client: Client, result: Result, path: Path | Out, *, overwrite: bool = False
+) -> tuple[Result, tuple[Path | str, ...]]:
     """Download a result's files: the main one to `path`, the others beside it as ``NAME-2``, ...
 
     If another process is downloading to `path`, wait for it; if it delivered this job there,
     download nothing.
 
     Returns:
-        The result with the outputs that the files are of, and the files.
+        The result with the outputs that the files are of, and the files or their URLs.
 
     Raises:
         DownloadFailed: A download failed; the vendor still has the result.
@@ -102,6 +140,8 @@ def fetch(
     """
     tried_again = False
     try:
+        if isinstance(path, Out):
+            return result, _placed(screen, client, result, path, overwrite=overwrite)
         while True:
             try:
                 return result, _fetched(screen, client, result, path, overwrite=overwrite)
@@ -117,7 +157,9 @@ def fetch(
             pause()
     except KeyboardInterrupt:
         raise DownloadFailed(
-            f"interrupted while downloading {path.name}", billed=Billed.YES, job=result.job
+            f"interrupted while downloading {getattr(path, 'name', 'a file')}",
+            billed=Billed.YES,
+            job=result.job,
         ) from None
 
 
@@ -149,19 +191,31 @@ def record(client: Client, key: str) -> PurchaseRecord | None:
 
 def delivered(
     entry: PurchaseRecord | None, result: Result
-) -> tuple[Result, tuple[Path, ...]] | None:
+) -> tuple[Result, tuple[Path | str, ...]] | None:
     """Return the result with its main output only, and the delivered file if it is still that.
 
-    The journal has the path of the main file only.
+    The journal has the path or URL of the main file only.
+
+    Raises:
+        DownloadFailed: It is in a store that does not answer.
     """
+    if entry is not None and is_url(entry.delivered or ""):
+        url = entry.delivered or ""
+        main = attrs.evolve(result, outputs=result.outputs[:1])
+        return (main, (url,)) if is_stored(url) else None
     if entry is None or not entry.delivered or not _is_delivered(Path(entry.delivered), entry):
         return None
     return attrs.evolve(result, outputs=result.outputs[:1]), (Path(entry.delivered),)
 
 
 def again(
-    screen: Screen, client: Client, entry: PurchaseRecord, out: Path | None, *, overwrite: bool
-) -> tuple[Result, tuple[Path, ...]]:
+    screen: Screen,
+    client: Client,
+    entry: PurchaseRecord,
+    out: Path | Out | None,
+    *,
+    overwrite: bool,
+) -> tuple[Result, tuple[Path | str, ...]]:
     """Deliver a purchase again, to `out` or as before; if its file still exists, change nothing.
 
     Raises:
@@ -171,6 +225,8 @@ def again(
     job, kept = entry.job, Path(entry.delivered or "")
     if job is None:
         raise InvalidRequest(f"{entry.key} has no job", field="key", value=entry.key)
+    if isinstance(out, Out) or is_url(entry.delivered or ""):
+        return _again_placed(screen, client, entry, job, out, overwrite=overwrite)
     whole = _is_delivered(kept, entry)
     path = again_target(entry, out, overwrite=overwrite)
     recorded = Result(job, (Output(kept.as_uri()),), entry.cost, path=entry.path)
@@ -185,6 +241,26 @@ def again(
         screen.note(f"{error.message}: copying {kept} instead")
         copy(kept, path)
         return recorded, (path,)
+
+
+def _again_placed(
+    screen: Screen,
+    client: Client,
+    entry: PurchaseRecord,
+    job: Job,
+    out: Path | Out | None,
+    *,
+    overwrite: bool,
+) -> tuple[Result, tuple[Path | str, ...]]:
+    """Deliver again where an old or a new place is a store, or has placeholders."""
+    kept = entry.delivered or ""
+    there = is_stored(kept) if is_url(kept) else _is_delivered(Path(kept), entry)
+    if there and (out is None or (isinstance(out, Out) and out.text == entry.out)):
+        recorded = Output(kept if is_url(kept) else Path(kept).as_uri())
+        result = Result(job, (recorded,), entry.cost, path=entry.path)
+        return result, (kept if is_url(kept) else Path(kept),)
+    wanted = out or (Out.recorded(entry.out) if entry.out else Out.parse(literal(kept)))
+    return fetch(screen, client, client.result(job), wanted, overwrite=overwrite)
 
 
 def again_target(entry: PurchaseRecord, out: Path | None, *, overwrite: bool) -> Path:
@@ -239,7 +315,7 @@ def _beside(path: Path, number: int, result: Result, *, overwrite: bool) -> Path
     return target if overwrite else free(target)
 
 
-def hand_over(screen: Screen, result: Result, files: Sequence[Path]) -> None:
+def hand_over(screen: Screen, result: Result, files: Sequence[Path | str]) -> None:
     """Print the result: the files, or their URLs."""
     job = result.job
     data = {
@@ -255,8 +331,8 @@ def hand_over(screen: Screen, result: Result, files: Sequence[Path]) -> None:
         "cost": codec.unstructure(result.cost),
     }
     where = [str(file) for file in files] or [output.url for output in result.outputs]
-    whole = [str(file.absolute()) for file in files] or where
-    what = "file" if files else "url"
+    whole = [str(one.absolute() if isinstance(one, Path) else one) for one in files] or where
+    what = "file" if files and not isinstance(files[0], str) else "url"
     data[what] = whole[0]
     named = any(output.id or output.label for output in result.outputs)
     if len(whole) > 1 or named:
@@ -277,14 +353,6 @@ def hand_over(screen: Screen, result: Result, files: Sequence[Path]) -> None:
         screen.rows([], ["#", "NAME", "ID", what.upper()], rows)
     else:
         screen.answer(data, "\n".join(where))
-
-
-def suffix(output: Output) -> str:
-    """Return the suffix of an output's file, from its content type, URL or kind."""
-    typed = _SUFFIXES.get((output.content_type or "").partition(";")[0].strip().lower())
-    named = PurePosixPath(urlsplit(output.url).path).suffix.lower()
-    kind = _KINDS.get(output.kind, ".bin")
-    return typed or (named if named in _SUFFIXES.values() else kind)
 
 
 def default_target(
@@ -313,9 +381,15 @@ def _stem(label: str) -> str:
     return _UNFIT.sub("_", PurePosixPath(name).stem).strip("._")[:_LONGEST_STEM]
 
 
-def output_of(entry: PurchaseRecord, result: Result, *, taken: Collection[Path] = ()) -> Path:
-    """Return the output file of a purchase, or a free one like it that no download has `taken`."""
-    path = Path(entry.out) if entry.out else default_target(entry.description)
+def output_of(entry: PurchaseRecord, result: Result, *, taken: Collection[Path] = ()) -> Path | Out:
+    """Return the output file of a purchase, or a free one like it that no download has `taken`.
+
+    A place whose names are filled in later is returned as it is.
+    """
+    out = Out.recorded(entry.out) if entry.out else None
+    if out is not None and out.path is None:
+        return out
+    path = (out and out.path) or default_target(entry.description)
     return free(fitting(path, entry.description, result), taken)
 
 

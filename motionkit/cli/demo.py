@@ -20,6 +20,7 @@ from motionkit.client import Client, inspect_media, registry
 from motionkit.config import Account, Config, Defaults, documented
 from motionkit.errors import MotionKitError
 from motionkit.model import codec
+from motionkit.storage import literal
 
 if TYPE_CHECKING:
     from motionkit.sandbox import Sandbox
@@ -71,7 +72,8 @@ def _one(
     path = delivery.free(out / f"{account}.mp4")
     began = time.monotonic()
     silent = attrs.evolve(screen, events=False)
-    result, files = buy.deliver(silent, client, request, Running(via=account, out=path), facts)
+    named = Running(via=account, out=literal(str(path)))
+    result, files = buy.deliver(silent, client, request, named, facts)
     seconds = time.monotonic() - began
     screen.fact("saved", str(files[0]), style="green")
     quote, cost, target = explanation.quote, result.cost, explanation.target
@@ -80,7 +82,7 @@ def _one(
         "quote": codec.unstructure(quote),
         "cost": codec.unstructure(cost),
         "seconds": round(seconds, 1),
-        "file": str(files[0].absolute()),
+        "file": str(path.absolute()),
         "sandbox": True,
     }
     return data, [target, quoted(quote), charged(cost), duration(seconds), str(files[0])]

@@ -20,7 +20,7 @@ from motionkit.cli.delivery import FRAME
 from motionkit.cli.format import quoted, short
 from motionkit.cli.options import Running
 from motionkit.cli.screen import Screen
-from motionkit.client import BuyOptions, Client, Explanation, check_target, registry
+from motionkit.client import BuyOptions, Client, Explanation, registry
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
@@ -29,6 +29,7 @@ from motionkit.model.money import dollars, possible
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
 from motionkit.model.request import Placeholder
+from motionkit.storage import suffix
 
 OPERATION = "mask_selection"
 
@@ -162,8 +163,8 @@ def dry_run(
 ) -> None:
     """Print both requests without keys and signatures; raise the errors of a real run."""
     planned = plan(client, request, options, facts)
-    if options.out is not None and planned.earlier is None:
-        check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
+    if planned.earlier is None:
+        delivery.place(options.out, overwrite=options.overwrite, kind=request.delivers)
     earlier = planned.earlier
     if earlier is None:
         checkout.dry_run(screen, planned.selection, planned.selecting, options)
@@ -190,18 +191,26 @@ def select(
     planned = plan(client, request, options, facts)
     key, earlier = planned.key, planned.earlier
     if earlier is None:
-        if options.out is not None:  # otherwise the main job may have been delivered there
-            check_target(options.out, overwrite=options.overwrite, kind=request.delivers)
+        # Otherwise the main job may have been delivered there.
+        delivery.place(options.out, overwrite=options.overwrite, kind=request.delivers)
         _check(screen, planned, options)
         screen.fact("first", "masks are selected first and billed separately")
         screen.fact("then", f"{request.operation}: {quoted(planned.explained.quote)}")
         options = attrs.evolve(options, yes=True)
-    out = options.out or delivery.default_target(request.describe())
+    named = delivery.parsed(options.out)
+    # The names of a store and of placeholders are the film's: masks are small, and stay here.
+    out = named if isinstance(named, Path) else delivery.default_target(request.describe())
     own = attrs.evolve(options, key=key, new=False)
     picture = _picture(out, "mask-0", ".png")
     clip = {"video": planned.facts["video"]}
     job = checkout.buy(
-        screen, client, planned.selection, own, out=picture, facts=clip, earlier=earlier
+        screen,
+        client,
+        planned.selection,
+        own,
+        out=delivery.text_of(picture),
+        facts=clip,
+        earlier=earlier,
     )
     result = delivery.wait(screen, client, job, timeout=options.timeout)
     pictures = [] if earlier and earlier.delivered else _save(screen, client, result, out)
@@ -286,7 +295,7 @@ def _save(screen: Screen, client: Client, result: Result, out: Path) -> list[Pat
     for number in reversed(range(len(result.outputs))):
         output = result.outputs[number]
         name = FRAME if output.label == FRAME else f"mask-{number}"
-        path = delivery.free(_picture(out, name, delivery.suffix(output)))
+        path = delivery.free(_picture(out, name, suffix(output)))
         with screen.busy(f"downloading {path.name}"):
             saved.append(client.download(result, path, output=number))
     return saved[::-1]

@@ -44,18 +44,22 @@ def usd(text: str) -> Decimal:
     return found
 
 
-def _file(path: Path | None) -> Path | None:
+def _file(path: str | None) -> str | None:
     """Refuse ``-``: standard output has the path of the file, or JSON.
 
     Raises:
         BadParameter: It is refused.
     """
-    if path == Path("-"):
+    if path == "-":
         raise click.BadParameter("'-' is not a file, and results go to files only; name a file")
     return path
 
 
 out_option: Callable[..., Any] = partial(file_option, metavar="FILE", callback=_file)
+_PLACES = (
+    "A file, a folder, or a URL such as s3://bucket/films/; names may hold placeholders such as "
+    "{key}, {model}, {date} and {ext}"
+)
 
 
 Json = Annotated[bool, Option("--json", help="Output JSON Lines.")]
@@ -77,8 +81,10 @@ Timeout = Annotated[
     ),
 ]
 Out = Annotated[
-    Path | None,
-    out_option(help="Where to save the file. Default: a new file named after the inputs."),
+    str | None,
+    out_option(
+        help=f"Where to save the file. {_PLACES}. Default: a new file named after the inputs."
+    ),
 ]
 OnDone = Annotated[
     str | None,
@@ -272,8 +278,10 @@ class Ordering(Running):
     """The options of a verb that submits and exits."""
 
     out: Annotated[
-        Path | None,
-        out_option(help="Where 'motionkit wait' and 'motionkit resume' will save the file."),
+        str | None,
+        out_option(
+            help=f"Where 'motionkit wait' and 'motionkit resume' will save the file. {_PLACES}."
+        ),
     ] = None
     overwrite: bool = False
     timeout: float | None = None

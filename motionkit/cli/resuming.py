@@ -73,7 +73,7 @@ class _Pool:
             work()
 
 
-_Step = Job | Event | Result | tuple[Result, tuple[Path, ...]] | BaseException
+_Step = Job | Event | Result | tuple[Result, tuple[Path | str, ...]] | BaseException
 """A step of one purchase: its job, an event, its result, result with files, or error."""
 
 
@@ -141,7 +141,7 @@ class Resuming:
             self._resolvers.put(lambda: self._put(entry, lambda: self.client.jobs.resume(entry)))
 
     def _put(
-        self, entry: PurchaseRecord, work: Callable[[], Job | tuple[Result, tuple[Path, ...]]]
+        self, entry: PurchaseRecord, work: Callable[[], Job | tuple[Result, tuple[Path | str, ...]]]
     ) -> None:
         """Run work in a thread of a pool and queue its result or error."""
         try:
@@ -215,7 +215,8 @@ class Resuming:
         named = self.outs.get(entry.key)
         path = named or delivery.output_of(entry, done, taken=self._targets)
         again = named is not None and self.overwrite
-        self._targets.add(path)
+        if isinstance(path, Path):
+            self._targets.add(path)
         quiet = attrs.evolve(self.screen, quiet=True)
         self._loaders.put(
             lambda: self._put(
@@ -223,7 +224,9 @@ class Resuming:
             )
         )
 
-    def _delivered(self, entry: PurchaseRecord, done: Result, files: tuple[Path, ...]) -> None:
+    def _delivered(
+        self, entry: PurchaseRecord, done: Result, files: tuple[Path | str, ...]
+    ) -> None:
         self.screen.fact("done", f"{entry.key}: cost {charged(done.cost)}")
         self._over(entry, exit_codes.DONE)
         delivery.hand_over(self.screen, done, files)

@@ -26,7 +26,7 @@ from motionkit.cli.options import (
 from motionkit.cli.parameters import Argument
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, check_target
+from motionkit.client import Client
 from motionkit.errors import InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.journal import PurchaseRecord
 from motionkit.model.job import Job, KeyState
@@ -139,10 +139,11 @@ def wait(
     refs: References,
     *,
     out: Annotated[
-        Path | None,
+        str | None,
         out_option(
-            help="Where to save the file. Default: the file that the submit named; without one, "
-            "only print the URL. Only with one REF.",
+            help="Where to save the file: a file, a folder or a URL, with placeholders such as "
+            "{key} and {ext}. Default: the file that the submit named; without one, only print the "
+            "URL. Only with one REF.",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -157,15 +158,14 @@ def wait(
     highest of all.
     """
     screen, done = Screen(json=json), hook.Hook.parse(on_done)
-    if out is not None:
-        if len(refs) > 1:
-            raise InvalidRequest(
-                f"out: {str(out)!r} is one file, and {len(refs)} jobs are named",
-                field="out",
-                value=str(out),
-                limit="one REF with --out",
-            )
-        check_target(out, overwrite=overwrite)
+    if out is not None and len(refs) > 1:
+        raise InvalidRequest(
+            f"out: {out!r} is for one file, and {len(refs)} jobs are named",
+            field="out",
+            value=out,
+            limit="one REF with --out",
+        )
+    path = delivery.place(out, overwrite=overwrite)
     with mk.Client(config) as client:
         if len(refs) > 1:
             entries = {one.key: one for one in map(client.jobs.get, refs)}
@@ -175,10 +175,9 @@ def wait(
         kept = target.entry is not None
         with hook.on_failure(done, screen):
             result = delivery.wait(screen, client, target.job, timeout=timeout, kept=kept)
-        path = out
         if path is None and target.entry is not None and target.entry.out:
             path = delivery.output_of(target.entry, result)
-        files: tuple[Path, ...] = ()
+        files: tuple[Path | str, ...] = ()
         if path is not None:
             result, files = delivery.fetch(screen, client, result, path, overwrite=overwrite)
         delivery.hand_over(screen, result, files)

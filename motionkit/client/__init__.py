@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from motionkit.client.client import Client
     from motionkit.client.diagnosis import Answered, ask, proxies
     from motionkit.client.following import follow, plan, plan_cancel, usual
+    from motionkit.client.placing import Saved, check_out, is_stored
     from motionkit.http import check_target, fits
     from motionkit.polling import (
         CANCEL_TIMEOUT,
@@ -69,14 +70,17 @@ __all__ = [
     "Price",
     "PriceRule",
     "Reconciled",
+    "Saved",
     "Take",
     "TakesPlan",
     "Waiter",
     "ask",
+    "check_out",
     "check_target",
     "fits",
     "follow",
     "inspect_media",
+    "is_stored",
     "key_help",
     "list_names",
     "list_options",
@@ -94,6 +98,7 @@ __getattr__, __dir__ = exports(
         "motionkit.client.client": "Client",
         "motionkit.client.diagnosis": "Answered ask proxies",
         "motionkit.client.following": "follow plan plan_cancel usual",
+        "motionkit.client.placing": "Saved check_out is_stored",
         "motionkit.http": "check_target fits",
         "motionkit.polling": (
             "CANCEL_TIMEOUT CancelOutcome CancelPlan CancelResult Delivery Plan Waiter"

@@ -114,6 +114,7 @@ class AsyncClient:
     cancel = _coroutine(Client.cancel)
     result = _coroutine(Client.result)
     download = _coroutine(Client.download)
+    deliver = _coroutine(Client.deliver)
     parse_webhook = _coroutine(Client.parse_webhook)
     look_up = _coroutine(Client.look_up)
 

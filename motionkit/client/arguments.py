@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from motionkit import http, polling, purchase
+from motionkit import polling, purchase
 from motionkit.config import Config, load
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model.job import Job, Result
@@ -75,11 +75,11 @@ def headers(value: Mapping[str, str]) -> Mapping[str, str]:
     return value
 
 
-def _out(request: Request, value: Path | str) -> Path:
-    """Return where a request's result is to be saved."""
-    target = path("out", value)
-    http.check_target(target, overwrite=True, kind=request.delivers)
-    return target
+def _out(request: Request, value: Path | str) -> str:
+    """Return where a request's result is to be saved, as the journal has it."""
+    from motionkit.client import placing  # noqa: PLC0415 - loads where a place is named
+
+    return placing.check_out(value, overwrite=True, kind=request.delivers).text
 
 
 def dollars(name: str, value: Decimal | str) -> Decimal:

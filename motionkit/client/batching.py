@@ -21,6 +21,7 @@ from motionkit.model.job import Job, Result
 from motionkit.model.request import Request
 from motionkit.polling import Waiter, unwrap
 from motionkit.purchase import Order
+from motionkit.storage import literal
 
 __all__ = [
     "Order",
@@ -102,7 +103,7 @@ async def order(
         request,
         via,
         key=key,
-        out=out,
+        out=None if out is None else literal(str(out)),
         max_usd=max_usd,
         wait_for_slot=0.0,
         waits_itself=True,

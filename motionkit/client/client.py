@@ -38,6 +38,7 @@ from motionkit.model.spending import SPEND_BY, Spend, SpendBy
 
 if TYPE_CHECKING:
     from motionkit.client.accounts import Accounts
+    from motionkit.client.placing import Saved
     from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven, RoutesGiven
     from motionkit.http import Downloaded
     from motionkit.model.probe import Facts
@@ -327,7 +328,8 @@ class Client:
                 the same target within ``remember`` of ``[defaults]``, which is logged.
             again: Buy although there is such a job; by default only when `key` is given.
             max_usd: Refuse when the quote's high exceeds it or is unknown.
-            out: Where `motionkit resume` saves the file; refused where no file can be saved.
+            out: Where `motionkit resume` and `deliver` save the file: a path, a folder or a URL,
+                with or without placeholders; refused where no file can be saved.
             wait_for_slot: Seconds to wait for a slot, or a timedelta; 0 refuses at once. The
                 route's, or that of ``[defaults]``, when None.
             announce: Called with target and price before each submit; what it raises ends the
@@ -700,6 +702,72 @@ class Client:
             self._journal.delivered(job, fetched.path.absolute(), fetched.sha256)
             events.delivered(job, fetched.path.absolute(), result.cost)
         return fetched.path
+
+    def deliver(
+        self,
+        result: Result,
+        out: Path | str | None = None,
+        *,
+        overwrite: bool = False,
+        output: int = 0,
+    ) -> Saved:
+        """Save a file by a name with placeholders, in a folder, or in a store behind a URL.
+
+        What goes to a store is downloaded and checked first. Where the store fails, the file is
+        kept on this machine, and the same call again sends it without another download.
+
+        Args:
+            result: From `result`, `wait` or `run`.
+            out: A path, a folder or a URL of fsspec such as ``s3://bucket/{key}.{ext}``, with or
+                without placeholders; the one that the submit named when None.
+            overwrite: Replace an existing file. Without it a name with placeholders gets a number,
+                and a file of a chosen name is refused.
+            output: Index into `Result.outputs`, as in `download`.
+
+        Raises:
+            InvalidRequest: The file exists, a placeholder is not known, or no place was named.
+            DownloadFailed: It did not arrive; the message names the file where it is kept here.
+            ConfigError: No installed package can write to the URL.
+
+        Examples:
+            >>> saved = client.deliver(result, "films/{date}-{key}.{ext}")
+            >>> print(saved.place, saved.sha256)
+        """
+        from motionkit import storage  # noqa: PLC0415 - loads where a place is named
+        from motionkit.client import placing  # noqa: PLC0415
+
+        job = arguments.of(Result, "result", result).job
+        entry = self._journal.bought(job)
+        number = arguments.index("output", output, len(result.outputs))
+        if out is not None:
+            place = placing.check_out(out, overwrite=True)
+        elif entry is not None and entry.out:
+            place = storage.Out.recorded(entry.out)
+        else:
+            raise InvalidRequest("out: the submit named no place", field="out", limit="a place")
+
+        def fetch(path: Path, *, overwrite: bool = True) -> Downloaded:
+            return self._fetch(result, path, overwrite=overwrite, output=number)
+
+        values, ending = placing.values_of(job, entry), storage.suffix(result.outputs[number])
+        if not place.url:
+            path = placing.local_path(place, values, ending, overwrite=overwrite)
+            fetched = fetch(path, overwrite=overwrite)
+            path = fetched.path.absolute()
+            saved = placing.Saved(str(path), fetched.size, fetched.sha256, path)
+        else:
+            kept = placing.kept_folder(job, number)
+            try:
+                saved = placing.send(place, values, ending, fetch, kept=kept, overwrite=overwrite)
+            except DownloadFailed as error:
+                error.billed = Billed.YES  # there is a result, so it was paid for
+                error.fill(job=job, provider=job.provider, account=job.account)
+                raise
+        if number == 0:
+            self._journal.delivered(job, saved.place, saved.sha256)
+        if saved.path is None:
+            placing.forget(placing.kept_folder(job, number))
+        return saved
 
     def parse_webhook(self, account: str, headers: Mapping[str, str], body: bytes) -> Delivery:
         """Verify a webhook and record the status that it reports; a wait for that job then ends.

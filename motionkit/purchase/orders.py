@@ -14,7 +14,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -97,7 +96,7 @@ class BuyOptions:
     key: str | None = None
     again: bool | None = None
     max_usd: Decimal | None = None
-    out: Path | None = None
+    out: str | None = None
     wait_for_slot: float | None = None
     announce: fallback.Announce | None = None
     limited: bool = True
@@ -784,7 +783,7 @@ class Checkout:
             via=asked.name,
             description=asked.request.describe(),
             quote=None if place is None else place.row.quote,
-            out=None if options.out is None else str(options.out.absolute()),
+            out=options.out,
             again=options.buys_again,
             route=None if route is None else route.name,
             budgets=(*self.config.budgets(route, account), *options.budgets)

@@ -1,9 +1,10 @@
-"""Where the files of a batch go: a folder, or a folder behind a URL that fsspec knows."""
+"""A place for files: a folder, or a folder behind a URL that fsspec knows."""
 
 from __future__ import annotations
 
 import os
 import posixpath
+import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,10 @@ PARTIAL = ".part"
 """The ending of a file that is not whole yet, where a file system shows files while they grow."""
 _WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "oss", "memory"})
 """Stores that show an object only when it is whole."""
+_TRANSACTIONAL = frozenset({"s3", "s3a", "memory"})
+"""Stores whose files are written in a transaction: what fails is taken back, parts included."""
+BLOCK = 8 * 1024 * 1024
+"""Bytes that are copied at a time."""
 
 
 def is_url(out: str) -> bool:
@@ -27,7 +32,7 @@ def is_url(out: str) -> bool:
 
 @attrs.frozen
 class Place:
-    """The folder of a batch's files.
+    """The folder of files.
 
     Attributes:
         out: Its path, or its URL.
@@ -52,7 +57,7 @@ class Place:
         inside = posixpath.normpath(name.replace(os.sep, "/"))
         if inside.startswith(("/", "../")) or inside in {".", ".."} or "\0" in inside:
             raise InvalidRequest(
-                f"out: {name!r} leads out of the batch's folder",
+                f"out: {name!r} leads out of the folder",
                 field="out",
                 value=name,
                 limit="a path inside the folder",
@@ -69,13 +74,13 @@ class Place:
         """
         if self.folder is not None:
             return
-        from fsspec import get_filesystem_class  # noqa: PLC0415 - an extra, for workers only
-
         try:
+            from fsspec import get_filesystem_class  # noqa: PLC0415 - optional extra
+
             for link in self.out.split("::"):
                 get_filesystem_class(link.partition("://")[0])
         except (ImportError, ValueError) as error:
-            raise ConfigError(f"cannot write to {redact_urls(self.out)}: {error}") from error
+            raise _unusable(self.out, error) from error
 
     def has(self, name: str) -> bool:
         """Return whether the file is there."""
@@ -108,9 +113,14 @@ class Place:
         partial = target if kind in _WHOLE else f"{target}{PARTIAL}"
         try:
             system.makedirs(posixpath.dirname(target), exist_ok=True)
-            system.put_file(str(file), partial)
+            if kind in _TRANSACTIONAL:
+                _write(system, file, target)
+            else:
+                system.put_file(str(file), partial)
             if partial != target:
                 system.mv(partial, target)
+            if (found := system.size(target)) != (size := file.stat().st_size):
+                raise OSError(f"it has {found} bytes there, not {size}")  # noqa: TRY301 - one error
         except Exception as error:
             raise DownloadFailed(
                 f"{redact_urls(address)} was not written: {str(error) or 'no reason was given'}"
@@ -118,10 +128,28 @@ class Place:
         return address
 
     def _system(self) -> tuple[Any, str]:
-        from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra, for workers only
-
         try:
-            system, root = url_to_fs(self.out)
+            from fsspec.core import url_to_fs  # noqa: PLC0415 - optional extra
+
+            # One of its own: what an instance writes in a transaction, it ends for all threads.
+            system, root = url_to_fs(self.out, skip_instance_cache=True)
         except (ImportError, ValueError) as error:
-            raise ConfigError(f"cannot write to {redact_urls(self.out)}: {error}") from error
+            raise _unusable(self.out, error) from error
         return system, str(root)
+
+
+def _unusable(out: str, error: Exception) -> ConfigError:
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "fsspec":
+        return ConfigError(
+            "a URL as out needs fsspec", hint="install it: pip install 'motionkit[storage]'"
+        )
+    return ConfigError(f"cannot write to {redact_urls(out)}: {error}")
+
+
+def _write(system: Any, file: Path, target: str) -> None:
+    """Write a file in a transaction: it becomes an object at its end, and nothing before it."""
+    with system.transaction:
+        stream = system.open(target, "wb")  # closed only when it is whole: closing may complete it
+        with file.open("rb") as source:
+            shutil.copyfileobj(source, stream, BLOCK)
+        stream.close()

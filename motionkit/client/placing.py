@@ -1,0 +1,245 @@
+"""Put results where they are to be: local files, and objects in stores behind URLs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import attrs
+
+from motionkit._support.folders import state_folder
+from motionkit._support.redaction import redact_urls
+from motionkit.errors import ConfigError, DownloadFailed, InvalidRequest
+from motionkit.http import Downloaded, check_target, wrong_ending
+from motionkit.journal import PurchaseRecord
+from motionkit.model.job import Job
+from motionkit.provider import operations
+from motionkit.storage import Out, Place, numbered
+
+_STEMS = 3
+"""Names of media that make the name of a result."""
+_LONGEST_STEM = 40
+
+
+@attrs.frozen
+class Saved:
+    """A result's file that is where it is to be.
+
+    Attributes:
+        place: Its absolute path, or its URL.
+        size: Bytes.
+        sha256: Of the content.
+        path: The local file; None for one behind a URL.
+    """
+
+    place: str
+    size: int
+    sha256: str
+    path: Path | None = None
+
+
+def check_out(value: str | os.PathLike[str], *, overwrite: bool, kind: str | None = None) -> Out:
+    """Refuse a place where no result could be saved, before anything is paid.
+
+    Args:
+        value: A path, a folder or a URL, with or without placeholders.
+        overwrite: Whether a file that is there may be replaced.
+        kind: ``video``, ``image`` or ``audio``: what will be saved; None if unknown.
+
+    Raises:
+        InvalidRequest: It is refused.
+        ConfigError: No installed package can write to the URL.
+    """
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise InvalidRequest.expected("out", value, "a path, a folder or a URL")
+    out = Out.parse(value)
+    if out.path is not None:
+        check_target(out.path, overwrite=overwrite, kind=kind)
+        return out
+    if out.ending and (wrong := wrong_ending(Path(f"a{out.ending}"), kind)):
+        raise InvalidRequest(f"out: {redact_urls(os.fspath(value))!r} {wrong}", field="out")
+    if not out.url:
+        check_target(Path(out.folder) / "motionkit.part", overwrite=True)
+        return out
+    parts = urlsplit(out.text)
+    if parts.password or parts.query:
+        raise InvalidRequest(
+            "out: a URL with credentials would be kept in the journal",
+            field="out",
+            limit="a URL without them",
+            hint="give them as the file system's own environment variables or files",
+        )
+    Place(out.folder).check()
+    if out.chosen and not overwrite:
+        _refuse_existing(*_split(out.fill({}, "")))
+    return out
+
+
+def _split(address: str) -> tuple[Place, str]:
+    folder, _, name = address.rpartition("/")
+    return Place(folder), name
+
+
+def _refuse_existing(place: Place, name: str) -> None:
+    if place.has(name):
+        address = redact_urls(place.address(name))
+        raise InvalidRequest(
+            f"out: {address!r} exists; name another file or allow overwriting",
+            field="out",
+            value=address,
+            limit="a file that does not exist",
+        )
+
+
+def values_of(job: Job, entry: PurchaseRecord | None) -> dict[str, str]:
+    """Return the value of each placeholder but ``ext``, for a job's result."""
+    submitted = job.submitted_at
+    labels = {} if entry is None else entry.labels
+    return {
+        "key": job.key or job.id,
+        "model": job.model,
+        "account": job.account,
+        "provider": job.provider,
+        "target": f"{job.account}-{job.model}",
+        "operation": job.operation,
+        "job": job.id,
+        "date": f"{submitted:%Y-%m-%d}",
+        "time": f"{submitted:%H%M%S}",
+        "inputs": job.operation if entry is None else _inputs(entry.description) or job.operation,
+        "take": str((entry.take if entry is not None else None) or 1),
+        **{f"label:{name}": value for name, value in labels.items()},
+    }
+
+
+def _inputs(description: Mapping[str, object]) -> str:
+    kinds = [kind for kind in operations() if kind.operation == description.get("operation")]
+    names = frozenset().union(*(kind.media_arguments() for kind in kinds))
+    found = (str(one) for name, one in description.items() if name.partition("[")[0] in names)
+    stems = [_stem(label) for label in found if not label.startswith("<")]  # bytes have no name
+    return "-".join([stem for stem in stems if stem][:_STEMS])
+
+
+def _stem(label: str) -> str:
+    """Return the usable part of a file name or of a URL's last segment."""
+    name = urlsplit(label).path if "://" in label else label
+    return PurePosixPath(name).stem[:_LONGEST_STEM]
+
+
+def local_path(out: Out, values: Mapping[str, str], suffix: str, *, overwrite: bool) -> Path:
+    """Return the local file of a result; a name of placeholders gets a number while it is taken."""
+    name = out.fill(values, suffix)
+    if out.chosen or overwrite:
+        return Path(name)
+    return Path(_free(name, os.path.lexists))
+
+
+def _free(name: str, taken: Callable[[str], bool]) -> str:
+    free, number = name, 1
+    while taken(free):
+        number += 1
+        free = numbered(name, number)
+    return free
+
+
+def send(
+    out: Out,
+    values: Mapping[str, str],
+    suffix: str,
+    fetch: Callable[[Path], Downloaded],
+    *,
+    kept: Path,
+    overwrite: bool,
+) -> Saved:
+    """Download a result, check it, and put it into a store; where that fails, keep it here.
+
+    Args:
+        out: Where it goes.
+        values: Those of the placeholders.
+        suffix: The ending of the result.
+        fetch: Downloads it to a path.
+        kept: The folder where it is until it is there; a file that an earlier try left there is
+            not downloaded again.
+        overwrite: Whether a file that is there may be replaced.
+
+    Raises:
+        DownloadFailed: The vendor, or the store, failed; the message names the file here.
+        InvalidRequest: There is such a file, which may not be replaced.
+    """
+    place, name = _split(out.fill(values, suffix))
+    with _store(place):
+        if not overwrite and out.chosen:
+            _refuse_existing(place, name)
+        elif not overwrite:
+            name = _free(name, place.has)
+    found = _left(kept)
+    if found is None:
+        kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fetched = fetch(kept / f"result{suffix}")
+        path = kept / f"{fetched.sha256}{fetched.path.suffix}"
+        fetched.path.replace(path)
+        found = attrs.evolve(fetched, path=path)
+    try:
+        address = place.put(found.path, name)
+    except DownloadFailed as error:
+        raise DownloadFailed(f"{error.message}; the file is kept as {found.path}") from error
+    return Saved(address, found.size, found.sha256)
+
+
+@contextmanager
+def _store(place: Place) -> Iterator[None]:
+    """Turn what a store's package raises into an error of ours: the packages share no class."""
+    try:
+        yield
+    except (InvalidRequest, ConfigError):
+        raise
+    except Exception as error:
+        raise DownloadFailed(
+            f"{redact_urls(place.out)} does not answer: {str(error) or type(error).__name__}"
+        ) from error
+
+
+def kept_folder(job: Job, output: int) -> Path:
+    """Return the folder for a result that is on its way to a store.
+
+    Raises:
+        ConfigError: The user has no home folder.
+    """
+    named = hashlib.sha256(f"{job.fingerprint}\0{job.id}\0{output}".encode()).hexdigest()[:32]
+    try:
+        return state_folder() / "results" / named
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _left(folder: Path) -> Downloaded | None:
+    """Return a whole file that an earlier try left; its name is its digest."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if len(path.stem) == hashlib.sha256().digest_size * 2:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            if digest == path.stem:
+                return Downloaded(path, path.stat().st_size, digest)
+    return None
+
+
+def forget(folder: Path) -> None:
+    """Remove a result that has reached its store."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        path.unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def is_stored(url: str) -> bool:
+    """Return whether a file is still behind the URL where it was put.
+
+    Raises:
+        DownloadFailed: The store does not answer.
+        ConfigError: No installed package can read it.
+    """
+    place, name = _split(url)
+    with _store(place):
+        return place.has(name)

@@ -1,0 +1,15 @@
+"""Where results go: names with placeholders, folders, and stores behind URLs by fsspec."""
+
+from motionkit.storage.names import PLACEHOLDERS, Out, literal, numbered, suffix
+from motionkit.storage.places import PARTIAL, Place, is_url
+
+__all__ = [
+    "PARTIAL",
+    "PLACEHOLDERS",
+    "Out",
+    "Place",
+    "is_url",
+    "literal",
+    "numbered",
+    "suffix",
+]
