@@ -24,7 +24,7 @@ from motionkit.journal import PurchaseRecord, retried
 from motionkit.model import codec
 from motionkit.model.events import Delivered
 from motionkit.model.job import Job, Output, Result, State, utcnow
-from motionkit.storage import Out, is_url, literal, numbered, suffix
+from motionkit.storage import Out, is_url, literal, numbered, plain, suffix
 
 FRAME = "keyframe"
 """The label of the output that is the frame on which masks were selected, not a mask."""
@@ -85,7 +85,15 @@ def parsed(text: str | None) -> Path | Out | None:
     if text is None:
         return None
     out = Out.parse(text)
-    return out if out.path is None else Path(text)
+    if out.path is None:
+        return out
+    return out.path if text.startswith("file://") else Path(plain(text))
+
+
+def template(text: str) -> str:
+    """Return what ``--out`` names as text to which a take's number can be added."""
+    out = Out.parse(text)
+    return text if out.path is not None else out.text
 
 
 def place(text: str | None, *, overwrite: bool, kind: str | None = None) -> Path | Out | None:

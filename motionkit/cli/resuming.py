@@ -25,6 +25,7 @@ from motionkit.errors import Billed, DownloadFailed, MotionKitError, SubmitUncer
 from motionkit.journal import PurchaseRecord
 from motionkit.model.events import Event, StateChanged
 from motionkit.model.job import Job, KeyState, Result, utcnow
+from motionkit.storage import Out
 
 MOST_RESOLVED = 8
 """Interrupted submits that are resolved concurrently; each may wait for minutes."""
@@ -94,7 +95,7 @@ class Resuming:
     screen: Screen
     client: Client
     timeout: float | None
-    outs: Mapping[str, Path] = attrs.field(factory=dict)
+    outs: Mapping[str, Path | Out] = attrs.field(factory=dict)
     overwrite: bool = False
     done: hook.Hook | None = attrs.field(default=None, kw_only=True)
     unnamed: bool = attrs.field(default=True, kw_only=True)

@@ -14,13 +14,14 @@ from motionkit.cli.format import many, short, state_of
 from motionkit.cli.options import Running
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, Explanation, Take, TakesPlan, check_target, numbered
+from motionkit.client import Client, Explanation, Take, TakesPlan, numbered
 from motionkit.errors import InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.model.events import Submitted
 from motionkit.model.job import Job, KeyState
 from motionkit.model.money import dollars
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.storage import Out
 
 
 def run(
@@ -54,7 +55,7 @@ class _Command:
     options: Running
     facts: Mapping[str, Facts]
     plan: TakesPlan = attrs.field(init=False)
-    outs: Mapping[int, Path] = attrs.field(init=False)
+    outs: Mapping[int, Path | Out] = attrs.field(init=False)
     """The file of each take, where the command names one."""
     jobs: dict[int, Job] = attrs.field(factory=dict, init=False)
     codes: list[int] = attrs.field(factory=lambda: [exit_codes.DONE], init=False)
@@ -81,18 +82,21 @@ class _Command:
         )
 
     @outs.default
-    def _named(self) -> Mapping[int, Path]:
+    def _named(self) -> Mapping[int, Path | Out]:
         """Refuse a file that is in the way."""
         options = self.options
         if options.out is None:
             return {}
-        found = {take.number: numbered(options.out, take.number) for take in self.plan.takes}
+        text, found = delivery.template(options.out), {}
         for take in self.plan.takes:
-            path = found[take.number]
-            if take.entry is not None and checkout.finished(take.entry):
-                delivery.again_target(take.entry, path, overwrite=options.overwrite)
-            else:
-                check_target(path, overwrite=options.overwrite, kind=self.request.delivers)
+            own = numbered(text, take.number)
+            out = delivery.parsed(own)
+            if take.entry is None or not checkout.finished(take.entry):
+                delivery.place(own, overwrite=options.overwrite, kind=self.request.delivers)
+            elif isinstance(out, Path):
+                delivery.again_target(take.entry, out, overwrite=options.overwrite)
+            if out is not None:
+                found[take.number] = out
         return found
 
     def run(self) -> int:
@@ -164,7 +168,8 @@ class _Command:
             spending = checkout.Spending(self.screen, options, first.target, high)
         out = options.out
         if out is None and not options.no_wait:
-            out = delivery.default_target(self.request.describe(), kind=self.request.delivers)
+            path = delivery.default_target(self.request.describe(), kind=self.request.delivers)
+            out = delivery.text_of(path)
         try:
             with self.screen.busy("uploading and submitting"):
                 self.client.submit_takes(

@@ -23,6 +23,7 @@ from motionkit.cli.serving import listening
 from motionkit.client import inspect_media
 from motionkit.config import FILE_NAME, Origin, documented
 from motionkit.errors import InvalidRequest
+from motionkit.storage import literal
 
 if TYPE_CHECKING:
     from motionkit.sandbox import Sandbox
@@ -167,6 +168,8 @@ def _film(screen: Screen, module: Any, folder: Path, port: int) -> Path:
     out = delivery.free(folder / "film.mp4")
     with _serving(module, port), mk.Client(found) as client:
         facts = inspect_media(request)
-        _, files = buy.deliver(screen, client, request, Running(out=out, new=True, yes=True), facts)
+        _, files = buy.deliver(
+            screen, client, request, Running(out=literal(str(out)), new=True, yes=True), facts
+        )
     screen.fact("saved", str(files[0]), style="green")
-    return files[0]
+    return Path(files[0])

@@ -18,7 +18,7 @@ from motionkit.http import Downloaded, check_target, wrong_ending
 from motionkit.journal import PurchaseRecord
 from motionkit.model.job import Job
 from motionkit.provider import operations
-from motionkit.storage import Out, Place, numbered
+from motionkit.storage import Out, Place, numbered, plain
 
 _STEMS = 3
 """Names of media that make the name of a result."""
@@ -58,7 +58,9 @@ def check_out(value: str | os.PathLike[str], *, overwrite: bool, kind: str | Non
         raise InvalidRequest.expected("out", value, "a path, a folder or a URL")
     out = Out.parse(value)
     if out.path is not None:
-        check_target(out.path, overwrite=overwrite, kind=kind)
+        given = os.fspath(value)  # messages name it as it was given
+        path = out.path if given.startswith("file://") else Path(plain(given))
+        check_target(path, overwrite=overwrite, kind=kind)
         return out
     if out.ending and (wrong := wrong_ending(Path(f"a{out.ending}"), kind)):
         raise InvalidRequest(f"out: {redact_urls(os.fspath(value))!r} {wrong}", field="out")

@@ -10,10 +10,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 
 import attrs
 
+from motionkit import storage
 from motionkit.errors import (
     Billed,
     BudgetExceeded,
@@ -21,7 +21,6 @@ from motionkit.errors import (
     MotionKitError,
     SubmitUncertain,
 )
-from motionkit.http import fits
 from motionkit.journal import NewPurchase, PurchaseRecord, retry_key
 from motionkit.model.budget import over_cap
 from motionkit.model.job import KeyState, State
@@ -92,12 +91,9 @@ class TakesPlan:
         return sum(known, Decimal(0)) if len(known) == len(highs) else None
 
 
-def numbered(path: Path, take: int) -> Path:
-    """Return the file of a take: ``film-2.mp4``."""
-    ending, stem = f"-{take}{path.suffix}", path.stem
-    while stem and not fits(stem + ending):
-        stem = stem[:-1]
-    return path.with_name(stem + ending)
+def numbered(out: str, take: int) -> str:
+    """Return the place of a take: ``film-2.mp4``, unless its name has the number already."""
+    return out if "{take}" in out else storage.numbered(out, take)
 
 
 def _high(quote: Quote | None) -> Decimal | None:

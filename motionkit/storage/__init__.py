@@ -1,6 +1,6 @@
 """Where results go: names with placeholders, folders, and stores behind URLs by fsspec."""
 
-from motionkit.storage.names import PLACEHOLDERS, Out, literal, numbered, suffix
+from motionkit.storage.names import PLACEHOLDERS, Out, literal, numbered, plain, suffix
 from motionkit.storage.places import PARTIAL, Place, is_url
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "is_url",
     "literal",
     "numbered",
+    "plain",
     "suffix",
 ]

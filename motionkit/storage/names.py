@@ -38,6 +38,8 @@ _UNFIT = re.compile(r"[^\w.+-]+")
 _LONGEST = 80
 """Characters of a value in a name."""
 _LONGEST_STEM = 160
+_LONGEST_NAME = 250
+"""Bytes of a name that gets a number; most systems take 255, and a partial file needs five."""
 _SUFFIXES: Mapping[str, str] = {
     "video/mp4": ".mp4",
     "video/webm": ".webm",
@@ -101,7 +103,7 @@ class Out:
             folder = text.endswith("/")
             return cls(f"{text}{_BY_DEFAULT}" if folder else text, chosen=not (folder or fields))
         ends = text.endswith(("/", os.sep))
-        folder = ends or (not fields and Path(_plain(text)).is_dir())
+        folder = ends or (not fields and os.path.isdir(plain(text)))  # noqa: PTH112 - never raises
         text = os.path.abspath(text)  # noqa: PTH100 - a path with placeholders
         if folder:
             text = os.path.join(text, _BY_DEFAULT)  # noqa: PTH118
@@ -123,7 +125,7 @@ class Out:
     @property
     def path(self) -> Path | None:
         """The local file, where its name has no placeholder; None otherwise."""
-        return Path(_plain(self.text)) if self.chosen and not self.url else None
+        return Path(plain(self.text)) if self.chosen and not self.url else None
 
     @property
     def folder(self) -> str:
@@ -170,10 +172,15 @@ def suffix(output: Output) -> str:
 
 
 def numbered(name: str, number: int) -> str:
-    """Return a path or URL with a number at the end of its name."""
+    """Return a path or URL, with or without placeholders, with a number at its name's end."""
     head, slash, last = name.rpartition("/")
-    path = PurePosixPath(last)
-    return f"{head}{slash}{path.stem}-{number}{path.suffix}"
+    stem, dot, ending = last.rpartition(".")
+    if not dot or ("}" in ending and not ending.startswith("{")):  # the dot is in a label's name
+        stem, dot, ending = last, "", ""
+    tail = f"-{number}{dot}{ending}"
+    while "{" not in stem and len(os.fsencode(stem + tail)) > _LONGEST_NAME:
+        stem = stem[:-1]
+    return f"{head}{slash}{stem}{tail}"
 
 
 def _listed() -> str:
@@ -204,6 +211,6 @@ def _fields(text: str) -> Iterator[str]:
     return (name for _, name in _pieces(text) if name is not None)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text without placeholders as it is meant."""
     return "".join(fixed for fixed, _ in _pieces(text))

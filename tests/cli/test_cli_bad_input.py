@@ -95,7 +95,7 @@ OPTIONS: list[tuple[list[str], int, str]] = [
     (["--max-usd", "0.39"], 4, "the quote's high of 0.40 USD exceeds max_usd of 0.39 USD"),
     (["--max-usd", "nan"], 2, "'nan' is not an amount of US dollars such as 2.50"),
     (["--out", "taken.mp4"], 2, "out: 'taken.mp4' exists; name another file or allow"),
-    (["--out", "."], 2, "out: '.' is a folder"),
+    (["--out", "{keys}.mp4"], 2, "out: {keys} in '{keys}.mp4' is no placeholder"),
     (["--extra", "webhook"], 2, "extra: 'webhook' is not NAME=VALUE"),
     (["--new", "--key", "k"], 2, "--new creates its own key"),
     (["--qualty", "540p"], 2, "No such option: --qualty"),

@@ -42,7 +42,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "provider": _BASE | {"http"},
     "config": _BASE | {"http", "provider", "routing"},
     "polling": _BASE | {"http", "journal", "provider"},
-    "purchase": _BASE | {"config", "conversion", "http", "journal", "provider", "routing"},
+    "purchase": _BASE
+    | {"config", "conversion", "http", "journal", "provider", "routing", "storage"},
     "client": _BASE | {"config", "http", "journal", "polling", "provider", "purchase", "storage"},
     "batch": _BASE | {"client", "config", "http", "journal", "storage"},
     "mcp": _BASE | {"client", "journal"},
