@@ -96,10 +96,13 @@ def _refused(text: str, why: str, limit: str) -> InvalidRequest:
     return InvalidRequest(f"on_done: {why}", field="on_done", value=text, limit=limit)
 
 
-def delivered(hook: Hook | None, screen: Screen, result: Result, files: Sequence[Path]) -> None:
-    """Run the hook for a job that succeeded."""
+def delivered(
+    hook: Hook | None, screen: Screen, result: Result, files: Sequence[Path | str]
+) -> None:
+    """Run the hook for a job that succeeded; its file may be behind a URL."""
     if hook is not None:
-        file = str(files[0].absolute()) if files else ""
+        first = files[0] if files else ""
+        file = str(first.absolute()) if isinstance(first, Path) else first
         hook.run(screen, result.job, State.SUCCEEDED.value, file, result.cost)
 
 

@@ -765,6 +765,7 @@ class Client:
                 raise
         if number == 0:
             self._journal.delivered(job, saved.place, saved.sha256)
+            events.delivered(job, saved.path or saved.place, result.cost)
         if saved.path is None:
             placing.forget(placing.kept_folder(job, number))
         return saved
