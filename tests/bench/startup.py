@@ -1,7 +1,8 @@
 """Processor time of verbs, interpreter included, against ``python -c "import requests"``.
 
 Every command is a process of its own, the floor too. Rounds take turns, and all have their
-bytecode. The journal has 40 jobs. The vendor is the sandbox, in this process, whose time does not count.
+bytecode. The journal has 40 jobs. The vendor is the sandbox, in this process, whose time does not
+count.
 The ratio is that of the medians; the note has that of the minima.
 ``python tests/bench/startup.py [--rounds N] [--json]``
 """
