@@ -33,7 +33,7 @@ from motionkit.errors import (
 from motionkit.model.job import Job, State, Status, UnknownReason
 from motionkit.model.money import Unit
 from motionkit.model.submission import Submission
-from motionkit.provider import Provider, fit_at, pick_offer
+from motionkit.provider import Cancels, Provider, fit_at, pick_offer
 from motionkit.testing.stage import (
     ACCOUNT,
     AMBIGUOUS,
@@ -237,6 +237,26 @@ class ProviderContract:
         assert caught.value.provider == job.provider
         assert client.jobs.get(job.key).state is state
         return job
+
+    # cancelling
+
+    def test_a_job_is_cancelled_by_the_vendors_word_or_goes_on(
+        self, client: Client, provider: Provider
+    ) -> None:
+        job = self.submitted(client)
+        if not isinstance(provider, Cancels):
+            with pytest.raises(Unsupported) as caught:
+                client.cancel(job)
+            assert caught.value.job == job
+            assert caught.value.billed is not Billed.NO
+            assert client.jobs.get(job.key).open
+            return
+        assert provider.cancel_terms.source
+        ended = client.cancel(job, timeout=LONG_ENOUGH)
+        entry = client.jobs.get(job.key)
+        assert ended.outcome is not mk.CancelOutcome.NOT_SENT
+        assert entry.cancelled is (ended.outcome is mk.CancelOutcome.CANCELLED)
+        assert client.cancel(job).outcome is mk.CancelOutcome.TOO_LATE
 
     # unknown states
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from cancelling import Asynchronous, Broken, CancellingStage, Deaf
+from cancelling import Asynchronous, Broken, Cancelling, CancellingStage, Deaf
 from patience import PATIENCE
 
 import motionkit as mk
@@ -28,6 +28,7 @@ from motionkit.errors import (
 from motionkit.journal import Journal
 from motionkit.model.job import KeyState, State
 from motionkit.routing import Route
+from motionkit.testing.contract import ProviderContract
 from motionkit.testing.memory import MemoryStage
 from motionkit.testing.stage import (
     ACCOUNT,
@@ -341,3 +342,12 @@ def test_a_wait_elsewhere_ends_when_the_job_is_cancelled(tmp_path: Path) -> None
         stage.provider_class.cancelled.add(job.id)
         with pytest.raises(JobCancelled):
             client.wait(job)
+
+
+@pytest.mark.parametrize("kind", [Cancelling, Asynchronous])
+class TestCancelling(ProviderContract):
+    """A vendor that cancels keeps the contract of all."""
+
+    @pytest.fixture
+    def stage(self, kind: type[Cancelling]) -> CancellingStage:
+        return CancellingStage(provider_class=kind)
