@@ -13,10 +13,11 @@ from typing import Any
 import attrs
 import pytest
 from ledger import change
+from support import submission
 
 import motionkit as mk
 from motionkit.errors import InvalidRequest, MotionKitError
-from motionkit.journal import check_journal
+from motionkit.journal import NewPurchase, check_journal
 from motionkit.model.spending import SPEND_BY, Amounts, Spend, totals
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
@@ -182,6 +183,18 @@ def dearer(shop: Shop, via: str, key: str) -> None:
     shop.end(shop.submit(via, key, "cost:submit:usd=0.77"))
 
 
+def cancelled(shop: Shop, via: str, key: str) -> None:
+    """No vendor of these cancels a job; what has not left is cancelled free of charge."""
+    quote = shop.client.quote(shop.request, via=via)
+    made = NewPurchase(
+        key=key, request=key, via=via, description={}, again=True, quote=quote, sandbox=True
+    )
+    unsent = attrs.evolve(submission(), provider=via, account=via)
+    fingerprint = shop.client.account(via).fingerprint
+    shop.client._journal.intend(made, f"attempt-{key}", unsent, fingerprint)
+    assert shop.client.cancel(key).outcome is mk.CancelOutcome.NOT_SENT
+
+
 Ending = Callable[[Shop, str, str], None]
 ENDINGS: tuple[tuple[str, Ending], ...] = (
     *((via, ending) for via in (PIXVERSE, SEGMIND) for ending in (
@@ -191,6 +204,8 @@ ENDINGS: tuple[tuple[str, Ending], ...] = (
     (PIXVERSE, resolved_as_charged),
     (PIXVERSE, gone),
     (SEGMIND, dearer),
+    (PIXVERSE, cancelled),
+    (SEGMIND, cancelled),
 )  # fmt: skip
 
 
