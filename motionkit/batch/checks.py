@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from motionkit._support.text import is_text
 from motionkit.batch import cells
 from motionkit.batch.inputs import Input, Problems, Row
 from motionkit.batch.plan import Plan, TargetPlan, batch_id
@@ -27,7 +28,7 @@ from motionkit.model.job import Job, State
 from motionkit.model.labels import check_labels
 from motionkit.model.media import Ref
 from motionkit.model.probe import Facts
-from motionkit.model.request import Request, argument, is_text
+from motionkit.model.request import Request, argument
 
 _REMEMBERED = 20_000
 """Files and requests that are remembered; one that comes again later is read again."""

@@ -170,12 +170,14 @@ def _function(target: str) -> Callable[..., Any]:
 
 def _command(name: str, function: Callable[..., Any]) -> Command:
     """Return a function as a command; its docstring is the help."""
-    from motionkit.cli.options import spread  # noqa: PLC0415 - not for the version
-
     text, _, examples = (inspect.getdoc(function) or "").partition(_EXAMPLES)
     lines = "\n\n".join(" ".join(one.split()) for one in text.split("\n\n"))
     epilog = f"Examples:\n\n{examples}" if examples else ""
-    return Command(name, spread(function), text=lines, epilog=epilog)
+    if "options" in inspect.signature(function).parameters:
+        from motionkit.cli.records import spread  # noqa: PLC0415 - most verbs take no record
+
+        function = spread(function)
+    return Command(name, function, text=lines, epilog=epilog)
 
 
 class Settings:

@@ -18,7 +18,6 @@ from motionkit.cli import batch_report as report
 from motionkit.cli import exit_codes
 from motionkit.cli.format import many, reason
 from motionkit.cli.options import (
-    Common,
     ConfigFile,
     Json,
     Yes,
@@ -28,6 +27,7 @@ from motionkit.cli.options import (
     usd,
 )
 from motionkit.cli.parameters import Argument, Option
+from motionkit.cli.records import Common
 from motionkit.cli.screen import Screen, warnings_only
 from motionkit.cli.tables import confirm, to_output
 from motionkit.client import check_target

@@ -11,7 +11,7 @@ import attrs
 import motionkit as mk
 from motionkit.cli import checkout, delivery, hook, masks, takes
 from motionkit.cli.format import short
-from motionkit.cli.options import Running
+from motionkit.cli.records import Running
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, check_target, inspect_media
 from motionkit.model.job import Result

@@ -14,6 +14,7 @@ import attrs
 import click
 
 from motionkit._support.redaction import redact, redact_data
+from motionkit._support.text import is_text
 from motionkit.cli import references
 from motionkit.cli.delivery import interrupted, record
 from motionkit.cli.format import (
@@ -26,7 +27,7 @@ from motionkit.cli.format import (
     state_of,
     target,
 )
-from motionkit.cli.options import Buying, Targeting
+from motionkit.cli.records import Buying, Targeting
 from motionkit.cli.screen import Screen, decided
 from motionkit.client import Announcement, Client, Explanation, registry
 from motionkit.config import no_account, where_keys_are_made
@@ -39,7 +40,6 @@ from motionkit.model.labels import shown_labels
 from motionkit.model.money import Quote, dollars, rests_on
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
-from motionkit.model.request import is_text
 
 ASK_ABOVE = Decimal(5)
 """US dollars; a higher price needs confirmation."""

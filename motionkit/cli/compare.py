@@ -12,8 +12,8 @@ import attrs
 import motionkit as mk
 from motionkit.cli import checkout, exit_codes
 from motionkit.cli.format import duration, held_data, plain, quoted
-from motionkit.cli.options import Targeting
 from motionkit.cli.parameters import Option
+from motionkit.cli.records import Targeting
 from motionkit.cli.screen import Screen, error_data
 from motionkit.client import Comparison
 from motionkit.model import codec

@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class, shell_complete
 
 from motionkit.cli import front
+from motionkit.cli.parameters import OFFERS
 from motionkit.cli.verbs import SUBMIT, VENDOR
 from motionkit.errors import InvalidRequest
 
@@ -33,6 +34,7 @@ def answer(program: click.Command, instruction: str) -> int:
         program: The program.
         instruction: What the shell asks for, in the variable `front.COMPLETING`.
     """
+    OFFERS.append(values)
     with contextlib.redirect_stderr(io.StringIO()):
         try:
             return shell_complete(program, {}, "motionkit", front.COMPLETING, instruction)

@@ -12,8 +12,9 @@ import attrs
 import motionkit as mk
 from motionkit.cli import buy, delivery, exit_codes
 from motionkit.cli.format import charged, duration, quoted
-from motionkit.cli.options import Json, Running
+from motionkit.cli.options import Json
 from motionkit.cli.parameters import Option
+from motionkit.cli.records import Running
 from motionkit.cli.sandbox import sandbox_module
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, inspect_media, registry

@@ -18,7 +18,7 @@ import attrs
 from motionkit.cli import checkout, delivery
 from motionkit.cli.delivery import FRAME
 from motionkit.cli.format import quoted, short
-from motionkit.cli.options import Running
+from motionkit.cli.records import Running
 from motionkit.cli.screen import Screen
 from motionkit.client import BuyOptions, Client, Explanation, registry
 from motionkit.errors import BudgetExceeded, InvalidRequest, Unsupported

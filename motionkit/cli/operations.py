@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from motionkit.cli.options import Ordering, Running, command, example, summary
 from motionkit.cli.parameters import Command
+from motionkit.cli.records import Ordering, Running, command, example, summary
 from motionkit.client import registry
 from motionkit.model.operations import OPERATIONS
 from motionkit.model.request import Request

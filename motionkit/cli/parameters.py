@@ -35,6 +35,10 @@ OPTIONS = "Options"
 """The section of options that name none."""
 
 
+OFFERS: list[Callable[[click.Parameter, click.Context, str], list[CompletionItem]]] = []
+"""What a shell offers for a value; `motionkit.cli.completion` adds it where a shell asks."""
+
+
 class Declared:
     """How a parameter is read and explained; `Option` and `Argument` return it.
 
@@ -195,11 +199,9 @@ class _Argument(click.Argument):
 def _completed(param: click.Parameter, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell asks for it
 
-    from motionkit.cli.completion import values  # noqa: PLC0415 - only a shell asks for it
-
     if isinstance(param.type, _Choice):
         return [CompletionItem(one) for one in param.type.words if one.startswith(incomplete)]
-    return values(param, ctx, incomplete)
+    return OFFERS[-1](param, ctx, incomplete) if OFFERS else []
 
 
 class Command(click.Command):

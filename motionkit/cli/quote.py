@@ -9,7 +9,8 @@ import attrs
 import motionkit as mk
 from motionkit.cli import checkout, exit_codes
 from motionkit.cli.format import plain
-from motionkit.cli.options import Choose, Targeting, money_option
+from motionkit.cli.options import Choose, money_option
+from motionkit.cli.records import Targeting
 from motionkit.cli.screen import Screen
 from motionkit.client import inspect_media
 from motionkit.model import codec

@@ -11,7 +11,7 @@ import click
 
 from motionkit.cli import checkout, delivery, exit_codes, hook
 from motionkit.cli.format import many, short, state_of
-from motionkit.cli.options import Running
+from motionkit.cli.records import Running
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, Explanation, Take, TakesPlan, numbered

@@ -16,7 +16,7 @@ import click
 import motionkit as mk
 from motionkit import config
 from motionkit.cli import buy, delivery, exit_codes
-from motionkit.cli.options import Running
+from motionkit.cli.records import Running
 from motionkit.cli.sandbox import sandbox_module
 from motionkit.cli.screen import Screen
 from motionkit.cli.serving import listening

@@ -16,31 +16,31 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from motionkit import polling, purchase
 from motionkit.config import Config, load
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.model.job import Job, Result
+from motionkit.model.job import Job
 from motionkit.model.labels import check_labels
 from motionkit.model.money import AMOUNT, amount
-from motionkit.model.request import Request
 
 if TYPE_CHECKING:
     from motionkit.config import AccountsGiven, DefaultsGiven, JournalGiven, RoutesGiven
+    from motionkit.model.request import Request
     from motionkit.polling import Seconds
     from motionkit.purchase import BuyOptions, Choose
 
 T = TypeVar("T")
 
-_EXPECTED: dict[type, str] = {
-    Job: "a Job, as submit and Job.from_json return it",
-    Request: "a request, such as motionkit.Mimic",
-    Result: "a Result, as wait and result return it",
-    bytes: "bytes",
-    str: "text",
+_EXPECTED: dict[str, str] = {
+    "Job": "a Job, as submit and Job.from_json return it",
+    "Request": "a request, such as motionkit.Mimic",
+    "Result": "a Result, as wait and result return it",
+    "bytes": "bytes",
+    "str": "text",
 }
 
 
 def of(kind: type[T], name: str, value: object) -> T:
     """Return a value of one type."""
     if not isinstance(value, kind):
-        raise InvalidRequest.expected(name, value, _EXPECTED[kind])
+        raise InvalidRequest.expected(name, value, _EXPECTED[kind.__name__])
     return value
 
 
@@ -161,6 +161,8 @@ def options(
     **others: Any,
 ) -> BuyOptions:
     """Return how a request is submitted; the request is checked too."""
+    from motionkit.model.request import Request  # noqa: PLC0415 - who lists jobs makes none
+
     of(Request, "request", request)
     return purchase.BuyOptions(
         via=optional(text, "via", via),

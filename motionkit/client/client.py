@@ -29,7 +29,6 @@ from motionkit.errors import (
     MotionKitError,
 )
 from motionkit.journal import Journal, PurchaseRecord
-from motionkit.model import events
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
 from motionkit.model.moments import Since, moment
@@ -700,7 +699,7 @@ class Client:
         fetched = self._fetch(result, path, overwrite=overwrite, output=output)
         if output == 0:
             self._journal.delivered(job, fetched.path.absolute(), fetched.sha256)
-            events.delivered(job, fetched.path.absolute(), result.cost)
+            _events().delivered(job, fetched.path.absolute(), result.cost)
         return fetched.path
 
     def deliver(
@@ -765,7 +764,7 @@ class Client:
                 raise
         if number == 0:
             self._journal.delivered(job, saved.place, saved.sha256)
-            events.delivered(job, saved.path or saved.place, result.cost)
+            _events().delivered(job, saved.path or saved.place, result.cost)
         if saved.path is None:
             placing.forget(placing.kept_folder(job, number))
         return saved
@@ -987,7 +986,7 @@ class Client:
         job = result.job
         try:
             with telemetry.span(
-                f"download {job.model}", gen_ai__response__id=job.id, **events.traits(job)
+                f"download {job.model}", gen_ai__response__id=job.id, **_events().traits(job)
             ):
                 return http.download_file(
                     _address(result, output),
@@ -1029,6 +1028,12 @@ class Client:
             return http.with_retries(lambda: self._observer.result(job, status))
         with polling.about(job):
             return status.need_result(job)
+
+
+def _events() -> Any:
+    from motionkit.model import events  # noqa: PLC0415 - who lists jobs tells of none
+
+    return events
 
 
 def _address(result: Result, output: int) -> str:

@@ -41,7 +41,6 @@ from motionkit.journal.entries import (
 )
 from motionkit.journal.listing import ALL, PAGE, UNFINISHED, Filter
 from motionkit.journal.rows import STATES
-from motionkit.journal.statistics import timed
 from motionkit.journal.store import AHEAD, Connection, Lock, Row, Store, Where
 from motionkit.journal.workers import Workers
 from motionkit.model import codec
@@ -486,7 +485,7 @@ class Journal:
             "cost": rows.packed(recorded(cost)),
             "error": codec.dumps(status.error(job).to_dict()) if failed else None,
             "ended": now - unseen / 2 if ended else None,
-            "timed": timed(job, now - job.submitted_at.timestamp(), unseen) if ended else None,
+            "timed": _timed(job, now - job.submitted_at.timestamp(), unseen) if ended else None,
             "result": status.result is not None,
             "refunded": cost is not None and cost.basis is CostBasis.REFUNDED,
         }
@@ -945,3 +944,9 @@ def _without_job(attempt: Attempt, state: KeyState, error: MotionKitError) -> di
         "key": attempt.key,
         "error": codec.dumps(error.to_dict()),
     }
+
+
+def _timed(job: Job, seconds: float, unseen: float) -> bool:
+    from motionkit.journal.statistics import timed  # noqa: PLC0415 - only where a job has ended
+
+    return timed(job, seconds, unseen)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from motionkit._support.text import is_text
 from motionkit.errors import InvalidRequest
-from motionkit.model.request import is_text
 
 MOST, LONGEST = 16, 256
 """Labels of a purchase, and characters of a value, at most."""

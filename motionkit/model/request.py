@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
+from motionkit._support.text import is_text
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model.media import Kind, Ref, Remote
 
@@ -43,20 +44,6 @@ def _kinds() -> dict[str, type[Request]]:
         except Exception as error:
             raise ConfigError(f"the operations {point.value} cannot be loaded: {error}") from error
     return _KINDS
-
-
-def is_text(value: str) -> bool:
-    """Return whether a text can be sent: undecodable bytes of a command line cannot."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def is_name(value: str) -> bool:
-    """Return whether a text can name something in every database: it has no NUL character."""
-    return is_text(value) and "\0" not in value
 
 
 def takes(kind: Kind) -> dict[str, Kind]:

@@ -10,13 +10,13 @@ import attrs
 
 from motionkit import http
 from motionkit import provider as adapters
+from motionkit._support.text import is_name
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.journal import Filter, Journal, Prunable, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.labels import check_labels
 from motionkit.model.moments import Since, moment
 from motionkit.model.money import Cost, CostBasis, Unit
-from motionkit.model.request import is_name
 
 if TYPE_CHECKING:
     from motionkit.purchase.submit import Submitters

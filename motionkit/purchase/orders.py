@@ -18,6 +18,7 @@ from typing import Any
 
 import attrs
 
+from motionkit._support.text import is_name
 from motionkit.config import DEFAULT_ROUTE, Account, Config, Route, no_account
 from motionkit.errors import (
     Billed,
@@ -36,7 +37,7 @@ from motionkit.model.labels import shown_labels
 from motionkit.model.media import Generated, Ref
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
-from motionkit.model.request import Request, is_name
+from motionkit.model.request import Request
 from motionkit.model.submission import Call, Submission
 from motionkit.provider import (
     AcceptsUnlistedModels,

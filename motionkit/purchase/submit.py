@@ -50,6 +50,7 @@ import attrs
 
 from motionkit._support import backoff, system, telemetry
 from motionkit._support.process import Moment
+from motionkit._support.text import is_name
 from motionkit.config import Config
 from motionkit.errors import (
     Billed,
@@ -74,7 +75,6 @@ from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, Pur
 from motionkit.model import events
 from motionkit.model.job import Job, KeyState
 from motionkit.model.money import doubt
-from motionkit.model.request import is_name
 from motionkit.model.submission import Found, SameId, Submission
 from motionkit.provider import Accounts, Provider, SearchesHistory, in_sandbox, references
 from motionkit.purchase import cancellation

@@ -17,7 +17,7 @@ from patience import PATIENCE
 import motionkit.cli
 from motionkit.cli.exit_codes import MEANINGS
 from motionkit.cli.format import beginnings, duration, plain, short
-from motionkit.cli.options import Common, command, example
+from motionkit.cli.records import Common, command, example
 from motionkit.cli.screen import Screen
 from motionkit.model.money import dollars
 from motionkit.model.request import Request
