@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_support import Account, Cli
+from cli_support import Account, Cli, ended, process, read_until
 
 from motionkit.client import Client
 
@@ -178,3 +179,23 @@ def test_a_take_that_cannot_be_bought_ends_the_buying_and_the_summary_says_which
     assert cli(*command).code == 0
     assert account.bought[1] == 3
     assert films() == ["film-1.mp4", "film-2.mp4", "film-3.mp4"]
+
+
+def test_ctrl_c_between_two_takes_says_how_many_run_and_the_same_command_goes_on(
+    cli: Cli, slow_account: Account, media: list[str]
+) -> None:
+    Path("one.toml").write_text(
+        '[accounts.pixverse]\napi_key = "${PIXVERSE_API_KEY}"\nmax_concurrent = 1\n'
+    )
+    command = ("mimic", *media, "--takes", "2", "--key", "order", "--out", "film.mp4")
+    with process(*command, "--config", "one.toml") as running:
+        read_until(running, "submitted take 1")
+        running.send_signal(signal.SIGINT)
+        told = ended(running)
+    assert told.code == 9, told.err
+    assert "interrupted; 1 of 2 takes run" in told.err
+    assert "the same command goes on; nothing is paid for again" in told.err
+    assert slow_account.bought[1] == 1
+    told = cli("submit", *command[:-2])  # without the limit
+    assert (told.code, told.out.split()) == (0, ["order-1", "order-2"])
+    assert slow_account.bought[1] == 2
