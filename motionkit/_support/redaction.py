@@ -19,6 +19,10 @@ LONGEST_SAID = 300
 """Characters of a vendor's sentence that are repeated."""
 
 _KNOWN: set[str] = set()
+_BEGINNINGS: dict[str, set[str]] = {}
+"""The same by their first characters."""
+_FEW = 16
+"""Secrets up to which each is looked for; a server may know those of thousands of customers."""
 _URL_QUERY = re.compile(r"(://[^\s?#\"'<>]*)\?[^\s\"'<>]*")
 _URL_USER = re.compile(r"(://)[^\s/@\"'<>]+@")
 _CONTROLS = re.compile(
@@ -89,6 +93,7 @@ class Secret(Sealed[str]):
         super().__init__(value)
         if len(value) >= _SHORTEST_MASKED:
             _KNOWN.add(value)
+            _BEGINNINGS.setdefault(value[:_SHORTEST_MASKED], set()).add(value)
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         """Return the value as bytes, as ``str.encode`` does."""
@@ -126,7 +131,18 @@ class RedactedStr(str):
 
 def is_sensitive(text: str) -> bool:
     """Return whether the text contains a URL or a registered secret."""
-    return "://" in text or any(secret in text for secret in tuple(_KNOWN))
+    return "://" in text or bool(_contained(text))
+
+
+def _contained(text: str) -> list[str]:
+    """Return the registered secrets that a text contains, the longest first."""
+    known = tuple(_KNOWN)
+    if len(known) > _FEW:
+        size = _SHORTEST_MASKED
+        begun = {text[at : at + size] for at in range(len(text) - size + 1)} & _BEGINNINGS.keys()
+        known = tuple(one for beginning in begun for one in tuple(_BEGINNINGS[beginning]))
+        known = tuple(one for one in known if one in _KNOWN)
+    return sorted((one for one in known if one in text), key=len, reverse=True)
 
 
 def guarded(value: Any) -> Any:
@@ -140,7 +156,7 @@ def guarded(value: Any) -> Any:
 
 def redact(text: str) -> str:
     """Return the text without known secrets, URL queries and URL credentials."""
-    for secret in sorted(_KNOWN, key=len, reverse=True):  # one may be the beginning of another
+    for secret in _contained(text):  # one may be the beginning of another
         text = text.replace(secret, MASK)
     return redact_urls(text)
 

@@ -186,6 +186,22 @@ def test_redact_data_keeps_the_shape_and_what_is_not_text() -> None:
     }
 
 
+def test_each_of_very_many_secrets_is_masked() -> None:
+    made = [f"key-of-customer-{number}-{'x' * (number % 7)}" for number in range(500)]
+    made += [f"{number:03}{'y' * number}" for number in range(3, 300)]
+    for one in made:
+        Secret(one)
+    for number, one in enumerate(made):
+        text = f"{'-' * (number % 9)}{one} and https://h.example/?q={one}{'.' * (number % 5)}"
+        assert one not in redact(text)
+        assert isinstance(guarded(one), RedactedStr)
+    longest = max(made, key=len)
+    assert redact(f"<{longest}>") == "<***>"
+    assert redact("key-of-nobody") == "key-of-nobody"
+    assert guarded("key-of-nobody") == "key-of-nobody"
+    assert redact("short") == "short"
+
+
 def test_redacting_while_another_thread_makes_secrets_works() -> None:
     stop = threading.Event()
 
