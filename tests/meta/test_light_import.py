@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from motionkit.cli.verbs import ROWS, Verb
 
 HEAVY = {
     "aiohttp",
@@ -58,7 +61,7 @@ def test_a_request_or_an_error_loads_no_transport_no_ledger_and_no_vendor(code: 
 
 def test_a_client_loads_no_vendor_until_an_account_is_used() -> None:
     found = loaded_by("import motionkit as mk; mk.Client")
-    assert "requests" in found
+    assert "requests" not in found  # not before the first call
     assert not {name for name in found if name.startswith("motionkit_")}
     assert not {"aiohttp", "av", "PIL", "rich", "click"} & found
 
@@ -90,3 +93,61 @@ def test_the_command_line_loads_no_batch_and_no_server_until_a_verb_needs_them()
     assert "motionkit.batch" not in found
     assert "aiohttp" not in found
     assert not SHARING & found
+
+
+ADAPTERS = {"motionkit_pixverse.adapter", "motionkit_segmind.adapter"}
+NETWORK = {"requests", "urllib3", "stamina", "tenacity", "asyncio", "http.client", "ssl"}
+CLASSES = {
+    "the version": (["--version"], {"click", "rich", "attrs", "typer", "importlib.metadata"}),
+    "the help": (["--help"], {"click", "rich", "attrs", "typer", "importlib.metadata"}),
+    "the help of a verb": (["jobs", "--help"], {"rich", "typer", "pydantic", "sqlite3", "cattrs"}),
+    "what reads the journal": (
+        ["jobs"],
+        {
+            *("typer", "pydantic", "importlib.metadata", "rich", "tomllib"),
+            *("motionkit.http.session", "motionkit.provider.contract", "motionkit.provider.offers"),
+            *(
+                "motionkit.polling.engine",
+                "motionkit.purchase.submit",
+                "motionkit.model.operations",
+            ),
+        },
+    ),
+}
+"""Command lines, and what they need not load."""
+RUN = """
+import contextlib, io, sys
+from motionkit.cli import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    assert main({argv!r}) == 0
+"""
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MOTIONKIT_JOURNAL", str(tmp_path / "journal.db"))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "MOTIONKIT_CONFIG", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("what", CLASSES)
+def test_a_verb_loads_no_more_than_it_uses(fresh: None, what: str) -> None:
+    argv, needless = CLASSES[what]
+    found = loaded_by(RUN.format(argv=argv))
+    assert not (needless | NETWORK | ADAPTERS) & found
+
+
+def test_another_verbs_module_is_not_loaded(fresh: None) -> None:
+    found = {name for name in loaded_by(RUN.format(argv=["jobs"])) if "motionkit.cli." in name}
+    others = {row.target.partition(":")[0] for row in ROWS.values() if isinstance(row, Verb)}
+    assert not found & {f"motionkit.cli.{name}" for name in others}
+    assert "motionkit.cli.journal" in found
+
+
+def test_a_client_that_only_reads_its_journal_loads_no_network(fresh: None) -> None:
+    code = "import motionkit as mk\nwith mk.Client() as client: client.jobs.list()"
+    found = loaded_by(code)
+    assert "sqlite3" in found
+    assert not (NETWORK | ADAPTERS | {"motionkit.provider.contract"}) & found
