@@ -21,7 +21,7 @@ from motionkit.batch.plan import Plan, budgets_of
 from motionkit.batch.results import Format, ItemResult
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, ItemState
 from motionkit.client import Client
-from motionkit.client.expecting import journal_of
+from motionkit.client.expecting import Choose, journal_of, wanted
 from motionkit.config import Config
 from motionkit.errors import InvalidRequest
 from motionkit.journal.workers import LEASE
@@ -123,6 +123,7 @@ class Batch:
         *,
         out: Path | str,
         via: str | None = None,
+        choose: Choose | None = None,
         max_usd: Decimal | str | None = None,
         operation: str | None = "mimic",
         values: Mapping[str, Any] | None = None,
@@ -142,6 +143,8 @@ class Batch:
                 label.
             out: The folder of the files, or a URL of fsspec.
             via: The target or route of rows that name none.
+            choose: Which target of a route goes first, as in `Client.submit`; rows that name a
+                single target go there.
             max_usd: What the batch may spend, in US dollars.
             operation: The operation or verb of rows that name none.
             values: Values of columns, for rows that give none.
@@ -170,6 +173,7 @@ class Batch:
                 inputs.read(rows),
                 out=out,
                 via=via,
+                choose=wanted(choose),
                 operation=operation,
                 values=values,
                 max_usd=max_usd,

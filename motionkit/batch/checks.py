@@ -18,7 +18,7 @@ from motionkit.batch.inputs import Input, Problems, Row
 from motionkit.batch.plan import Plan, TargetPlan, batch_id
 from motionkit.batch.tables import Batches, BatchRecord, Item, ItemState, same_key
 from motionkit.client import Client
-from motionkit.client.expecting import Expected, expected
+from motionkit.client.expecting import Choose, Expected, expected
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.http import wrong_ending
 from motionkit.journal import retried
@@ -84,6 +84,7 @@ class Check:
         operation: str | None,
         values: Mapping[str, Any],
         labels: Mapping[str, str],
+        choose: Choose | None = None,
     ) -> None:
         self._client, self._batches, self._rows, self._record = client, batches, rows, record
         self._out = out
@@ -91,6 +92,7 @@ class Check:
         self.via = via if record is None else record.via
         self.batch = batch_id(out)
         self._operation, self._values, self._labels = operation, values, labels
+        self._choose = choose
         self._problems: Problems = rows.problems
         self._facts: dict[tuple[str, object, bool], Facts | str] = {}
         self._known: dict[tuple[str | None, str], _Known] = {}
@@ -339,7 +341,9 @@ class Check:
         self, request: Request, via: str | None, facts: Mapping[str, Facts]
     ) -> tuple[Expected, str] | _Refused:
         try:
-            return expected(self._client, request, via, facts), request.fingerprint(facts)
+            return expected(self._client, request, via, facts, self._choose), request.fingerprint(
+                facts
+            )
         except ConfigError as error:
             return _Refused("via", error.message)
         except MotionKitError as error:

@@ -16,7 +16,7 @@ from motionkit.batch.inputs import Input
 from motionkit.batch.plan import Plan, batch_id, where
 from motionkit.batch.tables import Batches, BatchRecord, Item
 from motionkit.client import Client
-from motionkit.client.expecting import fingerprints, journal_of
+from motionkit.client.expecting import Choose, fingerprints, journal_of, preferred
 from motionkit.errors import BudgetExceeded, ConfigError, InvalidRequest
 from motionkit.model.budget import Budget
 from motionkit.model.labels import check_labels
@@ -113,6 +113,7 @@ def draft(
     values: Mapping[str, Any] | None = None,
     max_usd: Decimal | str | None = None,
     labels: Mapping[str, str] | None = None,
+    choose: Choose | None = None,
 ) -> Draft:
     """Check and quote the rows of a batch; nothing is sent or written.
 
@@ -127,6 +128,8 @@ def draft(
         labels: Labels of the rows' purchases, besides those of a row. A row that was planned keeps
             its own.
 
+        choose: Which target of a route goes first; that of an earlier run when None.
+
     Raises:
         InvalidRows: Rows are wrong; all of them were read.
         InvalidRequest: The input or an argument is wrong.
@@ -140,6 +143,10 @@ def draft(
     record = batches.find(batch_id(address))
     if limit is None and record is not None and record.options.get("max_usd") is not None:
         limit = Decimal(record.options["max_usd"])
+    if choose is None and record is not None:
+        choose = record.options.get("choose")
+    elif choose is not None and preferred(client, via, choose) is None:
+        raise InvalidRequest.expected("choose", choose, f"no choice: {via!r} is one target")
     spool = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the draft closes it
     try:
         check = Check(
@@ -152,6 +159,7 @@ def draft(
             operation=operation,
             values=values or {},
             labels=check_labels(labels or {}),
+            choose=choose,
         )
         for line in check.items():
             spool.write(line)
@@ -162,6 +170,7 @@ def draft(
             "operation": operation,
             "source": rows.name,
             "max_usd": None if limit is None else str(limit),
+            "choose": choose,
         }
         sandbox = any(client.config.account(name).in_sandbox for name in accounts)
         plan = check.plan(limit, _used(client, record, sandbox=sandbox))

@@ -358,6 +358,7 @@ class Items:
                 item=item.n,
                 budgets=budgets_of(record),
                 labels=item.labels,
+                choose=record.options.get("choose"),
             )
 
     async def _not_bought(

@@ -18,6 +18,7 @@ from motionkit.cli import batch_report as report
 from motionkit.cli import exit_codes
 from motionkit.cli.format import many, reason
 from motionkit.cli.options import (
+    Choose,
     ConfigFile,
     Json,
     Yes,
@@ -102,6 +103,7 @@ class Planning(Common):
             "'default'.",
         ),
     ] = None
+    choose: Choose = None
     max_usd: Annotated[
         Decimal | None,
         money_option(
@@ -446,6 +448,7 @@ def _planned(options: Planning) -> dict[str, Any]:
     return {
         "out": options.out,
         "via": options.via,
+        "choose": options.choose,
         "operation": options.operation or "mimic",
         "values": dict(map(_value, options.set or ())),
         "max_usd": options.max_usd,
@@ -471,7 +474,7 @@ def _chosen(screen: Screen, options: Running) -> mk.Batch:
     """
     reference = options.items or ""
     if _ID.fullmatch(reference) and not Path(reference).exists():
-        for name in ("operation", *_MEDIA, "set", "via", "max_usd", "label", "by", "out"):
+        for name in ("operation", *_MEDIA, "set", "via", "choose", "max_usd", "label", "by", "out"):
             if getattr(options, name) is not None:
                 raise InvalidRequest(
                     f"--{name.replace('_', '-')}: {reference} was planned with its own options",

@@ -13,6 +13,7 @@ import attrs
 
 from motionkit.client import arguments
 from motionkit.client.aio import AsyncClient
+from motionkit.client.expecting import preferred
 from motionkit.errors import MotionKitError
 from motionkit.http import Downloaded
 from motionkit.journal import Journal, PurchaseRecord
@@ -20,7 +21,7 @@ from motionkit.model.budget import Budget
 from motionkit.model.job import Job, Result
 from motionkit.model.request import Request
 from motionkit.polling import Waiter, unwrap
-from motionkit.purchase import Order
+from motionkit.purchase import Choose, Order
 from motionkit.storage import literal
 
 __all__ = [
@@ -91,13 +92,15 @@ async def order(
     max_usd: Decimal | None = None,
     budgets: tuple[Budget, ...] = (),
     labels: Mapping[str, str] | None = None,
+    choose: Choose | None = None,
 ) -> Order:
     """Submit an item as `Client.submit` does, without a wait for a slot; return the order.
 
     A batch is in no hurry: a busy account's turn is waited for at the gate, at the price that was
     confirmed, unless its route says ``on_busy = "next"``.
 
-    `batch`, `item` and `budgets`, those of the batch, and `labels` are as in `BuyOptions`.
+    `batch`, `item` and `budgets`, those of the batch, and `labels` are as in `BuyOptions`;
+    `choose` counts for routes.
     """
     options = arguments.options(
         request,
@@ -111,6 +114,7 @@ async def order(
         item=item,
         budgets=budgets,
         labels=labels,
+        choose=preferred(client._client, via, choose),
     )
     return await client._buy(client._client._order, request, options)
 

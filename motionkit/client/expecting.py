@@ -6,12 +6,24 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
+from motionkit.client.arguments import choice, optional
 from motionkit.client.client import Client
 from motionkit.errors import MotionKitError
 from motionkit.journal import Journal
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
+from motionkit.purchase import Choose
+
+__all__ = [
+    "Choose",
+    "Expected",
+    "expected",
+    "fingerprints",
+    "journal_of",
+    "preferred",
+    "wanted",
+]
 
 
 @attrs.frozen
@@ -36,20 +48,38 @@ class Expected:
 
 
 def expected(
-    client: Client, request: Request, via: str | None, facts: Mapping[str, Facts]
+    client: Client,
+    request: Request,
+    via: str | None,
+    facts: Mapping[str, Facts],
+    choose: Choose | None = None,
 ) -> Expected:
-    """Return where a request goes; nothing is sent.
+    """Return where a request goes; nothing is sent. `choose` is for routes: a target needs none.
 
     Raises:
         MotionKitError: No target can take it.
     """
-    place = client._checkout.expected(request, via, facts)
+    place = client._checkout.expected(request, via, facts, preferred(client, via, choose))
     submitter, _ = place.usable()
     row = place.row
     warnings = row.warnings
     if row.conversions:  # each row's own text would be too long a list
         warnings = (*warnings, "its media are cut or made to fit before their upload")
     return Expected(row.target, row.quote, row.seconds, submitter.slots, place.sandbox, warnings)
+
+
+def wanted(choose: Choose | None) -> Choose | None:
+    """Return what a route is to prefer, checked.
+
+    Raises:
+        InvalidRequest: It is none of the choices.
+    """
+    return optional(choice, "choose", choose)
+
+
+def preferred(client: Client, via: str | None, choose: Choose | None) -> Choose | None:
+    """Return a batch's preference for an item; None where that names a single target."""
+    return choose if via is None or via in client.config.routes else None
 
 
 def fingerprints(client: Client, vias: Iterable[str | None]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from cli_support import Account, Cli
 
+import motionkit as mk
 from motionkit.cli.batch import moment
 from motionkit.errors import InvalidRequest
 from motionkit.sandbox import sample_picture
@@ -198,3 +199,30 @@ def test_a_route_that_may_fall_back_to_another_price_is_told_before_it_is_confir
     told = cli("batch", "run", items, *OUT, "--via", "pixverse")
     assert "buy 2 items: up to 0.76 USD" in told.err
     assert "falls back" not in told.err
+
+
+def test_choose_decides_where_the_items_go_and_stays_with_the_batch(
+    cli: Cli, account: Account, items: str, own_place: Path
+) -> None:
+    (own_place / "mine.toml").write_text(
+        f'[accounts.pixverse]\napi_key = "{account.key}"\nbase_url = "{account.sandbox.url}"\n'
+        f'[accounts.segmind]\napi_key = "{account.key}"\nbase_url = "{account.sandbox.url}"\n'
+        '[routes.both]\ntargets = ["segmind/pixverse-mimic", "pixverse/mimic"]\n'
+    )
+    line = ["batch", "plan", items, "--via", "both", "--out", "films", "--config", "mine.toml"]
+    told = cli(*line, "--choose", "cheapest", "--json")
+    assert told.code == 0, told.err
+    assert [one["target"] for one in told.one["targets"]] == ["pixverse/mimic"]
+    assert [one["target"] for one in cli(*line, "--json").one["targets"]] == [
+        "segmind/pixverse-mimic"
+    ]
+    for choose in ("cheapest", None):  # what it was planned with stays
+        with mk.Batch.plan(
+            items, out="films", via="both", choose=choose, config="mine.toml"
+        ) as batch:
+            assert batch.planned is not None
+            assert [one.target for one in batch.planned.targets] == ["pixverse/mimic"]
+    told = cli(*line[:3], "--via", "pixverse", "--out", "other", "--choose", "cheapest")
+    assert told.code == 2
+    assert "'pixverse' is one target" in told.err
+    assert account.bought == (0, 0, "0")

@@ -42,7 +42,7 @@ ROUTE_KEYS = (
 )
 AMOUNT = 'give an amount as text in quotes, such as "2.50"'
 RAW_PYTHON = re.compile(r"<class|object at|Error\b|\[Errno|\b(True|None|NoneType|Decimal)\b|\('")
-FORMS = 'give text, { file = "..." } or { command = ["...", "..."] }'
+FORMS = 'give text, { file = "..." }, { command = ["...", "..."] } or { keyring = "..." }'
 
 
 @pytest.fixture(autouse=True)
