@@ -42,6 +42,7 @@ EXTRAS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "parquet": (("pyarrow",), "batches in Parquet"),
     "postgres": (("psycopg",), "a journal for many machines"),
     "sandbox": (("aiohttp", "av", "PIL"), "trying without keys"),
+    "storage": (("fsspec",), "results in a bucket"),
     "webhook": (("aiohttp",), "webhooks"),
 }
 """The extras that a user may want: their modules, and what they are for."""
