@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from motionkit.batch.worker import Worker as Worker
     from motionkit.client.aio import AsyncClient as AsyncClient
     from motionkit.client.client import Client as Client
+    from motionkit.client.placing import Saved as Saved
     from motionkit.config.loading import Config as Config
     from motionkit.errors import Billed as Billed
     from motionkit.errors import MotionKitError as MotionKitError
@@ -67,6 +68,7 @@ _HOMES = {
     "batch.worker": ("Worker",),
     "client.aio": ("AsyncClient",),
     "client.client": ("Client",),
+    "client.placing": ("Saved",),
     "config.loading": ("Config",),
     "errors": ("Billed", "MotionKitError"),
     "journal.entries": ("PurchaseRecord",),
