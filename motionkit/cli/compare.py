@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -17,10 +18,13 @@ from motionkit.cli.records import Targeting
 from motionkit.cli.screen import Screen, error_data
 from motionkit.client import Comparison
 from motionkit.model import codec
-from motionkit.model.money import Basis, both
+from motionkit.model.money import Basis, both, dollars
 from motionkit.model.operations import Request
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
+_NARROW = ["TARGET", "QUOTE", "TAKES", "BALANCE"]
+_WIDE = 130
+"""Columns of a terminal that shows all of a row in one line or two."""
 
 
 @attrs.frozen(kw_only=True)
@@ -55,15 +59,40 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
         _write_csv(rows)
     else:
         offline = options.offline and not providers
-        columns = COLUMNS[:-1] if offline else COLUMNS
-        cells = [_cells(row)[: len(columns)] for row in rows]
+        narrow = _is_narrow()
+        columns = _NARROW if narrow else COLUMNS
+        columns = columns[:-1] if offline else columns
+        cells = [(_few(row) if narrow else _cells(row))[: len(columns)] for row in rows]
         screen.rows([_data(row) for row in rows], columns, cells)
+        if narrow and not screen.json:
+            screen.note("~ is not exact; a wider window, --csv or --json shows all")
         notes = [(row.target, found) for row in rows if (found := _notes(row))]
         if notes and not screen.json:
             screen.rows([], ["TARGET", "NOTES"], notes)
     for note in checkout.about_keys(providers):
         screen.note(note)
     return exit_codes.DONE
+
+
+def _is_narrow() -> bool:
+    """Return whether the terminal folds the whole table."""
+    return sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE
+
+
+def _few(row: Comparison) -> list[Any]:
+    """Return the cells of a narrow terminal: the likely price, minutes, and what is missing."""
+    quote, held = row.quote, row.balance
+    price = "" if row.problem is not None or row.error is not None else "unknown"
+    if quote is not None and quote.usd_likely is not None:
+        exact = quote.low == quote.high == quote.likely
+        price = f"{'' if exact else '~'}{dollars(quote.usd_likely)}"
+    takes = "?" if row.seconds is None else duration(row.seconds)
+    if row.seconds is not None and row.seconds >= 60:
+        takes = f"{round(row.seconds / 60)} min"
+    cell: Any = "" if held is None else both(held.amount, held.unit, held.usd).split(" = ")
+    if row.no_key:
+        cell = ["no key:", row.no_key]
+    return [row.target, price, takes if row.problem is None else "", cell]
 
 
 def _basis(row: Comparison) -> str:

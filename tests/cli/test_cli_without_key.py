@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_support import Account, Cli
+from terminal import terminal
 
 import motionkit as mk
 from motionkit import http
@@ -157,6 +158,21 @@ def test_python_quotes_without_a_key_and_does_not_submit(media: list[str]) -> No
                 client.submit(request, via=via, key=f"key-{via}")
             assert "keys are made at https://" in str(caught.value.hint)
         assert not client.jobs.list()
+
+
+def test_on_a_narrow_terminal_a_row_takes_two_lines_and_names_the_variable(
+    media: list[str],
+) -> None:
+    with terminal("compare", "mimic", *media, "--offline") as at:
+        at.expect("no key for segmind")
+        assert at.end() == 0
+    shown = at.seen[at.seen.index("TARGET") :]
+    lines = [line.rstrip() for line in shown.splitlines()]
+    assert "segmind/kling-2.6-standard-motion-control  ~0.94 USD  10 min  no key:" in lines
+    table = lines[: next(n for n, line in enumerate(lines) if line.startswith("~"))]
+    assert len(table) == 17
+    assert max(map(len, table)) <= 80
+    assert sum("SEGMIND_API_KEY" in line for line in table) == 7
 
 
 # What a route prefers, on the command line.
