@@ -133,7 +133,8 @@ class Resuming:
 
     def _begin(self, entry: PurchaseRecord) -> None:
         self.screen.fact(
-            "resume", f"{entry.key}: {request_line(entry.description)}, {state_of(entry)}"
+            "resume" if self.unnamed else "wait",
+            f"{entry.key}: {request_line(entry.description)}, {state_of(entry)}",
         )
         if entry.job is not None:
             self._follow(entry, entry.job)

@@ -82,6 +82,32 @@ def announce(submit: mk.Announcement) -> None:
 
 client.submit(request, max_usd="1.50", announce=announce)
 
+
+def hear(event: mk.Event) -> None:
+    """Take an event."""
+    if isinstance(event, mk.Progressed):
+        assert_type(event.share, float | None)
+    elif isinstance(event, mk.StateChanged):
+        assert_type(event.state, mk.State)
+    elif isinstance(event, mk.Failed):
+        assert_type(event.error, mk.MotionKitError)
+    else:
+        assert_type(event, mk.Submitted | mk.Delivered)
+
+
+def see(job: mk.Job, status: mk.Status) -> None:
+    """Take a job and its status."""
+
+
+assert_type(client.wait(job, watch=hear), mk.Result)
+client.run(request, watch=see)
+client.wait(job, watch="print")  # type: ignore[arg-type]  # not a function
+ended = client.cancel(job, timeout=5)
+assert_type(ended, mk.CancelResult)
+assert_type(ended.outcome, mk.CancelOutcome)
+assert_type(ended.billed, mk.Billed)
+client.cancel("order-17")
+
 found = client.wait_all([job], timeout=900)
 assert_type(found, list[mk.Result | mk.MotionKitError])
 for one, ending in client.as_completed([job]):
