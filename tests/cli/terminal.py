@@ -7,7 +7,6 @@ import re
 import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,9 +30,8 @@ class Terminal:
 
     def expect(self, text: str) -> None:
         """Read until the text appears after what was expected before."""
-        deadline = time.monotonic() + PATIENCE
         while text not in self.seen[self._read :]:
-            if not self._more(deadline):
+            if not self._more():
                 pytest.fail(f"{text!r} did not come; there was {self.seen!r}")
         self._read = self.seen.index(text, self._read) + len(text)
 
@@ -43,13 +41,12 @@ class Terminal:
 
     def end(self) -> int:
         """Wait for the command, and return its exit code."""
-        deadline = time.monotonic() + PATIENCE
-        while self._more(deadline):
+        while self._more():
             pass
         return self._running.wait(PATIENCE)
 
-    def _more(self, deadline: float) -> bool:
-        ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
+    def _more(self) -> bool:
+        ready, _, _ = select.select([self._master], [], [], PATIENCE)
         if not ready:
             return False
         try:
