@@ -8,9 +8,6 @@ of the program, whatever characters it has.
 from __future__ import annotations
 
 import re
-import shlex
-import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +39,9 @@ class Hook:
         """
         if text is None:
             return None
+        import shlex  # noqa: PLC0415 - few commands have a hook
+        import shutil  # noqa: PLC0415 - few commands have a hook
+
         try:
             words = tuple(shlex.split(text))
         except ValueError as error:
@@ -68,6 +68,8 @@ class Hook:
         What the program writes to its standard output goes to standard error: this command's own
         output has the file, or JSON.
         """
+        import subprocess  # noqa: PLC0415 - few commands have a hook
+
         values = {
             "key": job.key,
             "state": state,

@@ -24,7 +24,6 @@ from motionkit.cli.hints import hint_of
 from motionkit.cli.shown import Shown, usually
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model import codec
-from motionkit.model.events import Event, Failed, StateChanged, as_data
 from motionkit.model.job import STATE_ERRORS, Job, utcnow
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.progress import Progress
     from rich.text import Text
+
+    from motionkit.model.events import Event
 
 PIPE_WIDTH = 240
 """Columns without a terminal: wide enough that no cell is folded."""
@@ -246,7 +247,7 @@ class Screen:
         """Write an error and return its exit code."""
         code = exit_codes.code_of(error)
         if self.json:
-            told = {"event": Failed.name, "time": utcnow(), **error_data(error)}
+            told = {"event": "error", "time": utcnow(), **error_data(error)}
             self.answer({**told, "exit_code": code}, "")
         for row in error.decision:
             self.fact("route", decided(row))
@@ -265,7 +266,7 @@ class Screen:
         name, message = type(error).__name__, redact(str(error))
         if self.json:
             failed = {
-                "event": Failed.name,
+                "event": "error",
                 "time": utcnow(),
                 "error": name,
                 "message": message,
@@ -366,6 +367,8 @@ class Screen:
         Yields:
             A watcher for `Client.wait`.
         """
+        from motionkit.model import events  # noqa: PLC0415 - for those who wait
+
         shown = Shown(job.key, "waiting", "", *usual, clock)
         shown.aged(max(0.0, (utcnow() - job.submitted_at).total_seconds()))
         lines = _Lines(self, clock, next=clock() + _PAUSE)
@@ -373,7 +376,7 @@ class Screen:
 
         def watch(event: Event) -> None:
             self.event(event)
-            if not isinstance(event, StateChanged):
+            if not isinstance(event, events.StateChanged):
                 return
             status = event.status
             state = (status.state.value, status.word)
@@ -441,7 +444,9 @@ class Screen:
 
     def event(self, event: Event) -> None:
         """Write an event with ``--json``, except the end of a command: that is its answer."""
-        if self.json and self.events and not isinstance(event, Failed):
+        if self.json and self.events and event.name != "error":
+            from motionkit.model.events import as_data  # noqa: PLC0415 - for those who wait
+
             self.answer(as_data(event), "")
 
 
