@@ -200,7 +200,7 @@ def _store(place: Place) -> Iterator[None]:
         raise
     except Exception as error:
         raise DownloadFailed(
-            f"{redact_urls(place.out)} does not answer: {str(error) or type(error).__name__}"
+            f"{redact_urls(place.out)} does not answer: {error}"
         ) from error
 
 

@@ -99,13 +99,13 @@ def read(text: str, kind: type[R], kinds: Mapping[str, type[Any]]) -> R:
         )
     if not issubclass(found, kind):
         raise InvalidRequest(
-            f"the request is {operation}, not {getattr(kind, 'operation', kind.__name__)}",
+            f"the request is {operation}, not {getattr(kind, 'operation', 'of that kind')}",
             field="operation",
             value=operation,
         )
     for name, hint in get_type_hints(found).items():
         if get_origin(hint) is tuple and not isinstance(data.get(name, []), list):
-            raise InvalidRequest(f"not a {found.__name__}: expected a list @ $.{name}", field=name)
+            raise InvalidRequest(f"{found.operation}: expected a list @ $.{name}", field=name)
     return codec.structure(data, found, by=_CONVERTER)
 
 

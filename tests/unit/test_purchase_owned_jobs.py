@@ -72,11 +72,12 @@ def unseen(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_job_that_a_caller_polls_ended_since_it_was_last_seen_running(
     client: Client, stage: MemoryStage, unseen: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ages = iter([100.0, 112.0, 7200.0])
+    age = 100.0
     job = client.submit(sample_request(), via=ACCOUNT, key="hero")
-    monkeypatch.setattr(client._observer.__class__, "age", staticmethod(lambda _: next(ages)))
+    monkeypatch.setattr(client._observer.__class__, "age", staticmethod(lambda _: age))
     client.poll(job)
     stage.pass_time(JOB_SECONDS + 1)
+    age = 112.0
     client.poll(job)
     assert unseen == [100.0, 12.0]
 
