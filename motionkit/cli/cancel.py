@@ -12,7 +12,7 @@ from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen
 from motionkit.cli.wait import job_of
 from motionkit.client import CANCEL_TIMEOUT, CancelOutcome, CancelPlan, CancelResult, plan_cancel
-from motionkit.errors import Billed, InvalidRequest
+from motionkit.errors import Billed, InvalidRequest, WaitTimeout
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Job, State
@@ -59,8 +59,11 @@ def cancel(
             if isinstance(plan, CancelResult):
                 return _tell(screen, plan)
             _confirm(screen, plan, yes=yes)
-            with screen.busy(f"cancelling job {job.id}"):
-                return _tell(screen, client.cancel(job, timeout=timeout))
+            try:
+                with screen.busy(f"cancelling job {job.id}"):
+                    return _tell(screen, client.cancel(job, timeout=timeout))
+            except KeyboardInterrupt:
+                raise _interrupted(job) from None
         return _tell(screen, client.cancel(found))
 
 
@@ -96,6 +99,18 @@ def _confirm(screen: Screen, plan: CancelPlan, *, yes: bool) -> None:
         return
     raise InvalidRequest(
         f"{what}; confirmation required; pass --yes", field="yes", limit="--yes", job=job
+    )
+
+
+def _interrupted(job: Job) -> WaitTimeout:
+    """Return the error for Ctrl-C while the vendor is asked."""
+    return WaitTimeout(
+        f"interrupted; the vendor may have been asked to cancel job {job.id}, which may still run",
+        provider=job.provider,
+        account=job.account,
+        billed=Billed.UNKNOWN,
+        job=job,
+        hint=f"'motionkit poll {short(job.key)}' shows its state",
     )
 
 

@@ -157,3 +157,22 @@ def test_a_reference_that_names_nothing_is_refused(cli: Cli, account: Account) -
     told = cli("cancel", "nothing")
     assert told.code == 2
     assert "no job matches 'nothing'" in told.err
+
+
+def test_ctrl_c_while_the_vendor_is_asked_says_that_the_job_may_run(
+    cli: Cli,
+    slow_account: Account,
+    media: list[str],
+    cancels: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: object) -> Status:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PixVerse, "cancel", interrupt)
+    submit(cli, media)
+    told = cli("cancel", "order-17", "--yes", "--json")
+    assert told.code == 9
+    assert told.one["billed"] == "unknown"
+    assert "which may still run" in told.err
+    assert cli("jobs", "--open", "--json").one["key"] == "order-17"

@@ -27,6 +27,7 @@ from motionkit.errors import (
     BudgetExceeded,
     Busy,
     InvalidRequest,
+    JobCancelled,
     JournalError,
     MotionKitError,
     ProviderUnavailable,
@@ -1292,3 +1293,27 @@ def test_a_paid_retrys_key_is_never_the_one_that_it_follows(
     key: str, number: int, expected: str
 ) -> None:
     assert retry_key(key, number) == expected
+
+
+# Cancelled before anything left.
+
+
+def test_a_refused_purchase_is_cancelled_until_it_is_submitted_again(journal: Journal) -> None:
+    journal.refused(intended(journal), Busy("full"))
+    stale = journal.entry("k1")
+    assert not stale.cancelled
+    assert journal.cancelled(stale, JobCancelled("not wanted any more"))
+    assert journal.entry("k1").cancelled
+    assert journal.entry("k1").state is KeyState.REFUSED
+    journal.intend(purchase(), "a2", submission(), "f" * 16, after_refusal=True)
+    assert not journal.entry("k1").cancelled
+    assert not journal.cancelled(stale, JobCancelled("not wanted any more"))
+    assert journal.entry("k1").state is KeyState.INTENDED
+
+
+def test_what_may_have_arrived_is_not_cancelled_here(journal: Journal) -> None:
+    attempt = intended(journal)
+    journal.sending(attempt)
+    journal.uncertain(attempt, SubmitUncertain("lost", key="k1"))
+    assert not journal.cancelled(journal.entry("k1"), JobCancelled("not wanted any more"))
+    assert journal.entry("k1").state is KeyState.UNCERTAIN
