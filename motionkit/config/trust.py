@@ -34,6 +34,7 @@ from motionkit.config.files import (
     Origin,
     Spot,
     is_address,
+    is_own,
     own_file,
     state_folder,
     without_password,
@@ -170,7 +171,8 @@ def environment(read: Iterable[File]) -> Environment:
     """
     counted = []
     for file in read:
-        dotenv = None if file.origin is Origin.OWN else beside(file.path)
+        own = file.origin is Origin.OWN or is_own(file.path)
+        dotenv = None if own else beside(file.path)
         if dotenv is None:
             continue
         if file.origin is Origin.FOUND and not _is_recorded(dotenv):

@@ -113,6 +113,18 @@ def test_a_dotenv_without_a_configuration_beside_it_is_not_read(project: Path) -
     assert not config.load().accounts
 
 
+def test_a_dotenv_beside_the_users_own_file_is_not_read_even_where_that_is_named(
+    home: Path, project: Path
+) -> None:
+    own = home / ".config" / "motionkit" / "motionkit.toml"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    write(own.parent, f"FAKE_API_KEY={KEY}\n")
+    assert not config.load(own).accounts
+    (project / "motionkit.toml").unlink()
+    assert not config.load().accounts
+
+
 def test_a_dotenv_gives_the_variables_that_a_file_names(project: Path) -> None:
     (project / "motionkit.toml").write_text(
         '[accounts.mine]\nprovider = "fake"\napi_key = "${MINE}"\nbase_url = "${HERE}"\n'
