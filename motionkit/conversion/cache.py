@@ -10,6 +10,7 @@ import importlib
 import logging
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import IO
 
 import attrs
 
+from motionkit._support import system
 from motionkit._support.folders import cache_folder
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.model import media, probe
@@ -65,6 +67,39 @@ def convert(
     if found is not None:
         log.info("%s: %s (converted before)", name, recipe.result(found))
         return media.File(path), found
+    while not _TURN.acquire(timeout=1.0):
+        check()
+    try:
+        found = _kept(name, path, recipe)  # another thread may have made the same meanwhile
+        facts = found or _converted(name, reference, recipe, path, check)
+    finally:
+        _TURN.release()
+    log.info("%s: %s", name, recipe.result(facts))
+    return media.File(path), facts
+
+
+_TURN = threading.Lock()
+"""One conversion at a time: each uses every processor, and much memory."""
+
+
+def _let_go() -> None:
+    """Free the turn in a child process: its holder stays with the parent."""
+    global _TURN  # noqa: PLW0603 - a lock cannot be released by whoever does not hold it
+    _TURN = threading.Lock()
+
+
+system.at_fork(after_in_child=_let_go)
+
+
+def _converted(
+    name: str,
+    reference: media.File | media.Data,
+    recipe: Recipe,
+    path: Path,
+    check: Callable[[], object],
+) -> probe.Facts:
+    """Make the file of a recipe, whole or not at all."""
+    folder = path.parent
     log.info("%s: converting %s", name, recipe.source.label)
     try:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as making:
@@ -80,9 +115,8 @@ def convert(
         raise MotionKitError(
             f"{name}: {recipe.source.label} was not converted: {error.strerror or error}"
         ) from error
-    log.info("%s: %s", name, recipe.result(facts))
     _make_room(folder, path)
-    return media.File(path), facts
+    return facts
 
 
 _SUFFIXES = {"jpeg": "jpg"}

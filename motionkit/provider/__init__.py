@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ExpiresJobs,
         HelpsWithKeys,
         Lists,
+        Narrows,
         Phase,
         PollLimits,
         Provider,
@@ -99,6 +100,7 @@ __all__ = [
     "KeyHelp",
     "Lists",
     "MediaField",
+    "Narrows",
     "Offer",
     "Phase",
     "PollLimits",
@@ -153,7 +155,7 @@ __getattr__, __dir__ = exports(
         "motionkit.http": "CALL_TIMEOUT JSON_LIMIT Body Response Session",
         "motionkit.provider.contract": (
             "AcceptsUnlistedModels Accounts Cancels CancelTerms Checks ErrorRow "
-            "ExpiresFiles ExpiresJobs HelpsWithKeys Lists Phase PollLimits Provider "
+            "ExpiresFiles ExpiresJobs HelpsWithKeys Lists Narrows Phase PollLimits Provider "
             "SearchesHistory ShowsRefunds ShowsUsage Uploads WebhookEvent Webhooks "
             "base_url billed_after fit_at in_sandbox job_ids references vendor_error"
         ),

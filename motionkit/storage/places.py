@@ -112,7 +112,8 @@ class Place:
         kind = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
         partial = target if kind in _WHOLE else f"{target}{PARTIAL}"
         try:
-            system.makedirs(posixpath.dirname(target), exist_ok=True)
+            if kind not in _WHOLE:  # those have no folders: it would make a missing bucket
+                system.makedirs(posixpath.dirname(target), exist_ok=True)
             if kind in _TRANSACTIONAL:
                 _write(system, file, target)
             else:
@@ -148,8 +149,14 @@ def _unusable(out: str, error: Exception) -> ConfigError:
 
 def _write(system: Any, file: Path, target: str) -> None:
     """Write a file in a transaction: it becomes an object at its end, and nothing before it."""
-    with system.transaction:
-        stream = system.open(target, "wb")  # closed only when it is whole: closing may complete it
-        with file.open("rb") as source:
-            shutil.copyfileobj(source, stream, BLOCK)
-        stream.close()
+    stream: Any = None
+    try:
+        with system.transaction:
+            stream = system.open(target, "wb")  # closing may complete it: only when it is whole
+            with file.open("rb") as source:
+                shutil.copyfileobj(source, stream, BLOCK)
+            stream.close()
+    except BaseException:
+        if hasattr(stream, "autocommit"):
+            stream.closed = True  # or the garbage collector would send the rest
+        raise

@@ -20,6 +20,7 @@ from motionkit.model import containers, media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.operations import OPERATIONS
+from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
     UPLOAD_IDLE,
@@ -243,6 +244,17 @@ class Segmind:
             and values.get(name) not in {None, offer.defaults.get(name)}
         ]
 
+    def narrowed(self, request: Request, offer: Offer) -> Offer:
+        """Return an offer with the seconds that a motion control's orientation allows."""
+        if offer.model not in MOTION_SECONDS or "video" not in offer.media:
+            return offer
+        orientation = getattr(request, "orientation", None)
+        orientation = offer.defaults.get("orientation") if orientation is None else orientation
+        sent = request.extra.get(self.name, {}).get("character_orientation", orientation)
+        _, low, high = _motion_limits(offer.model, sent)
+        video = attrs.evolve(offer.media["video"], min_seconds=low, max_seconds=high)
+        return attrs.evolve(offer, media={**offer.media, "video": video})
+
     def unlisted(self, operation: str, model: str) -> Offer | None:
         """Return an offer for an unlisted model: media under the names that most models use.
 
@@ -367,6 +379,14 @@ class Segmind:
         )
 
 
+def _motion_limits(model: str, sent: object) -> tuple[str, float, float]:
+    """Return the orientation that counts, and the seconds that a clip has at least and at most."""
+    _, limits = MOTION_SECONDS[model]
+    orientation = sent if isinstance(sent, str) and sent in limits else "video"
+    low, high = limits[orientation]
+    return orientation, low, high
+
+
 def _check_motion(fitted: Fit) -> None:
     """Check the length of a motion control's clip.
 
@@ -377,10 +397,9 @@ def _check_motion(fitted: Fit) -> None:
     clip = fitted.facts.get("video")
     if model not in MOTION_SECONDS or clip is None or clip.seconds is None:
         return
-    source, limits = MOTION_SECONDS[model]
+    source, _ = MOTION_SECONDS[model]
     sent = {**fitted.body, **fitted.extra}.get("character_orientation", "video")
-    orientation = sent if sent in limits else "video"
-    low, high = limits[orientation]
+    orientation, low, high = _motion_limits(model, sent)
     if not low <= clip.seconds <= high:
         raise InvalidRequest(
             f"video: {clip.label} is {clip.seconds:g} s long; {model} takes {low:g} to {high:g} s "

@@ -147,6 +147,14 @@ def test_each_file_is_looked_at_once_however_many_rows_have_it(
     assert plan.repeated == 499  # both pictures have the same content
 
 
+def test_a_row_may_cut_its_clip_and_pays_for_the_part(client: Client) -> None:
+    plan = saved(client, [mimic(start="0.5", seconds="1", fit="yes"), mimic()])
+    assert plan.likely == Decimal("0.30")
+    assert ("its media are cut or made to fit before their upload", 1) in plan.warnings
+    found = problems(refused(client, [mimic(seconds="0"), mimic(start="x"), mimic(start="9")]))
+    assert [column for _, column, _ in found] == ["seconds", "start", "start"]
+
+
 def test_memory_is_bounded_and_what_is_forgotten_is_read_again(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,25 @@ def test_a_conversion_is_made_once_and_again_where_it_is_missing_or_broken(
     assert len(runs) == 3
     assert [one.name for one in (tmp_path / "kept").iterdir()] == [first.path.name]
     assert first.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_threads_that_need_the_same_file_make_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = File(film(tmp_path / "a.mp4", seconds=0.4))
+    recipe = planned(reference, fit=True)
+    assert recipe is not None
+    runs: list[str] = []
+    make = cache._make
+    monkeypatch.setattr(cache, "_make", lambda *given: runs.append("made") or make(*given))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(
+            pool.map(
+                lambda _: convert("video", reference, recipe, folder=tmp_path / "kept"), range(4)
+            )
+        )
+    assert len(runs) == 1
+    assert len({facts.sha256 for _, facts in found}) == 1
 
 
 def test_the_folder_keeps_its_limit_and_what_was_used_last(

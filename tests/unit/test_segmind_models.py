@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import attrs
@@ -12,6 +13,7 @@ import pytest
 
 import motionkit as mk
 from motionkit.errors import Billed, InvalidRequest, Unsupported
+from motionkit.model import probe
 from motionkit.model.money import Basis
 from motionkit.model.request import Request
 from motionkit.provider import fit as fitting
@@ -523,6 +525,30 @@ def test_a_clip_within_a_motion_controls_limits_fits(
     model: str, seconds: float, orientation: str | None
 ) -> None:
     assert lasting(model, seconds, mimic(orientation=orientation)).seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ({}, 30.0),
+        ({"orientation": "image"}, 10.0),
+        ({"extra": {"segmind": {"character_orientation": "image"}}}, 10.0),
+    ],
+)
+def test_a_clip_is_made_to_fit_the_limits_of_its_orientation(
+    options: dict[str, Any], seconds: float
+) -> None:
+    made, request = adapter(), mimic(fit=True, **options)
+    offer = pick(made.offers, "mimic", MOTION_CONTROL[0], target="acme")
+    facts = fitting.inspect(request)
+    details = probe.Details(width=640, height=480, rate=Fraction(30))
+    facts["video"] = attrs.evolve(
+        facts["video"],
+        kind="video", container="mp4", codec="h264", seconds=45.0, seconds_high=45.0,
+        details=details,
+    )  # fmt: skip
+    fitted = fit_at(made, request, offer, facts)
+    assert fitted.recipes["video"].seconds == fitted.clip_seconds_high == seconds
 
 
 def test_an_orientation_among_the_vendors_own_options_counts_too() -> None:

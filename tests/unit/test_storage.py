@@ -277,3 +277,14 @@ def test_a_job_that_the_journal_does_not_have_is_delivered_too(
     other = attrs.evolve(result.job, id="17", key="")
     saved = client.deliver(attrs.evolve(result, job=other), "memory://b/{account}/{key}-{inputs}")
     assert saved.place == "memory://b/stage/17-mimic.mp4"
+
+
+def test_a_store_without_folders_is_not_asked_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one of S3 would make the bucket that a misspelt address names."""
+    file = tmp_path / "film.mp4"
+    file.write_bytes(b"x" * 1000)
+    monkeypatch.setattr(MemoryFileSystem, "makedirs", lambda *_, **__: pytest.fail("made"))
+    Place("memory://bucket/films").put(file, "film.mp4")
+    assert list(objects()) == ["/bucket/films/film.mp4"]
