@@ -199,9 +199,7 @@ def _store(place: Place) -> Iterator[None]:
     except (InvalidRequest, ConfigError):
         raise
     except Exception as error:
-        raise DownloadFailed(
-            f"{redact_urls(place.out)} does not answer: {error}"
-        ) from error
+        raise DownloadFailed(f"{redact_urls(place.out)} does not answer: {error}") from error
 
 
 def kept_folder(job: Job, output: int) -> Path:

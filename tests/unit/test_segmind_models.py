@@ -538,15 +538,14 @@ def test_a_clip_within_a_motion_controls_limits_fits(
 def test_a_clip_is_made_to_fit_the_limits_of_its_orientation(
     options: dict[str, Any], seconds: float
 ) -> None:
-    made, request = adapter(), mimic(fit=True, **options)
+    made, request = adapter(), mk.Mimic(PICTURE, b"a clip", fit=True, **options)
     offer = pick(made.offers, "mimic", MOTION_CONTROL[0], target="acme")
-    facts = fitting.inspect(request)
-    details = probe.Details(width=640, height=480, rate=Fraction(30))
-    facts["video"] = attrs.evolve(
-        facts["video"],
-        kind="video", container="mp4", codec="h264", seconds=45.0, seconds_high=45.0,
-        details=details,
+    clip = probe.Facts(
+        "dance.mp4", kind="video", container="mp4", codec="h264", width=640, height=480,
+        seconds=45.0, seconds_high=45.0, size=10**6, sha256="0" * 64,
+        details=probe.Details(width=640, height=480, rate=Fraction(30)),
     )  # fmt: skip
+    facts = {**fitting.inspect(mimic()), "video": clip}
     fitted = fit_at(made, request, offer, facts)
     assert fitted.recipes["video"].seconds == fitted.clip_seconds_high == seconds
 
