@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import zip_longest
 from types import ModuleType
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import attrs
 import click
@@ -201,6 +202,23 @@ class Screen:
             for row in data:
                 self.answer(row, "")
             return
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        if not terminal and "FORCE_COLOR" not in os.environ:
+            texts = [[_text(cell) for cell in row] for row in cells]
+            table = _simple(columns, texts, widths, numbers)
+            if table is not None:
+                self.write(table)
+                return
+        self._draw(columns, cells, widths, numbers)
+
+    def _draw(
+        self,
+        columns: Sequence[str],
+        cells: Sequence[Any],
+        widths: list[int] | None,
+        numbers: Container[str],
+    ) -> None:
+        """Write a table by rich; see `rows`."""
         from rich.console import Console  # noqa: PLC0415 - JSON does not need it
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
@@ -557,18 +575,65 @@ def warnings_only() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def styled(text: object, style: str) -> Text:
-    """Return a table cell with a style, such as a colour."""
-    from rich.text import Text  # noqa: PLC0415 - see `Screen.rows`
+class Styled(NamedTuple):
+    """A text of a table with a style of rich."""
 
-    return Text(str(text), style)
+    text: str
+    style: str
+
+
+def styled(text: object, style: str) -> Styled:
+    """Return a text of a table with a style of rich."""
+    return Styled(str(text), style)
+
+
+def _text(value: Any) -> str:
+    """Return the text of a table's cell: a list becomes lines, None is empty."""
+    if isinstance(value, Styled):
+        return plain(value.text)
+    lines = value if isinstance(value, list) else [value]
+    return "\n".join(plain("" if line is None else line) for line in lines)
+
+
+def _simple(
+    columns: Sequence[str],
+    texts: Sequence[Sequence[str]],
+    widths: list[int] | None,
+    numbers: Container[str],
+) -> str | None:
+    """Return a table without a terminal, as rich draws it there; None where only rich can.
+
+    Most of a short command's time would be rich's. Where a letter may be wide, or a row is too
+    long, rich measures and folds.
+    """
+    if not all(text.isascii() for row in texts for text in row):
+        return None
+    lines = [[text.split("\n") for text in row] for row in texts]
+    longest = [
+        max(map(len, [head, *(line for row in lines for line in row[place])]))
+        for place, head in enumerate(columns)
+    ]
+    if widths and sum(widths) + 2 * len(widths) <= PIPE_WIDTH:
+        longest = list(map(max, longest, widths))
+    if sum(longest) + 2 * len(longest) > PIPE_WIDTH:
+        return None
+    if not widths:
+        lines.insert(0, [[head] for head in columns])
+    if widths is not None:
+        widths[:] = longest
+    right = [head in numbers for head in columns]
+    return "\n".join(
+        "  ".join(
+            one.rjust(width) if to_right else one.ljust(width)
+            for one, width, to_right in zip(parts, longest, right, strict=True)
+        )
+        for row in lines
+        for parts in zip_longest(*row, fillvalue="")
+    )
 
 
 def _cell(value: Any) -> Text:
-    """Return a table cell: a list becomes lines, None is empty, a `Text` keeps its style."""
-    from rich.text import Text  # noqa: PLC0415 - see `Screen.rows`
+    """Return a table's cell for rich."""
+    from rich import text as styles  # noqa: PLC0415 - see `Screen.rows`
 
-    if isinstance(value, Text):
-        return Text(plain(value.plain), value.style)
-    lines = value if isinstance(value, list) else [value]
-    return Text("\n".join(plain("" if line is None else line) for line in lines))
+    return styles.Text(_text(value), value.style if isinstance(value, Styled) else "")

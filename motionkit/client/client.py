@@ -33,7 +33,6 @@ from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
 from motionkit.model.moments import Since, moment
 from motionkit.model.money import Balance, Quote
-from motionkit.model.spending import SPEND_BY, Spend, SpendBy
 
 if TYPE_CHECKING:
     from motionkit.client.accounts import Accounts
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from motionkit.http import Downloaded
     from motionkit.model.probe import Facts
     from motionkit.model.request import Request
+    from motionkit.model.spending import Spend, SpendBy
     from motionkit.polling import (
         CancelResult,
         Delivery,
@@ -901,6 +901,8 @@ class Client:
             >>> for row in client.spend("account", since="7d"):
             ...     print(row.name, row.amounts.charged, row.unit.value, row.usd)
         """
+        from motionkit.model.spending import SPEND_BY  # noqa: PLC0415 - only here
+
         if by not in SPEND_BY:
             raise InvalidRequest.expected("by", by, f"one of {', '.join(SPEND_BY)}")
         if label is not None and by != "label":

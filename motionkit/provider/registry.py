@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from motionkit._support.plugins import EntryPoint, entry_points
@@ -13,6 +14,19 @@ if TYPE_CHECKING:
     from motionkit.provider.settings import KeyHelp
 
 GROUP = "motionkit.providers"
+NEUTRAL_MEDIA: Mapping[str | None, frozenset[str]] = {
+    "mimic": frozenset({"image", "video"}),
+    "modify": frozenset({"images", "video"}),
+    "image_to_video": frozenset({"image"}),
+    "text_to_video": frozenset(),
+    "transition": frozenset({"first_frame", "last_frame"}),
+    "extend": frozenset({"video"}),
+    "lip_sync": frozenset({"audio", "video"}),
+    "restyle": frozenset({"video"}),
+    "swap": frozenset({"image", "video"}),
+    "upscale": frozenset({"video"}),
+}
+"""The fields that take media, by neutral operation: a list of jobs need not load the classes."""
 
 
 def names() -> list[str]:
@@ -75,13 +89,10 @@ def media_names(operation: str | None) -> frozenset[str]:
     Raises:
         ConfigError: As `operations`, where no neutral operation has the name.
     """
-    from motionkit.model.operations import OPERATIONS  # noqa: PLC0415 - see `operations`
-
-    kinds: tuple[type[Request], ...] = OPERATIONS
+    if operation in NEUTRAL_MEDIA:
+        return NEUTRAL_MEDIA[operation]
+    kinds = operations()
     own = [kind for kind in kinds if kind.operation == operation]
-    if not own:
-        kinds = operations()
-        own = [kind for kind in kinds if kind.operation == operation]
     return frozenset().union(*(kind.media_arguments() for kind in own or kinds))
 
 

@@ -12,6 +12,7 @@ import pytest
 import support
 
 from motionkit.errors import ConfigError
+from motionkit.model.operations import OPERATIONS
 from motionkit.provider import registry
 
 LISTING = """
@@ -100,3 +101,9 @@ def test_the_same_claim_twice_is_no_conflict(install: Callable[..., None]) -> No
     install(("fake", "support:FakeProvider"), ("fake", "support:FakeProvider"))
     loaded: Any = registry.load("fake")
     assert loaded is support.FakeProvider
+
+
+def test_the_fields_that_take_media_are_those_of_the_operations_classes() -> None:
+    assert {kind.operation: kind.media_arguments() for kind in OPERATIONS} == registry.NEUTRAL_MEDIA
+    assert registry.media_names("multi_transition") == {"images"}
+    assert {"image", "video", "audio"} <= registry.media_names("of a later release")
