@@ -20,11 +20,10 @@ from motionkit.batch.inputs import Input
 from motionkit.batch.plan import Plan, budgets_of
 from motionkit.batch.results import Format, ItemResult
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, ItemState
-from motionkit.client import Client
-from motionkit.client.expecting import Choose, journal_of, wanted
+from motionkit.client import Choose, Client, journal_of, wanted_choice
 from motionkit.config import Config
 from motionkit.errors import InvalidRequest
-from motionkit.journal.workers import LEASE
+from motionkit.journal import WORKER_LEASE
 from motionkit.model.budget import Budget, BudgetStatus
 from motionkit.storage import Place
 
@@ -173,7 +172,7 @@ class Batch:
                 inputs.read(rows),
                 out=out,
                 via=via,
-                choose=wanted(choose),
+                choose=wanted_choice(choose),
                 operation=operation,
                 values=values,
                 max_usd=max_usd,
@@ -324,7 +323,8 @@ class Batch:
 
     def _workers(self, now: float) -> int:
         found = self._journal.store.query(
-            "SELECT COUNT(*) AS workers FROM workers WHERE seen>:alive", {"alive": now - LEASE}
+            "SELECT COUNT(*) AS workers FROM workers WHERE seen>:alive",
+            {"alive": now - WORKER_LEASE},
         )
         return int(found[0]["workers"])
 

@@ -17,12 +17,10 @@ from motionkit.batch import cells
 from motionkit.batch.inputs import Input, Problems, Row
 from motionkit.batch.plan import Plan, TargetPlan, batch_id
 from motionkit.batch.tables import Batches, BatchRecord, Item, ItemState, same_key
-from motionkit.client import Client
-from motionkit.client.expecting import Choose, Expected, expected
+from motionkit.client import Choose, Client, Expected, expected_target
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.http import wrong_ending
-from motionkit.journal import retried
-from motionkit.journal.statistics import DEFAULT_SECONDS
+from motionkit.journal import DEFAULT_SECONDS, retried
 from motionkit.model import probe
 from motionkit.model.job import Job, State
 from motionkit.model.labels import check_labels
@@ -341,9 +339,8 @@ class Check:
         self, request: Request, via: str | None, facts: Mapping[str, Facts]
     ) -> tuple[Expected, str] | _Refused:
         try:
-            return expected(self._client, request, via, facts, self._choose), request.fingerprint(
-                facts
-            )
+            expected = expected_target(self._client, request, via, facts, self._choose)
+            return expected, request.fingerprint(facts)
         except ConfigError as error:
             return _Refused("via", error.message)
         except MotionKitError as error:

@@ -15,8 +15,7 @@ from motionkit.batch.checks import Check
 from motionkit.batch.inputs import Input
 from motionkit.batch.plan import Plan, batch_id, where
 from motionkit.batch.tables import Batches, BatchRecord, Item
-from motionkit.client import Client
-from motionkit.client.expecting import Choose, fingerprints, journal_of, preferred
+from motionkit.client import Choose, Client, account_fingerprints, journal_of, preferred_choice
 from motionkit.errors import BudgetExceeded, ConfigError, InvalidRequest
 from motionkit.model.budget import Budget
 from motionkit.model.labels import check_labels
@@ -145,7 +144,7 @@ def draft(
         limit = Decimal(record.options["max_usd"])
     if choose is None and record is not None:
         choose = record.options.get("choose")
-    elif choose is not None and preferred(client, via, choose) is None:
+    elif choose is not None and preferred_choice(client, via, choose) is None:
         raise InvalidRequest.expected("choose", choose, f"no choice: {via!r} is one target")
     spool = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - the draft closes it
     try:
@@ -164,7 +163,7 @@ def draft(
         for line in check.items():
             spool.write(line)
         check.finish()
-        accounts = fingerprints(client, check.vias)
+        accounts = account_fingerprints(client, check.vias)
         _same_accounts(record, accounts)
         options: dict[str, Any] = {
             "operation": operation,

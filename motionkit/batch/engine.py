@@ -332,12 +332,12 @@ class Engine:
             return self._shared
         from sqlalchemy import create_engine, event  # noqa: PLC0415 - heavy, for workers only
 
-        from motionkit.journal.postgres import connect  # noqa: PLC0415 - an extra
+        from motionkit.journal import connect_postgres  # noqa: PLC0415 - an extra
 
         # By a function that connects: then the password is in no URL that could be shown.
         self._shared = engine = create_engine(
             "postgresql+psycopg://",
-            creator=functools.partial(connect, self._place),
+            creator=functools.partial(connect_postgres, self._place),
             pool_size=POOL,
             max_overflow=0,
             pool_pre_ping=True,

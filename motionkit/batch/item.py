@@ -25,8 +25,17 @@ import attrs
 from motionkit.batch.gate import Gate
 from motionkit.batch.plan import budgets_of
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, Item, ItemState
-from motionkit.client import batching
-from motionkit.client.aio import AsyncClient
+from motionkit.client import (
+    AsyncClient,
+    Order,
+    fetch_result,
+    in_thread,
+    journal_of,
+    order_again,
+    order_item,
+    resume_order,
+    wait_for,
+)
 from motionkit.errors import (
     AuthenticationError,
     Billed,
@@ -194,7 +203,7 @@ class Items:
 
     @_journal.default
     def _of_the_client(self) -> Journal:
-        return batching.journal_of(self.client)
+        return journal_of(self.client)
 
     async def do(self, batch: str, n: int) -> None:
         """Do an item to its end, or leave it as it is where this process cannot go on.
@@ -243,7 +252,7 @@ class Items:
             self._submitting -= 1
             self._quiet.set()
 
-    async def _ordered(self, key: Key) -> batching.Order | None:
+    async def _ordered(self, key: Key) -> Order | None:
         """Buy an item, unless it was bought; None where it ended, or is left as it is."""
         begun = await self._begun(key)
         if begun is None:
@@ -251,7 +260,7 @@ class Items:
         via, order = begun  # ten thousand may wait at a gate: what can be read again is not kept
         return await self._buy(key, via) if order is None else order
 
-    async def _begun(self, key: Key) -> tuple[str | None, batching.Order | None] | None:
+    async def _begun(self, key: Key) -> tuple[str | None, Order | None] | None:
         """Return an item's target or route, and its order if it has one; None where it ended."""
         record = await self._read(self.batches.get, key[0])
         item = await self._read(self.batches.item, *key)
@@ -273,7 +282,7 @@ class Items:
 
     # Until it is bought.
 
-    async def _buy(self, key: Key, via: str | None) -> batching.Order | None:
+    async def _buy(self, key: Key, via: str | None) -> Order | None:
         """Submit at the account's gate; None where the item ended, or is left as it is."""
         gate, first = self.gate_of(via), False
         while True:
@@ -287,7 +296,7 @@ class Items:
 
     async def _bought_inside(
         self, key: Key, via: str | None, gate: Gate
-    ) -> tuple[batching.Order | None, bool]:
+    ) -> tuple[Order | None, bool]:
         """Submit inside the gate; return the order, if any, and whether the account was busy."""
         record = await self._read(self.batches.get, key[0])
         item = await self._read(self.batches.item, *key)
@@ -330,12 +339,12 @@ class Items:
             return False
         return True
 
-    async def _bought(self, key: Key, entry: PurchaseRecord) -> batching.Order | None:
+    async def _bought(self, key: Key, entry: PurchaseRecord) -> Order | None:
         """Return the order of an item that was bought, or maybe was."""
         await self._read(self.batches.put, *key, ItemState.RUNNING)
         try:
             with self._submits():
-                return await batching.resume(self.client, entry)
+                return await resume_order(self.client, entry)
         except ConfigError as error:  # not from here: the account is gone, or has another key
             await self._put(key, ItemState.RUNNING, error)
             self._skip(key)
@@ -346,9 +355,9 @@ class Items:
             await self._put(key, ItemState.UNCERTAIN, error)
         return None
 
-    async def _order(self, record: BatchRecord, item: Item, request: Request) -> batching.Order:
+    async def _order(self, record: BatchRecord, item: Item, request: Request) -> Order:
         with self._submits():
-            return await batching.order(
+            return await order_item(
                 self.client,
                 request,
                 via=item.via or record.via,
@@ -377,12 +386,12 @@ class Items:
 
     # From then on. Nothing that happens here changes what was bought.
 
-    async def _wait(self, key: Key, order: batching.Order) -> Result | None:
+    async def _wait(self, key: Key, order: Order) -> Result | None:
         """Wait for the job; None where the item ended without a result, or is left as it is."""
         job, troubles = order.job, 0
         while True:
             try:
-                result = await batching.wait(self.client, job, WAIT)
+                result = await wait_for(self.client, job, WAIT)
             except (JobFailed, ContentBlocked, JobGone) as error:
                 self.news(job.account)
                 again = await self._again(key, order, job, error)
@@ -413,13 +422,11 @@ class Items:
         await self.sleep(min(FIRST_PAUSE * 2 ** min(troubles, 10), LONGEST_PAUSE))
         return True
 
-    async def _again(
-        self, key: Key, order: batching.Order, job: Job, error: MotionKitError
-    ) -> Job | None:
+    async def _again(self, key: Key, order: Order, job: Job, error: MotionKitError) -> Job | None:
         """Return the job of a paid retry; None where the item ended with its failed job."""
         try:
             with self._submits():
-                return await batching.order_again(self.client, order, job, error)
+                return await order_again(self.client, order, job, error)
         except JournalError as other:
             # It may have been bought: doing the item again finds it, or its failed job.
             raise _LaterError(other) from other
@@ -478,7 +485,7 @@ class Items:
 
     def _copied(self, result: Result, place: Place, name: str) -> None:
         with tempfile.TemporaryDirectory(prefix="motionkit-") as folder:
-            fetched = batching.fetch(self.client, result, Path(folder) / Path(name).name)
+            fetched = fetch_result(self.client, result, Path(folder) / Path(name).name)
             inside = Path(name).with_name(fetched.path.name)
             address = place.put(fetched.path, inside.as_posix())
             self._journal.delivered(result.job, address, fetched.sha256)
@@ -514,7 +521,7 @@ class Items:
 
     async def _read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._reads:
-            return await batching.in_thread(self.client, call, *args, **kwargs)
+            return await in_thread(self.client, call, *args, **kwargs)
 
     @staticmethod
     async def _forever() -> None:

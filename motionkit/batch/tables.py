@@ -15,8 +15,15 @@ from typing import Any
 import attrs
 
 from motionkit.errors import InvalidRequest, MotionKitError
-from motionkit.journal import Journal, retried, retry_key
-from motionkit.journal.rows import labels_of, masked, read_path, stored_path
+from motionkit.journal import (
+    Journal,
+    labels_of,
+    masked,
+    read_path,
+    retried,
+    retry_key,
+    stored_path,
+)
 from motionkit.model import codec
 from motionkit.model.job import KeyState, State
 

@@ -25,12 +25,10 @@ from motionkit.batch.engine import Delivery, Engine, Where
 from motionkit.batch.gate import Gate, Slots
 from motionkit.batch.item import Items
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, Item, ItemState
-from motionkit.client import batching
-from motionkit.client.aio import AsyncClient
+from motionkit.client import AsyncClient, in_thread, journal_of, poll_with
 from motionkit.config import Config, load
 from motionkit.errors import ConfigError, InvalidRequest, JournalError, MotionKitError
-from motionkit.journal import Journal
-from motionkit.journal.workers import LEASE
+from motionkit.journal import WORKER_LEASE, Journal
 from motionkit.storage import Place
 
 log = logging.getLogger("motionkit")
@@ -183,8 +181,8 @@ class _Run:
         loop.set_default_executor(ThreadPoolExecutor(_THREADS, "motionkit-queue"))
         self.rounds_in = ThreadPoolExecutor(1, "motionkit-rounds")
         async with AsyncClient(self.config) as self.client:
-            batching.poll_with(self.client, _POLLERS)
-            self.journal = batching.journal_of(self.client)
+            poll_with(self.client, _POLLERS)
+            self.journal = journal_of(self.client)
             self.store = self.journal.store
             self.batches = Batches(self.store)
             self.batch = None if self.reference is None else self.batches.get(self.reference).id
@@ -391,7 +389,7 @@ class _Run:
     async def _do_if_begun(self, batch: str, n: int) -> None:
         """Do an item of another batch, left here by another run, if it was or may be bought."""
         try:
-            item = await batching.in_thread(self.client, self.batches.item, batch, n)
+            item = await in_thread(self.client, self.batches.item, batch, n)
         except MotionKitError:
             return
         if item.state is ItemState.RUNNING:
@@ -403,7 +401,7 @@ class _Run:
     def _gate(self, via: str | None) -> Gate:
         if via not in self.gates:
             names = self._accounts(via)
-            self.gates[via] = Gate(lambda: batching.in_thread(self.client, self._slots, names))
+            self.gates[via] = Gate(lambda: in_thread(self.client, self._slots, names))
         return self.gates[via]
 
     def _news(self, account: str) -> None:
@@ -535,6 +533,6 @@ def healthy(config: Config | Path | str | None = None) -> bool:
         return any(
             one.machine == process.machine()
             and system.exists(one.pid)
-            and abs(now - one.seen) <= LEASE
+            and abs(now - one.seen) <= WORKER_LEASE
             for one in journal.workers.listed()
         )

@@ -9,8 +9,7 @@ import attrs
 
 from motionkit._support import process
 from motionkit.config import Config
-from motionkit.http import RateLimiter
-from motionkit.http.rate_limit import WINDOW
+from motionkit.http import WINDOW, RateLimiter
 from motionkit.journal import Caches, Journal
 from motionkit.provider import LONGEST_UPLOAD, CarefulUploads, Provider, load_provider
 

@@ -16,7 +16,7 @@ from motionkit.client.aio import AsyncClient
 from motionkit.client.expecting import preferred
 from motionkit.errors import MotionKitError
 from motionkit.http import Downloaded
-from motionkit.journal import Journal, PurchaseRecord
+from motionkit.journal import PurchaseRecord
 from motionkit.model.budget import Budget
 from motionkit.model.job import Job, Result
 from motionkit.model.request import Request
@@ -28,7 +28,6 @@ __all__ = [
     "Order",
     "fetch",
     "in_thread",
-    "journal_of",
     "order",
     "order_again",
     "poll_with",
@@ -38,11 +37,6 @@ __all__ = [
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def journal_of(client: AsyncClient) -> Journal:
-    """Return a client's journal."""
-    return client._client._journal
 
 
 async def wait(client: AsyncClient, job: Job, seconds: float) -> Result:

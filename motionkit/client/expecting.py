@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -14,6 +15,9 @@ from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.purchase import Choose
+
+if TYPE_CHECKING:
+    from motionkit.client.aio import AsyncClient
 
 __all__ = [
     "Choose",
@@ -102,6 +106,6 @@ def fingerprints(client: Client, vias: Iterable[str | None]) -> dict[str, str]:
     return found
 
 
-def journal_of(client: Client) -> Journal:
+def journal_of(client: Client | AsyncClient) -> Journal:
     """Return a client's journal."""
-    return client._journal
+    return (client if isinstance(client, Client) else client._client)._journal

@@ -8,13 +8,21 @@ from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
     from motionkit.http.addresses import at_loopback, checked_origin
-    from motionkit.http.connection import BLOCK, at_most, check_before_sending
+    from motionkit.http.connection import (
+        BLOCK,
+        TrackedHTTPConnection,
+        TrackedHTTPPool,
+        TrackedHTTPSConnection,
+        TrackedHTTPSPool,
+        at_most,
+        check_before_sending,
+    )
     from motionkit.http.download import Downloaded, check_target, wrong_ending
     from motionkit.http.download import download as download_file
     from motionkit.http.exchange import NotSent, Untrusted
     from motionkit.http.exchange import environment as network_environment
     from motionkit.http.partial_file import fits
-    from motionkit.http.rate_limit import RateLimiter
+    from motionkit.http.rate_limit import WINDOW, RateLimiter
     from motionkit.http.response import Response
     from motionkit.http.retry import TRANSIENT
     from motionkit.http.retry import read as with_retries
@@ -25,12 +33,17 @@ __all__ = [
     "CALL_TIMEOUT",
     "JSON_LIMIT",
     "TRANSIENT",
+    "WINDOW",
     "Body",
     "Downloaded",
     "NotSent",
     "RateLimiter",
     "Response",
     "Session",
+    "TrackedHTTPConnection",
+    "TrackedHTTPPool",
+    "TrackedHTTPSConnection",
+    "TrackedHTTPSPool",
     "Untrusted",
     "at_loopback",
     "at_most",
@@ -48,11 +61,14 @@ __getattr__, __dir__ = exports(
     __name__,
     {
         "motionkit.http.addresses": "at_loopback checked_origin",
-        "motionkit.http.connection": "BLOCK at_most check_before_sending",
+        "motionkit.http.connection": (
+            "BLOCK TrackedHTTPConnection TrackedHTTPPool TrackedHTTPSConnection "
+            "TrackedHTTPSPool at_most check_before_sending"
+        ),
         "motionkit.http.download": "Downloaded check_target wrong_ending download_file=download",
         "motionkit.http.exchange": "NotSent Untrusted network_environment=environment",
         "motionkit.http.partial_file": "fits",
-        "motionkit.http.rate_limit": "RateLimiter",
+        "motionkit.http.rate_limit": "WINDOW RateLimiter",
         "motionkit.http.response": "Response",
         "motionkit.http.retry": "TRANSIENT with_retries=read",
         "motionkit.http.session": "CALL_TIMEOUT JSON_LIMIT Body Session",

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     )
     from motionkit.journal.journal import Journal, optional
     from motionkit.journal.listing import Filter
+    from motionkit.journal.postgres import connect as connect_postgres
     from motionkit.journal.pruning import Prunable
+    from motionkit.journal.rows import labels_of, masked, read_path, stored_path
     from motionkit.journal.statistics import (
+        DEFAULT_SECONDS,
         Observation,
         OfferKey,
         Stats,
@@ -34,8 +37,11 @@ if TYPE_CHECKING:
         timed,
         weights,
     )
+    from motionkit.journal.workers import LEASE as WORKER_LEASE
 
 __all__ = [
+    "DEFAULT_SECONDS",
+    "WORKER_LEASE",
     "Alike",
     "Attempt",
     "Caches",
@@ -51,14 +57,19 @@ __all__ = [
     "PurchaseRecord",
     "Stats",
     "check_journal",
+    "connect_postgres",
     "copy_journal",
     "expected_seconds",
+    "labels_of",
     "located",
+    "masked",
     "no_slot",
     "observed_quote",
     "optional",
+    "read_path",
     "retried",
     "retry_key",
+    "stored_path",
     "summarise",
     "timed",
     "weights",
@@ -77,8 +88,12 @@ __getattr__, __dir__ = exports(
         "motionkit.journal.journal": "Journal optional",
         "motionkit.journal.listing": "Filter",
         "motionkit.journal.pruning": "Prunable",
+        "motionkit.journal.postgres": "connect_postgres=connect",
+        "motionkit.journal.rows": "labels_of masked read_path stored_path",
         "motionkit.journal.statistics": (
-            "Observation OfferKey Stats expected_seconds observed_quote summarise timed weights"
+            "DEFAULT_SECONDS Observation OfferKey Stats expected_seconds observed_quote summarise "
+            "timed weights"
         ),
+        "motionkit.journal.workers": "WORKER_LEASE=LEASE",
     },
 )

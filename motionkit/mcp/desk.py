@@ -13,9 +13,16 @@ from typing import Any
 import attrs
 
 from motionkit._support.redaction import redact_data
-from motionkit.client import Comparison, Explanation, check_target, registry
-from motionkit.client.aio import AsyncClient
-from motionkit.client.batching import in_thread, journal_of, order
+from motionkit.client import (
+    AsyncClient,
+    Comparison,
+    Explanation,
+    check_target,
+    in_thread,
+    journal_of,
+    order_item,
+    registry,
+)
 from motionkit.errors import BudgetExceeded, InvalidRequest, MotionKitError, WaitTimeout
 from motionkit.journal import PurchaseRecord
 from motionkit.model.budget import Budget, BudgetStatus
@@ -229,7 +236,7 @@ class Desk:
             cap: The price that was agreed to, in US dollars; no target may cost more.
             out: Where the file goes.
         """
-        bought = await order(
+        bought = await order_item(
             self.client,
             request,
             via=via,

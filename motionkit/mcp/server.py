@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 
 from motionkit._support.hosts import is_loopback
 from motionkit._support.redaction import redact
-from motionkit.client.aio import AsyncClient
+from motionkit.client import AsyncClient
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.mcp import desk as records
 from motionkit.mcp.desk import Desk

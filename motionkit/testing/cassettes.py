@@ -30,7 +30,7 @@ import vcr.stubs.urllib3_stubs
 from vcr.serializers import yamlserializer
 
 from motionkit.errors import ConfigError
-from motionkit.http.connection import (
+from motionkit.http import (
     TrackedHTTPConnection,
     TrackedHTTPPool,
     TrackedHTTPSConnection,

@@ -22,7 +22,7 @@ from motionkit.batch.cells import packed, request_of
 from motionkit.batch.gate import Gate, Slots
 from motionkit.batch.item import Items
 from motionkit.batch.tables import Batches, Item, ItemState
-from motionkit.client import batching
+from motionkit.client import journal_of
 from motionkit.client.aio import AsyncClient
 from motionkit.errors import BudgetExceeded, JournalError
 from motionkit.http.partial_file import partial_path
@@ -132,7 +132,7 @@ async def _played(folder: Path, act: Act, out: str, options: Mapping[str, Any]) 
         await asyncio.sleep(0)
 
     async with AsyncClient(**given) as client:
-        journal = batching.journal_of(client)
+        journal = journal_of(client)
         batches = Batches.of(journal)
         gate = Gate(_unlimited, given["clock"])
         doing = Items(client, batches, lambda _: gate, request_of, news.append, sleep=sleep)
@@ -343,7 +343,7 @@ def test_a_paid_retry_that_the_journal_failed_to_write_is_waited_for_and_not_cal
             await client.submit(request, via=ACCOUNT, key=f"{BATCH}/1~2")
             raise JournalError("the database is away")
 
-        monkeypatch.setattr(batching, "order_again", bought_unnoticed)
+        monkeypatch.setattr(items, "order_again", bought_unnoticed)
         at.stage.arrange(Situation.JOB_FAILS)
         await at.do(1)
         assert at.state() is ItemState.DONE

@@ -52,7 +52,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 }
 """The rooms that a room may import; everyone may import the public names of `motionkit`."""
 
-FACES_ONLY = frozenset({"cli"})
+FACES_ONLY = frozenset({"batch", "cli", "mcp", "testing"})
 """Rooms that import another room by its face, ``motionkit.ROOM``, and not by its files."""
 
 FILES = frozenset({"_support", "model"})
