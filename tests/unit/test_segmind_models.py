@@ -547,7 +547,7 @@ def test_a_clip_is_made_to_fit_the_limits_of_its_orientation(
     )  # fmt: skip
     facts = {**fitting.inspect(mimic()), "video": clip}
     fitted = fit_at(made, request, offer, facts)
-    assert fitted.recipes["video"].seconds == fitted.clip_seconds_high == seconds
+    assert fitted.recipes["video"].seconds == fitted.facts["video"].seconds_high == seconds
 
 
 def test_an_orientation_among_the_vendors_own_options_counts_too() -> None:
