@@ -105,7 +105,7 @@ def read(text: str, kind: type[R], kinds: Mapping[str, type[Any]]) -> R:
         )
     for name, hint in get_type_hints(found).items():
         if get_origin(hint) is tuple and not isinstance(data.get(name, []), list):
-            raise InvalidRequest(f"{found.operation}: expected a list @ $.{name}", field=name)
+            raise InvalidRequest(f"{operation}: expected a list @ $.{name}", field=name)
     return codec.structure(data, found, by=_CONVERTER)
 
 
