@@ -24,12 +24,13 @@ from figures import Figure, told
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-BENCHES = ("calls", "imports", "polling", "jobs", "listing", "transfer")
+BENCHES = ("calls", "imports", "startup", "polling", "jobs", "listing", "transfer")
 LIBRARIES = ("requests", "urllib3", "attrs", "cattrs", "stamina", "httpx", "segmind")
 PEERS = ("fal-client", "replicate", "openai", "litellm")
 QUICK: Mapping[str, Sequence[str]] = {
     "calls": ["--rounds", "5"],
     "imports": ["--rounds", "5"],
+    "startup": ["--rounds", "3"],
     "jobs": ["--rounds", "1", "--jobs", "200"],
     "listing": ["--rounds", "3", "--jobs", "10000"],
     "transfer": ["--rounds", "3", "--megabytes", "20"],
