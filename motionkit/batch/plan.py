@@ -23,6 +23,7 @@ from motionkit.batch.tables import BatchRecord
 from motionkit.errors import InvalidRequest
 from motionkit.model.budget import Budget
 from motionkit.model.money import dollars
+from motionkit.storage import check_credentials
 
 
 @attrs.frozen(kw_only=True)
@@ -201,14 +202,8 @@ def where(out: str | os.PathLike[str]) -> str:
     if not isinstance(text, str) or not text.strip() or not text.isprintable():
         raise InvalidRequest("out: give a folder or a URL", field="out", value=str(text))
     if "://" in text:
+        check_credentials(text)
         parts = urlsplit(text)
-        if parts.password or parts.query:
-            raise InvalidRequest(
-                "out: a URL with credentials would be kept in the journal",
-                field="out",
-                limit="a URL without them",
-                hint="give them as the file system's own environment variables or files",
-            )
         if parts.scheme != "file":
             return text.rstrip("/")
         text = parts.path

@@ -133,6 +133,14 @@ Choose = Annotated[
         "the first that can.",
     ),
 ]
+Via = Annotated[
+    str | None,
+    money_option(
+        metavar="TARGET",
+        help="ACCOUNT, ACCOUNT/MODEL or a route. Default: the route 'default': every account "
+        "in order, unless configured otherwise.",
+    ),
+]
 Select = Annotated[
     list[int] | None,
     request_option(

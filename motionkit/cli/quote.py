@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import attrs
 
 import motionkit as mk
 from motionkit.cli import checkout, exit_codes
 from motionkit.cli.format import plain
-from motionkit.cli.options import Choose, money_option
+from motionkit.cli.options import Choose, Via
 from motionkit.cli.records import Targeting
 from motionkit.cli.screen import Screen
 from motionkit.client import inspect_media
@@ -21,14 +21,7 @@ from motionkit.model.operations import Request
 class Quoting(Targeting):
     """The options of `quote`."""
 
-    via: Annotated[
-        str | None,
-        money_option(
-            metavar="TARGET",
-            help="ACCOUNT, ACCOUNT/MODEL or a route. Default: the route 'default': every account "
-            "in order, unless configured otherwise.",
-        ),
-    ] = None
+    via: Via = None
     choose: Choose = None
 
 

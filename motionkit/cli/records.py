@@ -27,6 +27,7 @@ from motionkit.cli.options import (
     Overwrite,
     Select,
     Timeout,
+    Via,
     file_option,
     money_option,
     out_option,
@@ -63,14 +64,7 @@ class Targeting(Common):
 class Buying(Targeting):
     """The options of every verb that submits."""
 
-    via: Annotated[
-        str | None,
-        money_option(
-            metavar="TARGET",
-            help="ACCOUNT, ACCOUNT/MODEL or a route. Default: the route 'default': every account "
-            "in order, unless configured otherwise.",
-        ),
-    ] = None
+    via: Via = None
     choose: Choose = None
     key: Annotated[
         str | None,

@@ -18,7 +18,7 @@ from motionkit.http import Downloaded, check_target, wrong_ending
 from motionkit.journal import PurchaseRecord
 from motionkit.model.job import Job
 from motionkit.provider import operations
-from motionkit.storage import Out, Place, numbered, plain
+from motionkit.storage import Out, Place, check_credentials, numbered, plain
 
 _STEMS = 3
 """Names of media that make the name of a result."""
@@ -67,14 +67,7 @@ def check_out(value: str | os.PathLike[str], *, overwrite: bool, kind: str | Non
     if not out.url:
         check_target(Path(out.folder) / "motionkit.part", overwrite=True)
         return out
-    parts = urlsplit(out.text)
-    if parts.password or parts.query:
-        raise InvalidRequest(
-            "out: a URL with credentials would be kept in the journal",
-            field="out",
-            limit="a URL without them",
-            hint="give them as the file system's own environment variables or files",
-        )
+    check_credentials(out.text)
     Place(out.folder).check()
     if out.chosen and not overwrite:
         _refuse_existing(*_split(out.fill({}, "")))

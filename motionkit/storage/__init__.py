@@ -1,13 +1,14 @@
 """Where results go: names with placeholders, folders, and stores behind URLs by fsspec."""
 
 from motionkit.storage.names import PLACEHOLDERS, Out, literal, numbered, plain, suffix
-from motionkit.storage.places import PARTIAL, Place, is_url
+from motionkit.storage.places import PARTIAL, Place, check_credentials, is_url
 
 __all__ = [
     "PARTIAL",
     "PLACEHOLDERS",
     "Out",
     "Place",
+    "check_credentials",
     "is_url",
     "literal",
     "numbered",

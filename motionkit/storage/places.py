@@ -30,6 +30,22 @@ def is_url(out: str) -> bool:
     return bool(found) and len(scheme) > 1
 
 
+def check_credentials(url: str) -> None:
+    """Refuse a URL with credentials: the journal keeps where results go.
+
+    Raises:
+        InvalidRequest: It has a password, or a query, which may be a signature.
+    """
+    parts = urlsplit(url)
+    if parts.password or parts.query:
+        raise InvalidRequest(
+            "out: a URL with credentials would be kept in the journal",
+            field="out",
+            limit="a URL without them",
+            hint="give them as the file system's own environment variables or files",
+        )
+
+
 @attrs.frozen
 class Place:
     """The folder of files.
