@@ -109,6 +109,7 @@ def fit(
     warnings: list[str] = list(_doubts(offer, given))
     references: dict[str, tuple[MediaField, media.Ref]] = {}
     planned: dict[str, Recipe] = {}
+    converts = request.converts
     for name, reference in media_given.items():
         slot = offer.media.get(arguments[name])
         if slot is None:
@@ -119,7 +120,7 @@ def fit(
                 limit=", ".join(offer.media) or "no media",
             )
         references[name] = slot, reference
-        recipe = plan(name, request, reference, slot, facts[name])
+        recipe = plan(name, request, reference, slot, facts[name]) if converts else None
         if recipe is not None:
             planned[name] = recipe
             facts = {**facts, name: recipe.made}

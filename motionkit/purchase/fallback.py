@@ -253,7 +253,8 @@ class RouteBuyer:
         provider = submitter.provider
 
         def prepared() -> Submission:
-            made = self._prepared[place.target] = prepare(provider, fitted)
+            made = prepare(provider, fitted) if fitted.recipes else provider.prepare(fitted)
+            self._prepared[place.target] = made
             return made
 
         try:

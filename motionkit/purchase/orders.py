@@ -750,7 +750,8 @@ class Checkout:
             )
 
         def again_prepared() -> Submission:
-            return prepare(submitter.provider, fitted)
+            provider = submitter.provider
+            return prepare(provider, fitted) if fitted.recipes else provider.prepare(fitted)
 
         submission = again_prepared()  # uploads come before the wait for a slot, not in it
         job = submitter.submit(

@@ -15,12 +15,12 @@ from motionkit.purchase import cancellation
 
 
 def prepare(provider: Provider, fitted: Fit) -> Submission:
-    """Convert media by their recipes, upload them, and return the paid call.
+    """Convert the media of a request with recipes, upload them, and return the paid call.
 
     Raises:
         MotionKitError: With ``billed=NO``: a medium was not converted, or an upload failed.
     """
-    return provider.prepare(_converted(provider, fitted) if fitted.recipes else fitted)
+    return provider.prepare(_converted(provider, fitted))
 
 
 def _converted(provider: Provider, fitted: Fit) -> Fit:
