@@ -36,7 +36,7 @@ if sys.platform == "win32":
         "XDG_CONFIG_HOME": ("APPDATA", "~/AppData/Roaming"),
         "XDG_STATE_HOME": ("LOCALAPPDATA", "~/AppData/Local"),
     }
-    """The system's own variable for each of XDG, and the folder where neither is set."""
+    """The system's variable for each XDG variable, and the folder where neither is set."""
 
     _LOCKED_AT = 0x7FFF0000
     _FORBIDDEN = frozenset('<>:"/\\|?*')
@@ -96,7 +96,7 @@ if sys.platform == "win32":
         """Do nothing: a folder cannot be opened; the file system logs its names."""
 
     def unfit(name: str) -> str | None:
-        """Return why no file can have a name, in words; None where one can."""
+        """Return the reason why no file can have a name; None if one can."""
         if found := sorted({one for one in name if one in _FORBIDDEN or one < " "}):
             return f"has {' '.join(found)}, which a file's name cannot have on Windows"
         if name.partition(".")[0].rstrip().upper() in _DEVICES:

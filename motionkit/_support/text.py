@@ -1,4 +1,4 @@
-"""What a text can be used for."""
+"""Check what a text can be used for."""
 
 from __future__ import annotations
 

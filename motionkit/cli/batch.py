@@ -427,7 +427,7 @@ _MEDIA = ("image", "video", "audio")
 
 
 def _times(options: Planning) -> tuple[datetime, datetime | None]:
-    """Return the present, and when the user wants the batch to end.
+    """Return the present, and the time by which the user wants the batch to end.
 
     Raises:
         InvalidRequest: That is no time, or has passed.

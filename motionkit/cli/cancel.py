@@ -82,7 +82,7 @@ def _named(client: mk.Client, reference: str) -> Job | PurchaseRecord:
 
 
 def _confirm(screen: Screen, plan: CancelPlan, *, yes: bool) -> None:
-    """Ask where the money may be lost.
+    """Ask for confirmation where the money may be lost.
 
     Raises:
         Abort: The user declined.
@@ -103,7 +103,7 @@ def _confirm(screen: Screen, plan: CancelPlan, *, yes: bool) -> None:
 
 
 def _interrupted(job: Job) -> WaitTimeout:
-    """Return the error for Ctrl-C while the vendor is asked."""
+    """Return the error for Ctrl-C during the vendor's call."""
     return WaitTimeout(
         f"interrupted; the vendor may have been asked to cancel job {job.id}, which may still run",
         provider=job.provider,
@@ -115,7 +115,7 @@ def _interrupted(job: Job) -> WaitTimeout:
 
 
 def _tell(screen: Screen, result: CancelResult) -> int:
-    """Print what became of it, and return the exit code."""
+    """Print the outcome, and return the exit code."""
     name = short(result.key) if result.key else result.job.id if result.job else ""
     data = {
         "key": result.key,

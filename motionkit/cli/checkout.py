@@ -206,7 +206,7 @@ def keyless_providers(client: Client, accounts: Iterable[str]) -> dict[str, list
 
 
 def about_keys(providers: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a sentence for each provider of which accounts have no key."""
+    """Return a sentence for each provider about its accounts without a key."""
     return [
         f"no key for {', '.join(accounts)}: {where_keys_are_made(provider)}"
         for provider, accounts in providers.items()
@@ -214,7 +214,7 @@ def about_keys(providers: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def tell_keys(screen: Screen, client: Client, explanation: Explanation) -> None:
-    """Say where the key is made that a submit would need and that is not there."""
+    """Say where to make the missing key that a submit would need."""
     if explanation.no_key is not None:
         account = explanation.target.partition("/")[0]
         for note in about_keys(keyless_providers(client, [account])):

@@ -27,9 +27,9 @@ from motionkit.errors import PermissionDenied as Denied
 from motionkit.model.money import both
 
 _TRIES = 3
-"""How often a key that cannot be one is asked for."""
+"""The attempts to enter a key."""
 _TOLD = 20
-"""Characters of a key from which its last four are shown, to tell two keys apart."""
+"""The least length of a key whose last four characters are shown."""
 
 
 def init(
@@ -246,7 +246,7 @@ def _store(
 
 
 def _tell(screen: Screen, place: Place, done: str, **more: Any) -> None:
-    """Write what became of an account's key as JSON; people have read it already."""
+    """Write the outcome for an account's key as JSON; people have read it already."""
     if screen.json:
         data = {"account": place.name, "provider": place.provider, "key": done, **more}
         screen.answer(data, "")

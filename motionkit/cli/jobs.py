@@ -1,4 +1,4 @@
-"""The verbs `jobs open`, `jobs forget` and `jobs prune`: what becomes of finished jobs."""
+"""The verbs `jobs open`, `jobs forget` and `jobs prune`, for finished jobs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def locate(ref: Reference, *, json: Json = False, config: ConfigFile = None) -> 
 
 
 def _without_file(entry: PurchaseRecord) -> Exception:
-    """Return why a job has no file."""
+    """Return the reason why a job has no file."""
     said = f"{entry.key} has no file: it is {state_of(entry)}"
     key, job = short(entry.key), entry.job
     if entry.ambiguous or entry.state in {KeyState.INTENDED, KeyState.UNCERTAIN}:
@@ -102,7 +102,7 @@ def _free(entry: PurchaseRecord) -> bool:
 
 
 def _owed(entry: PurchaseRecord) -> str:
-    """Return what giving a purchase up means for its money."""
+    """Return the consequence of giving up a purchase for its cost."""
     if entry.state is State.SUCCEEDED:
         much = f"{quoted(entry.quote)}, as quoted" if entry.cost is None else str(entry.cost)
         return f"it was charged, and stays so: {much}"
@@ -159,7 +159,7 @@ def _listed(found: Prunable) -> str:
 
 
 def _spent(rows: Iterable[Spend]) -> str:
-    """Return what jobs came to, for each unit and world."""
+    """Return the cost of jobs, for each unit, apart for the sandbox."""
     return (
         "; ".join(", ".join(_amounts(row)) + " in the sandbox" * row.sandbox for row in rows)
         or "nothing was charged"

@@ -1,4 +1,4 @@
-"""The verb `spend`: what the purchases in the journal came to."""
+"""The verb `spend`: the cost of the purchases in the journal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DATA = (
 
 
 class By(StrEnum):
-    """What purchases are added up by."""
+    """The groups of the sums."""
 
     DAY = "day"
     ACCOUNT = "account"

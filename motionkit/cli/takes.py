@@ -83,7 +83,7 @@ class _Command:
 
     @outs.default
     def _named(self) -> Mapping[int, Path | Out]:
-        """Refuse a file that is in the way."""
+        """Refuse to overwrite an existing file."""
         options = self.options
         if options.out is None:
             return {}
@@ -125,7 +125,7 @@ class _Command:
         self._confirm()
 
     def _tell(self) -> None:
-        """Show the takes that are resumed instead of paid for again."""
+        """Show the takes that are resumed, not paid again."""
         for take in self.plan.takes:
             if take.entry is not None:
                 file = f", {take.entry.delivered}" if take.entry.delivered else ""
@@ -206,7 +206,7 @@ class _Command:
             self.screen.fact("submitted", f"take {take.number}: job {ending.id} at {where}")
 
     def _interrupted(self) -> BaseException:
-        """Return what Ctrl-C in the middle of the submits means."""
+        """Return the error for Ctrl-C between two submits."""
         for take in self.plan.missing:
             entry = delivery.record(self.client, take.key)
             if entry is not None and entry.job is None and entry.state is not KeyState.REFUSED:
@@ -254,7 +254,7 @@ class _Command:
             self.codes.append(waiting.run([entries[number] for number in left.values()]))
 
     def _sum_up(self) -> None:
-        """Say how each take ended."""
+        """Print how each take ended."""
         rows = []
         for take in self.plan.takes:
             entry = delivery.record(self.client, take.key)

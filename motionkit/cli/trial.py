@@ -55,7 +55,7 @@ base_url = "{url}"
 
 
 def set_up(screen: Screen, folder: Path, port: int, *, film: bool) -> int:
-    """Make the folder where it is not there, and a first film if wanted.
+    """Create the folder if it is missing, and a first film if wanted.
 
     Args:
         screen: The output.
@@ -96,7 +96,7 @@ def set_up(screen: Screen, folder: Path, port: int, *, film: bool) -> int:
 
 
 def _files(module: Any, folder: Path, port: int, option: str) -> Iterator[tuple[Path, bool]]:
-    """Write what is not there; yield each file, and whether it is new."""
+    """Write the missing files; yield each file, and whether it is new."""
     file = folder / FILE_NAME
     folder.mkdir(parents=True, exist_ok=True)
     if new := not file.exists():

@@ -1004,13 +1004,13 @@ class Client:
             raise
 
     def _notifier(self, watch: Watch | None) -> Notifier | None:
-        """Return what calls back a caller who watches a job."""
+        """Return the notifier of a `watch` callback."""
         if watch is None:
             return None
         return polling.Notifier(self._observer, arguments.callback("watch", watch))
 
     def _followed(self, job: Job, limit: float, notify: Notifier | None) -> Result:
-        """Wait for a job, and tell who watches it how the wait ended."""
+        """Wait for a job, and report the end to its `watch`."""
         try:
             return self._engine.wait(job, limit, notify)
         except MotionKitError as error:

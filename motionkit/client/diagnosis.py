@@ -1,4 +1,4 @@
-"""What `motionkit doctor` asks of the network: free of charge, and each call once."""
+"""The free network calls of `motionkit doctor`, each made once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT = 15.0
 
 @attrs.frozen
 class Answered:
-    """What an account's vendor answered.
+    """The answers of an account's vendor.
 
     Attributes:
         balance: What the account holds, or why it was not told.

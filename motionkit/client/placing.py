@@ -1,4 +1,4 @@
-"""Put results where they are to be: local files, and objects in stores behind URLs."""
+"""Save results: as local files, or as objects in stores behind URLs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LONGEST_STEM = 40
 
 @attrs.frozen
 class Saved:
-    """A result's file that is where it is to be.
+    """A result's file at its destination.
 
     Attributes:
         place: Its absolute path, or its URL.
@@ -186,7 +186,7 @@ def send(
 
 @contextmanager
 def _store(place: Place) -> Iterator[None]:
-    """Turn what a store's package raises into an error of ours: the packages share no class."""
+    """Translate a store package's errors into ours: the packages share no base class."""
     try:
         yield
     except (InvalidRequest, ConfigError):
@@ -196,7 +196,7 @@ def _store(place: Place) -> Iterator[None]:
 
 
 def kept_folder(job: Job, output: int) -> Path:
-    """Return the folder for a result that is on its way to a store.
+    """Return the folder that holds a result until it is in its store.
 
     Raises:
         ConfigError: The user has no home folder.
@@ -209,7 +209,7 @@ def kept_folder(job: Job, output: int) -> Path:
 
 
 def _left(folder: Path) -> Downloaded | None:
-    """Return a whole file that an earlier try left; its name is its digest."""
+    """Return a complete file of an earlier attempt; its name is its digest."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if len(path.stem) == hashlib.sha256().digest_size * 2:
             with path.open("rb") as stream:
@@ -227,7 +227,7 @@ def forget(folder: Path) -> None:
 
 
 def is_stored(url: str) -> bool:
-    """Return whether a file is still behind the URL where it was put.
+    """Return whether a stored file still exists at its URL.
 
     Raises:
         DownloadFailed: The store does not answer.

@@ -1,4 +1,4 @@
-"""Wait for several takes at once; one whose route pays for another try is waited for again."""
+"""Wait for several takes at once, and again for those that their route submits again."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from motionkit.model.job import STATE_ERRORS, Job, Result
 from motionkit.purchase import Order
 
 _FAILED = tuple(STATE_ERRORS.values())
-"""The errors that a route may pay for another try after."""
+"""The errors after which a route may pay for another attempt."""
 
 
 class TakesRun:
-    """The takes of a call, from their orders to their results.
+    """The takes of one call, from their orders to their results.
 
     Args:
         orders: For each take its order, or why it has none.
@@ -29,7 +29,7 @@ class TakesRun:
         self.jobs: tuple[Job, ...] = tuple(one.job for one in self._waited)
 
     def ended(self, number: int, ending: Result | MotionKitError) -> None:
-        """Note how the job of that number in `jobs` ended."""
+        """Record how the job at an index of `jobs` ended."""
         self._endings[id(self._waited[number])] = ending
 
     def failed(self) -> list[tuple[Order, Job, MotionKitError]]:
@@ -43,14 +43,14 @@ class TakesRun:
         return found
 
     def bought_again(self, order: Order, job: Job) -> None:
-        """Note that a take was paid for again."""
+        """Record that a take was submitted again."""
         self._waited.append(order)
         self.jobs = (*self.jobs, job)
 
     def over(self, order: Order, error: MotionKitError) -> None:
-        """Note that nothing pays for another try of a take."""
+        """Record that a take is not submitted again."""
         self._endings[id(order)] = error
 
     def results(self) -> list[Result | MotionKitError]:
-        """Return what each take ended with."""
+        """Return the result or the error of each take."""
         return [self._endings[id(one)] if isinstance(one, Order) else one for one in self._orders]

@@ -235,7 +235,7 @@ def _text(content: bytes, where: str) -> str:
 
 
 def as_key(text: str) -> Secret:
-    """Return what somebody typed as a key, blanks at its ends removed.
+    """Return a typed key without blanks at its ends.
 
     Raises:
         ConfigError: It cannot be one; does not show it.

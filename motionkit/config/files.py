@@ -67,7 +67,7 @@ class File:
 
     @property
     def label(self) -> str:
-        """What to call it in messages: its path."""
+        """Its name in messages: the path."""
         return "Python" if self.origin is Origin.GIVEN else str(self.path)
 
     def resolve(self, text: str) -> Path:

@@ -1,4 +1,4 @@
-"""Write a file that only its user can read, whole or not at all."""
+"""Write a file that only its user can read, completely or not at all."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def convert(
     *,
     folder: Path | None = None,
 ) -> tuple[media.File, probe.Facts]:
-    """Return what a recipe makes of a medium, converted now or before.
+    """Return the converted media of a recipe, from the cache if possible.
 
     Args:
         name: The request's field, for errors.
@@ -83,7 +83,7 @@ _TURN = threading.Lock()
 
 
 def _let_go() -> None:
-    """Free the turn in a child process: its holder stays with the parent."""
+    """Release the lock in a child process: its holder stays in the parent."""
     global _TURN  # noqa: PLW0603 - a lock cannot be released by whoever does not hold it
     _TURN = threading.Lock()
 
@@ -98,7 +98,7 @@ def _converted(
     path: Path,
     check: Callable[[], object],
 ) -> probe.Facts:
-    """Make the file of a recipe, whole or not at all."""
+    """Write the file of a recipe, completely or not at all."""
     folder = path.parent
     log.info("%s: converting %s", name, recipe.source.label)
     try:
@@ -123,7 +123,7 @@ _SUFFIXES = {"jpeg": "jpg"}
 
 
 def _kept(name: str, path: Path, recipe: Recipe) -> probe.Facts | None:
-    """Return the facts of a file that was made before; None without a good one."""
+    """Return the facts of the cached file; None without an intact one."""
     try:
         os.utime(path)  # it is in use from now on, for `_make_room` of other processes
         facts = probe.inspect(media.File(path), name)

@@ -22,13 +22,13 @@ from motionkit.model.probe import HDR, display_matrix
 from motionkit.model.recipe import Recipe
 
 QUALITY = "18"
-"""The constant rate factor of H.264: hardly to be told from the original."""
+"""The constant rate factor of H.264: visually close to lossless."""
 SOUND_BITS = 192_000
 """Bits per second of the sound."""
 _SAMPLES = 1024
 """Samples of an AAC frame; an encoder begins with one of silence."""
 _HEADERS = 0.04
-"""Share of the most bytes that is left for headers and for the rate's overshoot."""
+"""Share of the maximum size reserved for headers and for the rate's overshoot."""
 _EVERY = 30
 """Frames between two checks whether the conversion is to end."""
 _SEEK_FROM = 1.0
@@ -45,7 +45,7 @@ BrokenError = av.error.FFmpegError
 
 
 def make(stream: IO[bytes], recipe: Recipe, path: Path, check: Callable[[], object]) -> None:
-    """Write what a recipe makes of an open film or recording.
+    """Convert an open film or recording by its recipe.
 
     Raises:
         BrokenError: It cannot be read.
@@ -277,7 +277,7 @@ _TURNS: dict[tuple[int, int, int, int], tuple[tuple[str, str], ...]] = {
 
 
 def _rate(recipe: Recipe, share: float) -> dict[str, str]:
-    """Return the options that keep a film below the most bytes."""
+    """Return the options that keep a film below its maximum size."""
     if recipe.max_bytes is None or not recipe.seconds:
         return {}
     bits = recipe.max_bytes * 8 * (1 - _HEADERS) * share / max(recipe.seconds, 1.0)

@@ -25,7 +25,7 @@ class BrokenError(Exception):
 
 
 def make(stream: IO[bytes], recipe: Recipe, path: Path, check: Callable[[], object]) -> None:
-    """Write what a recipe makes of an open picture.
+    """Convert an open picture by its recipe.
 
     Raises:
         BrokenError: It cannot be read.

@@ -625,7 +625,7 @@ class Journal:
     def spend(
         self, by: SpendBy, *, since: float | None = None, label: str | None = None
     ) -> list[Spend]:
-        """Return what purchases came to; see `motionkit.journal.spending`."""
+        """Return the cost of purchases; see `motionkit.journal.spending`."""
         from motionkit.journal import spending  # noqa: PLC0415 - not for purchases
 
         return spending.spend(self._store, by, since=since, label=label)

@@ -1,4 +1,4 @@
-"""What happens to a purchase after it was confirmed, as events: for callbacks, logs and metrics.
+"""Events in the life of a confirmed purchase, for callbacks, logs and metrics.
 
     Submitted -> StateChanged -> Progressed -> ... -> StateChanged -> Delivered
                                                                    `-> Failed
@@ -46,7 +46,7 @@ class Submitted:
 
 @attrs.frozen(kw_only=True)
 class StateChanged:
-    """A poll saw a job in a state other than before; the first poll always does.
+    """A poll observed a new state of a job; the first poll always does.
 
     Attributes:
         key: The purchase.
@@ -77,7 +77,7 @@ class StateChanged:
 
 @attrs.frozen(kw_only=True)
 class Progressed(StateChanged):
-    """A poll saw a job in the state of before; the attributes are those of `StateChanged`."""
+    """A poll observed an unchanged state; the attributes are those of `StateChanged`."""
 
     name: ClassVar[str] = "progress"
 
@@ -190,14 +190,14 @@ def traits(job: Job) -> dict[str, Any]:
 
 
 def submitted(job: Job) -> None:
-    """Tell that the journal has a job."""
+    """Report that a job is in the journal."""
     emit(Submitted(key=job.key, job=job, cost=job.cost))
     telemetry.measure("motionkit.submits", motionkit__outcome="accepted", **traits(job))
     count_charge(job, job.cost)
 
 
 def delivered(job: Job, file: Path | str, cost: Cost | None) -> None:
-    """Tell that the journal has a job's file."""
+    """Report that a job's file is in the journal."""
     emit(Delivered(key=job.key, job=job, file=file, cost=cost))
     telemetry.measure("motionkit.downloads", **traits(job))
 

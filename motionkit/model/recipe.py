@@ -1,4 +1,4 @@
-"""A recipe: how a medium is converted, so that a target takes it; said before it is done."""
+"""A recipe: how media are converted for a target, known before the conversion."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Recipe:
 
     @property
     def made(self) -> Facts:
-        """The facts of what it makes, as far as they are known before."""
+        """The facts of the converted media, as far as known in advance."""
         source = self.source
         return Facts(
             source.label,
@@ -60,7 +60,7 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """The name of what it makes of this original: equal recipes have one."""
+        """The cached file's name: equal recipes of one original share it."""
         import hashlib  # noqa: PLC0415 - OpenSSL loads when there is something to digest
 
         parts = (
@@ -70,7 +70,7 @@ class Recipe:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def __str__(self) -> str:
-        """Say what is made of what: ``dance.mov: 45 s, 3840x2160 hevc, 182.0 MB -> ...``."""
+        """Describe the conversion: ``dance.mov: 45 s, 3840x2160 hevc, 182.0 MB -> ...``."""
         return f"{described(self.source)} -> {self._described()} ({', '.join(self.why)})"
 
     def _described(self) -> str:
@@ -83,7 +83,7 @@ class Recipe:
         return f"{described(self.made, label=False)}{part}{sound}"
 
     def result(self, made: Facts) -> str:
-        """Say what was made of what."""
+        """Describe the conversion in the past tense."""
         return f"{described(self.source)} -> {described(made, label=False)}"
 
 

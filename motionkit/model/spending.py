@@ -1,4 +1,4 @@
-"""What purchases came to, added up by day, account, route, model or label."""
+"""What purchases cost, summed by day, account, route, model or label."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Amounts:
         return type(self)(**sums)
 
     def times(self, count: int) -> Self:
-        """Return the amounts of so many purchases that came to the same."""
+        """Return the amounts of a number of purchases with the same cost."""
         names = [one.name for one in attrs.fields(type(self))]
         return type(self)(
             **{name: EXACT.multiply(getattr(self, name), Decimal(count)) for name in names}
@@ -61,7 +61,7 @@ class Amounts:
 
 @attrs.frozen(kw_only=True)
 class Spend:
-    """What some purchases came to, in one unit of money; credits and dollars are never mixed.
+    """The cost of some purchases in one unit of money; credits and dollars are never mixed.
 
     A purchase belongs to the UTC day on which budgets reserved its price: the day of its submit.
     Refused submits are left out: nothing was bought. What was pruned from the journal is included.
@@ -91,7 +91,7 @@ class Spend:
 
 @attrs.frozen(kw_only=True, cache_hash=True)
 class Paid:
-    """What one purchase came to.
+    """The cost of one purchase.
 
     Attributes:
         unit: The unit of `amounts`.
@@ -111,7 +111,7 @@ class Sums:
 
     def __init__(self, by: SpendBy) -> None:
         self._by = by
-        # Many purchases come to the same: they are counted, and multiplied once.
+        # Many purchases cost the same: they are counted, and multiplied once.
         self._counts: Counter[tuple[bool, str | None, Paid]] = Counter()
 
     def add(self, name: str | None, paid: Paid, *, sandbox: bool) -> None:

@@ -1,4 +1,4 @@
-"""Cancel a job at its vendor, and find out what became of it.
+"""Cancel a job at its vendor, and report the outcome.
 
 The vendor's word decides. A request to cancel that the vendor accepted, or did not answer, proves
 nothing: the job is polled on, and may yet succeed and be paid for.
@@ -28,7 +28,7 @@ CANCEL_TIMEOUT = 10.0
 
 
 class CancelOutcome(enum.Enum):
-    """What became of a request to cancel."""
+    """The outcome of a cancel request."""
 
     CANCELLED = "cancelled"
     """The vendor confirms that the job is cancelled."""
@@ -42,7 +42,7 @@ class CancelOutcome(enum.Enum):
 
 @attrs.frozen
 class CancelResult:
-    """What became of a request to cancel, and what the purchase costs.
+    """The outcome of a cancel request, and what the purchase costs.
 
     Attributes:
         outcome: What became of it.
@@ -168,7 +168,7 @@ def _ended(
 def _without_cancel(
     observer: JobObserver, provider: Provider, job: Job, entry: PurchaseRecord | None
 ) -> CancelResult:
-    """Return that a job has ended anyway.
+    """Return the outcome for a job that had already ended.
 
     Raises:
         Unsupported: It runs on, as far as known.

@@ -1,4 +1,4 @@
-"""Call back a caller who watches a job; what the callback raises changes nothing."""
+"""Call the `watch` callback of a job; an error that it raises is logged only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def takes_events(watch: Callable[..., object]) -> bool:
 
 
 class Notifier:
-    """Calls back one caller who watches one job after the other.
+    """Calls one callback for one job after the other.
 
     Args:
         observer: Makes events of statuses.
@@ -51,7 +51,7 @@ class Notifier:
         self._last: tuple[str, State] | None = None
 
     def __call__(self, job: Job, status: Status) -> None:
-        """Tell of a status that was polled."""
+        """Report a polled status."""
         seen = job.id, status.state
         kind = Progressed if seen == self._last else StateChanged
         self._last = seen
@@ -62,11 +62,11 @@ class Notifier:
             self._call(self._observer.event(job, status, kind, cost))
 
     def submitted(self, job: Job) -> None:
-        """Tell of a job that was submitted, or that the same request had submitted before."""
+        """Report a job that was submitted now, or earlier by the same request."""
         self._tell(Submitted(key=job.key, job=job, cost=job.cost))
 
     def failed(self, job: Job, error: MotionKitError) -> None:
-        """Tell how a wait ended without a result."""
+        """Report an error that ended a wait."""
         self._tell(Failed(key=job.key, job=job, error=error))
 
     def _tell(self, event: Event) -> None:

@@ -57,7 +57,7 @@ class JobObserver:
     _slots: dict[str, tuple[int, float]] = attrs.field(factory=dict)
     """How many jobs an account runs in all processes, and until when that is not counted again."""
     _told: dict[tuple[str, str], State] = attrs.field(factory=dict)
-    """The state in which a job was last told of, until it ended."""
+    """The last reported state of each job, until it ended."""
     _heard: list[Hashable] = attrs.field(factory=list)
     """The journal's token when it was last asked for jobs that ended."""
 
@@ -135,7 +135,7 @@ class JobObserver:
         return status
 
     def _tell(self, job: Job, status: Status, cost: Cost | None, *, ended: bool) -> None:
-        """Tell of a status: of an end once in all processes, of another state once in this one."""
+        """Report a status: an end once in all processes, another state once in this one."""
         key, traits = (job.fingerprint, job.id), events.traits(job)
         telemetry.measure("motionkit.polls", motionkit__state=status.state.value, **traits)
         if status.state.terminal:

@@ -111,7 +111,7 @@ class Out:
 
     @classmethod
     def recorded(cls, text: str) -> Out:
-        """Return what the journal has; earlier versions wrote paths as they are."""
+        """Read the form in the journal; earlier versions recorded plain paths."""
         try:
             return cls.parse(text)
         except InvalidRequest:
@@ -212,5 +212,5 @@ def _fields(text: str) -> Iterator[str]:
 
 
 def plain(text: str) -> str:
-    """Return text without placeholders as it is meant."""
+    """Return text without placeholders, with doubled braces resolved."""
     return "".join(fixed for fixed, _ in _pieces(text))

@@ -99,14 +99,14 @@ class Place:
             raise _unusable(self.out, error) from error
 
     def has(self, name: str) -> bool:
-        """Return whether the file is there."""
+        """Return whether the file exists."""
         if self.folder is not None:
             return Path(self.address(name)).is_file()
         system, root = self._system()
         return bool(system.isfile(f"{root.rstrip('/')}/{name}"))
 
     def holds(self, delivered: str) -> bool:
-        """Return whether a file that the journal names is in this folder, and still there."""
+        """Return whether a recorded file is in this folder and still exists."""
         if self.folder is not None:
             path = Path(delivered)
             return path.is_relative_to(self.folder) and path.is_file()
@@ -114,7 +114,7 @@ class Place:
         return delivered.startswith(begin) and self.has(delivered.removeprefix(begin))
 
     def put(self, file: Path, name: str) -> str:
-        """Copy a whole local file into the folder behind a URL, where it appears whole.
+        """Copy a local file into the folder; the object appears only when complete.
 
         Returns:
             Its URL.
