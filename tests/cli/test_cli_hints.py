@@ -12,7 +12,7 @@ import motionkit
 from motionkit import errors
 from motionkit.cli.exit_codes import CODES
 from motionkit.cli.hints import COMMANDS, HINTS, hint_of, sentence
-from motionkit.cli.screen import as_data
+from motionkit.cli.screen import error_data
 
 CORE = Path(motionkit.__file__).parent
 COMMAND = re.compile(r"['`]motionkit [a-z]+|(?<![\w-])--(via|max-usd|yes|config|out)\b")
@@ -53,7 +53,7 @@ def test_no_hint_on_the_command_line_speaks_python(kind: type[errors.MotionKitEr
 @pytest.mark.parametrize("kind", HINTS, ids=lambda kind: kind.__name__)
 def test_the_commands_hint_replaces_that_of_the_class(kind: type[errors.MotionKitError]) -> None:
     error = kind("it broke")
-    assert hint_of(error) == as_data(error)["hint"] == HINTS[kind]
+    assert hint_of(error) == error_data(error)["hint"] == HINTS[kind]
     assert sentence(error) == f"it broke ({HINTS[kind]})"
 
 
