@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -472,3 +473,28 @@ def test_bytes_are_converted_like_files(tmp_path: Path) -> None:
     assert recipe is not None
     _, facts = convert("video", reference, recipe, folder=tmp_path / "kept")
     assert (facts.width, facts.label) == (120, reference.label)
+
+
+@pytest.mark.parametrize("color", [(0.55, 0.35, 0.28), (0.2, 0.5, 0.3), (0.7, 0.7, 0.7)])
+def test_a_color_of_standard_range_that_was_recorded_as_hlg_comes_back(
+    color: tuple[float, float, float],
+) -> None:
+    """The way from BT.709 to HLG is that of BT.2087 and BT.2100, with white at 203 cd/m2."""
+    to_2020 = (
+        (0.6274, 0.3293, 0.0433),
+        (0.0691, 0.9195, 0.0114),
+        (0.0164, 0.0880, 0.8956),
+    )
+    light = [203 * one**2.2 for one in color]
+    wide = [sum(a * b for a, b in zip(row, light, strict=True)) / 1000 for row in to_2020]
+    luma = sum(a * b for a, b in zip((0.2627, 0.678, 0.0593), wide, strict=True))
+    scene = [one * luma ** (1 / 1.2 - 1) for one in wide]
+    signal = [
+        math.sqrt(3 * one)
+        if one <= 1 / 12
+        else 0.17883277 * math.log(12 * one - 0.28466892) + 0.55991073
+        for one in scene
+    ]
+    red, green, blue = (round(one * 32) for one in signal)
+    line = cube("hlg").splitlines()[1 + red + 33 * green + 33 * 33 * blue]
+    assert [float(one) for one in line.split()] == pytest.approx(color, abs=0.06)
