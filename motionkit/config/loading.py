@@ -447,7 +447,7 @@ def _account(name: str, data: Mapping[str, Any], spot: Spot) -> Account:
     tables.need_name(name, spot, "an account")
     provider = data.get("provider", name)
     try:
-        settings = registry.load(provider).settings
+        settings = registry.settings(provider)
     except ConfigError as error:
         raise ConfigError(
             f"{spot}: {error.message}{tables.nearest(str(provider), registry.names())}"

@@ -127,7 +127,7 @@ def findings(file: File, below: File | None) -> list[Finding]:
     @functools.cache  # each look-up reads the environment's packages
     def settings_of(provider: str) -> type[AccountSettings] | None:
         with contextlib.suppress(ConfigError):  # reading the accounts refuses it
-            return registry.load(provider).settings
+            return registry.settings(provider)
         return None
 
     for name, said in _tables(file.data(), "accounts").items():

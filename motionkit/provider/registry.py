@@ -11,9 +11,11 @@ from motionkit.errors import ConfigError
 if TYPE_CHECKING:
     from motionkit.model.request import Request
     from motionkit.provider.contract import Provider
-    from motionkit.provider.settings import KeyHelp
+    from motionkit.provider.settings import AccountSettings, KeyHelp
 
 GROUP = "motionkit.providers"
+SETTINGS_GROUP = "motionkit.settings"
+"""The entry points of the classes of settings, so that reading a configuration loads no adapter."""
 NEUTRAL_MEDIA: Mapping[str | None, frozenset[str]] = {
     "mimic": frozenset({"image", "video"}),
     "modify": frozenset({"images", "video"}),
@@ -49,6 +51,19 @@ def load(name: str) -> type[Provider]:
         raise ConfigError(f"provider {name!r} is claimed by {claims}; uninstall one")
     loaded: type[Provider] = _import(found.popitem()[1], f"provider {name!r}")
     return loaded
+
+
+def settings(name: str) -> type[AccountSettings]:
+    """Return the class of a provider's settings, without its adapter where it says so.
+
+    Raises:
+        ConfigError: As `load`.
+    """
+    found = entry_points(group=SETTINGS_GROUP, name=name)
+    if len(found) == 1 == len(entry_points(group=GROUP, name=name)):
+        named: type[AccountSettings] = _import(found[0], f"the settings of {name!r}")
+        return named
+    return load(name).settings
 
 
 def key_help(name: str) -> KeyHelp | None:

@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import attrs
 
@@ -34,9 +34,7 @@ from motionkit.provider import (
     MediaField,
     Offer,
     Phase,
-    Secret,
     Session,
-    Untrusted,
     Upload,
     Uploads,
     WebhookEvent,
@@ -44,13 +42,13 @@ from motionkit.provider import (
     form,
     load_offers,
     multipart,
-    untrusted,
     whole_number,
 )
 from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._tables import HINTS, KEYS, UNPRICED
 from motionkit_pixverse._wire import credits_of, need_number, taken, unwrap
 from motionkit_pixverse.lists import Library
+from motionkit_pixverse.settings import Settings
 
 log = logging.getLogger("motionkit")
 
@@ -74,29 +72,6 @@ _UPLOADS: Mapping[media.Kind, tuple[str, ...]] = {
 _RECORDING = MediaField("audio_media_id", "audio", ("mp3", "wav", "m4a", "aac"))
 """The recording of a custom voice."""
 _RECORDINGS = "a file, bytes, a URL or an upload"
-
-
-@attrs.frozen(kw_only=True)
-class Settings(AccountSettings):
-    """The settings of an account at PixVerse, in ``[accounts.NAME]``.
-
-    Attributes:
-        region: ``international`` or ``cn``.
-        usd_per_credit: US dollars; 0.01 is the pack price, memberships pay less.
-        webhook_secret: The webhook's secret from the console; verifies deliveries.
-        webhook_id: The webhook's id from the console; sent with every request that accepts it.
-        webhook_window: Maximum age of a delivery in seconds; the last retry comes after 5.4 hours.
-    """
-
-    region: Literal["international", "cn"] = attrs.field(
-        default="international", metadata=untrusted(Untrusted.ADDED)
-    )
-    usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=Decimal)
-    webhook_secret: Secret | None = attrs.field(default=None, converter=webhook.secret)
-    webhook_id: str | None = None
-    webhook_window: float = attrs.field(
-        default=webhook.REPLAY_WINDOW, metadata=untrusted(Untrusted.LOWER)
-    )
 
 
 class PixVerse:

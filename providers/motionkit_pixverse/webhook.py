@@ -24,14 +24,12 @@ from motionkit.model.job import State
 from motionkit.provider import Fit, Response, Secret, WebhookEvent, signatures
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import number
+from motionkit_pixverse.settings import REPLAY_WINDOW
 
 VENDOR = "pixverse"
 
 ACKNOWLEDGEMENT = b"ok"
 """The body of an acknowledgement, under HTTP 200; any other answer is delivered again."""
-REPLAY_WINDOW = 6 * 3600.0
-"""Maximum age of a delivery in seconds: the eighth and last retry comes 5 h 21 min after the first,
-and no page says that it is signed anew."""
 CLOCK_SKEW = 300.0
 """Maximum seconds by which a timestamp may be ahead of this clock."""
 
@@ -66,20 +64,6 @@ _ESCAPES: Sequence[Callable[[str], str]] = (
     lambda text: quote_plus(text, safe="*").replace("~", "%7E"),  # URLSearchParams
     lambda text: quote(text, safe="!'()*"),  # encodeURIComponent
 )
-
-
-def secret(value: str | Secret | None) -> Secret | None:
-    """Return a webhook's secret without surrounding blanks.
-
-    Raises:
-        ConfigError: It is empty: anyone could sign with it.
-    """
-    if value is None:
-        return None
-    stripped = (value.reveal() if isinstance(value, Secret) else value).strip()
-    if not stripped:
-        raise ConfigError("webhook_secret is empty")
-    return Secret(stripped)
 
 
 def calling(fitted: Fit, webhook_id: str | None) -> Fit:

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import attrs
 
@@ -32,13 +32,11 @@ from motionkit.provider import (
     Phase,
     Session,
     Stream,
-    Untrusted,
     Upload,
     Uploads,
     assemble,
     billed_after,
     load_offers,
-    untrusted,
 )
 from motionkit_segmind._tables import IMAGE_MARKS, KEYS, MOTION_SECONDS, STATES, UNPRICED
 from motionkit_segmind._wire import (
@@ -52,6 +50,7 @@ from motionkit_segmind._wire import (
     unwrap,
 )
 from motionkit_segmind.history import History
+from motionkit_segmind.settings import Settings
 from motionkit_segmind.sync import V1, V2, Blocking, is_spooled, is_sync, observe, was_sync
 
 log = logging.getLogger("motionkit")
@@ -77,35 +76,6 @@ _ACCEPTED = "accepted"
 _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
 _SPEAKS = frozenset({State.FAILED, State.BLOCKED, State.UNKNOWN})
 """States in which the vendor's text says what happened."""
-
-
-@attrs.frozen(kw_only=True)
-class Settings(AccountSettings):
-    """Settings of ``[accounts.NAME]`` for Segmind.
-
-    Attributes:
-        upload_url: Origin of uploads; overrides `base_url`.
-        history_url: Origin of the request history; overrides `base_url`.
-        history: Whether the request history may be searched.
-        mode: ``async`` queues a job and polls it (v2). ``sync`` makes one blocking call (v1), whose
-            response is stored in the state folder's ``spool`` first; for models that take seconds.
-        sync_timeout: Timeout of a blocking call in seconds; some models take minutes.
-
-    `rpm` chooses the plan. Two official tables disagree: Free 5, Pro 50, Enterprise as agreed
-    (https://docs.segmind.com/api-reference/rate-limits); Flexible 60, Pro 120, Business 500, Scale
-    1000 (the pricing page). Use the number of your own plan.
-    """
-
-    upload_url: str | None = None
-    history_url: str | None = None
-    history: bool = attrs.field(default=True, metadata=untrusted(Untrusted.HIGHER))
-    mode: Literal["async", "sync"] = "async"
-    sync_timeout: float = attrs.field(default=600.0, metadata=untrusted(Untrusted.HIGHER))
-
-    @property
-    def local_results(self) -> str | None:
-        """The blocking mode: its response is stored here, and nowhere else."""
-        return "mode = 'sync'" if self.mode == "sync" else None
 
 
 class Segmind:

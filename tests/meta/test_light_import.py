@@ -127,6 +127,7 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.St
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("MOTIONKIT_JOURNAL", str(tmp_path / "journal.db"))
+    monkeypatch.setenv("PIXVERSE_API_KEY", "a-planted-key")
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "MOTIONKIT_CONFIG", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)

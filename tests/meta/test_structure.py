@@ -21,7 +21,7 @@ PROVIDERS = ROOT / "providers"
 ADAPTER_FILES = ["__init__.py", "offers.toml", "_tables.py", "adapter.py"]
 OPTIONAL_FILES = [
     *("offers_models.toml", "offers_prices.toml", "_wire.py", "operations.py", "rules.py"),
-    "verbs.py",
+    *("settings.py", "verbs.py"),
     *("bodies.py", "results.py", "lists.py", "history.py", "sync.py", "webhook.py"),
     *("sandbox", "py.typed"),
 ]

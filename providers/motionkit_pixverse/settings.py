@@ -1,0 +1,50 @@
+"""The settings of an account at PixVerse. It imports no adapter: a configuration is read often."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+import attrs
+
+from motionkit.errors import ConfigError
+from motionkit.provider import AccountSettings, Secret, Untrusted, untrusted
+
+REPLAY_WINDOW = 6 * 3600.0
+"""Maximum age of a delivery in seconds: the eighth and last retry comes 5 h 21 min after the first,
+and no page says that it is signed anew."""
+
+
+def _secret(value: str | Secret | None) -> Secret | None:
+    """Return a webhook's secret without surrounding blanks.
+
+    Raises:
+        ConfigError: It is empty: anyone could sign with it.
+    """
+    if value is None:
+        return None
+    stripped = (value.reveal() if isinstance(value, Secret) else value).strip()
+    if not stripped:
+        raise ConfigError("webhook_secret is empty")
+    return Secret(stripped)
+
+
+@attrs.frozen(kw_only=True)
+class Settings(AccountSettings):
+    """The settings of an account at PixVerse, in ``[accounts.NAME]``.
+
+    Attributes:
+        region: ``international`` or ``cn``.
+        usd_per_credit: US dollars; 0.01 is the pack price, memberships pay less.
+        webhook_secret: The webhook's secret from the console; verifies deliveries.
+        webhook_id: The webhook's id from the console; sent with every request that accepts it.
+        webhook_window: Maximum age of a delivery in seconds; the last retry comes after 5.4 hours.
+    """
+
+    region: Literal["international", "cn"] = attrs.field(
+        default="international", metadata=untrusted(Untrusted.ADDED)
+    )
+    usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=Decimal)
+    webhook_secret: Secret | None = attrs.field(default=None, converter=_secret)
+    webhook_id: str | None = None
+    webhook_window: float = attrs.field(default=REPLAY_WINDOW, metadata=untrusted(Untrusted.LOWER))
