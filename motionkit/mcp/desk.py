@@ -29,6 +29,7 @@ from motionkit.model.budget import Budget, BudgetStatus
 from motionkit.model.job import Job, KeyState, State, Status
 from motionkit.model.money import Balance, Cost, Quote, dollars, rests_on
 from motionkit.model.request import Request
+from motionkit.model.spending import Spend
 
 __all__ = ["Desk", "Tell"]
 
@@ -426,6 +427,19 @@ def held(name: str, found: Balance | MotionKitError) -> dict[str, Any]:
     if isinstance(found, MotionKitError):
         return plain({"account": name, "error": str(found)})
     return plain({"account": name, "amount": found.amount, "unit": found.unit.value})
+
+
+def sums(row: Spend) -> dict[str, Any]:
+    """Return what some purchases came to, in the vendor's unit and in US dollars."""
+    found: dict[str, Any] = {
+        row.by: row.name,
+        "sandbox": row.sandbox,
+        "jobs": row.jobs,
+        "unit": row.unit.value,
+        **attrs.asdict(row.amounts),
+        "usd": None if row.usd is None else attrs.asdict(row.usd),
+    }
+    return plain(found)
 
 
 def limit(status: BudgetStatus) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from motionkit.client import AsyncClient
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.mcp import desk as records
 from motionkit.mcp.desk import Desk
+from motionkit.model.spending import SpendBy
 
 T = TypeVar("T")
 
@@ -240,9 +241,18 @@ async def balance(
     return {"accounts": await _desk(ctx).balances(account)}
 
 
-async def spend(ctx: At) -> dict[str, Any]:
-    """Return what this server has spent and holds of its budget, and of all other budgets."""
-    return {"budgets": await _desk(ctx).budgets()}
+async def spend(
+    ctx: At,
+    by: Annotated[SpendBy, Field(description="What to add the purchases up by")] = "account",
+    since: Annotated[str, Field(description="An age such as 30d, or a date")] = "30d",
+) -> dict[str, Any]:
+    """Return what is spent and held of this server's budget and all others, and sums of all jobs.
+
+    The sums are of every purchase in the journal, those of people and other programs included.
+    """
+    desk = _desk(ctx)
+    rows = await desk.client.spend(by, since=since)
+    return {"budgets": await desk.budgets(), "spend": [records.sums(row) for row in rows]}
 
 
 _HINTS = {

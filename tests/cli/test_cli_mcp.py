@@ -86,7 +86,10 @@ def test_one_dollar_buys_two_jobs_of_forty_cents(
                 await call(client, "submit", **MIMIC, key="three", confirm=True)
             again = await call(client, "submit", **MIMIC, key="two", confirm=True)
             assert again["key"] == "two"
-            own, *_ = (await call(client, "spend"))["budgets"]
+            spent = await call(client, "spend")
+            assert spent["spend"][0]["account"] == "pixverse"
+            assert sum(Decimal(spent["spend"][0][one]) for one in ("charged", "held")) == 80
+            own, *_ = spent["budgets"]
             assert (own["limit_usd"], own["left_usd"]) == ("1.00", "0.20")
 
     asyncio.run(play())
