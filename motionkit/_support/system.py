@@ -8,6 +8,7 @@ are as private as their folder.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
 import sys
@@ -136,8 +137,7 @@ else:
     def at_fork(**callbacks: Callable[[], object]) -> None:
         os.register_at_fork(**callbacks)
 
-    def uptime() -> float:
-        return time.clock_gettime(_CLOCK)
+    uptime = functools.partial(time.clock_gettime, _CLOCK)
 
     def create_empty(path: Path) -> None:
         try:

@@ -191,7 +191,8 @@ def traits(job: Job) -> dict[str, Any]:
 
 def submitted(job: Job) -> None:
     """Report that a job is in the journal."""
-    emit(Submitted(key=job.key, job=job, cost=job.cost))
+    if wanted(Submitted):
+        emit(Submitted(key=job.key, job=job, cost=job.cost))
     telemetry.measure("motionkit.submits", motionkit__outcome="accepted", **traits(job))
     count_charge(job, job.cost)
 

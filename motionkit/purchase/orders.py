@@ -36,14 +36,13 @@ from motionkit.model.job import Job, KeyState, State
 from motionkit.model.labels import shown_labels
 from motionkit.model.media import Generated, Ref
 from motionkit.model.money import Quote
-from motionkit.model.probe import Facts
+from motionkit.model.probe import Facts, inspect_all
 from motionkit.model.request import Request
 from motionkit.model.submission import Call, Submission
 from motionkit.provider import (
     AcceptsUnlistedModels,
     Offer,
     Provider,
-    inspect_media,
     pick_offer,
 )
 from motionkit.purchase import cancellation, compare, fallback
@@ -369,7 +368,7 @@ class Checkout:
     ) -> Asked:
         media = request.media()
         if facts is None or (request.converts and not _detailed(facts)):
-            facts = inspect_media(request)
+            facts = inspect_all(media, details=request.converts)
         resolved = {one: self._resolve(one, request.operation, media, dry=dry) for one in targets}
         return Asked(request, facts, name, route, resolved)
 

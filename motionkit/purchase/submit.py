@@ -45,6 +45,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from math import inf
+from typing import Any
 
 import attrs
 
@@ -262,6 +263,7 @@ class Submitter:
         limiter: The account's rate limiter; None without a limit.
         unusable: Why it cannot submit: its account has no key. It fits and quotes all the same.
         missing: What has to hold that key, in a word.
+        sandbox: Whether its paid calls go to a sandbox on this machine.
         speed: Seconds of the vendor's time in one second: 1, except in a sandbox.
         moment: Returns the present on two clocks, to compare with a first send; derived from `now`
             and `clock` where those are injected.
@@ -277,6 +279,7 @@ class Submitter:
     limiter: RateLimiter | None = None
     unusable: ConfigError | None = None
     missing: str = ""
+    sandbox: bool = False
     speed: float = 1.0
     moment: Callable[[], Moment] = attrs.field()
 
@@ -765,7 +768,7 @@ class Submitters:
                 window=settings.reconcile_window,
                 slots=settings.max_concurrent,
                 limiter=self.accounts.limiter(account),
-                speed=self._speed(provider),
+                **self._world(provider),
             )
         return made
 
@@ -785,8 +788,10 @@ class Submitters:
             self.journal,
             unusable=error,
             missing=missing,
-            speed=self._speed(provider),
+            **self._world(provider),
         )
 
-    def _speed(self, provider: Provider) -> float:
-        return self.config.sandbox_speed if in_sandbox(provider) else 1.0
+    def _world(self, provider: Provider) -> dict[str, Any]:
+        """Return whether an account is in a sandbox, and its speed."""
+        sandbox = in_sandbox(provider)
+        return {"sandbox": sandbox, "speed": self.config.sandbox_speed if sandbox else 1.0}

@@ -3,7 +3,8 @@
 A change of module is a call from one module of motionkit, or of an adapter, into another; calls
 within a module, lazy imports, the standard library and third parties do not count. The trace also
 counts how often each file is opened, hashed and decoded, and how often the request is fitted and
-quoted. The vendor is `motionkit.testing.memory`; the media are local files; the client is new.
+quoted. The vendor is `motionkit.testing.memory`; the media are local files; the client is new, with
+the parts that it makes once: they are no purchase's.
 
     python tests/bench/trace.py [--paths] [--json]
 """
@@ -125,6 +126,7 @@ def traced(*, refusing: bool) -> Trace:
             if refusing:
                 stages["first"].arrange(Situation.NO_CREDITS)
             wanted = request(folder)
+            _ = client._checkout
             with trace.following(folder):
                 job = client.submit(wanted, via="both" if refusing else "first")
             assert job.account == ("second" if refusing else "first")
