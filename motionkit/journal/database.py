@@ -31,6 +31,12 @@ _SLICE = 0.25
 log = logging.getLogger("motionkit")
 
 
+class FileConnection(sqlite3.Connection):
+    """A connection to a file, which runs every statement at once."""
+
+    send = sqlite3.Connection.execute
+
+
 class SQLiteStore(Store):
     """One client's handle on a SQLite file, safe to share between threads and processes.
 
@@ -67,7 +73,7 @@ class SQLiteStore(Store):
         self._take_pending(0.0)
 
     @property
-    def db(self) -> sqlite3.Connection:
+    def db(self) -> FileConnection:
         """The connection.
 
         Raises:
@@ -80,7 +86,7 @@ class SQLiteStore(Store):
         if not self._let_go.alive:
             raise JournalError("the journal is closed; make another client")
 
-    def check(self, db: sqlite3.Connection) -> None:
+    def check(self, db: FileConnection) -> None:
         """Check in a transaction that this store may write.
 
         Raises:
@@ -219,7 +225,7 @@ class _Transaction:
         self._doing = doing
         self._patience = patience
 
-    def __enter__(self) -> sqlite3.Connection:
+    def __enter__(self) -> FileConnection:
         store = self._store
         try:
             db = store.file.begin(self._patience)
@@ -264,13 +270,13 @@ class SharedFile:
         self.users = 0
         self.closed = self._left_behind = False
         self.endings = 0
-        self.connection: sqlite3.Connection | None = None
+        self.connection: FileConnection | None = None
         self._watch({} if path is None or inode is None else {path: inode})
         self._size = 0
         process.notify_of_forks(self)
 
     @property
-    def db(self) -> sqlite3.Connection:
+    def db(self) -> FileConnection:
         """The connection, opened if need be."""
         if self._left_behind:
             raise JournalError(
@@ -282,7 +288,7 @@ class SharedFile:
         with self.lock:
             return self.connection or self._open()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> FileConnection:
         self._watch(dict(list(self._opened.items())[:1]))
         self.check()  # after a fork: SQLite would make a new file in the place of a deleted one
         self.connection = db = sqlite3.connect(
@@ -290,6 +296,7 @@ class SharedFile:
             timeout=_SLICE,
             isolation_level=None,
             check_same_thread=False,
+            factory=FileConnection,
         )
         try:
             db.row_factory = sqlite3.Row
@@ -359,7 +366,7 @@ class SharedFile:
             self._size = found.st_size
         return None
 
-    def _prepare(self, db: sqlite3.Connection) -> None:
+    def _prepare(self, db: FileConnection) -> None:
         write_ahead(db, BUSY_TIMEOUT)
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA foreign_keys=ON")
@@ -377,7 +384,7 @@ class SharedFile:
                 db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     @contextmanager
-    def transaction(self, patience: float) -> Iterator[sqlite3.Connection]:
+    def transaction(self, patience: float) -> Iterator[FileConnection]:
         """Hold the lock and a transaction that may write."""
         db = self.begin(patience)
         try:
@@ -387,7 +394,7 @@ class SharedFile:
             raise
         self.end(db, commit=True)
 
-    def end(self, db: sqlite3.Connection, *, commit: bool) -> None:
+    def end(self, db: FileConnection, *, commit: bool) -> None:
         """End the transaction that `begin` began, and release the lock."""
         try:
             if commit:
@@ -399,7 +406,7 @@ class SharedFile:
             finally:
                 self.lock.release()
 
-    def begin(self, patience: float) -> sqlite3.Connection:
+    def begin(self, patience: float) -> FileConnection:
         """Take the lock and begin; waiting for another process keeps no thread from reading."""
         deadline = time.monotonic() + patience
         # The threads of this process pass the lock on within moments, but in no order: where dozens

@@ -289,9 +289,9 @@ class Journal:
         if purchase.budgets:
             budgets.require(self._store, purchase, now, known=after_refusal, db=db)
         columns = {**rows.attempt_columns(attempt), "now": now, "slot_until": now + lease}
-        db.execute(_NEW_ATTEMPT, columns)
+        db.send(_NEW_ATTEMPT, columns)
         for counter, values in counting:
-            db.execute(counter, values)
+            db.send(counter, values)
         if after_refusal:
             budgets.recount(db, purchase.key)
 
@@ -872,6 +872,17 @@ class Journal:
             {"limit": limit, "since": since},
         )
         return [(row["key"], row["finished"]) for row in found]
+
+    def has_succeeded(self, count: int, since: float | None) -> bool:
+        """Return whether so many purchases gave a result; `since` is as in `succeeded`."""
+        later = "" if since is None else " AND finished>:since"
+        found = self._store.query(
+            "SELECT 1 FROM purchases"  # noqa: S608 - constants
+            f" WHERE state='succeeded' AND finished IS NOT NULL{later}"
+            " ORDER BY finished DESC LIMIT 1 OFFSET :rest",
+            {"rest": count - 1, "since": since},
+        )
+        return bool(found)
 
     @property
     def endings(self) -> Hashable:

@@ -99,6 +99,8 @@ _SCHEMA = _CLASSES["schema"]
 _CLOCK = "SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8"
 _BEGUN = f"{_CLOCK}, pg_backend_pid(), (SELECT version FROM schema)"  # noqa: S608 - constants
 _LOST = (errors.OperationalError, errors.InterfaceError)
+_ONE_BY_ONE = contextlib.nullcontext()
+"""What a client library older than PostgreSQL 14 has in the place of a pipeline."""
 
 log = logging.getLogger("motionkit")
 
@@ -224,8 +226,24 @@ class Session:
     def __init__(self, connection: psycopg.Connection[Row]) -> None:
         self.connection = connection
         self.reading: tuple[float, float] | None = None
+        self._unsent: list[tuple[str, Values]] = []
 
     def execute(self, statement: str, values: Values = NO_VALUES, /) -> psycopg.Cursor[Row]:
+        """Run one statement, and those before it that were not sent, in one round trip."""
+        if not self._unsent:
+            return self._run(statement, values)
+        unsent, self._unsent = self._unsent, []
+        # The first error is raised; the server skips what follows it, a COMMIT too.
+        with self.connection.pipeline() if psycopg.Pipeline.is_supported() else _ONE_BY_ONE:
+            for earlier in unsent:
+                self._run(*earlier)
+            return self._run(statement, values)
+
+    def send(self, statement: str, values: Values = NO_VALUES, /) -> None:
+        """Run one statement with the next one, or with the commit."""
+        self._unsent.append((statement, values))
+
+    def _run(self, statement: str, values: Values) -> psycopg.Cursor[Row]:
         """Run one statement; truth is bound as 0 or 1."""
         text, named = translated(statement)
         if not named:
@@ -285,7 +303,7 @@ class Session:
 
     def commit(self) -> None:
         """End the transaction."""
-        ended = self.connection.execute("COMMIT").statusmessage
+        ended = self.execute("COMMIT").statusmessage
         self.reading = None
         if ended != "COMMIT":
             # After an error that was caught, the server answers ROLLBACK, and no error.
@@ -293,7 +311,7 @@ class Session:
 
     def roll_back(self) -> None:
         """Undo the transaction; where the connection is lost, the server does."""
-        self.reading = None
+        self.reading, self._unsent = None, []
         try:
             self.connection.execute("ROLLBACK")
         except psycopg.Error:

@@ -76,6 +76,14 @@ class Connection(Protocol):
         """Run one statement."""
         ...
 
+    def send(self, statement: str, values: Values = ..., /) -> object:
+        """Run one statement whose answer nobody reads.
+
+        A server gets it with the next one, or with the commit: that is one round trip less. Its
+        error is raised there. A SQLite file runs it at once.
+        """
+        ...
+
 
 class Store(ABC):
     """One client's handle on a database, safe to share between threads and processes.

@@ -25,7 +25,7 @@ from motionkit.journal import (
 from motionkit.model.money import Balance, Quote, Rates, dollars
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.provider import Fit, Offer, fit_at, in_sandbox, quote_fit
+from motionkit.provider import Fit, Offer, fit_at, quote_fit
 from motionkit.purchase.submit import Submitter
 from motionkit.routing import Choose, suffices
 
@@ -111,7 +111,7 @@ class RouteTarget:
 
     @sandbox.default
     def _in_sandbox(self) -> bool:
-        return self.submitter is not None and in_sandbox(self.submitter.provider)
+        return self.submitter is not None and self.submitter.sandbox
 
     @holder.default
     def _of_the_account(self) -> tuple[str, str]:
@@ -174,7 +174,7 @@ class Experience:
         """Return whether enough jobs have ended since the newest one that counts."""
         few = len(self._seen) // _NEWS
         last = max((ended for _, ended in self._seen), default=None)
-        return few <= 1 or len(self._journal.succeeded(few, last)) == few
+        return few <= 1 or self._journal.has_succeeded(few, last)
 
     def _learn(self) -> None:
         newest = self._journal.succeeded(self._limit)
@@ -248,14 +248,12 @@ def assess(
             rates=provider.rates,
         )
     today = dt.datetime.now(dt.UTC).date()
+    usual = None if offer.expected_seconds is None else offer.expected_seconds / submitter.speed
     row = Comparison(
         target,
         quote=quote,
         listed=listed,
-        seconds=expected_seconds(
-            None if offer.expected_seconds is None else offer.expected_seconds / submitter.speed,
-            seen,
-        ),
+        seconds=usual if seen is None else expected_seconds(usual, seen),
         p90=seen.durations.p90 if seen is not None and seen.durations else None,
         quality=fitted.quality,
         delivers=fitted.seconds,

@@ -104,11 +104,11 @@ def buy(journal: Journal, past: Experience, key: str, times: Times) -> Job:
     times.take("statistics", past.past)
     times.take("same", lambda: journal.same(purchase.alike))
     times.take("budgets", lambda: journal.check_budgets(purchase))
+    times.take("slots", lambda: journal.taken(FINGERPRINT))  # as `Slots.wait` asks once
     attempt = times.take(
         "intend",
         lambda: journal.intend(purchase, f"a-{key}", SUBMISSION, FINGERPRINT, slots=1_000_000),
     )
-    times.take("slots", lambda: journal.taken(FINGERPRINT))
     attempt = times.take("sending", lambda: journal.sending(attempt))
     job = Job(
         id=f"v-{key}",
@@ -130,7 +130,7 @@ def buy(journal: Journal, past: Experience, key: str, times: Times) -> Job:
 
 
 _ROW = "UPDATE purchases SET updated=updated+1 WHERE key='template'"
-BUY = ("statistics", "same", "budgets", "intend", "slots", "sending", "accepted", "ended")
+BUY = ("statistics", "same", "budgets", "slots", "intend", "sending", "accepted", "ended")
 
 
 def fill(journal: Journal, count: int) -> None:

@@ -85,7 +85,7 @@ class Seam:
         real_connect, factory = sqlite3.connect, self._connections()
 
         def connect(*args: Any, **options: Any) -> sqlite3.Connection:
-            made: sqlite3.Connection = real_connect(*args, **{"factory": factory, **options})
+            made: sqlite3.Connection = real_connect(*args, **{**options, "factory": factory})
             return made
 
         sqlite3.connect = connect  # type: ignore[assignment]
@@ -127,6 +127,8 @@ class Seam:
                     return plain(sql, *args)
                 cursor: sqlite3.Cursor = seam.around(f"journal {words}", lambda: plain(sql, *args))
                 return cursor
+
+            send = execute  # as the journal's own class has
 
         return Connection
 

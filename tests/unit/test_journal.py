@@ -45,7 +45,7 @@ from motionkit.journal import (
     retry_key,
     schema,
 )
-from motionkit.journal.database import SQLiteStore
+from motionkit.journal.database import FileConnection, SQLiteStore
 from motionkit.model import codec
 from motionkit.model.budget import Budget
 from motionkit.model.job import KeyState, Output, Result, State, Status
@@ -743,7 +743,7 @@ def test_a_full_disk_is_an_error_and_heals(in_file: Journal) -> None:
 
 
 def test_a_commit_that_fails_leaves_the_journal_usable(path: Path) -> None:
-    class Failing(sqlite3.Connection):
+    class Failing(FileConnection):
         fail = False
 
         def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:

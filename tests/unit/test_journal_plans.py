@@ -111,7 +111,7 @@ def test_jobs_and_statistics_use_indexes(client: Client) -> None:
         journal.taken("f" * 16)
         journal.retries("order-17")
         journal.durations(2000)
-        journal.succeeded(20, since=1.0)
+        journal.has_succeeded(20, since=1.0)
         journal.ended([job])
         journal.bought(job)
         Experience(journal).past()
