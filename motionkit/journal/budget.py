@@ -33,6 +33,8 @@ from motionkit.model.money import EXACT, Cost, CostBasis, possible
 _FINAL = frozenset(state.value for state in State if state.terminal)
 _PAGE = 1000
 """Purchases that are counted in one transaction."""
+_ALIKE = 1024
+"""Texts that are read once: purchases of one day, route and price are alike in all that counts."""
 _AT_ONCE = 100
 """Counters that one statement changes."""
 _COLUMNS = ("kind", "name", "sandbox", "span", "first", "spent", "held")
@@ -43,6 +45,8 @@ Counter = tuple[str, str, int, str, int]
 """A row of ``spent``: kind (route, accounts, batch), name, sandbox, span, first day."""
 Amounts = tuple[Decimal, Decimal]
 """US dollars: what is spent, and what is held."""
+_Parts = tuple[tuple[str, str], ...]
+"""Kinds and names of counters."""
 _Query = Callable[[str, Mapping[str, Any]], Sequence[Row]]
 
 _UNCOUNTED = (
@@ -299,24 +303,22 @@ def recount(db: Connection, key: str) -> None:
     _recount(db, [key])
 
 
-def recount_changed(db: Connection, changed: Iterable[Row]) -> None:
+def recount_changed(db: Connection, row: Row) -> None:
     """Do what `recount` does after a change that added no attempt.
 
     Args:
         db: The connection inside the transaction.
-        changed: The purchases, as the statement that changed them returned their `COUNTED`.
+        row: The purchase, as the statement that changed it returned its `COUNTED`.
     """
-    changes: dict[Counter, Amounts] = {}
-    for row in changed:
-        before = row["counted"]
-        if not before:
-            _recount(db, [row["key"]])
-            continue
-        now = counted(row, to=json.loads(before)["to"])
-        if now != before:
-            db.execute(_COUNT, {"key": row["key"], "before": before, "counted": now})
-            _replace(changes, before, now)
-    _change(db, changes)
+    before = row["counted"]
+    if not before:
+        recount(db, row["key"])
+        return
+    now = counted(row, to=_counters_of(before))
+    if now != before:
+        db.send(_COUNT, {"key": row["key"], "before": before, "counted": now})
+        for text, values in _replacing(before, now):
+            db.send(text, values)
 
 
 def _recount(db: Connection, keys: Sequence[str]) -> None:
@@ -360,13 +362,21 @@ def counting(
         account: That of its attempt.
     """
     adds = counted(row, [account])
-    return adds, _statements(dict(_parts(adds))) if adds else ()
+    return adds, _replacing(None, adds)
+
+
+@functools.lru_cache(maxsize=_ALIKE)
+def _replacing(before: str | None, now: str | None) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """Return the statements that count a purchase as it is now."""
+    changes: dict[Counter, Amounts] = {}
+    _replace(changes, before, now)
+    return _statements(changes)
 
 
 def _change(db: Connection, changes: Mapping[Counter, Amounts]) -> None:
     """Add to the counters, as the last that a transaction writes."""
     for text, values in _statements(changes):
-        db.execute(text, values)
+        db.send(text, values)
 
 
 def _statements(changes: Mapping[Counter, Amounts]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -410,7 +420,7 @@ def _rows(query: _Query, keys: Sequence[str]) -> Iterator[tuple[Row, Sequence[st
 def counted(
     row: Mapping[str, Any] | Row,
     accounts: Sequence[str] = (),
-    to: Sequence[Sequence[str]] | None = None,
+    to: _Parts | None = None,
 ) -> str | None:
     """Return what a purchase adds to the counters; None where its reservation is unreadable.
 
@@ -430,12 +440,23 @@ def counted(
         return NOTHING
     if to is None:
         direct = row["route"] is None
-        to = [["accounts", codec.dumps(list(accounts))] if direct else ["route", row["route"]]]
+        to = (("accounts", codec.dumps(list(accounts))) if direct else ("route", row["route"]),)
         if row["batch"] is not None:
-            to.append(["batch", row["batch"]])
-    usd = str(amount)
-    adds = {"to": to, "sandbox": int(bool(row["sandbox"])), "day": day}
-    return codec.dumps({**adds, ("spent" if final else "held"): usd})
+            to += (("batch", row["batch"]),)
+    return _text(to, int(bool(row["sandbox"])), day, str(amount), final)
+
+
+@functools.lru_cache(maxsize=_ALIKE)
+def _text(to: _Parts, sandbox: int, day: int, usd: str, final: bool) -> str:
+    """Return what a purchase stores in `counted`."""
+    adds = {"to": to, "sandbox": sandbox, "day": day, ("spent" if final else "held"): usd}
+    return codec.dumps(adds)
+
+
+@functools.lru_cache(maxsize=_ALIKE)
+def _counters_of(counted: str) -> _Parts:
+    """Return the kinds and names of the counters that a purchase adds to."""
+    return tuple((kind, name) for kind, name in json.loads(counted)["to"])
 
 
 def _amount(row: Mapping[str, Any] | Row) -> tuple[Decimal, bool]:
@@ -444,21 +465,25 @@ def _amount(row: Mapping[str, Any] | Row) -> tuple[Decimal, bool]:
     Raises:
         ArithmeticError, ValueError: What it reserved is no amount.
     """
-    try:
-        cost = row["cost"] and unpacked(row["cost"], Cost)
-    except (ValueError, TypeError, ArithmeticError, InvalidRequest):
-        cost = None  # an unreadable cost must not free money: the reservation counts
-    if (
-        cost is not None
-        and cost.usd is not None
-        and cost.basis is not CostBasis.ASSUMED
-        and possible(cost)
-    ):
-        return Decimal(cost.usd), True
+    charged = _charged(row["cost"]) if row["cost"] else None
+    if charged is not None:
+        return charged, True
     reserved = Decimal(row["reserved"] or 0)
     if not reserved.is_finite():
         raise ValueError(f"{reserved} is no amount")
     return reserved, row["state"] in _FINAL
+
+
+@functools.lru_cache(maxsize=_ALIKE)
+def _charged(text: str) -> Decimal | None:
+    """Return the US dollars that a cost says were charged; None where it does not."""
+    try:
+        cost = unpacked(text, Cost)
+    except (ValueError, TypeError, ArithmeticError, InvalidRequest):
+        return None  # an unreadable cost must not free money: the reservation counts
+    if cost is None or cost.usd is None or cost.basis is CostBasis.ASSUMED or not possible(cost):
+        return None
+    return Decimal(cost.usd)
 
 
 def _parts(counted: str | None) -> Iterator[tuple[Counter, Amounts]]:

@@ -41,13 +41,14 @@ def lock(db: Connection, key: str) -> None:
     A statement of PostgreSQL that waits for another transaction's row sees its new content, but of
     other tables what there was before. The statement after this one sees the new attempt, too.
     """
-    db.execute("UPDATE purchases SET updated=updated WHERE key=:key", {"key": key})
+    db.send("UPDATE purchases SET updated=updated WHERE key=:key", {"key": key})
 
 
 def _change(db: Connection, statement: str, record: Record) -> bool:
     """Change a purchase, and what it adds to the budgets' counters."""
     changed = db.execute(f"{statement} RETURNING {budget.COUNTED}", record).fetchall()
-    budget.recount_changed(db, changed)
+    if changed:
+        budget.recount_changed(db, changed[0])
     return bool(changed)
 
 
@@ -57,7 +58,7 @@ def _settled(db: Connection, record: Record) -> bool:
     A job that another process has written meanwhile stays, and so does an ambiguity. Once a key has
     a further attempt, a late record about an earlier one does not change the purchase.
     """
-    db.execute(
+    db.send(
         # What may have arrived keeps its slot until its time is over: a lost job may take it.
         "UPDATE attempts SET state=:kind, error=:error,"
         " slot_until=CASE WHEN :kind=:refused THEN NULL ELSE slot_until END"
@@ -107,7 +108,7 @@ def _observed(db: Connection, record: Record) -> bool:
     """Write an observation of a job; return whether it changed anything."""
     record = {"timed": None, **record}  # older versions did not record it
     if record["ended"] is not None:
-        db.execute(
+        db.send(
             "UPDATE attempts SET slot_until=NULL WHERE fingerprint=:fingerprint AND vendor_id=:job",
             record,
         )
@@ -134,7 +135,7 @@ def _observed(db: Connection, record: Record) -> bool:
 
 def _delivered(db: Connection, record: Record) -> bool:
     """Write that a job's file is on disk."""
-    db.execute(
+    db.send(
         f"UPDATE purchases SET delivered=:path, sha256=:sha256, updated=:at WHERE {_OWNED}",  # noqa: S608 - a constant
         record,
     )
