@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 
 
 def table(rows: Iterable[tuple[str, object]]) -> str:
     """Return an HTML table of names and values; None is left out."""
+    from html import escape  # noqa: PLC0415 - only a notebook draws it
+
     body = "".join(
         f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
         for name, value in rows
@@ -18,6 +19,8 @@ def table(rows: Iterable[tuple[str, object]]) -> str:
 
 def grid(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """Return an HTML table with headers."""
+    from html import escape  # noqa: PLC0415 - only a notebook draws it
+
     head = "".join(f"<th style='text-align:left'>{escape(name)}</th>" for name in heads)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows

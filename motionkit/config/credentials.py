@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -182,6 +181,8 @@ class Key:
         return _usable(_text(content, f"{self.spot}.file: {path}"), self.spot)
 
     def _from_command(self, argv: list[str]) -> Secret:
+        import subprocess  # noqa: PLC0415 - few keys come from a command
+
         where = f"{self.spot}.command: {argv[0]!r}"
         by_hand = "run it yourself to see why; its output may hold the key and is not shown"
         ended = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from motionkit.errors import ConfigError
@@ -17,6 +16,8 @@ def write_private(path: Path, text: str) -> None:
     Raises:
         ConfigError: It cannot be written; what was there is unchanged.
     """
+    import tempfile  # noqa: PLC0415 - files are seldom written
+
     try:
         path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -12,13 +12,14 @@ from motionkit import http
 from motionkit import provider as adapters
 from motionkit._support.text import is_name
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
-from motionkit.journal import Filter, Journal, Prunable, PurchaseRecord
+from motionkit.journal import Filter, Journal, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.labels import check_labels
 from motionkit.model.moments import Since, moment
 from motionkit.model.money import Cost, CostBasis, Unit
 
 if TYPE_CHECKING:
+    from motionkit.journal import Prunable
     from motionkit.purchase.submit import Submitters
 
 Assumption = Literal["lost", "charged"]
