@@ -289,6 +289,10 @@ class Client:
 
         Raises:
             InvalidRequest: The key names another request.
+
+        Examples:
+            >>> earlier = client.bought_before(request, via="studio")
+            >>> print("new" if earlier is None else earlier.key)
         """
         entry = self._checkout.known(request, arguments.options(request, via, key=key), facts)
         return None if entry is None or entry.state is KeyState.REFUSED else entry
@@ -381,6 +385,10 @@ class Client:
         Raises:
             InvalidRequest: A take does not fit the target, or a key names another request.
             MotionKitError: No target of the route can take it.
+
+        Examples:
+            >>> plan = client.plan_takes(request, 3, via="studio", max_usd="3.00")
+            >>> print(len(plan.missing), plan.high, plan.refused)
         """
         options = arguments.options(
             request, via, choose=choose, key=key, again=again, max_usd=max_usd
@@ -825,6 +833,10 @@ class Client:
         Raises:
             ConfigError: There is no such account.
             MotionKitError: The vendor does not answer, or refuses the key.
+
+        Examples:
+            >>> balance = client.balance("studio")
+            >>> print(balance.amount, balance.unit, balance.usd)
         """
         provider = self.account(name)
         held = http.with_retries(provider.balance)
@@ -837,6 +849,10 @@ class Client:
         Nothing is sent. A route skips an account only for a cause that it falls back on. Circuits
         of an account's former key are left out, unless a file or a command would have to be asked
         for the present one.
+
+        Examples:
+            >>> for one in client.circuits():
+            ...     print(one.account, one.cause, one.until)
         """
         return [one for one in self._circuits.all() if self._concerns(one)]
 
@@ -861,6 +877,10 @@ class Client:
         The budgets of ``[defaults]`` come first, then each route's. Purchases in a sandbox on this
         machine are counted separately: where accounts of both kinds are configured, each budget
         comes twice, for the real accounts first.
+
+        Examples:
+            >>> for one in client.budget():
+            ...     print(one.name, one.spent, one.held, one.limit)
         """
         worlds = sorted({one.in_sandbox for one in self.config.accounts.values()}) or [False]
         return [
