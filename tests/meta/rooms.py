@@ -52,8 +52,11 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 }
 """The rooms that a room may import; everyone may import the public names of `motionkit`."""
 
-FACES_ONLY = frozenset({"batch", "cli", "mcp", "testing"})
-"""Rooms that import another room by its face, ``motionkit.ROOM``, and not by its files."""
+FACES_ONLY = frozenset(MAY_IMPORT) - {"client", "config"}
+"""Rooms that import another room by its face, ``motionkit.ROOM``, and not by its files.
+
+The other two import ``provider.registry``, so that who lists providers loads no contract.
+"""
 
 FILES = frozenset({"_support", "model"})
 """Rooms without a face: their files are imported."""
