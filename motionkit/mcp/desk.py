@@ -19,6 +19,7 @@ from motionkit.client import (
     Explanation,
     check_target,
     in_thread,
+    is_stored,
     journal_of,
     order_item,
     registry,
@@ -30,6 +31,7 @@ from motionkit.model.job import Job, KeyState, State, Status
 from motionkit.model.money import Balance, Cost, Quote, dollars, rests_on
 from motionkit.model.request import Request
 from motionkit.model.spending import Spend
+from motionkit.storage import Out, is_url, literal
 
 __all__ = ["Desk", "Tell"]
 
@@ -37,7 +39,6 @@ Tell = Callable[[float, float | None, str], Awaitable[None]]
 """Called with seconds since the submit, the seconds expected in all if known, and a sentence."""
 
 _MOST_LISTED = 50
-_ENDINGS: Mapping[str, str] = {"video": ".mp4", "image": ".png", "audio": ".mp3"}
 
 
 @attrs.frozen
@@ -284,7 +285,7 @@ class Desk:
         """
         found = await self.entry(reference)
         job = _need_job(found)
-        if await asyncio.to_thread(_on_disk, found):
+        if await asyncio.to_thread(_is_there, found):
             return found
         changes: asyncio.Queue[Status] = asyncio.Queue()
         teller = asyncio.create_task(_tell(job, changes, tell))
@@ -296,15 +297,19 @@ class Desk:
             return await self.entry(reference)
         finally:
             teller.cancel()
-        path = await asyncio.to_thread(self._place, found, job)
-        await self.client.download(result, path)
+        await self.client.deliver(result, await asyncio.to_thread(self._place, found))
         return await self.entry(reference)
 
-    def _place(self, entry: PurchaseRecord, job: Job) -> Path:
-        """Return where a file goes; a file that is there already is kept."""
-        path = Path(entry.out) if entry.out else self.root / f"{job.key}{_ending(entry)}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.with_stem(f"{path.stem}-{job.id}") if path.exists() else path
+    def _place(self, entry: PurchaseRecord) -> str:
+        """Return where a file goes, with placeholders; a file that is there already is kept."""
+        if entry.out is None:
+            # A placeholder's value is a name without folders: an agent chooses its keys.
+            return f"{literal(str(self.root.resolve()))}/{{key}}.{{ext}}"
+        out = Out.recorded(entry.out)
+        path = out.path
+        if path is None or not path.exists():
+            return out.text
+        return f"{literal(str(path.with_suffix('')))}-{{job}}{literal(path.suffix)}"
 
     def out(self, request: Request, name: str | None, *, continued: bool) -> Path | None:
         """Return where a result goes, checked before anything is bought.
@@ -320,14 +325,16 @@ class Desk:
         return path
 
 
-def _ending(entry: PurchaseRecord) -> str:
-    kinds = {one.operation: one.delivers for one in registry.operations()}
-    kind = kinds.get(str(entry.description.get("operation")), "video")
-    return _ENDINGS[kind]
+def _is_there(entry: PurchaseRecord) -> bool:
+    """Return whether the file is where it was delivered.
 
-
-def _on_disk(entry: PurchaseRecord) -> bool:
-    return entry.delivered is not None and Path(entry.delivered).is_file()
+    Raises:
+        DownloadFailed: It is in a store that does not answer.
+    """
+    place = entry.delivered
+    if place is None:
+        return False
+    return is_stored(place) if is_url(place) else Path(place).is_file()
 
 
 def ended(entry: PurchaseRecord) -> bool:

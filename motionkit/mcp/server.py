@@ -22,7 +22,7 @@ from motionkit._support.redaction import redact
 from motionkit.client import AsyncClient
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.mcp import desk as records
-from motionkit.mcp.desk import Desk
+from motionkit.mcp.desk import Desk, Price
 from motionkit.model.spending import SpendBy
 
 T = TypeVar("T")
@@ -129,21 +129,24 @@ async def compare(ctx: At, operation: Operation, fields: Fields, via: Via = None
     return {"targets": records.compared(rows)}
 
 
-async def consent(
-    ctx: At,
-    operation: str,
-    fields: dict[str, Any],
-    via: str | None,
-    *,
-    key: str | None,
-    confirm: bool,
-) -> Consent | Elicit[Consent]:
-    """Ask the user where the client can; else the agent must say that the user agreed."""
+async def price_of(
+    ctx: At, operation: str, fields: dict[str, Any], via: str | None, *, key: str | None
+) -> Price | None:
+    """Return the price that is asked about and paid; found once for each submit.
+
+    Found again after the answer, it could be another one: another target's, or of another day.
+    """
     desk = _desk(ctx)
     try:
-        price = await desk.price(desk.request(operation, fields), via, key)
+        return await desk.price(desk.request(operation, fields), via, key)
     except MotionKitError as error:
         raise _failed(error) from error
+
+
+async def consent(
+    ctx: At, price: Annotated[Price | None, Resolve(price_of)], *, confirm: bool
+) -> Consent | Elicit[Consent]:
+    """Ask the user where the client can; else the agent must say that the user agreed."""
     if price is None:
         return Consent(buy=True)
     capabilities = ctx.client_capabilities
@@ -171,6 +174,7 @@ async def submit(
     confirm: Annotated[
         bool, Field(description="The user has agreed to the price that `quote` returned")
     ] = False,
+    price: Annotated[Price | None, Resolve(price_of)],
     agreed: Annotated[ElicitationResult[Consent], Resolve(consent)],
 ) -> dict[str, Any]:
     """Buy: upload the media and submit a job. This costs money.
@@ -183,12 +187,11 @@ async def submit(
         raise ToolError("nothing was bought: the user did not agree to the price")
     desk = _desk(ctx)
     request = desk.request(operation, fields)
-    price = await desk.price(request, via, key)
     job = await desk.buy(
         request,
         via=via,
         key=key,
-        # What was there a moment ago costs nothing; a purchase without consent is refused.
+        # What was agreed to, however long the answer took. What was there a moment ago costs nothing; a purchase without consent is refused.
         cap=Decimal(0) if price is None else price.usd_high,
         out=desk.out(request, out, continued=price is None),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -20,6 +21,7 @@ from patience import PATIENCE
 
 import motionkit as mk
 from motionkit.mcp import make_server
+from motionkit.sandbox import Sandbox
 
 MODES = ["auto", "legacy"]
 """The protocol before and after it became stateless."""
@@ -137,6 +139,53 @@ def test_the_user_is_asked_and_nothing_is_bought_without_a_yes(
     assert "0.40 USD" in asked[0]
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_nothing_dearer_is_bought_than_the_user_was_asked_about(
+    cli: Cli,
+    account: Account,
+    quick: Sandbox,
+    media: list[str],
+    own_place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+) -> None:
+    label = uuid.uuid4().hex
+    quick.add_account("segmind", f"test-key-{label}", label=label, balance="50")
+    (own_place / "both.toml").write_text(f"""
+[accounts.pixverse]
+api_key = "{account.key}"
+base_url = "{quick.url}"
+[accounts.segmind]
+api_key = "test-key-{label}"
+base_url = "{quick.url}"
+[routes.default]
+targets = ["pixverse", "segmind/pixverse-mimic"]
+fall_back_on = ["credits"]
+""")
+    monkeypatch.setenv("MOTIONKIT_CONFIG", str(own_place / "both.toml"))
+    dearer = Account(quick, "segmind", label, f"test-key-{label}")
+    asked: list[str] = []
+
+    async def answer(_: ClientRequestContext, question: ElicitRequestParams) -> ElicitResult:
+        asked.append(question.message)
+        if len(asked) > 1:
+            return ElicitResult(action="decline")
+        # While the user thinks, another command finds that the cheaper account has no credits.
+        quick.fault("refuse:submit:vendor=pixverse:code=500090:times=0")
+        options = ("--max-usd", "0.40", "--key", "other", "--no-wait", "--yes")
+        assert (await asyncio.to_thread(cli, "mimic", *media, *options)).code
+        return ElicitResult(action="accept", content={"buy": True})
+
+    async def play() -> None:
+        async with agent("2.00", mode=mode, answer=answer) as client:
+            with pytest.raises(Refused, match=r"nothing was (bought|charged)"):
+                await call(client, "submit", **MIMIC, key="thought")
+
+    asyncio.run(play())
+    assert "0.40 USD" in asked[0]
+    assert not dearer.ledger["jobs"]
+
+
 def test_a_client_that_cannot_ask_has_to_confirm(account: Account, media: list[str]) -> None:
     async def play() -> None:
         async with agent("1.00") as client:
@@ -200,6 +249,36 @@ def test_an_agent_sends_and_writes_files_of_its_folder_alone(
 
     asyncio.run(play())
     assert account.bought == (0, 0, "0")
+
+
+@pytest.mark.parametrize("key", ["../outside", "/outside", "a/b", ".."])
+def test_a_key_leads_no_file_out_of_the_folder(
+    account: Account, media: list[str], own_place: Path, key: str
+) -> None:
+    async def play() -> dict[str, Any]:
+        async with agent("1.00") as client:
+            await call(client, "submit", **MIMIC, key=key, confirm=True)
+            return await call(client, "wait", key=key)
+
+    assert Path(asyncio.run(play())["file"]).parent == own_place
+
+
+def test_a_place_of_another_command_is_filled_in_and_may_be_a_store(
+    cli: Cli, account: Account, media: list[str], own_place: Path
+) -> None:
+    places = {"store": "memory://films/{key}.{ext}", "named": "films/{key}-{model}"}
+    for key, out in places.items():
+        options = ("--key", key, "--out", out, "--no-wait", "--yes")
+        assert cli("mimic", *media, *options).code == 0
+
+    async def play() -> list[str]:
+        async with agent() as client:
+            return [(await call(client, "wait", key=key))["file"] for key in places]
+
+    store, named = asyncio.run(play())
+    assert store == "memory://films/store.mp4"
+    assert Path(named) == own_place / "films" / "named-mimic.mp4"
+    assert not (own_place / "memory:").exists()
 
 
 @pytest.mark.parametrize(
