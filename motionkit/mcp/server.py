@@ -191,7 +191,8 @@ async def submit(
         request,
         via=via,
         key=key,
-        # What was agreed to, however long the answer took. What was there a moment ago costs nothing; a purchase without consent is refused.
+        # What was agreed to, however long the answer took. What was there a moment ago costs
+        # nothing; a purchase without consent is refused.
         cap=Decimal(0) if price is None else price.usd_high,
         out=desk.out(request, out, continued=price is None),
     )

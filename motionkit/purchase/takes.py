@@ -93,7 +93,7 @@ class TakesPlan:
 
 def numbered(out: str, take: int) -> str:
     """Return the place of a take: ``film-2.mp4``, unless its name has the number already."""
-    return out if "{take}" in out else storage.numbered(out, take)
+    return out if storage.has_placeholder(out, "take") else storage.numbered(out, take)
 
 
 def _high(quote: Quote | None) -> Decimal | None:

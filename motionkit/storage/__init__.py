@@ -1,6 +1,14 @@
 """Where results go: names with placeholders, folders, and stores behind URLs by fsspec."""
 
-from motionkit.storage.names import PLACEHOLDERS, Out, literal, numbered, plain, suffix
+from motionkit.storage.names import (
+    PLACEHOLDERS,
+    Out,
+    has_placeholder,
+    literal,
+    numbered,
+    plain,
+    suffix,
+)
 from motionkit.storage.places import PARTIAL, Place, check_credentials, is_url
 
 __all__ = [
@@ -9,6 +17,7 @@ __all__ = [
     "Out",
     "Place",
     "check_credentials",
+    "has_placeholder",
     "is_url",
     "literal",
     "numbered",

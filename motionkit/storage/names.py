@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import string
@@ -63,6 +64,14 @@ def literal(text: str) -> str:
 def _safe(value: str) -> str:
     """Return a value as a part of a file's name: no separators, no way to another folder."""
     return _UNFIT.sub("_", value).strip("._ ")[:_LONGEST].strip("._ ")
+
+
+def _cut(stem: str) -> str:
+    """Return a stem that is not too long; two that differ behind the cut still differ."""
+    if len(stem) <= _LONGEST_STEM:
+        return stem
+    digest = hashlib.sha256(stem.encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{stem[: _LONGEST_STEM - 9]}-{digest}"
 
 
 @attrs.frozen
@@ -159,7 +168,7 @@ class Out:
         if not dot or f".{ending.lower()}" not in MEDIA_SUFFIXES:
             stem, ending = name, suffix.removeprefix(".")
         # A placeholder without a value may leave nothing, or a hidden file.
-        stem = stem.strip(" .")[:_LONGEST_STEM] or _safe(known.get("key", "")) or "result"
+        stem = _cut(stem.strip(" .")) or _safe(known.get("key", "")) or "result"
         return f"{head}{slash}{stem}.{ending}"
 
 
@@ -209,6 +218,14 @@ def _pieces(text: str) -> Iterator[tuple[str, str | None]]:
 
 def _fields(text: str) -> Iterator[str]:
     return (name for _, name in _pieces(text) if name is not None)
+
+
+def has_placeholder(text: str, name: str) -> bool:
+    """Return whether text has a placeholder; the same in doubled braces is none."""
+    try:
+        return name in _fields(text)
+    except InvalidRequest:
+        return False
 
 
 def plain(text: str) -> str:

@@ -30,20 +30,22 @@ def is_url(out: str) -> bool:
     return bool(found) and len(scheme) > 1
 
 
-def check_credentials(url: str) -> None:
-    """Refuse a URL with credentials: the journal keeps where results go.
+def check_credentials(out: str) -> None:
+    """Refuse a URL, or one of a chain of URLs, with a password or a query: the journal keeps it.
 
     Raises:
-        InvalidRequest: It has a password, or a query, which may be a signature.
+        InvalidRequest: It has one; the error does not show it.
     """
-    parts = urlsplit(url)
-    if parts.password or parts.query:
-        raise InvalidRequest(
-            "out: a URL with credentials would be kept in the journal",
-            field="out",
-            limit="a URL without them",
-            hint="give them as the file system's own environment variables or files",
-        )
+    # `urlsplit` sees neither behind the "::" of a chain.
+    for link in out.split("::"):
+        parts = urlsplit(link)
+        if parts.password or parts.query:
+            raise InvalidRequest(
+                "out: a URL with credentials would be kept in the journal",
+                field="out",
+                limit="a URL without them",
+                hint="give them as the file system's own environment variables or files",
+            )
 
 
 @attrs.frozen

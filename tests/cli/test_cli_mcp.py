@@ -140,7 +140,7 @@ def test_the_user_is_asked_and_nothing_is_bought_without_a_yes(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_nothing_dearer_is_bought_than_the_user_was_asked_about(
+def test_nothing_dearer_is_bought_than_the_user_was_asked_about(  # noqa: PLR0917 - fixtures
     cli: Cli,
     account: Account,
     quick: Sandbox,

@@ -46,7 +46,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     | {"config", "conversion", "http", "journal", "provider", "routing", "storage"},
     "client": _BASE | {"config", "http", "journal", "polling", "provider", "purchase", "storage"},
     "batch": _BASE | {"client", "config", "http", "journal", "storage"},
-    "mcp": _BASE | {"client", "journal"},
+    "mcp": _BASE | {"client", "journal", "storage"},
     "cli": _BASE | {"batch", "client", "config", "journal", "mcp", "sandbox", "storage"},
     "testing": _BASE | {"client", "config", "http", "provider", "sandbox"},
 }

@@ -417,3 +417,8 @@ def test_each_take_has_its_number_in_its_files_name(client: Client, tmp_path: Pa
         str(tmp_path / "film-1.mp4"),
         str(tmp_path / "film-2.mp4"),
     ]
+
+
+def test_takes_do_not_share_a_file_whose_name_has_the_placeholders_word(client: Client) -> None:
+    client.submit_takes(sample_request(), 2, via=ACCOUNT, out="{{take}}.mp4")
+    assert len({one.out for one in client.jobs.list()}) == 2

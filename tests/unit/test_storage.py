@@ -82,6 +82,14 @@ def test_a_value_stays_within_the_name(value: str, expected: str) -> None:
     assert Path(whole).parent == Path.cwd() / "films"
 
 
+def test_long_names_that_differ_at_their_ends_only_are_different_names() -> None:
+    text = "{label:scene}-{inputs}-{label:shot}.{ext}"
+    values = {"label:scene": "s" * 90, "inputs": "i" * 90}
+    names = [filled(text, **values, **{"label:shot": shot}) for shot in ("1", "2")]
+    assert len(set(names)) == 2
+    assert all(len(name) == 160 + len(".mp4") for name in names)
+
+
 @pytest.mark.parametrize(
     "text", ["{keys}.mp4", "{}.mp4", "{label:}.mp4", "{key!r}.mp4", "{key:>9}.mp4", "{key", "a}b"]
 )
@@ -233,6 +241,8 @@ def test_the_place_of_the_submit_is_used_where_none_is_named(
         ("films/{key}.png", InvalidRequest, "the result is a video"),
         ("nosuchstore://bucket/a.mp4", ConfigError, "nosuchstore"),
         ("s3://user:secret@bucket/a.mp4", InvalidRequest, "credentials"),
+        ("simplecache::memory://user:secret@bucket/{key}.mp4", InvalidRequest, "credentials"),
+        ("zip://a.mp4::memory://user:secret@bucket/a.zip", InvalidRequest, "credentials"),
         ("", InvalidRequest, "a path, a folder or a URL"),
         ("/proc/{key}/a.mp4", InvalidRequest, "cannot be written"),
     ],
