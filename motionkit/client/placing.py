@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ import attrs
 from motionkit._support.folders import state_folder
 from motionkit._support.redaction import redact_urls
 from motionkit.errors import ConfigError, DownloadFailed, InvalidRequest
-from motionkit.http import Downloaded, check_target, wrong_ending
+from motionkit.http import Downloaded, PartialFile, check_target, wrong_ending
 from motionkit.journal import PurchaseRecord
 from motionkit.model.job import Job
 from motionkit.provider import operations
@@ -168,8 +168,6 @@ def send(
     with _store(place):
         if not overwrite and out.chosen:
             _refuse_existing(place, name)
-        elif not overwrite:
-            name = _free(name, place.has)
     found = _left(kept)
     if found is None:
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -178,10 +176,54 @@ def send(
         fetched.path.replace(path)
         found = attrs.evolve(fetched, path=path)
     try:
-        address = place.put(found.path, name)
+        with _claimed(place, name, kept.parent, chosen=out.chosen, overwrite=overwrite) as free:
+            address = place.put(found.path, free)
     except DownloadFailed as error:
         raise DownloadFailed(f"{error.message}; the file is kept as {found.path}") from error
     return Saved(address, found.size, found.sha256)
+
+
+@contextmanager
+def _claimed(
+    place: Place, name: str, folder: Path, *, chosen: bool, overwrite: bool
+) -> Iterator[str]:
+    """Yield a name in a store that no other thread or process of this machine writes meanwhile.
+
+    A store cannot be asked to refuse an object that exists: between the look and the write another
+    delivery could take the name, and one of two paid files would be gone.
+
+    Args:
+        place: The store's folder.
+        name: The name that is wanted.
+        folder: Where the claims are.
+        chosen: Whether no number may be added to it.
+        overwrite: Whether a file that is there may be replaced.
+
+    Raises:
+        DownloadFailed: A chosen name is being written, or the store does not answer.
+        InvalidRequest: A chosen name is taken, and may not be replaced.
+    """
+    own, number = name, 1
+    while True:
+        claim = hashlib.sha256(place.address(own).encode()).hexdigest()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(PartialFile(folder / claim))
+            except DownloadFailed:
+                if chosen or overwrite:
+                    raise DownloadFailed(
+                        f"{redact_urls(place.address(own))} is being written by another delivery"
+                    ) from None
+            else:
+                with _store(place):
+                    taken = not overwrite and place.has(own)
+                if not taken:
+                    yield own
+                    return
+                if chosen:
+                    _refuse_existing(place, own)
+        number += 1
+        own = numbered(name, number)
 
 
 @contextmanager

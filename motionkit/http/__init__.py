@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from motionkit.http.download import download as download_file
     from motionkit.http.exchange import NotSent, Untrusted
     from motionkit.http.exchange import environment as network_environment
-    from motionkit.http.partial_file import fits
+    from motionkit.http.partial_file import PartialFile, fits
     from motionkit.http.rate_limit import WINDOW, RateLimiter
     from motionkit.http.response import Response
     from motionkit.http.retry import TRANSIENT
@@ -37,6 +37,7 @@ __all__ = [
     "Body",
     "Downloaded",
     "NotSent",
+    "PartialFile",
     "RateLimiter",
     "Response",
     "Session",
@@ -67,7 +68,7 @@ __getattr__, __dir__ = exports(
         ),
         "motionkit.http.download": "Downloaded check_target wrong_ending download_file=download",
         "motionkit.http.exchange": "NotSent Untrusted network_environment=environment",
-        "motionkit.http.partial_file": "fits",
+        "motionkit.http.partial_file": "PartialFile fits",
         "motionkit.http.rate_limit": "WINDOW RateLimiter",
         "motionkit.http.response": "Response",
         "motionkit.http.retry": "TRANSIENT with_retries=read",

@@ -181,6 +181,55 @@ def test_an_object_appears_whole_and_the_journal_has_its_url_and_digest(
     assert again.place == "memory://bucket/films/order_17-2.mp4"
 
 
+def film(client: Client, key: str, content: bytes) -> Result:
+    """Return a result with content of its own."""
+    made = client.wait(client.submit(sample_request(), via=ACCOUNT, key=key))
+    encoded = base64.b64encode(samples.CLIP + content).decode()
+    return attrs.evolve(made, outputs=(Output(f"data:video/mp4;base64,{encoded}"),))
+
+
+def test_two_results_that_are_delivered_at_once_never_share_an_object(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = film(client, "one", b"1" * 9), film(client, "two", b"2" * 9)
+    out, put, between = "memory://bucket/{model}.{ext}", Place.put, []
+
+    def late(self: Place, file: Path, name: str) -> str:
+        if not between:  # another delivery begins and ends between the look and the write
+            between.append(client)
+            between.append(client.deliver(second, out).place)
+        return put(self, file, name)
+
+    monkeypatch.setattr(Place, "put", late)
+    saved = client.deliver(first, out)
+    assert saved.place == "memory://bucket/memory.mp4"
+    assert between[1] == "memory://bucket/memory-2.mp4"
+    assert len(objects()) == 2
+
+
+def test_a_chosen_name_that_another_delivery_writes_is_left_to_it_and_the_file_kept(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = film(client, "one", b"1" * 9), film(client, "two", b"2" * 9)
+    out, put, raised = "memory://bucket/film.mp4", Place.put, []
+
+    def late(self: Place, file: Path, name: str) -> str:
+        if not raised:
+            raised.append(client)
+            with pytest.raises(DownloadFailed, match="delivery; the file is kept") as caught:
+                client.deliver(second, out)
+            raised.append(caught.value)
+        return put(self, file, name)
+
+    monkeypatch.setattr(Place, "put", late)
+    client.deliver(first, out)
+    assert raised[1].billed is Billed.YES
+    with pytest.raises(InvalidRequest, match="exists"):
+        client.deliver(second, out)
+    assert client.deliver(second, "memory://bucket/other.mp4").sha256
+    assert len(objects()) == 2
+
+
 def test_what_a_store_did_not_take_is_kept_here_and_sent_without_another_download(
     client: Client, result: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
