@@ -121,6 +121,8 @@ def traced(*, refusing: bool) -> Trace:
     with tempfile.TemporaryDirectory() as name:
         folder, trace = Path(name), Trace()
         options = options_for(stages["first"], folder)
+        # A client's own clock is no module.
+        options = {name: one for name, one in options.items() if name not in {"clock", "sleep"}}
         config = attrs.evolve(options["config"], accounts=accounts, routes={"both": route})
         with mk.Client(**{**options, "config": config}) as client:
             if refusing:
