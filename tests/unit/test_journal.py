@@ -1317,3 +1317,22 @@ def test_what_may_have_arrived_is_not_cancelled_here(journal: Journal) -> None:
     journal.uncertain(attempt, SubmitUncertain("lost", key="k1"))
     assert not journal.cancelled(journal.entry("k1"), JobCancelled("not wanted any more"))
     assert journal.entry("k1").state is KeyState.UNCERTAIN
+
+
+def test_a_statement_whose_answer_nobody_reads_undoes_its_transaction_where_it_fails(
+    database: Place,
+) -> None:
+    changed = "UPDATE purchases SET via='other' WHERE key='k1'"
+    with Journal(database) as journal:
+        intended(journal)
+
+        def send(*statements: str) -> None:
+            with journal.store.writing() as db:
+                for statement in statements:
+                    db.send(statement)
+
+        with pytest.raises(JournalError):
+            send(changed, "INSERT INTO purchases (key) VALUES ('k1')", changed)
+        assert journal.entry("k1").via != "other"
+        send(changed)
+        assert journal.entry("k1").via == "other"
