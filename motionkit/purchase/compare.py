@@ -158,6 +158,8 @@ class Experience:
         self._journal = journal
         self._limit = limit
         self._seen: dict[tuple[str, float], Observation | None] = {}
+        self._last: float | None = None
+        """When the newest of them ended."""
         self._token: Hashable = None
         self._past: Past = {}
 
@@ -173,8 +175,7 @@ class Experience:
     def _is_outdated(self) -> bool:
         """Return whether enough jobs have ended since the newest one that counts."""
         few = len(self._seen) // _NEWS
-        last = max((ended for _, ended in self._seen), default=None)
-        return few <= 1 or self._journal.has_succeeded(few, last)
+        return few <= 1 or self._journal.has_succeeded(few, self._last)
 
     def _learn(self) -> None:
         newest = self._journal.succeeded(self._limit)
@@ -184,6 +185,7 @@ class Experience:
         entries = self._journal.readable(unread) if unread else []
         read = {entry.key: _observation(entry) for entry in entries}
         self._seen = {one: self._seen.get(one, read.get(one[0])) for one in newest}
+        self._last = newest[0][1] if newest else None
         self._past = summarise(filter(None, self._seen.values()))
 
 
