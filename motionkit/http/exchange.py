@@ -7,6 +7,7 @@ system only.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import importlib.util
 import os
@@ -123,6 +124,18 @@ _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_C
 _PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 
 
+@functools.lru_cache(maxsize=4)
+def _problem_of(path: str, _state: tuple[int, int]) -> str:
+    """Return why certificates cannot be read; each state of a file is read once."""
+    if not Path(path).is_file():
+        return ""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError:  # ssl.SSLError too
+        return "holds no certificates that can be read"
+    return ""
+
+
 def _certificates(verify: bool | str) -> bool | str:
     """Return what certificates are checked with.
 
@@ -133,14 +146,11 @@ def _certificates(verify: bool | str) -> bool | str:
     if name is None or verify is False:
         return verify
     path = os.environ[name]
-    problem = ""
-    if not Path(path).exists():
+    try:
+        status = Path(path).stat()
+        problem = _problem_of(path, (status.st_mtime_ns, status.st_size))
+    except (OSError, ValueError):
         problem = "does not exist"
-    elif Path(path).is_file():
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-        except OSError:  # ssl.SSLError too
-            problem = "holds no certificates that can be read"
     if problem:
         raise ConfigError(
             f"{name} names {path!r}, which {problem}: no certificate can be checked",

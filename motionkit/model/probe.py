@@ -219,8 +219,11 @@ def _probe_image(stream: IO[bytes], known: Facts, details: bool) -> Facts:
         return known  # no vendor takes it, and reading it takes a plug-in
     from PIL import Image  # noqa: PLC0415 - optional extra
 
-    Image.init()
-    opener = Image.OPEN.get((known.container or "").upper())
+    name = (known.container or "").upper()
+    Image.preinit()  # the usual formats: loading all others takes longer than all else here
+    if name not in Image.OPEN:
+        Image.init()
+    opener = Image.OPEN.get(name)
     if opener is None:
         return attrs.evolve(known, missing=f"Pillow on this machine reads no {known.container}")
     try:
