@@ -330,7 +330,8 @@ class Jobs:
             The purchase now.
 
         Raises:
-            InvalidRequest: Its job still runs, its file is there, or it has ended without one.
+            InvalidRequest: Its job still runs or is being submitted, its file is there, or it has
+                ended without one.
         """
         _check(entry)
         if entry.state in {KeyState.INTENDED, KeyState.UNCERTAIN}:
@@ -353,7 +354,26 @@ class Jobs:
             now = self._journal.entry(entry.key)
             if now.state is KeyState.REFUSED:
                 return now
+        self._need_ended(entry)
         return self._assume(entry, "charged").entry
+
+    def _need_ended(self, entry: PurchaseRecord) -> None:
+        """Refuse to give up a submit that is in progress: its job may be known in a moment.
+
+        Raises:
+            InvalidRequest: A process, this one or another, is submitting it.
+        """
+        from motionkit.purchase.submit import in_flight  # noqa: PLC0415 - as in `cancel_unsent`
+
+        attempt = entry.attempts[-1]
+        if in_flight(attempt.id) or (
+            entry.state is KeyState.INTENDED and self._journal.alive(attempt)
+        ):
+            raise InvalidRequest(
+                f"{entry.key} is being submitted now; give it up when that has ended",
+                field="key",
+                value=entry.key,
+            )
 
     def prunable(self, older_than: Since) -> Prunable:
         """Return what `prune` would take out of the journal.

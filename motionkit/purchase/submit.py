@@ -124,6 +124,11 @@ def _in_flight(attempt_id: str) -> Iterator[None]:
         _IN_FLIGHT.discard(attempt_id)
 
 
+def in_flight(attempt_id: str) -> bool:
+    """Return whether a thread of this process is submitting an attempt, or resolving it."""
+    return attempt_id in _IN_FLIGHT
+
+
 class NoSlot(Exception):
     """The journal counts no free slot; nothing was written or sent, and `error` says so."""
 

@@ -302,7 +302,10 @@ class Takes:
             except MotionKitError as error:
                 yield take, error
                 if take.entry is not None and isinstance(error, SubmitUncertain):
-                    continue  # an earlier call's, whose doubt the user knows
+                    # An earlier call's, whose doubt the user knows. It may have been charged.
+                    if left is not None:
+                        left = max(left - (_spent(take.entry) or Decimal(0)), Decimal(0))
+                    continue
                 for later in missing:
                     yield later, _not_begun(later, take)
                 return

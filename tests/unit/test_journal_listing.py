@@ -21,7 +21,7 @@ from motionkit.journal import Filter, Journal, NewPurchase, PurchaseRecord, pend
 from motionkit.model.job import KeyState, State, Status
 from motionkit.model.money import Basis, Cost, CostBasis, Quote, Unit
 from motionkit.model.spending import Amounts, Spend
-from motionkit.testing.memory import MemoryStage
+from motionkit.testing.memory import Memory, MemoryStage
 from motionkit.testing.stage import ACCOUNT, options_for, sample_request
 
 USD = Decimal("0.40")
@@ -344,6 +344,35 @@ def test_an_uncertain_submit_that_is_given_up_counts_as_charged(client: Client) 
     assert (given.open, given.ambiguous, given.state) == (False, False, State.GONE)
     (row,) = client.spend("model")
     assert row.amounts == Amounts(charged=Decimal(40), assumed=Decimal(40))
+
+
+def test_a_submit_that_is_in_progress_is_not_given_up(
+    client: Client, stage: MemoryStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job may be known in the next moment, and an identical request would buy another."""
+    submit = Memory.submit
+
+    def meanwhile(self: Memory, *args: Any) -> Any:
+        with pytest.raises(InvalidRequest, match="k is being submitted now"):
+            client.jobs.forget(client.jobs.get("k"))
+        return submit(self, *args)
+
+    monkeypatch.setattr(Memory, "submit", meanwhile)
+    made = client.submit(sample_request(), via=ACCOUNT, key="k")
+    assert client.jobs.get("k").state is State.QUEUED
+    assert client.submit(sample_request(), via=ACCOUNT) == made
+    assert stage.bought() == 1
+
+
+def test_a_submit_that_another_process_makes_is_not_given_up(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = client._journal
+    made = NewPurchase(key="k", request="r", via=ACCOUNT, description={}, again=True, quote=QUOTE)
+    journal.sending(journal.intend(made, "a-k", submission(), "f" * 16))
+    monkeypatch.setattr(Journal, "alive", lambda *_: True)
+    with pytest.raises(InvalidRequest, match="k is being submitted now"):
+        client.jobs.forget(journal.entry("k"))
 
 
 def test_what_runs_or_is_over_is_not_given_up(client: Client, stage: MemoryStage) -> None:

@@ -288,6 +288,18 @@ def test_a_take_that_may_have_arrived_is_not_bought_again_and_the_others_are(
     assert stage.bought() == 3
 
 
+def test_what_a_take_that_may_have_arrived_may_cost_is_left_out_of_the_others_cap(
+    client: Client, stage: MemoryStage
+) -> None:
+    stage.arrange(Situation.SUBMIT_5XX)
+    client.submit_takes(sample_request(), 3, via=ACCOUNT, key="order")
+    seen: list[mk.Announcement] = []
+    client.submit_takes(
+        sample_request(), 3, via=ACCOUNT, key="order", max_usd=3 * PRICE, announce=seen.append
+    )
+    assert [one.max_usd for one in seen] == [PRICE, PRICE]
+
+
 def test_a_refused_take_ends_the_buying_and_the_same_call_goes_on(
     client: Client, stage: MemoryStage
 ) -> None:
