@@ -330,10 +330,18 @@ class Jobs:
             The purchase now.
 
         Raises:
-            InvalidRequest: Its job still runs or is being submitted, its file is there, or it has
-                ended without one.
+            InvalidRequest: Its job still runs or is being submitted, its file is there, it has
+                ended without one, or it is no longer in the state that `entry` has.
         """
         _check(entry)
+        seen, entry = entry, self._journal.entry(entry.key)
+        if entry.state is not seen.state:  # the user has decided about another state
+            raise InvalidRequest(
+                f"{entry.key} is {entry.state.value} by now, no longer {seen.state.value}; it was "
+                "not given up",
+                field="key",
+                value=entry.key,
+            )
         if entry.state in {KeyState.INTENDED, KeyState.UNCERTAIN}:
             return self._forget_submit(entry)
         if entry.state is not State.SUCCEEDED or entry.delivered is not None:

@@ -364,6 +364,18 @@ def test_a_submit_that_is_in_progress_is_not_given_up(
     assert stage.bought() == 1
 
 
+def test_what_has_changed_since_the_user_looked_is_not_given_up(client: Client) -> None:
+    journal = client._journal
+    made = NewPurchase(key="k", request="r", via=ACCOUNT, description={}, again=True, quote=QUOTE)
+    attempt = journal.sending(journal.intend(made, "a-k", submission(), "f" * 16))
+    journal.uncertain(attempt, SubmitUncertain("lost", key="k", billed=Billed.UNKNOWN))
+    seen = journal.entry("k")
+    assert journal.accepted(attempt, job("v-k", key="k", attempt_id=attempt.id))
+    with pytest.raises(InvalidRequest, match="queued by now, no longer uncertain; it was not"):
+        client.jobs.forget(seen)
+    assert journal.entry("k").open
+
+
 def test_a_submit_that_another_process_makes_is_not_given_up(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
