@@ -23,7 +23,7 @@ from motionkit.cli.format import many
 from motionkit.cli.hints import hint_of
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Option
-from motionkit.cli.screen import Screen
+from motionkit.cli.screen import Screen, styled
 from motionkit.client import Answered, ask, proxies
 from motionkit.config import Account, Config, File, Origin
 from motionkit.errors import MotionKitError, ProviderUnavailable
@@ -64,6 +64,7 @@ _SLOW, _WRONG = 5.0, 60.0
 """Seconds by which a clock may be off: without a warning, and without a fault."""
 _SCARCE, _FULL = 2 * 10**9, 200 * 10**6
 """Bytes of free disk below which there is a warning, and a fault."""
+_STYLES: Mapping[Status, str] = {"ok": "green", "warning": "yellow", "fault": "red"}
 _CORRECT = "correct what it names, then run 'motionkit doctor' again"
 _ORIGINS = {
     Origin.OWN: "your own file",
@@ -106,7 +107,11 @@ def doctor(
         found = list(_findings(config_file, offline=offline))
     data = [{**attrs.asdict(one)} for one in found]
     cells = [
-        [one.status, one.check, [one.text, *([f"-> {one.remedy}"] if one.remedy else [])]]
+        [
+            styled(one.status, _STYLES[one.status]),
+            one.check,
+            [one.text, *([f"-> {one.remedy}"] if one.remedy else [])],
+        ]
         for one in found
     ]
     screen.rows(data, ["STATUS", "CHECK", "FINDING"], cells)

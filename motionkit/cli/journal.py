@@ -31,7 +31,7 @@ from motionkit.cli.format import (
 )
 from motionkit.cli.options import ConfigFile, Json, Reference
 from motionkit.cli.parameters import Option
-from motionkit.cli.screen import PIPE_WIDTH, Screen, decided, styled
+from motionkit.cli.screen import PIPE_WIDTH, Screen, Styled, decided, styled
 from motionkit.cli.tables import one_format, write_csv
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.journal import PurchaseRecord
@@ -257,7 +257,7 @@ def _fitted(rows: list[list[Any]], width: int) -> list[list[Any]]:
         return rows
     heads = len(_HEADS) - 1
     before = [
-        max(len(_HEADS[place]), *(len(str(row[place])) for row in rows)) + 2
+        max(len(_HEADS[place]), *(_length(row[place]) for row in rows)) + 2
         for place in range(heads - 1)
     ]
     left = max(_LEAST, width - sum(before))
@@ -265,6 +265,10 @@ def _fitted(rows: list[list[Any]], width: int) -> list[list[Any]]:
         return [[*row[:-1], _cut(row[-1], left)] for row in rows]
     files = min(left // 2, max(len(_HEADS[-2]), *(len(row[-2]) for row in rows)))
     return [[*row[:-2], _cut(row[-2], files), _cut(row[-1], left - files - 2)] for row in rows]
+
+
+def _length(cell: Any) -> int:
+    return len(cell.text if isinstance(cell, Styled) else str(cell))
 
 
 def _cut(text: str, width: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -77,20 +78,21 @@ def set_up(screen: Screen, folder: Path, port: int, *, film: bool) -> int:
         ) from error
     for path, new in made:
         screen.fact("made" if new else "kept", str(path), style="green" if new else "")
-    line = (
-        f"motionkit mimic --image picture.png --video clip.mp4 --quality {_QUALITY} --out film.mp4"
-    )
+    options = f"--quality {_QUALITY} --out film.mp4"
     if film or (screen.asks and click.confirm("make a first film now?", default=True, err=True)):
         saved = _film(screen, module, folder, port)
         screen.answer({"folder": str(folder.absolute()), "film": str(saved.absolute())}, str(saved))
-        line = line.replace("film.mp4", "another.mp4").replace(_QUALITY, "360p")
+        options = "--quality 360p --out another.mp4"
     else:
         screen.answer({"folder": str(folder.absolute()), "film": None}, str(folder))
     screen.note("")
-    screen.note("Next, in one terminal:      motionkit sandbox" + port_option)
-    screen.note(f"and in another:             cd {folder}")
-    screen.note(f"                            {line}")
-    screen.note("                            motionkit jobs")
+    screen.note("Next, in one terminal:")
+    screen.note("  motionkit sandbox" + port_option)
+    screen.note("and in another:")
+    screen.note(f"  cd {shlex.quote(str(folder))}")
+    screen.note("  motionkit mimic --image picture.png --video clip.mp4 \\")
+    screen.note(f"      {options}")
+    screen.note("  motionkit jobs")
     screen.note("With keys: 'motionkit init'. Delete the folder to end the trial.")
     return exit_codes.DONE
 

@@ -16,7 +16,7 @@ from motionkit.errors import Billed, JobCancelled, MotionKitError, Unsupported, 
 from motionkit.http import with_retries
 from motionkit.journal import PurchaseRecord, optional
 from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status
-from motionkit.model.money import Cost, amounts
+from motionkit.model.money import Cost, CostBasis, amounts
 from motionkit.polling.observe import JobObserver, about
 from motionkit.polling.watch import Watcher
 from motionkit.provider import Cancels, CancelTerms, Provider
@@ -99,6 +99,9 @@ def plan(observer: JobObserver, job: Job) -> CancelPlan | CancelResult:
     """
     provider = observer.provider_of(job)
     known = _record(observer, job)
+    if known is not None and isinstance(known.state, State) and known.state.terminal:
+        # The vendor may not know the job any more, and a poll would call it unfinished.
+        return _ended(observer, job, known.state, _billed(known))
     if not isinstance(provider, Cancels):
         return _without_cancel(observer, provider, job, known)
     status = _polled(observer, job)
@@ -149,6 +152,16 @@ def _record(observer: JobObserver, job: Job) -> PurchaseRecord | None:
     with optional("the price of a job that is to be cancelled"):
         return observer.journal.bought(job)
     return None
+
+
+def _billed(entry: PurchaseRecord) -> Billed:
+    """Return whether an ended job was charged, as far as the journal knows."""
+    if entry.state is State.SUCCEEDED:
+        return Billed.YES
+    if entry.cost is None or entry.cost.basis is CostBasis.ASSUMED:
+        return Billed.UNKNOWN
+    charged = entry.cost.basis is CostBasis.REPORTED and entry.cost.amount
+    return Billed.YES if charged else Billed.NO
 
 
 def _ended(

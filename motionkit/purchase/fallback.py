@@ -367,7 +367,8 @@ class RouteBuyer:
             elif issubclass(kind, InvalidRequest) and len(attempts) == 1:
                 error = attempts[0]
             else:
-                error = kind(text)
+                hints = {one.hint for one in attempts}  # one that helps at every target
+                error = kind(text, hint=hints.pop() if len(hints) == 1 else None)
         error.decision = tuple(self.rows())
         return error
 

@@ -106,6 +106,15 @@ def test_a_terminal_of_80_columns_takes_every_row_in_one_line(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("orders")
+def test_a_files_name_is_cut_only_where_no_column_is_left(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Screen, "columns", property(lambda _: 100))
+    everything("UPDATE purchases SET delivered='/f/order-17-dances.mp4' WHERE key='done'")
+    assert "order-17-dances.mp4" in cli("jobs").out
+
+
+@pytest.mark.usefixtures("orders")
 def test_csv_is_for_spreadsheets_and_begins_no_formula(cli: Cli) -> None:
     everything("UPDATE purchases SET delivered='=1+1' WHERE key='done'")
     told = cli("jobs", "--all", "--csv")

@@ -31,7 +31,7 @@ from motionkit.model.media import Data, File
 from motionkit.model.probe import Facts
 from motionkit.provider import Stream, uploads
 from motionkit.purchase import submit as submission
-from motionkit.sandbox import Sandbox
+from motionkit.sandbox import Sandbox, sample_clip
 from motionkit.testing import samples
 from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
 
@@ -204,6 +204,16 @@ def test_what_a_route_says_after_a_colon_begins_small(client: Client) -> None:
         client.run(mk.Modify(video=sample_request().video, prompt="snow", quality="9p"), via="both")
     told = caught.value.message
     assert told.startswith("route 'both': no target of the route can take this request. pixverse")
+
+
+def test_a_hint_that_helps_at_every_target_is_the_routes_hint(
+    client: Client, tmp_path: Path
+) -> None:
+    clip = tmp_path / "long.mp4"
+    clip.write_bytes(sample_clip(40.0, height=64))
+    with pytest.raises(InvalidRequest) as caught:
+        client.run(attrs.evolve(sample_request(), video=clip), via="both")
+    assert caught.value.hint == "fit=True makes a copy that fits"
 
 
 def test_an_error_that_the_route_does_not_fall_back_on_keeps_its_class(

@@ -351,3 +351,16 @@ class TestCancelling(ProviderContract):
     @pytest.fixture
     def stage(self, kind: type[Cancelling]) -> CancellingStage:
         return CancellingStage(provider_class=kind)
+
+
+def test_a_job_that_ended_before_is_too_late_though_its_vendor_forgot_it(tmp_path: Path) -> None:
+    stage = MemoryStage()
+    with client_for(stage, tmp_path) as client:
+        job = bought(client)
+        stage.pass_time(JOB_SECONDS)
+        client.wait(job)
+        stage.arrange(Situation.STRANGE_WORD)
+        ended = client.cancel(job)
+    assert ended.outcome is mk.CancelOutcome.TOO_LATE
+    assert (ended.state, ended.billed) == (State.SUCCEEDED, mk.Billed.YES)
+    assert str(ended.cost) == "0.20 USD (reported)"
