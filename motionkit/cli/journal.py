@@ -260,7 +260,14 @@ def _fitted(rows: list[list[Any]], width: int) -> list[list[Any]]:
         max(len(_HEADS[place]), *(_length(row[place]) for row in rows)) + 2
         for place in range(heads - 1)
     ]
-    left = max(_LEAST, width - sum(before))
+    left = width - sum(before)
+    if left < _LEAST:  # the target gives way to the file
+        room = max(len(_HEADS[heads - 2]), before[-1] - 2 - (_LEAST - left))
+        for row in rows:
+            name = row[heads - 2].removesuffix("*")
+            mark = row[heads - 2][len(name) :]
+            row[heads - 2] = _cut(name, room - len(mark)) + mark
+        left = _LEAST
     if len(rows[0]) == heads:
         return [[*row[:-1], _cut(row[-1], left)] for row in rows]
     files = min(left // 2, max(len(_HEADS[-2]), *(len(row[-2]) for row in rows)))

@@ -105,6 +105,19 @@ def test_a_terminal_of_80_columns_takes_every_row_in_one_line(cli: Cli) -> None:
     assert "* in a SANDBOX on this machine" in told.err
 
 
+@pytest.mark.usefixtures("orders", "narrow")
+def test_a_long_target_is_cut_so_that_a_row_stays_in_one_line_of_80_columns(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motionkit.cli.journal.target", lambda _: "segmind-two/wan-animate-replace")
+    everything("UPDATE purchases SET delivered='/f/order-17.mp4' WHERE key='done'")
+    lines = [line.rstrip() for line in cli("jobs").out.splitlines()]
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= NARROW
+    assert "order-17.mp4" in lines[1]
+    assert "...*" in lines[1]
+
+
 @pytest.mark.usefixtures("orders")
 def test_a_files_name_is_cut_only_where_no_column_is_left(
     cli: Cli, monkeypatch: pytest.MonkeyPatch

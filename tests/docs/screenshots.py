@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import logging
 import os
 import pty
 import re
@@ -21,67 +22,144 @@ import struct
 import subprocess
 import sys
 import termios
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
+from socket import gethostname
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import pyte
+from attrs import evolve, frozen
 from PIL import Image
 from rich.console import Console
 from rich.style import Style
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
-from motionkit.sandbox import sample_clip, sample_picture
+import motionkit as mk
+from motionkit.errors import MotionKitError
+from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
 IMAGES = Path(__file__).parents[2] / "docs" / "img"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+SHOWN = "/home/ada/work"
+"""What the working folder is called in pictures; as long, so that lines break as they would."""
 LARGEST = 150_000
 """Bytes of a picture: the README has to load quickly."""
-ROWS = 100
 COLOURS = 128
 
-SANDBOX = ["motionkit", "sandbox", "--"]
-SLOW = ["motionkit", "sandbox", "--speed", "5", "--"]
-FILES = ["--image", "chars/*.png", "--video", "clips/*.mp4"]
-BATCH = ["batch", "run", *FILES, "--via", "pixverse", "--out", "films", "--max-usd", "9", "--yes"]
+SANDBOX = "motionkit sandbox --"
+SLOW = "motionkit sandbox --speed 5 --"
+MIMIC = "motionkit mimic --image hero.png --video dance.mp4"
+SUBMIT = "motionkit submit mimic --video dance.mp4 >/dev/null 2>&1"
+THREE = " && sleep 3 && ".join(
+    f"{SUBMIT} --image chars/{key}.png --key {key} --via {via}"
+    for key, via in (("anna", "pixverse"), ("ben", "pixverse"), ("cleo", "segmind/pixverse-mimic"))
+)
 CHARS = ("anna.png", "ben.png", "cleo.png", "dora.png")
 CLIPS = ("jig.mp4", "wave.mp4")
-COMPARE = ["compare", "mimic", "--image", "hero.png", "--video", "dance.mp4", "--quality", "540p"]
+PORT = 8787
+"""Where `motionkit init --sandbox` serves."""
+
+
+@frozen
+class Shot:
+    """A picture to make.
+
+    Attributes:
+        command: The command that is shown, and run.
+        columns: The width of the terminal.
+        rows: Its height; what scrolls out of it is not in the picture.
+        sandbox: The command that runs it, if it needs a sandbox of its own.
+        before: Commands that are run before it, and not shown.
+        typed: What is typed, once a text is on the screen.
+        until: When the picture of a command that goes on is taken: this is on the screen.
+        history: Whether the user has an account and bought many jobs.
+        folder: Where it runs, below the working folder.
+    """
+
+    command: str
+    columns: int = 100
+    rows: int = 100
+    sandbox: str = ""
+    before: str = ""
+    typed: tuple[str, bytes] | None = None
+    until: str | None = None
+    history: bool = False
+    folder: str = "."
+
+
 SHOTS = {
-    "demo": ([], ["motionkit", "demo"], 124),
-    "compare": (SANDBOX, ["motionkit", *COMPARE], 124),
-    "batch": (SLOW, ["motionkit", *BATCH], 124),
+    "demo": Shot("motionkit demo", 134),
+    "compare": Shot(
+        "motionkit compare mimic --image hero.png --video dance.mp4 --quality 540p",
+        132,
+        sandbox=SANDBOX,
+    ),
+    "batch": Shot(
+        "motionkit batch run --image 'chars/*.png' --video 'clips/*.mp4' --via pixverse "
+        "--out films --max-usd 9 --yes",
+        124,
+        sandbox=SLOW,
+        until=r"[3-7] of 8 done.*\bends\b",
+    ),
+    "init": Shot(
+        "motionkit init --sandbox",
+        typed=("first film now?", b"y\r"),
+    ),
+    "doctor": Shot(
+        "motionkit doctor --offline",
+        before="motionkit init --sandbox >/dev/null 2>&1",
+        folder="motionkit-trial",
+    ),
+    "bar": Shot(f"{MIMIC} --out film.mp4", sandbox=SLOW, until=r"running .*about 1\d s left"),
+    "wait": Shot(
+        "motionkit wait anna ben cleo",
+        before=THREE,
+        sandbox=SLOW,
+        until=r"(?s)anna .*ben .*cleo .*3 jobs left: .*3 running",
+    ),
+    "jobs": Shot("motionkit jobs", history=True),
+    "spend": Shot("motionkit spend --by model", history=True),
+    "budget": Shot("motionkit budget", history=True),
 }
-"""Name of a picture to what is run before the command, the command, and columns."""
-WHILE = {"batch": re.compile(r"[3-7] of 8 done.*\bends\b")}
-"""What is on the screen when a picture is taken of a command that goes on."""
+"""Name of a picture to what it shows."""
 
 
 def main() -> None:
-    """Make every picture."""
+    """Make every picture, or those that are named; with --columns N in that width."""
+    options = ArgumentParser()
+    options.add_argument("names", nargs="*", choices=[*SHOTS, []])
+    options.add_argument("--columns", type=int, help="Look at another width; not for the pages.")
+    options.add_argument("--to", type=Path, default=IMAGES)
+    asked = options.parse_args()
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         sys.exit("no Chromium found: apt-get install chromium")
-    IMAGES.mkdir(exist_ok=True)
-    for name, (before, command, columns) in SHOTS.items():
-        with TemporaryDirectory() as folder:
-            screen = run(before + command, columns, Path(folder), WHILE.get(name))
-            lines = [Text.assemble(("$ ", "green"), (shlex.join(command), "bold")), *shown(screen)]
-            lines = [Text("/home/ada").join(line.split(f"{folder}/work")) for line in lines]
-            picture = render(browser, draw(lines, columns, Path(folder)))
-        if folder in "\n".join(line.plain for line in lines) or len(picture) > LARGEST:
-            sys.exit(f"{name}: it shows a path of this machine, or has {len(picture)} bytes")
-        (IMAGES / f"{name}.png").write_bytes(picture)
-        print(f"docs/img/{name}.png: {len(picture):,} bytes")  # noqa: T201 - what was made
+    asked.to.mkdir(exist_ok=True)
+    for name in asked.names or SHOTS:
+        shot = SHOTS[name] if asked.columns is None else evolve(SHOTS[name], columns=asked.columns)
+        with TemporaryDirectory(prefix="m", dir="/tmp") as folder, home(Path(folder), shot) as own:
+            screen = run(shot, Path(folder), own)
+            lines = [Text.assemble(("$ ", "green"), (shot.command, "bold")), *shown(screen)]
+            lines = [Text(SHOWN).join(line.split(folder)) for line in lines]
+            picture = render(browser, draw(lines, shot.columns, Path(folder)))
+        seen = "\n".join(line.plain for line in lines)
+        secret = next((one for one in ("/tmp/", sys.prefix, gethostname()) if one in seen), None)  # noqa: S108 - a part of paths
+        if secret is not None or len(picture) > LARGEST:
+            sys.exit(f"{name}: it shows {secret}, or has {len(picture):,} bytes:\n{seen}")
+        (asked.to / f"{name}.png").write_bytes(picture)
+        print(f"{name}.png: {len(picture):,} bytes")  # noqa: T201 - what was made
 
 
-def run(
-    command: list[str], columns: int, folder: Path, until: re.Pattern[str] | None
-) -> pyte.Screen:
-    """Run a command in a terminal; return what is on the screen in the end, or at that text."""
-    work = folder / "work"
-    work.mkdir()
+@contextmanager
+def home(work: Path, shot: Shot) -> Iterator[Path]:
+    """Fill a working folder; yield a home. With a history, serve the sandbox it was bought in."""
+    (work / ".venv").symlink_to(sys.prefix)
     (work / "hero.png").write_bytes(sample_picture())
     (work / "dance.mp4").write_bytes(sample_clip())
     (work / "chars").mkdir()
@@ -91,12 +169,129 @@ def run(
         picture.resize((picture.width - 2 * number, picture.height)).save(work / "chars" / name)
     for number, name in enumerate(CLIPS):
         (work / "clips" / name).write_bytes(sample_clip(4.0 + number))
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {"PATH": path, "HOME": str(folder), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    with TemporaryDirectory() as folder:
+        if not shot.history:
+            yield Path(folder)
+            return
+        with Sandbox(speed=1, job_seconds=60) as served:
+            buy(served, Path(folder), work)
+            yield Path(folder)
+
+
+CONFIG = """\
+journal = "{journal}"
+
+[defaults]
+budget_usd = {{ month = "50.00" }}
+
+[routes.trailers]
+targets = ["studio", "segmind/pixverse-mimic"]
+budget_usd = {{ day = "5.00" }}
+
+[accounts.studio]
+provider = "pixverse"
+api_key = "{PIXVERSE_API_KEY}"
+base_url = "{PIXVERSE_BASE_URL}"
+
+[accounts.segmind]
+api_key = "{SEGMIND_API_KEY}"
+base_url = "{SEGMIND_BASE_URL}"
+"""
+
+
+LOST = ("accept_then_reset:submit:times=0", "refuse:history:status=503:times=0")
+BOUGHT = (
+    # key, hours ago, account and model, project, faults at the submit and at the end
+    ("teaser-1", 290, "studio", "teaser", "", ""),
+    ("teaser-2", 289, "studio", "teaser", "", ""),
+    ("teaser-3", 266, "segmind/p-video-animate", "teaser", "", ""),
+    ("teaser-4", 241, "studio", "teaser", "fail:submit", ""),
+    ("teaser-5", 240, "studio", "teaser", "", ""),
+    ("anna-jig", 167, "studio", "spring", "", ""),
+    ("anna-wave", 167, "studio", "spring", "moderate:submit", ""),
+    ("ben-jig", 120, "segmind/pixverse-mimic", "spring", "", ""),
+    ("ben-wave", 119, "segmind/pixverse-mimic", "spring", "fail:submit", ""),
+    ("cleo-jig", 96, "studio", "spring", "refuse:submit:code=400017", ""),
+    ("cleo-jig-2", 95.9, "studio", "spring", "", ""),
+    ("cleo-wave", 72, "studio", "spring", "", "expire:poll"),
+    ("dora-jig", 50, "segmind/p-video-animate", "spring", "", ""),
+    ("dora-wave", 26, "segmind/pixverse-mimic", "spring", " ".join(LOST), ""),
+    ("order-15", 5, "trailers", "trailers", "", "kept"),
+    ("order-16", 3, "trailers", "trailers", "", ""),
+    ("order-17", 0.7, "trailers", "trailers", "", ""),
+    ("order-18", 0.6, "segmind/p-video-animate", "trailers", "", ""),
+    ("order-19", 0.02, "trailers", "trailers", "", "runs"),
+    ("order-20", 0.01, "segmind/pixverse-mimic", "trailers", "", "runs"),
+    ("order-21", 0.001, "trailers", "trailers", "", "queued"),
+)
+"""What the user has bought, and how it ended."""
+
+
+def buy(served: Sandbox, folder: Path, work: Path) -> None:
+    """Buy many jobs of all endings, some of them days ago."""
+    own = folder / ".config" / "motionkit" / "motionkit.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(CONFIG.format(journal=folder / "journal.db", **served.environment), "utf-8")
+    own.chmod(0o600)
+    passed = [0.0]  # seconds of which the client believes that it slept
+    begun = time.time()
+    logging.getLogger("stamina").disabled = True
+
+    def sleep(seconds: float) -> None:
+        passed[0] += seconds
+
+    client = mk.Client(own, clock=lambda: passed[0], sleep=sleep)
+    with (
+        client,
+        patch("motionkit._support.backoff.FIRST_PAUSE", 0.0),
+        patch("motionkit.purchase.submit.RESEND_PAUSE", 0.0),
+        patch("motionkit.purchase.submit.resend_at", lambda *_: 0.0),
+        patch("motionkit.journal.database.SQLiteStore.now") as now,
+    ):
+        for key, hours, via, project, faults, ending in BOUGHT:
+            now.side_effect = lambda ago=hours * 3600: begun - ago
+            request = mk.Mimic(
+                image=work / "hero.png",
+                video=work / "clips" / ("wave.mp4" if "wave" in key else "jig.mp4"),
+            )
+            job = None
+            for fault in faults.split():
+                served.fault(fault)
+            with suppress(MotionKitError):  # such is its ending
+                job = client.submit(request, via=via, key=key, labels={"project": project})
+            served.clear_faults()
+            if job is None or ending == "queued":
+                continue
+            if ending != "runs":
+                served.advance(300)
+            if ending.startswith("expire"):
+                served.fault(ending)
+            if not client.poll(job).state.terminal or ending:
+                served.clear_faults()
+                continue
+            with suppress(MotionKitError):
+                client.download(client.wait(job, timeout=60), work / "films" / f"{key}.mp4")
+
+
+def run(shot: Shot, work: Path, home: Path) -> pyte.Screen:
+    """Run a command in a terminal; return what is on the screen in the end, or at that text."""
+    command = f"exec {shot.command}"
+    if shot.before or shot.sandbox:
+        command = " && ".join(filter(None, [shot.before, command]))
+    if shot.folder != ".":
+        command = command.replace("exec ", f"cd {shot.folder} && exec ")
+    if shot.sandbox:
+        command = f"exec {shot.sandbox} sh -c {shlex.quote(command)}"
+    program = home / "bin" / "motionkit"  # so that it is of the working folder's environment
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {work}/.venv/bin/python3 -m motionkit "$@"\n', "utf-8")
+    program.chmod(0o700)
+    path = os.pathsep.join([str(program.parent), os.environ["PATH"]])
+    environment = {"PATH": path, "HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", shot.rows, shot.columns, 0, 0))
     with subprocess.Popen(
-        command,
+        ["sh", "-c", command],  # noqa: S607 - of the user's PATH
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -105,12 +300,17 @@ def run(
         start_new_session=True,
     ) as running:
         os.close(theirs)
-        screen = pyte.Screen(columns, ROWS)
+        screen = pyte.Screen(shot.columns, shot.rows)
         stream = pyte.ByteStream(screen)
+        waited = shot.typed
         try:
             while told := os.read(ours, 65536):
                 stream.feed(told)
-                if until is not None and until.search("\n".join(screen.display)):
+                now = "\n".join(screen.display)
+                if waited is not None and waited[0] in now:
+                    os.write(ours, waited[1])
+                    waited = None
+                if shot.until is not None and re.search(shot.until, now):
                     os.killpg(running.pid, signal.SIGINT)
                     return screen
         except OSError:  # Linux says so when the other end is closed
@@ -118,14 +318,16 @@ def run(
         finally:
             os.close(ours)
     if running.returncode:
-        sys.exit(f"{command} ended with {running.returncode}:\n" + "\n".join(screen.display))
+        sys.exit(
+            f"{command} ended with {running.returncode}:\n" + "\n".join(screen.display).rstrip()
+        )
     return screen
 
 
 def shown(screen: pyte.Screen) -> list[Text]:
     """Return a screen's lines, up to the last that has anything."""
     lines = []
-    for number in range(ROWS):
+    for number in range(screen.lines):
         row = [screen.buffer[number][column] for column in range(screen.columns)]
         line = Text()
         for look, cells in groupby(row, lambda cell: (cell.fg, cell.bold)):
