@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from motionkit._support.redaction import redact
 from motionkit._support.text import is_text
 from motionkit.errors import InvalidRequest
 
@@ -16,7 +17,7 @@ _VALUE_LIMIT = f"at most {LONGEST} printable characters"
 
 
 def check_labels(value: Mapping[str, str]) -> dict[str, str]:
-    """Return labels in the order of their names.
+    """Return labels in the order of their names, secrets in their values masked.
 
     Raises:
         InvalidRequest: A name or value is not allowed, or there are too many.
@@ -31,7 +32,8 @@ def check_labels(value: Mapping[str, str]) -> dict[str, str]:
         allowed = isinstance(text, str) and is_text(text) and text.isprintable()
         if not allowed or len(text) > LONGEST:
             raise InvalidRequest.expected(f"label {name!r}", text, _VALUE_LIMIT)
-    return dict(sorted(value.items()))
+    # As the journal has them: whatever shows or compares labels sees the same.
+    return {name: redact(text) for name, text in sorted(value.items())}
 
 
 def read_labels(given: Iterable[str], field: str = "label") -> dict[str, str]:

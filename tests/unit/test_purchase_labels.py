@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 import motionkit as mk
+from motionkit._support.redaction import Secret
 from motionkit.client import Client
 from motionkit.config import Route
 from motionkit.errors import InvalidRequest
@@ -121,3 +122,18 @@ def test_a_paid_retry_has_the_labels_of_the_job_that_failed(
             ("k1", LABELS),
             ("k1~2", LABELS),
         ]
+
+
+def test_a_key_in_a_label_is_masked_in_the_journal_and_in_the_log(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = Secret("planted-key-of-a-label")
+    for _ in range(2):
+        job = client.submit(
+            sample_request(), via=ACCOUNT, key="k", labels={"project": f"x {key.reveal()}"}
+        )
+    assert client.jobs.get(job.key).labels == {"project": "x ***"}
+    assert client.jobs.list(label={"project": f"x {key.reveal()}"})
+    client.submit(sample_request(), via=ACCOUNT, key="k", labels={"project": key.reveal()})
+    assert "keeps its labels (project=x ***), not project=***" in caplog.text
+    assert key.reveal() not in caplog.text
