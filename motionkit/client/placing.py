@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -262,10 +262,12 @@ def _left(folder: Path) -> Downloaded | None:
 
 
 def forget(folder: Path) -> None:
-    """Remove a result that has reached its store."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        path.unlink(missing_ok=True)
-    folder.rmdir()
+    """Remove a result that has reached its store; what cannot be removed stays."""
+    # It is delivered. Another process that delivers the same job may remove it, or download to it.
+    with suppress(OSError):
+        for path in folder.iterdir():
+            path.unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def is_stored(url: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 from motionkit._support.folders import state_folder
 from motionkit.client.client import Client
 from motionkit.errors import Billed, ConfigError, DownloadFailed, InvalidRequest
+from motionkit.journal import Journal
 from motionkit.model.job import Output, Result
 from motionkit.storage import PLACEHOLDERS, Out, Place, literal
 from motionkit.testing import samples
@@ -228,6 +230,22 @@ def test_a_chosen_name_that_another_delivery_writes_is_left_to_it_and_the_file_k
         client.deliver(second, out)
     assert client.deliver(second, "memory://bucket/other.mp4").sha256
     assert len(objects()) == 2
+
+
+def test_a_kept_file_that_another_delivery_removes_first_is_no_error(
+    client: Client, result: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered = Journal.delivered
+
+    def then_removed(self: Journal, *args: Any) -> None:
+        delivered(self, *args)
+        (path,) = kept()
+        shutil.rmtree(path.parent)
+
+    monkeypatch.setattr(Journal, "delivered", then_removed)
+    assert client.deliver(result, "memory://bucket/{key}.{ext}").place in str(
+        client.jobs.get("order/17").delivered
+    )
 
 
 def test_what_a_store_did_not_take_is_kept_here_and_sent_without_another_download(
