@@ -219,11 +219,7 @@ def _probe_image(stream: IO[bytes], known: Facts, details: bool) -> Facts:
         return known  # no vendor takes it, and reading it takes a plug-in
     from PIL import Image  # noqa: PLC0415 - optional extra
 
-    name = (known.container or "").upper()
-    Image.preinit()  # the usual formats: loading all others takes longer than all else here
-    if name not in Image.OPEN:
-        Image.init()
-    opener = Image.OPEN.get(name)
+    opener = _opener(Image, (known.container or "").upper())
     if opener is None:
         return attrs.evolve(known, missing=f"Pillow on this machine reads no {known.container}")
     try:
@@ -249,6 +245,13 @@ def _probe_image(stream: IO[bytes], known: Facts, details: bool) -> Facts:
     if known.container == "gif" and not containers.gif_is_whole(stream):
         raise _Unreadable("it breaks off")  # Pillow takes the frames that are there
     return attrs.evolve(known, codec=known.container, width=width, height=height)
+
+
+def _opener(pillow: Any, name: str) -> Any:
+    pillow.preinit()  # the usual formats: loading all others takes longer than all else here
+    if name not in pillow.OPEN:
+        pillow.init()
+    return pillow.OPEN.get(name)
 
 
 _ORIENTATION = 0x0112

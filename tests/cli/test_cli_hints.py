@@ -23,8 +23,8 @@ ONLY_A_COMMAND = {
     "journal/copying.py",
     "journal/spending.py",
 }
-"""What a command alone does: a key is asked for, a file is trusted, without a question to the program
-that reads it, and a journal is copied or checked."""
+"""What a command alone does: a key is asked for, a file is trusted, without a question to the
+program that reads it, and a journal is copied or checked."""
 
 
 def strings(path: Path) -> list[str]:
