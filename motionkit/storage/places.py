@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import shutil
@@ -106,6 +107,15 @@ class Place:
             return Path(self.address(name)).is_file()
         system, root = self._system()
         return bool(system.isfile(f"{root.rstrip('/')}/{name}"))
+
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 of a file behind the URL; it is read whole."""
+        system, root = self._system()
+        with system.open(f"{root.rstrip('/')}/{name}", "rb") as stream:
+            digest = hashlib.sha256()
+            while block := stream.read(BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
 
     def holds(self, delivered: str) -> bool:
         """Return whether a recorded file is in this folder and still exists."""

@@ -232,6 +232,23 @@ def test_a_chosen_name_that_another_delivery_writes_is_left_to_it_and_the_file_k
     assert len(objects()) == 2
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "{key}.{ext}"])
+def test_an_object_that_a_killed_delivery_wrote_is_taken_as_delivered(
+    client: Client, result: Result, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def killed(*_: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "delivered", killed)
+        with pytest.raises(KeyboardInterrupt):
+            client.deliver(result, f"memory://bucket/{name}")
+    saved = client.deliver(result, f"memory://bucket/{name}")
+    assert len(objects()) == 1
+    assert client.jobs.get("order/17").delivered == saved.place
+    assert kept() == []
+
+
 def test_a_kept_file_that_another_delivery_removes_first_is_no_error(
     client: Client, result: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
