@@ -102,9 +102,9 @@ def hold(patch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
         Events: one is set when the change waits there, the other one lets it go on.
     """
     there, go_on = threading.Event(), threading.Event()
-    real = postgres.Session.execute
+    real = postgres.Session._run
 
-    def execute(session: postgres.Session, statement: str, values: Any = {}, /) -> Any:  # noqa: B006
+    def run(session: postgres.Session, statement: str, values: Any) -> Any:
         told = real(session, statement, values)
         changes = statement.startswith(("UPDATE purchases", "INSERT INTO attempts"))
         if changes and not there.is_set():
@@ -112,7 +112,7 @@ def hold(patch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
             assert go_on.wait(PATIENCE)
         return told
 
-    patch.setattr(postgres.Session, "execute", execute)
+    patch.setattr(postgres.Session, "_run", run)
     patch.setattr(postgres, "_IDLE", int(PATIENCE * 1000))  # the machine may be loaded
     return there, go_on
 
