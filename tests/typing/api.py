@@ -10,8 +10,9 @@ import motionkit as mk
 from motionkit.batch import ItemResult, Progress
 from motionkit.config import AccountTable
 from motionkit.provider import Provider
-from motionkit_pixverse.adapter import PixVerse, Settings
+from motionkit_pixverse.adapter import PixVerse
 from motionkit_pixverse.lists import Voice
+from motionkit_pixverse.settings import Settings
 from motionkit_segmind.adapter import Segmind
 
 client = mk.Client()
@@ -24,8 +25,8 @@ mk.Client(
     defaults={"timeout": 900, "budget_usd": {"day": "50"}},
     journal=Path("journal.db"),
 )
-mk.Client(routes={"r": {"chose": "first"}})  # type: ignore[typeddict-unknown-key]
-mk.Client(defaults={"budget_usd": {"daily": "50"}})  # type: ignore[dict-item]
+mk.Client(routes={"r": {"chose": "first"}})  # type: ignore[dict-item]
+mk.Client(defaults={"budget_usd": {"daily": "50"}})  # type: ignore[arg-type]
 Settings(api_key="...", regoin="cn")  # type: ignore[call-arg]
 assert_type(mk.Config.of(accounts={"pixverse": {"api_key": "..."}}), mk.Config)
 request = mk.Mimic(image="hero.png", video="dance.mp4", quality="540p")
@@ -157,10 +158,10 @@ except mk.errors.NotReady as error:
     failed: mk.Job | None = error.job
     assert_type(error.billed, mk.Billed)
 
-found = client.jobs.list(
+listed = client.jobs.list(
     state=[mk.State.FAILED, "blocked"], since="7d", label={"project": "spring"}, limit=50
 )
-assert_type(found, list[mk.PurchaseRecord])
+assert_type(listed, list[mk.PurchaseRecord])
 client.jobs.list(stat="failed")  # type: ignore[call-arg]
 client.jobs.count(since=7)  # type: ignore[arg-type]
 spent = client.spend("account", since=None)
