@@ -30,7 +30,7 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
             _dry(options)(screen, client, request, options, facts)
             return 0
         if options.takes is not None:
-            return takes.run(screen, client, request, options, facts)
+            return takes.run(screen, client, request, options, facts, done=done)
         if options.select:
             request, options = masks.select(screen, client, request, options, facts)
         if options.no_wait:

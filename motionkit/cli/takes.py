@@ -25,7 +25,13 @@ from motionkit.storage import Out
 
 
 def run(
-    screen: Screen, client: Client, request: Request, options: Running, facts: Mapping[str, Facts]
+    screen: Screen,
+    client: Client,
+    request: Request,
+    options: Running,
+    facts: Mapping[str, Facts],
+    *,
+    done: hook.Hook | None,
 ) -> int:
     """Continue the takes that were bought, buy the others, and deliver all of them.
 
@@ -35,7 +41,7 @@ def run(
     Raises:
         MotionKitError: Before the first take is bought.
     """
-    return _Command(screen, client, request, options, facts).run()
+    return _Command(screen, client, request, options, facts, done=done).run()
 
 
 def dry_run(
@@ -54,6 +60,7 @@ class _Command:
     request: Request
     options: Running
     facts: Mapping[str, Facts]
+    done: hook.Hook | None = attrs.field(default=None, kw_only=True)
     plan: TakesPlan = attrs.field(init=False)
     outs: Mapping[int, Path | Out] = attrs.field(init=False)
     """The file of each take, where the command names one."""
@@ -213,13 +220,13 @@ class _Command:
                 return SubmitUncertain(
                     f"interrupted while sending take {take.number}; it may have been charged",
                     key=entry.key,
-                    hint="the same command resolves it and goes on",
+                    hint="the same command resolves it and continues",
                 )
         if not self.jobs:
             return click.Abort()
         error = delivery.interrupted(self.jobs[max(self.jobs)], kept=True)
         error.message = f"interrupted; {len(self.jobs)} of {many(len(self.plan.takes), 'take')} run"
-        error.hint = "the same command goes on; nothing is paid for again"
+        error.hint = "the same command continues; nothing is paid for again"
         return error
 
     def _deliver(self) -> None:
@@ -249,7 +256,7 @@ class _Command:
                 self.options.timeout,
                 outs={key: self.outs[n] for key, n in left.items() if n in self.outs},
                 overwrite=self.options.overwrite,
-                done=hook.Hook.parse(self.options.on_done),
+                done=self.done,
             )
             self.codes.append(waiting.run([entries[number] for number in left.values()]))
 

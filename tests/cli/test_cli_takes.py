@@ -181,6 +181,29 @@ def test_a_take_that_cannot_be_bought_ends_the_buying_and_the_summary_says_which
     assert films() == ["film-1.mp4", "film-2.mp4", "film-3.mp4"]
 
 
+def test_a_program_that_disappears_while_takes_are_bought_changes_nothing(
+    cli: Cli, account: Account, media: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "note"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    original = Client.submit_takes
+
+    def submit_takes(self: Client, *args: Any, **more: Any) -> Any:
+        bought = original(self, *args, **more)
+        program.unlink()
+        return bought
+
+    monkeypatch.setattr(Client, "submit_takes", submit_takes)
+    command = ("mimic", *media, "--takes", "2", "--key", "order", "--out", "film.mp4")
+    told = cli(*command, "--on-done", str(program))
+    assert told.code == 0, told.err
+    assert account.bought[1] == 2
+    assert films() == ["film-1.mp4", "film-2.mp4"]
+    assert "cannot be run" in told.err
+    assert "the purchase is not affected" in told.err
+
+
 def test_ctrl_c_between_two_takes_says_how_many_run_and_the_same_command_goes_on(
     cli: Cli, slow_account: Account, media: list[str]
 ) -> None:
@@ -194,7 +217,7 @@ def test_ctrl_c_between_two_takes_says_how_many_run_and_the_same_command_goes_on
         told = ended(running)
     assert told.code == 9, told.err
     assert "interrupted; 1 of 2 takes run" in told.err
-    assert "the same command goes on; nothing is paid for again" in told.err
+    assert "the same command continues; nothing is paid for again" in told.err
     assert slow_account.bought[1] == 1
     told = cli("submit", *command[:-2])  # without the limit
     assert (told.code, told.out.split()) == (0, ["order-1", "order-2"])
