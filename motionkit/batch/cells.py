@@ -19,6 +19,7 @@ from motionkit._support.redaction import redact_urls
 from motionkit.client import registry
 from motionkit.errors import InvalidRequest
 from motionkit.model import codec
+from motionkit.model.containers import usual_suffix
 from motionkit.model.job import Job
 from motionkit.model.media import Data, File, Generated, Ref, Remote, Uploaded, ref
 from motionkit.model.request import Request
@@ -337,7 +338,6 @@ _UNFIT = re.compile(r"[^\w.+-]+")
 _LONGEST_STEM = 40
 _LONGEST_NAME = 200
 """Bytes of a file's name; most file systems take 255, and a partial file's name is longer."""
-_ENDINGS: Mapping[str, str] = {"video": ".mp4", "image": ".png", "audio": ".mp3"}
 _FLAT = 10_000
 """Files of one folder; items with higher numbers have folders of their own."""
 
@@ -347,7 +347,7 @@ def default_out(n: int, key: str | None, request: Request) -> str:
     labels = [] if key is None else [key]
     labels = labels or [_stem(value) for value in request.media().values()][:3]
     stem = "-".join(filter(None, (_UNFIT.sub("_", one).strip("._") for one in labels)))
-    ending = _ENDINGS[request.delivers]
+    ending = usual_suffix(request.delivers)
     name = f"{n:06d}{f'-{stem}' if stem else ''}"
     while len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
         name = name[:-1]

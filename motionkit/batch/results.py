@@ -29,6 +29,7 @@ from motionkit.errors import InvalidRequest
 from motionkit.journal import Journal, PurchaseRecord, retried
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import Cost, CostBasis
+from motionkit.storage import Place, is_url
 
 Format = Literal["csv", "jsonl", "parquet"]
 FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet")
@@ -271,7 +272,7 @@ def save(rows: Iterable[ItemResult], record: BatchRecord, form: Format = "csv") 
     if form not in FORMATS:
         raise InvalidRequest.expected("format", form, f"one of {', '.join(FORMATS)}")
     name = f"results.{form}"
-    place = f"{record.out}/{name}" if "://" in record.out else os.path.join(record.out, name)  # noqa: PTH118
+    place = Place(record.out).address(name)
     try:
         with whole(place) as stream:
             write(rows, stream, form)
@@ -287,7 +288,7 @@ def save(rows: Iterable[ItemResult], record: BatchRecord, form: Format = "csv") 
 def whole(place: str) -> Iterator[IO[bytes]]:
     """Give a stream whose content replaces a file when the block ends without an error."""
     # The whole content first: a store behind a URL may keep what was written before an error.
-    if "://" in place:
+    if is_url(place):
         with tempfile.TemporaryFile() as content:
             yield content
             content.seek(0)

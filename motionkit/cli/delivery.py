@@ -22,6 +22,7 @@ from motionkit.client import Client, check_out, check_target, fits, is_stored, u
 from motionkit.errors import Billed, DownloadFailed, InvalidRequest, MotionKitError, WaitTimeout
 from motionkit.journal import PurchaseRecord, retried
 from motionkit.model import codec
+from motionkit.model.containers import RESULT_SUFFIXES, usual_suffix
 from motionkit.model.events import Delivered
 from motionkit.model.job import Job, Output, Result, State, utcnow
 from motionkit.storage import Out, is_url, literal, numbered, plain, suffix
@@ -32,7 +33,6 @@ FRAME = "keyframe"
 _UNFIT = re.compile(r"[^\w.+-]+")
 _LONGEST_STEM = 40
 _MOST_STEMS = 3
-_KINDS: Mapping[str, str] = {"video": ".mp4", "image": ".png", "audio": ".mp3"}
 
 
 def interrupted(job: Job, *, kept: bool) -> WaitTimeout:
@@ -367,7 +367,7 @@ def default_target(
     description: Mapping[str, Any], folder: Path | str = ".", kind: str = "video"
 ) -> Path:
     """Return a file that does not exist, named after the inputs that `Request.describe` returns."""
-    return free(Path(folder) / f"{_default_stem(description)}{_KINDS[kind]}")
+    return free(Path(folder) / f"{_default_stem(description)}{usual_suffix(kind)}")
 
 
 def _default_stem(description: Mapping[str, Any]) -> str:
@@ -379,7 +379,8 @@ def _default_stem(description: Mapping[str, Any]) -> str:
 def fitting(path: Path, description: Mapping[str, Any], result: Result) -> Path:
     """Return the path with the suffix of the result, if its name is a default one."""
     stem, ending = _default_stem(description), suffix(result.outputs[0])
-    ours = path.suffix in _KINDS.values() and re.fullmatch(rf"{re.escape(stem)}(-\d+)?", path.stem)
+    usual = path.suffix in map(usual_suffix, RESULT_SUFFIXES)
+    ours = usual and re.fullmatch(rf"{re.escape(stem)}(-\d+)?", path.stem)
     return path.with_name(f"{stem}{ending}") if ours and path.suffix != ending else path
 
 

@@ -96,13 +96,18 @@ RESULT_SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "image": (".png", ".jpg", ".jpeg", ".webp"),
     "audio": (".mp3", ".wav", ".m4a", ".aac"),
 }
-"""The file name extensions that results of each kind may have."""
+"""The file name extensions that results of each kind may have, the usual one first."""
 _OTHER_SUFFIXES = (
     ".aiff .apng .avi .avif .bmp .flac .flv .gif .heic .heif .jp2 .jxl .m2ts .mkv .mpeg .mpg .mts "
     ".ogg .ogv .opus .psd .svg .tif .tiff .ts .wma .wmv .3gp"
 )
 MEDIA_SUFFIXES = frozenset(_OTHER_SUFFIXES.split()).union(*RESULT_SUFFIXES.values())
 """The file name extensions of media."""
+
+
+def usual_suffix(kind: str) -> str:
+    """Return the file name extension of a result whose content is not known yet."""
+    return RESULT_SUFFIXES.get(kind, (".bin",))[0]
 
 
 def extension(container: str | None) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from motionkit.errors import InvalidRequest
-from motionkit.model.containers import MEDIA_SUFFIXES
+from motionkit.model.containers import MEDIA_SUFFIXES, usual_suffix
 from motionkit.model.job import Output
 from motionkit.storage.places import is_url
 
@@ -51,7 +51,6 @@ _SUFFIXES: Mapping[str, str] = {
     "audio/mpeg": ".mp3",
     "audio/wav": ".wav",
 }
-_KINDS: Mapping[str, str] = {"video": ".mp4", "image": ".png", "audio": ".mp3"}
 _BY_DEFAULT = "{inputs}.{ext}"
 """The name of a result in a folder."""
 
@@ -176,8 +175,7 @@ def suffix(output: Output) -> str:
     """Return the ending of an output's file, from its content type, URL or kind."""
     typed = _SUFFIXES.get((output.content_type or "").partition(";")[0].strip().lower())
     named = PurePosixPath(urlsplit(output.url).path).suffix.lower()
-    kind = _KINDS.get(output.kind, ".bin")
-    return typed or (named if named in _SUFFIXES.values() else kind)
+    return typed or (named if named in _SUFFIXES.values() else usual_suffix(output.kind))
 
 
 def numbered(name: str, number: int) -> str:
