@@ -43,7 +43,7 @@ def cancel(
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Cancel a job, where its vendor can; else say that it goes on, and at which cost.
+    """Cancel a job, where its vendor can; else say that it still runs, and at which cost.
 
     A job is cancelled only when its vendor says so. What has not been sent is cancelled free of
     charge. The items of a batch: 'motionkit batch cancel'. Exit codes: 0 cancelled; 2 the vendor

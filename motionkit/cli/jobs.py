@@ -25,6 +25,7 @@ from motionkit.journal import Prunable, PurchaseRecord
 from motionkit.model.job import STATE_ERRORS, KeyState, State
 from motionkit.model.money import dollars, shown
 from motionkit.model.spending import Spend
+from motionkit.storage import is_url
 
 
 def locate(ref: Reference, *, json: Json = False, config: ConfigFile = None) -> int:
@@ -43,7 +44,7 @@ def locate(ref: Reference, *, json: Json = False, config: ConfigFile = None) -> 
     place = entry.delivered
     if place is None:
         raise _without_file(entry)
-    if "://" not in place and not Path(place).is_file():
+    if not is_url(place) and not Path(place).is_file():
         raise DownloadFailed(
             f"the file {place} of {entry.key} is no longer there",
             billed=Billed.YES,
@@ -89,7 +90,7 @@ def forget(
     with Client(config) as client:
         entry = client.jobs.get(ref)
         if entry.open and (entry.state is State.SUCCEEDED or isinstance(entry.state, KeyState)):
-            screen.fact("money", _owed(entry), style="yellow")
+            screen.fact("money", _consequence(entry), style="yellow")
             confirm(screen, f"give up {short(entry.key)}, which is {state_of(entry)}", yes=yes)
         now = client.jobs.forget(entry)
     data = {"key": now.key, "state": now.state.value, "open": now.open, "given_up": not now.open}
@@ -101,7 +102,7 @@ def _free(entry: PurchaseRecord) -> bool:
     return entry.state is KeyState.REFUSED and not entry.ambiguous
 
 
-def _owed(entry: PurchaseRecord) -> str:
+def _consequence(entry: PurchaseRecord) -> str:
     """Return the consequence of giving up a purchase for its cost."""
     if entry.state is State.SUCCEEDED:
         much = f"{quoted(entry.quote)}, as quoted" if entry.cost is None else str(entry.cost)

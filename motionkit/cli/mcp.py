@@ -48,8 +48,8 @@ def mcp(
 
     Without --budget-usd nothing can be bought. Each purchase is confirmed by the user in the
     agent's program, or by the agent where its program cannot ask. The budget is of one start of
-    the server; budgets of the configuration hold as well. What an earlier start bought goes on:
-    its keys work with status, wait and result.
+    the server; budgets of the configuration hold as well. Purchases of an earlier start continue:
+    their keys work with status, wait and result.
     """
     limit = amount(budget_usd)
     if limit is None:
@@ -64,10 +64,10 @@ def mcp(
     client = mk.AsyncClient(config)
 
     def began(where: str) -> None:
-        owed = len(client.jobs.list(open_only=True, limit=1000))
+        unfinished = len(client.jobs.list(open_only=True, limit=1000))
         screen.note(
             f"serving {where}; budget {dollars(limit)}{'' if limit else ': it only quotes'}; "
-            f"files in {root}; {many(owed, 'unfinished purchase')} in the journal"
+            f"files in {root}; {many(unfinished, 'unfinished purchase')} in the journal"
         )
 
     try:

@@ -44,7 +44,7 @@ class Declared:
 
     Attributes:
         flags: The spellings of an option; of its parameter's name when empty.
-        argument: Whether it is told by its place.
+        argument: Whether it is positional.
         help: What it is, for the help.
         metavar: What its value is called.
         min: The least number it takes.

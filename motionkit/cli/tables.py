@@ -72,7 +72,7 @@ def confirm(screen: Screen, what: str, much: str = "", *, yes: bool) -> None:
 
     Raises:
         Abort: The user declined.
-        InvalidRequest: Nobody can be asked.
+        InvalidRequest: There is no terminal to ask on.
     """
     text = f"{what}{f': {much}' if much else ''}"
     if yes:

@@ -152,7 +152,7 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
         ),
         "cancel": Verb(
             "cancel:cancel",
-            "Cancel a job, where its vendor can; else say that it goes on, and at which cost.",
+            "Cancel a job, where its vendor can; else say that it still runs, and at which cost.",
         ),
         "reconcile": Verb(
             "reconcile:reconcile",
