@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
@@ -26,9 +27,10 @@ from motionkit.client import (
 )
 from motionkit.errors import BudgetExceeded, InvalidRequest, MotionKitError, WaitTimeout
 from motionkit.journal import PurchaseRecord
+from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus
 from motionkit.model.job import Job, KeyState, State, Status
-from motionkit.model.money import Balance, Cost, Quote, dollars, rests_on
+from motionkit.model.money import Balance, dollars, rests_on
 from motionkit.model.request import Request
 from motionkit.model.spending import Spend
 from motionkit.storage import Out, is_url, literal
@@ -365,34 +367,6 @@ async def _tell(job: Job, changes: asyncio.Queue[Status], tell: Tell) -> None:
 # As JSON.
 
 
-def money(quote: Quote | None) -> dict[str, Any] | None:
-    """Return a quote."""
-    if quote is None:
-        return None
-    return {
-        "usd_low": quote.usd_low,
-        "usd_likely": quote.usd_likely,
-        "usd_high": quote.usd_high,
-        "likely": quote.likely,
-        "unit": quote.unit.value,
-        "basis": quote.basis.value,
-        "as_of": quote.as_of,
-        "notes": list(quote.notes),
-    }
-
-
-def cost(found: Cost | None) -> dict[str, Any] | None:
-    """Return a cost."""
-    if found is None:
-        return None
-    return {
-        "usd": found.usd,
-        "amount": found.amount,
-        "unit": found.unit.value,
-        "basis": found.basis.value,
-    }
-
-
 def purchase(entry: PurchaseRecord) -> dict[str, Any]:
     """Return a purchase, without what is signed or secret."""
     job = entry.job
@@ -404,8 +378,8 @@ def purchase(entry: PurchaseRecord) -> dict[str, Any]:
         "job": job.id if job else None,
         "operation": entry.description.get("operation"),
         "may_have_been_charged_twice": entry.ambiguous or None,
-        "quote": money(entry.quote),
-        "cost": cost(entry.cost),
+        "quote": codec.unstructure(entry.quote),
+        "cost": codec.unstructure(entry.cost),
         "error": error.get("message"),
         "file": entry.delivered,
     }
@@ -418,7 +392,7 @@ def compared(rows: Sequence[Comparison]) -> list[dict[str, Any]]:
         plain(
             {
                 "target": row.target,
-                "quote": money(row.quote),
+                "quote": codec.unstructure(row.quote),
                 "seconds": row.seconds,
                 "quality": row.quality,
                 "warnings": list(row.warnings),
@@ -466,13 +440,4 @@ def limit(status: BudgetStatus) -> dict[str, Any]:
 
 def plain(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a record as JSON takes it: amounts as text, no secret."""
-    return {name: redact_data(_json(value)) for name, value in record.items()}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _json(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(one) for one in value]
-    plainly = value is None or isinstance(value, str | int | float | bool)
-    return value if plainly else str(value)
+    return {name: redact_data(json.loads(codec.dumps(value))) for name, value in record.items()}

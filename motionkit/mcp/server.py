@@ -23,6 +23,7 @@ from motionkit.client import AsyncClient
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.mcp import desk as records
 from motionkit.mcp.desk import Desk, Price
+from motionkit.model import codec
 from motionkit.model.spending import SpendBy
 
 T = TypeVar("T")
@@ -113,7 +114,7 @@ async def quote(ctx: At, operation: Operation, fields: Fields, via: Via = None) 
     return records.plain(
         {
             "target": found.target,
-            "quote": records.money(found.quote),
+            "quote": codec.unstructure(found.quote),
             "warnings": list(found.warnings),
             "refused": str(found.refused) if found.refused else None,
             "budget": records.limit(status),
