@@ -30,16 +30,19 @@ def cancels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def submit(cli: Cli, media: list[str]) -> str:
+def submit(cli: Cli, media: list[str]) -> None:
     told = cli("submit", "mimic", *media, "--via", "pixverse", "--key", "order-17")
     assert told.code == 0, told.err
-    return told.out.strip()
 
 
-def test_a_vendor_that_cannot_cancel_says_so_in_one_sentence(
-    cli: Cli, slow_account: Account, media: list[str]
-) -> None:
+@pytest.fixture
+def running(cli: Cli, slow_account: Account, media: list[str]) -> None:
+    """Submit order-17, which runs until the sandbox lets it end."""
     submit(cli, media)
+
+
+@pytest.mark.usefixtures("running")
+def test_a_vendor_that_cannot_cancel_says_so_in_one_sentence(cli: Cli) -> None:
     told = cli("cancel", "order-17")
     assert told.code == 2
     assert "cannot cancel a job" in told.err
@@ -49,14 +52,10 @@ def test_a_vendor_that_cannot_cancel_says_so_in_one_sentence(
     assert cli("jobs", "--open", "--json").one["state"] == "running"
 
 
+@pytest.mark.usefixtures("running")
 def test_a_cancelled_job_is_shown_as_cancelled(
-    cli: Cli,
-    slow_account: Account,
-    media: list[str],
-    cancels: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    cli: Cli, cancels: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submit(cli, media)
     told = cli("cancel", "order-17", "--yes", "--json")
     assert told.code == 0, told.err
     assert told.one["outcome"] == "cancelled"
@@ -71,26 +70,19 @@ def test_a_cancelled_job_is_shown_as_cancelled(
     assert len(cancels) == 1
 
 
-def test_without_a_terminal_a_charge_needs_a_yes(
-    cli: Cli, slow_account: Account, media: list[str], cancels: list[str]
-) -> None:
-    submit(cli, media)
+@pytest.mark.usefixtures("running")
+def test_without_a_terminal_a_charge_needs_a_yes(cli: Cli, cancels: list[str]) -> None:
     told = cli("cancel", "order-17")
     assert told.code == 2
     assert "it may be charged all the same; confirmation required; pass --yes" in told.err
     assert not cancels
 
 
-@pytest.mark.usefixtures("slow_account")
+@pytest.mark.usefixtures("running")
 @pytest.mark.parametrize("answer", [True, False])
 def test_on_a_terminal_a_charge_is_asked_about(
-    cli: Cli,
-    media: list[str],
-    cancels: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    answer: bool,
+    cli: Cli, cancels: list[str], monkeypatch: pytest.MonkeyPatch, answer: bool
 ) -> None:
-    submit(cli, media)
     asked: list[str] = []
 
     def confirm(question: str, **_: Any) -> bool:
@@ -122,15 +114,11 @@ def test_a_finished_job_is_too_late_and_can_be_downloaded(
     assert not cancels
 
 
+@pytest.mark.usefixtures("running", "cancels")
 def test_a_request_that_is_not_confirmed_is_exit_code_9(
-    cli: Cli,
-    slow_account: Account,
-    media: list[str],
-    cancels: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PixVerse, "cancel", lambda *_: Status(State.UNKNOWN, "202", utcnow()))
-    submit(cli, media)
     told = cli("cancel", "order-17", "--yes", "--timeout", "0", "--json")
     assert told.code == 9
     assert told.one["outcome"] == "requested"
@@ -159,18 +147,14 @@ def test_a_reference_that_names_nothing_is_refused(cli: Cli, account: Account) -
     assert "no job matches 'nothing'" in told.err
 
 
+@pytest.mark.usefixtures("running", "cancels")
 def test_ctrl_c_while_the_vendor_is_asked_says_that_the_job_may_run(
-    cli: Cli,
-    slow_account: Account,
-    media: list[str],
-    cancels: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> Status:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(PixVerse, "cancel", interrupt)
-    submit(cli, media)
     told = cli("cancel", "order-17", "--yes", "--json")
     assert told.code == 9
     assert told.one["billed"] == "unknown"

@@ -41,7 +41,7 @@ def own(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def keyless(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """An account at the sandbox whose key nobody has set."""
+    """An account at the sandbox whose key is set nowhere."""
     monkeypatch.delenv("PIXVERSE_API_KEY")
     return account
 

@@ -142,7 +142,7 @@ def test_a_purchase_at_an_account_without_a_key_names_its_own(
     assert "no key for 'segmind': set SEGMIND_API_KEY" in told.err
     assert "keys are made at https://cloud.segmind.com/console/api-keys" in told.err
     assert "'motionkit init segmind'" in told.err
-    assert "quote" not in told.err  # nobody is asked to confirm what cannot be bought
+    assert "quote" not in told.err  # there is no question about what cannot be bought
 
 
 def test_python_quotes_without_a_key_and_does_not_submit(media: list[str]) -> None:

@@ -24,6 +24,9 @@ from motionkit.model.job import Job, Result, Status
 from motionkit.model.money import Balance, Rates
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, SameId, Submission
 from motionkit.provider import AccountSettings, Fit, Offer, Untrusted, untrusted
+from motionkit.routing import Route
+from motionkit.testing.memory import MemoryStage
+from motionkit.testing.stage import ACCOUNT, JOB_SECONDS, Situation
 
 # A server whose every byte the test decides.
 
@@ -339,3 +342,21 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+
+# A job that fails, and a route that pays for another.
+
+
+def fail_first(options: dict[str, Any], stage: MemoryStage) -> None:
+    """Let jobs fail until the first has ended; route `r` pays for one more try of each."""
+    route = Route(name="r", targets=(ACCOUNT,), paid_retries=1)
+    options["config"] = attrs.evolve(options["config"], routes={"r": route})
+    stage.arrange(Situation.JOB_FAILS)
+    passing = options["clock"].passing
+
+    def mend(seconds: float) -> None:
+        passing(seconds)
+        if stage.vendor.now >= JOB_SECONDS:
+            stage.vendor.pending.clear()
+
+    options["clock"].passing = mend

@@ -70,6 +70,36 @@ def made(tmp_path: Path) -> Callable[..., tuple[Path, probe.Facts]]:
 Made = Callable[..., tuple[Path, probe.Facts]]
 
 
+@attrs.define
+class Counted:
+    """A film, the recipe that makes it fit, and how often that was carried out."""
+
+    reference: File
+    recipe: Recipe
+    folder: Path
+    runs: int = 0
+
+    def convert(self, reference: Ref | None = None) -> tuple[File, probe.Facts]:
+        """Convert the film, or another reference to it."""
+        return convert("video", reference or self.reference, self.recipe, folder=self.folder)
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counted:
+    """Count the conversions of a film."""
+    reference = File(film(tmp_path / "a.mp4", seconds=0.4))
+    recipe = planned(reference, fit=True)
+    assert recipe is not None
+    found, make = Counted(reference, recipe, tmp_path / "kept"), cache._make
+
+    def noted(*given: Any) -> Any:
+        found.runs += 1
+        return make(*given)
+
+    monkeypatch.setattr(cache, "_make", noted)
+    return found
+
+
 @pytest.mark.parametrize(
     ("rotation", "expected"),
     [
@@ -288,43 +318,24 @@ def test_a_recording_is_cut_to_the_longest_that_the_target_takes(
 
 
 def test_a_conversion_is_made_once_and_again_where_it_is_missing_or_broken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    counted: Counted,
 ) -> None:
-    reference = File(film(tmp_path / "a.mp4", seconds=0.4))
-    recipe = planned(reference, fit=True)
-    assert recipe is not None
-    runs: list[str] = []
-    make = cache._make
-    monkeypatch.setattr(cache, "_make", lambda *given: runs.append("made") or make(*given))
-    first, facts = convert("video", reference, recipe, folder=tmp_path / "kept")
-    again, found = convert("video", reference, recipe, folder=tmp_path / "kept")
-    assert (again, found, len(runs)) == (first, facts, 1)
+    first, facts = counted.convert()
+    assert (counted.convert(), counted.runs) == ((first, facts), 1)
     first.path.write_bytes(first.path.read_bytes()[:-100])
-    convert("video", reference, recipe, folder=tmp_path / "kept")
-    assert len(runs) == 2
+    counted.convert()
+    assert counted.runs == 2
     first.path.unlink()
-    convert("video", Data(reference.path.read_bytes()), recipe, folder=tmp_path / "kept")
-    assert len(runs) == 3
-    assert [one.name for one in (tmp_path / "kept").iterdir()] == [first.path.name]
+    counted.convert(Data(counted.reference.path.read_bytes()))
+    assert counted.runs == 3
+    assert [one.name for one in counted.folder.iterdir()] == [first.path.name]
     assert first.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_threads_that_need_the_same_file_make_it_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reference = File(film(tmp_path / "a.mp4", seconds=0.4))
-    recipe = planned(reference, fit=True)
-    assert recipe is not None
-    runs: list[str] = []
-    make = cache._make
-    monkeypatch.setattr(cache, "_make", lambda *given: runs.append("made") or make(*given))
+def test_threads_that_need_the_same_file_make_it_once(counted: Counted) -> None:
     with ThreadPoolExecutor(4) as pool:
-        found = list(
-            pool.map(
-                lambda _: convert("video", reference, recipe, folder=tmp_path / "kept"), range(4)
-            )
-        )
-    assert len(runs) == 1
+        found = list(pool.map(lambda _: counted.convert(), range(4)))
+    assert counted.runs == 1
     assert len({facts.sha256 for _, facts in found}) == 1
 
 

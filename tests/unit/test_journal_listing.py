@@ -312,7 +312,7 @@ def test_spend_refuses_what_it_cannot_read(
 # Given up.
 
 
-def test_a_file_that_is_given_up_is_no_longer_owed_and_stays_paid(
+def test_a_file_that_is_given_up_is_no_longer_unfinished_and_stays_paid(
     client: Client, stage: MemoryStage
 ) -> None:
     made = client.submit(sample_request(), via=ACCOUNT)

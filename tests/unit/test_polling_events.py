@@ -212,8 +212,11 @@ def test_the_end_of_a_job_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptu
 
 
 def test_a_log_filter_that_raises_changes_nothing(tmp_path: Path) -> None:
+    filtered: list[logging.LogRecord] = []
+
     class Broken(logging.Filter):
         def filter(self, record: logging.LogRecord) -> bool:
+            filtered.append(record)
             raise RuntimeError(record.name)
 
     logger, broken = logging.getLogger("motionkit.events"), Broken()
@@ -225,6 +228,7 @@ def test_a_log_filter_that_raises_changes_nothing(tmp_path: Path) -> None:
     finally:
         logger.removeFilter(broken)
         logger.setLevel(logging.NOTSET)
+    assert filtered
 
 
 def test_an_event_as_data_is_json_with_money_as_text(tmp_path: Path) -> None:

@@ -6,25 +6,17 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
+from support import fail_first
 
 import motionkit as mk
 from motionkit._support.redaction import Secret
 from motionkit.client import Client
-from motionkit.config import Route
 from motionkit.errors import InvalidRequest
 from motionkit.model.job import Job
 from motionkit.model.submission import Submission
 from motionkit.testing.memory import Memory, MemoryStage
-from motionkit.testing.stage import (
-    ACCOUNT,
-    JOB_SECONDS,
-    Situation,
-    client_for,
-    options_for,
-    sample_request,
-)
+from motionkit.testing.stage import ACCOUNT, client_for, options_for, sample_request
 
 LABELS = {"project": "spring", "shot": "12"}
 
@@ -105,18 +97,8 @@ def test_a_paid_retry_has_the_labels_of_the_job_that_failed(
     stage: MemoryStage, tmp_path: Path
 ) -> None:
     options = options_for(stage, tmp_path)
-    route = Route(name="r", targets=(ACCOUNT,), paid_retries=1)
-    options["config"] = attrs.evolve(options["config"], routes={"r": route})
-    stage.arrange(Situation.JOB_FAILS)
+    fail_first(options, stage)
     with Client(**options) as client:
-        passing = options["clock"].passing
-
-        def mend(seconds: float) -> None:
-            passing(seconds)
-            if stage.vendor.now >= JOB_SECONDS:
-                stage.vendor.pending.clear()
-
-        options["clock"].passing = mend
         client.run(sample_request(), via="r", key="k1", labels=LABELS)
         assert [(one.key, one.labels) for one in client.jobs.list()] == [
             ("k1", LABELS),

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from support import fail_first
 
 import motionkit as mk
 from motionkit.client import Client
@@ -353,18 +354,8 @@ def test_a_key_names_the_take_whose_job_failed(client: Client, stage: MemoryStag
 def test_a_route_pays_for_another_try_of_a_take(
     options: dict[str, Any], stage: MemoryStage
 ) -> None:
-    route = Route(name="r", targets=(ACCOUNT,), paid_retries=1)
-    options["config"] = attrs.evolve(options["config"], routes={"r": route})
-    stage.arrange(Situation.JOB_FAILS)
+    fail_first(options, stage)
     with Client(**options) as client:
-        passing = options["clock"].passing
-
-        def mend(seconds: float) -> None:
-            passing(seconds)
-            if stage.vendor.now >= JOB_SECONDS:
-                stage.vendor.pending.clear()
-
-        options["clock"].passing = mend
         results = client.run_takes(sample_request(), 2, via="r", key="order")
         assert all(isinstance(one, mk.Result) for one in results)
         assert keys(client) == ["order-1", "order-2", "order-1~2", "order-2~2"]

@@ -161,7 +161,7 @@ def uncertain(shop: Shop, via: str, key: str) -> None:
 
 
 def lost_before(shop: Shop, via: str, key: str) -> None:
-    """It never arrived, which nobody can know."""
+    """It never arrived, which the client cannot know."""
     assert shop.submit(via, key, "close:submit:times=0", *LOST[1 : 1 + (via == SEGMIND)]) is None
 
 
@@ -239,7 +239,7 @@ def test_spend_and_budgets_agree_with_the_vendors_ledgers_over_jobs_of_all_endin
         refunded = sum((Decimal(job["refund"]) for job in known), Decimal(0))
         assert spent.refunded == refunded
         assert spent.charged - spent.assumed == charged - refunded
-        # Jobs that the vendor has and nobody here knows: the lost answers.
+        # Jobs that the vendor has and the journal does not: the lost answers.
         arrived = [key for key, ending in endings.items()
                    if ending in {uncertain, resolved_as_charged}
                    and records[key].attempts[-1].account == vendor]  # fmt: skip

@@ -260,9 +260,9 @@ def test_a_kept_file_that_another_delivery_removes_first_is_no_error(
         shutil.rmtree(path.parent)
 
     monkeypatch.setattr(Journal, "delivered", then_removed)
-    assert client.deliver(result, "memory://bucket/{key}.{ext}").place in str(
-        client.jobs.get("order/17").delivered
-    )
+    saved = client.deliver(result, "memory://bucket/{key}.{ext}")
+    assert client.jobs.get("order/17").delivered == saved.place
+    assert kept() == []
 
 
 def test_what_a_store_did_not_take_is_kept_here_and_sent_without_another_download(

@@ -174,8 +174,11 @@ def test_metrics_have_few_attribute_values(seen: Seen, tmp_path: Path) -> None:
     """A key or an id would make a time series per job."""
     with client_for(MemoryStage(), tmp_path) as client:
         client.run(sample_request(), via=ACCOUNT, key="order-17")
-    for name in telemetry.METRICS:
-        for point in seen.points(name):
+    found = {name: seen.points(name) for name in telemetry.METRICS}
+    assert found["motionkit.submits"]
+    assert found["motionkit.polls"]
+    for name, points in found.items():
+        for point in points:
             assert not {"motionkit.key", "gen_ai.response.id"} & set(point.attributes), name
 
 
@@ -185,17 +188,22 @@ def test_metrics_have_few_attribute_values(seen: Seen, tmp_path: Path) -> None:
 class Failing(SpanExporter):
     """An exporter whose collector is down."""
 
+    tried = 0
+
     def export(self, spans: Any) -> Any:
+        self.tried += len(spans)
         raise ConnectionError("no collector")
 
 
 def test_an_exporter_that_fails_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    Seen(monkeypatch, Failing())
+    exporter = Failing()
+    Seen(monkeypatch, exporter)
     with client_for(MemoryStage(), tmp_path) as client:
         assert client.run(sample_request(), via=ACCOUNT, key="k").url
         assert client.jobs.get("k").state is mk.State.SUCCEEDED
+    assert exporter.tried > 1
 
 
 @pytest.mark.parametrize("broken", ["get_tracer", "get_meter", "use_span"])
