@@ -286,6 +286,8 @@ class NewPurchase:
         labels: The user's own marks of it; those of a refused purchase stay unless there are new
             ones.
         take: Which of several takes it is, from 1; None where one is asked for.
+        renews: When the purchase that is submitted again was cancelled, its `updated`; one that was
+            cancelled after that is refused.
     """
 
     key: str
@@ -305,6 +307,7 @@ class NewPurchase:
     item: int | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     take: int | None = None
+    renews: float | None = None
 
 
 def no_slot(account: str, slots: int, provider: str | None = None) -> Busy:

@@ -22,7 +22,7 @@ import attrs
 
 from motionkit._support import process
 from motionkit._support.process import Moment
-from motionkit.errors import InvalidRequest, JournalError, MotionKitError
+from motionkit.errors import InvalidRequest, JobCancelled, JournalError, MotionKitError
 from motionkit.journal import budget as budgets
 from motionkit.journal import listing, outcomes, pending, rows
 from motionkit.journal.caches import Caches
@@ -73,6 +73,8 @@ _NEW_ATTEMPT = (
     " worker, masked, slot_until) VALUES (:id, :key, :account, :fingerprint, :submission, :state,"
     " :now, :owner, :worker, :masked, :slot_until)"
 )
+_LOCKED = "UPDATE purchases SET updated=updated WHERE key=:key RETURNING updated, error"
+"""A purchase as it is now, and stays until the transaction ends."""
 _OWN_INTENTION = "SELECT id FROM attempts WHERE id=:id AND sends=0 AND state=:intended"
 # `sends=:sends` lets one of two processes through that read the same number of sends.
 _SENDING = (
@@ -275,6 +277,8 @@ class Journal:
         now = self._store.now()
         if not purchase.again:
             self._refuse_repetition(db, purchase)
+        if after_refusal:
+            self._refuse_cancelled(db, purchase)
         columns = {**STATES, **rows.purchase_columns(purchase), "now": now}
         adds: str | None = budgets.NOTHING
         counting: Sequence[tuple[str, Mapping[str, Any]]] = ()
@@ -301,6 +305,15 @@ class Journal:
             same = self._alike(purchase.alike)
             if same is not None and same.key != purchase.key:
                 raise PurchaseExists(same)
+
+    def _refuse_cancelled(self, db: Connection, purchase: NewPurchase) -> None:
+        """Refuse a purchase that was cancelled while its submit waited to be made again."""
+        for row in db.execute(_LOCKED, {"key": purchase.key}).fetchall():
+            may_be = JobCancelled.__name__ in (row["error"] or "")
+            if may_be and row["updated"] != purchase.renews:
+                record = self.entry(purchase.key)
+                if record.cancelled:
+                    raise PurchaseExists(record)
 
     def check_budgets(self, purchase: NewPurchase, besides: Decimal = Decimal(0)) -> None:
         """Refuse what no budget holds, before anything is uploaded; nothing is reserved.

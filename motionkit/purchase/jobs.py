@@ -237,10 +237,11 @@ class Jobs:
         from motionkit.purchase.submit import not_sent  # noqa: PLC0415 - who lists jobs sends none
 
         _check(entry)
-        while entry.job is None and not entry.cancelled:
+        while entry.job is None:
             attempt = entry.attempts[-1]
             error = not_sent(entry.key, attempt.account)
             if entry.state is KeyState.REFUSED and not entry.ambiguous:
+                # Also where it was cancelled before: another command may submit it again now.
                 self._journal.cancelled(entry, error)
             elif entry.state is KeyState.INTENDED and attempt.sends == 0:
                 self._journal.unsent(attempt, error)
@@ -259,6 +260,8 @@ class Jobs:
                     hint="client.jobs.resume looks for its job; then cancel it",
                 )
             entry = self._journal.entry(entry.key)
+            if entry.cancelled:
+                break
         return entry
 
     def reconcile(

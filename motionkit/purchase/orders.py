@@ -653,7 +653,7 @@ class Checkout:
                     return Order(job)
                 key = known.key  # nothing was bought under it: this one does
             try:
-                return self._order(asked, options, key, alike, deadline, again=known is not None)
+                return self._order(asked, options, key, alike, deadline, known=known)
             except PurchaseExists as taken:  # another thread or process was faster
                 known = taken.entry
                 if known.key == key:
@@ -725,18 +725,20 @@ class Checkout:
         alike: Alike,
         deadline: float,
         *,
-        again: bool,
+        known: PurchaseRecord | None,
     ) -> Order:
-        """Submit; `again` says that the journal may have the key already."""
+        """Submit; `known` is what the journal has of the key, or had."""
+        again = known is not None
+        renews = known.updated if known is not None and known.cancelled else None
         if asked.route is not None:
-            purchase = self._new(asked, options, key=key, alike=alike)
+            purchase = self._new(asked, options, key=key, alike=alike, renews=renews)
             buyer = self._buyer(asked, asked.route, options, purchase)
             buyer.route = attrs.evolve(buyer.route, wait_for_slot=max(deadline - self.clock(), 0.0))
             buyer.known = again
             return Order(buyer.buy(), buyer)
         place = self._direct_place(asked)
         submitter, fitted = place.usable()
-        purchase = self._new(asked, options, place, key, alike)
+        purchase = self._new(asked, options, place, key, alike, renews=renews)
         self._check_limits(purchase, options)
         if options.announce is not None:
             options.announce(
@@ -773,6 +775,8 @@ class Checkout:
         place: compare.RouteTarget | None = None,
         key: str = "",
         alike: Alike | None = None,
+        *,
+        renews: float | None = None,
     ) -> NewPurchase:
         """Return what the journal gets of a purchase, as far as it is known before the submit."""
         route = asked.route
@@ -796,6 +800,7 @@ class Checkout:
             item=options.item,
             labels=options.labels,
             take=options.take,
+            renews=renews,
         )
 
     def _check_limits(

@@ -171,6 +171,15 @@ def not_sent(key: str, account: str | None = None) -> JobCancelled:
     )
 
 
+def _unless_cancelled(
+    exists: PurchaseExists, key: str, account: str
+) -> PurchaseExists | JobCancelled:
+    """Return why a key was not submitted: another one was faster, or it was cancelled."""
+    entry = exists.entry
+    cancelled = entry.key == key and entry.state is KeyState.REFUSED and entry.cancelled
+    return not_sent(key, account) if cancelled else exists
+
+
 def resend_at(number: int, resend: SameId) -> float:
     """Return how many seconds after the first send a re-send is due.
 
@@ -407,6 +416,8 @@ class Submitter:
             except Busy as error:  # the journal's: the vendor was not asked
                 error.fill(provider=self.provider.name)
                 raise NoSlot(error) from error
+            except PurchaseExists as exists:
+                raise _unless_cancelled(exists, purchase.key, self.provider.account) from None
             return self._send(attempt)
 
     def settle(self, record: PurchaseRecord) -> Job:
@@ -500,9 +511,7 @@ class Submitter:
         try:
             attempt = self.journal.sending(attempt, self.moment)
         except PurchaseExists as exists:
-            if exists.entry.cancelled:
-                raise not_sent(attempt.key, attempt.account) from None
-            raise
+            raise _unless_cancelled(exists, attempt.key, attempt.account) from None
         try:
             with self._span(attempt) as span:
                 job = self.provider.submit(attempt.submission, attempt.id)

@@ -16,6 +16,7 @@ import motionkit as mk
 from motionkit.client import CancelPlan, plan_cancel
 from motionkit.config import Account, Config, Defaults
 from motionkit.errors import (
+    Busy,
     InvalidRequest,
     JobCancelled,
     JobFailed,
@@ -179,9 +180,9 @@ def test_a_cancelled_job_is_not_paid_for_again(tmp_path: Path) -> None:
         routes={"both": Route(name="both", targets=(ACCOUNT, "second"), paid_retries=1)},
     )
 
-    def cancel(job: mk.Job, status: mk.Status) -> None:
-        if not status.state.terminal:
-            client.account(ACCOUNT).cancel(job)  # type: ignore[attr-defined]  # another process
+    def cancel(event: mk.Event) -> None:
+        if isinstance(event, mk.Submitted):  # before the first poll
+            client.account(ACCOUNT).cancel(event.job)  # type: ignore[attr-defined]  # another process
 
     with mk.Client(**options) as client:
         with pytest.raises(JobCancelled):
@@ -263,6 +264,43 @@ def test_a_submit_that_waits_after_a_refusal_gives_up_when_its_purchase_is_cance
             bought(client, wait_for_slot=600)
     assert [one.outcome for one in waits] == [mk.CancelOutcome.NOT_SENT]
     assert caught.value.billed is mk.Billed.NO
+    assert stage.bought() == 0
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["refused", "cancelled before"])
+@pytest.mark.parametrize("via", [ACCOUNT, "both"])
+def test_a_submit_that_is_made_again_stops_where_its_purchase_was_cancelled_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, via: str, again: bool
+) -> None:
+    """It waits for a slot or the rate limit; another process cancels the refused purchase."""
+    stage = CancellingStage()
+    options = options_for(stage, tmp_path)
+    account = options["config"].accounts[ACCOUNT]
+    options["config"] = attrs.evolve(
+        options["config"],
+        accounts={ACCOUNT: account, "second": attrs.evolve(account, name="second")},
+        routes={"both": Route(name="both", targets=(ACCOUNT, "second"))},
+    )
+    stage.arrange(Situation.BUSY)
+    intend = Journal.intend
+    ended = []
+    with mk.Client(**options) as client, client_for(stage, tmp_path) as other:
+        with pytest.raises(Busy):
+            client.submit(sample_request(), via=ACCOUNT, key="k", wait_for_slot=0)
+        if again:
+            other.cancel("k")
+
+        def cancelled_first(self: Journal, *args: Any, **how: Any) -> Any:
+            assert how["after_refusal"]
+            ended.append(other.cancel("k").outcome)
+            return intend(self, *args, **how)
+
+        monkeypatch.setattr(Journal, "intend", cancelled_first)
+        with pytest.raises(JobCancelled) as caught:
+            client.submit(sample_request(), via=via, key="k")
+        assert caught.value.billed is mk.Billed.NO
+        assert client.jobs.get("k").cancelled
+    assert ended == [mk.CancelOutcome.NOT_SENT]
     assert stage.bought() == 0
 
 

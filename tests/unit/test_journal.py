@@ -1305,10 +1305,22 @@ def test_a_refused_purchase_is_cancelled_until_it_is_submitted_again(journal: Jo
     assert journal.cancelled(stale, JobCancelled("not wanted any more"))
     assert journal.entry("k1").cancelled
     assert journal.entry("k1").state is KeyState.REFUSED
-    journal.intend(purchase(), "a2", submission(), "f" * 16, after_refusal=True)
+    renewed = purchase(renews=journal.entry("k1").updated)
+    journal.intend(renewed, "a2", submission(), "f" * 16, after_refusal=True)
     assert not journal.entry("k1").cancelled
     assert not journal.cancelled(stale, JobCancelled("not wanted any more"))
     assert journal.entry("k1").state is KeyState.INTENDED
+
+
+def test_a_purchase_that_was_cancelled_meanwhile_is_not_submitted_again(journal: Journal) -> None:
+    journal.refused(intended(journal), Busy("full"))
+    journal.cancelled(journal.entry("k1"), JobCancelled("not wanted any more"))
+    earlier = purchase(renews=journal.entry("k1").updated - 1.0)
+    for one in (purchase(), earlier):
+        with pytest.raises(PurchaseExists) as caught:
+            journal.intend(one, "a2", submission(), "f" * 16, after_refusal=True)
+        assert caught.value.entry.cancelled
+    assert [one.id for one in journal.entry("k1").attempts] == ["a1"]
 
 
 def test_what_may_have_arrived_is_not_cancelled_here(journal: Journal) -> None:
