@@ -19,7 +19,7 @@ A subclass exists only where a caller would act differently:
     |- SubmitUncertain        the submit may have arrived; never submitted anew automatically
     |- NoTargetLeft           every target of the route failed or was ruled out
     |- JobFailed              the job ran and failed
-    |  `- JobCancelled        somebody cancelled it; no route pays for another try
+    |  `- JobCancelled        it was cancelled; no route pays for another try
     |- JobGone                the vendor no longer keeps the job
     |- JobNotFound            the vendor does not know the job, or does not show it yet
     |- NotReady               the job is still running

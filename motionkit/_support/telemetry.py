@@ -141,7 +141,7 @@ def _traced(api: Any, name: str, attributes: Mapping[str, Any]) -> Iterator[Span
 
 
 def _end(api: Any, span: Any, scope: Any, failed: BaseException | None) -> None:
-    """End a span; an error is told by its class, for its text may be the vendor's."""
+    """End a span; an error is named by its class: its text may be the vendor's."""
     try:
         if span is not None and failed is not None:
             span.set_attributes({"error.type": type(failed).__name__})

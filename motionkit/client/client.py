@@ -552,7 +552,7 @@ class Client:
             watch: Called in this thread with each `motionkit.Event`: `StateChanged` and
                 `Progressed` at the polls, `Failed` before an error is raised. A function of two
                 arguments gets job and status at every poll instead. One that raises is logged and
-                not called again; the wait goes on.
+                not called again; the wait continues.
 
         Raises:
             WaitTimeout: The deadline passed, the client was closed, or no thread can be started
@@ -653,7 +653,7 @@ class Client:
             timeout: Seconds, or a timedelta, to wait for the vendor's confirmation; 10 when None.
 
         Raises:
-            Unsupported: The vendor cannot cancel a job; it goes on, at the cost that is named.
+            Unsupported: The vendor cannot cancel a job; it continues, at the cost that is named.
             SubmitUncertain: There is no job, and the submit may have arrived.
             InvalidRequest: No purchase has that key.
             MotionKitError: The vendor refused or did not answer; the job may still run.
@@ -1053,7 +1053,7 @@ class Client:
 
 
 def _events() -> Any:
-    from motionkit.model import events  # noqa: PLC0415 - who lists jobs tells of none
+    from motionkit.model import events  # noqa: PLC0415 - a list of jobs reports none
 
     return events
 

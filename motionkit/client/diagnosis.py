@@ -24,7 +24,7 @@ class Answered:
     """The answers of an account's vendor.
 
     Attributes:
-        balance: What the account holds, or why it was not told.
+        balance: What the account holds, or why that is not known.
         ahead: Seconds by which this machine's clock is ahead of the vendor's, as far as a response
             shows: between the first and the second. None where no clock was read: the host was not
             reached, or is a sandbox, whose clock runs at a speed of its own.

@@ -410,7 +410,7 @@ class SharedFile:
         """Take the lock and begin; waiting for another process keeps no thread from reading."""
         deadline = time.monotonic() + patience
         # The threads of this process pass the lock on within moments, but in no order: where dozens
-        # write, one may get it seconds later. That tells nothing of the file.
+        # write, one may get it seconds later. The file may be free all the while.
         turn = deadline if patience <= 0.0 else max(deadline, time.monotonic() + BUSY_TIMEOUT)
         while True:
             if not self.lock.acquire(timeout=max(0.0, turn - time.monotonic())):

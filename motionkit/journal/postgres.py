@@ -69,7 +69,7 @@ OLDEST_SERVER = 130_000
 _IDLE = int(IDLE_IN_TRANSACTION * 1000)
 PREPARED_AFTER = 3
 """Uses after which a connection keeps a statement's plan, which takes longer to make than to run.
-Only a connection to the server itself does: a pooler would give the plan to somebody else."""
+Only a connection to the server itself does: a pooler would give the plan to another client."""
 PAUSE = 0.2
 """Seconds between two tries to connect."""
 

@@ -1,4 +1,4 @@
-"""Take old purchases out of the journal, and give up files that nobody wants any more.
+"""Take old purchases out of the journal, and give up files that are no longer wanted.
 
 Of a pruned purchase its key stays, which must not be bought again, and what it came to: `spend` and
 budgets say the same before and after.
@@ -32,7 +32,7 @@ _OVER = (
     # A submit that may have arrived takes its slot for a while.
     " AND NOT EXISTS (SELECT 1 FROM attempts s WHERE s.key={0}key AND s.slot_until>:now)"
 )
-"""What is neither owed nor needed: finished and delivered, without a result, or given up."""
+"""What may be pruned: finished and delivered, without a result, or given up."""
 _KEYS = "key IN (SELECT value FROM json_each(:keys))"
 _INSERT = (
     "INSERT INTO pruned (key, state, created, reserved_at, pruned, account, model, route, labels,"
@@ -142,7 +142,7 @@ def _prune(db: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
     for row in found:
         paid = spending.paid_for(row)
         if paid is None:
-            continue  # nothing was bought under a refused key: it may be used again
+            continue  # a refused key was not charged: it may be used again
         kept = {name: row[name] for name in ("key", "state", "created", "route", "labels")}
         db.execute(
             _INSERT,

@@ -54,7 +54,7 @@ def spend(
         store: The journal's database.
         by: What they are added up by.
         since: Epoch seconds; the whole UTC day counts. Everything when None.
-        label: The label whose values are told apart; all labels together when None.
+        label: The label whose values are added up one by one; all labels together when None.
 
     Raises:
         JournalError: It cannot be read, or a purchase in it is corrupt.

@@ -77,7 +77,7 @@ class Connection(Protocol):
         ...
 
     def send(self, statement: str, values: Values = ..., /) -> object:
-        """Run one statement whose answer nobody reads.
+        """Run one statement whose answer is not read.
 
         A server gets it with the next one, or with the commit: that is one round trip less. Its
         error is raised there. A SQLite file runs it at once.
@@ -151,7 +151,7 @@ class Store(ABC):
         Args:
             statement: The statement.
             values: Its parameters; or a function that returns them, called inside the transaction,
-                with whose beginning a database tells its clock.
+                whose first answer has the database's clock.
             doing: See `writing`.
             durable: See `writing`.
 

@@ -3,8 +3,8 @@
     Submitted -> StateChanged -> Progressed -> ... -> StateChanged -> Delivered
                                                                    `-> Failed
 
-An event is told after the journal has it, and whoever hears it cannot change it: what a callback
-or a log handler raises is logged.
+An event is reported after the journal has it, and no listener can change it: what a callback or a
+log handler raises is logged.
 """
 
 from __future__ import annotations
@@ -146,8 +146,8 @@ def as_data(event: Event) -> dict[str, Any]:
     elif isinstance(event, Delivered):
         data["file"] = str(event.file)
     elif isinstance(event, Failed):
-        told = event.error.to_dict()
-        data |= {"error": told["error"], "detail": told["message"], "billed": told["billed"]}
+        error = event.error.to_dict()
+        data |= {"error": error["error"], "detail": error["message"], "billed": error["billed"]}
     cost = None if isinstance(event, Failed) else event.cost
     if cost is not None:
         data["cost"] = {

@@ -241,7 +241,7 @@ class Status:
         hint: Seconds until the vendor wants the next poll.
         result: The result, where the vendor's status response already holds it.
         raw: The vendor's response.
-        cancelled: For FAILED, whether it ended because somebody cancelled it.
+        cancelled: For FAILED, whether it ended because it was cancelled.
     """
 
     state: State

@@ -195,8 +195,8 @@ def _without_cancel(
         log.info("job %s at %s cannot be polled: %s", job.id, job.account, error.message)
         state = "cannot be polled now"
     raise Unsupported(
-        f"{provider.name} cannot cancel a job: job {job.id} at {job.account} {state} and goes on, "
-        f"{_cost(job, entry)}",
+        f"{provider.name} cannot cancel a job: job {job.id} at {job.account} {state} and "
+        f"continues, {_cost(job, entry)}",
         field="job",
         value=job.id,
         hint="end the wait (Ctrl-C) to stop waiting; client.wait(job) picks it up again",

@@ -81,7 +81,7 @@ class Notifier:
         except Exception as error:  # noqa: BLE001 - the job is paid: a callback must not end its wait
             self._watch = None
             log.warning(
-                "watch raised %s and is not called any more; the wait goes on: %s",
+                "watch raised %s and is not called any more; the wait continues: %s",
                 type(error).__name__,
                 error,
             )

@@ -83,7 +83,7 @@ class KeyHelp:
 
     Attributes:
         console: The address of the page where keys are made.
-        looks: How a key looks, in a few words; None where nobody says.
+        looks: How a key looks, in a few words; None where no page says it.
     """
 
     console: str

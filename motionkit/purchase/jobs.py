@@ -38,7 +38,7 @@ _STANDS: Mapping[State | KeyState, str] = {
 
 _STATES = tuple(state.value for kind in (KeyState, State) for state in kind)
 _SLACK = 60.0
-"""Seconds by which an age may be shorter than `remember`: somebody read the list meanwhile."""
+"""Seconds by which an age may be shorter than `remember`: reading the list takes time."""
 
 AnyState = State | KeyState | str
 """A state of a purchase, or its stored name: ``failed``."""
@@ -316,7 +316,7 @@ class Jobs:
         self._journal.assumed(entry, resolved, cost)
         return Reconciled(self._journal.entry(entry.key))
 
-    # What nobody needs any more.
+    # Clean up.
 
     def forget(self, entry: PurchaseRecord) -> PurchaseRecord:
         """Give up a purchase that is uncertain, or whose file was not downloaded; send nothing.

@@ -290,11 +290,8 @@ class Takes:
         while missing:
             take = missing.pop(0)
             own = attrs.evolve(
-                options,
+                self._own(options, plan.family, take.number),
                 key=take.key,
-                again=options.buys_again,
-                take=take.number,
-                out=None if options.out is None else numbered(options.out, take.number),
                 max_usd=None if left is None else left / (len(missing) + 1),
             )
             try:

@@ -160,7 +160,7 @@ def test_a_vendor_without_it_says_that_the_job_goes_on_and_what_it_costs(tmp_pat
         assert client.cancel(job).outcome is mk.CancelOutcome.TOO_LATE
     error = caught.value
     assert error.message == (
-        f"memory cannot cancel a job: job {job.id} at {ACCOUNT} is running and goes on, for 0.20 "
+        f"memory cannot cancel a job: job {job.id} at {ACCOUNT} is running and continues, for 0.20 "
         "USD as quoted"
     )
     assert error.billed is mk.Billed.UNKNOWN
