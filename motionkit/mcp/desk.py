@@ -377,7 +377,7 @@ def purchase(entry: PurchaseRecord) -> dict[str, Any]:
         "target": f"{job.account}/{job.model}" if job else entry.via,
         "job": job.id if job else None,
         "operation": entry.description.get("operation"),
-        "may_have_been_charged_twice": entry.ambiguous or None,
+        "uncertain": entry.ambiguous,
         "quote": codec.unstructure(entry.quote),
         "cost": codec.unstructure(entry.cost),
         "error": error.get("message"),

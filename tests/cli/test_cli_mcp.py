@@ -21,6 +21,7 @@ from patience import PATIENCE
 
 import motionkit as mk
 from motionkit.mcp import make_server
+from motionkit.purchase import submit
 from motionkit.sandbox import Sandbox
 
 MODES = ["auto", "legacy"]
@@ -230,6 +231,28 @@ def test_a_job_that_still_runs_is_no_error(slow_account: Account, media: list[st
             assert (await call(client, "result", key="slow"))["state"] == found["state"]
 
     asyncio.run(play())
+
+
+def test_a_submit_that_may_have_arrived_is_called_uncertain(
+    account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submit, "RESEND_PAUSE", 0.0)
+    monkeypatch.setattr(submit, "resend_at", lambda *_: 0.0)
+    account.sandbox.fault("reset:submit:times=3")
+
+    async def play() -> tuple[dict[str, Any], dict[str, Any]]:
+        async with agent("1.00") as client:
+            with pytest.raises(Refused, match="it may have been charged"):
+                await call(client, "submit", **MIMIC, key="lost", confirm=True)
+            await call(client, "submit", **MIMIC, key="other", confirm=True)
+            return await call(client, "status", key="lost"), await call(
+                client, "status", key="other"
+            )
+
+    lost, other = asyncio.run(play())
+    assert (lost["state"], lost["uncertain"]) == ("uncertain", True)
+    assert other["uncertain"] is False
+    assert not [name for name in lost if "charged" in name]
 
 
 def test_an_agent_sends_and_writes_files_of_its_folder_alone(
