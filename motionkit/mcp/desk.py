@@ -25,7 +25,13 @@ from motionkit.client import (
     order_item,
     registry,
 )
-from motionkit.errors import BudgetExceeded, InvalidRequest, MotionKitError, WaitTimeout
+from motionkit.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    MotionKitError,
+    SubmitUncertain,
+    WaitTimeout,
+)
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus
@@ -345,14 +351,15 @@ def ended(entry: PurchaseRecord) -> bool:
 
 
 def _need_job(entry: PurchaseRecord) -> Job:
-    if entry.job is None:
-        raise InvalidRequest(
-            f"{entry.key} has no job: its submit is {entry.state.value}",
-            field="key",
-            value=entry.key,
-            hint="an uncertain one may have been charged: 'motionkit reconcile' shows the evidence",
-        )
-    return entry.job
+    if entry.job is not None:
+        return entry.job
+    if entry.state is KeyState.REFUSED and not entry.ambiguous:
+        raise InvalidRequest(f"the submit of {entry.key} was refused", field="key", value=entry.key)
+    raise SubmitUncertain(
+        f"{entry.key} has no job yet: its submit is {entry.state.value}",
+        key=entry.key,
+        hint="'motionkit reconcile' shows the evidence",
+    )
 
 
 async def _tell(job: Job, changes: asyncio.Queue[Status], tell: Tell) -> None:

@@ -20,10 +20,11 @@ from pydantic import BaseModel, Field
 from motionkit._support.hosts import is_loopback
 from motionkit._support.redaction import redact
 from motionkit.client import AsyncClient
-from motionkit.errors import InvalidRequest, MotionKitError
+from motionkit.errors import Billed, InvalidRequest, MotionKitError
 from motionkit.mcp import desk as records
 from motionkit.mcp.desk import Desk, Price
 from motionkit.model import codec
+from motionkit.model.job import STATE_ERRORS
 from motionkit.model.spending import SpendBy
 
 T = TypeVar("T")
@@ -95,7 +96,9 @@ def make_server(
     )
     for annotations, tools in _TOOLS.items():
         for tool in tools:
-            server.add_tool(_told(tool), annotations=_HINTS[annotations])
+            server.add_tool(
+                _told(tool, pays=annotations == "pays"), annotations=_HINTS[annotations]
+            )
     return server
 
 
@@ -141,7 +144,7 @@ async def price_of(
     try:
         return await desk.price(desk.request(operation, fields), via, key)
     except MotionKitError as error:
-        raise _failed(error) from error
+        raise _failed(error, pays=True) from error
 
 
 async def consent(
@@ -315,7 +318,7 @@ def serve_http(server: MCPServer[Desk], host: str, port: int, began: Callable[[s
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
-def _told(function: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+def _told(function: Callable[..., Awaitable[T]], *, pays: bool) -> Callable[..., Awaitable[T]]:
     """Return a tool whose errors tell the agent what to do, instead of a traceback."""
 
     @functools.wraps(function)
@@ -323,26 +326,28 @@ def _told(function: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
         try:
             return await function(*args, **kwargs)
         except MotionKitError as error:
-            raise _failed(error) from error
+            raise _failed(error, pays=pays) from error
 
     return call
 
 
-def _failed(error: MotionKitError) -> ToolError:
+def _failed(error: MotionKitError, *, pays: bool) -> ToolError:
     parts = [str(error)]
     limit = getattr(error, "limit", None)
     if limit and limit not in parts[0]:
         parts.append(f"it takes {limit}")
     if error.hint and error.hint not in parts[0]:
         parts.append(error.hint)
-    parts.append(_BILLED[error.billed.value])
+    # A poll or a download that fails costs nothing; its job was paid for all the same.
+    if error.billed is not Billed.NO or pays or isinstance(error, tuple(STATE_ERRORS.values())):
+        parts.append(_BILLED[error.billed])
     return ToolError(redact(". ".join(one.rstrip(".") for one in parts if one)))
 
 
 _BILLED = {
-    "no": "nothing was charged",
-    "yes": "it was charged",
-    "unknown": "it may have been charged",
+    Billed.NO: "nothing was charged",
+    Billed.YES: "it was charged",
+    Billed.UNKNOWN: "it may have been charged",
 }
 
 

@@ -20,6 +20,7 @@ from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult
 from patience import PATIENCE
 
 import motionkit as mk
+from motionkit.errors import DownloadFailed
 from motionkit.mcp import make_server
 from motionkit.purchase import submit
 from motionkit.sandbox import Sandbox
@@ -244,6 +245,9 @@ def test_a_submit_that_may_have_arrived_is_called_uncertain(
         async with agent("1.00") as client:
             with pytest.raises(Refused, match="it may have been charged"):
                 await call(client, "submit", **MIMIC, key="lost", confirm=True)
+            with pytest.raises(Refused, match="may have been charged") as waited:
+                await call(client, "wait", key="lost")
+            assert "nothing was charged" not in str(waited.value)
             await call(client, "submit", **MIMIC, key="other", confirm=True)
             return await call(client, "status", key="lost"), await call(
                 client, "status", key="other"
@@ -253,6 +257,25 @@ def test_a_submit_that_may_have_arrived_is_called_uncertain(
     assert (lost["state"], lost["uncertain"]) == ("uncertain", True)
     assert other["uncertain"] is False
     assert not [name for name in lost if "charged" in name]
+
+
+def test_a_paid_job_whose_file_cannot_be_saved_is_not_called_free(
+    account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deliver(*_: Any, **__: Any) -> None:
+        raise DownloadFailed("the disk is full")
+
+    monkeypatch.setattr(mk.AsyncClient, "deliver", deliver)
+
+    async def play() -> str:
+        async with agent("1.00") as client:
+            await call(client, "submit", **MIMIC, key="paid", confirm=True)
+            with pytest.raises(Refused, match="the disk is full") as refused:
+                await call(client, "wait", key="paid")
+            return str(refused.value)
+
+    assert "nothing was charged" not in asyncio.run(play())
+    assert account.bought == (1, 1, "40")
 
 
 def test_an_agent_sends_and_writes_files_of_its_folder_alone(
