@@ -595,7 +595,7 @@ class PostgresStore(Store):
         while True:
             with self.pool.session(deadline, reserved=reserved) as session:
                 left = max(0.0, deadline - time.monotonic())
-                asked = time.monotonic()
+                asked = process.moment().uptime
                 try:
                     version = session.begin(locks, left, durable=durable, migrated=migrated)
                 except _LOST:
@@ -607,8 +607,8 @@ class PostgresStore(Store):
                     if version > SCHEMA_VERSION:
                         session.roll_back()
                         raise newer_schema(self.place, version, running=True)
-                    # Not where the answer took long: this process may have been suspended.
-                    if session.reading is not None and time.monotonic() - asked < CLOCK_DELAY:
+                    # Not where the answer took long: process or machine may have been suspended.
+                    if session.reading is not None and session.reading[1] - asked < CLOCK_DELAY:
                         self._keep(*session.reading)
                     yield session
                     return
@@ -631,18 +631,17 @@ class PostgresStore(Store):
         own = self.pool.own
         if own is not None:
             return own.clock()
-        read, uptime = self._reading, process.moment().uptime
-        if read is not None and 0 <= uptime - read[1] < CLOCK_KEPT:
-            return read[0] + (uptime - read[1])
-        asked = time.monotonic()
+        read, asked = self._reading, process.moment().uptime
+        if read is not None and 0 <= asked - read[1] < CLOCK_KEPT:
+            return read[0] + (asked - read[1])
         try:
-            at = cast("float", self._asked(_CLOCK, {}, asked)[0][0])
+            at = cast("float", self._asked(_CLOCK, {}, time.monotonic())[0][0])
             uptime = process.moment().uptime
         except (psycopg.Error, JournalError) as error:
             log.info("the clock of the journal %s cannot be read: %s", self.place, _brief(error))
             return None
         self._ahead = at - time.time()
-        if time.monotonic() - asked < CLOCK_DELAY:
+        if uptime - asked < CLOCK_DELAY:
             self._keep(at, uptime)
         return at
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -383,6 +384,34 @@ def test_the_database_is_not_asked_for_its_clock_again_within_seconds(
     with monkeypatch.context() as patch:
         patch.setattr(psycopg.Connection, "execute", lambda *_, **__: pytest.fail("asked"))
         assert 0 <= journal.now() - first < 120
+
+
+def test_a_clock_that_was_read_before_the_machine_slept_is_read_again(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`time.monotonic` does not count the sleep of a machine."""
+    monkeypatch.setattr(postgres, "CLOCK_KEPT", 120.0)
+    monkeypatch.setattr(journal.store, "_reading", None)
+    execute, moment = psycopg.Connection.execute, process.moment
+    asked: list[str] = []
+
+    def sleeps(self: Any, statement: Any, *args: Any, **how: Any) -> Any:
+        answer = execute(self, statement, *args, **how)
+        if "clock_timestamp" in str(statement):
+            asked.append(str(statement))
+        return answer
+
+    monkeypatch.setattr(psycopg.Connection, "execute", sleeps)
+    monkeypatch.setattr(
+        process,
+        "moment",
+        lambda: attrs.evolve(moment(), uptime=moment().uptime + 3600.0 * len(asked)),
+    )
+    with journal.store.writing():
+        pass
+    for _ in range(2):
+        journal.store.clock()
+    assert len(asked) == 3
 
 
 def test_what_precedes_a_paid_call_is_on_the_disk_whatever_the_servers_default(
