@@ -360,12 +360,12 @@ class Jobs:
         return self._journal.entry(entry.key)
 
     def _forget_submit(self, entry: PurchaseRecord) -> PurchaseRecord:
+        self._need_ended(entry)
         unsent = MotionKitError("given up before it was sent", billed=Billed.NO)
         if entry.attempts and self._journal.unsent(entry.attempts[-1], unsent):
             now = self._journal.entry(entry.key)
             if now.state is KeyState.REFUSED:
                 return now
-        self._need_ended(entry)
         return self._assume(entry, "charged").entry
 
     def _need_ended(self, entry: PurchaseRecord) -> None:

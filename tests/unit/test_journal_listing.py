@@ -346,18 +346,19 @@ def test_an_uncertain_submit_that_is_given_up_counts_as_charged(client: Client) 
     assert row.amounts == Amounts(charged=Decimal(40), assumed=Decimal(40))
 
 
+@pytest.mark.parametrize(("kind", "step"), [(Journal, "sending"), (Memory, "submit")])
 def test_a_submit_that_is_in_progress_is_not_given_up(
-    client: Client, stage: MemoryStage, monkeypatch: pytest.MonkeyPatch
+    client: Client, stage: MemoryStage, monkeypatch: pytest.MonkeyPatch, kind: type, step: str
 ) -> None:
     """Its job may be known in the next moment, and an identical request would buy another."""
-    submit = Memory.submit
+    real = getattr(kind, step)
 
-    def meanwhile(self: Memory, *args: Any) -> Any:
+    def meanwhile(self: object, *args: Any) -> Any:
         with pytest.raises(InvalidRequest, match="k is being submitted now"):
             client.jobs.forget(client.jobs.get("k"))
-        return submit(self, *args)
+        return real(self, *args)
 
-    monkeypatch.setattr(Memory, "submit", meanwhile)
+    monkeypatch.setattr(kind, step, meanwhile)
     made = client.submit(sample_request(), via=ACCOUNT, key="k")
     assert client.jobs.get("k").state is State.QUEUED
     assert client.submit(sample_request(), via=ACCOUNT) == made
