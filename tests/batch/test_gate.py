@@ -249,7 +249,7 @@ class Vendor:
         await self.pass_time(5.0)
 
 
-def test_a_limit_that_nobody_configured_is_learnt_from_the_refusals() -> None:
+def test_a_limit_that_is_not_configured_is_learnt_from_the_refusals() -> None:
     async def play(door: Door) -> None:
         async with Vendor(door, capacity=4, items=40) as vendor:
             await vendor.pass_time(25.0)

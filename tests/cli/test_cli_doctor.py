@@ -43,7 +43,7 @@ def test_a_sound_set_up_is_ok_line_by_line_and_sends_nothing_that_costs(
     assert "0 faults, 0 warnings" in told.err
 
 
-def test_offline_asks_nobody(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_sends_nothing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIXVERSE_API_KEY", "sk-planted-0123456789")
     monkeypatch.setenv("PIXVERSE_BASE_URL", "http://127.0.0.1:9")
     assert cli("doctor", "--offline").code == 0

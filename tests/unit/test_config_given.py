@@ -276,7 +276,9 @@ def test_keys_are_in_no_representation_and_in_no_pickle() -> None:
         pickle.dumps(config.accounts["pixverse"].settings)
 
 
-def test_nobody_is_warned_of_a_file_that_others_can_read(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_warning_is_given_of_a_file_that_others_can_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     Config.of(accounts=ACCOUNTS, journal="postgresql://u:secret@host/db")
     assert not caplog.records
 

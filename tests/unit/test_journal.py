@@ -1331,7 +1331,7 @@ def test_what_may_have_arrived_is_not_cancelled_here(journal: Journal) -> None:
     assert journal.entry("k1").state is KeyState.UNCERTAIN
 
 
-def test_a_statement_whose_answer_nobody_reads_undoes_its_transaction_where_it_fails(
+def test_a_statement_whose_result_is_not_read_undoes_its_transaction_where_it_fails(
     database: Place,
 ) -> None:
     changed = "UPDATE purchases SET via='other' WHERE key='k1'"

@@ -553,7 +553,7 @@ def test_a_place_whose_permission_is_lost_refuses_paid_calls(
         real = os.stat
 
         def denied(one: Any, **named: Any) -> os.stat_result:
-            if os.fspath(one) == str(path):
+            if one in {path, str(path)}:
                 raise PermissionError(13, "Permission denied", str(path))
             return real(one, **named)
 
