@@ -10,14 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from motionkit import client
-from motionkit.model.job import KeyState, State
 from motionkit.model.money import Balance, Cost, Quote, amounts
 
 if TYPE_CHECKING:
     from motionkit.journal import PurchaseRecord
-
-UNDELIVERED = "succeeded, not downloaded"
-GIVEN_UP = "succeeded, given up"
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
@@ -130,14 +126,7 @@ def listed(value: object) -> str:
 
 def state_of(entry: PurchaseRecord) -> str:
     """Return the state of a purchase."""
-    if entry.state is State.SUCCEEDED and entry.delivered is None:
-        return UNDELIVERED if entry.forgotten is None else GIVEN_UP
-    if entry.cancelled:
-        return "cancelled"
-    if entry.ambiguous and entry.state is not KeyState.UNCERTAIN:
-        return f"{entry.state.value}, uncertain"
-    state: str = entry.state.value
-    return f"{state}, stalled" if entry.stalled(time.time()) else state
+    return entry.state_text(time.time())
 
 
 def target(entry: PurchaseRecord) -> str:

@@ -13,8 +13,6 @@ from typing import Annotated, Any
 import motionkit as mk
 from motionkit.cli import exit_codes
 from motionkit.cli.format import (
-    GIVEN_UP,
-    UNDELIVERED,
     age,
     beginnings,
     brief,
@@ -34,7 +32,7 @@ from motionkit.cli.parameters import Option
 from motionkit.cli.screen import PIPE_WIDTH, Screen, Styled, decided, styled
 from motionkit.cli.tables import one_format, write_csv
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.journal import PurchaseRecord
+from motionkit.journal import GIVEN_UP, UNDELIVERED, PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import KeyState, State
 from motionkit.model.labels import read_labels, shown_labels

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from motionkit.journal.copying import Copied, copy_journal
     from motionkit.journal.databases import located
     from motionkit.journal.entries import (
+        GIVEN_UP,
+        UNDELIVERED,
         Alike,
         Attempt,
         NewPurchase,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_SECONDS",
+    "GIVEN_UP",
+    "UNDELIVERED",
     "WORKER_LEASE",
     "Alike",
     "Attempt",
@@ -83,7 +87,8 @@ __getattr__, __dir__ = exports(
         "motionkit.journal.copying": "Copied copy_journal",
         "motionkit.journal.databases": "located",
         "motionkit.journal.entries": (
-            "Alike Attempt NewPurchase PurchaseExists PurchaseRecord no_slot retried retry_key"
+            "GIVEN_UP UNDELIVERED Alike Attempt NewPurchase PurchaseExists PurchaseRecord no_slot "
+            "retried retry_key"
         ),
         "motionkit.journal.journal": "Journal optional",
         "motionkit.journal.listing": "Filter",

@@ -14,6 +14,7 @@ from motionkit.errors import Billed, Busy, JobCancelled
 from motionkit.model import codec
 from motionkit.model.budget import Budget
 from motionkit.model.job import Job, KeyState, State
+from motionkit.model.media import MediaRecord
 from motionkit.model.money import Cost, Quote
 from motionkit.model.submission import Submission
 
@@ -23,6 +24,10 @@ STALLED_TIMES = 5
 """A stalled job runs longer than this many times its usual duration."""
 SUBMIT_LEASE = 300.0
 """Seconds for which a submit takes a slot, where its caller names no other time."""
+
+UNDELIVERED = "succeeded, not downloaded"
+GIVEN_UP = "succeeded, given up"
+"""The state, for people, of a purchase whose file was not saved, or was given up."""
 
 _RETRY = re.compile(r"(.+?)(?:~[0-9]+)+", re.DOTALL)
 
@@ -137,6 +142,7 @@ class PurchaseRecord:
         take: Which of several takes it is, from 1; None where one was asked for.
         forgotten: When its owner gave up a file that was never downloaded, in epoch seconds.
         route: The route that chose its target; None for a direct target.
+        media: The media of its request; None where an older version wrote it.
     """
 
     key: str
@@ -165,6 +171,7 @@ class PurchaseRecord:
     take: int | None = None
     forgotten: float | None = None
     route: str | None = None
+    media: tuple[MediaRecord, ...] | None = None
 
     @property
     def job(self) -> Job | None:
@@ -208,6 +215,20 @@ class PurchaseRecord:
         if job is None or not isinstance(self.state, State) or self.state.terminal:
             return False
         return now - job.submitted_at.timestamp() > stalled_after(job)
+
+    def state_text(self, now: float) -> str:
+        """Return the state for people: ``succeeded, not downloaded``, ``running, stalled``.
+
+        Args:
+            now: Epoch seconds; tells what is stalled.
+        """
+        if self.state is State.SUCCEEDED and self.delivered is None:
+            return UNDELIVERED if self.forgotten is None else GIVEN_UP
+        if self.cancelled:
+            return "cancelled"
+        if self.ambiguous and self.state is not KeyState.UNCERTAIN:
+            return f"{self.state.value}, uncertain"
+        return f"{self.state.value}, stalled" if self.stalled(now) else self.state.value
 
     @property
     def open(self) -> bool:
@@ -288,6 +309,7 @@ class NewPurchase:
         take: Which of several takes it is, from 1; None where one is asked for.
         renews: When the purchase that is submitted again was cancelled, its `updated`; one that was
             cancelled after that is refused.
+        media: The media of the request.
     """
 
     key: str
@@ -308,6 +330,7 @@ class NewPurchase:
     labels: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     take: int | None = None
     renews: float | None = None
+    media: tuple[MediaRecord, ...] = ()
 
 
 def no_slot(account: str, slots: int, provider: str | None = None) -> Busy:

@@ -57,15 +57,15 @@ log = logging.getLogger("motionkit")
 
 _NEW_KEY = (
     "INSERT INTO purchases (key, request, via, description, state, quote, out, created, updated,"
-    " route, reserved, reserved_at, sandbox, batch, item, labels, take, counted) VALUES (:key,"
-    " :request, :via, :description, :intended, :quote, :out, :now, :now, :route, :reserved, :now,"
-    " :sandbox, :batch, :item, :labels, :take, :counted) ON CONFLICT (key) DO "
+    " route, reserved, reserved_at, sandbox, batch, item, labels, take, counted, media) VALUES"
+    " (:key, :request, :via, :description, :intended, :quote, :out, :now, :now, :route, :reserved,"
+    " :now, :sandbox, :batch, :item, :labels, :take, :counted, :media) ON CONFLICT (key) DO "
 )
 _REFUSED_KEY = (
     f"{_NEW_KEY}UPDATE SET state=:intended, error=NULL, updated=:now, quote=:quote,"
     " reserved=:reserved, reserved_at=:now, route=:route, sandbox=:sandbox, batch=:batch,"
     " item=:item, take=:take, labels=COALESCE(:labels,purchases.labels),"
-    " out=COALESCE(:out,purchases.out)"
+    " out=COALESCE(:out,purchases.out), media=COALESCE(:media,purchases.media)"
     " WHERE purchases.state=:refused AND purchases.ambiguous=0"
 )
 _NEW_ATTEMPT = (

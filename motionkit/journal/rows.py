@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import attrs
+
 from motionkit._support.redaction import is_sensitive, redact_data
 from motionkit.journal.entries import Attempt, NewPurchase, PurchaseRecord
 from motionkit.journal.store import Row
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, State
+from motionkit.model.media import MediaRecord
 from motionkit.model.money import Cost, Quote
 from motionkit.model.submission import Submission
 
@@ -71,6 +74,7 @@ def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
         "item": purchase.item,
         "labels": masked(purchase.labels) if purchase.labels else None,
         "take": purchase.take,
+        "media": _media_column(purchase.media) if purchase.media else None,
     }
 
 
@@ -109,6 +113,7 @@ def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
         take=row["take"],
         forgotten=row["forgotten"],
         route=row["route"],
+        media=_media_of(row["media"]),
     )
 
 
@@ -133,6 +138,20 @@ def labels_of(text: str | None) -> Mapping[str, str]:
     if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
         raise ValueError("labels are not an object of texts")
     return found
+
+
+def _media_column(media: Sequence[MediaRecord]) -> str:
+    plain = [attrs.asdict(one) for one in media]
+    for one in plain:
+        one["path"] = None if one["path"] is None else stored_path(one["path"])
+    return masked(plain)
+
+
+def _media_of(text: str | None) -> tuple[MediaRecord, ...] | None:
+    if text is None:
+        return None
+    found = codec.structure(json.loads(text), tuple[MediaRecord, ...])
+    return tuple(attrs.evolve(one, path=read_path(one.path)) for one in found)
 
 
 def _state(word: str) -> State | KeyState:

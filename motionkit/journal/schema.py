@@ -188,6 +188,10 @@ CREATE TABLE pruned (         -- what is left of old purchases: their keys, and 
   adds TEXT NOT NULL          -- what it adds to `spent`, as `counted` said
 )
 """,
+    """
+-- JSON: the request's media, with paths and digests; NULL where an older version wrote it
+ALTER TABLE purchases ADD COLUMN media TEXT
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(MIGRATIONS)

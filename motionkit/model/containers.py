@@ -194,6 +194,24 @@ def untrimmed_seconds(stream: IO[bytes]) -> float:
     )
 
 
+def film_pixels(stream: IO[bytes]) -> tuple[int, int] | None:
+    """Return width and height, as shown, that an MP4 or MOV names for its film; None without."""
+    for at, end in _inside(stream, b"moov", b"trak"):
+        header = next((one for one, _, kind in _boxes(stream, at, end) if kind == b"tkhd"), None)
+        if header is None:
+            continue
+        stream.seek(header + 8)
+        content = stream.read(96)
+        matrix = 52 if content[:1] == b"\1" else 40  # ISO/IEC 14496-12, 8.3.2
+        width, height = (
+            int.from_bytes(content[place : place + 2]) for place in (matrix + 36, matrix + 40)
+        )
+        if width and height:
+            turned = not any(content[matrix : matrix + 4])  # by a quarter: a phone held upright
+            return (height, width) if turned else (width, height)
+    return None
+
+
 _Place = tuple[int, int | None]
 
 

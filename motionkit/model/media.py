@@ -85,6 +85,25 @@ class Generated:
         return f"job {self.id}"
 
 
+@attrs.frozen
+class MediaRecord:
+    """One medium of a request, as the journal keeps it.
+
+    Attributes:
+        field: The request's argument, ``video`` or ``images[0]``.
+        kind: ``image``, ``video`` or ``audio``.
+        label: How to call it: a file's name, or a URL without its query.
+        path: The file on the machine that submitted it, absolute; None for other media.
+        sha256: The digest of the content, where it was read.
+    """
+
+    field: str
+    kind: Kind
+    label: str
+    path: str | None = None
+    sha256: str | None = None
+
+
 Ref = File | Data | Remote | Uploaded | Generated
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Ref
 """The types of a media argument."""

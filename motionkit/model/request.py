@@ -11,7 +11,7 @@ import attrs
 
 from motionkit._support.text import is_text
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.model.media import Kind, Ref, Remote
+from motionkit.model.media import File, Kind, MediaRecord, Ref, Remote
 
 if TYPE_CHECKING:  # making a request reads no media
     from motionkit.model.probe import Facts
@@ -238,6 +238,20 @@ class Request:
         labels = {name: value.label for name, value in self.media().items()}
         cut = {name: value for name in _CUT if (value := getattr(self, name)) is not None}
         return {"operation": self.operation, **labels, **self.values(), **cut}
+
+    def media_records(self, facts: Mapping[str, Facts]) -> tuple[MediaRecord, ...]:
+        """Return its media as the journal keeps them; `facts` has their digests."""
+        kinds = self.media_kinds()
+        return tuple(
+            MediaRecord(
+                name,
+                kinds[argument(name)],
+                value.label,
+                str(value.path.absolute()) if isinstance(value, File) else None,
+                facts[name].sha256 if name in facts else None,
+            )
+            for name, value in self.media().items()
+        )
 
     def to_json(self) -> str:
         """Return the request as one line of JSON, versioned, for another process to submit.

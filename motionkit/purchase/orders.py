@@ -801,6 +801,7 @@ class Checkout:
             labels=options.labels,
             take=options.take,
             renews=renews,
+            media=asked.request.media_records(asked.facts),
         )
 
     def _check_limits(

@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("purchase",),
     ("client",),
     ("batch",),
-    ("mcp",),
+    ("mcp", "report"),
     ("cli", "testing"),
 )
 """Lowest first: a room imports from the floors below its own only."""
@@ -47,7 +47,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "client": _BASE | {"config", "http", "journal", "polling", "provider", "purchase", "storage"},
     "batch": _BASE | {"client", "config", "http", "journal", "storage"},
     "mcp": _BASE | {"client", "journal", "storage"},
-    "cli": _BASE | {"batch", "client", "config", "journal", "mcp", "sandbox", "storage"},
+    "report": _BASE | {"client", "config", "journal", "purchase"},
+    "cli": _BASE | {"batch", "client", "config", "journal", "mcp", "report", "sandbox", "storage"},
     "testing": _BASE | {"client", "config", "http", "provider", "sandbox"},
 }
 """The rooms that a room may import; everyone may import the public names of `motionkit`."""

@@ -1,0 +1,42 @@
+"""Pages, tables and charts for people, from the journal. Needs the extra ``motionkit[report]``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from motionkit._support.exports import exports
+
+if TYPE_CHECKING:
+    from motionkit.report.views import (
+        DecisionView,
+        FilmView,
+        MediaView,
+        MoneyView,
+        PurchaseView,
+        RequestView,
+        Tone,
+        purchase_view,
+        request_views,
+    )
+
+__all__ = [
+    "DecisionView",
+    "FilmView",
+    "MediaView",
+    "MoneyView",
+    "PurchaseView",
+    "RequestView",
+    "Tone",
+    "purchase_view",
+    "request_views",
+]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "motionkit.report.views": (
+            "DecisionView FilmView MediaView MoneyView PurchaseView RequestView Tone "
+            "purchase_view request_views"
+        ),
+    },
+)
