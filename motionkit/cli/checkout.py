@@ -284,9 +284,7 @@ def _declined(screen: Screen, earlier: PurchaseRecord, options: Buying) -> bool:
     tell_earlier(screen, earlier, options)
     if options.key is not None or not screen.asks or finished(earlier):
         return False
-    answer = click.prompt(
-        "resume it, or submit again", default="resume", err=True, show_choices=False
-    )
+    answer = screen.asked("resume it, or submit again", default="resume")
     return plain(answer).casefold() in _AGAIN
 
 

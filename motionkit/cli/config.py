@@ -6,8 +6,6 @@ import json as stdjson
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
-
 import motionkit as mk
 from motionkit import config
 from motionkit.cli import exit_codes
@@ -97,7 +95,7 @@ def trust(
                 f"{named} is not trusted: confirmation required; read it, then pass --yes",
                 field="yes",
             )
-        click.confirm(f"trust the current content of {named}?", abort=True, err=True)
+        screen.confirm(f"trust the current content of {named}?")
     store = [config.trust_file(one) for one in files][-1]
     screen.answer({**data, "trusted": True}, f"{named} is trusted until it changes")
     screen.fact("store", str(store))

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import attrs
-import click
 
 import motionkit as mk
 from motionkit import config
@@ -156,7 +155,7 @@ def _ask(screen: Screen, found: Config, place: Place, *, keyring: bool, offline:
         prompt = (
             f"  {'new key' if is_set else 'key'} (hidden; Enter {'keeps' if is_set else 'skips'})"
         )
-        text = click.prompt(prompt, default="", show_default=False, hide_input=True, err=True)
+        text = screen.asked(prompt, default="", hidden=True)
         if not text.strip():
             _tell(screen, place, "kept" if is_set else "skipped")
             return False
@@ -166,7 +165,7 @@ def _ask(screen: Screen, found: Config, place: Place, *, keyring: bool, offline:
             screen.note(f"  {error.message.replace('api_key', 'the key')}", style="red")
             continue
         said = {} if offline else _checked(screen, found, place, key)
-        if "error" in said and not _anyway(said):
+        if "error" in said and not _anyway(screen, said):
             _tell(screen, place, "refused", **said)
             return False
         _store(screen, found, place, key, keyring=keyring, said=said)
@@ -209,9 +208,9 @@ def _checked(screen: Screen, found: Config, place: Place, key: Secret) -> dict[s
     return {"check": "works", "balance": held_data(held)}
 
 
-def _anyway(said: dict[str, Any]) -> bool:
+def _anyway(screen: Screen, said: dict[str, Any]) -> bool:
     """Ask whether to store a key that is refused or could not be checked."""
-    return click.confirm("  store it all the same?", default=said["check"] == "unknown", err=True)
+    return screen.agreed("  store it all the same?", default=said["check"] == "unknown")
 
 
 def _store(

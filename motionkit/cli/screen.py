@@ -41,6 +41,9 @@ PIPE_WIDTH = 240
 _PAUSE = 30.0
 """Seconds between two lines of progress without a terminal."""
 
+_CHOICE = "[resume]:"
+"""The longest choice behind a question."""
+
 _WHOLE = frozenset({"TARGET"})
 """Columns that are not folded: people copy their values into the next command."""
 
@@ -91,8 +94,11 @@ def _err() -> Console:
     return Quiet(stderr=True, highlight=False)
 
 
-def _say(*parts: tuple[str, str]) -> None:
-    """Write a line of parts with their styles to standard error, above live lines."""
+def _say(*parts: tuple[str, str], whole: bool = False) -> None:
+    """Write a line of parts with their styles to standard error, above live lines.
+
+    On a terminal the last part is wrapped at words, unless the line is to stay whole.
+    """
     texts = [(plain(text), style) for text, style in parts]
     plainly = sys.stderr is None or not (sys.stderr.isatty() or "FORCE_COLOR" in os.environ)
     if plainly and not _LIVE:
@@ -102,7 +108,19 @@ def _say(*parts: tuple[str, str]) -> None:
 
     from rich import text as styles  # noqa: PLC0415 - see `_err`
 
-    _err().print(styles.Text.assemble(*texts), soft_wrap=True)
+    *labels, (text, style) = texts
+    if not whole:
+        text = _wrapped(text, sum(len(label) for label, _ in labels))
+    _err().print(styles.Text.assemble(*labels, (text, style)), soft_wrap=True)
+
+
+def _wrapped(text: str, start: int = 0) -> str:
+    """Return a text for standard error, wrapped at words if that is a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return text
+    from motionkit.cli.wrapping import wrapped  # noqa: PLC0415 - only a terminal has an edge
+
+    return wrapped(text, _err().width, start)
 
 
 _LIVE: list[Progress | Live] = []
@@ -159,6 +177,10 @@ class Screen:
     def note(self, text: str, *, style: str = "") -> None:
         """Write a line of progress."""
         _say((text, style))
+
+    def command(self, text: str) -> None:
+        """Write a command to copy, as it is however narrow the terminal is."""
+        _say((text, ""), whole=True)
 
     def fact(self, name: str, text: str, *, style: str = "") -> None:
         """Write a line of progress with a label."""
@@ -364,8 +386,31 @@ class Screen:
         Raises:
             Abort: The answer is no.
         """
+        if not self.agreed(question):
+            raise click.Abort
+
+    def agreed(self, question: str, *, default: bool = False) -> bool:
+        """Ask a yes-or-no question and return the answer; live lines pause meanwhile."""
         with self.paused():
-            click.confirm(question, abort=True, err=True)
+            return click.confirm(_question(question), default=default, err=True)
+
+    def asked(self, question: str, *, default: str, hidden: bool = False) -> str:
+        """Ask for a text and return it; live lines pause meanwhile.
+
+        Args:
+            question: The question.
+            default: The answer of an empty line.
+            hidden: Whether what is typed stays invisible.
+        """
+        with self.paused():
+            answer: str = click.prompt(
+                _question(question),
+                default=default,
+                show_default=bool(default),
+                hide_input=hidden,
+                err=True,
+            )
+            return answer
 
     @contextmanager
     def following(
@@ -466,6 +511,11 @@ class Screen:
             from motionkit.model.events import as_data  # noqa: PLC0415 - for those who wait
 
             self.answer(as_data(event), "")
+
+
+def _question(text: str) -> str:
+    """Return a question wrapped at words; click puts the choice behind it."""
+    return _wrapped(f"{plain(text)} {_CHOICE}").removesuffix(_CHOICE).rstrip(" ")
 
 
 @attrs.define

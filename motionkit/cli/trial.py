@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import click
 
 import motionkit as mk
 from motionkit import config
@@ -79,7 +78,7 @@ def set_up(screen: Screen, folder: Path, port: int, *, film: bool) -> int:
     for path, new in made:
         screen.fact("made" if new else "kept", str(path), style="green" if new else "")
     options = f"--quality {_QUALITY} --out film.mp4"
-    if film or (screen.asks and click.confirm("make a first film now?", default=True, err=True)):
+    if film or (screen.asks and screen.agreed("make a first film now?", default=True)):
         saved = _film(screen, module, folder, port)
         screen.answer({"folder": str(folder.absolute()), "film": str(saved.absolute())}, str(saved))
         options = "--quality 360p --out another.mp4"
@@ -87,12 +86,12 @@ def set_up(screen: Screen, folder: Path, port: int, *, film: bool) -> int:
         screen.answer({"folder": str(folder.absolute()), "film": None}, str(folder))
     screen.note("")
     screen.note("Next, in one terminal:")
-    screen.note("  motionkit sandbox" + port_option)
+    screen.command("  motionkit sandbox" + port_option)
     screen.note("and in another:")
-    screen.note(f"  cd {shlex.quote(str(folder))}")
-    screen.note("  motionkit mimic --image picture.png --video clip.mp4 \\")
-    screen.note(f"      {options}")
-    screen.note("  motionkit jobs")
+    screen.command(f"  cd {shlex.quote(str(folder))}")
+    screen.command("  motionkit mimic --image picture.png --video clip.mp4 \\")
+    screen.command(f"      {options}")
+    screen.command("  motionkit jobs")
     screen.note("With keys: 'motionkit init'. Delete the folder to end the trial.")
     return exit_codes.DONE
 

@@ -17,7 +17,7 @@ from patience import PATIENCE
 
 @attrs.define
 class Terminal:
-    """A command on a terminal of 80 x 24.
+    """A command on a terminal.
 
     Attributes:
         seen: Everything that the terminal has shown, escape sequences left out.
@@ -58,10 +58,10 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*argv: object) -> Iterator[Terminal]:
-    """Run a command line on a terminal; it never outlives the block."""
+def terminal(*argv: object, columns: int = 80) -> Iterator[Terminal]:
+    """Run a command line on a terminal of 24 lines; it never outlives the block."""
     master, slave = os.openpty()
-    environment = {**os.environ, "COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
+    environment = {**os.environ, "COLUMNS": str(columns), "LINES": "24", "TERM": "xterm"}
     try:
         with subprocess.Popen(
             [sys.executable, "-m", "motionkit", *(str(one) for one in argv)],

@@ -96,7 +96,7 @@ def test_nothing_is_bought_without_one_confirmation(
     assert account.bought == (0, 0, "0")
     assert cli("batch", "status", "--json").data == []
 
-    monkeypatch.setattr("click.confirm", lambda question, **_: asked.append(question))
+    monkeypatch.setattr("click.confirm", lambda question, **_: not asked.append(question))
     assert cli(*RUN).code == 0
     assert cli(*RUN).code == 0
     assert len(asked) == 2

@@ -46,7 +46,7 @@ def test_a_vendor_that_cannot_cancel_says_so_in_one_sentence(cli: Cli) -> None:
     told = cli("cancel", "order-17")
     assert told.code == 2
     assert "cannot cancel a job" in told.err
-    assert "is running and goes on, for 40 credits = 0.40 USD (reported)" in told.err
+    assert "is running and continues, for 40 credits = 0.40 USD (reported)" in told.err
     assert "'motionkit resume' picks it up again" in told.err
     assert "this may have been charged" in told.err
     assert cli("jobs", "--open", "--json").one["state"] == "running"
