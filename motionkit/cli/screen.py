@@ -94,14 +94,22 @@ def _err() -> Console:
     return Quiet(stderr=True, highlight=False)
 
 
+def _is_plain() -> bool:
+    """Return whether standard error certainly is no terminal; rich knows the rest."""
+    return sys.stderr is None or not (sys.stderr.isatty() or _FORCING & os.environ.keys())
+
+
+_FORCING = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE"})
+"""Variables that make rich take what is no terminal for one."""
+
+
 def _say(*parts: tuple[str, str], whole: bool = False) -> None:
     """Write a line of parts with their styles to standard error, above live lines.
 
     On a terminal the last part is wrapped at words, unless the line is to stay whole.
     """
     texts = [(plain(text), style) for text, style in parts]
-    plainly = sys.stderr is None or not (sys.stderr.isatty() or "FORCE_COLOR" in os.environ)
-    if plainly and not _LIVE:
+    if _is_plain() and not _LIVE:
         if sys.stderr is not None:
             _Forgiving(sys.stderr).write("".join(text for text, _ in texts) + "\n")
         return
@@ -136,7 +144,7 @@ def _views() -> ModuleType:
 
 def _moves() -> bool:
     """Return whether standard error is a terminal whose cursor can be moved."""
-    return _err().is_terminal and not _err().is_dumb_terminal
+    return not _is_plain() and _err().is_terminal and not _err().is_dumb_terminal
 
 
 _BILLED: Mapping[Billed, str] = {

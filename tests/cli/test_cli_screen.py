@@ -45,6 +45,7 @@ def test_a_narrow_terminal_shows_the_bar_and_the_whole_text_word_by_word(
 ) -> None:
     text = "37 of 150 done, 93 waiting; 14.98 USD spent of 500.00 USD; ends about 14:32, in 12 min"
     shown = io.StringIO()
+    monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(screen, "_err", lambda: Console(file=shown, force_terminal=True, width=80))
     with Screen().counting(150) as change:
         change(37, text)
