@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from motionkit.cli import exit_codes
@@ -11,7 +10,7 @@ from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.screen import PIPE_WIDTH, Screen, styled
 from motionkit.client import Client
 from motionkit.model.budget import BudgetStatus, period_words
-from motionkit.model.money import dollars
+from motionkit.model.money import Unit, number
 
 
 def budget(json: Json = False, config: ConfigFile = None) -> int:
@@ -46,18 +45,14 @@ def _data(one: BudgetStatus) -> dict[str, object]:
 
 
 def _cells(one: BudgetStatus, *, narrow: bool) -> list[Any]:
-    left = _usd(one.left)
+    left = number(one.left, Unit.USD)
     name = one.name.removesuffix(".budget_usd") if narrow else one.name
     short = one.left < one.limit / 5
     return [
         name + "*" * one.sandbox if narrow else in_world(name, one.sandbox),
-        f"{_usd(one.limit)} {period_words(one.period)}",
-        _usd(one.spent),
-        _usd(one.held),
+        f"{number(one.limit, Unit.USD)} {period_words(one.period)}",
+        number(one.spent, Unit.USD),
+        number(one.held, Unit.USD),
         styled(left, "red" if one.left <= 0 else "yellow") if short else left,
         "never" if one.until is None else f"{one.until:%Y-%m-%d %H:%M}",
     ]
-
-
-def _usd(amount: Decimal) -> str:
-    return dollars(amount).removesuffix(" USD")

@@ -345,14 +345,14 @@ def confirm(screen: Screen, quotes: Sequence[Quote | None], options: Buying) -> 
         screen.confirm(f"submit this for {much}?")
         return
     known = high is not None
-    above = f", above {ASK_ABOVE} USD" if known else ""
+    above = f", above {dollars(ASK_ABOVE)}" if known else ""
     raise InvalidRequest(
         f"this costs {much}{above}: confirmation required; pass --yes",
         field="yes",
-        limit=f"{ASK_ABOVE} USD without --yes" if known else "a known price without --yes",
+        limit=f"{dollars(ASK_ABOVE)} without --yes" if known else "a known price without --yes",
         hint="--max-usd N sets your own limit"
         if known
-        else "a target with a known price needs no --yes up to 5 USD",
+        else f"a target with a known price needs no --yes up to {dollars(ASK_ABOVE)}",
     )
 
 

@@ -18,7 +18,7 @@ from motionkit.cli.format import reason
 from motionkit.cli.screen import Screen
 from motionkit.errors import InvalidRequest, JobCancelled, MotionKitError
 from motionkit.model.job import STATE_ERRORS, Job, Result, State
-from motionkit.model.money import Cost
+from motionkit.model.money import Cost, shown
 
 PLACEHOLDERS = ("key", "state", "file", "cost", "job")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -74,7 +74,7 @@ class Hook:
             "key": job.key,
             "state": state,
             "file": file,
-            "cost": "" if cost is None else f"{cost.amount:f} {cost.unit.value}",
+            "cost": "" if cost is None else shown(cost.amount, cost.unit),
             "job": job.id,
         }
         words = [_PLACEHOLDER.sub(lambda found: values[found[1]], word) for word in self.words]

@@ -18,7 +18,7 @@ from motionkit.cli.timing import show as show_timing
 from motionkit.client import MediaField, Offer, Price, PriceRule, registry
 from motionkit.errors import InvalidRequest
 from motionkit.model import codec
-from motionkit.model.money import shown
+from motionkit.model.money import Unit, noun, number
 
 _QUALITY, _SECONDS = "quality", "duration"
 _LEGEND = (
@@ -193,8 +193,8 @@ def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
         (rest_of, per, step, bound, adds), cells = kind, groups[kind]
         words = [_condition(name, one) for name, one in rest_of]
         words += [f"{adds} adds".replace("_", " ")] if adds else []
-        amounts = ", ".join(_amounts(cells, qualities))
-        unit = shown(cells[-1].amount, price.unit).split(" ", 1)[1]
+        amounts = ", ".join(_amounts(cells, qualities, price.unit))
+        unit = noun(price.unit, cells[-1].amount)
         each = f"each {step} {per}s" if step > 1 else f"a {per}"
         line = f"{' '.join([*words, amounts])} {unit} {each}"
         yield f"{line} ({bound})" if bounded else f"about {line}" if bound else line
@@ -205,12 +205,12 @@ def _condition(name: str, value: Any) -> str:
     return {True: word, False: f"no {word}"}[value] if isinstance(value, bool) else str(value)
 
 
-def _amounts(cells: Sequence[PriceRule], qualities: Sequence[str]) -> Iterator[str]:
+def _amounts(cells: Sequence[PriceRule], qualities: Sequence[str], unit: Unit) -> Iterator[str]:
     """Yield the amounts in the order of the qualities, once per duration."""
     durations = dict.fromkeys(cell.when.get(_SECONDS) for cell in cells)
     for seconds in durations:
         found = {
-            cell.when.get(_QUALITY): f"{cell.amount.normalize():f}" + "?" * cell.doubtful
+            cell.when.get(_QUALITY): number(cell.amount, unit) + "?" * cell.doubtful
             for cell in cells
             if cell.when.get(_SECONDS) == seconds
         }

@@ -95,9 +95,9 @@ class Buying(Targeting):
         money_option(
             "--yes",
             "-y",
-            help="Skip confirmation. Without it, a terminal asks above 5 USD, at an unknown price "
-            "and before a fallback costs more than quoted; non-interactive runs refuse all three. "
-            "A fallback that costs more needs --max-usd as well.",
+            help="Skip confirmation. Without it, a terminal asks above 5.00 USD, at an unknown "
+            "price and before a fallback costs more than quoted; non-interactive runs refuse all "
+            "three. A fallback that costs more needs --max-usd as well.",
         ),
     ] = False
     wait_for_slot: Annotated[

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ from motionkit.cli.screen import Screen
 from motionkit.cli.tables import one_format, write_csv
 from motionkit.client import Client
 from motionkit.errors import InvalidRequest
-from motionkit.model.money import Unit, dollars
+from motionkit.model.money import Unit, noun, number, shown
 from motionkit.model.spending import Amounts, Spend, totals
 
 _KINDS = ("submitted", "charged", "refunded", "held", "uncertain")
@@ -118,28 +117,19 @@ def _table(screen: Screen, by: By, rows: Sequence[Spend]) -> None:
 
 
 def _cells(name: str, row: Spend) -> list[str]:
-    unit = "USD" if row.unit is Unit.USD else f"{row.unit.value}s"
-    return [name, unit, f"{row.jobs:,}", *_shown(row.amounts, row.unit)]
+    return [name, noun(row.unit), f"{row.jobs:,}", *_shown(row.amounts, row.unit)]
 
 
 def _shown(amounts: Amounts, unit: Unit) -> list[str]:
-    return [_amount(getattr(amounts, kind), unit) for kind in _KINDS]
-
-
-def _amount(amount: Decimal, unit: Unit) -> str:
-    if unit is Unit.USD:
-        return dollars(amount).removesuffix(" USD")
-    text = f"{amount:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return [number(getattr(amounts, kind), unit) for kind in _KINDS]
 
 
 def _notes(screen: Screen, rows: Sequence[Spend]) -> None:
     for row in totals(rows):
         where = " in the sandbox" * row.sandbox
         if row.amounts.assumed:
-            unit = "USD" if row.unit is Unit.USD else f"{row.unit.value}s"
             screen.note(
-                f"of CHARGED{where}, {_amount(row.amounts.assumed, row.unit)} {unit} are assumed: "
+                f"of CHARGED{where}, {shown(row.amounts.assumed, row.unit)} are assumed: "
                 "the vendor reported no charge"
             )
         if row.unpriced:

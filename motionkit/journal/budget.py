@@ -28,7 +28,7 @@ from motionkit.journal.store import Connection, Row, Store
 from motionkit.model import codec
 from motionkit.model.budget import Budget, BudgetStatus, unknown_price
 from motionkit.model.job import KeyState, State
-from motionkit.model.money import EXACT, Cost, CostBasis, possible
+from motionkit.model.money import EXACT, Cost, CostBasis, dollars, possible
 
 _FINAL = frozenset(state.value for state in State if state.terminal)
 _PAGE = 1000
@@ -551,8 +551,8 @@ def verify(store: Store) -> list[str]:
             begin = _EPOCH + dt.timedelta(days=first)
             problems.append(
                 f"the counter of {kind} {name}{' in the sandbox' * sandbox} for the {span} from "
-                f"{begin} has {has[0]} USD spent and {has[1]} USD held; the purchases add up to "
-                f"{should[0]} and {should[1]}"
+                f"{begin} has {dollars(has[0])} spent and {dollars(has[1])} held; the purchases "
+                f"add up to {dollars(should[0])} and {dollars(should[1])}"
             )
     return problems
 

@@ -49,7 +49,7 @@ def over_cap(quote: Quote | None, cap: Decimal | None) -> str | None:
         return unknown_price(quote, "a budget" if cap is None else "max_usd")
     if cap is None or high <= cap:
         return None
-    return f"the quote's high of {high} USD exceeds max_usd of {cap} USD"
+    return f"the quote's high of {dollars(high)} exceeds max_usd of {dollars(cap)}"
 
 
 def unknown_price(quote: Quote | None, limit: str) -> str:

@@ -26,7 +26,7 @@ from motionkit.errors import (
     NotReady,
     ProtocolError,
 )
-from motionkit.model.money import Cost, recorded
+from motionkit.model.money import Cost, dollars, recorded, shown
 
 JOB_VERSION = 1
 """The version that `Job.to_json` writes; older ones are read, newer ones refused."""
@@ -209,8 +209,8 @@ class Result:
             [
                 ("job", f"{self.job.id} at {self.job.account}/{self.job.model}"),
                 ("path", " → ".join(self.path)),
-                ("cost", None if cost is None else f"{cost.amount} {cost.unit.value}"),
-                ("in dollars", None if cost is None else cost.usd),
+                ("cost", None if cost is None else shown(cost.amount, cost.unit)),
+                ("in dollars", None if cost is None or cost.usd is None else dollars(cost.usd)),
                 ("basis", None if cost is None else cost.basis.value),
                 ("seconds", self.seconds),
                 ("file", redact_urls(self.url) if self.url.startswith("http") else "enclosed"),

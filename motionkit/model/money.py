@@ -71,19 +71,42 @@ def amount(given: object) -> Decimal | None:
     return found if found.is_finite() and found >= 0 else None
 
 
+_SHOWN = 6
+"""Decimals of US dollars that are shown; an amount with more is rounded."""
+_ROUNDED = 4
+"""Decimals of US dollars that are rounded, unless little of a smaller amount would remain."""
+
+
+def number(amount: Decimal, unit: Unit) -> str:
+    """Return an amount without its unit: dollars with two decimals, or with as many as they have.
+
+    Dollars with more than six decimals come of a division. They are rounded to four, or to two
+    significant digits where they are less than a hundredth of a cent.
+    """
+    text = f"{amount:f}"
+    if unit is Unit.USD:
+        if len(text.partition(".")[2].rstrip("0")) > _SHOWN:
+            text = f"{amount:.{max(_ROUNDED, 1 - amount.adjusted())}f}"
+        whole, _, cents = text.partition(".")
+        return f"{whole}.{cents[:2]:0<2}{cents[2:].rstrip('0')}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def noun(unit: Unit, amount: Decimal | None = None) -> str:
+    """Return a unit's name, in the plural unless an amount of one is given."""
+    if unit is Unit.USD:
+        return "USD"
+    return f"{unit.value}{'' if amount == 1 else 's'}"
+
+
 def dollars(amount: Decimal) -> str:
     """Return an amount of US dollars, with cents and no more digits than it takes."""
-    whole, _, cents = f"{amount:.4f}".partition(".")
-    return f"{whole}.{cents[:2]}{cents[2:].rstrip('0')} USD"
+    return shown(amount, Unit.USD)
 
 
 def shown(amount: Decimal, unit: Unit) -> str:
     """Return an amount with its unit."""
-    if unit is Unit.USD:
-        return dollars(amount)
-    number = f"{amount:f}"
-    number = number.rstrip("0").rstrip(".") if "." in number else number
-    return f"{number} {unit.value}{'' if amount == 1 else 's'}"
+    return f"{number(amount, unit)} {noun(unit, amount)}"
 
 
 def both(amount: Decimal | None, unit: Unit, usd: Decimal | None) -> str:
@@ -226,10 +249,17 @@ def possible(cost: Cost) -> bool:
     )
 
 
+def _doubtful(cost: Cost) -> str:
+    """Return a cost that may be no number, or one too long to be written out."""
+    if _is_amount(cost.amount):
+        return shown(cost.amount, cost.unit)
+    return f"{cost.amount} {noun(cost.unit)}"
+
+
 def doubt(cost: Cost, quote: Quote | None) -> str | None:
     """Return what is doubtful about a reported cost, given its quote; None when nothing is."""
     if not possible(cost):
-        return f"a cost of {cost.amount} {cost.unit.value} is impossible; budgets count the quote"
+        return f"a cost of {_doubtful(cost)} is impossible; budgets count the quote"
     if quote is None:
         return None
     same = quote.unit is cost.unit
@@ -250,5 +280,7 @@ class Balance:
     raw: Any = attrs.field(default=None, repr=False, eq=False)
 
     def __str__(self) -> str:
-        pools = ", ".join(f"{pool} {amount:f}" for pool, amount in self.pools.items())
+        pools = ", ".join(
+            f"{pool} {number(amount, self.unit)}" for pool, amount in self.pools.items()
+        )
         return both(self.amount, self.unit, self.usd) + (f" ({pools})" if pools else "")

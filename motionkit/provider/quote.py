@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from motionkit.model.money import Basis, Quote, Rates, Unit
+from motionkit.model.money import Basis, Quote, Rates, Unit, noun, number
 from motionkit.provider.fit import Fit
 from motionkit.provider.offers import Price, PriceRule
 
@@ -67,7 +67,7 @@ def _billed_seconds(fitted: Fit, price: Price) -> tuple[_Seconds, list[str]]:
     if fitted.clip_seconds is None or fitted.clip_seconds_high is None:
         facts = fitted.facts[name]
         rates = "; ".join(
-            f"{cell.amount} {price.unit.value}s per {cell.per}"
+            f"{number(cell.amount, price.unit)} {noun(price.unit)} per {cell.per}"
             for cell in price.cells
             if cell.per == "second" and _matches(cell, fitted.priced)
         )

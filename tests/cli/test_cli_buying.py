@@ -251,7 +251,7 @@ def test_above_five_dollars_without_a_terminal_says_the_words_to_use(
     refused = cli("submit", "mimic", *media)
 
     assert refused.code == 2
-    assert "this costs up to 8.00 USD, above 5 USD" in refused.err
+    assert "this costs up to 8.00 USD, above 5.00 USD" in refused.err
     assert "--yes" in refused.err
     assert dear.ledger["calls"] == {}
     assert cli("submit", "mimic", *media, "--yes").code == 0

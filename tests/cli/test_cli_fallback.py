@@ -212,7 +212,9 @@ def test_above_five_dollars_a_capped_fallback_is_confirmed_as_a_first_target_wou
     told = cli("submit", "mimic", *options, "k1")
 
     assert (told.code, both.jobs) == (2, (0, 0))
-    assert "this costs up to 8.00 USD, above 5 USD: confirmation required; pass --yes" in told.err
+    assert (
+        "this costs up to 8.00 USD, above 5.00 USD: confirmation required; pass --yes" in told.err
+    )
     assert "fallback  pixverse/mimic: too few credits" in told.err
     assert cli("providers", "--reset", "pixverse").code == 0
     both.first.sandbox.fault(refusal)

@@ -39,7 +39,7 @@ def test_it_is_told_key_state_file_cost_and_job(
         "a b; rm -rf",
         "succeeded",
         str(Path("o ut.mp4").absolute()),
-        "40 credit",
+        "40 credits",
         f"x{job['id']}x",
     ]
 

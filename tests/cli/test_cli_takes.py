@@ -110,7 +110,7 @@ def test_takes_are_capped_and_confirmed_together(
     assert told.code == 4
     assert "3 takes together cost up to 1.20 USD; max_usd is 1.19 USD for all takes" in told.err
     told = cli("mimic", *media, "--takes", 13)  # 5.20 USD
-    assert (told.code, "this costs up to 5.20 USD, above 5 USD" in told.err) == (2, True)
+    assert (told.code, "this costs up to 5.20 USD, above 5.00 USD" in told.err) == (2, True)
     assert cli("mimic", *media, *TAKES, "--max-usd", "1.19", "--dry-run").code == 4
     assert account.bought == (0, 0, "0")
     assert cli("mimic", *media, *TAKES, "--max-usd", "1.20").code == 0

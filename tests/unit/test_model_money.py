@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -14,9 +16,12 @@ from motionkit.cli import options
 from motionkit.client import arguments
 from motionkit.errors import InvalidRequest
 from motionkit.model import money
+from motionkit.model.budget import over_cap
 from motionkit.model.money import Balance, Basis, Cost, CostBasis, Quote, Unit
 from motionkit_segmind._wire import amount_of
 
+ROOM = Path(money.__file__).parents[1]
+ALONE = re.compile(r"\{[a-z_.]*unit\.value\}|\{[^{}\"]*\} USD\b")
 FORTY, WORTH = Decimal(40), Decimal("0.400")
 PAGE = "https://vendor.example/prices"
 QUOTE = Quote(
@@ -95,3 +100,47 @@ def test_an_amount_is_a_number_of_at_least_nothing_whoever_gives_it(
     if read is None and isinstance(given, str):
         with pytest.raises(click.BadParameter, match=r"an amount of US dollars such as 2\.50"):
             options.usd(given)
+
+
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [
+        ("0", "0.00 USD"),
+        ("0.4", "0.40 USD"),
+        ("2", "2.00 USD"),
+        ("0.625", "0.625 USD"),
+        ("0.03750", "0.0375 USD"),
+        ("0.00625", "0.00625 USD"),
+        ("0.000034", "0.000034 USD"),
+        ("0.3333333333333", "0.3333 USD"),
+        ("0.0000000123", "0.000000012 USD"),
+        ("0E-12", "0.00 USD"),
+        ("1E+3", "1000.00 USD"),
+        ("-0.4", "-0.40 USD"),
+        ("-0.123456789", "-0.1235 USD"),
+    ],
+)
+def test_dollars_have_two_decimals_or_as_many_as_the_amount_has(amount: str, said: str) -> None:
+    assert money.dollars(Decimal(amount)) == said
+    assert f"{money.number(Decimal(amount), Unit.USD)} {money.noun(Unit.USD)}" == said
+
+
+def test_a_cap_is_said_with_the_same_decimals_as_the_price() -> None:
+    why = over_cap(attrs.evolve(QUOTE, usd_high=Decimal("0.4")), Decimal("0.3"))
+    assert why == "the quote's high of 0.40 USD exceeds max_usd of 0.30 USD"
+
+
+def test_a_cost_that_is_no_amount_is_called_impossible() -> None:
+    endless = Cost(Decimal("1e999999"), Unit.CREDIT, None, CostBasis.REPORTED)
+    assert "a cost of 1E+999999 credits is impossible" in (money.doubt(endless, None) or "")
+
+
+def test_no_screen_words_an_amount_on_its_own() -> None:
+    """An f-string with a unit's value, or with USD behind a value, is another way to say money."""
+    found = [
+        f"{path.name}: {match}"
+        for path in sorted(ROOM.rglob("*.py"))
+        if path.name != "money.py" and "sandbox" not in path.parts
+        for match in ALONE.findall(path.read_text("utf-8"))
+    ]
+    assert not found
