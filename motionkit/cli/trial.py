@@ -172,5 +172,4 @@ def _film(screen: Screen, module: Any, folder: Path, port: int) -> Path:
         _, files = buy.deliver(
             screen, client, request, Running(out=literal(str(out)), new=True, yes=True), facts
         )
-    screen.fact("saved", str(files[0]), style="green")
     return Path(files[0])
