@@ -76,7 +76,6 @@ def _one(
     named = Running(via=account, out=literal(str(path)))
     result, files = buy.deliver(silent, client, request, named, facts)
     seconds = time.monotonic() - began
-    screen.fact("saved", str(files[0]), style="green")
     quote, cost, target = explanation.quote, result.cost, explanation.target
     data = {
         "target": target,

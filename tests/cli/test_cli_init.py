@@ -366,6 +366,7 @@ def test_a_trial_makes_a_film_and_leaves_nothing_running(cli: Cli, own_place: Pa
     assert told.code == 0, told.err
     folder = own_place / "motionkit-trial"
     assert told.out == "motionkit-trial/film.mp4\n"
+    assert "film.mp4" not in told.err  # a terminal shows both
     assert (folder / "film.mp4").stat().st_size > 1000
     assert "SANDBOX" in told.err
     assert f"motionkit sandbox --port {port}" in told.err

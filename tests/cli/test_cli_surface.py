@@ -199,7 +199,10 @@ def test_the_demo_touches_neither_the_users_accounts_nor_their_journal(
     monkeypatch.setenv("PIXVERSE_API_KEY", "the-users-own-key")
     monkeypatch.setenv("PIXVERSE_BASE_URL", "https://192.0.2.1")
 
-    assert cli("demo", "--speed", "1000", "--out", "here").code == 0
+    told = cli("demo", "--speed", "1000", "--out", "here")
+    assert told.code == 0
+    for film in Path("here").glob("*.mp4"):
+        assert (told.out + told.err).count(str(film)) <= 1
     assert not (tmp_path / "state").exists()
     assert list(Path("here").glob("*.mp4"))
 
