@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from motionkit.model.operations import TextToVideo as TextToVideo
     from motionkit.model.operations import Transition as Transition
     from motionkit.model.operations import Upscale as Upscale
+    from motionkit.model.rating import Rating as Rating
     from motionkit.model.request import Request as Request
     from motionkit.model.spending import Amounts as Amounts
     from motionkit.model.spending import Spend as Spend
@@ -81,6 +82,7 @@ _HOMES = {
         *("Extend", "ImageToVideo", "LipSync", "Mimic", "Modify"),
         *("Restyle", "Swap", "TextToVideo", "Transition", "Upscale"),
     ),
+    "model.rating": ("Rating",),
     "model.request": ("Request",),
     "model.spending": ("Amounts", "Spend"),
     "polling.cancel": ("CancelOutcome", "CancelResult"),

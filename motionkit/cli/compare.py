@@ -23,6 +23,8 @@ from motionkit.model.operations import Request
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 _NARROW = ["TARGET", "QUOTE", "TAKES", "BALANCE"]
+_RATING = "_RATING"
+"""The column before the balance, where a target of the table has ratings."""
 _WIDE = 130
 """Columns of a terminal that shows all of a row in one line or two."""
 
@@ -63,6 +65,12 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
         columns = _NARROW if narrow else COLUMNS
         columns = columns[:-1] if offline else columns
         cells = [(_few(row) if narrow else _cells(row))[: len(columns)] for row in rows]
+        if any(row.ratings for row in rows):
+            at = len(columns) - (not offline)  # the balance stays last
+            columns = [*columns[:at], _RATING, *columns[at:]]
+            cells = [
+                [*line[:at], _rated(row), *line[at:]] for row, line in zip(rows, cells, strict=True)
+            ]
         screen.rows([_data(row) for row in rows], columns, cells)
         if narrow and not screen.json:
             screen.note("~ is not exact; a wider window, --csv or --json shows all")
@@ -118,6 +126,11 @@ def _delivers(row: Comparison) -> str:
     return " ".join(word for word in (row.quality, clip) if word)
 
 
+def _rated(row: Comparison) -> str:
+    """Return the ratings of a target: ``4.3 of 5 (n=12)``."""
+    return "" if row.rating is None else f"{row.rating:.1f} of 5 (n={row.ratings})"
+
+
 def _notes(row: Comparison) -> list[str]:
     notes = [plain(note) for note in (*row.conversions, *row.warnings)]
     if row.problem is not None:
@@ -164,6 +177,8 @@ def _data(row: Comparison) -> dict[str, Any]:
         "problem": error_data(row.problem) if row.problem else None,
         "conversions": row.conversions,
         "warnings": row.warnings,
+        "rating": row.rating,
+        "ratings": row.ratings,
         "balance": held_data(row.balance),
         "suffices": row.suffices,
         "no_key": row.no_key,
@@ -175,7 +190,7 @@ def _write_csv(rows: list[Comparison]) -> None:
     fields = [
         *("target", "unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high"),
         *("basis", "n", "source", "as_of", "old", "seconds", "p90", "quality"),
-        *("delivers_seconds", "clip_seconds", "defaults", "lacks", "fits"),
+        *("delivers_seconds", "clip_seconds", "defaults", "lacks", "fits", "rating", "ratings"),
         *("balance", "balance_unit", "suffices", "no_key", "notes"),
     ]
     writer = csv.DictWriter(sys.stdout, fields, extrasaction="ignore", lineterminator="\n")

@@ -273,7 +273,13 @@ class Client:
         options = arguments.options(request, via, choose=choose)
         rows = self._checkout.rows(request, options.via)
         rows = purchase.with_balances(rows, self.balance) if balances else rows
+        means = self._journal.mean_ratings(request.operation)
+        rows = purchase.with_ratings(rows, means, self._is_in_sandbox)
         return purchase.ordered(rows, choose)
+
+    def _is_in_sandbox(self, account: str) -> bool:
+        known = self.config.accounts.get(account)
+        return known is not None and known.in_sandbox
 
     def bought_before(
         self,

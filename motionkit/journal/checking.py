@@ -51,6 +51,17 @@ _QUESTIONS = (
         ("SELECT id AS name FROM attempts WHERE (vendor_id IS NULL)<>(job IS NULL)"),
     ),
     (
+        "a rating of a purchase that does not exist",
+        (
+            "SELECT key AS name FROM ratings r"
+            " WHERE NOT EXISTS (SELECT 1 FROM purchases p WHERE p.key=r.key)"
+        ),
+    ),
+    (
+        "a rating that is not from 1 to 5 stars",
+        ("SELECT key AS name FROM ratings WHERE stars NOT IN (1,2,3,4,5)"),
+    ),
+    (
         "an item of a batch that does not exist",
         (
             "SELECT key AS name FROM items i"

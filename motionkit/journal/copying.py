@@ -56,6 +56,7 @@ PURCHASES = _Table("purchases", ("key",), ("created", "key"))
 PRUNED = _Table("pruned", ("key",))
 OTHERS = (
     PRUNED,
+    _Table("ratings", ("key",)),
     _Table("batches", ("id",)),
     _Table("items", ("batch", "n")),
     _Table("uploads", ("fingerprint", "slot", "sha256"), cache=True),
@@ -73,7 +74,7 @@ class Copied:
     Attributes:
         rows: Rows of the source, by table; each is in the target now.
         new: Those that were not there before.
-        digest: SHA-256 of the purchases, attempts, batches and items, the same in both.
+        digest: SHA-256 of the purchases, attempts, ratings, batches and items, the same in both.
     """
 
     rows: Mapping[str, int]

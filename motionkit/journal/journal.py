@@ -12,7 +12,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -51,6 +51,7 @@ from motionkit.model.submission import Submission
 
 if TYPE_CHECKING:
     from motionkit.journal.pruning import Prunable
+    from motionkit.model.rating import Means, Rated, Rating
     from motionkit.model.spending import Spend, SpendBy
 
 log = logging.getLogger("motionkit")
@@ -620,7 +621,7 @@ class Journal:
         """
         if newest is None:
             return list(self.each(which))
-        return self._listed(listing.newest(self._store, which, newest))
+        return self.listed(listing.newest(self._store, which, newest))
 
     def each(self, which: Filter = ALL) -> Iterator[PurchaseRecord]:
         """Yield purchases, oldest first, read in pages.
@@ -629,7 +630,7 @@ class Journal:
             which: Which of them.
         """
         for page in listing.pages(self._store, which):
-            yield from self._listed(page)
+            yield from self.listed(page)
 
     def count(self, which: Filter = ALL) -> int:
         """Return how many purchases there are."""
@@ -666,8 +667,32 @@ class Journal:
 
         return pruning.forget(self._store, record)
 
-    def _listed(self, keys: Sequence[str]) -> list[PurchaseRecord]:
-        """Return purchases in the order of their keys."""
+    def rate(self, rated: Iterable[tuple[Rating, PurchaseRecord]]) -> Rated:
+        """Write ratings, each with its purchase; see `motionkit.journal.ratings`."""
+        from motionkit.journal import ratings  # noqa: PLC0415 - not for purchases
+
+        return ratings.put(self._store, rated)
+
+    def ratings(self, which: Filter = ALL) -> list[Rating]:
+        """Return the ratings of purchases, the newest rating last."""
+        from motionkit.journal import ratings  # noqa: PLC0415 - not for purchases
+
+        return ratings.every(self._store, which)
+
+    def ratings_of(self, keys: Iterable[str]) -> Mapping[str, Rating]:
+        """Return the ratings of those of some purchases that have one, by key."""
+        from motionkit.journal import ratings  # noqa: PLC0415 - not for purchases
+
+        return ratings.of(self._store, keys)
+
+    def mean_ratings(self, operation: str) -> Means:
+        """Return the mean rating of each account, model and world for an operation."""
+        from motionkit.journal import ratings  # noqa: PLC0415 - not for purchases
+
+        return ratings.means(self._store, operation)
+
+    def listed(self, keys: Sequence[str]) -> list[PurchaseRecord]:
+        """Return those of the purchases with these keys that there are, in that order."""
         where = "WHERE key IN (SELECT value FROM json_each(:keys))"
         found = {one.key: one for one in self._select(where, {"keys": json.dumps(list(keys))})}
         return [found[key] for key in keys if key in found]
@@ -791,7 +816,7 @@ class Journal:
 
     def candidates(self, reference: str, limit: int) -> list[PurchaseRecord]:
         """Return the purchases that a reference may mean, at most so many of them."""
-        return self._listed(self._named(reference)[:limit])
+        return self.listed(self._named(reference)[:limit])
 
     def _named(self, reference: str) -> list[str]:
         """Return the keys that a job id or the beginning of a key names."""

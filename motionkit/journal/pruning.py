@@ -157,6 +157,7 @@ def _prune(db: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
                 "adds": row["counted"],
             },
         )
+    db.execute(f"DELETE FROM ratings WHERE {_KEYS}", values)  # noqa: S608 - constants
     db.execute(f"DELETE FROM attempts WHERE {_KEYS}", values)  # noqa: S608 - constants
     db.execute(f"DELETE FROM purchases WHERE {_KEYS}", values)  # noqa: S608 - constants
     return found

@@ -192,6 +192,16 @@ CREATE TABLE pruned (         -- what is left of old purchases: their keys, and 
 -- JSON: the request's media, with paths and digests; NULL where an older version wrote it
 ALTER TABLE purchases ADD COLUMN media TEXT
 """,
+    """
+CREATE TABLE ratings (        -- what a person thought of a result
+  key TEXT PRIMARY KEY REFERENCES purchases (key),
+  stars INTEGER NOT NULL,     -- 1 to 5
+  note TEXT NOT NULL,
+  rated REAL NOT NULL,        -- epoch seconds on the clock of who rated; the newer one is kept
+  -- of the purchase, so that the mean of a target reads no purchase
+  account TEXT NOT NULL, operation TEXT NOT NULL, model TEXT NOT NULL, sandbox INTEGER NOT NULL
+)
+""",
 )
 """What leads from each schema version to the next; `PRAGMA user_version` says where a file is."""
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -9,7 +9,7 @@ from motionkit._support.exports import exports
 if TYPE_CHECKING:
     from motionkit.purchase.cancellation import Cancellation, Cancellations
     from motionkit.purchase.circuits import Circuit, Circuits
-    from motionkit.purchase.compare import Comparison, ordered, with_balances
+    from motionkit.purchase.compare import Comparison, ordered, with_balances, with_ratings
     from motionkit.purchase.fallback import Announce, Announcement
     from motionkit.purchase.jobs import Jobs, Reconciled
     from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
@@ -41,6 +41,7 @@ __all__ = [
     "numbered",
     "ordered",
     "with_balances",
+    "with_ratings",
 ]
 
 __getattr__, __dir__ = exports(
@@ -48,7 +49,7 @@ __getattr__, __dir__ = exports(
     {
         "motionkit.purchase.cancellation": "Cancellation Cancellations",
         "motionkit.purchase.circuits": "Circuit Circuits",
-        "motionkit.purchase.compare": "Comparison ordered with_balances",
+        "motionkit.purchase.compare": "Comparison ordered with_balances with_ratings",
         "motionkit.purchase.fallback": "Announce Announcement",
         "motionkit.purchase.jobs": "Jobs Reconciled",
         "motionkit.purchase.orders": "BuyOptions Checkout Explanation Order",

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -28,6 +28,9 @@ from motionkit.model.request import Request
 from motionkit.provider import Fit, Offer, fit_at, quote_fit
 from motionkit.purchase.submit import Submitter
 from motionkit.routing import Choose, suffices
+
+if TYPE_CHECKING:
+    from motionkit.model.rating import Means
 
 _CENT = Decimal("0.01")
 OLD_AFTER = dt.timedelta(days=90)
@@ -62,6 +65,9 @@ class Comparison:
             where the key is there. Price and limits are those of the installed tables.
         old: Whether the price was read more than 90 days ago.
         conversions: What is made of which medium before its upload, and what a cut saves.
+        rating: The mean of the stars that people gave results of this target for this operation,
+            1 to 5; None where none was rated. Results of a sandbox count for sandboxes only.
+        ratings: How many results of it were rated.
     """
 
     target: str
@@ -82,6 +88,8 @@ class Comparison:
     old: bool = False
     conversions: tuple[str, ...] = ()
     no_key: str | None = None
+    rating: float | None = None
+    ratings: int = 0
 
     @property
     def account(self) -> str:
@@ -313,6 +321,25 @@ def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> 
         else attrs.evolve(row, balance=held, suffices=suffices(held, row.quote))
         for row in rows
     ]
+
+
+def with_ratings(
+    rows: Sequence[Comparison], means: Means, in_sandbox: Callable[[str], bool]
+) -> list[Comparison]:
+    """Return the rows with the ratings of their targets.
+
+    Args:
+        rows: The rows.
+        means: The mean ratings of the request's operation.
+        in_sandbox: Whether an account is in a sandbox on this machine.
+    """
+
+    def rated(row: Comparison) -> Comparison:
+        account, _, model = row.target.partition("/")
+        stars = means.get((account, model, in_sandbox(account)))
+        return row if stars is None else attrs.evolve(row, rating=stars.mean, ratings=stars.n)
+
+    return [rated(row) for row in rows] if means else list(rows)
 
 
 def ordered(rows: Sequence[Comparison], choose: Choose = "cheapest") -> list[Comparison]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
@@ -20,6 +21,7 @@ from motionkit.model.money import Cost, CostBasis, Unit
 
 if TYPE_CHECKING:
     from motionkit.journal import Prunable
+    from motionkit.model.rating import Rated, Rating
     from motionkit.purchase.submit import Submitters
 
 Assumption = Literal["lost", "charged"]
@@ -37,6 +39,8 @@ _STANDS: Mapping[State | KeyState, str] = {
 
 
 _STATES = tuple(state.value for kind in (KeyState, State) for state in kind)
+_PAGE = 500
+"""Purchases that are read at once."""
 _SLACK = 60.0
 """Seconds by which an age may be shorter than `remember`: reading the list takes time."""
 
@@ -429,6 +433,90 @@ class Jobs:
             )
         return before
 
+    # Ratings.
+
+    def rate(
+        self, key: str, stars: int, *, note: str = "", rated_at: dt.datetime | None = None
+    ) -> Rating:
+        """Write a person's rating of a result into the journal, free of charge. Nothing is sent.
+
+        Args:
+            key: The purchase: its key, the beginning of it, or its job's id.
+            stars: 1 to 5; 5 is the best.
+            note: At most 2,000 characters.
+            rated_at: When, with its zone; now when None.
+
+        Returns:
+            The purchase's rating now: a newer one in the journal stays.
+
+        Raises:
+            InvalidRequest: A value is not allowed, nothing matches the key, or the purchase has no
+                result.
+            JournalError: The journal cannot be written.
+
+        Examples:
+            >>> client.jobs.rate("order-17", 4, note="the left hand slips at 0:03")
+            >>> print(client.jobs.ratings()[-1].stars)
+        """
+        from motionkit.model.rating import Rating  # noqa: PLC0415 - few rate
+
+        when = {} if rated_at is None else {"rated_at": rated_at}
+        record = self.get(key)
+        rating = Rating(record.key, stars, note, **when)
+        self._journal.rate([(rating, _rateable(record))])
+        return self._journal.ratings_of([record.key])[record.key]
+
+    def rate_all(self, ratings: Iterable[Rating]) -> Rated:
+        """Write many ratings. The same call again changes nothing; a newer one of a key wins.
+
+        Args:
+            ratings: Each names the whole key of its purchase.
+
+        Raises:
+            InvalidRequest: A key is not in the journal, or its purchase has no result; nothing was
+                written.
+            JournalError: The journal cannot be written.
+        """
+        from motionkit.model.rating import Rating  # noqa: PLC0415 - few rate
+
+        given = list(ratings)
+        for one in given:
+            if not isinstance(one, Rating):
+                raise InvalidRequest.expected("ratings", one, "motionkit.Rating, each")
+        for key, why in self.unrateable(one.key for one in given).items():
+            raise InvalidRequest(f"{key}: {why}", field="key", value=key)
+        return self._journal.rate(self._rated(given))
+
+    def _rated(self, given: Sequence[Rating]) -> Iterator[tuple[Rating, PurchaseRecord]]:
+        for begin in range(0, len(given), _PAGE):
+            page = given[begin : begin + _PAGE]
+            records = {one.key: one for one in self._journal.listed([one.key for one in page])}
+            yield from ((one, records[one.key]) for one in page if one.key in records)
+
+    def unrateable(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return those keys whose purchase cannot be rated, and why.
+
+        Args:
+            keys: Whole keys.
+        """
+        wanted, found = list(dict.fromkeys(keys)), dict[str, str]()
+        for begin in range(0, len(wanted), _PAGE):
+            page = wanted[begin : begin + _PAGE]
+            records = {one.key: one for one in self._journal.listed(page)}
+            for key in page:
+                record = records.get(key)
+                if record is None:
+                    found[key] = "the journal does not have it"
+                elif record.state is not State.SUCCEEDED:
+                    found[key] = f"it has no result: it is {record.state.value}"
+        return found
+
+    def ratings(
+        self, *, open_only: bool = False, **filters: Unpack[JobFilters]
+    ) -> Sequence[Rating]:
+        """Return the ratings of purchases, the newest rating last; the filters are as in `list`."""
+        return self._journal.ratings(self._filter(open_only, **filters))
+
     def _evidence(
         self, entry: PurchaseRecord, adopt: str | None, error: SubmitUncertain
     ) -> Reconciled:
@@ -457,6 +545,23 @@ class Jobs:
             )
         job = submitter.adopt(attempt, chosen[0])
         return Reconciled(self._journal.entry(entry.key), job)
+
+
+def _rateable(record: PurchaseRecord) -> PurchaseRecord:
+    """Return a purchase that has a result.
+
+    Raises:
+        InvalidRequest: It has none.
+    """
+    if record.state is not State.SUCCEEDED:
+        raise InvalidRequest(
+            f"{record.key} {_STANDS.get(record.state, 'is ' + record.state.value)}; only a result "
+            "is rated",
+            field="key",
+            value=record.key,
+            limit="a job that has succeeded",
+        )
+    return record
 
 
 def _states(given: object) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from motionkit.journal import GIVEN_UP, UNDELIVERED, PurchaseRecord, retried
 from motionkit.model import codec, containers
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import Cost, CostBasis, Quote, amounts, both
+from motionkit.model.rating import Rating
 
 _OLDER = "an older motionkit wrote this job: the media's places are unknown"
 
@@ -252,7 +253,7 @@ class PurchaseView:
     take: int | None
     family: str | None
     retry_of: str | None
-    rating: Any = None
+    rating: Rating | None = None
 
     @property
     def price_text(self) -> str:
@@ -287,13 +288,16 @@ class RequestView:
     purchases: tuple[PurchaseView, ...]
 
 
-def purchase_view(record: PurchaseRecord, *, now: float, headers: bool = True) -> PurchaseView:
+def purchase_view(
+    record: PurchaseRecord, *, now: float, headers: bool = True, rating: Rating | None = None
+) -> PurchaseView:
     """Return what a page shows of a purchase.
 
     Args:
         record: The purchase, from `Client.jobs`.
         now: Epoch seconds; tells what is stalled.
         headers: Whether to read the headers of its film for pixels and seconds.
+        rating: A person's rating of it, from `Journal.ratings_of`.
     """
     job, attempt = record.job, record.attempts[-1] if record.attempts else None
     submission = None if attempt is None else attempt.submission
@@ -342,11 +346,16 @@ def purchase_view(record: PurchaseRecord, *, now: float, headers: bool = True) -
         take=record.take,
         family=record.family,
         retry_of=retried(record.key),
+        rating=rating,
     )
 
 
 def request_views(
-    records: Iterable[PurchaseRecord], *, now: float, headers: bool = True
+    records: Iterable[PurchaseRecord],
+    *,
+    now: float,
+    headers: bool = True,
+    ratings: Mapping[str, Rating] | None = None,
 ) -> Iterator[RequestView]:
     """Yield the purchases by their requests, in the order of each request's first purchase.
 
@@ -356,19 +365,27 @@ def request_views(
         records: Purchases, oldest first.
         now: As in `purchase_view`.
         headers: As in `purchase_view`.
+        ratings: The ratings of purchases, by key.
     """
     groups: dict[str, list[PurchaseRecord]] = {}
     for record in records:
         groups.setdefault(group_of(record), []).append(record)
     for found in groups.values():
-        yield request_view(found, now=now, headers=headers)
+        yield request_view(found, now=now, headers=headers, ratings=ratings)
 
 
 def request_view(
-    records: Sequence[PurchaseRecord], *, now: float, headers: bool = True
+    records: Sequence[PurchaseRecord],
+    *,
+    now: float,
+    headers: bool = True,
+    ratings: Mapping[str, Rating] | None = None,
 ) -> RequestView:
     """Return a request of its purchases; the arguments are those of `request_views`."""
-    views = tuple(purchase_view(one, now=now, headers=headers) for one in records)
+    rated = ratings or {}
+    views = tuple(
+        purchase_view(one, now=now, headers=headers, rating=rated.get(one.key)) for one in records
+    )
     first, *others = (dict(one.values) for one in views)
     shared = {
         name: text

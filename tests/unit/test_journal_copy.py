@@ -107,6 +107,7 @@ def test_a_copy_has_everything_and_a_second_one_adds_nothing(pair: tuple[Any, An
         "items": 7,
         "uploads": 1,
         "pruned": 0,
+        "ratings": 0,
         "cooldowns": 1,
         "notices": 1,
     }
