@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from motionkit.purchase.compare import Comparison as Comparison
     from motionkit.purchase.fallback import Announcement as Announcement
     from motionkit.purchase.orders import Explanation as Explanation
+    from motionkit.purchase.shootout import ShootoutCell as ShootoutCell
+    from motionkit.purchase.shootout import ShootoutPlan as ShootoutPlan
     from motionkit.purchase.takes import Take as Take
     from motionkit.purchase.takes import TakesPlan as TakesPlan
 
@@ -91,6 +93,7 @@ _HOMES = {
     "purchase.compare": ("Comparison",),
     "purchase.fallback": ("Announcement",),
     "purchase.orders": ("Explanation",),
+    "purchase.shootout": ("ShootoutCell", "ShootoutPlan"),
     "purchase.takes": ("Take", "TakesPlan"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
         Comparison,
         Explanation,
         Reconciled,
+        ShootoutCell,
+        ShootoutPlan,
         Take,
         TakesPlan,
         numbered,
@@ -86,6 +88,8 @@ __all__ = [
     "PriceRule",
     "Reconciled",
     "Saved",
+    "ShootoutCell",
+    "ShootoutPlan",
     "Take",
     "TakesPlan",
     "Waiter",
@@ -145,8 +149,8 @@ __getattr__, __dir__ = exports(
         ),
         "motionkit.provider.registry": "registry=",
         "motionkit.purchase": (
-            "Announcement BuyOptions Circuit Comparison Explanation Reconciled Take TakesPlan "
-            "numbered"
+            "Announcement BuyOptions Circuit Comparison Explanation Reconciled ShootoutCell "
+            "ShootoutPlan Take TakesPlan numbered"
         ),
     },
 )

@@ -26,7 +26,7 @@ from motionkit.model.job import STATE_ERRORS, Job, Result
 from motionkit.model.request import Request
 from motionkit.polling import Notifier, Seconds, Waiter, Watch, Watcher, unwrap
 from motionkit.provider import Provider
-from motionkit.purchase import Cancellation, Choose
+from motionkit.purchase import Cancellation, Choose, ShootoutCell
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -110,6 +110,8 @@ class AsyncClient:
     submit = _coroutine(Client.submit, buys=True)
     plan_takes = _coroutine(Client.plan_takes)
     submit_takes = _coroutine(Client.submit_takes, buys=True)
+    plan_shootout = _coroutine(Client.plan_shootout)
+    submit_shootout = _coroutine(Client.submit_shootout, buys=True)
     poll = _coroutine(Client.poll)
     cancel = _coroutine(Client.cancel)
     result = _coroutine(Client.result)
@@ -206,6 +208,26 @@ class AsyncClient:
                 except MotionKitError as refused:
                     taken.over(order, refused)
         return taken.results()
+
+    async def shootout(
+        self,
+        requests: Request | Iterable[Request],
+        via: str | Iterable[str],
+        *,
+        key: str | None = None,
+        max_usd: Decimal | str | None = None,
+        timeout: Seconds | None = None,
+        labels: Mapping[str, str] | None = None,
+        skip_unfit: bool = False,
+    ) -> list[tuple[ShootoutCell, Result | MotionKitError]]:
+        """Buy requests at several targets and wait for all, as `Client.shootout` does."""
+        self._client._limit(timeout)  # refused, if it has to be, before anything is bought
+        plan = await self.plan_shootout(
+            requests, via, key=key, max_usd=max_usd, labels=labels, skip_unfit=skip_unfit
+        )
+        bought = await self.submit_shootout(plan)
+        jobs = [one for one in bought if isinstance(one, Job)]
+        return plan.ended(bought, await self.wait_all(jobs, timeout=timeout))
 
     async def close(self) -> None:
         """End every wait with `WaitTimeout`, and close connections and the journal.

@@ -61,6 +61,14 @@ def jobs(value: Iterable[Job]) -> list[Job]:
     return [of(Job, f"jobs[{index}]", job) for index, job in enumerate(value)]
 
 
+def several(kind: type[T], name: str, value: T | Iterable[T]) -> list[T]:
+    """Return one value or several of one type as a list that is not empty."""
+    given = [value] if isinstance(value, kind) else value
+    if not isinstance(given, Iterable) or not (found := list(given)):
+        raise InvalidRequest.expected(name, value, f"{_EXPECTED[kind.__name__]}, or a list of such")
+    return [of(kind, f"{name}[{index}]", one) for index, one in enumerate(found)]
+
+
 def path(name: str, value: Path | str) -> Path:
     """Return a path."""
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):

@@ -59,6 +59,8 @@ if TYPE_CHECKING:
         Explanation,
         Jobs,
         Order,
+        ShootoutCell,
+        ShootoutPlan,
         Take,
         TakesPlan,
     )
@@ -171,6 +173,10 @@ class Client:
     @once
     def _takes(self) -> purchase.Takes:
         return purchase.Takes(self._checkout)
+
+    @once
+    def _shootouts(self) -> purchase.Shootouts:
+        return purchase.Shootouts(self._checkout)
 
     @once
     def _engine(self) -> polling.Engine:
@@ -512,6 +518,137 @@ class Client:
                 except MotionKitError as refused:
                     taken.over(order, refused)
         return taken.results()
+
+    def plan_shootout(
+        self,
+        requests: Request | Iterable[Request],
+        via: str | Iterable[str],
+        *,
+        key: str | None = None,
+        max_usd: Decimal | str | None = None,
+        labels: Mapping[str, str] | None = None,
+        skip_unfit: bool = False,
+    ) -> ShootoutPlan:
+        """Return what a shootout would continue and buy, and at which price. Nothing is sent.
+
+        It needs no key. The arguments are those of `shootout`.
+
+        Raises:
+            InvalidRequest: A medium cannot be read, or a cell was bought in the shootout of that
+                name with other contents or parameters.
+            ConfigError: There is no such account or route.
+
+        Examples:
+            >>> plan = client.plan_shootout(requests, ["studio", "team"], key="spring")
+            >>> for cell in plan.cells:
+            ...     print(cell.target, cell.quote, cell.problem)
+        """
+        from motionkit.model.request import Request  # noqa: PLC0415 - who lists jobs makes none
+
+        wanted = arguments.several(Request, "requests", requests)
+        vias = arguments.several(str, "via", via)
+        options = arguments.options(wanted[0], vias[0], key=key, max_usd=max_usd, labels=labels)
+        return self._shootouts.plan(
+            wanted,
+            vias,
+            key=options.key,
+            max_usd=options.max_usd,
+            labels=options.labels,
+            skip_unfit=skip_unfit,
+        )
+
+    def submit_shootout(
+        self,
+        plan: ShootoutPlan,
+        *,
+        out: Path | str | None = None,
+        wait_for_slot: Seconds | None = None,
+        decided: Callable[[ShootoutCell, Job | MotionKitError], object] | None = None,
+    ) -> list[Job | MotionKitError]:
+        """Buy the cells of a plan that are missing, each as a purchase of its own.
+
+        A cell that cannot be bought does not keep the others from it. Cells whose account is busy
+        are bought last.
+
+        Args:
+            plan: From `plan_shootout`. A cell that costs more meanwhile is refused where the cap
+                does not hold it; nothing is bought twice, however old the plan is.
+            out: As in `submit`, with placeholders such as ``films/{inputs}-{target}.{ext}``.
+            wait_for_slot: As in `submit`, for each cell.
+            decided: Called with each cell as soon as its job or error is known.
+
+        Returns:
+            For each cell of the plan its job, or why it has none.
+
+        Raises:
+            MotionKitError: `ShootoutPlan.refused`, or an account has no key; nothing was bought.
+
+        Examples:
+            >>> plan = client.plan_shootout(requests, ["studio", "team"], max_usd="3.00")
+            >>> jobs = client.submit_shootout(plan, out="films/{inputs}-{target}.{ext}")
+        """
+        options = arguments.options(
+            plan.cells[0].request, None, out=out, wait_for_slot=wait_for_slot
+        )
+        found: dict[int, Job | MotionKitError] = {}
+        with self._cancellations.call():
+            for cell, one in self._shootouts.order(
+                plan, out=options.out, wait_for_slot=options.wait_for_slot
+            ):
+                ending = one if isinstance(one, MotionKitError) else one.job
+                found[cell.number] = ending
+                if decided is not None:
+                    decided(cell, ending)
+        return [found[number] for number in sorted(found)]
+
+    def shootout(
+        self,
+        requests: Request | Iterable[Request],
+        via: str | Iterable[str],
+        *,
+        key: str | None = None,
+        max_usd: Decimal | str | None = None,
+        timeout: Seconds | None = None,
+        labels: Mapping[str, str] | None = None,
+        skip_unfit: bool = False,
+    ) -> list[tuple[ShootoutCell, Result | MotionKitError]]:
+        """Buy the same requests at several targets on purpose, and wait for all results.
+
+        Each request at each target is a purchase of its own, and stays at that target: nothing
+        falls back. The same call again buys nothing twice; with more requests or targets it buys
+        the new cells. Each purchase has the label ``shootout`` with the name of the shootout.
+
+        Args:
+            requests: What to make: one or several.
+            via: The targets, ``account`` or ``account/model``; a route stands for all of its
+                targets.
+            key: The name of the shootout, which the keys of its purchases begin with. Under it, a
+                file that has changed is refused. Without one, the keys are made from contents,
+                parameters and targets alone.
+            max_usd: What all cells together may cost, those bought before included; refused before
+                the first one is bought.
+            timeout: For each job, as in `wait`.
+            labels: As in `submit`.
+            skip_unfit: Leave out the cells whose target cannot take the request, which are refused
+                otherwise.
+
+        Returns:
+            Each cell with its result, or with the error of its submit or its job.
+
+        Raises:
+            MotionKitError: As `plan_shootout` and `submit_shootout`, before the first is bought.
+
+        Examples:
+            >>> for cell, film in client.shootout(requests, ["studio", "team"], max_usd="3.00"):
+            ...     print(cell.target, film.url if isinstance(film, mk.Result) else film)
+        """
+        self._limit(timeout)  # refused, if it has to be, before anything is bought
+        plan = self.plan_shootout(
+            requests, via, key=key, max_usd=max_usd, labels=labels, skip_unfit=skip_unfit
+        )
+        bought = self.submit_shootout(plan)
+        jobs = [one for one in bought if isinstance(one, Job)]
+        return plan.ended(bought, self.wait_all(jobs, timeout=timeout))
 
     def poll(self, job: Job) -> Status:
         """Poll a job once, free of charge; transient errors are retried.

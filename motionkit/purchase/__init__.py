@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from motionkit.purchase.fallback import Announce, Announcement
     from motionkit.purchase.jobs import Jobs, Reconciled
     from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
+    from motionkit.purchase.shootout import ShootoutCell, ShootoutPlan, Shootouts
     from motionkit.purchase.slots import Slots
     from motionkit.purchase.submit import Submitters
     from motionkit.purchase.takes import Take, Takes, TakesPlan, numbered
@@ -33,6 +34,9 @@ __all__ = [
     "Jobs",
     "Order",
     "Reconciled",
+    "ShootoutCell",
+    "ShootoutPlan",
+    "Shootouts",
     "Slots",
     "Submitters",
     "Take",
@@ -53,6 +57,7 @@ __getattr__, __dir__ = exports(
         "motionkit.purchase.fallback": "Announce Announcement",
         "motionkit.purchase.jobs": "Jobs Reconciled",
         "motionkit.purchase.orders": "BuyOptions Checkout Explanation Order",
+        "motionkit.purchase.shootout": "ShootoutCell ShootoutPlan Shootouts",
         "motionkit.purchase.slots": "Slots",
         "motionkit.purchase.submit": "Submitters",
         "motionkit.purchase.takes": "Take Takes TakesPlan numbered",

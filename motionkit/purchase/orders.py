@@ -521,6 +521,16 @@ class Checkout:
             asked = self._meant(request, "", None, self._every(request), dry=True)
         return [place.row for place in self._places(asked)]
 
+    def targets(
+        self, request: Request, via: str, facts: Mapping[str, Facts]
+    ) -> Sequence[compare.RouteTarget]:
+        """Return the target, or each target of the route, that ``via`` names: fitted and quoted.
+
+        Raises:
+            ConfigError: ``via`` is neither.
+        """
+        return self._places(self._ask(request, BuyOptions(via=via), facts, dry=True))
+
     def _every(self, request: Request) -> list[str]:
         names = []
         for account in {**self.config.accounts, **self._keyless}:

@@ -21,14 +21,20 @@ from motionkit.errors import (
     MotionKitError,
     SubmitUncertain,
 )
-from motionkit.journal import NewPurchase, PurchaseRecord, retry_key
-from motionkit.model.budget import over_cap
+from motionkit.journal import PurchaseRecord, retry_key
 from motionkit.model.job import KeyState, State
-from motionkit.model.money import Quote, dollars, possible
+from motionkit.model.money import Quote
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.provider import inspect_media
 from motionkit.purchase.orders import BuyOptions, Checkout, Order
+from motionkit.purchase.together import (
+    left_of,
+    over_budget_together,
+    over_cap_together,
+    spent,
+    together,
+)
 
 MOST = 50
 """Takes of one call at most."""
@@ -86,25 +92,12 @@ class TakesPlan:
     @property
     def high(self) -> Decimal | None:
         """What the missing ones cost at most, in US dollars; None where that is unknown."""
-        highs = [_high(take.quote) for take in self.missing]
-        known = [high for high in highs if high is not None]
-        return sum(known, Decimal(0)) if len(known) == len(highs) else None
+        return together(take.quote for take in self.missing)
 
 
 def numbered(out: str, take: int) -> str:
     """Return the place of a take: ``film-2.mp4``, unless its name has the number already."""
     return out if storage.has_placeholder(out, "take") else storage.numbered(out, take)
-
-
-def _high(quote: Quote | None) -> Decimal | None:
-    return None if quote is None else quote.usd_high
-
-
-def _spent(entry: PurchaseRecord) -> Decimal | None:
-    """Return what a purchase cost in US dollars, else what it may cost at most."""
-    if entry.cost is not None and entry.cost.usd is not None and possible(entry.cost):
-        return entry.cost.usd
-    return _high(entry.quote)
 
 
 def _of_take(request: Request, number: int) -> Request:
@@ -176,7 +169,8 @@ class Takes:
         missing = [one for one in found if one[3] is None or one[3].job is None]
         if not missing:
             return TakesPlan(tuple(bought), family)
-        left = self._left(options.max_usd, bought)
+        cap = options.max_usd
+        left = left_of(cap, (take.entry for take in bought if take.entry is not None))
         share = None if left is None else left / len(missing)
         quoted, places = [], []
         for number, one, key, entry in missing:
@@ -186,8 +180,11 @@ class Takes:
             if entry is None:  # another one's price is held already
                 places.append(purchase)
         ordered = sorted([*bought, *quoted], key=lambda take: take.number)
-        plan = TakesPlan(tuple(ordered), family, None, left)
-        return attrs.evolve(plan, refused=self._refused(plan, options.max_usd, places))
+        refused = None
+        if cap is not None and left is not None:
+            refused = over_cap_together([take.quote for take in quoted], cap, left, "take")
+        refused = refused or over_budget_together(self.checkout, places)
+        return TakesPlan(tuple(ordered), family, refused, left)
 
     def _family(
         self, wanted: Sequence[tuple[int, Request]], options: BuyOptions, facts: Mapping[str, Facts]
@@ -232,41 +229,6 @@ class Takes:
             return entry.key if entry is not None else own.key or "", None
         return entry.key, entry
 
-    @staticmethod
-    def _left(cap: Decimal | None, bought: Sequence[Take]) -> Decimal | None:
-        """Return what the cap leaves for takes that are not bought."""
-        if cap is None:
-            return None
-        spent = [_spent(take.entry) for take in bought if take.entry is not None]
-        return max(cap - sum((one or Decimal(0) for one in spent), Decimal(0)), Decimal(0))
-
-    def _refused(
-        self, plan: TakesPlan, cap: Decimal | None, purchases: Sequence[NewPurchase]
-    ) -> BudgetExceeded | None:
-        """Return the error of a cap or budget that does not hold all that is missing."""
-        if cap is not None and plan.left is not None:
-            unknown = [one for one in plan.missing if _high(one.quote) is None]
-            if unknown and (over := over_cap(unknown[0].quote, cap)):
-                return BudgetExceeded(over)
-            high = plan.high or Decimal(0)
-            if high > plan.left:
-                before = cap - plan.left
-                besides = (
-                    f", besides {dollars(before)} for those that were bought" if before else ""
-                )
-                count = len(plan.missing)
-                return BudgetExceeded(
-                    f"{count} {'take costs' if count == 1 else 'takes together cost'} up to "
-                    f"{dollars(high)}{besides}; max_usd is {dollars(cap)} for all takes"
-                )
-        total = sum((_high(one.quote) or Decimal(0) for one in purchases), Decimal(0))
-        for one in purchases:
-            try:
-                self.checkout.check_budgets(one, total - (_high(one.quote) or Decimal(0)))
-            except BudgetExceeded as error:
-                return error
-        return None
-
     def order(
         self, plan: TakesPlan, options: BuyOptions, facts: Mapping[str, Facts] | None = None
     ) -> Iterator[tuple[Take, Order | MotionKitError]]:
@@ -301,14 +263,14 @@ class Takes:
                 if take.entry is not None and isinstance(error, SubmitUncertain):
                     # An earlier call's, whose doubt the user knows. It may have been charged.
                     if left is not None:
-                        left = max(left - (_spent(take.entry) or Decimal(0)), Decimal(0))
+                        left = max(left - spent(take.entry), Decimal(0))
                     continue
                 for later in missing:
                     yield later, _not_begun(later, take)
                 return
             if left is not None:
-                spent = _spent(self.checkout.journal.entry(order.job.key))
-                left = max(left - (spent or Decimal(0)), Decimal(0))
+                paid = spent(self.checkout.journal.entry(order.job.key))
+                left = max(left - paid, Decimal(0))
             yield take, order
 
 

@@ -20,7 +20,7 @@ import time
 import traceback
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -215,11 +215,13 @@ class Program:
     def takes(self) -> dict[str, Any]:
         """Submit three takes, without a key, and wait for all of them."""
         with self.client() as client:
-            ended = client.run_takes(sample_request(), 3, via=ACCOUNT)
-            return {
-                str(number): {"job": one.job.id} if isinstance(one, Result) else _shown(one)
-                for number, one in enumerate(ended, 1)
-            }
+            return _endings(client.run_takes(sample_request(), 3, via=ACCOUNT))
+
+    def shootout(self) -> dict[str, Any]:
+        """Buy the three cells of a shootout, without a name, and wait for all of them."""
+        requests = [sample_request(quality=one) for one in ("360p", "540p", "720p")]
+        with self.client() as client:
+            return _endings([ended for _, ended in client.shootout(requests, ACCOUNT)])
 
     def many(self) -> dict[str, Any]:
         """Submit under many keys, as fast as it goes."""
@@ -257,6 +259,13 @@ class Program:
         result = client.wait(job)
         client.download(result, self.told["out"], overwrite=True)
         return {"job": job.id}
+
+
+def _endings(ended: Sequence[Result | MotionKitError]) -> dict[str, Any]:
+    return {
+        str(number): {"job": one.job.id} if isinstance(one, Result) else _shown(one)
+        for number, one in enumerate(ended, 1)
+    }
 
 
 def _shown(error: MotionKitError) -> dict[str, Any]:

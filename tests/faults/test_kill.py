@@ -189,29 +189,32 @@ def test_killed_after_the_paid_call_left_and_killed_again_while_resuming(
 
 
 TAKES = 3
-TAKES_STRIDE = 60
-"""A default run of takes tries every sixtieth event, and a few around each paid call."""
+"""Purchases of one call, be they takes or the cells of a shootout."""
+STRIDES = {"takes": 60, "shootout": 180}
+"""A default run of them tries so few events, and some around each paid call."""
 
 
-def _around(labels: Sequence[str], provider: str, *, every: bool) -> list[int]:
-    """Return the events to be killed at, counted from 1: between and in the paid calls of takes."""
+def _around(labels: Sequence[str], provider: str, do: str, *, every: bool) -> list[int]:
+    """Return the events to be killed at, counted from 1: between and in the paid calls."""
     numbers = range(1, len(labels) + 1)
     if every:
         return list(numbers)
     paid = [n for n in numbers if f"send POST {PAID_PATHS[provider]}" in labels[n - 1]]
     assert len(paid) % TAKES == 0, "before and after each part of each call"
     each = len(paid) // TAKES
-    wanted = {n for n in numbers if n % TAKES_STRIDE == 0}
+    wanted = {n for n in numbers if n % STRIDES[do] == 0}
     wanted |= {paid[0] - 1, paid[each - 1], paid[each - 1] + 8}  # in the first, and after it
     wanted |= {paid[each] - 3, paid[2 * each - 1] + 2, paid[-1] + 2}
     return sorted(wanted & set(numbers))
 
 
 @pytest.mark.parametrize("provider", BOTH)
+@pytest.mark.parametrize("do", ["takes", "shootout"])
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_killed_in_the_middle_of_takes_and_run_again_there_are_as_many_charges_as_takes(
+def test_killed_in_the_middle_of_several_purchases_and_run_again_each_is_charged_once(
     *,
     provider: str,
+    do: str,
     every: bool,
     family: Nursery,
     tmp_path: Path,
@@ -223,20 +226,20 @@ def test_killed_in_the_middle_of_takes_and_run_again_there_are_as_many_charges_a
         new_journal(tmp_path / "measured") as journal,
     ):
         life = Life(family, sandbox, provider, tmp_path / "measured", journal)
-        labels: Sequence[str] = life.run("takes")["labels"]
-    for number in _around(labels, provider, every=every):
+        labels: Sequence[str] = life.run(do)["labels"]
+    for number in _around(labels, provider, do, every=every):
         here = tmp_path / str(number)
         here.mkdir()
         with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox, new_journal(here) as journal:
             life = Life(family, sandbox, provider, here, journal)
-            first = life.run("takes", limit=number)
+            first = life.run(do, limit=number)
             assert first["killed"] or number > len(labels) - 6, f"event {number} did not happen"
-            last = life.run("takes")["outcome"]
-            _judge_takes(life, last, f"{number}: {first.get('killed at')}")
+            last = life.run(do)["outcome"]
+            _judge_several(life, do, last, f"{number}: {first.get('killed at')}")
 
 
-def _judge_takes(life: Life, last: Mapping[str, Any], about: str) -> None:
-    """Compare the vendor's ledger with what the second run says of each take."""
+def _judge_several(life: Life, do: str, last: Mapping[str, Any], about: str) -> None:
+    """Compare the vendor's ledger with what the second run says of each purchase."""
     life.sandbox.advance(2 * SECONDS)
     account = life.sandbox.ledger()["vendors"][life.provider]["accounts"]["default"]
     jobs = {job["id"] for job in account["jobs"]}
@@ -247,11 +250,13 @@ def _judge_takes(life: Life, last: Mapping[str, Any], about: str) -> None:
     if life.provider == PIXVERSE:
         assert not doubtful, f"{about}: it deduplicates"
     assert named <= jobs, about
-    assert len(named) == TAKES - len(doubtful), f"{about}: two takes are one job"
-    # A doubtful take may have been charged once, and is not bought again.
+    assert len(named) == TAKES - len(doubtful), f"{about}: two of them are one job"
+    # A doubtful one may have been charged once, and is not bought again.
     assert len(jobs) - len(named) <= len(doubtful), f"{about}: bought twice"
     assert account["submits"] <= TAKES + (life.provider == PIXVERSE), about
     with Journal(located(life.journal)) as opened:
         entries = opened.entries()
+    takes = [1, 2, 3] if do == "takes" else [None] * TAKES
     assert len({one.family for one in entries}) == 1, about
-    assert [one.take for one in entries] == [1, 2, 3], about
+    assert [one.take for one in entries] == takes, about
+    assert len({one.labels.get("shootout") for one in entries}) == 1, about

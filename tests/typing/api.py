@@ -62,6 +62,10 @@ assert_type(mk.Mimic.from_json(request.to_json()), mk.Mimic)
 client.submit(request, labels={"project": "spring"})
 client.submit(request, labels={"shot": 12})  # type: ignore[dict-item]
 assert_type(client.plan_takes(request, 3), mk.TakesPlan)
+assert_type(client.plan_shootout([request], ["a", "b"]), mk.ShootoutPlan)
+assert_type(
+    client.shootout(request, "a"), list[tuple[mk.ShootoutCell, mk.Result | mk.MotionKitError]]
+)
 assert_type(client.plan_takes(request, 3).missing, tuple[mk.Take, ...])
 assert_type(client.submit_takes(request, 3, key="hero"), list[mk.Job | mk.MotionKitError])
 assert_type(client.run_takes(request, 3), list[mk.Result | mk.MotionKitError])
