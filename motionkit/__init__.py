@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from motionkit.model.job import Result as Result
     from motionkit.model.job import State as State
     from motionkit.model.job import Status as Status
+    from motionkit.model.listing import Listing as Listing
+    from motionkit.model.listing import Records as Records
     from motionkit.model.media import Generated as Generated
     from motionkit.model.media import Uploaded as Uploaded
     from motionkit.model.money import Balance as Balance
@@ -78,6 +80,7 @@ _HOMES = {
     "model.budget": ("BudgetStatus",),
     "model.events": (*("Delivered", "Event", "Failed", "Progressed", "StateChanged", "Submitted"),),
     "model.job": ("Job", "KeyState", "Output", "Result", "State", "Status"),
+    "model.listing": ("Listing", "Records"),
     "model.media": ("Generated", "Uploaded"),
     "model.money": ("Balance", "Cost", "Quote"),
     "model.operations": (

@@ -34,9 +34,10 @@ A subclass exists only where a caller would act differently:
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+from motionkit._support.displayed import Displayed
 from motionkit._support.redaction import printable, redact, redact_data
 
 _LONGEST_SHOWN = 60
@@ -56,7 +57,7 @@ class Billed(enum.Enum):
     """Unknown. Never submit anew automatically: that may pay twice."""
 
 
-class MotionKitError(Exception):
+class MotionKitError(Displayed, Exception):
     """The base class of every motionkit error.
 
     Args:
@@ -128,6 +129,22 @@ class MotionKitError(Exception):
             if getattr(self, name) is None:
                 setattr(self, name, redact_data(value))
         return self
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield from ((name.replace("_", " "), value) for name, value in self.to_dict().items())
+        yield "decision", [f"{row.get('target')}: {row.get('sentence')}" for row in self.decision]
+
+    def __cells__(self) -> Mapping[str, object]:
+        job = self.job
+        return {
+            "key": job.key if job else None,
+            "target": f"{job.account}/{job.model}" if job else self.account,
+            "error": f"{type(self).__name__}: {self.message}",
+            "charged": self.billed,
+        }
+
+    def __record__(self) -> Mapping[str, object]:
+        return {**(self.job.__record__() if self.job else {}), **self.to_dict()}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-compatible values: ``billed`` as text, the job as its id."""

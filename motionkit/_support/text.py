@@ -1,4 +1,4 @@
-"""Check what a text can be used for."""
+"""Check what a text can be used for, and write counts and durations for people."""
 
 from __future__ import annotations
 
@@ -15,3 +15,19 @@ def is_text(value: str) -> bool:
 def is_name(value: str) -> bool:
     """Return whether a text can name something in every database: it has no NUL character."""
     return is_text(value) and "\0" not in value
+
+
+def many(count: int, noun: str) -> str:
+    """Return a number of things: "1 item", "1,500 items"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in a suitable unit."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d"

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit.batch import child, inputs
 from motionkit.batch import results as files
 from motionkit.batch.drafts import draft
@@ -22,9 +23,11 @@ from motionkit.batch.results import Format, ItemResult
 from motionkit.batch.tables import LEFT, Batches, BatchRecord, BatchState, ItemState
 from motionkit.client import Choose, Client, journal_of, wanted_choice
 from motionkit.config import Config
-from motionkit.errors import InvalidRequest
+from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.journal import WORKER_LEASE
 from motionkit.model.budget import Budget, BudgetStatus
+from motionkit.model.listing import Listing
+from motionkit.model.money import dollars
 from motionkit.storage import Place
 
 P = ParamSpec("P")
@@ -40,7 +43,7 @@ _ENOUGH = 5
 
 
 @attrs.frozen
-class SlotUse:
+class SlotUse(Displayed):
     """How many jobs an account runs.
 
     Attributes:
@@ -55,7 +58,7 @@ class SlotUse:
 
 
 @attrs.frozen(kw_only=True)
-class Progress:
+class Progress(Displayed):
     """How far a batch is.
 
     Attributes:
@@ -85,6 +88,20 @@ class Progress:
     ends: dt.datetime | None
     slots: tuple[SlotUse, ...]
     workers: int
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        done = self.total - self.left
+        yield "batch", self.batch
+        yield "state", self.state
+        yield "ended", f"{done:,} of {self.total:,} items"
+        yield "items", [f"{one.value}: {many:,}" for one, many in self.counts.items() if many]
+        yield "spent", dollars(self.spent)
+        yield "held", dollars(self.held)
+        yield "budget", self.budget
+        yield "jobs per minute", self.rate
+        yield "expected end", self.ends
+        yield "slots", [f"{one.account}: {one.used} of {one.limit or 'any'}" for one in self.slots]
+        yield "workers", self.workers
 
     @property
     def left(self) -> int:
@@ -221,14 +238,15 @@ class Batch:
             raise
 
     @staticmethod
-    def listed(*, config: Config | Path | str | None = None) -> list[BatchRecord]:
+    def listed(*, config: Config | Path | str | None = None) -> Listing[BatchRecord]:
         """Return every batch of the journal, the newest first.
 
         Examples:
             >>> [record.id for record in mk.Batch.listed()]
         """
         with Client(config) as client:
-            return Batches.of(journal_of(client)).listed()
+            found = Batches.of(journal_of(client)).listed()
+            return Listing(found, kind=BatchRecord, title="batches")
 
     @property
     def record(self) -> BatchRecord:
@@ -409,6 +427,16 @@ class Batch:
         """
         return files.save(self.results(), self.record, form)
 
+    def _repr_html_(self) -> str:
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        planned = "" if self.planned is None else self.planned._repr_html_()
+        try:
+            return self.progress()._repr_html_() + planned
+        except MotionKitError as error:  # it is closed, or the journal cannot be read
+            facts = [("batch", self.id), ("progress", f"unknown: {error.message}")]
+            return html.table(facts, "Batch") + planned
+
     def close(self) -> None:
         """Close the journal."""
         self._client.close()
@@ -463,6 +491,9 @@ class AsyncBatch:
     retry = _coroutine(Batch.retry)
     resolve = _coroutine(Batch.resolve)
     save_results = _coroutine(Batch.save_results)
+
+    def _repr_html_(self) -> str:
+        return self.batch._repr_html_()
 
     async def results(self, states: Iterable[ItemState] | None = None) -> AsyncIterator[ItemResult]:
         """Yield what became of each item, as `Batch.results` does."""

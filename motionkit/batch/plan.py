@@ -12,13 +12,15 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import attrs
 
+from motionkit._support.displayed import Displayed
+from motionkit._support.text import duration, many
 from motionkit.batch.tables import BatchRecord
 from motionkit.errors import InvalidRequest
 from motionkit.model.budget import Budget
@@ -27,7 +29,7 @@ from motionkit.storage import check_credentials
 
 
 @attrs.frozen(kw_only=True)
-class TargetPlan:
+class TargetPlan(Displayed):
     """What one target is expected to get of a batch; amounts are US dollars.
 
     Attributes:
@@ -54,6 +56,16 @@ class TargetPlan:
     slots: int | None = None
     sandbox: bool = False
 
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "target", self.target
+        yield "items", self.items
+        yield "expected", dollars(self.likely)
+        yield "at most", "unknown" if self.high is None else dollars(self.high)
+        yield "without a price", self.unknown or None
+        yield "a job takes", duration(self.longest)
+        yield "slots", self.slots
+        yield "sandbox", "yes" if self.sandbox else None
+
     @property
     def account(self) -> str:
         """The account's name."""
@@ -61,7 +73,7 @@ class TargetPlan:
 
 
 @attrs.frozen(kw_only=True)
-class Need:
+class Need(Displayed):
     """What an account needs to finish its part of a batch in a given time.
 
     Attributes:
@@ -83,7 +95,7 @@ class Need:
 
 
 @attrs.frozen(kw_only=True)
-class Plan:
+class Plan(Displayed):
     """What a batch is going to buy, at which price, and how long it takes.
 
     Attributes:
@@ -115,6 +127,27 @@ class Plan:
     repeated: int = 0
     max_usd: Decimal | None = None
     used: Decimal = Decimal(0)
+
+    def _repr_html_(self) -> str:
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        high = self.high
+        facts = [
+            ("batch", self.batch),
+            ("out", self.out),
+            ("items", f"{self.total:,} from {self.source}, of which {self.left:,} are left"),
+            ("expected", dollars(self.likely)),
+            ("at most", "unknown" if high is None else dollars(high)),
+            ("budget", None if self.max_usd is None else dollars(self.max_usd)),
+            ("used of it", dollars(self.used) if self.used else None),
+            ("too expensive", self.over_budget()),
+            ("takes", duration(self.seconds)),
+            ("warnings", [f"{text} ({many(rows, 'row')})" for text, rows in self.warnings]),
+            ("repeated rows", self.repeated or None),
+            ("sandbox", "yes" if self.sandbox else None),
+        ]
+        targets = html.grid([one.__cells__() for one in self.targets], "Targets")
+        return html.table(facts, "Plan of a batch") + (targets if self.targets else "")
 
     @property
     def low(self) -> Decimal:

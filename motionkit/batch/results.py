@@ -22,6 +22,7 @@ from typing import IO, Any, Literal
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit.batch.cells import request_of
 from motionkit.batch.inputs import need, need_parquet
 from motionkit.batch.tables import Batches, BatchRecord, Item, ItemState
@@ -43,7 +44,7 @@ _WITHIN = re.compile(rf"([;\t\r\n])(?={_SIGNS})")
 
 
 @attrs.frozen(kw_only=True)
-class ItemResult:
+class ItemResult(Displayed):
     """What became of one item.
 
     Attributes:

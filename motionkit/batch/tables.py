@@ -6,6 +6,7 @@ statement runs on SQLite and on PostgreSQL, and may run in several planners and 
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit.errors import InvalidRequest, MotionKitError
 from motionkit.journal import (
     Journal,
@@ -88,7 +90,7 @@ _UNRESOLVED = (KeyState.UNCERTAIN.value, KeyState.INTENDED.value)
 
 
 @attrs.frozen(kw_only=True)
-class BatchRecord:
+class BatchRecord(Displayed):
     """One batch.
 
     Attributes:
@@ -112,6 +114,25 @@ class BatchRecord:
     total: int
     planned: int
     state: BatchState
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "batch", self.id
+        yield "state", self.state
+        yield "items", self.total
+        yield "made", dt.datetime.fromtimestamp(self.made, dt.UTC)
+        yield "via", self.via
+        yield "out", self.out
+
+    def __record__(self) -> Mapping[str, object]:
+        return {
+            "batch": self.id,
+            "state": self.state,
+            "total": self.total,
+            "planned": self.planned,
+            "made": dt.datetime.fromtimestamp(self.made, dt.UTC),
+            "via": self.via,
+            "out": self.out,
+        }
 
 
 @attrs.frozen

@@ -14,9 +14,10 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, get_args
 import attrs
 
 import motionkit as mk
+from motionkit._support.text import many
 from motionkit.cli import batch_report as report
 from motionkit.cli import exit_codes
-from motionkit.cli.format import many, reason
+from motionkit.cli.format import reason
 from motionkit.cli.options import (
     Choose,
     ConfigFile,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 import motionkit as mk
+from motionkit._support.text import duration, many
 from motionkit.cli import exit_codes
-from motionkit.cli.format import duration, in_world, many, plain
+from motionkit.cli.format import in_world, plain
 from motionkit.cli.screen import Screen
 from motionkit.model import codec
 from motionkit.model.money import dollars

@@ -14,19 +14,10 @@ import attrs
 import click
 
 from motionkit._support.redaction import redact, redact_data
-from motionkit._support.text import is_text
+from motionkit._support.text import duration, is_text
 from motionkit.cli import references
 from motionkit.cli.delivery import interrupted, record
-from motionkit.cli.format import (
-    duration,
-    in_world,
-    plain,
-    quoted,
-    request_line,
-    short,
-    state_of,
-    target,
-)
+from motionkit.cli.format import in_world, plain, quoted, request_line, short, state_of, target
 from motionkit.cli.records import Buying, Targeting
 from motionkit.cli.screen import Screen, decided
 from motionkit.client import Announcement, Client, Explanation, registry

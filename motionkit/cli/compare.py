@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 import attrs
 
 import motionkit as mk
+from motionkit._support.text import duration
 from motionkit.cli import checkout, exit_codes
-from motionkit.cli.format import duration, held_data, plain, quoted
+from motionkit.cli.format import held_data, plain, quoted
 from motionkit.cli.parameters import Option
 from motionkit.cli.records import Targeting
 from motionkit.cli.screen import Screen, error_data
@@ -132,14 +133,7 @@ def _rated(row: Comparison) -> str:
 
 
 def _notes(row: Comparison) -> list[str]:
-    notes = [plain(note) for note in (*row.conversions, *row.warnings)]
-    if row.problem is not None:
-        notes.append(plain(row.problem.message))
-    if row.error is not None and row.no_key is None:
-        notes.append(plain(row.error.message))
-    if row.suffices is False:
-        notes.append("the balance does not cover the quote's upper bound")
-    return notes
+    return [plain(note) for note in row.notes]
 
 
 def _cells(row: Comparison) -> list[Any]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 
 import motionkit as mk
+from motionkit._support.text import duration
 from motionkit.cli import buy, delivery, exit_codes
-from motionkit.cli.format import charged, duration, quoted
+from motionkit.cli.format import charged, quoted
 from motionkit.cli.options import Json
 from motionkit.cli.parameters import Option
 from motionkit.cli.records import Running

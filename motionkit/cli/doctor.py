@@ -18,8 +18,8 @@ import attrs
 
 import motionkit as mk
 from motionkit import config
+from motionkit._support.text import many
 from motionkit.cli import exit_codes
-from motionkit.cli.format import many
 from motionkit.cli.hints import hint_of
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Option

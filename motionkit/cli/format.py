@@ -67,22 +67,6 @@ def held_data(balance: Balance | None) -> dict[str, Any] | None:
     return {"amount": balance.amount, "unit": balance.unit.value, "usd": balance.usd}
 
 
-def many(count: int, noun: str) -> str:
-    """Return a number of things: "1 item", "1,500 items"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in a suitable unit."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d"
-
-
 def age(seconds: float) -> str:
     """Return how long ago something was, in one unit."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+from motionkit._support.text import many
 from motionkit.cli import exit_codes
-from motionkit.cli.format import many, quoted, short, state_of
+from motionkit.cli.format import quoted, short, state_of
 from motionkit.cli.options import ConfigFile, Json, Reference, Yes
 from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen

@@ -11,15 +11,14 @@ from pathlib import PurePath
 from typing import Annotated, Any
 
 import motionkit as mk
+from motionkit._support.text import duration, many
 from motionkit.cli import exit_codes
 from motionkit.cli.format import (
     age,
     beginnings,
     brief,
     charged,
-    duration,
     in_world,
-    many,
     plain,
     quoted,
     request_line,

@@ -13,7 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from motionkit.cli.format import many, plain
+from motionkit._support.text import many
+from motionkit.cli.format import plain
 from motionkit.cli.shown import Shown
 
 BAR = 24

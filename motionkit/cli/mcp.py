@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import motionkit as mk
+from motionkit._support.text import many
 from motionkit.cli import exit_codes
-from motionkit.cli.format import many
 from motionkit.cli.options import ConfigFile
 from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen

@@ -16,8 +16,9 @@ from queue import Empty, SimpleQueue
 
 import attrs
 
+from motionkit._support.text import many
 from motionkit.cli import delivery, exit_codes, hook
-from motionkit.cli.format import charged, many, request_line, short, state_of, target
+from motionkit.cli.format import charged, request_line, short, state_of, target
 from motionkit.cli.screen import Screen
 from motionkit.cli.shown import Shown
 from motionkit.client import Client, follow, usual

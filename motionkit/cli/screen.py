@@ -19,8 +19,9 @@ import attrs
 import click
 
 from motionkit._support.redaction import redact
+from motionkit._support.text import duration
 from motionkit.cli import exit_codes, output
-from motionkit.cli.format import duration, plain, reason
+from motionkit.cli.format import plain, reason
 from motionkit.cli.hints import hint_of
 from motionkit.cli.shown import Shown, usually
 from motionkit.errors import Billed, MotionKitError

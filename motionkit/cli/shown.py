@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import attrs
 
-from motionkit.cli.format import duration
+from motionkit._support.text import duration
 
 
 @attrs.define

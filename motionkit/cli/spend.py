@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
+from motionkit._support.text import many
 from motionkit.cli import exit_codes
-from motionkit.cli.format import many
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen
@@ -19,10 +19,6 @@ from motionkit.model.spending import Amounts, Spend, totals
 
 _KINDS = ("submitted", "charged", "refunded", "held", "uncertain")
 _COLUMNS = ("UNIT", "JOBS", *(kind.upper() for kind in _KINDS))
-_DATA = (
-    *("by", "name", "sandbox", "unit", "jobs", "unpriced", *_KINDS, "assumed"),
-    *(f"{kind}_usd" for kind in (*_KINDS, "assumed")),
-)
 
 
 class By(StrEnum):
@@ -82,11 +78,12 @@ def spend(
     screen = Screen(json=json)
     with Client(config) as client:
         rows = client.spend(by.value, since=None if every else since, label=label_name)
+    data = rows.to_dict()
     if as_csv:
-        write_csv(_DATA, ([_data(row)[name] for name in _DATA] for row in rows))
+        write_csv(Spend.__columns__, (list(row.values()) for row in data))
         return exit_codes.DONE
     if json:
-        screen.rows([_data(row) for row in rows], [], [])
+        screen.rows(data, [], [])
         return exit_codes.DONE
     if not rows:
         screen.note("nothing was submitted" + ("" if every else f" since {since}"))
@@ -134,18 +131,3 @@ def _notes(screen: Screen, rows: Sequence[Spend]) -> None:
             )
         if row.unpriced:
             screen.note(f"{many(row.unpriced, 'job')}{where} with an unknown price: counted as 0")
-
-
-def _data(row: Spend) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "by": row.by,
-        "name": row.name,
-        "sandbox": row.sandbox,
-        "unit": row.unit.value,
-        "jobs": row.jobs,
-        "unpriced": row.unpriced,
-    }
-    for kind in (*_KINDS, "assumed"):
-        data[kind] = getattr(row.amounts, kind)
-        data[f"{kind}_usd"] = None if row.usd is None else getattr(row.usd, kind)
-    return data

@@ -9,8 +9,9 @@ from typing import Any
 import attrs
 import click
 
+from motionkit._support.text import many
 from motionkit.cli import checkout, delivery, exit_codes, hook
-from motionkit.cli.format import many, short, state_of
+from motionkit.cli.format import short, state_of
 from motionkit.cli.records import Running
 from motionkit.cli.resuming import Resuming
 from motionkit.cli.screen import Screen

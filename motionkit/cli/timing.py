@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 import motionkit as mk
-from motionkit.cli.format import duration
+from motionkit._support.text import duration
 from motionkit.cli.screen import Screen
 from motionkit.client import Offer, Plan, plan, registry
 from motionkit.errors import ConfigError

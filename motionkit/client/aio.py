@@ -23,6 +23,7 @@ from motionkit.client.takes import TakesRun
 from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven, RoutesGiven
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model.job import STATE_ERRORS, Job, Result
+from motionkit.model.listing import Listing
 from motionkit.model.request import Request
 from motionkit.polling import Notifier, Seconds, Waiter, Watch, Watcher, unwrap
 from motionkit.provider import Provider
@@ -139,11 +140,11 @@ class AsyncClient:
 
     async def wait_all(
         self, jobs: Iterable[Job], *, timeout: Seconds | None = None
-    ) -> list[Result | MotionKitError]:
+    ) -> Listing[Result | MotionKitError]:
         """Wait for many jobs at once, as `Client.wait_all` does."""
         given = arguments.jobs(jobs)
         found = {number: ending async for number, ending in self._endings(given, timeout)}
-        return [found[number] for number in range(len(given))]
+        return Listing((found[number] for number in range(len(given))), title="results")
 
     async def as_completed(
         self, jobs: Iterable[Job], *, timeout: Seconds | None = None
@@ -192,7 +193,7 @@ class AsyncClient:
         max_usd: Decimal | str | None = None,
         timeout: Seconds | None = None,
         labels: Mapping[str, str] | None = None,
-    ) -> list[Result | MotionKitError]:
+    ) -> Listing[Result | MotionKitError]:
         """Submit takes and wait for all of them at once, as `Client.run_takes` does."""
         self._client._limit(timeout)  # refused, if it has to be, before anything is bought
         options = arguments.options(request, via, key=key, max_usd=max_usd, labels=labels)
@@ -207,7 +208,7 @@ class AsyncClient:
                     taken.bought_again(order, bought)
                 except MotionKitError as refused:
                     taken.over(order, refused)
-        return taken.results()
+        return Listing(taken.results(), title="takes")
 
     async def shootout(
         self,

@@ -31,6 +31,7 @@ from motionkit.errors import (
 from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.budget import BudgetStatus
 from motionkit.model.job import STATE_ERRORS, Job, KeyState, Result, State, Status
+from motionkit.model.listing import Listing, Records
 from motionkit.model.moments import Since, moment
 from motionkit.model.money import Balance, Quote
 
@@ -257,7 +258,7 @@ class Client:
         via: str | None = None,
         choose: Choose = "cheapest",
         balances: bool = True,
-    ) -> list[Comparison]:
+    ) -> Listing[Comparison]:
         """Return what each target would charge, how long it would take, and what it would deliver.
 
         Args:
@@ -281,7 +282,8 @@ class Client:
         rows = purchase.with_balances(rows, self.balance) if balances else rows
         means = self._journal.mean_ratings(request.operation)
         rows = purchase.with_ratings(rows, means, self._is_in_sandbox)
-        return purchase.ordered(rows, choose)
+        found = purchase.ordered(rows, choose)
+        return Listing(found, kind=purchase.Comparison, title="targets")
 
     def _is_in_sandbox(self, account: str) -> bool:
         known = self.config.accounts.get(account)
@@ -423,7 +425,7 @@ class Client:
         facts: Mapping[str, Facts] | None = None,
         labels: Mapping[str, str] | None = None,
         decided: Callable[[Take, Job | MotionKitError], object] | None = None,
-    ) -> list[Job | MotionKitError]:
+    ) -> Listing[Job | MotionKitError]:
         """Buy variations of a request on purpose, each as a purchase of its own.
 
         They are quoted together before the first one is bought. The same call again returns the
@@ -475,7 +477,8 @@ class Client:
             labels=labels,
         )
         orders = self._order_takes(request, takes, options, facts, decided)
-        return [one if isinstance(one, MotionKitError) else one.job for one in orders]
+        jobs = (one if isinstance(one, MotionKitError) else one.job for one in orders)
+        return Listing(jobs, title="takes")
 
     def run_takes(
         self,
@@ -487,7 +490,7 @@ class Client:
         max_usd: Decimal | str | None = None,
         timeout: Seconds | None = None,
         labels: Mapping[str, str] | None = None,
-    ) -> list[Result | MotionKitError]:
+    ) -> Listing[Result | MotionKitError]:
         """Submit takes and wait for all of them at once.
 
         `request`, `takes`, `via`, `key`, `max_usd` and `labels` are as in `submit_takes`, `timeout`
@@ -517,7 +520,7 @@ class Client:
                     taken.bought_again(order, self._order_again(order, job, error))
                 except MotionKitError as refused:
                     taken.over(order, refused)
-        return taken.results()
+        return Listing(taken.results(), title="takes")
 
     def plan_shootout(
         self,
@@ -712,7 +715,7 @@ class Client:
 
     def wait_all(
         self, jobs: Iterable[Job], *, timeout: Seconds | None = None
-    ) -> list[Result | MotionKitError]:
+    ) -> Listing[Result | MotionKitError]:
         """Wait for many jobs at once, with a few threads for all of them.
 
         Returns, in the order of `jobs`, each one's result, or the error that `wait` would raise.
@@ -724,7 +727,7 @@ class Client:
         """
         given = arguments.jobs(jobs)
         found = dict(self._engine.outcomes(given, self._limit(timeout)))
-        return [found[number] for number in range(len(given))]
+        return Listing((found[number] for number in range(len(given))), title="results")
 
     def as_completed(
         self, jobs: Iterable[Job], *, timeout: Seconds | None = None
@@ -848,6 +851,7 @@ class Client:
         """
         job = arguments.of(Result, "result", result).job
         fetched = self._fetch(result, path, overwrite=overwrite, output=output)
+        result.files[output] = fetched.path.absolute()
         if output == 0:
             self._journal.delivered(job, fetched.path.absolute(), fetched.sha256)
             _events().delivered(job, fetched.path.absolute(), result.cost)
@@ -913,6 +917,8 @@ class Client:
                 error.billed = Billed.YES  # there is a result, so it was paid for
                 error.fill(job=job, provider=job.provider, account=job.account)
                 raise
+        if saved.path is not None:
+            result.files[number] = saved.path
         if number == 0:
             self._journal.delivered(job, saved.place, saved.sha256)
             _events().delivered(job, saved.path or saved.place, result.cost)
@@ -986,7 +992,7 @@ class Client:
         self._circuits.answered(name, provider.fingerprint, pays=held.amount > 0)
         return held
 
-    def circuits(self) -> list[Circuit]:
+    def circuits(self) -> Listing[Circuit]:
         """Return the open circuits: accounts that routes skip for a while, and why.
 
         Nothing is sent. A route skips an account only for a cause that it falls back on. Circuits
@@ -997,7 +1003,8 @@ class Client:
             >>> for one in client.circuits():
             ...     print(one.account, one.cause, one.until)
         """
-        return [one for one in self._circuits.all() if self._concerns(one)]
+        found = (one for one in self._circuits.all() if self._concerns(one))
+        return Listing(found, kind=purchase.Circuit, title="open circuits")
 
     def _concerns(self, circuit: Circuit) -> bool:
         account = self.config.accounts.get(circuit.account)
@@ -1014,7 +1021,7 @@ class Client:
         """
         return self._circuits.reset(self.config.account(account).name)
 
-    def budget(self) -> list[BudgetStatus]:
+    def budget(self) -> Listing[BudgetStatus]:
         """Return how much of every configured budget is spent, held and left. Nothing is sent.
 
         The budgets of ``[defaults]`` come first, then each route's. Purchases in a sandbox on this
@@ -1026,11 +1033,12 @@ class Client:
             ...     print(one.name, one.spent, one.held, one.limit)
         """
         worlds = sorted({one.in_sandbox for one in self.config.accounts.values()}) or [False]
-        return [
+        found = (
             self._journal.budget(one, sandbox=sandbox)
             for one in self.config.budgets()
             for sandbox in worlds
-        ]
+        )
+        return Listing(found, kind=BudgetStatus, title="budgets")
 
     def spend(
         self,
@@ -1038,7 +1046,7 @@ class Client:
         *,
         since: Since | None = "30d",
         label: str | None = None,
-    ) -> list[Spend]:
+    ) -> Listing[Spend]:
         """Return what the purchases in the journal came to. Nothing is sent.
 
         Each purchase is in exactly one of four amounts: ``charged``, ``refunded``, ``held`` (it is
@@ -1064,7 +1072,7 @@ class Client:
             >>> for row in client.spend("account", since="7d"):
             ...     print(row.name, row.amounts.charged, row.unit.value, row.usd)
         """
-        from motionkit.model.spending import SPEND_BY  # noqa: PLC0415 - only here
+        from motionkit.model.spending import SPEND_BY, Spend  # noqa: PLC0415 - only here
 
         if by not in SPEND_BY:
             raise InvalidRequest.expected("by", by, f"one of {', '.join(SPEND_BY)}")
@@ -1072,7 +1080,8 @@ class Client:
             raise InvalidRequest.expected("label", label, 'None, except with by="label"')
         arguments.optional(arguments.text, "label", label)
         first = None if since is None else moment("since", since, self._journal.now())
-        return self._journal.spend(by, since=first, label=label)
+        found = self._journal.spend(by, since=first, label=label)
+        return Listing(found, kind=Spend, title=f"spend by {by}")
 
     def look_up(self, /, name: str, wanted: str, **options: Any) -> Sequence[Any]:
         """Return the records of one of an account's lists; free of charge.
@@ -1086,7 +1095,9 @@ class Client:
             ConfigError: The account has no lists.
             InvalidRequest: It has no list of that name, or the list has no such filter.
         """
-        return adapters.look_up(self.account(name), wanted, options)
+        found = adapters.look_up(self.account(name), wanted, options)
+        kind = Listing if isinstance(found, list) else Records
+        return kind(found, title=wanted)
 
     def close(self) -> None:
         """End every wait with `WaitTimeout`, and close connections and the journal.

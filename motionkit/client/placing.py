@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit._support.folders import state_folder
 from motionkit._support.redaction import redact_urls
 from motionkit.errors import ConfigError, DownloadFailed, InvalidRequest
@@ -26,7 +27,7 @@ _LONGEST_STEM = 40
 
 
 @attrs.frozen
-class Saved:
+class Saved(Displayed):
     """A result's file at its destination.
 
     Attributes:
@@ -40,6 +41,13 @@ class Saved:
     size: int
     sha256: str
     path: Path | None = None
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        yield "file", self.place if self.path is None else html.film(self.path)
+        yield "size", f"{self.size:,} bytes"
+        yield "sha256", self.sha256
 
 
 def check_out(value: str | os.PathLike[str], *, overwrite: bool, kind: str | None = None) -> Out:

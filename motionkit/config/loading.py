@@ -13,13 +13,14 @@ import itertools
 import logging
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from motionkit._support.addresses import ALLOWED, SCHEMES, DatabaseAddress, scheme
+from motionkit._support.displayed import Displayed
 from motionkit._support.redaction import Secret, redact_urls
 from motionkit.config import tables, trust
 from motionkit.config.credentials import (
@@ -51,7 +52,8 @@ from motionkit.config.given import (
 from motionkit.config.routes import read_routes
 from motionkit.errors import ConfigError
 from motionkit.http import at_loopback, checked_origin
-from motionkit.model.budget import Budget
+from motionkit.model.budget import Budget, period_words
+from motionkit.model.money import dollars
 from motionkit.provider import AccountSettings, is_origin, registry
 from motionkit.routing import Route
 
@@ -126,7 +128,7 @@ class Account:
 
 
 @attrs.frozen(kw_only=True)
-class Config:
+class Config(Displayed):
     """The configuration.
 
     Attributes:
@@ -153,6 +155,19 @@ class Config:
     sandbox_speed: float = 1.0
     environment: Environment = attrs.field(factory=Environment, repr=False)
     given: frozenset[str] = frozenset()
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        lost = "in memory: a crash can lose a paid job"
+        yield "journal", lost if self.journal is None else str(self.journal)
+        for name, account in self.accounts.items():
+            no_key = f", no key: {account.missing}" if account.missing else ""
+            sandbox = ", SANDBOX" if account.in_sandbox else ""
+            yield f"account {name}", f"{account.provider}{sandbox}{no_key}"
+        for name, route in self.routes.items():
+            yield f"route {name}", f"{' → '.join(route.targets)}, {route.choose} first"
+        for budget in self.budgets():
+            yield budget.name, f"{dollars(budget.limit)} {period_words(budget.period)}"
+        yield "files", [str(one.path) for one in self.files]
 
     @functools.cached_property
     def keyless(self) -> Mapping[str, Account]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit._support.process import Moment
 from motionkit._support.redaction import MASK
 from motionkit.errors import Billed, Busy, JobCancelled
@@ -15,7 +18,7 @@ from motionkit.model import codec
 from motionkit.model.budget import Budget
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.media import MediaRecord
-from motionkit.model.money import Cost, Quote
+from motionkit.model.money import Cost, Quote, amounts, both, columns
 from motionkit.model.submission import Submission
 
 STALLED_AFTER = 1800.0
@@ -111,7 +114,7 @@ class Attempt:
 
 
 @attrs.frozen
-class PurchaseRecord:
+class PurchaseRecord(Displayed):
     """One purchase in the journal.
 
     Attributes:
@@ -172,6 +175,78 @@ class PurchaseRecord:
     forgotten: float | None = None
     route: str | None = None
     media: tuple[MediaRecord, ...] | None = None
+
+    __columns__: ClassVar[tuple[str, ...]] = (
+        *("key", "state", "open", "uncertain", "created", "finished", "target", "route", "sandbox"),
+        *("quoted_usd", "cost", "unit", "usd", "basis", "labels", "file", "job", "request"),
+        *("error", "batch", "take"),
+    )
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        local = self.delivered is not None and "://" not in self.delivered
+        yield "file", html.film(self.delivered) if local and self.delivered else self.delivered
+        yield "key", self.key
+        yield "state", self.state_text(time.time())
+        yield "vendor status", self.word
+        yield "at", self.target
+        yield "sandbox", "yes" if self.sandbox else None
+        yield "job", self.job and self.job.id
+        yield "request", self.description
+        yield "take", self.take
+        yield "labels", self.labels
+        yield "quote", self.quote
+        yield "cost", self.cost
+        yield "error", (self.error or {}).get("message")
+        yield "path", " → ".join(self.path)
+        yield "decision", [f"{row.get('target')}: {row.get('sentence')}" for row in self.decision]
+        yield "submitted", _moment(self.created)
+        yield "updated", _moment(self.updated)
+
+    def __cells__(self) -> Mapping[str, object]:
+        cost, quote = self.cost, self.quote
+        about = f"about {amounts(quote)}" if quote is not None and quote.likely else None
+        media = {f"{name}: {one}" for name, one in self.description.items() if name != "operation"}
+        return {
+            "key": self.key,
+            "state": self.state_text(time.time()),
+            "submitted": _moment(self.created),
+            "cost": about if cost is None else both(cost.amount, cost.unit, cost.usd),
+            "target": f"{self.target}{' (SANDBOX)' if self.sandbox else ''}",
+            "file": self.delivered,
+            "request": ", ".join([str(self.description.get("operation", "?")), *sorted(media)]),
+            "error": (self.error or {}).get("message"),
+        }
+
+    def __record__(self) -> Mapping[str, object]:
+        quote, finished = self.quote, self.finished
+        return {
+            "key": self.key,
+            "state": self.state,
+            "open": self.open,
+            "uncertain": self.ambiguous,
+            "created": _moment(self.created),
+            "finished": None if finished is None else _moment(finished),
+            "target": self.target,
+            "route": self.route,
+            "sandbox": self.sandbox,
+            "quoted_usd": quote and quote.usd_likely,
+            **columns(self.cost),
+            "labels": self.labels,
+            "file": self.delivered,
+            "job": self.job and self.job.id,
+            "request": self.description,
+            "error": (self.error or {}).get("message"),
+            "batch": self.batch,
+            "take": self.take,
+        }
+
+    @property
+    def target(self) -> str:
+        """Account and model of its job; without a job, the target as the user named it."""
+        job = self.job
+        return self.via if job is None else f"{job.account}/{job.model}"
 
     @property
     def job(self) -> Job | None:
@@ -238,6 +313,10 @@ class PurchaseRecord:
         if isinstance(self.state, KeyState):
             return self.state is not KeyState.REFUSED
         return not self.state.terminal
+
+
+def _moment(epoch: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(epoch, dt.UTC)
 
 
 @attrs.frozen

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from typing import ClassVar
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit.errors import BudgetExceeded
 from motionkit.model.money import Quote, dollars
 
@@ -104,7 +106,7 @@ class Budget:
 
 
 @attrs.frozen(kw_only=True)
-class BudgetStatus:
+class BudgetStatus(Displayed):
     """The present use of a budget; amounts are US dollars.
 
     Attributes:
@@ -127,6 +129,31 @@ class BudgetStatus:
     since: dt.datetime | None
     until: dt.datetime | None
     sandbox: bool = False
+
+    __columns__: ClassVar[tuple[str, ...]] = (
+        *("budget", "sandbox", "period", "since", "until"),
+        *("limit_usd", "spent_usd", "held_usd", "left_usd"),
+    )
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "budget", self.name
+        yield "limit", f"{dollars(self.limit)} {period_words(self.period)}"
+        yield "spent", dollars(self.spent)
+        yield "held", dollars(self.held)
+        yield "left", dollars(self.left)
+        yield "until", self.until
+        yield "sandbox", "yes" if self.sandbox else None
+
+    def __record__(self) -> Mapping[str, object]:
+        amounts = {name: getattr(self, name) for name in ("limit", "spent", "held", "left")}
+        return {
+            "budget": self.name,
+            "sandbox": self.sandbox,
+            "period": self.period,
+            "since": self.since,
+            "until": self.until,
+            **{f"{name}_usd": amount for name, amount in amounts.items()},
+        }
 
     @property
     def left(self) -> Decimal:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import attrs
 
 from motionkit._support import telemetry
+from motionkit._support.displayed import Displayed
 from motionkit.errors import MotionKitError
 from motionkit.model.job import Job, State, Status, utcnow
 from motionkit.model.money import Cost, CostBasis
@@ -27,7 +28,7 @@ events = logging.getLogger("motionkit.events")
 
 
 @attrs.frozen(kw_only=True)
-class Submitted:
+class Submitted(Displayed):
     """The vendor has accepted a job.
 
     Attributes:
@@ -45,7 +46,7 @@ class Submitted:
 
 
 @attrs.frozen(kw_only=True)
-class StateChanged:
+class StateChanged(Displayed):
     """A poll observed a new state of a job; the first poll always does.
 
     Attributes:
@@ -88,7 +89,7 @@ class Progressed(StateChanged):
 
 
 @attrs.frozen(kw_only=True)
-class Delivered:
+class Delivered(Displayed):
     """A job's main file is saved, checked and noted in the journal.
 
     Attributes:
@@ -108,7 +109,7 @@ class Delivered:
 
 
 @attrs.frozen(kw_only=True)
-class Failed:
+class Failed(Displayed):
     """A submit was refused or is uncertain, or a wait ended without a result.
 
     Attributes:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import attrs
 
-from motionkit._support import html
-from motionkit._support.redaction import LONGEST_SAID, printable, redact, redact_urls
+from motionkit._support.displayed import Displayed
+from motionkit._support.redaction import LONGEST_SAID, printable, redact
 from motionkit.errors import (
     Billed,
     ContentBlocked,
@@ -26,7 +27,7 @@ from motionkit.errors import (
     NotReady,
     ProtocolError,
 )
-from motionkit.model.money import Cost, dollars, recorded, shown
+from motionkit.model.money import Cost, both, columns, recorded
 
 JOB_VERSION = 1
 """The version that `Job.to_json` writes; older ones are read, newer ones refused."""
@@ -104,7 +105,7 @@ DOUBT_ERRORS: Mapping[UnknownReason, tuple[type[MotionKitError], Billed]] = {
 
 
 @attrs.frozen
-class Job:
+class Job(Displayed):
     """The handle of one paid submission: enough to resume in another process, without a secret.
 
     Attributes:
@@ -135,6 +136,27 @@ class Job:
     expected_seconds: float | None = None
     data: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
+    def __str__(self) -> str:
+        return f"{self.id} at {self.account}/{self.model}"
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "key", self.key
+        yield "job", str(self)
+        yield "operation", self.operation
+        yield "submitted", self.submitted_at
+        yield "usual seconds", self.expected_seconds
+        yield "charged", self.cost
+
+    def __record__(self) -> Mapping[str, object]:
+        return {
+            "key": self.key,
+            "job": self.id,
+            "target": f"{self.account}/{self.model}",
+            "operation": self.operation,
+            "submitted": self.submitted_at,
+            **columns(self.cost),
+        }
+
     def to_json(self) -> str:
         """Return the job as one line of JSON, versioned, without any secret."""
         from motionkit.model import codec  # noqa: PLC0415 - cattrs loads when first needed
@@ -154,7 +176,7 @@ class Job:
 
 
 @attrs.frozen
-class Output:
+class Output(Displayed):
     """One file that a job made.
 
     Attributes:
@@ -179,7 +201,7 @@ class Output:
 
 
 @attrs.frozen
-class Result:
+class Result(Displayed):
     """The result of a finished job.
 
     Attributes:
@@ -189,6 +211,9 @@ class Result:
         seconds: From submit to the observed end.
         path: The targets that were tried, in order; the last one made the result.
         raw: The vendor's response.
+        files: Where its files are on this machine, by their number in `outputs`. `download` and
+            `deliver` note it here; where the journal knows of an earlier download of the main file,
+            that is here too.
     """
 
     job: Job
@@ -197,25 +222,49 @@ class Result:
     seconds: float | None = None
     path: tuple[str, ...] = ()
     raw: Any = attrs.field(default=None, repr=False, eq=False)
+    # What the job made does not change, and where it was saved is known only later.
+    files: dict[int, Path] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     @property
     def url(self) -> str:
         """The main output's address."""
         return self.outputs[0].url
 
-    def _repr_html_(self) -> str:
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        for number, output in enumerate(self.outputs):
+            name = output.label or (output.kind if len(self.outputs) == 1 else f"file {number}")
+            place = self.files.get(number)
+            yield name, _MISSING if place is None else html.film(place)
+        yield "job", self.job
+        yield "key", self.job.key
+        yield "path", " → ".join(self.path)
+        yield "cost", self.cost
+        yield "seconds", self.seconds
+
+    def __cells__(self) -> Mapping[str, object]:
         cost = self.cost
-        return html.table(
-            [
-                ("job", f"{self.job.id} at {self.job.account}/{self.job.model}"),
-                ("path", " → ".join(self.path)),
-                ("cost", None if cost is None else shown(cost.amount, cost.unit)),
-                ("in dollars", None if cost is None or cost.usd is None else dollars(cost.usd)),
-                ("basis", None if cost is None else cost.basis.value),
-                ("seconds", self.seconds),
-                ("file", redact_urls(self.url) if self.url.startswith("http") else "enclosed"),
-            ]
-        )
+        return {
+            "key": self.job.key,
+            "target": f"{self.job.account}/{self.job.model}",
+            "state": State.SUCCEEDED,
+            "cost": None if cost is None else both(cost.amount, cost.unit, cost.usd),
+            "seconds": self.seconds,
+            "file": self.files.get(0),
+        }
+
+    def __record__(self) -> Mapping[str, object]:
+        return {
+            **self.job.__record__(),
+            "state": State.SUCCEEDED,
+            **columns(self.cost),
+            "seconds": self.seconds,
+            "file": self.files.get(0),
+        }
+
+
+_MISSING = "not on this machine; client.download(result, path) saves it"
 
 
 def _said(text: str | None) -> str | None:
@@ -227,7 +276,7 @@ def _word(text: str) -> str:
 
 
 @attrs.frozen
-class Status:
+class Status(Displayed):
     """One observation of a job.
 
     Attributes:
@@ -255,6 +304,18 @@ class Status:
     result: Result | None = attrs.field(default=None, repr=False)
     raw: Any = attrs.field(default=None, repr=False, eq=False)
     cancelled: bool = False
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "state", self.state
+        yield "vendor status", self.word
+        yield "observed", self.observed_at
+        yield "in doubt", self.doubt and self.doubt.value.replace("_", " ")
+        if self.state in STATE_ERRORS:
+            yield "charged", self.billed
+            yield "cancelled", self.cancelled
+        yield "message", self.message
+        yield "code", self.code
+        yield "next poll in seconds", self.hint
 
     def need_result(self, job: Job) -> Result:
         """Return the result of this observation.

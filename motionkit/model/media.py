@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit._support.hosts import is_loopback
 from motionkit._support.redaction import RedactedStr, redact_urls
 from motionkit.errors import InvalidRequest
@@ -57,7 +58,7 @@ class Remote:
 
 
 @attrs.frozen
-class Uploaded:
+class Uploaded(Displayed):
     """An upload at the vendor, by its id or URL."""
 
     id: str = attrs.field(converter=str)
@@ -69,7 +70,7 @@ class Uploaded:
 
 
 @attrs.frozen
-class Generated:
+class Generated(Displayed):
     """A video that the vendor generated: a job, or its id as text."""
 
     job: Job | str

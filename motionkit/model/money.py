@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Context, Decimal
 from typing import Any
 
 import attrs
 
-from motionkit._support import html
+from motionkit._support.displayed import Displayed
 
 log = logging.getLogger("motionkit")
 
@@ -119,7 +119,7 @@ def both(amount: Decimal | None, unit: Unit, usd: Decimal | None) -> str:
 
 
 @attrs.frozen
-class Quote:
+class Quote(Displayed):
     """The expected cost of a request, before anything is paid.
 
     Attributes:
@@ -153,18 +153,14 @@ class Quote:
     def __str__(self) -> str:
         return f"{amounts(self)} ({rests_on(self)})"
 
-    def _repr_html_(self) -> str:
-        return html.table(
-            [
-                ("likely", both(self.likely, self.unit, self.usd_likely)),
-                ("low", both(self.low, self.unit, self.usd_low)),
-                ("high", both(self.high, self.unit, self.usd_high)),
-                ("basis", f"{self.basis.value} n={self.n}" if self.n else self.basis.value),
-                ("source", self.source),
-                ("as of", self.as_of),
-                ("notes", "; ".join(self.notes)),
-            ]
-        )
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "likely", both(self.likely, self.unit, self.usd_likely)
+        yield "low", both(self.low, self.unit, self.usd_low)
+        yield "high", both(self.high, self.unit, self.usd_high)
+        yield "basis", f"{self.basis.value} n={self.n}" if self.n else self.basis.value
+        yield "source", self.source
+        yield "as of", self.as_of
+        yield "notes", self.notes
 
 
 def amounts(quote: Quote) -> str:
@@ -191,7 +187,7 @@ def rests_on(quote: Quote) -> str:
 
 
 @attrs.frozen
-class Cost:
+class Cost(Displayed):
     """The cost of a job: amount in `unit`, the same in US dollars, and how it is known."""
 
     amount: Decimal
@@ -201,6 +197,17 @@ class Cost:
 
     def __str__(self) -> str:
         return f"{both(self.amount, self.unit, self.usd)} ({self.basis.value})"
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "amount", both(self.amount, self.unit, self.usd)
+        yield "basis", self.basis
+
+
+def columns(cost: Cost | None) -> dict[str, object]:
+    """Return a cost as columns of data: ``cost`` in ``unit``, ``usd``, ``basis``."""
+    if cost is None:
+        return {"cost": None, "unit": None, "usd": None, "basis": None}
+    return {"cost": cost.amount, "unit": cost.unit, "usd": cost.usd, "basis": cost.basis}
 
 
 MOST_USD = Decimal(1_000_000)
@@ -270,7 +277,7 @@ def doubt(cost: Cost, quote: Quote | None) -> str | None:
 
 
 @attrs.frozen
-class Balance:
+class Balance(Displayed):
     """An account's balance: the total in `unit`, in US dollars, and the vendor's own pools."""
 
     amount: Decimal
@@ -284,3 +291,7 @@ class Balance:
             f"{pool} {number(amount, self.unit)}" for pool, amount in self.pools.items()
         )
         return both(self.amount, self.unit, self.usd) + (f" ({pools})" if pools else "")
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "amount", both(self.amount, self.unit, self.usd)
+        yield from self.pools.items()

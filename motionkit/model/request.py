@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit._support.text import is_text
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model.media import File, Kind, MediaRecord, Ref, Remote
@@ -88,7 +89,7 @@ class Placeholder(str):
 
 
 @attrs.frozen(kw_only=True)
-class Request:
+class Request(Displayed):
     """The open base of every request.
 
     Attributes:
@@ -252,6 +253,11 @@ class Request:
             )
             for name, value in self.media().items()
         )
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield from self.describe().items()
+        yield "extra", self.extra
+        yield "fit", self.fit or None
 
     def to_json(self) -> str:
         """Return the request as one line of JSON, versioned, for another process to submit.

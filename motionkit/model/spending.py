@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Literal, Self, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import attrs
 
-from motionkit.model.money import EXACT, Unit
+from motionkit._support.displayed import Displayed
+from motionkit.model.money import EXACT, Unit, shown
 
 SpendBy = Literal["day", "account", "route", "model", "label"]
 SPEND_BY: tuple[SpendBy, ...] = get_args(SpendBy)
 _ZERO = Decimal(0)
+_KINDS = ("submitted", "charged", "refunded", "held", "uncertain")
 
 
 @attrs.frozen(kw_only=True)
-class Amounts:
+class Amounts(Displayed):
     """Sums of one unit of money. Each purchase is in one of the first four.
 
     Attributes:
@@ -60,7 +62,7 @@ class Amounts:
 
 
 @attrs.frozen(kw_only=True)
-class Spend:
+class Spend(Displayed):
     """The cost of some purchases in one unit of money; credits and dollars are never mixed.
 
     A purchase belongs to the UTC day on which budgets reserved its price: the day of its submit.
@@ -87,6 +89,36 @@ class Spend:
     unpriced: int
     amounts: Amounts
     usd: Amounts | None
+
+    __columns__: ClassVar[tuple[str, ...]] = (
+        *("by", "name", "sandbox", "unit", "jobs", "unpriced", *_KINDS, "assumed"),
+        *(f"{kind}_usd" for kind in (*_KINDS, "assumed")),
+    )
+
+    def __cells__(self) -> Mapping[str, object]:
+        amounts = {kind: shown(getattr(self.amounts, kind), self.unit) for kind in _KINDS}
+        usd = None if self.usd is None or self.unit is Unit.USD else self.usd.submitted
+        return {
+            self.by: self.name or f"(no {self.by})",
+            "jobs": self.jobs,
+            **amounts,
+            "submitted in USD": None if usd is None else shown(usd, Unit.USD),
+            "sandbox": "yes" if self.sandbox else None,
+        }
+
+    def __record__(self) -> Mapping[str, object]:
+        row: dict[str, object] = {
+            "by": self.by,
+            "name": self.name,
+            "sandbox": self.sandbox,
+            "unit": self.unit,
+            "jobs": self.jobs,
+            "unpriced": self.unpriced,
+        }
+        for kind in (*_KINDS, "assumed"):
+            row[kind] = getattr(self.amounts, kind)
+            row[f"{kind}_usd"] = None if self.usd is None else getattr(self.usd, kind)
+        return row
 
 
 @attrs.frozen(kw_only=True, cache_hash=True)

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit.errors import Billed, JobCancelled, MotionKitError, Unsupported, WaitTimeout
 from motionkit.http import with_retries
 from motionkit.journal import PurchaseRecord, optional
@@ -41,7 +42,7 @@ class CancelOutcome(enum.Enum):
 
 
 @attrs.frozen
-class CancelResult:
+class CancelResult(Displayed):
     """The outcome of a cancel request, and what the purchase costs.
 
     Attributes:

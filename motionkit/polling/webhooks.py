@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit._support.redaction import redact_data
 from motionkit.errors import ConfigError
 from motionkit.journal import Journal, optional
@@ -22,7 +23,7 @@ log = logging.getLogger("motionkit")
 
 
 @attrs.frozen
-class Delivery:
+class Delivery(Displayed):
     """A webhook whose signature is valid.
 
     Attributes:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import attrs
 
 from motionkit._support import telemetry
+from motionkit._support.displayed import Displayed
 from motionkit.errors import JournalError, MotionKitError
 from motionkit.journal import Caches
 from motionkit.model import codec
@@ -27,7 +28,7 @@ _SHOWN = 200
 
 
 @attrs.frozen(kw_only=True)
-class Circuit:
+class Circuit(Displayed):
     """One account that routes skip for a while, because it failed.
 
     Attributes:
@@ -47,6 +48,10 @@ class Circuit:
     failures: int
     since: dt.datetime
     until: dt.datetime
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        for name in ("account", "cause", "reason", "failures", "since", "until"):
+            yield name, getattr(self, name)
 
     @property
     def open(self) -> bool:

@@ -7,10 +7,12 @@ import logging
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from motionkit._support.displayed import Displayed
+from motionkit._support.text import duration
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.journal import (
     Journal,
@@ -22,7 +24,7 @@ from motionkit.journal import (
     observed_quote,
     summarise,
 )
-from motionkit.model.money import Balance, Quote, Rates, dollars
+from motionkit.model.money import Balance, Quote, Rates, amounts, both, dollars
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.provider import Fit, Offer, fit_at, quote_fit
@@ -41,7 +43,7 @@ log = logging.getLogger("motionkit")
 
 
 @attrs.frozen
-class Comparison:
+class Comparison(Displayed):
     """What one target would cost and deliver for a request.
 
     Attributes:
@@ -91,10 +93,73 @@ class Comparison:
     rating: float | None = None
     ratings: int = 0
 
+    __columns__: ClassVar[tuple[str, ...]] = (
+        *("target", "unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high"),
+        *("basis", "n", "source", "as_of", "old", "seconds", "p90", "quality"),
+        *("delivers_seconds", "clip_seconds", "defaults", "lacks", "fits"),
+        *("rating", "ratings"),
+        *("balance", "balance_unit", "balance_usd", "suffices", "no_key", "notes"),
+    )
+
     @property
     def account(self) -> str:
         """The account's name."""
         return self.target.partition("/")[0]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the target, as sentences: what is missing comes last."""
+        notes = [*self.conversions, *self.warnings]
+        if self.problem is not None:
+            notes.append(self.problem.message)
+        if self.error is not None and self.no_key is None:
+            notes.append(self.error.message)
+        if self.suffices is False:
+            notes.append("the balance does not cover the quote's upper bound")
+        return tuple(notes)
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "target", self.target
+        quote, clip = self.quote, self.delivers
+        if self.problem is None:
+            yield "quote", "unknown" if quote is None else amounts(quote)
+            yield "basis", quote and f"{quote.basis.value}{f' n={quote.n}' if quote.n else ''}"
+            yield "price read", quote and quote.as_of
+            yield "takes", None if self.seconds is None else duration(self.seconds)
+            yield "9 of 10 within", None if self.p90 is None else duration(self.p90)
+            clips = None if clip is None else f"{clip:g} s"
+            yield "delivers", " ".join(word for word in (self.quality, clips) if word)
+        held = self.balance
+        yield "balance", held and both(held.amount, held.unit, held.usd)
+        yield "no key", self.no_key
+        yield "rating", None if self.rating is None else f"{self.rating:.1f} of {self.ratings}"
+        yield "does not support", ", ".join(self.lacks)
+        yield "notes", self.notes
+
+    def __record__(self) -> Mapping[str, object]:
+        quote, held = self.quote, self.balance
+        names = ("unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high", "basis", "n")
+        return {
+            "target": self.target,
+            **{name: quote and getattr(quote, name) for name in (*names, "source", "as_of")},
+            "old": self.old,
+            "seconds": self.seconds,
+            "p90": self.p90,
+            "quality": self.quality,
+            "delivers_seconds": self.delivers,
+            "clip_seconds": self.clip_seconds,
+            "defaults": self.defaults,
+            "lacks": self.lacks,
+            "fits": self.problem is None,
+            "rating": self.rating,
+            "ratings": self.ratings,
+            "balance": held and held.amount,
+            "balance_unit": held and held.unit,
+            "balance_usd": held and held.usd,
+            "suffices": self.suffices,
+            "no_key": self.no_key,
+            "notes": self.notes,
+        }
 
 
 @attrs.frozen

@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 
 from motionkit import routing
+from motionkit._support.displayed import Displayed
 from motionkit.config import Route
 from motionkit.errors import (
     Billed,
@@ -42,7 +43,7 @@ _CAPPED = frozenset({routing.Reason.PRICE_ABOVE_MAX, routing.Reason.PRICE_UNKNOW
 
 
 @attrs.frozen(kw_only=True)
-class Announcement:
+class Announcement(Displayed):
     """One submit right before it is made: where, and for how much.
 
     Attributes:

@@ -11,11 +11,13 @@ import attrs
 
 from motionkit import http
 from motionkit import provider as adapters
+from motionkit._support.displayed import Displayed
 from motionkit._support.text import is_name
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.journal import Filter, Journal, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.labels import check_labels
+from motionkit.model.listing import Listing
 from motionkit.model.moments import Since, moment
 from motionkit.model.money import Cost, CostBasis, Unit
 
@@ -72,7 +74,7 @@ class JobFilters(TypedDict, total=False):
 
 
 @attrs.frozen
-class Reconciled:
+class Reconciled(Displayed):
     """The result of reconciling an uncertain purchase.
 
     Attributes:
@@ -103,7 +105,7 @@ class Jobs:
         open_only: bool = False,
         limit: int | None = None,
         **filters: Unpack[JobFilters],
-    ) -> list[PurchaseRecord]:
+    ) -> Listing[PurchaseRecord]:
         """Return purchases, oldest first.
 
         Args:
@@ -125,7 +127,8 @@ class Jobs:
             raise InvalidRequest(
                 f"limit is {limit}", field="limit", value=str(limit), limit="at least 1"
             )
-        return self._journal.entries(self._filter(open_only, **filters), newest=limit)
+        found = self._journal.entries(self._filter(open_only, **filters), newest=limit)
+        return Listing(found, kind=PurchaseRecord, title="jobs")
 
     def each(
         self, *, open_only: bool = False, **filters: Unpack[JobFilters]

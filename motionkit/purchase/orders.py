@@ -12,12 +12,13 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit._support.text import is_name
 from motionkit.config import DEFAULT_ROUTE, Account, Config, Route, no_account
 from motionkit.errors import (
@@ -57,7 +58,7 @@ log = logging.getLogger("motionkit")
 
 
 @attrs.frozen
-class Explanation:
+class Explanation(Displayed):
     """What a request would do, before anything is sent.
 
     Attributes:
@@ -84,6 +85,27 @@ class Explanation:
     sandbox: bool = False
     conversions: tuple[str, ...] = ()
     no_key: str | None = None
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "target", self.target
+        yield "sandbox", "yes" if self.sandbox else None
+        yield "quote", self.quote or "unknown"
+        yield "refused", self.refused
+        yield "no key", self.no_key
+        yield "warnings", self.warnings
+        yield "conversions", self.conversions
+        from motionkit.model import codec  # noqa: PLC0415 - cattrs loads when first needed
+
+        for number, (call, url) in enumerate(zip(self.calls, self.urls, strict=False), 1):
+            body = codec.dumps(call.json) if call.json is not None else ""
+            parts = [f"{call.method} {url}{' (paid)' if call.paid else ''}", body]
+            parts += [f"{name}: {file}" for name, file in call.files.items()]
+            yield f"call {number}", "\n".join(filter(None, parts))
+
+    def _repr_html_(self) -> str:
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        return super()._repr_html_() + (html.decisions(self.decision) if self.decision else "")
 
 
 @attrs.frozen(kw_only=True)

@@ -14,6 +14,7 @@ from decimal import Decimal
 import attrs
 
 from motionkit import storage
+from motionkit._support.displayed import Displayed
 from motionkit.errors import (
     Billed,
     BudgetExceeded,
@@ -43,7 +44,7 @@ _ENDED = frozenset({State.FAILED, State.BLOCKED, State.GONE})
 
 
 @attrs.frozen
-class Take:
+class Take(Displayed):
     """One take of a plan.
 
     Attributes:
@@ -62,6 +63,14 @@ class Take:
     target: str
     quote: Quote | None
 
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "take", self.number
+        yield "key", self.key
+        yield "target", self.target
+        yield "bought", self.bought
+        yield "quote", self.quote
+        yield "seed", getattr(self.request, "seed", None)
+
     @property
     def bought(self) -> bool:
         """Whether it has a job; else a submit may pay for it."""
@@ -69,7 +78,7 @@ class Take:
 
 
 @attrs.frozen
-class TakesPlan:
+class TakesPlan(Displayed):
     """What a call with takes buys, before anything is sent.
 
     Attributes:
@@ -83,6 +92,20 @@ class TakesPlan:
     family: str
     refused: BudgetExceeded | None = None
     left: Decimal | None = None
+
+    def _repr_html_(self) -> str:
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        high = self.high
+        facts = [
+            ("takes", f"{len(self.takes)}, of which {len(self.missing)} are to be bought"),
+            ("keys", f"{self.family}-1, ..."),
+            ("at most", "unknown" if high is None else dollars(high)),
+            ("refused", self.refused),
+            ("left of max_usd", None if self.left is None else dollars(self.left)),
+        ]
+        takes = html.grid([take.__cells__() for take in self.takes], "Takes")
+        return html.table(facts, html.caption(type(self))) + takes
 
     @property
     def missing(self) -> tuple[Take, ...]:

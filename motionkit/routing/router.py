@@ -22,7 +22,8 @@ from typing import TypeVar
 import attrs
 
 from motionkit import errors as e
-from motionkit._support import backoff, html
+from motionkit._support import backoff
+from motionkit._support.displayed import Displayed
 from motionkit.errors import Billed
 from motionkit.model.money import Balance, Quote
 from motionkit.routing.circuit_breaker import CAUSES, Breaker, Error, Gate, cause_of
@@ -210,16 +211,23 @@ class Row:
 
 
 @attrs.frozen
-class Decision:
+class Decision(Displayed):
     """What to do next, and what became of every target so far."""
 
     action: Action
     rows: tuple[Row, ...]
 
     def _repr_html_(self) -> str:
-        return html.grid(
-            ("target", "verdict", "why", "note"),
-            [(row.target, row.verdict.value, SENTENCES[row.reason], row.note) for row in self.rows],
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        return html.decisions(
+            {
+                "target": row.target,
+                "verdict": row.verdict,
+                "sentence": SENTENCES[row.reason],
+                "note": row.note,
+            }
+            for row in self.rows
         )
 
 

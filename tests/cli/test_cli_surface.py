@@ -15,8 +15,9 @@ from cli_support import Account, Cli
 from patience import PATIENCE
 
 import motionkit.cli
+from motionkit._support.text import duration
 from motionkit.cli.exit_codes import MEANINGS
-from motionkit.cli.format import beginnings, duration, plain, short
+from motionkit.cli.format import beginnings, plain, short
 from motionkit.cli.records import Common, command, example
 from motionkit.cli.screen import Screen
 from motionkit.model.money import dollars

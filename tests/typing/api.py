@@ -67,9 +67,12 @@ assert_type(
     client.shootout(request, "a"), list[tuple[mk.ShootoutCell, mk.Result | mk.MotionKitError]]
 )
 assert_type(client.plan_takes(request, 3).missing, tuple[mk.Take, ...])
-assert_type(client.submit_takes(request, 3, key="hero"), list[mk.Job | mk.MotionKitError])
-assert_type(client.run_takes(request, 3), list[mk.Result | mk.MotionKitError])
+assert_type(client.submit_takes(request, 3, key="hero"), mk.Listing[mk.Job | mk.MotionKitError])
+assert_type(client.run_takes(request, 3), mk.Listing[mk.Result | mk.MotionKitError])
 
+as_before: list[mk.Comparison] = client.compare(request)
+assert_type(client.compare(request)[:2], mk.Listing[mk.Comparison])
+assert_type(client.compare(request)[0], mk.Comparison)
 for row in client.compare(request):
     assert_type(row, mk.Comparison)
 assert_type(client.bought_before(request), mk.PurchaseRecord | None)
@@ -114,7 +117,7 @@ assert_type(ended.billed, mk.Billed)
 client.cancel("order-17")
 
 found = client.wait_all([job], timeout=900)
-assert_type(found, list[mk.Result | mk.MotionKitError])
+assert_type(found, mk.Listing[mk.Result | mk.MotionKitError])
 for one, ending in client.as_completed([job]):
     assert_type(one, mk.Job)
     assert_type(ending, mk.Result | mk.MotionKitError)
@@ -125,13 +128,13 @@ async def coroutines() -> None:
     async with mk.AsyncClient() as many:
         made = await many.submit(request)
         assert_type(made, mk.Job)
-        assert_type(await many.compare(request, balances=False), list[mk.Comparison])
+        assert_type(await many.compare(request, balances=False), mk.Listing[mk.Comparison])
         assert_type(await many.download(await many.result(made), "out.mp4", output=1), Path)
         assert_type(many.account("account", PixVerse).voices(), tuple[Voice, ...])
         await many.submit(request, vai="account")  # type: ignore[call-arg]  # no such argument
         await many.poll("job")  # type: ignore[arg-type]  # not a Job
         assert_type(await many.wait(made, timeout=900), mk.Result)
-        assert_type(await many.wait_all([made]), list[mk.Result | mk.MotionKitError])
+        assert_type(await many.wait_all([made]), mk.Listing[mk.Result | mk.MotionKitError])
         async for one, ending in many.as_completed([made]):
             assert_type(one, mk.Job)
             assert_type(ending, mk.Result | mk.MotionKitError)
@@ -165,10 +168,10 @@ except mk.errors.NotReady as error:
 listed = client.jobs.list(
     state=[mk.State.FAILED, "blocked"], since="7d", label={"project": "spring"}, limit=50
 )
-assert_type(listed, list[mk.PurchaseRecord])
+assert_type(listed, mk.Listing[mk.PurchaseRecord])
 client.jobs.list(stat="failed")  # type: ignore[call-arg]
 client.jobs.count(since=7)  # type: ignore[arg-type]
 spent = client.spend("account", since=None)
-assert_type(spent, list[mk.Spend])
+assert_type(spent, mk.Listing[mk.Spend])
 assert_type(spent[0].usd, mk.Amounts | None)
 client.spend("colour")  # type: ignore[arg-type]

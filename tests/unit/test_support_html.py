@@ -33,7 +33,7 @@ def test_a_result_shows_path_and_cost_and_hides_the_signature() -> None:
     made = Result(JOB, (Output("https://h.example/a.mp4?sig=planted"),), cost, 12.0, ("a", "b"))
     shown = made._repr_html_()
     assert "a → b" in shown
-    assert "0.50 USD" in shown
+    assert "0.50 USD (reported)" in shown
     assert "planted" not in shown
     enclosed = attrs.evolve(made, outputs=(Output("data:video/mp4;base64,AAAA"),))
     assert "AAAA" not in enclosed._repr_html_()

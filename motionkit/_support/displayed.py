@@ -1,0 +1,37 @@
+"""The base of the values that a notebook shows as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+
+class Displayed:
+    """A value that a notebook shows as a table of its fields, and a list as a row of a table.
+
+    A class of attrs needs no more than this base: fields with ``repr=False`` are left out. It
+    overrides a method where another choice reads better. Whatever they return is escaped and
+    freed of secrets where it is drawn, by `motionkit._support.html`, which loads only then.
+    """
+
+    __slots__ = ()
+
+    def __shown__(self) -> Iterable[tuple[str, object]]:
+        """Return what is shown of the value alone: names and values, None for what is unknown."""
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        return html.fields(self)
+
+    def __cells__(self) -> Mapping[str, object]:
+        """Return the value as a row of a table for people, by column."""
+        return dict(self.__shown__())
+
+    def __record__(self) -> Mapping[str, object]:
+        """Return the value as a row of data, by column; money is `Decimal`, times are aware."""
+        from motionkit._support import html  # noqa: PLC0415 - see `__shown__`
+
+        return html.flat(self)
+
+    def _repr_html_(self) -> str:
+        from motionkit._support import html  # noqa: PLC0415 - see `__shown__`
+
+        return html.table(self.__shown__(), html.caption(type(self)))
