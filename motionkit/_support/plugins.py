@@ -7,6 +7,7 @@ distributions elsewhere, in archives or by another finder, `importlib.metadata` 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -57,27 +58,43 @@ def _found_elsewhere(group: str) -> list[EntryPoint]:
 
 def _found(group: str) -> Iterator[EntryPoint]:
     seen: set[str] = set()
-    for folder in sys.path:
+    for folder in map(os.path.abspath, sys.path):
         try:
-            names = os.listdir(folder or ".")
+            texts = _installed(folder, os.stat(folder).st_mtime_ns)
         except OSError:
             continue
-        for name in names:
-            if not name.endswith(_FOLDERS):
-                continue
-            project = name.rpartition(".")[0].partition("-")[0].lower().replace(".", "_")
+        for project, text in texts:
             # The first on the path hides others of the same name.
             if project not in seen:
                 seen.add(project)
-                yield from _listed(os.path.join(folder, name, "entry_points.txt"), group)
+                yield from _listed(text, group)
 
 
-def _listed(file: str, group: str) -> Iterator[EntryPoint]:
+@functools.lru_cache(maxsize=64)
+def _installed(folder: str, _changed: int) -> list[tuple[str, str]]:
+    """Return the distributions in a folder of one state, each with its ``entry_points.txt``.
+
+    Several groups are asked for in a run, and the files are many.
+
+    Raises:
+        OSError: It is no folder, or cannot be read.
+    """
+    return [
+        (name.rpartition(".")[0].partition("-")[0].lower().replace(".", "_"), _text(folder, name))
+        for name in os.listdir(folder)
+        if name.endswith(_FOLDERS)
+    ]
+
+
+def _text(folder: str, name: str) -> str:
     try:
-        with open(file, encoding="utf-8") as stream:
-            text = stream.read()
+        with open(os.path.join(folder, name, "entry_points.txt"), encoding="utf-8") as stream:
+            return stream.read()
     except OSError:
-        return
+        return ""
+
+
+def _listed(text: str, group: str) -> Iterator[EntryPoint]:
     if f"[{group}]" not in text:
         return
     section = ""

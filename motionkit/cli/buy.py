@@ -9,11 +9,12 @@ from typing import Any
 import attrs
 
 import motionkit as mk
-from motionkit.cli import checkout, delivery, hook, masks, takes
+from motionkit import client as clients
+from motionkit.cli import checkout, delivery, hook
 from motionkit.cli.format import short
 from motionkit.cli.records import Running
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, check_target, inspect_media
+from motionkit.client import Client, inspect_media
 from motionkit.model.job import Result
 from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
@@ -30,8 +31,12 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
             _dry(options)(screen, client, request, options, facts)
             return 0
         if options.takes is not None:
+            from motionkit.cli import takes  # noqa: PLC0415 - few commands buy several
+
             return takes.run(screen, client, request, options, facts, done=done)
         if options.select:
+            from motionkit.cli import masks  # noqa: PLC0415 - few commands select masks
+
             request, options = masks.select(screen, client, request, options, facts)
         if options.no_wait:
             _submit(screen, client, request, options, facts)
@@ -45,8 +50,14 @@ def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
 
 def _dry(options: Running) -> Callable[..., None]:
     if options.takes is not None:
+        from motionkit.cli import takes  # noqa: PLC0415 - few commands buy several
+
         return takes.dry_run
-    return masks.dry_run if options.select else _dry_run
+    if options.select:
+        from motionkit.cli import masks  # noqa: PLC0415 - few commands select masks
+
+        return masks.dry_run
+    return _dry_run
 
 
 def deliver(
@@ -64,7 +75,7 @@ def deliver(
     out = delivery.place(options.out, overwrite=options.overwrite, kind=request.delivers)
     if out is None:
         out = delivery.default_target(request.describe(), kind=request.delivers)
-        check_target(out, overwrite=options.overwrite, kind=request.delivers)
+        clients.check_target(out, overwrite=options.overwrite, kind=request.delivers)
     job = checkout.buy(
         screen, client, request, options, out=delivery.text_of(out), facts=facts, earlier=earlier
     )

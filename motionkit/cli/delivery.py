@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from motionkit import client as clients
 from motionkit.cli.format import charged, media_of, reason, short
 from motionkit.cli.screen import Screen
-from motionkit.client import Client, check_out, check_target, fits, is_stored, usual
+from motionkit.client import Client
 from motionkit.errors import Billed, DownloadFailed, InvalidRequest, MotionKitError, WaitTimeout
 from motionkit.journal import PurchaseRecord, retried
 from motionkit.model import codec
@@ -65,7 +66,7 @@ def wait(
         MotionKitError: As `Client.wait`.
     """
     try:
-        with screen.following(job, usual(client, job)) as watch:
+        with screen.following(job, clients.usual(client, job)) as watch:
             result = client.wait(job, timeout=timeout, watch=watch)
     except WaitTimeout as error:
         error.hint = how_to_resume(job, kept=kept)
@@ -104,7 +105,7 @@ def place(text: str | None, *, overwrite: bool, kind: str | None = None) -> Path
         ConfigError: No installed package can write to the URL.
     """
     if text is not None:
-        check_out(text, overwrite=overwrite, kind=kind)
+        clients.check_out(text, overwrite=overwrite, kind=kind)
     return parsed(text)
 
 
@@ -210,7 +211,7 @@ def delivered(
     if entry is not None and is_url(entry.delivered or ""):
         url = entry.delivered or ""
         main = attrs.evolve(result, outputs=result.outputs[:1])
-        return (main, (url,)) if is_stored(url) else None
+        return (main, (url,)) if clients.is_stored(url) else None
     if entry is None or not entry.delivered or not _is_delivered(Path(entry.delivered), entry):
         return None
     return attrs.evolve(result, outputs=result.outputs[:1]), (Path(entry.delivered),)
@@ -262,7 +263,7 @@ def _again_placed(
 ) -> tuple[Result, tuple[Path | str, ...]]:
     """Deliver again where an old or a new place is a store, or has placeholders."""
     kept = entry.delivered or ""
-    there = is_stored(kept) if is_url(kept) else _is_delivered(Path(kept), entry)
+    there = clients.is_stored(kept) if is_url(kept) else _is_delivered(Path(kept), entry)
     if there and (out is None or (isinstance(out, Out) and out.text == entry.out)):
         recorded = Output(kept if is_url(kept) else Path(kept).as_uri())
         result = Result(job, (recorded,), entry.cost, path=entry.path)
@@ -289,7 +290,7 @@ def again_target(entry: PurchaseRecord, out: Path | None, *, overwrite: bool) ->
             value=str(path),
             limit="the delivered file, or one that does not exist",
         )
-    check_target(path, overwrite=overwrite)
+    clients.check_target(path, overwrite=overwrite)
     return path
 
 
@@ -412,6 +413,6 @@ def free(path: Path, taken: Collection[Path] = ()) -> Path:
 def renamed(path: Path, ending: str) -> Path:
     """Return the path with another ending of its name, cut where that gets too long."""
     stem = path.stem
-    while stem and not fits(stem + ending):
+    while stem and not clients.fits(stem + ending):
         stem = stem[:-1]
     return path.with_name(stem + ending)

@@ -40,16 +40,20 @@ def under(group: str, verb: str, added: str) -> Command | None:
         verb: The verb of the operation.
         added: What the help adds to the operation's summary.
     """
-    from motionkit.cli import buy, compare, quote  # noqa: PLC0415 - the help does not need all
-
     kind = _kind(verb)
     if kind is None:
         return None
     if group == "submit":
+        from motionkit.cli import buy  # noqa: PLC0415 - only the group's own verb
+
         act = command(kind, Ordering, buy.run)
     elif group == "quote":
+        from motionkit.cli import quote  # noqa: PLC0415 - only the group's own verb
+
         act = command(kind, quote.Quoting, quote.quote)
     else:
+        from motionkit.cli import compare  # noqa: PLC0415 - only the group's own verb
+
         act = command(kind, compare.Comparing, compare.compare)
     return Command(verb, act, text=f"{summary(kind)} {added}", epilog="")
 
