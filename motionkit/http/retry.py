@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
-
-import stamina
 
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable, RateLimited
 
@@ -33,9 +32,22 @@ def read(call: Callable[[], T], *, timeout: float = 90.0) -> T:
     Raises:
         MotionKitError: The last attempt's error, or one that no retry fixes.
     """
+    began = time.monotonic()
+    first: Exception | None = None
+    try:
+        return call()
+    except TRANSIENT as error:
+        if (left := timeout - (time.monotonic() - began)) <= 0:
+            raise
+        first = error
+    import stamina  # noqa: PLC0415 - most calls succeed at once
+
     for attempt in stamina.retry_context(
-        on=_backoff, attempts=ATTEMPTS, timeout=timeout, wait_initial=0.2, wait_max=10.0
+        on=_backoff, attempts=ATTEMPTS, timeout=left, wait_initial=0.2, wait_max=10.0
     ):
         with attempt:
+            if first is not None:  # stamina decides on it, and waits
+                failed, first = first, None
+                raise failed
             return call()
     raise MotionKitError("no attempt was made")  # pragma: no cover - stamina makes one or raises

@@ -6,6 +6,7 @@ URLs are passed on and never fetched, so nothing is known of them. Pixels and se
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import stat
@@ -248,10 +249,22 @@ def _probe_image(stream: IO[bytes], known: Facts, details: bool) -> Facts:
 
 
 def _opener(pillow: Any, name: str) -> Any:
-    pillow.preinit()  # the usual formats: loading all others takes longer than all else here
-    if name not in pillow.OPEN:
+    if name in _PLUGINS:  # loading those of all formats takes longer than all else here
+        importlib.import_module(f"PIL.{_PLUGINS[name]}")
+    else:
         pillow.init()
     return pillow.OPEN.get(name)
+
+
+_PLUGINS: Mapping[str, str] = {
+    "BMP": "BmpImagePlugin",
+    "GIF": "GifImagePlugin",
+    "JPEG": "JpegImagePlugin",
+    "PNG": "PngImagePlugin",
+    "TIFF": "TiffImagePlugin",
+    "WEBP": "WebPImagePlugin",
+}
+"""The modules of Pillow that read the usual formats."""
 
 
 _ORIENTATION = 0x0112
