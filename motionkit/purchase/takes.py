@@ -24,7 +24,7 @@ from motionkit.errors import (
 )
 from motionkit.journal import PurchaseRecord, retry_key
 from motionkit.model.job import KeyState, State
-from motionkit.model.money import Quote
+from motionkit.model.money import Quote, dollars
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.provider import inspect_media
