@@ -176,7 +176,8 @@ class Batch:
             BudgetExceeded: `max_usd` does not suffice; nothing was written.
             InvalidRequest: An argument is wrong, the rows of `out` are other ones, or `confirm`
                 declined.
-            ConfigError: The configuration is wrong, or not the one that the batch was planned with.
+            ConfigError: The configuration is wrong, or not the one that the batch was planned with,
+                or an account has no key; nothing was written.
 
         Examples:
             >>> batch = mk.Batch.plan("items.csv", out="results/", max_usd="50")

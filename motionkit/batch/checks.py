@@ -102,6 +102,7 @@ class Check:
         self._local = "://" not in out
         self.vias: dict[str | None, None] = {}
         self._sums: dict[str, TargetPlan] = {}
+        self._no_keys: dict[str, str] = {}
         self._warnings: dict[str, int] = {}
         self._total = self._left = self._repeated = 0
         self._unknown_columns: set[str] = set()
@@ -161,6 +162,7 @@ class Check:
             repeated=self._repeated,
             max_usd=max_usd,
             used=used,
+            no_keys=self._no_keys,
         )
 
     def _before(self, n: int) -> Item | None:
@@ -385,6 +387,8 @@ class Check:
         digest = bytes.fromhex(fingerprint)[:12]
         self._repeated += digest in self._seen
         self._seen.add(digest)
+        if one.no_key is not None:
+            self._no_keys[one.target.partition("/")[0]] = one.no_key
         if planned is not None and planned.state is not ItemState.PLANNED:
             return
         self._left += 1

@@ -29,6 +29,7 @@ class Draft:
 
     Attributes:
         plan: What it is going to buy.
+        unusable: Why it cannot be bought: an account has no key; None where all have.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class Draft:
         via: str | None,
         options: Mapping[str, Any],
         accounts: Mapping[str, str],
+        unusable: ConfigError | None,
     ) -> None:
-        self.plan = plan
+        self.plan, self.unusable = plan, unusable
         self._planned = planned
         self._batches, self._spool = batches, spool
         self._via, self._options, self._accounts = via, dict(options), dict(accounts)
@@ -54,10 +56,13 @@ class Draft:
             progress: Called with the number of items that are there, as it grows.
 
         Raises:
+            ConfigError: An account has no key; nothing was written.
             BudgetExceeded: ``max_usd`` does not suffice; nothing was written.
             InvalidRequest: The batch was cancelled, or a key was taken meanwhile.
             JournalError: It cannot be written. The same call again continues.
         """
+        if self.unusable is not None:
+            raise self.unusable
         over = self.plan.over_budget()
         if over:
             raise BudgetExceeded(f"batch {self.plan.batch}: {over}")
@@ -114,7 +119,7 @@ def draft(
     labels: Mapping[str, str] | None = None,
     choose: Choose | None = None,
 ) -> Draft:
-    """Check and quote the rows of a batch; nothing is sent or written.
+    """Check and quote the rows of a batch; nothing is sent or written, and no key is needed.
 
     Args:
         client: The accounts and the journal.
@@ -183,6 +188,7 @@ def draft(
             via=check.via,
             options=options,
             accounts=accounts,
+            unusable=_unusable(client, plan),
         )
     except BaseException:
         spool.close()
@@ -196,6 +202,16 @@ def _used(client: Client, record: BatchRecord | None, *, sandbox: bool) -> Decim
     budget = Budget(name=record.id, period="total", limit=Decimal(0), batch=record.id)
     status = journal_of(client).budget(budget, sandbox=sandbox)
     return status.spent + status.held
+
+
+def _unusable(client: Client, plan: Plan) -> ConfigError | None:
+    """Return what the first account without a key needs."""
+    for name in plan.no_keys:
+        try:
+            client.account(name)
+        except ConfigError as error:
+            return error
+    return None
 
 
 def _same_accounts(record: BatchRecord | None, accounts: Mapping[str, str]) -> None:

@@ -112,6 +112,7 @@ class Plan(Displayed):
         repeated: Rows that ask for the same as an earlier row; each is bought.
         max_usd: The batch's budget in US dollars; None without.
         used: What of that budget is spent or held.
+        no_keys: What has to hold the key of an account and does not, by the account.
     """
 
     batch: str
@@ -127,6 +128,7 @@ class Plan(Displayed):
     repeated: int = 0
     max_usd: Decimal | None = None
     used: Decimal = Decimal(0)
+    no_keys: Mapping[str, str] = attrs.field(factory=dict)
 
     def _repr_html_(self) -> str:
         from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it

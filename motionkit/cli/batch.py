@@ -16,7 +16,7 @@ import attrs
 import motionkit as mk
 from motionkit._support.text import many
 from motionkit.cli import batch_report as report
-from motionkit.cli import exit_codes
+from motionkit.cli import checkout, exit_codes
 from motionkit.cli.format import reason
 from motionkit.cli.options import (
     Choose,
@@ -159,8 +159,9 @@ class Running(Planning):
 def plan(options: Planning) -> int:
     """Check every row, quote all of them, and say when they would end. Buys nothing.
 
-    Shows the price (low, likely, high) in all and by target, the expected end, and with --by what
-    an earlier end takes. All invalid rows are listed at once, by row and column, with exit code 2.
+    It needs no key. Shows the price (low, likely, high) in all and by target, the expected end, and
+    with --by what an earlier end takes. All invalid rows are listed at once, by row and column,
+    with exit code 2.
 
     Examples:
       motionkit batch plan items.csv --out results/ --max-usd 500
@@ -171,10 +172,13 @@ def plan(options: Planning) -> int:
     rows = _rows(options)
     with mk.Client(options.config) as client, _drafted(screen, client, rows, options) as found:
         lines = report.plan_lines(found.plan, now, by)
+        missing = checkout.about_keys(checkout.keyless_providers(client, found.plan.no_keys))
     screen.answer(
         report.plan_data(found.plan, now, by),
         "\n".join(f"{name:<9} {text}" for name, text in lines),
     )
+    for note in missing:
+        screen.note(note)
     _affordable(found.plan)
     screen.note("nothing was bought")
     return exit_codes.DONE
@@ -490,7 +494,7 @@ def _chosen(screen: Screen, options: Running) -> mk.Batch:
         with _drafted(screen, client, rows, options) as found:
             for name, text in report.plan_lines(found.plan, now, by):
                 screen.fact(name, text, style="bold" if name == "price" else "")
-            _affordable(found.plan)
+            _buyable(found)
             if found.plan.added:
                 confirm(
                     screen,
@@ -506,6 +510,18 @@ def _chosen(screen: Screen, options: Running) -> mk.Batch:
     except BaseException:
         client.close()
         raise
+
+
+def _buyable(found: Draft) -> None:
+    """Refuse a batch before a price is confirmed.
+
+    Raises:
+        ConfigError: An account has no key.
+        BudgetExceeded: The budget does not suffice.
+    """
+    if found.unusable is not None:
+        raise found.unusable
+    _affordable(found.plan)
 
 
 def _affordable(found: Plan) -> None:

@@ -48,6 +48,7 @@ def plan_lines(plan: Plan, now: datetime, by: datetime | None) -> list[Line]:
         return lines
     lines.append(("price", _price(plan)))
     lines += [("target", _target(one)) for one in plan.targets]
+    lines += [("no key", f"{name}: {needed}") for name, needed in plan.no_keys.items()]
     if plan.max_usd is not None:
         used = f", {dollars(plan.used)} used" if plan.used else ""
         lines.append(("budget", f"{dollars(plan.max_usd)}{used}"))

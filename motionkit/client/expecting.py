@@ -41,6 +41,7 @@ class Expected:
         slots: How many jobs the account may run at once; None without a limit.
         sandbox: Whether the account is in a sandbox on this machine.
         warnings: What the user should know before paying.
+        no_key: What has to hold the account's key and does not; None where it has one.
     """
 
     target: str
@@ -49,6 +50,7 @@ class Expected:
     slots: int | None
     sandbox: bool
     warnings: tuple[str, ...]
+    no_key: str | None = None
 
 
 def expected(
@@ -60,16 +62,26 @@ def expected(
 ) -> Expected:
     """Return where a request goes; nothing is sent. `choose` is for routes: a target needs none.
 
+    An account without a key is expected only where none with a key takes the request.
+
     Raises:
         MotionKitError: No target can take it.
     """
     place = client._checkout.expected(request, via, facts, preferred(client, via, choose))
-    submitter, _ = place.usable()
+    submitter, _ = place.priced()
     row = place.row
     warnings = row.warnings
     if row.conversions:  # each row's own text would be too long a list
         warnings = (*warnings, "its media are cut or made to fit before their upload")
-    return Expected(row.target, row.quote, row.seconds, submitter.slots, place.sandbox, warnings)
+    return Expected(
+        row.target,
+        row.quote,
+        row.seconds,
+        submitter.slots,
+        place.sandbox,
+        warnings,
+        row.no_key,
+    )
 
 
 def wanted(choose: Choose | None) -> Choose | None:
@@ -94,7 +106,7 @@ def fingerprints(client: Client, vias: Iterable[str | None]) -> dict[str, str]:
     """
     accounts: dict[str, None] = {}
     for via in vias:
-        route, name = client._checkout._route(via)
+        route, name = client._checkout._route(via, dry=True)
         for target in (name,) if route is None else route.targets:
             accounts[target.partition("/")[0]] = None
     found = {}

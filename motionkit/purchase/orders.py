@@ -498,30 +498,36 @@ class Checkout:
     ) -> compare.RouteTarget:
         """Return the target that a submit takes if none is busy, failing or over a budget.
 
-        Nothing but prices and durations is read from the journal, so that it can be asked for each
-        of a million requests.
+        Where no target that takes the request has a key, one without is returned. Nothing but
+        prices and durations is read from the journal, so that it can be asked for each of a million
+        requests.
 
         Raises:
             MotionKitError: No target can take the request.
         """
-        asked = self._ask(request, BuyOptions(via=via, choose=choose), facts)
+        asked = self._ask(request, BuyOptions(via=via, choose=choose), facts, dry=True)
         if asked.route is None:
             place = self._direct_place(asked)
-            place.usable()
+            place.priced()
             return place
-        cap, left, reasons = asked.route.max_usd, [], []
+        cap, left, keyless, reasons = asked.route.max_usd, [], [], []
         for place in self._places(asked):
             over = None if cap is None or place.fitted is None else over_cap(place.row.quote, cap)
-            why = place.row.problem or place.row.error or (over and BudgetExceeded(over))
+            missing = place.row.no_key is not None and place.fitted is not None
+            error = None if missing else place.row.error
+            why = place.row.problem or error or (over and BudgetExceeded(over))
             if why:
-                reasons.append((place.target, why))
+                reasons.append((place, why))
             else:
-                left.append(place)
+                (keyless if missing else left).append(place)
+        if not any(place.fitted and not place.row.no_key for place, _ in reasons):
+            left = left or keyless
         if left:
             return min(left, key=_RANKS[asked.route.choose])
+        reasons += [(place, place.row.error) for place in keyless if place.row.error]
         if len(reasons) == 1:
             raise reasons[0][1]
-        listed = "; ".join(f"{target}: {why.message}" for target, why in reasons)
+        listed = "; ".join(f"{place.target}: {why.message}" for place, why in reasons)
         raise NoTargetLeft(
             f"no target of route {asked.route.name!r} takes it: {listed}",
             attempts=[why for _, why in reasons],

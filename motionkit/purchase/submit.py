@@ -796,12 +796,14 @@ class Submitters:
         Raises:
             ConfigError: There is no such account, and no provider of its name for want of a key.
         """
-        provider, missing = self.accounts.keyless(account), self.config.known(account).missing
+        known = self.config.known(account)
+        provider = self.accounts.keyless(account)
         return Submitter(
             provider,
             self.journal,
             unusable=error,
-            missing=missing,
+            missing=known.missing,
+            slots=known.keyless.max_concurrent,
             **self._world(provider),
         )
 

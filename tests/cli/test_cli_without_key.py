@@ -145,6 +145,49 @@ def test_a_purchase_at_an_account_without_a_key_names_its_own(
     assert "quote" not in told.err  # there is no question about what cannot be bought
 
 
+def test_a_batch_is_planned_without_a_key(cli: Cli, media: list[str]) -> None:
+    told = cli("batch", "plan", *media, "--out", "films")
+    assert told.code == 0, told.err
+    assert "price     0.40 USD" in told.out
+    assert "no key    pixverse: PIXVERSE_API_KEY" in told.out
+    assert "https://platform.pixverse.ai/api-key" in told.err
+    one = cli("batch", "plan", *media, "--out", "films", "--via", "segmind/scail", "--json").one
+    assert one["no_keys"] == {"segmind": "SEGMIND_API_KEY"}
+
+
+def test_a_route_of_a_batch_prefers_an_account_with_a_key(
+    cli: Cli, account: Account, media: list[str], own_place: Path
+) -> None:
+    (own_place / "mine.toml").write_text(
+        '[accounts.night]\nprovider = "pixverse"\napi_key = "${NIGHT_KEY}"\nmax_concurrent = 3\n'
+        '[accounts.good]\nprovider = "pixverse"\napi_key = "${PIXVERSE_API_KEY}"\n'
+        '[routes.both]\ntargets = ["night", "good"]\n'
+    )
+    plan = ("batch", "plan", *media, "--out", "films", "--config", "mine.toml", "--json")
+    one = cli(*plan, "--via", "both").one
+    assert [target["target"] for target in one["targets"]] == ["good/mimic"]
+    assert one["no_keys"] == {}
+    one = cli(*plan, "--via", "night").one
+    assert [target["slots"] for target in one["targets"]] == [3]
+    assert one["no_keys"] == {"night": "NIGHT_KEY"}
+
+
+@pytest.mark.parametrize("via", [(), ("--via", "segmind/scail")])
+def test_a_batch_without_a_key_is_refused_before_it_is_written(
+    cli: Cli, media: list[str], via: tuple[str, ...]
+) -> None:
+    told = cli("batch", "run", *media, "--out", "films", *via, "--yes")
+    assert told.code == 2
+    assert "no key for " in told.err
+    assert "keys are made at https://" in told.err
+    assert not Path("films").exists()
+    assert not mk.Batch.listed()
+    rows = mk.Batch.matrix(image=[media[1]], video=[media[3]])
+    with pytest.raises(ConfigError, match="no key for"):
+        mk.Batch.plan(rows, out="films", via=via[1] if via else None)
+    assert not mk.Batch.listed()
+
+
 def test_python_quotes_without_a_key_and_does_not_submit(media: list[str]) -> None:
     request = mk.Mimic(image=media[1], video=media[3])
     with mk.Client() as client:
