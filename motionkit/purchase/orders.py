@@ -510,7 +510,10 @@ class Checkout:
             place = self._direct_place(asked)
             place.priced()
             return place
-        cap, left, keyless, reasons = asked.route.max_usd, [], [], []
+        cap = asked.route.max_usd
+        left: list[compare.RouteTarget] = []
+        keyless: list[compare.RouteTarget] = []
+        reasons: list[tuple[compare.RouteTarget, MotionKitError]] = []
         for place in self._places(asked):
             over = None if cap is None or place.fitted is None else over_cap(place.row.quote, cap)
             missing = place.row.no_key is not None and place.fitted is not None
