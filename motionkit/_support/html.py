@@ -72,6 +72,20 @@ def flat(value: Any) -> dict[str, object]:
     return row
 
 
+def record(value: object) -> dict[str, object]:
+    """Return a value as a row of data; a tuple's parts are beside each other."""
+    if isinstance(value, tuple):
+        return {name: part for one in value for name, part in record(one).items()}
+    return dict(value.__record__()) if hasattr(value, "__record__") else flat(value)
+
+
+def cells(value: object) -> dict[str, object]:
+    """Return a value as a row of a table for people; a tuple's parts are beside each other."""
+    if isinstance(value, tuple):
+        return {name: part for one in value for name, part in cells(one).items()}
+    return dict(value.__cells__()) if hasattr(value, "__cells__") else flat(value)
+
+
 def text(value: object) -> str:  # noqa: C901, PLR0911 - a table of kinds
     """Return a value for people, on one line where it is short; empty where it is unknown."""
     if value is None:

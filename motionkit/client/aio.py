@@ -220,7 +220,7 @@ class AsyncClient:
         timeout: Seconds | None = None,
         labels: Mapping[str, str] | None = None,
         skip_unfit: bool = False,
-    ) -> list[tuple[ShootoutCell, Result | MotionKitError]]:
+    ) -> Listing[tuple[ShootoutCell, Result | MotionKitError]]:
         """Buy requests at several targets and wait for all, as `Client.shootout` does."""
         self._client._limit(timeout)  # refused, if it has to be, before anything is bought
         plan = await self.plan_shootout(
@@ -228,7 +228,8 @@ class AsyncClient:
         )
         bought = await self.submit_shootout(plan)
         jobs = [one for one in bought if isinstance(one, Job)]
-        return plan.ended(bought, await self.wait_all(jobs, timeout=timeout))
+        ended = plan.ended(bought, await self.wait_all(jobs, timeout=timeout))
+        return Listing(ended, title="cells")
 
     async def close(self) -> None:
         """End every wait with `WaitTimeout`, and close connections and the journal.

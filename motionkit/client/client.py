@@ -567,7 +567,7 @@ class Client:
         out: Path | str | None = None,
         wait_for_slot: Seconds | None = None,
         decided: Callable[[ShootoutCell, Job | MotionKitError], object] | None = None,
-    ) -> list[Job | MotionKitError]:
+    ) -> Listing[Job | MotionKitError]:
         """Buy the cells of a plan that are missing, each as a purchase of its own.
 
         A cell that cannot be bought does not keep the others from it. Cells whose account is busy
@@ -602,7 +602,7 @@ class Client:
                 found[cell.number] = ending
                 if decided is not None:
                     decided(cell, ending)
-        return [found[number] for number in sorted(found)]
+        return Listing((found[number] for number in sorted(found)), title="cells")
 
     def shootout(
         self,
@@ -614,7 +614,7 @@ class Client:
         timeout: Seconds | None = None,
         labels: Mapping[str, str] | None = None,
         skip_unfit: bool = False,
-    ) -> list[tuple[ShootoutCell, Result | MotionKitError]]:
+    ) -> Listing[tuple[ShootoutCell, Result | MotionKitError]]:
         """Buy the same requests at several targets on purpose, and wait for all results.
 
         Each request at each target is a purchase of its own, and stays at that target: nothing
@@ -651,7 +651,7 @@ class Client:
         )
         bought = self.submit_shootout(plan)
         jobs = [one for one in bought if isinstance(one, Job)]
-        return plan.ended(bought, self.wait_all(jobs, timeout=timeout))
+        return Listing(plan.ended(bought, self.wait_all(jobs, timeout=timeout)), title="cells")
 
     def poll(self, job: Job) -> Status:
         """Poll a job once, free of charge; transient errors are retried.

@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex, TypeVar, overload
 
-from motionkit._support.displayed import Displayed
 from motionkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -79,10 +78,10 @@ class _Tabular:
                 frame[name] = pd.Series(cells, dtype=object)
         return frame
 
-    def _data(self) -> tuple[list[str], list[Mapping[str, object]]]:
+    def _data(self) -> tuple[list[str], list[dict[str, object]]]:
         from motionkit._support import html  # noqa: PLC0415 - see `_repr_html_`
 
-        rows = [one.__record__() if isinstance(one, Displayed) else html.flat(one) for one in self]
+        rows = [html.record(one) for one in self]
         first: tuple[str, ...] = getattr(self.kind, "__columns__", ())
         return list(dict.fromkeys([*first, *(name for row in rows for name in row)])), rows
 
@@ -92,10 +91,7 @@ class _Tabular:
         count, title = len(self), self.title
         if not count:
             return f"<p>no {html.safe(title)}</p>"
-        drawn: list[Mapping[str, object]] = [
-            one.__cells__() if isinstance(one, Displayed) else html.flat(one)
-            for one in islice(self, html.LONGEST_LIST)
-        ]
+        drawn = [html.cells(one) for one in islice(self, html.LONGEST_LIST)]
         return html.grid(
             drawn, f"{title[:1].upper()}{title[1:]} ({count:,})", more=count - len(drawn)
         )

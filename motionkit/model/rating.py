@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit._support.redaction import printable, redact
 from motionkit._support.text import is_name
 from motionkit.errors import InvalidRequest
@@ -53,7 +54,7 @@ def _masked(value: Any) -> Any:
 
 
 @attrs.frozen
-class Rating:
+class Rating(Displayed):
     """A person's rating of the result of one purchase.
 
     Attributes:
@@ -102,7 +103,7 @@ def moment_of(value: object) -> dt.datetime:
 
 
 @attrs.frozen
-class Rated:
+class Rated(Displayed):
     """What the import of ratings did.
 
     Attributes:

@@ -132,10 +132,8 @@ class Comparison(Displayed):
         held = self.balance
         yield "balance", held and both(held.amount, held.unit, held.usd)
         yield "no key", self.no_key
-        yield (
-            "rating",
-            None if self.rating is None else f"{self.rating:.1f} of 5 (n={self.ratings})",
-        )
+        stars = self.rating
+        yield "rating", None if stars is None else f"{stars:.1f} of 5 (n={self.ratings})"
         yield "does not support", ", ".join(self.lacks)
         yield "notes", self.notes
 

@@ -514,11 +514,12 @@ class Jobs:
                     found[key] = f"it has no result: it is {record.state.value}"
         return found
 
-    def ratings(
-        self, *, open_only: bool = False, **filters: Unpack[JobFilters]
-    ) -> Sequence[Rating]:
+    def ratings(self, *, open_only: bool = False, **filters: Unpack[JobFilters]) -> Listing[Rating]:
         """Return the ratings of purchases, the newest rating last; the filters are as in `list`."""
-        return self._journal.ratings(self._filter(open_only, **filters))
+        from motionkit.model.rating import Rating  # noqa: PLC0415 - few rate
+
+        found = self._journal.ratings(self._filter(open_only, **filters))
+        return Listing(found, kind=Rating, title="ratings")
 
     def _evidence(
         self, entry: PurchaseRecord, adopt: str | None, error: SubmitUncertain

@@ -14,13 +14,14 @@ from decimal import Decimal
 
 import attrs
 
+from motionkit._support.displayed import Displayed
 from motionkit.errors import Billed, ConfigError, InvalidRequest, MotionKitError
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, Result
 from motionkit.model.labels import check_labels
 from motionkit.model.media import Ref
-from motionkit.model.money import Quote
+from motionkit.model.money import Quote, dollars
 from motionkit.model.probe import Facts, inspect
 from motionkit.model.request import Request
 from motionkit.purchase.compare import Comparison
@@ -41,7 +42,7 @@ MOST = 500
 
 
 @attrs.frozen
-class ShootoutCell:
+class ShootoutCell(Displayed):
     """One request at one target.
 
     Attributes:
@@ -61,6 +62,26 @@ class ShootoutCell:
     entry: PurchaseRecord | None
     row: Comparison
     facts: Mapping[str, Facts] = attrs.field(repr=False, eq=False)
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        yield "cell", self.number
+        yield "key", self.key
+        yield "target", self.target
+        yield "bought", self.bought
+        yield "quote", self.quote
+        yield "request", self.request.describe()
+        yield "problem", self.problem
+
+    def __record__(self) -> Mapping[str, object]:
+        return {
+            "cell": self.number,
+            "key": self.key,
+            "target": self.target,
+            "bought": self.bought,
+            "quoted_usd": self.quote and self.quote.usd_likely,
+            "request": self.request.describe(),
+            "problem": self.problem,
+        }
 
     @property
     def bought(self) -> bool:
@@ -84,7 +105,7 @@ class ShootoutCell:
 
 
 @attrs.frozen
-class ShootoutPlan:
+class ShootoutPlan(Displayed):
     """What a shootout buys, before anything is sent.
 
     Attributes:
@@ -101,6 +122,20 @@ class ShootoutPlan:
     refused: MotionKitError | None = None
     left: Decimal | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+
+    def _repr_html_(self) -> str:
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        high, cells = self.high, [cell.__cells__() for cell in self.cells]
+        facts = [
+            ("shootout", self.name),
+            ("cells", f"{len(cells)}, of which {len(self.missing)} are to be bought"),
+            ("at most", "unknown" if high is None else dollars(high)),
+            ("refused", self.refused),
+            ("left of max_usd", None if self.left is None else dollars(self.left)),
+            ("labels", self.labels),
+        ]
+        return html.table(facts, html.caption(type(self))) + html.grid(cells, "Cells")
 
     @property
     def missing(self) -> tuple[ShootoutCell, ...]:

@@ -71,6 +71,16 @@ class Take(Displayed):
         yield "quote", self.quote
         yield "seed", getattr(self.request, "seed", None)
 
+    def __record__(self) -> Mapping[str, object]:
+        return {
+            "take": self.number,
+            "key": self.key,
+            "target": self.target,
+            "bought": self.bought,
+            "quoted_usd": self.quote and self.quote.usd_likely,
+            "request": self.request.describe(),
+        }
+
     @property
     def bought(self) -> bool:
         """Whether it has a job; else a submit may pay for it."""

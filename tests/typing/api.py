@@ -64,7 +64,7 @@ client.submit(request, labels={"shot": 12})  # type: ignore[dict-item]
 assert_type(client.plan_takes(request, 3), mk.TakesPlan)
 assert_type(client.plan_shootout([request], ["a", "b"]), mk.ShootoutPlan)
 assert_type(
-    client.shootout(request, "a"), list[tuple[mk.ShootoutCell, mk.Result | mk.MotionKitError]]
+    client.shootout(request, "a"), mk.Listing[tuple[mk.ShootoutCell, mk.Result | mk.MotionKitError]]
 )
 assert_type(client.plan_takes(request, 3).missing, tuple[mk.Take, ...])
 assert_type(client.submit_takes(request, 3, key="hero"), mk.Listing[mk.Job | mk.MotionKitError])

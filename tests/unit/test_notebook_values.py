@@ -114,6 +114,7 @@ def make(kind: type, depth: int = 0) -> Any:
         error = kind(f"{EVIL} {KEY}", account=EVIL, code=EVIL, hint=f"{EVIL} {SIGNED}")
         error.decision = ({"target": EVIL, "sentence": EVIL},)
         return error
+    kind = mk.Mimic if kind is mk.Request else kind
     known = hints(kind)
     given = {}
     for field in attrs.fields(kind):
