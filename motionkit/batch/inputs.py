@@ -14,12 +14,13 @@ import codecs
 import csv
 import glob
 import importlib
+import io
 import itertools
 import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,7 +59,7 @@ class Problem:
 
 
 class InvalidRows(InvalidRequest):
-    """Rows of a batch's input are wrong; all of them were read, and nothing was bought.
+    """Rows of a table are wrong; all of them were read, and nothing was bought or written.
 
     `problems` lists what is wrong, equal problems of several rows as one; `count` says how many
     problems there are in all, and `rows` in how many rows.
@@ -257,40 +258,75 @@ def _mappings(rows: Iterable[Any], problems: Problems) -> Iterator[tuple[str, Ma
 # Files.
 
 
-def _opened(path: Path) -> IO[str]:
-    with path.open("rb") as stream:
-        head = stream.read(4)
+def as_text(stream: IO[bytes], name: str, field: str = "items") -> IO[str]:
+    """Return a seekable stream as text: UTF-8, or UTF-16 with a byte order mark.
+
+    Args:
+        stream: The bytes; closing the text closes it.
+        name: What errors call it.
+        field: The argument or option that it comes from, for errors.
+
+    Raises:
+        InvalidRequest: It is encoded otherwise, as far as its beginning shows.
+    """
+    head = stream.read(4)
+    stream.seek(0)
     encoding = "utf-8-sig"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif b"\0" in head:
         raise InvalidRequest(
-            f"items: {path.name} is neither UTF-8 nor UTF-16 with a byte order mark",
-            field="items",
-            value=path.name,
+            f"{field}: {name} is neither UTF-8 nor UTF-16 with a byte order mark",
+            field=field,
+            value=name,
             hint="save it as 'CSV UTF-8'",
         )
-    return path.open(encoding=encoding, newline="")
+    return io.TextIOWrapper(stream, encoding, newline="")
 
 
-def _not_text(name: str, number: int) -> InvalidRequest:
+def _not_text(name: str, number: int, field: str = "items") -> InvalidRequest:
     return InvalidRequest(
-        f"items: {name} has bytes after row {number} that are not UTF-8",
-        field="items",
+        f"{field}: {name} has bytes after row {number} that are not UTF-8",
+        field=field,
         value=name,
         hint="save it as 'CSV UTF-8'",
     )
 
 
 def _csv(path: Path, problems: Problems) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    with path.open("rb") as stream:
+        yield from csv_rows(stream, path.name, problems)
+
+
+def csv_rows(
+    stream: IO[bytes],
+    name: str,
+    problems: Problems,
+    *,
+    known: Collection[str] | None = None,
+    field: str = "items",
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield place and cells, by column, of each row of a table as spreadsheets write it.
+
+    Args:
+        stream: A seekable stream, which is closed at the end.
+        name: What errors call it.
+        problems: Takes what is wrong with its shape.
+        known: The columns that it may have, which tell its separator; those of batches when None.
+        field: The argument or option that it comes from, for errors.
+
+    Raises:
+        InvalidRequest: It cannot be read as a table.
+    """
     csv.field_size_limit(max(_CELL, csv.field_size_limit()))
+    known = every_column() if known is None else known
     number = 0
     try:
-        with _opened(path) as text:
+        with as_text(stream, name, field) as text:
             said, hidden, number, first = _beginning(text)
             # A quoted name may hold a line break: the rest of the header comes from the reader.
             lines = itertools.chain([first], text) if first else iter(())
-            reader = csv.reader(lines, delimiter=said or _separator(first), strict=True)
+            reader = csv.reader(lines, delimiter=said or _separator(first, known), strict=True)
             skipped, header = hidden + number, _header(next(reader, []), problems)
             number, before = number + 1, reader.line_num
             for cells in reader:
@@ -301,12 +337,12 @@ def _csv(path: Path, problems: Problems) -> Iterator[tuple[str, Mapping[str, Any
                         problems.add(place, None, f"cell {at} has no column: {short(cell)}")
                 yield place, {one: cell for one, cell in zip(header, cells, strict=False) if one}
     except UnicodeError as error:
-        raise _not_text(path.name, number) from error
+        raise _not_text(name, number, field) from error
     except csv.Error as error:
         raise InvalidRequest(
-            f"items: {path.name} cannot be read after row {number}: {error}",
-            field="items",
-            value=path.name,
+            f"{field}: {name} cannot be read after row {number}: {error}",
+            field=field,
+            value=name,
             hint="check the quotes: one that opens a cell must close it",
         ) from error
 
@@ -328,17 +364,17 @@ def _beginning(text: IO[str]) -> tuple[str | None, int, int, str]:
     return (said[1] if said else None), int(said is not None), blank, first
 
 
-def _separator(header: str) -> str:
+def _separator(header: str, known: Collection[str]) -> str:
     """Return the separator that makes the most names of a header known ones."""
 
-    def known(separator: str) -> int:
+    def count(separator: str) -> int:
         try:
             cells = next(csv.reader([header], delimiter=separator), [])
         except csv.Error:
             return 0
-        return sum(_name(cell) in every_column() for cell in cells)
+        return sum(_name(cell) in known for cell in cells)
 
-    return max(",;\t|", key=known)
+    return max(",;\t|", key=count)
 
 
 def _name(cell: str) -> str:
@@ -359,10 +395,10 @@ def _header(cells: Sequence[str], problems: Problems) -> list[str]:
 def _json_lines(path: Path, problems: Problems) -> Iterator[tuple[str, Mapping[str, Any]]]:
     number = 0
     try:
-        with _opened(path) as text:
+        with path.open("rb") as stream, as_text(stream, path.name) as text:
             for number, line in enumerate(text, 1):
                 place = f"line {number}"
-                row, why = _object_of(line) if line.strip() else (None, None)
+                row, why = object_of(line) if line.strip() else (None, None)
                 if why is not None:
                     problems.add(place, None, why)
                 elif row is not None:
@@ -371,7 +407,7 @@ def _json_lines(path: Path, problems: Problems) -> Iterator[tuple[str, Mapping[s
         raise _not_text(path.name, number) from error
 
 
-def _object_of(line: str) -> tuple[dict[str, Any] | None, str | None]:
+def object_of(line: str) -> tuple[dict[str, Any] | None, str | None]:
     """Return the JSON object of a line, or why it is none."""
     try:
         row = json.loads(line)

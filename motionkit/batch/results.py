@@ -41,6 +41,7 @@ _ROW_GROUP = 50_000
 _SIGNS = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"
 _BEGINS = re.compile(rf"\s*{_SIGNS}|[\t\r\n]")
 _WITHIN = re.compile(rf"([;\t\r\n])(?={_SIGNS})")
+_SAVED = re.compile(rf"([;\t\r\n])'(?={_SIGNS})")
 
 
 @attrs.frozen(kw_only=True)
@@ -206,6 +207,15 @@ def safe(value: Any) -> str:
     text = f"{value:f}" if isinstance(value, Decimal) else str(value)
     text = _WITHIN.sub(r"\1'", text)
     return f"'{text}" if _BEGINS.match(text) else text
+
+
+def unsafe(cell: str) -> str:
+    """Return the text that `safe` wrote as a cell, without the apostrophes that it added.
+
+    A text that has such an apostrophe of its own loses it.
+    """
+    text = cell[1:] if cell.startswith("'") and _BEGINS.match(cell[1:]) else cell
+    return _SAVED.sub(r"\1", text)
 
 
 def write(rows: Iterable[ItemResult], stream: IO[bytes], form: Format) -> None:

@@ -36,6 +36,7 @@ from motionkit.model import codec
 from motionkit.model.job import KeyState, State
 from motionkit.model.labels import read_labels, shown_labels
 from motionkit.model.money import CostBasis, both, dollars, shown
+from motionkit.model.rating import MOST_STARS
 
 _PART = 500
 """Jobs that are written at once."""
@@ -205,8 +206,14 @@ def show(ref: Reference, json: Json = False, config: ConfigFile = None) -> int:
             if len(several) > 1 and not json:
                 _show(screen, client, several)
             raise
-    lines = [f"{name:<10} {plain(text)}" for name, text in _details(entry) if text]
-    screen.answer(_data(entry), "\n".join(lines))
+        rating = client.jobs.rating(entry.key)
+    details = _details(entry)
+    if rating is not None:
+        note = f": {rating.note}" if rating.note else ""
+        details.append(("rating", f"{rating.stars} of {MOST_STARS}{note}"))
+    lines = [f"{name:<10} {plain(text)}" for name, text in details if text]
+    data = {**_data(entry), "rating": None if rating is None else rating.to_dict()}
+    screen.answer(data, "\n".join(lines))
     return exit_codes.DONE
 
 

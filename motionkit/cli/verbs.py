@@ -209,6 +209,17 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
             "spend:spend",
             "Show what was spent, by day, account, route, model or label. Nothing is sent.",
         ),
+        "ratings": Group(
+            "List people's ratings of results, the newest rating last.",
+            {
+                "import": Verb(
+                    "ratings:take",
+                    "Write ratings that a report's page exported into the journal. Nothing is "
+                    "sent.",
+                ),
+            },
+            target="ratings:ratings",
+        ),
         "budget": Verb(
             "budget:budget",
             "Show each budget: the limit, and the amounts spent, held and left in the current "

@@ -514,6 +514,10 @@ class Jobs:
                     found[key] = f"it has no result: it is {record.state.value}"
         return found
 
+    def rating(self, key: str) -> Rating | None:
+        """Return the rating of the purchase with that whole key; None where there is none."""
+        return self._journal.ratings_of([key]).get(key)
+
     def ratings(self, *, open_only: bool = False, **filters: Unpack[JobFilters]) -> Listing[Rating]:
         """Return the ratings of purchases, the newest rating last; the filters are as in `list`."""
         from motionkit.model.rating import Rating  # noqa: PLC0415 - few rate

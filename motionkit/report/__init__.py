@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
+    from motionkit.report.ratings import Imported, import_ratings
     from motionkit.report.views import (
         DecisionView,
         FilmView,
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 __all__ = [
     "DecisionView",
     "FilmView",
+    "Imported",
     "MediaView",
     "MoneyView",
     "PurchaseView",
     "RequestView",
     "Tone",
+    "import_ratings",
     "purchase_view",
     "request_views",
 ]
@@ -34,6 +37,7 @@ __all__ = [
 __getattr__, __dir__ = exports(
     __name__,
     {
+        "motionkit.report.ratings": "Imported import_ratings",
         "motionkit.report.views": (
             "DecisionView FilmView MediaView MoneyView PurchaseView RequestView Tone "
             "purchase_view request_views"

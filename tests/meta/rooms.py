@@ -47,7 +47,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "client": _BASE | {"config", "http", "journal", "polling", "provider", "purchase", "storage"},
     "batch": _BASE | {"client", "config", "http", "journal", "storage"},
     "mcp": _BASE | {"client", "journal", "storage"},
-    "report": _BASE | {"client", "config", "journal", "purchase"},
+    "report": _BASE | {"batch", "client", "config", "journal", "purchase"},
     "cli": _BASE | {"batch", "client", "config", "journal", "mcp", "report", "sandbox", "storage"},
     "testing": _BASE | {"client", "config", "http", "provider", "sandbox"},
 }
