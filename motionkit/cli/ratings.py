@@ -6,8 +6,9 @@ import sys
 from datetime import UTC
 from typing import Annotated, Any
 
+from motionkit._support.text import many
 from motionkit.cli import exit_codes
-from motionkit.cli.format import beginnings, many, plain, short
+from motionkit.cli.format import beginnings, plain, short
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen
