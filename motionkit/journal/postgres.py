@@ -42,6 +42,7 @@ from motionkit.journal.store import (
 try:
     import psycopg
     from psycopg import errors
+    from psycopg.abc import RV, PQGen
     from psycopg.conninfo import conninfo_to_dict
     from psycopg.pq import TransactionStatus
 except ImportError as error:
@@ -72,6 +73,13 @@ PREPARED_AFTER = 3
 Only a connection to the server itself does: a pooler would give the plan to another client."""
 PAUSE = 0.2
 """Seconds between two tries to connect."""
+SILENCE_VARIABLE = "MOTIONKIT_JOURNAL_TIMEOUT"
+"""The environment variable with the seconds of `SILENCE`."""
+SILENCE = 60.0
+"""Seconds that the server may leave a statement without an answer. One that hangs, or is stopped,
+acknowledges what it is sent, and keepalives notice nothing."""
+MIGRATION_SILENCE = 3600.0
+"""The same while the schema changes: an index over millions of rows takes a while."""
 
 _CONNECTION: Mapping[str, tuple[str | None, Any]] = {
     "application_name": ("PGAPPNAME", "motionkit"),
@@ -215,6 +223,57 @@ def _rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Row]:
     return lambda values: Row(columns, values)
 
 
+class _Bounded(psycopg.Connection[Any]):
+    """A connection that is lost when the server has been silent for too long.
+
+    The server's own limits, such as ``statement_timeout``, hold only while it runs.
+
+    Attributes:
+        silence: Seconds of silence that are allowed.
+    """
+
+    silence = SILENCE
+
+    def wait(self, gen: PQGen[RV], *args: Any, **kwargs: Any) -> RV:
+        """Drive an operation; close the connection if the server stays silent."""
+        try:
+            return super().wait(self._heard(gen), *args, **kwargs)
+        except _Silence:
+            self.close()
+            raise errors.OperationalError(
+                f"the server has not answered for {round(self.silence, 1):g} s"
+            ) from None
+
+    def _heard(self, gen: PQGen[RV]) -> PQGen[RV]:
+        """Relay an operation's steps; the driver resumes it a few times a second."""
+        try:
+            wanted = next(gen)
+            heard = time.monotonic()
+            while True:
+                ready = yield wanted
+                now = time.monotonic()
+                if ready:
+                    heard = now
+                elif now - heard > self.silence:
+                    raise _Silence
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return cast("RV", end.value)
+
+    @contextmanager
+    def allowed(self, seconds: float) -> Iterator[None]:
+        """Allow more silence in the block."""
+        before, self.silence = self.silence, max(self.silence, seconds)
+        try:
+            yield
+        finally:
+            self.silence = before
+
+
+class _Silence(Exception):
+    """The server is silent."""
+
+
 class Session:
     """A connection of a `Pool` while one thread uses it.
 
@@ -223,7 +282,7 @@ class Session:
         reading: The database's clock and `Moment.uptime` at the beginning of the transaction.
     """
 
-    def __init__(self, connection: psycopg.Connection[Row]) -> None:
+    def __init__(self, connection: _Bounded) -> None:
         self.connection = connection
         self.reading: tuple[float, float] | None = None
         self._unsent: list[tuple[str, Values]] = []
@@ -273,7 +332,8 @@ class Session:
             "SELECT set_config('synchronous_commit','on',true)"
             " WHERE current_setting('synchronous_commit')='off'"
         )
-        cursor = self.connection.execute(
+        cursor = self._answered(
+            patience * (len(asked) + migrated),
             "; ".join(
                 (
                     "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
@@ -284,7 +344,7 @@ class Session:
                     *(f"SELECT pg_advisory_xact_lock({kind},{name})" for kind, name in asked),
                     _BEGUN if migrated else f"{_CLOCK}, pg_backend_pid(), 0",
                 )
-            )
+            ),
         )
         while cursor.nextset():
             pass
@@ -293,6 +353,11 @@ class Session:
         if process_id == self.connection.info.backend_pid:  # a pooler gives a number of its own
             self.connection.prepare_threshold = PREPARED_AFTER
         return int(version)
+
+    def _answered(self, waits: float, statements: str) -> psycopg.Cursor[Row]:
+        """Run statements that wait so many seconds for others before they answer."""
+        with self.connection.allowed(self.connection.silence + waits):
+            return self.connection.execute(statements)
 
     def clock(self) -> float:
         """Return the database's clock."""
@@ -324,19 +389,42 @@ def _hashed(name: str) -> int:
     return int.from_bytes(digest[:4], "big", signed=True)
 
 
-def connect(address: DatabaseAddress, **options: Any) -> psycopg.Connection[Any]:
+def connect(address: DatabaseAddress, **options: Any) -> _Bounded:
     """Open a connection, for the journal or for a library with its own tables beside it.
 
     Args:
         address: The database.
         options: Further arguments of `psycopg.connect`.
     """
-    return psycopg.connect(
+    limit = silence()
+    made = _Bounded.connect(
         address.secret.reveal(),
         prepare_threshold=None,  # a prepared statement belongs to a session: see `PREPARED_AFTER`
         **_parameters(address),
         **options,
     )
+    made.silence = limit
+    return made
+
+
+def silence() -> float:
+    """Return how long the server may be silent, in seconds.
+
+    Raises:
+        ConfigError: The environment gives another thing than a number of seconds.
+    """
+    given = os.environ.get(SILENCE_VARIABLE)
+    if not given:
+        return SILENCE
+    try:
+        found = float(given)
+    except ValueError:
+        found = 0.0
+    if not 1 <= found <= MIGRATION_SILENCE:
+        raise ConfigError(
+            f"{SILENCE_VARIABLE}: {given!r} is not from 1 to {MIGRATION_SILENCE:g} seconds"
+        )
+    return found
 
 
 class Pool:
@@ -358,8 +446,8 @@ class Pool:
         self._lock = threading.RLock()
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._reserved = threading.BoundedSemaphore(1)
-        self._idle: list[psycopg.Connection[Row]] = []
-        self._used: set[psycopg.Connection[Row]] = set()
+        self._idle: list[_Bounded] = []
+        self._used: set[_Bounded] = set()
         self._own = threading.local()
 
     @property
@@ -416,7 +504,7 @@ class Pool:
             self._used.add(connection)
         return Session(connection)
 
-    def _put_back(self, connection: psycopg.Connection[Row]) -> None:
+    def _put_back(self, connection: _Bounded) -> None:
         with self._lock:
             self._used.discard(connection)
             if (
@@ -459,7 +547,7 @@ class Pool:
         self._reset()
 
 
-_INHERITED: list[psycopg.Connection[Row]] = []
+_INHERITED: list[_Bounded] = []
 """What a forked child must not even collect."""
 
 
@@ -710,8 +798,9 @@ class PostgresStore(Store):
         if found is None or found[0] != SCHEMA_VERSION:
             with self._begun(BUSY_TIMEOUT, [], durable=True, migrated=False) as session:
                 try:
-                    found = self._upgrade(session)
-                    session.commit()
+                    with session.connection.allowed(MIGRATION_SILENCE):
+                        found = self._upgrade(session)
+                        session.commit()
                 except BaseException:
                     session.roll_back()
                     raise

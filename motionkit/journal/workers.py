@@ -21,7 +21,7 @@ import attrs
 
 from motionkit._support import process, system
 from motionkit.errors import JournalError
-from motionkit.journal.store import Connection, Store
+from motionkit.journal.store import AHEAD, Connection, Store
 
 LEASE = 10.0
 """Seconds without a beat after which a process counts as dead."""
@@ -153,7 +153,8 @@ class Workers:
             self._beat()
 
     def _beat(self, *, first: bool = False) -> None:
-        with self._brief("beat in") as db:
+        # The first beat precedes a purchase: nothing was sent where it cannot be written.
+        with self._brief(AHEAD if first else "beat in") as db:
             now = self._now()
             if first:
                 db.execute("DELETE FROM workers WHERE seen<:old", {"old": now - _KEPT})

@@ -34,6 +34,8 @@ class Proxy:
         self.cuts = 0
         self._before = self._after = 0
         self._down = False
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -53,6 +55,15 @@ class Proxy:
         self.cut_all()
         yield
         self._down = False
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Hold back everything while the block runs, as if the server were stopped."""
+        self._flowing.clear()
+        try:
+            yield
+        finally:
+            self._flowing.set()
 
     def cut_all(self) -> None:
         """Cut the connections that are open."""
@@ -92,6 +103,7 @@ class Proxy:
                         if self._after:
                             self._after -= 1
                             committing.set()
+                    self._flowing.wait()
                     server.sendall(data)
             self._end(client, server)
             back.join()
@@ -106,6 +118,7 @@ class Proxy:
                 if committing.is_set():
                     self.cuts += 1
                     break
+                self._flowing.wait()
                 client.sendall(data)
         self._end(client, server)
 
@@ -117,6 +130,7 @@ class Proxy:
 
     def close(self) -> None:
         """End it and all connections."""
+        self._flowing.set()
         self._listener.close()
         self.cut_all()
 

@@ -457,7 +457,7 @@ def test_a_role_with_the_documented_permissions_does_everything_but_upgrade(
         journal.workers.beat()
     with psycopg.connect(postgresql, autocommit=True) as own:
         own.execute("UPDATE schema SET version=version-1")
-    with pytest.raises(JournalError, match="must be owner") as caught:
+    with pytest.raises(JournalError, match=r"must be owner|permission denied") as caught:
         Journal(worker)
     assert "permission" in (caught.value.hint or "")
 
@@ -502,7 +502,7 @@ def test_the_clock_of_a_server_that_is_away_is_estimated(
     journal.store.pool.drop_idle()  # type: ignore[attr-defined]
     with monkeypatch.context() as patch:
         patch.setattr(postgres, "CLOCK_KEPT", 0.0)
-        patch.setattr(psycopg, "connect", away)
+        patch.setattr(psycopg.Connection, "connect", away)
         assert abs(journal.now() - time.time()) < 60
         assert journal.store.clock() is None
 
