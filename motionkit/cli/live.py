@@ -15,7 +15,7 @@ from rich.text import Text
 
 from motionkit._support.text import many
 from motionkit.cli.format import plain
-from motionkit.cli.shown import Shown
+from motionkit.client import Shown
 
 BAR = 24
 """Columns of a bar where the terminal is wide enough."""

@@ -20,8 +20,7 @@ from motionkit._support.text import many
 from motionkit.cli import delivery, exit_codes, hook
 from motionkit.cli.format import charged, request_line, short, state_of, target
 from motionkit.cli.screen import Screen
-from motionkit.cli.shown import Shown
-from motionkit.client import Client, follow, usual
+from motionkit.client import Client, Shown, follow, usual
 from motionkit.errors import Billed, DownloadFailed, MotionKitError, SubmitUncertain, WaitTimeout
 from motionkit.journal import PurchaseRecord
 from motionkit.model.events import Event, StateChanged

@@ -23,7 +23,7 @@ from motionkit._support.text import duration
 from motionkit.cli import exit_codes, output
 from motionkit.cli.format import plain, reason
 from motionkit.cli.hints import hint_of
-from motionkit.cli.shown import Shown, usually
+from motionkit.client import Shown, usually
 from motionkit.errors import Billed, MotionKitError
 from motionkit.model import codec
 from motionkit.model.job import STATE_ERRORS, Job, utcnow

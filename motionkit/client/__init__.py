@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from motionkit.client.expecting import wanted as wanted_choice
     from motionkit.client.following import follow, plan, plan_cancel, usual
     from motionkit.client.placing import Saved, check_out, is_stored
+    from motionkit.client.progress import Shown, usually
     from motionkit.http import check_target, fits
     from motionkit.polling import (
         CANCEL_TIMEOUT,
@@ -90,6 +91,7 @@ __all__ = [
     "Saved",
     "ShootoutCell",
     "ShootoutPlan",
+    "Shown",
     "Take",
     "TakesPlan",
     "Waiter",
@@ -119,6 +121,7 @@ __all__ = [
     "registry",
     "resume_order",
     "usual",
+    "usually",
     "wait_for",
     "wanted_choice",
 ]
@@ -139,6 +142,7 @@ __getattr__, __dir__ = exports(
         "motionkit.client.diagnosis": "Answered ask proxies",
         "motionkit.client.following": "follow plan plan_cancel usual",
         "motionkit.client.placing": "Saved check_out is_stored",
+        "motionkit.client.progress": "Shown usually",
         "motionkit.http": "check_target fits",
         "motionkit.polling": (
             "CANCEL_TIMEOUT CancelOutcome CancelPlan CancelResult Delivery Plan Waiter"

@@ -129,9 +129,12 @@ class AsyncClient:
         return await self._followed(job, timeout, self._client._notifier(watch))
 
     async def _followed(self, job: Job, timeout: Seconds | None, notify: Notifier | None) -> Result:
-        endings = self._endings([job], timeout, notify)
-        async with contextlib.aclosing(endings):
-            _, ending = await anext(endings)
+        with self._client._displayed([job] if notify is None else []) as board:
+            endings = self._endings([job], timeout, board.watch if board else notify)
+            async with contextlib.aclosing(endings):
+                _, ending = await anext(endings)
+            if board is not None:
+                board.ended(0, ending)
         if isinstance(ending, MotionKitError):
             if notify is not None:
                 notify.failed(job, ending)
@@ -143,7 +146,7 @@ class AsyncClient:
     ) -> Listing[Result | MotionKitError]:
         """Wait for many jobs at once, as `Client.wait_all` does."""
         given = arguments.jobs(jobs)
-        found = {number: ending async for number, ending in self._endings(given, timeout)}
+        found = {number: ending async for number, ending in self._outcomes(given, timeout)}
         return Listing((found[number] for number in range(len(given))), title="results")
 
     async def as_completed(
@@ -200,7 +203,7 @@ class AsyncClient:
         orders = await self._buy(self._client._order_takes, request, takes, options)
         taken = TakesRun(orders)
         while taken.jobs:
-            async for number, ending in self._endings(list(taken.jobs), timeout):
+            async for number, ending in self._outcomes(list(taken.jobs), timeout):
                 taken.ended(number, ending)
             for order, job, error in taken.failed():
                 try:
@@ -252,6 +255,18 @@ class AsyncClient:
         await self.close()
 
     # Inside.
+
+    async def _outcomes(
+        self, jobs: list[Job], timeout: Seconds | None
+    ) -> AsyncGenerator[tuple[int, Result | MotionKitError], None]:
+        """Wait for jobs; a notebook displays them meanwhile."""
+        with self._client._displayed(jobs) as board:
+            watch = board.watch if board else None
+            async with contextlib.aclosing(self._endings(jobs, timeout, watch)) as endings:
+                async for number, ending in endings:
+                    if board is not None:
+                        board.ended(number, ending)
+                    yield number, ending
 
     async def _endings(
         self, jobs: list[Job], timeout: Seconds | None, watch: Watcher | None = None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -37,6 +39,7 @@ from motionkit.model.money import Balance, Quote
 
 if TYPE_CHECKING:
     from motionkit.client.accounts import Accounts
+    from motionkit.client.notebook import Board
     from motionkit.client.placing import Saved
     from motionkit.config import AccountsGiven, Config, DefaultsGiven, JournalGiven, RoutesGiven
     from motionkit.http import Downloaded
@@ -513,7 +516,7 @@ class Client:
 
         taken = TakesRun(orders)
         while taken.jobs:
-            for number, ending in self._engine.outcomes(list(taken.jobs), self._limit(timeout)):
+            for number, ending in self._outcomes(list(taken.jobs), self._limit(timeout)):
                 taken.ended(number, ending)
             for order, job, error in taken.failed():
                 try:
@@ -690,7 +693,8 @@ class Client:
         """Poll a job until it ends, and return its result.
 
         A failing poll does not end the wait; only a terminal state, a refusal such as a wrong key,
-        or the deadline does.
+        or the deadline does. In a notebook, a bar shows state, age and expected end, unless `watch`
+        is given.
 
         Args:
             job: The job.
@@ -719,14 +723,14 @@ class Client:
         """Wait for many jobs at once, with a few threads for all of them.
 
         Returns, in the order of `jobs`, each one's result, or the error that `wait` would raise.
-        `timeout` is for each job, as in `wait`.
+        `timeout` is for each job, as in `wait`. In a notebook, a table shows the progress.
 
         Examples:
             >>> for ended in client.wait_all([job], timeout=900):
             ...     print(ended.url if isinstance(ended, mk.Result) else ended)
         """
         given = arguments.jobs(jobs)
-        found = dict(self._engine.outcomes(given, self._limit(timeout)))
+        found = dict(self._outcomes(given, self._limit(timeout)))
         return Listing((found[number] for number in range(len(given))), title="results")
 
     def as_completed(
@@ -1184,13 +1188,38 @@ class Client:
         return polling.Notifier(self._observer, arguments.callback("watch", watch))
 
     def _followed(self, job: Job, limit: float, notify: Notifier | None) -> Result:
-        """Wait for a job, and report the end to its `watch`."""
-        try:
-            return self._engine.wait(job, limit, notify)
-        except MotionKitError as error:
-            if notify is not None:
-                notify.failed(job, error)
-            raise
+        """Wait for a job, and report the end to its `watch`; without, a notebook displays it."""
+        with self._displayed([job] if notify is None else []) as board:
+            try:
+                result = self._engine.wait(job, limit, board.watch if board else notify)
+            except MotionKitError as error:
+                if notify is not None:
+                    notify.failed(job, error)
+                if board is not None:
+                    board.ended(0, error)
+                raise
+            if board is not None:
+                board.ended(0, result)
+            return result
+
+    def _outcomes(
+        self, jobs: Sequence[Job], limit: float
+    ) -> Iterator[tuple[int, Result | MotionKitError]]:
+        """Wait for jobs and yield numbers and outcomes; a notebook displays them meanwhile."""
+        with self._displayed(jobs) as board:
+            watch = board.watch if board else None
+            for number, outcome in self._engine.outcomes(jobs, limit, watch):
+                if board is not None:
+                    board.ended(number, outcome)
+                yield number, outcome
+
+    def _displayed(self, jobs: Sequence[Job]) -> AbstractContextManager[Board | None]:
+        """Display the progress of jobs during a block, in a notebook alone."""
+        if "IPython" not in sys.modules:
+            return nullcontext()
+        from motionkit.client import notebook  # noqa: PLC0415 - for those who have IPython
+
+        return notebook.displayed(self._observer, jobs)
 
     def _limit(self, timeout: Seconds | None) -> float:
         """Return the seconds that a wait may take."""

@@ -121,11 +121,14 @@ class Engine:
         return waiters
 
     def outcomes(
-        self, jobs: Sequence[Job], limit: float
+        self, jobs: Sequence[Job], limit: float, watch: Watcher | None = None
     ) -> Iterator[tuple[int, Result | MotionKitError]]:
-        """Follow jobs for `limit` seconds, and yield their indexes and outcomes as they end."""
+        """Follow jobs for `limit` seconds, and yield their indexes and outcomes as they end.
+
+        `watch` gets every status, in a thread of the engine.
+        """
         ended: SimpleQueue[Waiter] = SimpleQueue()
-        waiters = self.follow_all(jobs, limit, ended.put)
+        waiters = self.follow_all(jobs, limit, ended.put, watch)
         indexes = {waiter: index for index, waiter in enumerate(waiters)}
         try:
             for _ in jobs:

@@ -13,7 +13,7 @@ from rich.console import Console
 from motionkit.cli import screen as screens
 from motionkit.cli.live import Board, Line
 from motionkit.cli.screen import Screen
-from motionkit.cli.shown import Shown, progress
+from motionkit.client.progress import Shown, progress
 from motionkit.model.events import Progressed
 from motionkit.model.job import Job, State, Status, utcnow
 
