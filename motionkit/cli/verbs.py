@@ -178,6 +178,10 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
             },
             target="journal:jobs",
         ),
+        "report": Verb(
+            "report:report",
+            "Write a page on which the results of each request play in step. Nothing is sent.",
+        ),
         "journal": Group(
             "Check the journal, or copy it into another database.",
             {

@@ -46,6 +46,7 @@ class Filter:
         since: Only those that were written since then, in epoch seconds.
         account: Only those of this account: the one of the last attempt.
         route: Only those that this route chose a target for.
+        batch: Only those that were made for this batch.
         labels: Only those with all of these labels.
         search: Only those with this text in the key, the request, the target, a label, the vendor's
             status, an error or a file's path, or with it as the job's id. The letters A to Z are
@@ -57,6 +58,7 @@ class Filter:
     since: float | None = None
     account: str | None = None
     route: str | None = None
+    batch: str | None = None
     labels: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     search: str | None = None
 
@@ -82,6 +84,9 @@ class Filter:
         if self.route is not None:
             parts.append("route=:route")
             values["route"] = self.route
+        if self.batch is not None:
+            parts.append("batch=:batch")
+            values["batch"] = self.batch
         for number, (name, text) in enumerate(self.labels.items()):
             # Exact in compact JSON: within a text, a quote has a backslash before it.
             parts.append(f"REPLACE(labels,:label{number},'')<>labels")

@@ -9,7 +9,7 @@ import codecs
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import IO
+from typing import IO, NamedTuple
 
 from motionkit.model.media import Kind
 
@@ -194,30 +194,17 @@ def untrimmed_seconds(stream: IO[bytes]) -> float:
     )
 
 
-def film_pixels(stream: IO[bytes]) -> tuple[int, int] | None:
-    """Return width and height, as shown, that an MP4 or MOV names for its film; None without."""
-    for at, end in _inside(stream, b"moov", b"trak"):
-        header = next((one for one, _, kind in _boxes(stream, at, end) if kind == b"tkhd"), None)
-        if header is None:
-            continue
-        stream.seek(header + 8)
-        content = stream.read(96)
-        matrix = 52 if content[:1] == b"\1" else 40  # ISO/IEC 14496-12, 8.3.2
-        width, height = (
-            int.from_bytes(content[place : place + 2]) for place in (matrix + 36, matrix + 40)
-        )
-        if width and height:
-            turned = not any(content[matrix : matrix + 4])  # by a quarter: a phone held upright
-            return (height, width) if turned else (width, height)
-    return None
-
-
 _Place = tuple[int, int | None]
 
 
 def _inside(stream: IO[bytes], *path: bytes) -> list[_Place]:
     """Return the contents of all boxes at a path."""
-    places: list[_Place] = [(0, None)]
+    return _within(stream, (0, None), *path)
+
+
+def _within(stream: IO[bytes], inside: _Place, *path: bytes) -> list[_Place]:
+    """Return the contents of all boxes at a path within a place."""
+    places: list[_Place] = [inside]
     for wanted in path:
         places = [
             (at + 8, end)
@@ -243,6 +230,56 @@ def _seconds(stream: IO[bytes], media: _Place) -> float:
     duration = content[scale + 4 : scale + 4 + length]
     known = units and duration != b"\xff" * length  # all ones: unknown
     return int.from_bytes(duration) / units if known else 0.0
+
+
+class FilmHeader(NamedTuple):
+    """What the headers of an MP4 or MOV name of its film; None where they name nothing.
+
+    Attributes:
+        width: Pixels as shown.
+        height: Pixels as shown.
+        seconds: Its duration.
+        rate: Frames per second, on average.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    rate: float | None = None
+
+
+def film_header(stream: IO[bytes]) -> FilmHeader:
+    """Return what the headers of an MP4 or MOV name of its first film."""
+    for track in _inside(stream, b"moov", b"trak"):
+        media = next(iter(_within(stream, track, b"mdia")), None)
+        seconds = 0.0 if media is None else _seconds(stream, media)
+        if media is None or not seconds:
+            continue
+        width, height = _pixels(stream, track)
+        samples = next(iter(_within(stream, media, b"minf", b"stbl", b"stsz")), None)
+        count = 0
+        if samples is not None:
+            stream.seek(samples[0] + 8)
+            count = int.from_bytes(stream.read(4))
+        return FilmHeader(width, height, seconds, count / seconds if count else None)
+    return FilmHeader()
+
+
+def _pixels(stream: IO[bytes], track: _Place) -> tuple[int | None, int | None]:
+    """Return width and height, as shown, in a track's header (ISO/IEC 14496-12, 8.3.2)."""
+    header = next(iter(_within(stream, track, b"tkhd")), None)
+    if header is None:
+        return None, None
+    stream.seek(header[0])
+    content = stream.read(96)
+    matrix = 52 if content[:1] == b"\1" else 40
+    width, height = (
+        int.from_bytes(content[place : place + 2]) for place in (matrix + 36, matrix + 40)
+    )
+    if not width or not height:
+        return None, None
+    turned = not any(content[matrix : matrix + 4])  # by a quarter: a phone held upright
+    return (height, width) if turned else (width, height)
 
 
 def _doctype(head: bytes) -> bytes:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from motionkit.purchase.circuits import Circuit, Circuits
     from motionkit.purchase.compare import Comparison, ordered, with_balances, with_ratings
     from motionkit.purchase.fallback import Announce, Announcement
-    from motionkit.purchase.jobs import Jobs, Reconciled
+    from motionkit.purchase.jobs import JobFilters, Jobs, Reconciled
     from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
     from motionkit.purchase.shootout import ShootoutCell, ShootoutPlan, Shootouts
     from motionkit.purchase.slots import Slots
@@ -31,6 +31,7 @@ __all__ = [
     "Circuits",
     "Comparison",
     "Explanation",
+    "JobFilters",
     "Jobs",
     "Order",
     "Reconciled",
@@ -55,7 +56,7 @@ __getattr__, __dir__ = exports(
         "motionkit.purchase.circuits": "Circuit Circuits",
         "motionkit.purchase.compare": "Comparison ordered with_balances with_ratings",
         "motionkit.purchase.fallback": "Announce Announcement",
-        "motionkit.purchase.jobs": "Jobs Reconciled",
+        "motionkit.purchase.jobs": "JobFilters Jobs Reconciled",
         "motionkit.purchase.orders": "BuyOptions Checkout Explanation Order",
         "motionkit.purchase.shootout": "ShootoutCell ShootoutPlan Shootouts",
         "motionkit.purchase.slots": "Slots",

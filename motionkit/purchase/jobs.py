@@ -60,6 +60,7 @@ class JobFilters(TypedDict, total=False):
             time; in UTC where no zone is named.
         account: The account that it was last sent to.
         route: The route that chose its target.
+        batch: The batch that it was made for, by its id.
         label: Labels that it has, all of them.
         search: A text in its key, request, target, labels, vendor status, error or file's path, or
             its job's id. A to Z are found in either case.
@@ -69,6 +70,7 @@ class JobFilters(TypedDict, total=False):
     since: Since
     account: str
     route: str
+    batch: str
     label: Mapping[str, str]
     search: str
 
@@ -148,10 +150,11 @@ class Jobs:
         since: Since | None = None,
         account: str | None = None,
         route: str | None = None,
+        batch: str | None = None,
         label: Mapping[str, str] | None = None,
         search: str | None = None,
     ) -> Filter:
-        texts = {"account": account, "route": route, "search": search}
+        texts = {"account": account, "route": route, "batch": batch, "search": search}
         for name, text in texts.items():
             if text is not None and not (isinstance(text, str) and is_name(text)):
                 raise InvalidRequest.expected(name, text, "text in UTF-8 without NUL")
@@ -162,6 +165,15 @@ class Jobs:
             labels={} if label is None else check_labels(label),
             **texts,
         )
+
+    def of_keys(self, keys: Sequence[str]) -> Sequence[PurchaseRecord]:
+        """Return the purchases of whole keys, in their order; unknown ones are left out.
+
+        Examples:
+            >>> for record in client.jobs.of_keys(["order-17", "order-18"]):
+            ...     print(record.key, record.state.value)
+        """
+        return self._journal.listed(list(keys))
 
     def ambiguous(self, beginnings: Sequence[str]) -> set[str]:
         """Return those texts with which more than one key begins."""

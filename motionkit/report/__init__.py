@@ -8,6 +8,7 @@ from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
     from motionkit.report.ratings import Imported, import_ratings
+    from motionkit.report.page import Report, write_report
     from motionkit.report.views import (
         DecisionView,
         FilmView,
@@ -27,17 +28,20 @@ __all__ = [
     "MediaView",
     "MoneyView",
     "PurchaseView",
+    "Report",
     "RequestView",
     "Tone",
     "import_ratings",
     "purchase_view",
     "request_views",
+    "write_report",
 ]
 
 __getattr__, __dir__ = exports(
     __name__,
     {
         "motionkit.report.ratings": "Imported import_ratings",
+        "motionkit.report.page": "Report write_report",
         "motionkit.report.views": (
             "DecisionView FilmView MediaView MoneyView PurchaseView RequestView Tone "
             "purchase_view request_views"

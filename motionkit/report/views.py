@@ -53,6 +53,7 @@ _BASES: Mapping[CostBasis, str] = {
     CostBasis.REFUNDED: "refunded",
     CostBasis.ASSUMED: "assumed from the quote: the vendor reported nothing",
 }
+_ORDER = {"video": 0, "image": 1, "audio": 2}
 _VERDICTS = {"passed_over": "not tried", "ruled_out": "ruled out"}
 """Verdicts of a decision that people read in other words than the journal's."""
 _KINDS = {
@@ -71,6 +72,11 @@ class MediaView:
         path: The file, absolute; None for media elsewhere, and where it is unknown.
         sha256: The digest of what was sent.
         present: Whether the file is there now. It may have changed since.
+        size: Bytes; None where it is not present.
+        width: Pixels of a film as shown, by its own headers; None where those do not say.
+        height: As `width`.
+        seconds: A film's duration, by its own headers; None where those do not say.
+        rate: A film's frames per second, by its own headers; None where those do not say.
     """
 
     field: str
@@ -79,6 +85,16 @@ class MediaView:
     path: str | None = None
     sha256: str | None = None
     present: bool = False
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    rate: float | None = None
+
+    @property
+    def pixels(self) -> str:
+        """Its size in pixels, as text: ``540 x 960``; empty where unknown."""
+        return _pixels(self.width, self.height)
 
 
 @attrs.frozen(kw_only=True)
@@ -95,22 +111,24 @@ class FilmView:
         width: Pixels as shown, by the file's own headers; None where those do not say.
         height: As `width`.
         seconds: Its duration, by the file's own headers; None where those do not say.
+        rate: Frames per second, by the file's own headers; None where those do not say.
     """
 
     place: str
     path: str | None
     name: str
     kind: str
-    present: bool
+    present: bool = False
     size: int | None = None
     width: int | None = None
     height: int | None = None
     seconds: float | None = None
+    rate: float | None = None
 
     @property
     def pixels(self) -> str:
         """Its size in pixels, as text: ``540 x 960``; empty where unknown."""
-        return f"{self.width} × {self.height}" if self.width and self.height else ""  # noqa: RUF001
+        return _pixels(self.width, self.height)
 
 
 @attrs.frozen(kw_only=True)
@@ -309,7 +327,7 @@ def purchase_view(
         group=group_of(record),
         operation=str(record.description.get("operation", "?")),
         values=tuple(values.items()),
-        media=_media(record),
+        media=_media(record, headers=headers),
         media_note=_OLDER if record.media is None else "",
         target=f"{job.account}/{job.model}" if job else record.via,
         account=None if attempt is None else attempt.account,
@@ -459,20 +477,8 @@ def film_view(place: str, *, headers: bool = True) -> FilmView:
     local = "://" not in place
     name = PurePath(place.rstrip("/")).name
     kind = _KINDS.get(PurePath(name).suffix.lower(), "video")
-    view = FilmView(place=place, path=place if local else None, name=name, kind=kind, present=False)
-    if not local:
-        return view
-    try:
-        with Path(place).open("rb") as stream:
-            size = stream.seek(0, 2)
-            view = attrs.evolve(view, present=True, size=size)
-            if not headers or kind != "video":
-                return view
-            width, height = containers.film_pixels(stream) or (None, None)
-            seconds = containers.untrimmed_seconds(stream) or None
-            return attrs.evolve(view, width=width, height=height, seconds=seconds)
-    except (OSError, ValueError):  # gone, unreadable, or a NUL in its name
-        return view
+    facts = _facts(place, headers=headers and kind == "video") if local else {}
+    return FilmView(place=place, path=place if local else None, name=name, kind=kind, **facts)
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -515,7 +521,8 @@ def _values(record: PurchaseRecord) -> dict[str, str]:
     }
 
 
-def _media(record: PurchaseRecord) -> tuple[MediaView, ...]:
+def _media(record: PurchaseRecord, *, headers: bool) -> tuple[MediaView, ...]:
+    """Return the media, the reference clip first."""
     return tuple(
         MediaView(
             field=one.field,
@@ -523,17 +530,24 @@ def _media(record: PurchaseRecord) -> tuple[MediaView, ...]:
             label=one.label,
             path=one.path,
             sha256=one.sha256,
-            present=one.path is not None and _is_file(one.path),
+            **(_facts(one.path, headers=headers and one.kind == "video") if one.path else {}),
         )
-        for one in record.media or ()
+        for one in sorted(record.media or (), key=lambda one: _ORDER[one.kind])
     )
 
 
-def _is_file(path: str) -> bool:
+def _facts(path: str, *, headers: bool) -> dict[str, Any]:
+    """Return what is known of a file; nothing where it is gone or cannot be read."""
     try:
-        return Path(path).is_file()
-    except (OSError, ValueError):
-        return False
+        with Path(path).open("rb") as stream:
+            found = {"present": True, "size": stream.seek(0, 2)}
+            return {**found, **containers.film_header(stream)._asdict()} if headers else found
+    except (OSError, ValueError):  # ValueError: a NUL in its name
+        return {}
+
+
+def _pixels(width: int | None, height: int | None) -> str:
+    return f"{width} × {height}" if width and height else ""  # noqa: RUF001
 
 
 def _seconds_asked(record: PurchaseRecord) -> float | None:
