@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import attrs
 
+from motionkit._support.text import many
 from motionkit.cli import exit_codes
-from motionkit.cli.format import many
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen

@@ -530,6 +530,10 @@ class Jobs:
         """Return the rating of the purchase with that whole key; None where there is none."""
         return self._journal.ratings_of([key]).get(key)
 
+    def ratings_of(self, keys: Sequence[str]) -> Mapping[str, Rating]:
+        """Return the ratings of those of these purchases that have one, by their whole key."""
+        return self._journal.ratings_of(keys)
+
     def ratings(self, *, open_only: bool = False, **filters: Unpack[JobFilters]) -> Listing[Rating]:
         """Return the ratings of purchases, the newest rating last; the filters are as in `list`."""
         from motionkit.model.rating import Rating  # noqa: PLC0415 - few rate

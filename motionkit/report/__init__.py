@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
-    from motionkit.report.ratings import Imported, import_ratings
     from motionkit.report.page import Report, write_report
+    from motionkit.report.ratings import Imported, import_ratings
     from motionkit.report.views import (
         DecisionView,
         FilmView,

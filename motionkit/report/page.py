@@ -24,10 +24,12 @@ from urllib.parse import quote
 import attrs
 
 import motionkit as mk
+from motionkit._support.text import many
 from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.journal import PurchaseRecord
 from motionkit.model.containers import CONTENT_TYPES, sniff
 from motionkit.model.money import CostBasis, Unit, both, dollars
+from motionkit.model.rating import LONGEST_NOTE
 from motionkit.report import views
 
 if TYPE_CHECKING:
@@ -40,8 +42,6 @@ LARGEST_INLINE = 100_000_000
 """Bytes of films and media that one file holds at most: a browser reads all before it plays any."""
 LARGE_INLINE = 20_000_000
 """Bytes from which on a single file is too large for most mail."""
-LONGEST_NOTE = 500
-"""Characters of the note of a rating."""
 
 GENERATOR = "motionkit report"
 PAGE, STYLE, SCRIPT = "index.html", "style.css", "player.js"
@@ -470,7 +470,8 @@ class _Made:
                 for record in self.client.jobs.of_keys(keys[begin : begin + _PART])
             ]
             if records:  # pruned meanwhile
-                yield views.request_view(records, now=self.now)
+                ratings = self.client.jobs.ratings_of(keys)
+                yield views.request_view(records, now=self.now, ratings=ratings)
 
     def _address(self, file: views.FilmView | views.MediaView, key: str = "") -> str | None:
         """Return where the page finds a file; None where it does not."""
@@ -516,11 +517,6 @@ def template_functions() -> dict[str, Callable[..., Any]]:
         "shape": _shape,
         "size": views.size_text,
     }
-
-
-def many(count: int, noun: str) -> str:
-    """Return a number of things: ``1 job``, ``1,500 jobs``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @cache

@@ -228,6 +228,7 @@ class PurchaseView:
         family: The key of its takes together.
         retry_of: The key that it is a paid retry of.
         rating: A person's rating; None where there is none.
+        rateable: Whether it has a result that can be rated.
     """
 
     key: str
@@ -271,6 +272,7 @@ class PurchaseView:
     take: int | None
     family: str | None
     retry_of: str | None
+    rateable: bool
     rating: Rating | None = None
 
     @property
@@ -364,6 +366,7 @@ def purchase_view(
         take=record.take,
         family=record.family,
         retry_of=retried(record.key),
+        rateable=record.state is State.SUCCEEDED,
         rating=rating,
     )
 

@@ -687,7 +687,9 @@
 
     save(form) {
       const names = ["key", "stars", "note", "rated_at"];
-      const cell = (value) => `"${String(value).replaceAll('"', '""')}"`;
+      /* As in every CSV of motionkit, no cell begins like a formula; the import undoes it. */
+      const safe = (text) => text.replace(/([;\t\r\n])(?=[=+\-@＝＋－＠])/g, "$1'").replace(/^(?=\s*[=+\-@＝＋－＠]|[\t\r\n])/, "'");
+      const cell = (value) => `"${safe(String(value)).replaceAll('"', '""')}"`;
       const text = form === "json"
         ? `${JSON.stringify(this.rows, null, 2)}\n`
         : [names.join(","), ...this.rows.map((row) => names.map((name) => cell(row[name])).join(","))].join("\r\n") + "\r\n";
