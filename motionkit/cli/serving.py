@@ -10,6 +10,12 @@ from typing import Any
 
 from motionkit.errors import ConfigError, InvalidRequest
 
+_OPTIONAL = {
+    *("PIL", "aiohttp", "av", "jinja2", "markupsafe", "mcp", "mcp_types", "pydantic"),
+    *("starlette", "uvicorn"),
+}
+"""Packages that an extra installs; any other that is missing is a fault."""
+
 
 def need_extra(module: str, extra: str, what: str) -> Any:
     """Import a module that needs an extra.
@@ -20,7 +26,7 @@ def need_extra(module: str, extra: str, what: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name not in {"PIL", "aiohttp", "av", "mcp", "mcp_types", "pydantic"}:
+        if error.name not in _OPTIONAL:
             raise
         raise ConfigError(
             f"{what} needs the extra {extra!r}: pip install 'motionkit[{extra}]'"

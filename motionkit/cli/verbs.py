@@ -162,6 +162,10 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
             "webhook:webhook",
             "Receive a vendor's webhooks until Ctrl-C: verify, write to the journal, acknowledge.",
         ),
+        "board": Verb(
+            "board:board",
+            "Show the journal as a live page until Ctrl-C: queue, films, spend, budgets, accounts.",
+        ),
         "jobs": Group(
             "List the jobs in the journal, newest last.",
             {

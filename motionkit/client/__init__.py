@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
+    from motionkit.client.again import RetryPlan, plan_retry, retry
     from motionkit.client.aio import AsyncClient
     from motionkit.client.batching import Order, in_thread, order_again, poll_with
     from motionkit.client.batching import fetch as fetch_result
@@ -88,6 +89,7 @@ __all__ = [
     "Price",
     "PriceRule",
     "Reconciled",
+    "RetryPlan",
     "Saved",
     "ShootoutCell",
     "ShootoutPlan",
@@ -115,11 +117,13 @@ __all__ = [
     "order_item",
     "plan",
     "plan_cancel",
+    "plan_retry",
     "poll_with",
     "preferred_choice",
     "proxies",
     "registry",
     "resume_order",
+    "retry",
     "usual",
     "usually",
     "wait_for",
@@ -129,6 +133,7 @@ __all__ = [
 __getattr__, __dir__ = exports(
     __name__,
     {
+        "motionkit.client.again": "RetryPlan plan_retry retry",
         "motionkit.client.aio": "AsyncClient",
         "motionkit.client.batching": (
             "Order in_thread order_again poll_with fetch_result=fetch order_item=order "
