@@ -14,6 +14,7 @@ import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from motionkit._support.text import many
 from motionkit.client import Circuit, Client, journal_of, usual
 from motionkit.errors import ConfigError, MotionKitError
 from motionkit.journal import PurchaseRecord
@@ -352,11 +353,6 @@ def amounts_of(row: Spend) -> Iterable[tuple[str, Decimal, Decimal | None]]:
 def _in(amounts: Amounts | None, name: str) -> Decimal | None:
     found: Decimal | None = None if amounts is None else getattr(amounts, name)
     return found
-
-
-def many(count: int, noun: str) -> str:
-    """Return a number of things: "1 job", "1,500 jobs"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def clock_text(at: dt.datetime | float, now: float | None = None) -> str:
