@@ -68,6 +68,12 @@ _COUNT = (
     "UPDATE purchases SET counted=:counted"
     " WHERE key=:key AND COALESCE(counted,'null')=COALESCE(CAST(:before AS TEXT),'null')"
 )
+_COUNT_MANY = (
+    "UPDATE purchases SET counted=each.column3 FROM (VALUES {}) AS each"
+    " WHERE purchases.key=each.column1"
+    " AND COALESCE(purchases.counted,'null')=COALESCE(each.column2,'null')"
+    " RETURNING purchases.key AS key"
+)
 _ADD = f"INSERT INTO spent ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - a constant
 _ADDED = (
     " ON CONFLICT (kind, name, sandbox, span, first) DO UPDATE SET"
@@ -324,18 +330,33 @@ def recount_changed(db: Connection, row: Row) -> None:
 def _recount(db: Connection, keys: Sequence[str]) -> None:
     changes: dict[Counter, Amounts] = {}
     while keys:
-        again = []
+        wanted = {}
         for row, accounts in _rows(lambda text, of: db.execute(text, of).fetchall(), keys):
             before, now = row["counted"], counted(row, accounts)
-            if now == before:
-                continue
-            values = {"key": row["key"], "before": before, "counted": now}
-            if not db.execute(_COUNT, values).rowcount:
-                again.append(row["key"])  # another transaction has counted it meanwhile
-                continue
-            _replace(changes, before, now)
-        keys = again
+            if now != before:
+                wanted[row["key"]] = before, now
+        done = _noted(db, wanted)
+        for key in done:
+            _replace(changes, *wanted[key])
+        keys = [key for key in wanted if key not in done]  # another transaction counted them
     _change(db, changes)
+
+
+def _noted(db: Connection, wanted: Mapping[str, tuple[str | None, str | None]]) -> frozenset[str]:
+    """Note at purchases what they add, where they still have what they had; return those."""
+    listed = [(key, before, now) for key, (before, now) in wanted.items()]
+    if len(listed) == 1:
+        key, before, now = listed[0]
+        values = {"key": key, "before": before, "counted": now}
+        return frozenset([key] if db.execute(_COUNT, values).rowcount else [])
+    done: set[str] = set()
+    for begin in range(0, len(listed), _AT_ONCE):
+        some = listed[begin : begin + _AT_ONCE]
+        names = [[f"{column}{n}" for column in ("key", "before", "now")] for n in range(len(some))]
+        rows = ",".join(f"({','.join(f'CAST(:{name} AS TEXT)' for name in row)})" for row in names)
+        given = dict(zip(itertools.chain(*names), itertools.chain(*some), strict=True))
+        done |= {row["key"] for row in db.execute(_COUNT_MANY.format(rows), given).fetchall()}
+    return frozenset(done)
 
 
 def _replace(changes: dict[Counter, Amounts], before: str | None, now: str | None) -> None:

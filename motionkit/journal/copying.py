@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -19,11 +19,9 @@ from motionkit.journal import budget, pending
 from motionkit.journal.databases import open_store
 from motionkit.journal.journal import Journal
 from motionkit.journal.pending import Pending
-from motionkit.journal.store import Connection, Store, Where
+from motionkit.journal.store import Store, Where
 
-_PAGE = 500
-_ROWS_A_STATEMENT = 50
-"""SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535."""
+_PAGE = 1000
 _NAMED = 5
 """Rows that an error names at most."""
 
@@ -63,6 +61,9 @@ OTHERS = (
     _Table("cooldowns", ("account", "fingerprint", "cause"), cache=True),
     _Table("notices", ("fingerprint", "vendor_id"), cache=True),
 )
+
+_SAME_KEYS: Mapping[_Table, tuple[_Table, ...]] = {PURCHASES: (PRUNED,), PRUNED: (PURCHASES,)}
+"""Tables of which only one has a key."""
 
 _Rows = list[dict[str, Any]]
 
@@ -133,7 +134,10 @@ class _Copy:
 
     def run(self) -> Copied:
         # All of it before anything is written: half a copy of another journal is useless.
+        new_ones = frozenset(one for one in (PURCHASES, *OTHERS) if self._is_empty(one))
         for table in (PURCHASES, *OTHERS):
+            if new_ones >= {table, *_SAME_KEYS.get(table, ())}:
+                continue
             for page in self._pages(self.source, table):
                 self._compare(table, page, self._same(table, page), missing_is_fine=True)
         new = {"attempts": 0}
@@ -147,6 +151,10 @@ class _Copy:
                 self.progress(table.name, done)
         budget.count_missing(self.target)
         return self._verify(new)
+
+    def _is_empty(self, table: _Table) -> bool:
+        """Return whether the target has no row of a table."""
+        return not self.target.query(f"SELECT 1 FROM {table.name} LIMIT 1")  # noqa: S608 - its name
 
     def _pages(self, store: Store, table: _Table) -> Iterator[_Rows]:
         """Yield the rows of a table in order."""
@@ -204,11 +212,11 @@ class _Copy:
 
     def _pruned_on_one_side(self, table: _Table, page: _Rows) -> _Rows:
         """Return purchases of a page that were pruned in one of the journals only."""
-        other = {PURCHASES.name: PRUNED.name, PRUNED.name: PURCHASES.name}.get(table.name)
-        if other is None:
+        others = _SAME_KEYS.get(table)
+        if others is None:
             return []
         found = self.target.query(
-            f"SELECT key FROM {other} WHERE key IN (SELECT value FROM json_each(:keys))",  # noqa: S608 - its own names
+            f"SELECT key FROM {others[0].name} WHERE key IN (SELECT value FROM json_each(:keys))",  # noqa: S608 - its own names
             {"keys": json.dumps([row["key"] for row in page])},
         )
         pruned = {row["key"] for row in found}
@@ -237,7 +245,8 @@ class _Copy:
             counted = {row["key"]: row["adds"] for row in rows}
         with self.target.writing("copy to") as db:
             for name, some in made.items():
-                _insert(db, name, some)
+                if some:
+                    db.insert(name, list(some[0]), [list(row.values()) for row in some])
             budget.carry(db, counted.values())
         return made
 
@@ -278,16 +287,3 @@ def _content(row: Any, table: _Table) -> dict[str, Any]:
 
 def _key(row: Mapping[str, Any], table: _Table) -> tuple[Any, ...]:
     return tuple(row[name] for name in table.key)
-
-
-def _insert(db: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        some = rows[start : start + _ROWS_A_STATEMENT]
-        columns = list(some[0])
-        places = ",".join(
-            f"({','.join(f':{name}_{number}' for name in columns)})" for number in range(len(some))
-        )
-        db.execute(
-            f"INSERT INTO {table} ({','.join(columns)}) VALUES {places}",  # noqa: S608 - its names
-            {f"{name}_{number}": row[name] for number, row in enumerate(some) for name in columns},
-        )

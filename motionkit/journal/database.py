@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,14 @@ class FileConnection(sqlite3.Connection):
     """A connection to a file, which runs every statement at once."""
 
     send = sqlite3.Connection.execute
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], /) -> None:
+        """Insert many rows."""
+        places = ",".join("?" * len(columns))
+        self.executemany(
+            f"INSERT INTO {table} ({','.join(columns)}) VALUES ({places})",  # noqa: S608 - its names
+            rows,
+        )
 
 
 class SQLiteStore(Store):

@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -301,6 +301,18 @@ class Session:
     def send(self, statement: str, values: Values = NO_VALUES, /) -> None:
         """Run one statement with the next one, or with the commit."""
         self._unsent.append((statement, values))
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], /) -> None:
+        """Insert many rows as one stream, after what was not sent."""
+        unsent, self._unsent = self._unsent, []
+        for earlier in unsent:
+            self._run(*earlier)
+        with (
+            self.connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({','.join(columns)}) FROM STDIN") as stream,
+        ):
+            for row in rows:
+                stream.write_row(row)
 
     def _run(self, statement: str, values: Values) -> psycopg.Cursor[Row]:
         """Run one statement; truth is bound as 0 or 1."""

@@ -14,7 +14,7 @@ PostgreSQL server. There is one text of each statement, in what both understand:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -82,6 +82,10 @@ class Connection(Protocol):
         A server gets it with the next one, or with the commit: that is one round trip less. Its
         error is raised there. A SQLite file runs it at once.
         """
+        ...
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], /) -> None:
+        """Insert many rows, as one stream where the database is a server's."""
         ...
 
 

@@ -39,7 +39,6 @@ ALL = Budget(name="defaults.budget_usd", period="total", limit=Decimal(100))
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copying, "_PAGE", 3)
-    monkeypatch.setattr(copying, "_ROWS_A_STATEMENT", 2)
 
 
 @pytest.fixture(params=["into PostgreSQL", "out of PostgreSQL", "between files"])
@@ -68,7 +67,7 @@ def fill(journal: Journal) -> None:
     for number in range(8):
         buy(journal, f"order-{number}")
     buy(journal, "order-1~1")
-    buy(journal, "order-1~10", out="/a/film \N{SNOWMAN}.mp4")
+    buy(journal, "order-1~10", out="/a/film \N{SNOWMAN}\t\\N\n\\.mp4")
     buy(journal, "order-1~2", sandbox=True)
     refused = journal.intend(purchase("again"), "a-again-1", submission(), "f" * 16)
     journal.refused(journal.sending(refused), MotionKitError("no"))
@@ -276,7 +275,7 @@ def test_a_sound_journal_has_no_problems(database: Path | str) -> None:
         ("UPDATE purchases SET quote='{' WHERE key='order-1'", "a corrupt purchase: order-1: "),
         ("UPDATE purchases SET state='odd' WHERE key='order-1'", "a corrupt purchase: order-1: "),
         ("UPDATE purchases SET counted='' WHERE key='order-1'", "order-1 counts as nothing"),
-        ("UPDATE spent SET held='7' WHERE span='day'", "7 USD held"),
+        ("UPDATE spent SET held='7' WHERE span='day'", "7.00 USD held"),
         ("UPDATE attempts SET job=NULL WHERE key='order-1'", "job is missing: order-1"),
         ("UPDATE attempts SET job=NULL WHERE key='order-1'", "without its job: a-order-1"),
         ("UPDATE items SET state='done' WHERE n=3", "without a purchase: b-1/3"),
@@ -308,3 +307,37 @@ def test_a_check_makes_no_journal(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="there is no journal"):
         check_journal(tmp_path / "none.db")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_copy_takes_a_few_statements_for_a_page_and_not_one_for_each_row(
+    postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Purchases that no counter has yet, as after an upgrade, are counted by the page too."""
+    from motionkit.journal import postgres
+
+    sent: list[str] = []
+    run = postgres.Session._run
+
+    def listed(self: Any, statement: str, values: Any) -> Any:
+        sent.append(statement)
+        return run(self, statement, values)
+
+    monkeypatch.setattr(postgres.Session, "_run", listed)
+    monkeypatch.setattr(copying, "_PAGE", 500)
+    source = tmp_path / "from.db"
+    with Journal(source) as journal:
+        for number in range(40):
+            buy(journal, f"order-{number:02}")
+        with journal.store.writing() as db:
+            db.execute("UPDATE purchases SET counted=NULL WHERE key<'order-20'")
+            db.execute("DELETE FROM spent")
+    Journal(located(postgresql)).close()
+    sent.clear()
+    copied = copy_journal(source, located(postgresql))
+    assert copied.new["purchases"] == 40
+    writes = [one for one in sent if one.startswith(("INSERT INTO purchases", "UPDATE purchases"))]
+    assert len(writes) == 1
+    assert len(sent) < 40
+    with Journal(located(postgresql)) as journal:
+        assert journal.budget(ALL).held == 40
+    assert check_journal(located(postgresql)).problems == ()
