@@ -1,6 +1,7 @@
 """Batches: many requests, bought by any number of workers. Imports `client` and below."""
 
 from motionkit.batch.batch import AsyncBatch, Batch, Progress, SlotUse
+from motionkit.batch.checks import combinations
 from motionkit.batch.drafts import Draft, draft
 from motionkit.batch.inputs import (
     Input,
@@ -46,6 +47,7 @@ __all__ = [
     "TargetPlan",
     "Worker",
     "as_text",
+    "combinations",
     "csv_rows",
     "draft",
     "healthy",

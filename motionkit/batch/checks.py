@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import attrs
 
 from motionkit._support.text import is_text
 from motionkit.batch import cells
-from motionkit.batch.inputs import Input, Problems, Row
+from motionkit.batch.inputs import Input, Problems, Row, matrix, read
 from motionkit.batch.plan import Plan, TargetPlan, batch_id
 from motionkit.batch.tables import Batches, BatchRecord, Item, ItemState, same_key
 from motionkit.client import Choose, Client, Expected, expected_target
@@ -251,10 +251,7 @@ class Check:
         return None
 
     def _job(self, reference: str) -> Job:
-        entry = self._client.jobs.get(reference)
-        if entry.job is None or entry.state is not State.SUCCEEDED:
-            raise InvalidRequest(f"job {reference!r} is {entry.state.value}, not succeeded")
-        return entry.job
+        return succeeded(self._client, reference)
 
     def _via(self, row: Row, named: Any) -> str | None:
         if named is not None and not isinstance(named, str):
@@ -397,6 +394,57 @@ class Check:
         for warning in one.warnings:
             if warning in self._warnings or len(self._warnings) < _WARNINGS:
                 self._warnings[warning] = self._warnings.get(warning, 0) + 1
+
+
+def succeeded(client: Client, reference: str) -> Job:
+    """Return the job that ``job:KEY_OR_ID`` names.
+
+    Raises:
+        InvalidRequest: There is none, or it did not succeed.
+    """
+    entry = client.jobs.get(reference)
+    if entry.job is None or entry.state is not State.SUCCEEDED:
+        raise InvalidRequest(f"job {reference!r} is {entry.state.value}, not succeeded")
+    return entry.job
+
+
+def combinations(
+    client: Client,
+    files: Mapping[str, Sequence[str]],
+    *,
+    operation: str,
+    values: Mapping[str, Any],
+) -> list[Request]:
+    """Return a request for every combination of media files, as a matrix has them.
+
+    Args:
+        client: Whose journal has the jobs that media name.
+        files: As in `matrix`; without any there is one request.
+        operation: The operation or verb.
+        values: The other fields, as text or as values.
+
+    Raises:
+        InvalidRows, InvalidRequest: A file, a field or the operation is wrong.
+    """
+    kind = cells.operations().get(operation)
+    if kind is None:
+        verbs = ", ".join(sorted({one.verb for one in cells.operations().values()}))
+        raise InvalidRequest.expected("operation", operation, f"one of {verbs}")
+    given = {name: one for name, one in files.items() if one}
+    rows = matrix(given) if given else read([values])
+    found = []
+    for row in rows.rows:
+        request, wrong = cells.make(
+            {**values, **row.values}, kind, rows.folder, lambda name: succeeded(client, name)
+        )
+        for column, message in wrong:
+            rows.problems.add(row.place, column, message)
+        if request is not None:
+            found.append(request)
+    rows.problems.raise_if_any(rows.name)
+    if not found:
+        raise InvalidRequest("give files, or the values of a request", field="image")
+    return found
 
 
 def taken(

@@ -28,6 +28,7 @@ import attrs
 
 from motionkit.batch.cells import LABEL, every_column, held, short
 from motionkit.errors import ConfigError, InvalidRequest
+from motionkit.model.containers import MEDIA_SUFFIXES
 
 MOST_PROBLEMS = 20
 """Different problems that an error lists."""
@@ -201,7 +202,8 @@ def matrix(files: Mapping[str, Sequence[str]]) -> Input:
     """Return every combination of media files: each image with each video, in sorted order.
 
     Args:
-        files: Paths, patterns such as ``chars/*.jpg``, or URLs, by the request's field.
+        files: Paths, patterns such as ``chars/*.jpg``, folders, or URLs, by the request's field; a
+            folder stands for the media files in it.
 
     Raises:
         InvalidRequest: A pattern matches no file.
@@ -223,12 +225,19 @@ def _expanded(name: str, patterns: Sequence[str]) -> list[str]:
             every[pattern] = None
             continue
         path = os.path.expanduser(pattern)  # noqa: PTH111 - a pattern, not a path
-        matches = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))  # noqa: PTH207
+        if os.path.isdir(path):  # noqa: PTH112
+            matches = [str(one) for one in sorted(Path(path).iterdir()) if _is_media(one)]
+        else:
+            matches = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))  # noqa: PTH207
         matches = [one for one in matches if not os.path.isdir(one)]  # noqa: PTH112
         if not matches:
             raise InvalidRequest(f"{name}: no file matches {pattern!r}", field=name, value=pattern)
         every |= dict.fromkeys(matches)
     return list(every)
+
+
+def _is_media(path: Path) -> bool:
+    return path.suffix.lower() in MEDIA_SUFFIXES and not path.name.startswith(".")
 
 
 def _numbered(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Row]:

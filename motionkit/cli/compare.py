@@ -88,20 +88,29 @@ def _is_narrow() -> bool:
     return sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE
 
 
-def _few(row: Comparison) -> list[Any]:
-    """Return the cells of a narrow terminal: the likely price, minutes, and what is missing."""
-    quote, held = row.quote, row.balance
-    price = "" if row.problem is not None or row.error is not None else "unknown"
+def price(row: Comparison) -> str:
+    """Return the likely price of a target in US dollars, for a narrow column."""
+    quote = row.quote
     if quote is not None and quote.usd_likely is not None:
         exact = quote.low == quote.high == quote.likely
-        price = f"{'' if exact else '~'}{dollars(quote.usd_likely)}"
-    takes = "?" if row.seconds is None else duration(row.seconds)
-    if row.seconds is not None and row.seconds >= 60:
-        takes = f"{round(row.seconds / 60)} min"
+        return f"{'' if exact else '~'}{dollars(quote.usd_likely)}"
+    return "" if row.problem is not None or row.error is not None else "unknown"
+
+
+def takes(row: Comparison) -> str:
+    """Return how long a job of a target usually takes, for a narrow column."""
+    if row.seconds is None or row.problem is not None:
+        return "" if row.problem is not None else "?"
+    return f"{round(row.seconds / 60)} min" if row.seconds >= 60 else duration(row.seconds)
+
+
+def _few(row: Comparison) -> list[Any]:
+    """Return the cells of a narrow terminal: the likely price, minutes, and what is missing."""
+    held = row.balance
     cell: Any = "" if held is None else both(held.amount, held.unit, held.usd).split(" = ")
     if row.no_key:
         cell = ["no key:", row.no_key]
-    return [row.target, price, takes if row.problem is None else "", cell]
+    return [row.target, price(row), takes(row), cell]
 
 
 def _basis(row: Comparison) -> str:

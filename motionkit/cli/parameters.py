@@ -8,7 +8,7 @@ Types: text, numbers, `Path`, `bool`, `Literal`, lists of them (repeatable), eac
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from types import UnionType
@@ -52,6 +52,7 @@ class Declared:
         panel: The section of the help that lists it.
         callback: Given the value; returns another or raises `click.BadParameter`.
         parser: Makes the value of the text instead of the type.
+        words: Whether an option takes all words up to the next option.
     """
 
     def __init__(self, *flags: str, argument: bool, **given: Any) -> None:
@@ -64,6 +65,7 @@ class Declared:
         self.panel: str = given.get("panel") or OPTIONS
         self.callback: Callable[[Any], Any] | None = given.get("callback")
         self.parser: Callable[[str], Any] | None = given.get("parser")
+        self.words: bool = given.get("words") or False
 
 
 def Option(  # noqa: N802 - it stands where an annotation's class would
@@ -75,6 +77,7 @@ def Option(  # noqa: N802 - it stands where an annotation's class would
     panel: str = OPTIONS,
     callback: Callable[[Any], Any] | None = None,
     parser: Callable[[str], Any] | None = None,
+    words: bool = False,
 ) -> Declared:
     """Declare an option; see `Declared`."""
     return Declared(
@@ -87,6 +90,7 @@ def Option(  # noqa: N802 - it stands where an annotation's class would
         panel=panel,
         callback=callback,
         parser=parser,
+        words=words,
     )
 
 
@@ -220,6 +224,16 @@ class Command(click.Command):
             context_settings=CONTEXT,
         )
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; an option of several words stands before each of them."""
+        several = {
+            flag
+            for one in self.params
+            if isinstance(one, _Option) and one.declared.words
+            for flag in one.opts
+        }
+        return super().parse_args(ctx, [*_repeated(args, several)] if several else args)
+
     def call(self, **values: Any) -> Any:
         """Call the function with the values of its parameters."""
         for name, default in self._lists.items():
@@ -231,6 +245,23 @@ class Command(click.Command):
         formatter.write(
             screens.page(usage(self, ctx), self.help or "", sections(self, ctx), self.epilog or "")
         )
+
+
+def _repeated(args: list[str], several: Container[str]) -> Iterator[str]:
+    """Yield arguments, ``--via A B`` as ``--via A --via B``."""
+    flag, count = "", 0
+    for number, one in enumerate(args):
+        if one == "--":
+            yield from args[number:]
+            return
+        if one.startswith("-") and one != "-":
+            name = one.partition("=")[0]
+            flag, count = (name if name in several else ""), int("=" in one)
+        elif flag:
+            if count:
+                yield flag
+            count += 1
+        yield one
 
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
@@ -249,7 +280,7 @@ def usage(command: click.Command, ctx: click.Context, *rest: str) -> str:
 
 def sections(command: click.Command, ctx: click.Context) -> list[screens.Section]:
     """Return the arguments and options of a command by section."""
-    found: dict[str, list[tuple[str, str]]] = {"Arguments": [], OPTIONS: []}
+    found: dict[str, list[tuple[str, str]]] = {"Arguments": [], OPTIONS: [], "Request": []}
     for param in command.get_params(ctx):
         if isinstance(param, _Argument):
             text = param.declared.help + "  [required]" * param.required

@@ -24,7 +24,7 @@ from motionkit.client import Client, Shown, follow, usual
 from motionkit.errors import Billed, DownloadFailed, MotionKitError, SubmitUncertain, WaitTimeout
 from motionkit.journal import PurchaseRecord
 from motionkit.model.events import Event, StateChanged
-from motionkit.model.job import Job, KeyState, Result, utcnow
+from motionkit.model.job import Job, KeyState, Result, State, utcnow
 from motionkit.storage import Out
 
 MOST_RESOLVED = 8
@@ -266,3 +266,43 @@ class Resuming:
             else:
                 continue
             self._codes.append(self.screen.error(error))
+
+
+def collect(
+    screen: Screen,
+    client: Client,
+    entries: Sequence[PurchaseRecord],
+    *,
+    outs: Mapping[str, Path | Out],
+    overwrite: bool,
+    timeout: float | None,
+    done: hook.Hook | None,
+) -> int:
+    """Wait for purchases of one command, and save their files; return the highest exit code.
+
+    Args:
+        screen: The screen.
+        client: The client.
+        entries: Purchases with a job. Those that were delivered change nothing if their file still
+            exists.
+        outs: As in `Resuming`, by the keys of the purchases.
+        overwrite: As in `Resuming`.
+        timeout: As in `Resuming`.
+        done: As in `Resuming`.
+    """
+    codes, left = [exit_codes.DONE], []
+    for entry in entries:
+        out = outs.get(entry.key)
+        if not (entry.state is State.SUCCEEDED and entry.delivered):
+            left.append(entry)
+            continue
+        try:
+            found = delivery.again(screen, client, entry, out, overwrite=overwrite)
+        except MotionKitError as error:
+            codes.append(screen.error(error))
+        else:
+            delivery.hand_over(screen, *found)
+    if left:
+        waiting = Resuming(screen, client, timeout, outs=outs, overwrite=overwrite, done=done)
+        codes.append(waiting.run(left))
+    return max(codes)

@@ -233,28 +233,46 @@ class Screen:
             for row in data:
                 self.answer(row, "")
             return
-        terminal = sys.stdout is not None and sys.stdout.isatty()
-        if not terminal and "FORCE_COLOR" not in os.environ:
-            texts = [[_text(cell) for cell in row] for row in cells]
-            table = _simple(columns, texts, widths, numbers)
-            if table is not None:
-                self.write(table)
-                return
-        self._draw(columns, cells, widths, numbers)
+        self.write(self._table(sys.stdout, columns, cells, widths, numbers))
 
-    def _draw(
+    def table(
+        self, columns: Sequence[str], cells: Sequence[Any], *, numbers: Container[str] = ()
+    ) -> None:
+        """Write a table of progress to standard error; its parameters are those of `rows`."""
+        if sys.stderr is not None:
+            text = self._table(sys.stderr, columns, cells, None, numbers)
+            _Forgiving(sys.stderr).write(f"{text}\n")
+
+    def _table(
         self,
+        stream: IO[str] | None,
         columns: Sequence[str],
         cells: Sequence[Any],
         widths: list[int] | None,
         numbers: Container[str],
-    ) -> None:
-        """Write a table by rich; see `rows`."""
+    ) -> str:
+        """Return a table for a stream; see `rows`."""
+        if not _is_terminal(stream) and "FORCE_COLOR" not in os.environ:
+            texts = [[_text(cell) for cell in row] for row in cells]
+            table = _simple(columns, texts, widths, numbers)
+            if table is not None:
+                return table
+        return self._drawn(stream, columns, cells, widths, numbers)
+
+    def _drawn(
+        self,
+        stream: IO[str] | None,
+        columns: Sequence[str],
+        cells: Sequence[Any],
+        widths: list[int] | None,
+        numbers: Container[str],
+    ) -> str:
+        """Return a table by rich; see `rows`."""
         from rich.console import Console  # noqa: PLC0415 - JSON does not need it
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        terminal, drawn = sys.stdout is not None and sys.stdout.isatty(), io.StringIO()
+        terminal, drawn = _is_terminal(stream), io.StringIO()
         console = Console(
             file=drawn,
             force_terminal=terminal or None,
@@ -290,7 +308,7 @@ class Screen:
         if widths is not None:
             widths[:] = map(max, longest, widths or longest)
         console.print(table)
-        self.write(drawn.getvalue().removesuffix("\n"))
+        return drawn.getvalue().removesuffix("\n")
 
     def error(self, error: MotionKitError) -> int:
         """Write an error and return its exit code."""
@@ -632,6 +650,10 @@ def warnings_only() -> Iterator[None]:
     finally:
         for logger, level in before:
             logger.setLevel(level)
+
+
+def _is_terminal(stream: IO[str] | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 class Styled(NamedTuple):

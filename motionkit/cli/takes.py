@@ -13,7 +13,7 @@ from motionkit._support.text import many
 from motionkit.cli import checkout, delivery, exit_codes, hook
 from motionkit.cli.format import short, state_of
 from motionkit.cli.records import Running
-from motionkit.cli.resuming import Resuming
+from motionkit.cli.resuming import collect
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, Explanation, Take, TakesPlan, numbered
 from motionkit.errors import InvalidRequest, MotionKitError, SubmitUncertain
@@ -232,34 +232,17 @@ class _Command:
 
     def _deliver(self) -> None:
         """Wait for the takes together, and save their files."""
-        left: dict[str, int] = {}
-        entries = {number: self.client.jobs.get(job.key) for number, job in self.jobs.items()}
-        for number, entry in sorted(entries.items()):
-            if not checkout.finished(entry):
-                left[entry.key] = number
-                continue
-            try:
-                found = delivery.again(
-                    self.screen,
-                    self.client,
-                    entry,
-                    self.outs.get(number),
-                    overwrite=self.options.overwrite,
-                )
-            except MotionKitError as error:
-                self.codes.append(self.screen.error(error))
-            else:
-                delivery.hand_over(self.screen, *found)
-        if left:
-            waiting = Resuming(
-                self.screen,
-                self.client,
-                self.options.timeout,
-                outs={key: self.outs[n] for key, n in left.items() if n in self.outs},
-                overwrite=self.options.overwrite,
-                done=self.done,
-            )
-            self.codes.append(waiting.run([entries[number] for number in left.values()]))
+        entries = {n: self.client.jobs.get(job.key) for n, job in sorted(self.jobs.items())}
+        code = collect(
+            self.screen,
+            self.client,
+            [*entries.values()],
+            outs={one.key: self.outs[n] for n, one in entries.items() if n in self.outs},
+            overwrite=self.options.overwrite,
+            timeout=self.options.timeout,
+            done=self.done,
+        )
+        self.codes.append(code)
 
     def _sum_up(self) -> None:
         """Print how each take ended."""

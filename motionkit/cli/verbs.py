@@ -96,6 +96,11 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
             "Show what a request would cost. Needs no key; sends nothing.",
             added="Submits nothing.",
         ),
+        "shootout": Verb(
+            "shootout:shootout",
+            "Buy the same request at several targets on purpose, to compare the results. Quotes "
+            "first.",
+        ),
     },
     VENDOR: {},
     "Many requests at once": {
