@@ -14,7 +14,7 @@ import attrs
 
 from motionkit._support.text import is_text
 from motionkit.batch import cells
-from motionkit.batch.inputs import Input, Problems, Row, matrix, read
+from motionkit.batch.inputs import Input, Problems, Row, matrix
 from motionkit.batch.plan import Plan, TargetPlan, batch_id
 from motionkit.batch.tables import Batches, BatchRecord, Item, ItemState, same_key
 from motionkit.client import Choose, Client, Expected, expected_target
@@ -431,19 +431,17 @@ def combinations(
         verbs = ", ".join(sorted({one.verb for one in cells.operations().values()}))
         raise InvalidRequest.expected("operation", operation, f"one of {verbs}")
     given = {name: one for name, one in files.items() if one}
-    rows = matrix(given) if given else read([values])
-    found = []
-    for row in rows.rows:
+    rows = matrix(given).rows if given else iter([Row(1, "the request", {})])
+    problems, found = Problems(), []
+    for row in rows:
         request, wrong = cells.make(
-            {**values, **row.values}, kind, rows.folder, lambda name: succeeded(client, name)
+            {**values, **row.values}, kind, Path.cwd(), lambda name: succeeded(client, name)
         )
         for column, message in wrong:
-            rows.problems.add(row.place, column, message)
+            problems.add(row.place, column, message)
         if request is not None:
             found.append(request)
-    rows.problems.raise_if_any(rows.name)
-    if not found:
-        raise InvalidRequest("give files, or the values of a request", field="image")
+    problems.raise_if_any("the matrix" if given else kind.verb)
     return found
 
 

@@ -328,23 +328,29 @@ def confirm(screen: Screen, quotes: Sequence[Quote | None], options: Buying) -> 
         return  # the client refuses it anyway
     if options.yes or (high is not None and high <= ASK_ABOVE):
         return
-    much = f"up to {dollars(high)}" if high is not None else _unbounded(quotes)
+    cost = much(quotes)
     if screen.asks:
         if options.dry_run:
-            screen.note(f"a real run would ask: submit this for {much}?")
+            screen.note(f"a real run would ask: submit this for {cost}?")
             return
-        screen.confirm(f"submit this for {much}?")
+        screen.confirm(f"submit this for {cost}?")
         return
     known = high is not None
     above = f", above {dollars(ASK_ABOVE)}" if known else ""
     raise InvalidRequest(
-        f"this costs {much}{above}: confirmation required; pass --yes",
+        f"this costs {cost}{above}: confirmation required; pass --yes",
         field="yes",
         limit=f"{dollars(ASK_ABOVE)} without --yes" if known else "a known price without --yes",
         hint="--max-usd N sets your own limit"
         if known
         else f"a target with a known price needs no --yes up to {dollars(ASK_ABOVE)}",
     )
+
+
+def much(quotes: Sequence[Quote | None]) -> str:
+    """Return what several submits cost together, as a phrase that follows "for"."""
+    high = _together(quotes)
+    return f"up to {dollars(high)}" if high is not None else _unbounded(quotes)
 
 
 def _together(quotes: Sequence[Quote | None]) -> Decimal | None:
@@ -358,6 +364,9 @@ def _unbounded(quotes: Sequence[Quote | None]) -> str:
     known = [quoted(quote) for quote in quotes if quote is not None and quote.likely is not None]
     if len(known) < len(quotes):
         return "an unknown amount"
+    likely = [quote.usd_likely for quote in quotes if quote is not None and quote.usd_likely]
+    if len(known) > 1 and len(likely) == len(known):  # a sum instead of a list
+        known = [f"about {dollars(sum(likely, Decimal(0)))}"]
     return f"{' and '.join(known)}, without a known upper bound"
 
 

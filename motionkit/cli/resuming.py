@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -90,6 +90,7 @@ class Resuming:
         overwrite: Replace such a file.
         done: What to run when a job has ended.
         unnamed: Whether a file is saved whose submit named none; else its URL is printed.
+        announced: Keys of purchases that were just shown as submitted.
     """
 
     screen: Screen
@@ -99,6 +100,7 @@ class Resuming:
     overwrite: bool = False
     done: hook.Hook | None = attrs.field(default=None, kw_only=True)
     unnamed: bool = attrs.field(default=True, kw_only=True)
+    announced: Container[str] = attrs.field(default=(), kw_only=True)
     _left: dict[str, PurchaseRecord] = attrs.field(factory=dict)
     _jobs: dict[str, Job] = attrs.field(factory=dict)
     _shown: dict[str, Shown] = attrs.field(factory=dict)
@@ -132,10 +134,11 @@ class Resuming:
         return max(self._codes)
 
     def _begin(self, entry: PurchaseRecord) -> None:
-        self.screen.fact(
-            "resume" if self.unnamed else "wait",
-            f"{entry.key}: {request_line(entry.description)}, {state_of(entry)}",
-        )
+        if entry.key not in self.announced:
+            self.screen.fact(
+                "resume" if self.unnamed else "wait",
+                f"{entry.key}: {request_line(entry.description)}, {state_of(entry)}",
+            )
         if entry.job is not None:
             self._follow(entry, entry.job)
         else:
@@ -277,6 +280,7 @@ def collect(
     overwrite: bool,
     timeout: float | None,
     done: hook.Hook | None,
+    announced: Container[str],
 ) -> int:
     """Wait for purchases of one command, and save their files; return the highest exit code.
 
@@ -289,6 +293,7 @@ def collect(
         overwrite: As in `Resuming`.
         timeout: As in `Resuming`.
         done: As in `Resuming`.
+        announced: As in `Resuming`.
     """
     codes, left = [exit_codes.DONE], []
     for entry in entries:
@@ -303,6 +308,14 @@ def collect(
         else:
             delivery.hand_over(screen, *found)
     if left:
-        waiting = Resuming(screen, client, timeout, outs=outs, overwrite=overwrite, done=done)
+        waiting = Resuming(
+            screen,
+            client,
+            timeout,
+            outs=outs,
+            overwrite=overwrite,
+            done=done,
+            announced=announced,
+        )
         codes.append(waiting.run(left))
     return max(codes)

@@ -10,8 +10,9 @@ import attrs
 import click
 
 import motionkit as mk
+from motionkit._support.text import many
 from motionkit.cli import checkout, compare, delivery, exit_codes, hook
-from motionkit.cli.format import brief, many, media_of, plain, state_of
+from motionkit.cli.format import brief, in_world, media_of, plain, state_of
 from motionkit.cli.options import file_option, money_option, request_option, usd
 from motionkit.cli.records import Running
 from motionkit.cli.resuming import collect
@@ -66,9 +67,9 @@ class Shooting(Running):
             words=True,
         ),
     ] = None
-    operation: Annotated[str, request_option(metavar="VERB", help="What to make of them. Default: mimic.")] = (
-        "mimic"
-    )
+    operation: Annotated[
+        str, request_option(metavar="VERB", help="What to make of them. Default: mimic.")
+    ] = "mimic"
     prompt: Annotated[str | None, request_option(help="The text prompt.")] = None
     quality: Annotated[
         str | None, request_option(help="E.g. 540p. Default: each target's own.")
@@ -175,9 +176,9 @@ def shootout(options: Shooting) -> int:
     The exit code is the highest of all cells. 'motionkit jobs --label shootout=NAME' lists them.
 
     Examples:
-      motionkit shootout --images a.png b.png --videos x.mp4 --via pixverse segmind/wan-animate
-      motionkit shootout --images 'chars/*.png' --videos x.mp4 --via one two --key spring --dry-run
-      motionkit spend --by label --label shootout
+      motionkit shootout --images a.png b.png --videos x.mp4 --via studio team
+      motionkit shootout --images 'chars/*.png' --videos x.mp4 --via studio team --key spring --dry-run
+      motionkit spend --by label --label-name shootout
     """
     screen, done = Screen(json=options.json), hook.Hook.parse(options.on_done)
     with mk.Client(options.config) as client:
@@ -253,7 +254,7 @@ class _Command:
                 "",
             )
         else:
-            screen.rows([], _COLUMNS, [*map(_row, self.plan.cells)])
+            screen.rows([], _COLUMNS, self._rows())
         self._tell()
         for note in checkout.about_keys(
             checkout.keyless_providers(
@@ -265,25 +266,44 @@ class _Command:
         screen.note("nothing was sent")
         return exit_codes.DONE
 
+    def _rows(self) -> list[list[str]]:
+        """Return a row of the table for each cell; media that all of them have are left out."""
+        media = [media_of(cell.request.describe()) for cell in self.plan.cells]
+        shared = {name for name, one in media[0].items() if all(m.get(name) == one for m in media)}
+        shared = shared if shared < set(media[0]) else set()
+        found = []
+        for cell, own in zip(self.plan.cells, media, strict=True):
+            row, quote = attrs.evolve(cell.row, quote=cell.quote), cell.quote
+            names = [one for name, one in own.items() if name not in shared]
+            high = "" if quote is None or quote.usd_high is None else dollars(quote.usd_high)
+            inputs = plain(" ".join(names)) or _inputs(cell)
+            shown = compare.price(row), high, compare.takes(row)
+            found.append([inputs, cell.target, *shown, _state(cell)])
+        return found
+
     def _tell(self) -> None:
         """Say what the table has no room for, and what the missing cells cost together."""
         plan = self.plan
-        for cell in plan.unfit:
-            if cell.problem is not None:
-                self.screen.fact(
-                    "unfit", f"{_inputs(cell)} at {cell.target}: {cell.problem.message}"
-                )
+        unfit = {f"{cell.target}: {cell.problem.message}": 0 for cell in plan.unfit if cell.problem}
+        for text in unfit if plan.refused is None else ():  # an error names them as well
+            self.screen.fact("left out", text)
         notes = {
-            f"{cell.target}: {text}"
+            f"{cell.target}: {text}": 0
             for cell in plan.missing
             for text in (*cell.row.conversions, *cell.row.warnings)
         }
-        for note in sorted(notes):
-            self.screen.fact("note", note)
-        high = plan.high
-        price = "at an unknown price" if high is None else f"for up to {dollars(high)} together"
-        count = f"{len(plan.missing)} of {many(len(plan.cells), 'cell')} to submit"
-        self.screen.fact("shootout", f"{plan.name}: {count}, {price}", style="bold")
+        for text in notes:
+            self.screen.fact("note", text)
+        worlds = {cell.target: cell.sandbox for cell in plan.cells}
+        all_there = all(worlds.values())
+        for target, there in worlds.items():
+            if there and not all_there:
+                self.screen.fact("at", in_world(target, there))
+        count, total = len(plan.missing), many(len(plan.cells), "cell")
+        text = f"{count} of {total} to submit" if count else f"{total}, nothing to submit"
+        if count:
+            text += f", for {checkout.much([cell.quote for cell in plan.missing])}"
+        self.screen.fact("shootout", f"{in_world(plan.name, all_there)}: {text}", style="bold")
 
     def _check(self) -> None:
         """Raise what refuses the shootout, and ask for confirmation where that is needed."""
@@ -297,7 +317,7 @@ class _Command:
 
     def run(self) -> int:
         """Confirm and buy what is missing, wait for all, and save the files."""
-        self.screen.table(_COLUMNS, [*map(_row, self.plan.cells)])
+        self.screen.table(_COLUMNS, self._rows())
         self._tell()
         self._check()
         for cell in self.plan.missing:
@@ -333,7 +353,7 @@ class _Command:
         if not cell.bought:
             if not self.options.no_wait:
                 self.screen.event(Submitted(key=ending.key, job=ending, cost=ending.cost))
-            where = f"{cell.target}, key {ending.key}"
+            where = f"{in_world(cell.target, cell.sandbox)}, key {ending.key}"
             self.screen.fact("submitted", f"{_inputs(cell)}: job {ending.id} at {where}")
 
     def _interrupted(self) -> BaseException:
@@ -364,6 +384,7 @@ class _Command:
             self.client,
             entries,
             outs={one.key: self.out for one in entries} if chosen else {},
+            announced={cell.key for cell in self.plan.missing},
             overwrite=False,
             timeout=self.options.timeout,
             done=self.done,
@@ -378,10 +399,9 @@ class _Command:
             state = ("unfit" if cell.problem else "not submitted") if entry is None else ""
             state = state if entry is None else state_of(entry)
             file = None if entry is None else entry.delivered
+            cost = f", {entry.cost}" if entry is not None and entry.cost is not None else ""
             where = f"{_inputs(cell)} at {cell.target}"
-            self.screen.fact(
-                f"cell {cell.number}", f"{where}: {state}{f', {file}' if file else ''}"
-            )
+            self.screen.fact(f"cell {cell.number}", f"{where}: {state}{cost}")
             rows.append({**_data(cell), "state": state, "file": file})
         if max(self.codes) != exit_codes.DONE:
             self.screen.note("the same command continues; nothing is paid for again")
@@ -425,20 +445,13 @@ def _state(cell: ShootoutCell) -> str:
     return f"no key: {cell.row.no_key}" if cell.row.no_key else "to submit"
 
 
-def _row(cell: ShootoutCell) -> list[str]:
-    """Return a cell of a shootout as a row of the table."""
-    row = attrs.evolve(cell.row, quote=cell.quote)
-    high = None if cell.quote is None else cell.quote.usd_high
-    known = "" if high is None else dollars(high)
-    return [_inputs(cell), cell.target, compare.price(row), known, compare.takes(row), _state(cell)]
-
-
 def _data(cell: ShootoutCell) -> dict[str, Any]:
     return {
         "cell": cell.number,
         "key": cell.key,
         "request": cell.request.describe(),
         "target": cell.target,
+        "sandbox": cell.sandbox,
         "bought": cell.bought,
         "quote": codec.unstructure(cell.quote),
         "seconds": cell.row.seconds,

@@ -241,6 +241,7 @@ class _Command:
             overwrite=self.options.overwrite,
             timeout=self.options.timeout,
             done=self.done,
+            announced={take.key for take in self.plan.missing},
         )
         self.codes.append(code)
 

@@ -15,9 +15,11 @@ from decimal import Decimal
 import attrs
 
 from motionkit._support.displayed import Displayed
-from motionkit.errors import Billed, ConfigError, InvalidRequest, MotionKitError
+from motionkit._support.text import many
+from motionkit.errors import Billed, BudgetExceeded, ConfigError, InvalidRequest, MotionKitError
 from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
+from motionkit.model.budget import unknown_price
 from motionkit.model.job import Job, KeyState, Result
 from motionkit.model.labels import check_labels
 from motionkit.model.media import Ref
@@ -52,6 +54,7 @@ class ShootoutCell(Displayed):
         target: ``account/model``; as it was named, where its account cannot be used.
         entry: Its purchase, where the journal has one that is continued.
         row: What it would cost and deliver there; its ``problem`` says why the target cannot do it.
+        sandbox: Whether its account is in a sandbox on this machine.
         facts: What is known of the request's media.
     """
 
@@ -61,6 +64,7 @@ class ShootoutCell(Displayed):
     target: str
     entry: PurchaseRecord | None
     row: Comparison
+    sandbox: bool
     facts: Mapping[str, Facts] = attrs.field(repr=False, eq=False)
 
     def __shown__(self) -> Iterator[tuple[str, object]]:
@@ -227,7 +231,9 @@ class Shootouts:
                     limit = f"at most {MOST} cells; a batch takes more"
                     raise InvalidRequest.expected("requests", len(requests), limit)
                 entry = self._known(request, options, own)
-                cells[named] = ShootoutCell(number, named, request, target, entry, place.row, own)
+                cells[named] = ShootoutCell(
+                    number, named, request, target, entry, place.row, place.sandbox, own
+                )
         left = left_of(max_usd, (c.entry for c in cells.values() if c.entry and c.bought))
         plan = ShootoutPlan(name, (*cells.values(),), None, left, labels)
         return attrs.evolve(plan, refused=self._refused(plan, max_usd, skip_unfit=skip_unfit))
@@ -240,6 +246,9 @@ class Shootouts:
             return _unfit(plan)
         quotes, over = [cell.quote for cell in plan.missing], None
         if cap is not None and plan.left is not None and quotes:
+            for cell in plan.missing:
+                if high_of(cell.quote) is None:
+                    return BudgetExceeded(f"{cell.target}: {unknown_price(cell.quote, 'max_usd')}")
             over = over_cap_together(quotes, cap, plan.left, "cell")
         purchases = [
             self.checkout.quoted(
@@ -373,12 +382,12 @@ def _inspected(requests: Sequence[Request]) -> list[dict[str, Facts]]:
 def _unfit(plan: ShootoutPlan) -> MotionKitError:
     """Return the error of cells that cannot be bought."""
     found = ((cell.target, cell.problem) for cell in plan.unfit if cell.problem)
-    why = "; ".join(dict.fromkeys(f"{target}: {error.message}" for target, error in found))
+    why = dict.fromkeys(f"  {target}: {error.message}" for target, error in found)
     count, total = len(plan.unfit), len(plan.cells)
     hint = "skip_unfit=True leaves them out, and the others are bought"
     first = next(cell.problem for cell in plan.unfit if cell.problem)
     return InvalidRequest(
-        f"{count} of {total} cell{'' if total == 1 else 's'} cannot be bought: {why}",
+        "\n".join([f"{count} of {many(total, 'cell')} cannot be bought:", *why]),
         field=getattr(first, "field", None),
         value=getattr(first, "value", None),
         limit=getattr(first, "limit", None),

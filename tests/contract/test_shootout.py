@@ -197,7 +197,7 @@ def test_a_cell_that_does_not_fit_is_refused_before_anything_is_bought_or_left_o
     plan = client.plan_shootout(given, targets)
     assert [cell.problem is None for cell in plan.cells] == [False, True]
     with pytest.raises(
-        InvalidRequest, match=r"1 of 2 cells cannot be bought: pixverse/mimic: "
+        InvalidRequest, match=r"1 of 2 cells cannot be bought:\n  pixverse/mimic: "
     ) as caught:
         client.submit_shootout(plan)
     assert caught.value.field == "quality"
@@ -321,6 +321,27 @@ def test_a_budget_holds_all_cells_that_count_against_it_or_nothing_is_bought(
             client.submit_shootout(plan)
         assert bought(sandbox) == {}
     with configured(sandbox, tmp_path, rules("1.00")) as client:
+        jobs_of(buy(client, requests))
+    assert bought(sandbox) == ALL
+
+
+def test_a_budget_of_one_account_holds_its_own_cells_only(
+    sandbox: Sandbox, tmp_path: Path, requests: list[mk.Request]
+) -> None:
+    def rules(limit: str) -> str:
+        return f"""
+[defaults]
+route_budgets = "always"
+[routes.one]
+targets = ["pixverse"]
+budget_usd = {{ day = "{limit}" }}
+"""
+
+    with configured(sandbox, tmp_path, rules("0.39")) as client:
+        refused = client.plan_shootout(requests, TARGETS).refused
+        assert isinstance(refused, BudgetExceeded)
+        assert "routes.one.budget_usd" in refused.message
+    with configured(sandbox, tmp_path, rules("0.40")) as client:
         jobs_of(buy(client, requests))
     assert bought(sandbox) == ALL
 

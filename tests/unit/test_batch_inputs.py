@@ -245,14 +245,23 @@ def test_a_matrix_has_each_image_with_each_video_in_order(home: Path) -> None:
     ]
 
 
+def test_a_folder_of_a_matrix_stands_for_the_media_files_in_it(home: Path) -> None:
+    media(home, "chars/b.png", "chars/a.JPG", "chars/x.txt", "chars/.c.png", "chars/deep/d.png")
+    found = values(inputs.matrix({"image": ["chars"]}))
+    assert [row["image"] for row in found] == ["chars/a.JPG", "chars/b.png"]
+
+
 def test_a_matrix_takes_urls_and_files_whose_names_look_like_patterns(home: Path) -> None:
     media(home, "a[1].png", "a1.png")
     found = values(inputs.matrix({"image": ["a[1].png", "https://x.test/*.png", "a[1].png"]}))
     assert [row["image"] for row in found] == ["a[1].png", "https://x.test/*.png"]
 
 
-@pytest.mark.parametrize("files", [{"image": ["none/*.png"]}, {"image": []}, {}])
+@pytest.mark.parametrize(
+    "files", [{"image": ["none/*.png"]}, {"image": ["empty"]}, {"image": []}, {}]
+)
 def test_a_matrix_without_a_file_is_refused(home: Path, files: Any) -> None:
+    (home / "empty").mkdir()
     with pytest.raises(InvalidRequest, match=r"no file matches|give a table"):
         inputs.matrix(files)
 
