@@ -177,7 +177,7 @@ def shootout(options: Shooting) -> int:
 
     Examples:
       motionkit shootout --images a.png b.png --videos x.mp4 --via studio team
-      motionkit shootout --images 'chars/*.png' --videos x.mp4 --via studio team --key spring --dry-run
+      motionkit shootout --images chars --videos x.mp4 --via studio team --key spring --dry-run
       motionkit spend --by label --label-name shootout
     """
     screen, done = Screen(json=options.json), hook.Hook.parse(options.on_done)
