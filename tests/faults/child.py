@@ -100,10 +100,21 @@ class Seam:
         return step
 
     def _watch_postgresql(self) -> None:
-        plain_connect, plain_execute = psycopg.connect, psycopg.Connection.execute
+        from motionkit.journal.postgres import Session
 
-        def connect(*args: Any, **options: Any) -> Any:
-            return self.around("journal connect", lambda: plain_connect(*args, **options))
+        plain_connect = psycopg.Connection.connect.__func__  # type: ignore[attr-defined]
+        plain_execute, plain_flush = psycopg.Connection.execute, Session.execute
+
+        def connect(kind: Any, *args: Any, **options: Any) -> Any:
+            return self.around("journal connect", lambda: plain_connect(kind, *args, **options))
+
+        def flush(session: Any, statement: str, *args: Any) -> Any:
+            """Run statements of a pipeline, which are done when the server has answered it."""
+            piped = [one for one, _ in session._unsent]
+            done = plain_flush(session, statement, *args)
+            if piped:
+                self.tick(f"answered journal {' '.join(statement.split()[:3])}")
+            return done
 
         def execute(db: Any, statement: str, *args: Any, **options: Any) -> Any:
             words = " ".join(statement.split()[:3])
@@ -113,8 +124,9 @@ class Seam:
                 f"journal {words}", lambda: plain_execute(db, statement, *args, **options)
             )
 
-        psycopg.connect = connect
+        psycopg.Connection.connect = classmethod(connect)  # type: ignore[assignment,method-assign]
         psycopg.Connection.execute = execute  # type: ignore[assignment,method-assign]
+        Session.execute = flush  # type: ignore[assignment,method-assign]
 
     def _connections(self) -> type[sqlite3.Connection]:
         seam = self

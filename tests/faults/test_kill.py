@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,36 @@ def _check_doubt(ended: str, first: Mapping[str, Any]) -> None:
     if ended == "uncertain":
         label = str(first["killed at"])
         assert PAID_PATHS[SEGMIND] in label or "journal" in label or "connect" in label, label
+
+
+def test_every_write_of_a_purchase_is_an_event_on_both_databases(
+    family: Nursery, tmp_path: Path, new_journal: NewJournal
+) -> None:
+    """Otherwise the kills below would miss the moments that matter."""
+    places: list[Place] = []
+
+    @contextmanager
+    def noted(folder: Path) -> Iterator[Place]:
+        with new_journal(folder) as place:
+            places.append(place)
+            yield place
+
+    labels = _measured(family, PIXVERSE, tmp_path / "measured", noted)
+    first = labels.index("before journal INSERT INTO purchases")
+    paid = next(n for n, label in enumerate(labels) if PAID_PATHS[PIXVERSE] in label)
+    ahead, behind = labels[first:paid], labels[paid:]
+    for part, writes in (
+        (ahead, ("INSERT INTO purchases", "INSERT INTO attempts", "UPDATE attempts SET")),
+        (behind, ("UPDATE attempts SET", "UPDATE purchases SET")),
+    ):
+        for write in (*writes, "COMMIT"):
+            assert f"before journal {write}" in part
+            assert f"after journal {write}" in part
+        # A statement of a pipeline has returned before the server has it.
+        assert ("answered journal COMMIT" in part) is isinstance(places[0], str)
+    commits = [label for label in labels if label.startswith("after journal COMMIT")]
+    begins = [label for label in labels if label.startswith("after journal BEGIN")]
+    assert len(commits) == len(begins)
 
 
 @pytest.mark.parametrize("provider", BOTH)
