@@ -1,7 +1,10 @@
-"""A hook of MkDocs: write the tables of `configuration.md` from the settings classes.
+"""A hook of MkDocs: write parts of pages from what they are about.
 
 A line ``<!-- settings: NAME -->`` of a page becomes a table of the keys of that section, as
 `motionkit config schema` describes them: the classes that read the file and their docstrings.
+
+A line ``<!-- notebook: FILE -->`` becomes the cells of that notebook, which a test executes. It has
+no outputs, so that a plugin which draws them, with all of Jupyter, has nothing to do.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 MARK = re.compile(r"^<!-- settings: ([\w-]+) -->$", re.MULTILINE)
+NOTEBOOK = re.compile(r"^<!-- notebook: ([\w.-]+) -->$", re.MULTILINE)
 
 _PLAIN = {
     "boolean": "true or false",
@@ -28,8 +33,22 @@ Schema = Mapping[str, Any]
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace each mark of a page by its table."""
+    """Replace each mark of a page by its table, or by the cells of its notebook."""
+    markdown = NOTEBOOK.sub(lambda found: cells(found[1]), markdown)
     return MARK.sub(lambda found: table(found[1]), markdown)
+
+
+def cells(name: str) -> str:
+    """Return the cells of a notebook beside this file as Markdown, below a page's own headings."""
+    notebook = json.loads(Path(__file__).with_name(name).read_text("utf-8"))
+    parts = []
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            parts.append(f"```python\n{source}\n```")
+        else:
+            parts.append(re.sub(r"^#", "##", source, flags=re.MULTILINE))
+    return "\n\n".join(parts)
 
 
 @functools.cache

@@ -31,7 +31,11 @@ EMBEDDED: Final = 10_000_000
 """Bytes up to which a file is a part of the page; the notebook grows by a third more."""
 
 _CELL = "text-align:left;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere"
+_WIDE = f"{_CELL};min-width:14em"
+_SHORT = "text-align:left;vertical-align:top;white-space:nowrap"
 _NUMBER = "text-align:right;vertical-align:top;white-space:nowrap"
+_SHORTEST = 26
+"""Characters of a line up to which a cell of a wide table is not folded: it scrolls instead."""
 _CAPTION = "text-align:left;font-weight:bold"
 _MEDIUM = "max-width:100%;max-height:30em"
 
@@ -145,7 +149,7 @@ def cell(value: object) -> str:
 def table(rows: Iterable[tuple[str, object]], title: str) -> str:
     """Return a table of names and values with a title; what is unknown or empty is left out."""
     body = "".join(
-        f'<tr><th scope="row" style="{_CELL}">{safe(name)}</th>'
+        f'<tr><th scope="row" style="{_SHORT}">{safe(name)}</th>'
         f'<td style="{_CELL}">{cell(value)}</td></tr>'
         for name, value in rows
         if isinstance(value, Markup) or text(value)
@@ -165,7 +169,7 @@ def grid(rows: Iterable[Mapping[str, object]], title: str, *, more: int = 0) -> 
     shown = {name for row in drawn for name, value in row.items() if text(value)}
     order = dict.fromkeys(name for row in drawn for name in row)
     names = [name for name in order if name in shown]
-    head = "".join(f'<th scope="col" style="{_CELL}">{safe(name)}</th>' for name in names)
+    head = "".join(f'<th scope="col" style="{_SHORT}">{safe(name)}</th>' for name in names)
     body = "".join(f"<tr>{_line(row, names)}</tr>" for row in drawn)
     rest = f"<p>{more:,} more rows are not drawn: to_dataframe() has all.</p>" if more else ""
     return _scrolling(title, f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>") + rest
@@ -180,12 +184,19 @@ def decisions(rows: Iterable[Mapping[str, Any]]) -> str:
 
 def _line(row: Mapping[str, object], names: Sequence[str]) -> str:
     first, *others = names
-    cells = [f'<th scope="row" style="{_CELL}">{cell(row.get(first))}</th>']
+    drawn = [f'<th scope="row" style="{_style(row.get(first))}">{cell(row.get(first))}</th>']
     for name in others:
         value = row.get(name)
-        number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-        cells.append(f'<td style="{_NUMBER if number else _CELL}">{cell(value)}</td>')
-    return "".join(cells)
+        drawn.append(f'<td style="{_style(value)}">{cell(value)}</td>')
+    return "".join(drawn)
+
+
+def _style(value: object) -> str:
+    """Return the style of a cell beside others."""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return _NUMBER
+    short = isinstance(value, Markup) or len(text(value)) <= _SHORTEST
+    return _SHORT if short else _WIDE
 
 
 def _scrolling(title: str, content: str) -> str:

@@ -160,11 +160,11 @@ class Config(Displayed):
         lost = "in memory: a crash can lose a paid job"
         yield "journal", lost if self.journal is None else str(self.journal)
         for name, account in self.accounts.items():
-            no_key = f", no key: {account.missing}" if account.missing else ""
+            key = f", key: {account.key.source}" if account.key else ""
             sandbox = ", SANDBOX" if account.in_sandbox else ""
-            yield f"account {name}", f"{account.provider}{sandbox}{no_key}"
+            yield f"account {name}", f"{account.provider}{sandbox}{key}"
         for name, route in self.routes.items():
-            yield f"route {name}", f"{' → '.join(route.targets)}, {route.choose} first"
+            yield f"route {name}", f"{' → '.join(route.targets)} (choose {route.choose})"
         for budget in self.budgets():
             yield budget.name, f"{dollars(budget.limit)} {period_words(budget.period)}"
         yield "files", [str(one.path) for one in self.files]

@@ -16,6 +16,7 @@ import attrs
 
 from motionkit._support.displayed import Displayed
 from motionkit._support.redaction import LONGEST_SAID, printable, redact
+from motionkit._support.text import duration
 from motionkit.errors import (
     Billed,
     ContentBlocked,
@@ -144,7 +145,8 @@ class Job(Displayed):
         yield "job", str(self)
         yield "operation", self.operation
         yield "submitted", self.submitted_at
-        yield "usual seconds", self.expected_seconds
+        usual = self.expected_seconds
+        yield "usual time of the offer", None if usual is None else duration(usual)
         yield "charged", self.cost
 
     def __record__(self) -> Mapping[str, object]:
@@ -241,7 +243,7 @@ class Result(Displayed):
         yield "key", self.job.key
         yield "path", " → ".join(self.path)
         yield "cost", self.cost
-        yield "seconds", self.seconds
+        yield "took", None if self.seconds is None else duration(self.seconds)
 
     def __cells__(self) -> Mapping[str, object]:
         cost = self.cost
@@ -250,7 +252,7 @@ class Result(Displayed):
             "target": f"{self.job.account}/{self.job.model}",
             "state": State.SUCCEEDED,
             "cost": None if cost is None else both(cost.amount, cost.unit, cost.usd),
-            "seconds": self.seconds,
+            "took": None if self.seconds is None else duration(self.seconds),
             "file": self.files.get(0),
         }
 

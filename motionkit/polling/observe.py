@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from math import inf
+from pathlib import Path
 
 import attrs
 
@@ -205,6 +206,8 @@ class JobObserver:
         if entry is None:
             return result
         result = attrs.evolve(result, path=entry.path)
+        if entry.delivered is not None and "://" not in entry.delivered:
+            result.files[0] = Path(entry.delivered)
         quote = entry.quote
         if result.cost is not None or quote is None or quote.likely is None:
             return result

@@ -137,6 +137,10 @@ class Comparison(Displayed):
         yield "does not support", ", ".join(self.lacks)
         yield "notes", self.notes
 
+    def __cells__(self) -> Mapping[str, object]:
+        left_out = {"price read", "does not support"}  # so that the row fits beside a notebook
+        return {name: value for name, value in self.__shown__() if name not in left_out}
+
     def __record__(self) -> Mapping[str, object]:
         quote, held = self.quote, self.balance
         names = ("unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high", "basis", "n")
