@@ -9,14 +9,13 @@ from unittest.mock import patch
 
 import nbclient
 import nbformat
-from patience import PATIENCE
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebook.ipynb"
 OTHERS = ("JUPYTER", "MOTIONKIT")
 """How variables of this machine's own set-up begin."""
 
 
-def executed(home: Path) -> Any:
+def executed(home: Path, patience: float = 300) -> Any:
     """Run the notebook in a kernel that knows nothing of this user; return it with its outputs."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     environment = {
@@ -27,8 +26,8 @@ def executed(home: Path) -> Any:
     (home / "HOME").mkdir()
     client = nbclient.NotebookClient(
         notebook,
-        timeout=PATIENCE,
-        startup_timeout=PATIENCE,
+        timeout=patience,
+        startup_timeout=patience,
         kernel_name="python3",
         resources={"metadata": {"path": str(home)}},
     )

@@ -4,7 +4,8 @@ Run by hand, whenever that changes: ``python tests/docs/screenshots.py``. It nee
 (``apt-get install chromium``) and, of the extra ``dev``, pyte and Pillow.
 
 The commands run in a terminal of their own, in an empty folder, against the sandbox. pyte plays the
-terminal, rich draws what is on its screen as SVG, Chromium renders that.
+terminal, rich draws what is on its screen as SVG, Chromium renders that. The notebook is executed,
+and Chromium shows it, driven by Playwright.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import sys
 import termios
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -32,9 +33,11 @@ from socket import gethostname
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+import notebooks
 import pyte
 from attrs import evolve, frozen
 from PIL import Image
+from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.style import Style
 from rich.terminal_theme import SVG_EXPORT_THEME
@@ -46,6 +49,19 @@ from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
 IMAGES = Path(__file__).parents[2] / "docs" / "img"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+BROWSER_FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--mute-audio", "--autoplay-policy=no-user-gesture-required"),
+)
+PLAY = """async () => {
+  for (const film of document.querySelectorAll("video")) {
+    await film.play();
+    await new Promise((shown) => film.requestVideoFrameCallback(shown));
+    film.pause();
+  }
+}"""
+"""Plays every film up to its first picture."""
 SHOWN = "/home/ada/work"
 """What the working folder is called in pictures; as long, so that lines break as they would."""
 LARGEST = 150_000
@@ -130,10 +146,36 @@ SHOTS = {
 """Name of a picture to what it shows."""
 
 
+@frozen
+class PageShot:
+    """A picture of a page.
+
+    Attributes:
+        width: Of the window, in pixels.
+        theme: ``light`` or ``dark``.
+        begins: The heading that is at the top, as a selector.
+        ends: The heading before which the picture ends.
+    """
+
+    width: int
+    theme: str
+    begins: str
+    ends: str
+
+
+NOTEBOOK = {
+    "notebook": PageShot(1280, "light", "#Compare", "#Several-at-once"),
+    "notebook-dark": PageShot(1280, "dark", "#Compare", "#Several-at-once"),
+    "notebook-phone": PageShot(390, "light", "#Submit-and-wait", "#Jobs-and-money"),
+    "notebook-phone-dark": PageShot(390, "dark", "#Submit-and-wait", "#Jobs-and-money"),
+}
+"""The pictures of docs/notebook.ipynb."""
+
+
 def main() -> None:
     """Make every picture, or those that are named; with --columns N in that width."""
     options = ArgumentParser()
-    options.add_argument("names", nargs="*", choices=[*SHOTS, []])
+    options.add_argument("names", nargs="*", choices=[*SHOTS, *NOTEBOOK, []])
     options.add_argument("--columns", type=int, help="Look at another width; not for the pages.")
     options.add_argument("--to", type=Path, default=IMAGES)
     asked = options.parse_args()
@@ -141,19 +183,52 @@ def main() -> None:
     if browser is None:
         sys.exit("no Chromium found: apt-get install chromium")
     asked.to.mkdir(exist_ok=True)
-    for name in asked.names or SHOTS:
+    for name in [one for one in asked.names or SHOTS if one in SHOTS]:
         shot = SHOTS[name] if asked.columns is None else evolve(SHOTS[name], columns=asked.columns)
         with TemporaryDirectory(prefix="m", dir="/tmp") as folder, home(Path(folder), shot) as own:
             screen = run(shot, Path(folder), own)
             lines = [Text.assemble(("$ ", "green"), (shot.command, "bold")), *shown(screen)]
             lines = [Text(SHOWN).join(line.split(folder)) for line in lines]
             picture = render(browser, draw(lines, shot.columns, Path(folder)))
-        seen = "\n".join(line.plain for line in lines)
-        secret = next((one for one in ("/tmp/", sys.prefix, gethostname()) if one in seen), None)  # noqa: S108 - a part of paths
-        if secret is not None or len(picture) > LARGEST:
-            sys.exit(f"{name}: it shows {secret}, or has {len(picture):,} bytes:\n{seen}")
-        (asked.to / f"{name}.png").write_bytes(picture)
-        print(f"{name}.png: {len(picture):,} bytes")  # noqa: T201 - what was made
+        save(asked.to, name, picture, "\n".join(line.plain for line in lines))
+    wanted = {name: NOTEBOOK[name] for name in asked.names or NOTEBOOK if name in NOTEBOOK}
+    if wanted:
+        for name, picture, seen in of_notebook(browser, wanted):
+            save(asked.to, name, picture, seen)
+
+
+def save(folder: Path, name: str, picture: bytes, seen: str) -> None:
+    """Write a picture, unless it is large or shows something of this machine."""
+    secret = next((one for one in ("/tmp/", sys.prefix, gethostname()) if one in seen), None)  # noqa: S108 - a part of paths
+    if secret is not None or len(picture) > LARGEST:
+        sys.exit(f"{name}: it shows {secret}, or has {len(picture):,} bytes:\n{seen}")
+    (folder / f"{name}.png").write_bytes(picture)
+    print(f"{name}.png: {len(picture):,} bytes")  # noqa: T201 - what was made
+
+
+def of_notebook(browser: str, shots: Mapping[str, PageShot]) -> Iterator[tuple[str, bytes, str]]:
+    """Execute the notebook; yield each picture of it with its name and the text in it."""
+    with TemporaryDirectory(prefix="m", dir="/tmp") as folder, sync_playwright() as playwright:
+        notebook = notebooks.executed(Path(folder))
+        started = playwright.chromium.launch(executable_path=browser, args=BROWSER_FLAGS)
+        for name, shot in shots.items():
+            text = notebooks.page(notebook, shot.theme)
+            text = re.sub(r"/tmp/[\w-]+", SHOWN, text)  # noqa: S108 - a part of paths
+            file = Path(folder) / f"{name}.html"
+            file.write_text(text, "utf-8")
+            window = {"width": shot.width, "height": 900}
+            page = started.new_page(viewport=window, color_scheme=shot.theme)
+            page.goto(file.as_uri())
+            page.evaluate(PLAY)
+            top, bottom = (
+                page.locator(one).bounding_box()["y"] for one in (shot.begins, shot.ends)
+            )
+            clip = {"x": 0, "y": top - 12, "width": shot.width, "height": bottom - top}
+            drawn = page.screenshot(full_page=True, clip=clip)
+            # The colour of a page's ground stays what it is.
+            small = few_colours(Image.open(io.BytesIO(drawn)), Image.Quantize.FASTOCTREE)
+            yield name, small, page.inner_text("body")
+        started.close()
 
 
 @contextmanager
@@ -369,10 +444,13 @@ def render(browser: str, svg: Path) -> bytes:
         capture_output=True,
         timeout=120,
     )
+    return few_colours(Image.open(file), Image.Quantize.MAXCOVERAGE)
+
+
+def few_colours(picture: Image.Image, how: Image.Quantize) -> bytes:
+    """Return a picture as a small PNG."""
     small = io.BytesIO()
-    Image.open(file).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(
-        small, "PNG", optimize=True
-    )
+    picture.convert("RGB").quantize(COLOURS, how).save(small, "PNG", optimize=True)
     return small.getvalue()
 
 

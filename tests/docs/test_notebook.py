@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from notebooks import NOTEBOOK, executed
+from patience import PATIENCE
 
 nbformat: Any = pytest.importorskip("nbformat")
 pytest.importorskip("nbclient")
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return what each cell shows, by the last line of its code."""
-    notebook = executed(tmp_path_factory.mktemp("kernel"))
+    notebook = executed(tmp_path_factory.mktemp("kernel"), PATIENCE)
     shown = {}
     for cell in notebook.cells:
         if cell.cell_type == "code":
