@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
 import click
 
 import motionkit as mk
+from motionkit._support.redaction import redact
 from motionkit._support.text import many
 from motionkit.cli import checkout, compare, delivery, exit_codes, hook
 from motionkit.cli.format import brief, in_world, media_of, plain, state_of
+from motionkit.cli.hints import sentence
 from motionkit.cli.options import file_option, money_option, request_option, usd
 from motionkit.cli.records import Running
 from motionkit.cli.resuming import collect
@@ -152,6 +156,15 @@ class Shooting(Running):
             f"films/{_NAME}. Default: shootout-NAME/.",
         ),
     ] = None
+    report: Annotated[
+        str | None,
+        file_option(
+            metavar="FOLDER",
+            help="Where the report goes, a page on which the films of each request play side by "
+            "side. Default: shootout-NAME. It is written anew by every run that waits.",
+        ),
+    ] = None
+    no_report: Annotated[bool, file_option("--no-report", help="Write no report.")] = False
     via: str | None = None
     choose: Choose | None = None
     extra: list[str] | None = None
@@ -173,7 +186,8 @@ def shootout(options: Shooting) -> int:
     and buys the cells that a further file or target adds. Ctrl-C ends the command only; the jobs
     keep running. Cells whose job failed stay so: another --key buys everything anew.
 
-    The exit code is the highest of all cells. 'motionkit jobs --label shootout=NAME' lists them.
+    At the end a report is written, a page that plays the films side by side. The exit code is the
+    highest of all cells. 'motionkit jobs --label shootout=NAME' lists them.
 
     Examples:
       motionkit shootout --images a.png b.png --videos x.mp4 --via studio team
@@ -222,8 +236,7 @@ class _Command:
     def _placed(self) -> Out:
         """Return where the films go, whose names tell them apart."""
         given = self.options.out
-        folder = f"shootout-{_UNFIT.sub('_', self.plan.name).strip('._') or 'films'}/"
-        text = folder if given is None else given
+        text = f"{self._folder()}/" if given is None else given
         out = Out.parse(text)
         if out.chosen:
             raise InvalidRequest(
@@ -236,6 +249,10 @@ class _Command:
             text = f"{text.rstrip('/')}/{_NAME}"
         delivery.place(text, overwrite=False, kind=self.plan.cells[0].request.delivers)
         return Out.parse(text)
+
+    def _folder(self) -> str:
+        """Return the folder of a shootout for which none is named."""
+        return f"shootout-{_UNFIT.sub('_', self.plan.name).strip('._') or 'films'}"
 
     # Before paying.
 
@@ -392,22 +409,54 @@ class _Command:
         self.codes.append(code)
 
     def _sum_up(self) -> None:
-        """Print how each cell ended."""
-        rows = []
+        """Print how each cell ended, and where the report is."""
+        rows, keys = [], []
         for cell in self.plan.cells:
             entry = delivery.record(self.client, cell.key)
-            state = ("unfit" if cell.problem else "not submitted") if entry is None else ""
-            state = state if entry is None else state_of(entry)
-            file = None if entry is None else entry.delivered
-            cost = f", {entry.cost}" if entry is not None and entry.cost is not None else ""
-            where = f"{_inputs(cell)} at {cell.target}"
-            self.screen.fact(f"cell {cell.number}", f"{where}: {state}{cost}")
+            state = "unfit" if cell.problem else "not submitted"
+            cost, file = "", None
+            if entry is not None:
+                state, file = state_of(entry), entry.delivered
+                cost = "" if entry.cost is None else f", {entry.cost}"
+                keys.append(entry.key)
+            self.screen.fact(
+                f"cell {cell.number}", f"{_inputs(cell)} at {cell.target}: {state}{cost}"
+            )
             rows.append({**_data(cell), "state": state, "file": file})
+        waits = not (self.options.no_wait or self.options.no_report)
+        page = self._report(keys) if keys and waits else None
         if max(self.codes) != exit_codes.DONE:
             self.screen.note("the same command continues; nothing is paid for again")
         if self.screen.json:
-            data = {"shootout": self.plan.name, "cells": rows, "exit_code": max(self.codes)}
-            self.screen.answer(data, "")
+            self.screen.answer(
+                {
+                    "shootout": self.plan.name,
+                    "cells": rows,
+                    "report": page,
+                    "exit_code": max(self.codes),
+                },
+                "",
+            )
+
+    def _report(self, keys: Sequence[str]) -> str | None:
+        """Write the report; return its page, None where that failed, which is only a warning."""
+        folder = self.options.report or self._folder()
+        try:
+            from motionkit.report import write_report  # noqa: PLC0415 - of an extra
+
+            made = write_report(
+                self.client, Path(folder).expanduser(), keys, title=f"Shootout {self.plan.name}"
+            )
+        except Exception as error:  # noqa: BLE001 - it is paid for, however the page fails
+            why = sentence(error) if isinstance(error, MotionKitError) else redact(str(error))
+            self.screen.note(
+                f"warning: no report was written: {why or type(error).__name__}; the purchases are "
+                f"not affected, and 'motionkit report --label shootout={self.plan.name}' writes it",
+                style="yellow",
+            )
+            return None
+        self.screen.fact("report", str(made.file), style="bold")
+        return str(made.file)
 
 
 def _requests(client: Client, options: Shooting) -> list[Request]:

@@ -14,6 +14,7 @@ import pytest
 from cli_support import Account, Cli, Ended, ended, process, read_until
 
 from motionkit.cli.screen import Screen
+from motionkit.errors import InvalidRequest
 from motionkit.sandbox import sample_clip, sample_picture
 
 TARGETS = ("pixverse", "segmind/pixverse-mimic")
@@ -278,6 +279,46 @@ def test_what_cannot_be_a_shootout_is_refused(
     assert told.code == 2, told.err
     assert said in told.err
     assert both.jobs == (0, 0)
+
+
+# The report.
+
+
+def test_the_films_of_a_shootout_are_on_one_page(cli: Cli, both: Vendors) -> None:
+    told = cli(*BUY, "--key", "spring")
+    page = Path("shootout-spring/index.html").absolute()
+    assert f"report    {page}\n" in told.err
+    text = page.read_text()
+    assert "Shootout spring" in text
+    assert all(f'src="{name}' in text for name in FILMS)
+    told = cli(*BUY, "--key", "spring", "--report", "page", "--json")
+    assert told.data[-1]["report"] == str(Path("page/index.html").absolute())
+    assert both.jobs == (2, 2)
+
+
+@pytest.mark.parametrize("more", [("--no-report",), ("--no-wait",)])
+def test_no_report_is_written_where_none_is_wanted(
+    cli: Cli, both: Vendors, more: tuple[str, ...]
+) -> None:
+    told = cli(*BUY, "--key", "spring", *more)
+    assert told.code == 0
+    assert "\nreport " not in told.err
+    assert not Path("shootout-spring/index.html").exists()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), InvalidRequest("boom")])
+def test_a_report_that_fails_is_a_warning_and_changes_no_exit_code(
+    cli: Cli, both: Vendors, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("motionkit.report.write_report", fail)
+    told = cli(*BUY, "--key", "spring", "--json")
+    assert (told.code, states(told), films("shootout-spring")) == (0, ["succeeded"] * 4, FILMS)
+    assert told.data[-1]["report"] is None
+    assert "warning: no report was written: boom; the purchases are not affected" in told.err
+    assert "'motionkit report --label shootout=spring' writes it" in told.err
 
 
 # Interrupted, refused, failed.
