@@ -57,9 +57,9 @@ if TYPE_CHECKING:
     from motionkit.polling.cancel import CancelOutcome as CancelOutcome
     from motionkit.polling.cancel import CancelResult as CancelResult
     from motionkit.polling.webhooks import Delivery as Delivery
+    from motionkit.purchase.announcement import Announcement as Announcement
     from motionkit.purchase.circuits import Circuit as Circuit
     from motionkit.purchase.compare import Comparison as Comparison
-    from motionkit.purchase.fallback import Announcement as Announcement
     from motionkit.purchase.orders import Explanation as Explanation
     from motionkit.purchase.shootout import ShootoutCell as ShootoutCell
     from motionkit.purchase.shootout import ShootoutPlan as ShootoutPlan
@@ -92,9 +92,9 @@ _HOMES = {
     "model.spending": ("Amounts", "Spend"),
     "polling.cancel": ("CancelOutcome", "CancelResult"),
     "polling.webhooks": ("Delivery",),
+    "purchase.announcement": ("Announcement",),
     "purchase.circuits": ("Circuit",),
     "purchase.compare": ("Comparison",),
-    "purchase.fallback": ("Announcement",),
     "purchase.orders": ("Explanation",),
     "purchase.shootout": ("ShootoutCell", "ShootoutPlan"),
     "purchase.takes": ("Take", "TakesPlan"),

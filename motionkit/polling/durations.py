@@ -6,8 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from motionkit import journal as journals
 from motionkit._support import process
-from motionkit.journal import Journal, optional, weights
+from motionkit.journal import Journal, optional
 from motionkit.model.job import Job
 from motionkit.polling import schedule
 from motionkit.polling.schedule import DurationEstimate, Plan
@@ -84,7 +85,7 @@ class Durations:
 
 
 def _estimated(expected: float | None, past: list[tuple[float, float]]) -> DurationEstimate:
-    heavy = weights([ended for _, ended in past])
+    heavy = journals.weights([ended for _, ended in past])
     return schedule.estimate(
         expected, [(seconds, weight) for (seconds, _), weight in zip(past, heavy, strict=True)]
     )

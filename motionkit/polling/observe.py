@@ -13,9 +13,10 @@ from pathlib import Path
 
 import attrs
 
+from motionkit import journal as journals
 from motionkit._support import telemetry
 from motionkit.errors import Billed, ConfigError, MotionKitError
-from motionkit.journal import Journal, PurchaseRecord, optional, timed
+from motionkit.journal import Journal, PurchaseRecord, optional
 from motionkit.model import events
 from motionkit.model.job import STATE_ERRORS, Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Cost, CostBasis, Unit, doubt, possible
@@ -128,7 +129,7 @@ class JobObserver:
         self._tell(job, status, cost, ended=ended)
         if ended and status.result is not None:
             age = self.age(job)
-            if timed(job, age, since_last):
+            if journals.timed(job, age, since_last):
                 # It ended at any moment since the last poll: on average, halfway.
                 self.durations.learn(job, age - since_last / 2)
         if status.state.terminal:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
+    from motionkit.purchase.announcement import Announce, Announcement
     from motionkit.purchase.cancellation import Cancellation, Cancellations
     from motionkit.purchase.circuits import Circuit, Circuits
     from motionkit.purchase.compare import Comparison, ordered, with_balances, with_ratings
-    from motionkit.purchase.fallback import Announce, Announcement
     from motionkit.purchase.jobs import JobFilters, Jobs, Reconciled
     from motionkit.purchase.orders import BuyOptions, Checkout, Explanation, Order
     from motionkit.purchase.shootout import ShootoutCell, ShootoutPlan, Shootouts
@@ -52,10 +52,10 @@ __all__ = [
 __getattr__, __dir__ = exports(
     __name__,
     {
+        "motionkit.purchase.announcement": "Announce Announcement",
         "motionkit.purchase.cancellation": "Cancellation Cancellations",
         "motionkit.purchase.circuits": "Circuit Circuits",
         "motionkit.purchase.compare": "Comparison ordered with_balances with_ratings",
-        "motionkit.purchase.fallback": "Announce Announcement",
         "motionkit.purchase.jobs": "JobFilters Jobs Reconciled",
         "motionkit.purchase.orders": "BuyOptions Checkout Explanation Order",
         "motionkit.purchase.shootout": "ShootoutCell ShootoutPlan Shootouts",

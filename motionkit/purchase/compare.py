@@ -5,33 +5,26 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from motionkit import journal as journals
+from motionkit import routing
 from motionkit._support.displayed import Displayed
 from motionkit._support.text import duration
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
-from motionkit.journal import (
-    Journal,
-    Observation,
-    OfferKey,
-    PurchaseRecord,
-    Stats,
-    expected_seconds,
-    observed_quote,
-    summarise,
-)
+from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.money import Balance, Quote, Rates, amounts, both, dollars
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.provider import Fit, Offer, fit_at, quote_fit
 from motionkit.purchase.submit import Submitter
-from motionkit.routing import Choose, suffices
+from motionkit.routing import Choose
 
 if TYPE_CHECKING:
+    from motionkit.journal import Observation, OfferKey, Stats
     from motionkit.model.rating import Means
 
 _CENT = Decimal("0.01")
@@ -218,7 +211,7 @@ class RouteTarget:
         return self.submitter, self.fitted
 
 
-Past = Mapping[OfferKey, Stats]
+Past = Mapping["OfferKey", "Stats"]
 
 
 _NEWS = 20
@@ -264,7 +257,7 @@ class Experience:
         read = {entry.key: _observation(entry) for entry in entries}
         self._seen = {one: self._seen.get(one, read.get(one[0])) for one in newest}
         self._last = newest[0][1] if newest else None
-        self._past = summarise(filter(None, self._seen.values()))
+        self._past = journals.summarise(filter(None, self._seen.values()))
 
 
 def _observation(entry: PurchaseRecord) -> Observation | None:
@@ -275,8 +268,8 @@ def _observation(entry: PurchaseRecord) -> Observation | None:
     job, sent = attempt.job, attempt.submission
     # A quote without amounts was for something that the offer does not price, such as an extra.
     unpriced = entry.quote is not None and entry.quote.likely is None
-    return Observation(
-        offer=OfferKey(job.fingerprint, job.operation, job.model, sent.quality),
+    return journals.Observation(
+        offer=journals.OfferKey(job.fingerprint, job.operation, job.model, sent.quality),
         ended=entry.finished,
         clip_seconds=sent.clip_seconds,
         cost=None if unpriced else entry.cost,
@@ -313,14 +306,14 @@ def assess(
     seen = None
     if past:
         made = provider.fingerprint, offer.operation, offer.model, fitted.quality
-        seen = past.get(OfferKey(*made))
+        seen = past.get(journals.OfferKey(*made))
     by_second = offer.price is not None and any(c.per == "second" for c in offer.price.cells)
     # A price per second of an unknown clip stays unknown: other clips were shorter or longer.
     # So does that of extra options that the offer does not price.
     knowable = not fitted.unpriced and (listed is None or listed.likely is not None)
     quote = listed
     if seen is not None and knowable:
-        quote = observed_quote(
+        quote = journals.observed_quote(
             listed,
             seen,
             per_second=by_second,
@@ -333,7 +326,7 @@ def assess(
         target,
         quote=quote,
         listed=listed,
-        seconds=usual if seen is None else expected_seconds(usual, seen),
+        seconds=usual if seen is None else journals.expected_seconds(usual, seen),
         p90=seen.durations.p90 if seen is not None and seen.durations else None,
         quality=fitted.quality,
         delivers=fitted.seconds,
@@ -381,6 +374,8 @@ def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> 
         except MotionKitError as error:
             return error
 
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a purchase asks one account
+
     with ThreadPoolExecutor(min(_WORKERS, max(1, len(accounts)))) as pool:
         answers = dict(zip(accounts, pool.map(answer, accounts), strict=True))
     return [
@@ -388,7 +383,7 @@ def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> 
         if row.no_key is not None
         else attrs.evolve(row, error=held)
         if isinstance(held := answers[row.account], MotionKitError)
-        else attrs.evolve(row, balance=held, suffices=suffices(held, row.quote))
+        else attrs.evolve(row, balance=held, suffices=routing.suffices(held, row.quote))
         for row in rows
     ]
 

@@ -10,13 +10,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 import attrs
 
 from motionkit import routing
-from motionkit._support.displayed import Displayed
 from motionkit.config import Route
 from motionkit.errors import (
     Billed,
@@ -28,9 +26,10 @@ from motionkit.errors import (
 from motionkit.journal import Journal, NewPurchase, retry_key
 from motionkit.model import budget, codec, money
 from motionkit.model.job import Job
-from motionkit.model.money import Balance, Quote, dollars
+from motionkit.model.money import Balance, dollars
 from motionkit.model.submission import Submission
 from motionkit.purchase import cancellation
+from motionkit.purchase.announcement import Announce, Announcement
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.compare import RouteTarget
 from motionkit.purchase.prepare import prepare
@@ -40,30 +39,6 @@ from motionkit.purchase.submit import NoSlot, about
 log = logging.getLogger("motionkit")
 
 _CAPPED = frozenset({routing.Reason.PRICE_ABOVE_MAX, routing.Reason.PRICE_UNKNOWN_UNDER_CAP})
-
-
-@attrs.frozen(kw_only=True)
-class Announcement(Displayed):
-    """One submit right before it is made: where, and for how much.
-
-    Attributes:
-        target: Account and model.
-        quote: What it is expected to cost; None when no price is known.
-        after: The route's targets that fell out so far, each with the reason in a few words, such
-            as ``wrong key`` or ``busy``. Nothing was bought at any of them.
-        max_usd: The cap that the price keeps: the caller's or the route's; None without one.
-        sandbox: Whether the account is in a sandbox on this machine.
-    """
-
-    target: str
-    quote: Quote | None
-    after: Mapping[str, str] = attrs.field(factory=dict, hash=False)
-    max_usd: Decimal | None = None
-    sandbox: bool = False
-
-
-Announce = Callable[[Announcement], object]
-"""Called before each submit; what it raises ends the purchase, and nothing is bought."""
 
 
 @attrs.define

@@ -14,10 +14,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from motionkit import routing
 from motionkit._support.displayed import Displayed
 from motionkit._support.text import is_name
 from motionkit.config import DEFAULT_ROUTE, Account, Config, Route, no_account
@@ -46,13 +47,17 @@ from motionkit.provider import (
     Provider,
     pick_offer,
 )
-from motionkit.purchase import cancellation, compare, fallback
+from motionkit.purchase import cancellation, compare
+from motionkit.purchase.announcement import Announce, Announcement
 from motionkit.purchase.circuits import Circuits
 from motionkit.purchase.jobs import Jobs
 from motionkit.purchase.prepare import prepare
 from motionkit.purchase.slots import Slots
 from motionkit.purchase.submit import Submitter, Submitters
-from motionkit.routing import CAUSES, Choose, Stop
+from motionkit.routing import Choose
+
+if TYPE_CHECKING:
+    from motionkit.purchase.fallback import RouteBuyer
 
 log = logging.getLogger("motionkit")
 
@@ -120,7 +125,7 @@ class BuyOptions:
     max_usd: Decimal | None = None
     out: str | None = None
     wait_for_slot: float | None = None
-    announce: fallback.Announce | None = None
+    announce: Announce | None = None
     limited: bool = True
     """Whether caps and budgets apply; not where the purchase may exist already."""
     batch: str | None = None
@@ -165,7 +170,7 @@ class Order:
     """A purchase that was made: its job, and the buyer that can submit again behind a route."""
 
     job: Job
-    buyer: fallback.RouteBuyer | None = None
+    buyer: RouteBuyer | None = None
 
     def next(self, job: Job, error: MotionKitError) -> Job:
         """Buy again after a job that went wrong.
@@ -440,7 +445,7 @@ class Checkout:
         buyer = self._buyer(asked, asked.route, options, self._new(asked, options))
         decision = buyer.preview()
         buyer.record = decision.rows
-        if isinstance(decision.action, Stop):
+        if isinstance(decision.action, routing.Stop):
             keyless = [one for one in self._places(asked) if one.row.no_key and one.fitted]
             if keyless and not any(one.fitted for one in self._places(asked) if one not in keyless):
                 return min(keyless, key=_RANKS[asked.route.choose]), ()
@@ -783,7 +788,7 @@ class Checkout:
         self._check_limits(purchase, options)
         if options.announce is not None:
             options.announce(
-                fallback.Announcement(
+                Announcement(
                     target=place.row.target,
                     quote=purchase.quote,
                     max_usd=options.max_usd,
@@ -860,14 +865,18 @@ class Checkout:
 
     def _buyer(
         self, asked: Asked, route: Route, options: BuyOptions, purchase: NewPurchase
-    ) -> fallback.RouteBuyer:
+    ) -> RouteBuyer:
+        from motionkit.purchase.fallback import RouteBuyer  # noqa: PLC0415 - a single target has none
+
         caps = [cap for cap in (route.max_usd, options.max_usd) if cap is not None]
         stays = options.waits_itself and route.on_busy == "wait"
-        return fallback.RouteBuyer(
+        return RouteBuyer(
             attrs.evolve(
                 route,
                 fall_back_on=tuple(
-                    word for word in route.fall_back_on if not (stays and CAUSES[word].waitable)
+                    word
+                    for word in route.fall_back_on
+                    if not (stays and routing.CAUSES[word].waitable)
                 ),
                 max_usd=min(caps, default=None) if options.limited else None,
                 wait_for_slot=self._patience(route, options),
