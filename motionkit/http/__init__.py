@@ -9,7 +9,6 @@ from motionkit._support.exports import exports
 if TYPE_CHECKING:
     from motionkit.http.addresses import at_loopback, checked_origin
     from motionkit.http.connection import (
-        BLOCK,
         TrackedHTTPConnection,
         TrackedHTTPPool,
         TrackedHTTPSConnection,
@@ -19,14 +18,21 @@ if TYPE_CHECKING:
     )
     from motionkit.http.download import Downloaded, check_target, wrong_ending
     from motionkit.http.download import download as download_file
-    from motionkit.http.exchange import NotSent, Untrusted
-    from motionkit.http.exchange import environment as network_environment
+    from motionkit.http.environment import environment as network_environment
     from motionkit.http.partial_file import PartialFile, fits
     from motionkit.http.rate_limit import WINDOW, RateLimiter
     from motionkit.http.response import Response
     from motionkit.http.retry import TRANSIENT
     from motionkit.http.retry import read as with_retries
-    from motionkit.http.session import CALL_TIMEOUT, JSON_LIMIT, Body, Session
+    from motionkit.http.session import (
+        BLOCK,
+        CALL_TIMEOUT,
+        JSON_LIMIT,
+        Body,
+        Session,
+        load_transport,
+    )
+    from motionkit.http.unsent import NotSent, Untrusted
 
 __all__ = [
     "BLOCK",
@@ -53,6 +59,7 @@ __all__ = [
     "checked_origin",
     "download_file",
     "fits",
+    "load_transport",
     "network_environment",
     "with_retries",
     "wrong_ending",
@@ -63,15 +70,16 @@ __getattr__, __dir__ = exports(
     {
         "motionkit.http.addresses": "at_loopback checked_origin",
         "motionkit.http.connection": (
-            "BLOCK TrackedHTTPConnection TrackedHTTPPool TrackedHTTPSConnection "
+            "TrackedHTTPConnection TrackedHTTPPool TrackedHTTPSConnection "
             "TrackedHTTPSPool at_most check_before_sending"
         ),
         "motionkit.http.download": "Downloaded check_target wrong_ending download_file=download",
-        "motionkit.http.exchange": "NotSent Untrusted network_environment=environment",
+        "motionkit.http.environment": "network_environment=environment",
         "motionkit.http.partial_file": "PartialFile fits",
         "motionkit.http.rate_limit": "WINDOW RateLimiter",
         "motionkit.http.response": "Response",
         "motionkit.http.retry": "TRANSIENT with_retries=read",
-        "motionkit.http.session": "CALL_TIMEOUT JSON_LIMIT Body Session",
+        "motionkit.http.session": "BLOCK CALL_TIMEOUT JSON_LIMIT Body Session load_transport",
+        "motionkit.http.unsent": "NotSent Untrusted",
     },
 )

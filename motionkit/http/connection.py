@@ -28,9 +28,8 @@ import urllib3.connectionpool
 
 from motionkit._support.redaction import MASK, RedactedStr, redact
 from motionkit.http.addresses import InternalAddressError, is_public
+from motionkit.http.session import BLOCK
 
-BLOCK = 192 * 1024
-"""Bytes of a body at a time; a multiple of three, so that base64 pieces join."""
 _PIECE = 8 * 1024
 """Bytes of an upload that are sent under one timeout."""
 _MAX_LINE = 65_536

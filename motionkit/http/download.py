@@ -33,8 +33,11 @@ from motionkit._support.system import unfit
 from motionkit.errors import DownloadFailed, InvalidRequest, MotionKitError, ProviderUnavailable
 from motionkit.http import addresses, exchange, retry
 from motionkit.http.addresses import InternalAddressError
-from motionkit.http.connection import BLOCK, CallGuard, Transport, guarded_call
+from motionkit.http.connection import CallGuard, Transport, guarded_call
+from motionkit.http.environment import environment
 from motionkit.http.partial_file import PartialFile, fits, partial_path
+from motionkit.http.session import BLOCK, CONNECT_TIMEOUT, USER_AGENT
+from motionkit.http.unsent import Untrusted
 from motionkit.model import containers, probe
 
 log = logging.getLogger(__name__)
@@ -280,7 +283,7 @@ class _Fetch:
         asked = bool(self._size and self._tag)
         if not asked:
             self._begin()
-        headers = {"User-Agent": exchange.USER_AGENT, "Accept-Encoding": "identity"}
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if asked:
             headers |= {"Range": f"bytes={self._size}-", "If-Range": self._tag}
         response = self._follow(adapter, headers, guard)
@@ -350,10 +353,8 @@ class _Fetch:
                 raise DownloadFailed(f"the result's address ({addresses.brief(url)}) {problem}")
             guard.public = not local
             prepared = requests.Request("GET", url, headers=headers).prepare()
-            timeout = (exchange.CONNECT_TIMEOUT, _READ_TIMEOUT)
-            response = adapter.send(
-                prepared, stream=True, timeout=timeout, **exchange.environment(url)
-            )
+            timeout = (CONNECT_TIMEOUT, _READ_TIMEOUT)
+            response = adapter.send(prepared, stream=True, timeout=timeout, **environment(url))
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
@@ -407,9 +408,7 @@ def _explained(error: BaseException, reason: str) -> MotionKitError:
     if isinstance(error, InternalAddressError):
         return DownloadFailed(f"the result's address is refused: {reason}")
     if exchange.is_untrusted(error):
-        return DownloadFailed(
-            f"the file host is refused: {reason}", hint=exchange.Untrusted.default_hint
-        )
+        return DownloadFailed(f"the file host is refused: {reason}", hint=Untrusted.default_hint)
     if isinstance(error, ValueError):  # not a URL at all; some of these are requests' errors, too
         return DownloadFailed(f"the result's address cannot be used: {reason}")
     return ProviderUnavailable(f"the download broke off: {reason}")

@@ -7,32 +7,22 @@ system only.
 
 from __future__ import annotations
 
-import functools
 import http.client
-import importlib.util
-import os
 import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import TypeVar
 
 import requests
 import urllib3.exceptions
 
-from motionkit._support.hosts import is_loopback
-from motionkit._support.redaction import RedactedStr, Secret, redact
-from motionkit.errors import ConfigError, MotionKitError, ProviderUnavailable
+from motionkit._support.redaction import redact
+from motionkit.errors import MotionKitError
 from motionkit.http.addresses import InternalAddressError
 from motionkit.http.response import LONGEST_REASON
 
 T = TypeVar("T")
-
-CONNECT_TIMEOUT = 10.0
-"""Seconds to connect."""
-USER_AGENT = "motionkit"
 
 NETWORK = (
     requests.RequestException,
@@ -51,19 +41,6 @@ _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (http.client.LineTooLong, "a header of the response is too long"),
 )
 """Sentences for errors with Python's text; the first match in the chain counts."""
-
-
-class Untrusted(ConfigError):
-    """This machine does not trust the certificate of the other side; nothing was sent."""
-
-    default_hint = (
-        "add the certificate of the company proxy or of the endpoint: SSL_CERT_FILE or "
-        "REQUESTS_CA_BUNDLE names a file of trusted certificates"
-    )
-
-
-class NotSent(ProviderUnavailable):
-    """No byte of the request was sent, so nothing can have arrived."""
 
 
 def run(
@@ -90,91 +67,6 @@ def run(
         raise strip_tracebacks(error, outer) from None
     # Raised outside of `except`, so that the library's error is not its context.
     raise failure from cause
-
-
-def environment(url: str) -> dict[str, Any]:
-    """Return the environment's proxies and certificates for a URL; loopback needs no proxy.
-
-    A proxy's credentials are registered as secrets with `redact`.
-
-    Raises:
-        ConfigError: The certificates that a variable names do not exist, or a proxy cannot be used.
-            That is a fault of this machine: no vendor caused it, and another one would not help.
-    """
-    with requests.Session() as session:
-        settings = session.merge_environment_settings(url, {}, None, None, None)
-    verify = _certificates(cast("bool | str", settings["verify"]))
-    if is_loopback(urlsplit(url).hostname):
-        return {"proxies": {}, "verify": verify}
-    proxies = settings["proxies"]
-    for scheme, proxy in proxies.items():
-        user, at, _ = str(proxy).rpartition("://")[2].rpartition("@")
-        if at:
-            Secret(user)
-            Secret(user.partition(":")[2])
-        _check_proxy(scheme, proxy)
-    return {
-        "proxies": {scheme: RedactedStr(proxy) for scheme, proxy in proxies.items()},
-        "verify": verify,
-    }
-
-
-_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables that name certificates, the first that is set; requests heeds only the first two."""
-_PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
-
-
-@functools.lru_cache(maxsize=4)
-def _problem_of(path: str, _state: tuple[int, int]) -> str:
-    """Return why certificates cannot be read; each state of a file is read once."""
-    if not Path(path).is_file():
-        return ""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except OSError:  # ssl.SSLError too
-        return "holds no certificates that can be read"
-    return ""
-
-
-def _certificates(verify: bool | str) -> bool | str:
-    """Return what certificates are checked with.
-
-    Raises:
-        ConfigError: There is no such file or folder.
-    """
-    name = next((one for one in _CERTIFICATES if os.environ.get(one)), None)
-    if name is None or verify is False:
-        return verify
-    path = os.environ[name]
-    try:
-        status = Path(path).stat()
-        problem = _problem_of(path, (status.st_mtime_ns, status.st_size))
-    except (OSError, ValueError):
-        problem = "does not exist"
-    if problem:
-        raise ConfigError(
-            f"{name} names {path!r}, which {problem}: no certificate can be checked",
-            hint=f"correct {name}, or unset it to use the certificates of this installation",
-        )
-    return path
-
-
-def _check_proxy(scheme: str, proxy: str) -> None:
-    """Require a proxy that can be used.
-
-    Raises:
-        ConfigError: Its address cannot be read, or it needs a package that is missing.
-    """
-    kind, mark, _ = proxy.partition("://")
-    kind = kind.lower() if mark else "http"
-    host = proxy.rpartition("://")[2].rpartition("@")[2]  # a password may hold @ itself
-    name = f"the {scheme} proxy of the environment ({kind}://{host})"
-    if kind not in _PROXIES:
-        raise ConfigError(f"{name} is of a kind that is not known: {kind!r}")
-    if kind.startswith("socks") and importlib.util.find_spec("socks") is None:
-        raise ConfigError(
-            f"{name} needs the package PySocks", hint="pip install 'requests[socks]' installs it"
-        )
 
 
 _UNTRUSTED = frozenset({2, 18, 19, 20, 21})

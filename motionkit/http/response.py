@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import datetime as dt
-import email.utils
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -107,6 +106,8 @@ class Response:
 
 def _date(value: str) -> dt.datetime | None:
     try:
+        import email.utils  # noqa: PLC0415 - few responses ask for a pause until a time
+
         when = email.utils.parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):
         return None

@@ -14,22 +14,30 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
-from typing import IO, Any, Protocol, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote, urlencode, urlsplit
 
-import requests
-import requests.utils
-import urllib3
-
+from motionkit._support.once import once
 from motionkit._support.redaction import Secret
 from motionkit.errors import Billed, MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.http import exchange
 from motionkit.http.addresses import checked_origin
-from motionkit.http.connection import Transport, bounded, guarded_call
-from motionkit.http.exchange import USER_AGENT, NotSent
+from motionkit.http.environment import environment
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import Response
+from motionkit.http.unsent import NotSent, Untrusted
 from motionkit.model.submission import Call
+
+# What sends is imported where something is sent: quotes and dry runs send nothing.
+if TYPE_CHECKING:
+    import urllib3
+
+    from motionkit.http.connection import Transport
+
+USER_AGENT = "motionkit"
+CONNECT_TIMEOUT = 10.0
+"""Seconds to connect."""
+BLOCK = 192 * 1024
+"""Bytes of a body at a time; a multiple of three, so that base64 pieces join."""
 
 JSON_LIMIT = 8 * 1024 * 1024
 """Bytes; a larger response is refused."""
@@ -45,8 +53,11 @@ _SINK_CHUNK = 4 * 1024
 _LENGTH_DIGITS = 20
 _CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Content codings that are decoded in bounded memory; none is requested."""
-_ONCE = urllib3.Retry(0, read=False)
-"""As in requests: errors are raised, and a redirect is a response like any other."""
+
+
+def load_transport() -> None:
+    """Load what sends, so that it cannot fail between a journal's entry and the call."""
+    from motionkit.http import connection, exchange  # noqa: F401, PLC0415
 
 
 class Body(Protocol):
@@ -88,14 +99,16 @@ class Session:
         self._auth = dict(auth)
         self._signed = _by_name(self._auth)
         self._prefix = {name: urlsplit(url).path for name, url in self.origins.items()}
-        self._environment = {name: exchange.environment(url) for name, url in self.origins.items()}
+        self._environment = {name: environment(url) for name, url in self.origins.items()}
         self._limiter = limiter
-        self._open()
-
-    def _open(self) -> None:
-        self._adapter = Transport(pool_connections=len(self.origins), pool_maxsize=_POOL_SIZE)
         self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         self._process = os.getpid()
+
+    @once
+    def _adapter(self) -> Transport:
+        from motionkit.http.connection import Transport  # noqa: PLC0415
+
+        return Transport(pool_connections=len(self.origins), pool_maxsize=_POOL_SIZE)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -141,6 +154,9 @@ class Session:
             ProviderUnavailable: Something was sent, and no complete response came.
             ProtocolError: The response exceeds 8 MiB, or the limit of a sink.
         """
+        from motionkit.http import exchange  # noqa: PLC0415
+        from motionkit.http.connection import Transport, bounded, guarded_call  # noqa: PLC0415
+
         timeout = bounded(timeout)
         own = Transport(pool_connections=1, pool_maxsize=1) if call.paid else None
         where = f"{self.account}: {call.method} {call.path}"
@@ -163,7 +179,7 @@ class Session:
                 error.billed = billed
                 return error.fill(provider=self.provider, account=self.account)
             if not guard.sent and exchange.is_untrusted(error):
-                return exchange.Untrusted(
+                return Untrusted(
                     f"{where}: not sent: {reason}",
                     provider=self.provider,
                     account=self.account,
@@ -194,6 +210,9 @@ class Session:
         own: Transport | None,
     ) -> urllib3.BaseHTTPResponse:
         """Send a request and return the response once its head was received."""
+        import requests.utils  # noqa: PLC0415
+        import urllib3  # noqa: PLC0415
+
         named = _STANDING | _checked(call.headers) | _checked(headers)
         content: Any = body
         if body is not None:
@@ -208,7 +227,8 @@ class Session:
             body=content,
             # http.client calls `encode` on each value, so a Secret is revealed only there
             headers=cast("dict[str, str]", dict((named | self._signed).values())),
-            retries=_ONCE,
+            # as in requests: errors are raised, and a redirect is a response like any other
+            retries=urllib3.Retry(0, read=False),
             redirect=False,
             assert_same_host=False,
             timeout=_timeouts(timeout),
@@ -220,7 +240,8 @@ class Session:
         if own is not None:
             return own.pool(self.origins[origin], **self._environment[origin])
         if self._process != os.getpid():  # after a fork the connections are the parent's
-            self._open()
+            self.__dict__.pop("_adapter", None)
+            self._pools, self._process = {}, os.getpid()
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._adapter.pool(self.origins[origin], **self._environment[origin])
@@ -230,7 +251,9 @@ class Session:
     def close(self) -> None:
         """Close the pooled connections."""
         self._pools.clear()
-        self._adapter.close()
+        adapter = Session._adapter.made(self)
+        if adapter is not None:
+            adapter.close()
 
 
 def _by_name(
@@ -245,8 +268,10 @@ _STANDING = _by_name({"User-Agent": USER_AGENT, "Accept": "application/json"})
 
 def _checked(headers: Mapping[str, str]) -> dict[str, tuple[str, str | Secret]]:
     """Return headers by name; refuse one that injects another."""
+    from requests.utils import check_header_validity  # noqa: PLC0415
+
     for header in headers.items():
-        requests.utils.check_header_validity(header)
+        check_header_validity(header)
     return _by_name(headers)
 
 
@@ -257,7 +282,9 @@ def _target(call: Call) -> str:
 
 @functools.lru_cache
 def _timeouts(seconds: float) -> urllib3.Timeout:
-    return urllib3.Timeout(connect=min(exchange.CONNECT_TIMEOUT, seconds), read=seconds)
+    import urllib3  # noqa: PLC0415
+
+    return urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds)
 
 
 def _content(response: urllib3.BaseHTTPResponse, where: str, sink: IO[bytes] | None) -> bytes:

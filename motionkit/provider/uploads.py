@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import attrs
-import urllib3
-from urllib3.fields import RequestField
 
 from motionkit.errors import InvalidRequest
 from motionkit.http import BLOCK, Body, RateLimiter, with_retries
@@ -105,6 +103,8 @@ def multipart(
     field: str, content: media.File | media.Data, facts: probe.Facts
 ) -> tuple[Stream, str]:
     """Return a streamed ``multipart/form-data`` body with one file, and its content type."""
+    from urllib3.fields import RequestField  # noqa: PLC0415 - dry runs upload nothing
+
     boundary = uuid.uuid4().hex
     extension = facts.container or "bin"
     part = RequestField(field, b"", filename=f"upload.{extension}")
@@ -116,6 +116,8 @@ def multipart(
 
 def form(fields: Mapping[str, str]) -> tuple[Body, str]:
     """Return a ``multipart/form-data`` body of text fields, and its content type."""
+    import urllib3  # noqa: PLC0415 - dry runs upload nothing
+
     content, kind = urllib3.encode_multipart_formdata(fields)
     return io.BytesIO(content), kind
 

@@ -49,6 +49,7 @@ from typing import Any
 
 import attrs
 
+from motionkit import http
 from motionkit._support import backoff, system, telemetry
 from motionkit._support.process import Moment
 from motionkit._support.text import is_name
@@ -69,7 +70,6 @@ from motionkit.http import (
     NotSent,
     RateLimiter,
     Untrusted,
-    check_before_sending,
     with_retries,
 )
 from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, PurchaseRecord
@@ -335,6 +335,7 @@ class Submitter:
             SubmitUncertain: It may have arrived, and that could not be resolved.
             MotionKitError: ``billed=NO``: nothing was charged.
         """
+        http.load_transport()
         refusals, overloads, fresh = 0, 0, False
         while True:
             lent = slot() if callable(slot) else slot
@@ -627,7 +628,7 @@ class Submitter:
                     raise
                 continue  # another process has just re-sent it: count again, and wait
             try:
-                with check_before_sending(window.check), self._span(attempt, resend=True):
+                with http.check_before_sending(window.check), self._span(attempt, resend=True):
                     return self.provider.submit(attempt.submission, attempt.id), cause
             except (NotSent, Untrusted) as error:
                 cause = error

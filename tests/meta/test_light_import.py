@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from motionkit.cli.verbs import ROWS, Verb
+from motionkit.sandbox import sample_clip, sample_picture
 
 HEAVY = {
     "aiohttp",
@@ -123,6 +125,10 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.St
 """
 
 
+CERTIFICATES = ("_ca_bundle", "ssl_cert_file", "ssl_cert_dir")
+"""Endings of variables, beside those of proxies, that only requests and OpenSSL can read."""
+
+
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -130,6 +136,8 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PIXVERSE_API_KEY", "a-planted-key")
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "MOTIONKIT_CONFIG", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    for name in [one for one in os.environ if one.lower().endswith(("_proxy", *CERTIFICATES))]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 
@@ -146,6 +154,35 @@ def test_another_verbs_module_is_not_loaded(fresh: None) -> None:
     assert not found & {f"motionkit.cli.{name}" for name in others}
     assert "motionkit.cli.journal" in found
 
+
+DRY_RUN = ["mimic", "--image", "hero.png", "--video", "dance.mp4", "--via", "pixverse", "--dry-run"]
+
+
+def test_a_dry_run_loads_what_reads_media_and_nothing_that_sends(
+    fresh: None, tmp_path: Path
+) -> None:
+    (tmp_path / "hero.png").write_bytes(sample_picture())
+    (tmp_path / "dance.mp4").write_bytes(sample_clip())
+    found = loaded_by(RUN.format(argv=DRY_RUN))
+    assert {"motionkit_pixverse.adapter", "av", "PIL.PngImagePlugin"} <= found
+    assert not (NETWORK | {"rich", "concurrent.futures", "PIL.JpegImagePlugin"}) & found
+    assert not OF_OTHERS & found
+
+
+def test_a_purchase_loads_nothing_of_retries_routes_and_waiting() -> None:
+    found = loaded_by(PURCHASE)
+    assert "motionkit.purchase.submit" in found
+    assert not (OF_OTHERS | {"stamina", "tenacity"}) & found
+
+
+OF_OTHERS = {
+    *("motionkit.cli.compare", "motionkit.cli.masks", "motionkit.cli.takes", "motionkit.cli.quote"),
+    *("motionkit.client.following", "motionkit.client.placing", "motionkit.http.download"),
+    *("motionkit.journal.statistics", "motionkit.polling.cancel", "motionkit.polling.watch"),
+    *("motionkit.purchase.fallback", "motionkit.purchase.takes", "motionkit.routing.router"),
+    "motionkit_segmind.adapter",
+}
+"""What only other purchases need, or what follows them."""
 
 COLLECTOR = """
 import contextlib, gc, io, sys

@@ -38,9 +38,11 @@ from motionkit.http import connection
 from motionkit.http.addresses import checked_origin
 from motionkit.http.connection import check_before_sending, guarded_call
 from motionkit.http.download import download
-from motionkit.http.exchange import NotSent, environment, root_cause
+from motionkit.http.environment import environment
+from motionkit.http.exchange import root_cause
 from motionkit.http.response import Response
 from motionkit.http.session import JSON_LIMIT, Session
+from motionkit.http.unsent import NotSent
 from motionkit.model.submission import Call
 
 KEY = "sk-planted-wire-key"
