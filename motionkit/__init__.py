@@ -21,12 +21,21 @@ if TYPE_CHECKING:
     from motionkit.errors import MotionKitError as MotionKitError
     from motionkit.journal.entries import PurchaseRecord as PurchaseRecord
     from motionkit.model.budget import BudgetStatus as BudgetStatus
+    from motionkit.model.editing import LipSync as LipSync
+    from motionkit.model.editing import Modify as Modify
+    from motionkit.model.editing import Restyle as Restyle
+    from motionkit.model.editing import Swap as Swap
+    from motionkit.model.editing import Upscale as Upscale
     from motionkit.model.events import Delivered as Delivered
     from motionkit.model.events import Event as Event
     from motionkit.model.events import Failed as Failed
     from motionkit.model.events import Progressed as Progressed
     from motionkit.model.events import StateChanged as StateChanged
     from motionkit.model.events import Submitted as Submitted
+    from motionkit.model.generation import Extend as Extend
+    from motionkit.model.generation import ImageToVideo as ImageToVideo
+    from motionkit.model.generation import TextToVideo as TextToVideo
+    from motionkit.model.generation import Transition as Transition
     from motionkit.model.job import Job as Job
     from motionkit.model.job import KeyState as KeyState
     from motionkit.model.job import Output as Output
@@ -37,19 +46,10 @@ if TYPE_CHECKING:
     from motionkit.model.listing import Records as Records
     from motionkit.model.media import Generated as Generated
     from motionkit.model.media import Uploaded as Uploaded
+    from motionkit.model.mimic import Mimic as Mimic
     from motionkit.model.money import Balance as Balance
     from motionkit.model.money import Cost as Cost
     from motionkit.model.money import Quote as Quote
-    from motionkit.model.operations import Extend as Extend
-    from motionkit.model.operations import ImageToVideo as ImageToVideo
-    from motionkit.model.operations import LipSync as LipSync
-    from motionkit.model.operations import Mimic as Mimic
-    from motionkit.model.operations import Modify as Modify
-    from motionkit.model.operations import Restyle as Restyle
-    from motionkit.model.operations import Swap as Swap
-    from motionkit.model.operations import TextToVideo as TextToVideo
-    from motionkit.model.operations import Transition as Transition
-    from motionkit.model.operations import Upscale as Upscale
     from motionkit.model.rating import Rating as Rating
     from motionkit.model.request import Request as Request
     from motionkit.model.spending import Amounts as Amounts
@@ -78,15 +78,14 @@ _HOMES = {
     "errors": ("Billed", "MotionKitError"),
     "journal.entries": ("PurchaseRecord",),
     "model.budget": ("BudgetStatus",),
+    "model.editing": ("LipSync", "Modify", "Restyle", "Swap", "Upscale"),
     "model.events": (*("Delivered", "Event", "Failed", "Progressed", "StateChanged", "Submitted"),),
+    "model.generation": ("Extend", "ImageToVideo", "TextToVideo", "Transition"),
     "model.job": ("Job", "KeyState", "Output", "Result", "State", "Status"),
     "model.listing": ("Listing", "Records"),
     "model.media": ("Generated", "Uploaded"),
+    "model.mimic": ("Mimic",),
     "model.money": ("Balance", "Cost", "Quote"),
-    "model.operations": (
-        *("Extend", "ImageToVideo", "LipSync", "Mimic", "Modify"),
-        *("Restyle", "Swap", "TextToVideo", "Transition", "Upscale"),
-    ),
     "model.rating": ("Rating",),
     "model.request": ("Request",),
     "model.spending": ("Amounts", "Spend"),

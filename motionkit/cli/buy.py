@@ -16,8 +16,8 @@ from motionkit.cli.records import Running
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, inspect_media
 from motionkit.model.job import Result
-from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.model.request import Request
 from motionkit.storage import is_url
 
 

@@ -29,8 +29,8 @@ from motionkit.model.events import Submitted
 from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.labels import shown_labels
 from motionkit.model.money import Quote, dollars, rests_on
-from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.model.request import Request
 
 ASK_ABOVE = Decimal(5)
 """US dollars; a higher price needs confirmation."""

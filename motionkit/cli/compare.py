@@ -20,7 +20,7 @@ from motionkit.cli.screen import Screen, error_data
 from motionkit.client import Comparison
 from motionkit.model import codec
 from motionkit.model.money import Basis, both, dollars
-from motionkit.model.operations import Request
+from motionkit.model.request import Request
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 _NARROW = ["TARGET", "QUOTE", "TAKES", "BALANCE"]

@@ -26,9 +26,8 @@ from motionkit.journal import PurchaseRecord
 from motionkit.model import codec
 from motionkit.model.job import Output, Result, State
 from motionkit.model.money import dollars, possible
-from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
-from motionkit.model.request import Placeholder
+from motionkit.model.request import Placeholder, Request
 from motionkit.storage import suffix
 
 OPERATION = "mask_selection"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import motionkit as mk
 from motionkit.cli.parameters import Command
 from motionkit.cli.records import Ordering, Running, command, example, summary
 from motionkit.client import registry
-from motionkit.model.operations import OPERATIONS
 from motionkit.model.request import Request
 
 _EPILOG = """
@@ -19,6 +21,20 @@ Examples:
 The price is shown first. Ctrl-C leaves the job running (exit code 9); the same command or \
 'motionkit resume' picks it up without paying again. 'motionkit --help' lists the exit codes.
 """
+
+CLASSES: Mapping[str, str] = {
+    "mimic": "Mimic",
+    "modify": "Modify",
+    "animate": "ImageToVideo",
+    "generate": "TextToVideo",
+    "transition": "Transition",
+    "extend": "Extend",
+    "lipsync": "LipSync",
+    "restyle": "Restyle",
+    "swap": "Swap",
+    "upscale": "Upscale",
+}
+"""The classes of the neutral operations by verb: a command loads its own."""
 
 
 def buying(verb: str) -> Command | None:
@@ -64,11 +80,11 @@ def vendors() -> dict[str, str]:
     Raises:
         ConfigError: A provider's operations cannot be imported, or claim a verb that is taken.
     """
-    return {kind.verb: summary(kind) for kind in registry.operations()[len(OPERATIONS) :]}
+    return {kind.verb: summary(kind) for kind in registry.operations()[len(CLASSES) :]}
 
 
 def _kind(verb: str) -> type[Request] | None:
-    for kind in OPERATIONS:  # importing a provider's operations takes time
-        if kind.verb == verb:
-            return kind
+    if verb in CLASSES:  # importing those of providers takes time
+        found: type[Request] = getattr(mk, CLASSES[verb])
+        return found
     return next((kind for kind in registry.operations() if kind.verb == verb), None)

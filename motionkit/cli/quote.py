@@ -14,7 +14,7 @@ from motionkit.cli.records import Targeting
 from motionkit.cli.screen import Screen
 from motionkit.client import inspect_media
 from motionkit.model import codec
-from motionkit.model.operations import Request
+from motionkit.model.request import Request
 
 
 @attrs.frozen(kw_only=True)

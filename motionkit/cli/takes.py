@@ -20,8 +20,8 @@ from motionkit.errors import InvalidRequest, MotionKitError, SubmitUncertain
 from motionkit.model.events import Submitted
 from motionkit.model.job import Job, KeyState
 from motionkit.model.money import dollars
-from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.model.request import Request
 from motionkit.storage import Out
 
 

@@ -18,8 +18,8 @@ from motionkit.errors import Billed, MotionKitError
 from motionkit.http import RateLimiter, at_loopback
 from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance, Rates
-from motionkit.model.operations import Request
 from motionkit.model.probe import Facts
+from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, NotSeen, Resend, Submission
 from motionkit.provider.fit import Fit, fit
 from motionkit.provider.offers import Offer

@@ -111,7 +111,7 @@ CLASSES = {
             *(
                 "motionkit.polling.engine",
                 "motionkit.purchase.submit",
-                "motionkit.model.operations",
+                "motionkit.model.mimic",
             ),
         },
     ),
@@ -180,7 +180,7 @@ OF_OTHERS = {
     *("motionkit.client.following", "motionkit.client.placing", "motionkit.http.download"),
     *("motionkit.journal.statistics", "motionkit.polling.cancel", "motionkit.polling.watch"),
     *("motionkit.purchase.fallback", "motionkit.purchase.takes", "motionkit.routing.router"),
-    "motionkit_segmind.adapter",
+    *("motionkit.model.editing", "motionkit.model.generation", "motionkit_segmind.adapter"),
 }
 """What only other purchases need, or what follows them."""
 

@@ -40,6 +40,11 @@ def test_an_operation_has_the_first_line_of_its_docstring_in_the_table() -> None
     } == OPERATIONS
 
 
+def test_the_command_line_knows_the_class_of_each_operation() -> None:
+    found = {kind.verb: kind.__name__ for kind in operations.OPERATIONS}
+    assert found == operation_verbs.CLASSES
+
+
 def test_the_providers_tables_of_verbs_say_what_their_operations_say() -> None:
     found: dict[str, str] = {}
     for point in entry_points(group="motionkit.verbs"):
