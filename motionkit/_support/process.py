@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import os
-import socket
 import threading
 import time
 import uuid
@@ -33,6 +32,8 @@ def identity() -> str:
 
 def host() -> str:
     """Return this machine's name, as SQLite takes it: it may have any bytes."""
+    import socket  # noqa: PLC0415 - who writes nothing has no need of a name
+
     return socket.gethostname().encode("utf-8", "backslashreplace").decode()
 
 

@@ -6,8 +6,6 @@ import hashlib
 import itertools
 import os
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -309,6 +307,9 @@ def copy(source: Path, target: Path) -> None:
     Raises:
         DownloadFailed: The target cannot be written.
     """
+    import shutil  # noqa: PLC0415 - most results are downloaded
+    import tempfile  # noqa: PLC0415 - most results are downloaded
+
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".motionkit-") as folder:
             shutil.copyfile(source, Path(folder) / target.name).replace(target)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 WIDEST = 100
@@ -28,6 +26,8 @@ def page(usage: str, text: str, sections: Iterable[Section], epilog: str = "") -
         epilog: Below the sections. A line that ends with a colon is a title, an indented one is
             kept as it is, and others are wrapped.
     """
+    import shutil  # noqa: PLC0415 - most commands show no help
+
     width = min(shutil.get_terminal_size().columns, WIDEST)
     lines = [*_wrapped(f"{_bold('Usage:')} {usage}", width, hanging=" " * 4), ""]
     lines += [*_text(text, width), ""]
@@ -61,6 +61,8 @@ def _columns(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
 
 
 def _wrapped(text: str, width: int, hanging: str = "") -> list[str]:
+    import textwrap  # noqa: PLC0415 - most commands show no help
+
     return textwrap.wrap(
         text, width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -102,6 +101,8 @@ def _converted(
     folder = path.parent
     log.info("%s: converting %s", name, recipe.source.label)
     try:
+        import tempfile  # noqa: PLC0415 - most media fit as they are
+
         with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as making:
             made = Path(making) / path.name
             with probe.open_content(reference) as stream:

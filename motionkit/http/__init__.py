@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from motionkit.http.download import Downloaded, check_target, wrong_ending
     from motionkit.http.download import download as download_file
     from motionkit.http.environment import environment as network_environment
+    from motionkit.http.limits import BLOCK
     from motionkit.http.partial_file import PartialFile, fits
     from motionkit.http.rate_limit import WINDOW, RateLimiter
     from motionkit.http.response import Response
     from motionkit.http.retry import TRANSIENT
     from motionkit.http.retry import read as with_retries
     from motionkit.http.session import (
-        BLOCK,
         CALL_TIMEOUT,
         JSON_LIMIT,
         Body,
@@ -75,11 +75,12 @@ __getattr__, __dir__ = exports(
         ),
         "motionkit.http.download": "Downloaded check_target wrong_ending download_file=download",
         "motionkit.http.environment": "network_environment=environment",
+        "motionkit.http.limits": "BLOCK",
         "motionkit.http.partial_file": "PartialFile fits",
         "motionkit.http.rate_limit": "WINDOW RateLimiter",
         "motionkit.http.response": "Response",
         "motionkit.http.retry": "TRANSIENT with_retries=read",
-        "motionkit.http.session": "BLOCK CALL_TIMEOUT JSON_LIMIT Body Session load_transport",
+        "motionkit.http.session": "CALL_TIMEOUT JSON_LIMIT Body Session load_transport",
         "motionkit.http.unsent": "NotSent Untrusted",
     },
 )

@@ -28,7 +28,7 @@ import urllib3.connectionpool
 
 from motionkit._support.redaction import MASK, RedactedStr, redact
 from motionkit.http.addresses import InternalAddressError, is_public
-from motionkit.http.session import BLOCK
+from motionkit.http.limits import BLOCK
 
 _PIECE = 8 * 1024
 """Bytes of an upload that are sent under one timeout."""

@@ -35,8 +35,8 @@ from motionkit.http import addresses, exchange, retry
 from motionkit.http.addresses import InternalAddressError
 from motionkit.http.connection import CallGuard, Transport, guarded_call
 from motionkit.http.environment import environment
+from motionkit.http.limits import BLOCK, CONNECT_TIMEOUT, USER_AGENT
 from motionkit.http.partial_file import PartialFile, fits, partial_path
-from motionkit.http.session import BLOCK, CONNECT_TIMEOUT, USER_AGENT
 from motionkit.http.unsent import Untrusted
 from motionkit.model import containers, probe
 

@@ -22,6 +22,7 @@ from motionkit._support.redaction import Secret
 from motionkit.errors import Billed, MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.http.addresses import checked_origin
 from motionkit.http.environment import environment
+from motionkit.http.limits import CONNECT_TIMEOUT, USER_AGENT
 from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import Response
 from motionkit.http.unsent import NotSent, Untrusted
@@ -33,11 +34,6 @@ if TYPE_CHECKING:
 
     from motionkit.http.connection import Transport
 
-USER_AGENT = "motionkit"
-CONNECT_TIMEOUT = 10.0
-"""Seconds to connect."""
-BLOCK = 192 * 1024
-"""Bytes of a body at a time; a multiple of three, so that base64 pieces join."""
 
 JSON_LIMIT = 8 * 1024 * 1024
 """Bytes; a larger response is refused."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.resources
+import importlib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from motionkit.errors import ConfigError, InvalidRequest, Unsupported
 from motionkit.model import media
 from motionkit.model.money import Basis, Unit
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 
 @attrs.frozen
@@ -166,12 +170,22 @@ def load_offers(package: str) -> tuple[Offer, ...]:
     """
     files = [
         file
-        for file in importlib.resources.files(package).iterdir()
+        for file in _folder(package).iterdir()
         if file.name == "offers.toml" or re.fullmatch(r"offers_\w+\.toml", file.name)
     ]
     files.sort(key=lambda file: file.name)
     text = "\n".join(file.read_text("utf-8") for file in files)
     return parse_offers(text, name=f"{package}/{' + '.join(file.name for file in files)}")
+
+
+def _folder(package: str) -> Traversable:
+    """Return what a package's files are in."""
+    first, *others = map(Path, importlib.import_module(package).__path__)
+    if not others and first.is_dir():
+        return first
+    from importlib.resources import files  # noqa: PLC0415 - slow, and only for archives
+
+    return files(package)
 
 
 def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
-import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -177,6 +176,8 @@ def _unusable(out: str, error: Exception) -> ConfigError:
 
 def _write(system: Any, file: Path, target: str) -> None:
     """Write a file in a transaction: it becomes an object at its end, and nothing before it."""
+    import shutil  # noqa: PLC0415 - most results stay on this machine
+
     stream: Any = None
     try:
         with system.transaction:

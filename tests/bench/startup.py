@@ -1,8 +1,8 @@
 """Processor time of verbs, interpreter included, against ``python -c "import requests"``.
 
 Every command is a process of its own, the floor too. Rounds take turns, and all have their
-bytecode. The journal has 40 jobs. The vendor is the sandbox, in this process, whose time does not
-count.
+bytecode. The journal has 40 jobs of the same request, which the dry run passes over. The vendor is
+the sandbox, in this process, whose time does not count.
 The ratio is that of the medians; the note has that of the minima.
 ``python tests/bench/startup.py [--rounds N] [--json]``
 """
@@ -27,14 +27,16 @@ MEDIA = ("--image", "hero.png", "--video", "dance.mp4", "--via", "pixverse")
 Line = Callable[[], tuple[str, ...]]
 FLOOR = "import requests"
 VERBS: tuple[tuple[str, Line, float | None], ...] = (
+    ("import motionkit", lambda: (), 0.5),
     ("motionkit --version", lambda: ("--version",), 0.5),
     ("motionkit --help", lambda: ("--help",), 0.5),
     ("motionkit jobs", lambda: ("jobs",), 1.5),
     ("motionkit jobs --json", lambda: ("jobs", "--json"), 1.5),
-    ("motionkit mimic --dry-run", lambda: ("mimic", *MEDIA, "--dry-run"), 2.5),
+    ("motionkit mimic --dry-run", lambda: ("mimic", *MEDIA, "--dry-run", "--new"), 2.5),
     ("motionkit submit mimic", lambda: ("submit", "mimic", *MEDIA, "--key", uuid.uuid4().hex), 2.5),
     ("a completion of a verb", lambda: (), None),
 )
+LINES = {what: line for what, line, _ in VERBS}
 
 
 def taken(command: list[str], folder: Path, environment: dict[str, str]) -> float:
@@ -56,7 +58,8 @@ def measured(rounds: int, folder: Path, environment: dict[str, str]) -> dict[str
     found: dict[str, list[float]] = {FLOOR: []} | {what: [] for what, _, _ in VERBS}
 
     def one(what: str, line: tuple[str, ...]) -> float:
-        command = [sys.executable, *(["-c", FLOOR] if what == FLOOR else ["-m", "motionkit"])]
+        code = ["-c", what] if what.startswith("import ") else ["-m", "motionkit"]
+        command = [sys.executable, *code]
         own = environment
         if what.startswith("a completion"):
             own = own | {"_MOTIONKIT_COMPLETE": "bash_complete"}
@@ -67,7 +70,7 @@ def measured(rounds: int, folder: Path, environment: dict[str, str]) -> dict[str
     for what, line in lines:  # makes the bytecode
         one(what, line())
     for _ in range(JOBS):
-        one("motionkit submit mimic", VERBS[5][1]())
+        one("motionkit submit mimic", LINES["motionkit submit mimic"]())
     for _ in range(rounds):
         for what, line in lines:
             found[what].append(one(what, line()))
