@@ -688,7 +688,7 @@
     save(form) {
       const names = ["key", "stars", "note", "rated_at"];
       /* As in every CSV of motionkit, no cell begins like a formula; the import undoes it. */
-      const safe = (text) => text.replace(/([;\t\r\n])(?=[=+\-@＝＋－＠])/g, "$1'").replace(/^(?=\s*[=+\-@＝＋－＠]|[\t\r\n])/, "'");
+      const safe = (text) => text.replace(/([;\t\r\n])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])/g, "$1'").replace(/^(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])/, "'");
       const cell = (value) => `"${safe(String(value)).replaceAll('"', '""')}"`;
       const text = form === "json"
         ? `${JSON.stringify(this.rows, null, 2)}\n`
