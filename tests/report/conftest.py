@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from patience import PATIENCE
+from browsing import MILLISECONDS
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 FLAGS = (
@@ -21,9 +21,6 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--mute-audio", "--autoplay-policy=no-user-gesture-required"),
 )
-MILLISECONDS = PATIENCE * 1000
-"""How long a test waits for a condition of the page."""
-
 NewPage = Callable[..., Any]
 
 
@@ -105,7 +102,7 @@ def violations() -> Callable[[Any], list[str]]:
 
     def check(page: Any) -> list[str]:
         page.evaluate(script)  # by the debugger: no policy of the page stands against it
-        found = page.evaluate("axe.run().then((results) => results.violations)")
+        found = page.evaluate("axe.run({ preload: false }).then((results) => results.violations)")
         return [
             f"{one['id']} ({one['impact']}): {node['html'][:200]} {node['failureSummary']}"
             for one in found
