@@ -28,7 +28,7 @@ def budget(json: Json = False, config: ConfigFile = None) -> int:
         return exit_codes.DONE
     narrow = screen.columns < PIPE_WIDTH
     screen.rows(
-        [_data(one) for one in found],
+        found.to_dict(),
         ["BUDGET", "LIMIT (USD)", "SPENT", "HELD", "LEFT", "RESETS (UTC)"],
         [_cells(one, narrow=narrow) for one in found],
         numbers=["SPENT", "HELD", "LEFT"],
@@ -36,12 +36,6 @@ def budget(json: Json = False, config: ConfigFile = None) -> int:
     if narrow and not json and any(one.sandbox for one in found):
         screen.note("* in a SANDBOX on this machine", style="dim")
     return exit_codes.DONE
-
-
-def _data(one: BudgetStatus) -> dict[str, object]:
-    amounts = {f"{name}_usd": getattr(one, name) for name in ("limit", "spent", "held", "left")}
-    period = {"period": one.period, "since": one.since, "until": one.until}
-    return {"budget": one.name, "sandbox": one.sandbox, **period, **amounts}
 
 
 def _cells(one: BudgetStatus, *, narrow: bool) -> list[Any]:

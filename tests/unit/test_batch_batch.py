@@ -117,6 +117,22 @@ def test_progress_counts_items_and_money_and_expects_the_end(
     assert ended.rate is not None
 
 
+def test_a_notebook_shows_the_progress_and_the_plan_of_a_batch(given: dict[str, Any]) -> None:
+    with mk.Batch.plan(ROWS, out="<out>", **given) as planned:
+        shown = planned._repr_html_()
+        assert "0 of 3 items" in shown
+        assert "Plan of a batch" in shown
+        assert "&lt;out&gt;" in shown
+        assert "<out>" not in shown
+        with mk.Batch.get(planned.id, **given) as found:
+            assert "Plan" not in found._repr_html_()
+            assert mk.AsyncBatch(found)._repr_html_() == found._repr_html_()
+    assert planned.id in planned._repr_html_()  # of a closed one too
+    listed = mk.Batch.listed(config=given["config"])
+    assert isinstance(listed, mk.Listing)
+    assert [row["batch"] for row in listed.to_dict()] == [planned.id]
+
+
 def test_the_rate_tells_the_end_once_enough_jobs_ended(
     given: dict[str, Any], stage: MemoryStage
 ) -> None:

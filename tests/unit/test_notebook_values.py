@@ -36,7 +36,7 @@ NOW = dt.datetime(2026, 11, 27, 20, 15, tzinfo=dt.UTC)
 # What holds no text of its own, and why.
 SERVICES = {
     *("Client", "AsyncClient", "Worker"),  # they do things
-    *("Batch", "AsyncBatch"),  # test_notebook_batch.py: they read a journal
+    *("Batch", "AsyncBatch"),  # test_batch_batch.py: they read a journal
     "Config",  # below: it is made from tables
     *("errors", "Event"),  # a module, and a union of classes that are here
     *("Listing", "Records"),  # below
