@@ -116,6 +116,12 @@ SHOTS = {
         132,
         sandbox=SANDBOX,
     ),
+    "shootout": Shot(
+        "motionkit shootout --images chars --videos clips/jig.mp4 "
+        "--via pixverse segmind/pixverse-mimic --dry-run",
+        106,
+        sandbox=SANDBOX,
+    ),
     "batch": Shot(
         "motionkit batch run --image 'chars/*.png' --video 'clips/*.mp4' --via pixverse "
         "--out films --max-usd 9 --yes",
