@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from motionkit.journal.postgres import connect as connect_postgres
     from motionkit.journal.pruning import Prunable
     from motionkit.journal.rows import labels_of, masked, read_path, stored_path
+    from motionkit.journal.spending import paid_of
     from motionkit.journal.statistics import (
         DEFAULT_SECONDS,
         Observation,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         Stats,
         expected_seconds,
         observed_quote,
+        quantile,
         summarise,
         timed,
         weights,
@@ -70,6 +72,8 @@ __all__ = [
     "no_slot",
     "observed_quote",
     "optional",
+    "paid_of",
+    "quantile",
     "read_path",
     "retried",
     "retry_key",
@@ -95,9 +99,10 @@ __getattr__, __dir__ = exports(
         "motionkit.journal.pruning": "Prunable",
         "motionkit.journal.postgres": "connect_postgres=connect",
         "motionkit.journal.rows": "labels_of masked read_path stored_path",
+        "motionkit.journal.spending": "paid_of",
         "motionkit.journal.statistics": (
-            "DEFAULT_SECONDS Observation OfferKey Stats expected_seconds observed_quote summarise "
-            "timed weights"
+            "DEFAULT_SECONDS Observation OfferKey Stats expected_seconds observed_quote quantile "
+            "summarise timed weights"
         ),
         "motionkit.journal.workers": "WORKER_LEASE=LEASE",
     },

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from motionkit.errors import InvalidRequest, JournalError
+from motionkit.journal.entries import PurchaseRecord
+from motionkit.journal.listing import Filter
 from motionkit.journal.rows import unpacked
 from motionkit.journal.store import Row, Store
 from motionkit.model import codec
@@ -74,6 +76,46 @@ def spend(
             sums.add(name, paid, sandbox=bool(row["sandbox"]))
         if store.query(_PRUNINGS)[0]["n"] == before:  # otherwise some were read twice, or never
             return sums.rows()
+
+
+def spends(
+    store: Store, groups: Sequence[tuple[SpendBy, str | None]], which: Filter
+) -> list[list[Spend]]:
+    """Return what some purchases came to, added up in several ways, in one pass.
+
+    What was pruned from the journal is not included: a filter does not find it.
+
+    Args:
+        store: The journal's database.
+        groups: What they are added up by, each with the label as in `spend`.
+        which: Which purchases.
+
+    Raises:
+        JournalError: It cannot be read, or a purchase in it is corrupt.
+    """
+    where, values = which.where()
+    statement = (
+        f"SELECT {COLUMNS} FROM {JOINED} WHERE (p.created,p.key)>(:last_created,:last_key)"  # noqa: S608 - constants
+        f" AND p.key IN (SELECT key FROM purchases WHERE {where})"
+        " ORDER BY p.created, p.key LIMIT :page"
+    )
+    sums = [(Sums(by), _names(by, label)) for by, label in groups]
+    after: dict[str, Any] = {"last_created": -1e300, "last_key": ""}
+    while True:
+        found = store.query(statement, {**values, **after, "page": _PAGE})
+        for row in found:
+            paid = paid_for(row)
+            if paid is not None:
+                for one, name_of in sums:
+                    one.add(name_of(row), paid, sandbox=bool(row["sandbox"]))
+        if len(found) < _PAGE:
+            return [one.rows() for one, _ in sums]
+        after = {"last_created": found[-1]["created"], "last_key": found[-1]["key"]}
+
+
+def pruned(store: Store) -> int:
+    """Return how many purchases were pruned from the journal."""
+    return int(store.query(_PRUNINGS)[0]["n"])
 
 
 def _pages(store: Store, statement: str, first: Mapping[str, Any]) -> Iterator[Any]:
@@ -159,24 +201,42 @@ def _corrupt(row: Row, error: Exception) -> JournalError:
     )
 
 
+def paid_of(record: PurchaseRecord) -> Paid | None:
+    """Return what a purchase came to; None for one that was refused."""
+    charge = None if record.job is None else record.job.cost
+    return _came_to(
+        record.state.value,
+        record.ambiguous,
+        record.quote,
+        _possible(record.cost),
+        _possible(charge),
+    )
+
+
 @lru_cache(maxsize=4096)
 def _paid_for(
     state: str, ambiguous: bool, quoted: str | None, costs: str | None, charge: str | None
+) -> Paid | None:
+    """Return what a purchase came to; quote, cost and charge are JSON."""
+    cost, before = _possible(unpacked(costs, Cost)), _possible(unpacked(charge, Cost))
+    return _came_to(state, ambiguous, unpacked(quoted, Quote), cost, before)
+
+
+def _came_to(
+    state: str, ambiguous: bool, quote: Quote | None, cost: Cost | None, before: Cost | None
 ) -> Paid | None:
     """Return what a purchase came to.
 
     Args:
         state: Its state.
         ambiguous: Whether an attempt may have arrived.
-        quoted: Its quote, JSON.
-        costs: Its cost, JSON.
-        charge: What a refunded job cost at its submit, JSON; None where that was not reported.
+        quote: Its quote.
+        cost: Its cost.
+        before: What a refunded job cost at its submit; None where that was not reported.
     """
-    quote, cost = unpacked(quoted, Quote), _possible(costs)
     if cost is not None and cost.basis is not CostBasis.ASSUMED:
         if cost.basis is CostBasis.REPORTED:
             return _paid("charged", cost)
-        before = _possible(charge)
         # Where nothing was reported as charged, nothing was given back.
         return _nothing(cost.unit) if before is None else _paid("refunded", before)
     if state == KeyState.REFUSED.value and not ambiguous:
@@ -191,8 +251,7 @@ def _nothing(unit: Unit, *, priced: bool = True) -> Paid:
     return Paid(unit=unit, amounts=Amounts(), usd=Amounts(), priced=priced)
 
 
-def _possible(text: str | None) -> Cost | None:
-    cost: Cost | None = unpacked(text, Cost)
+def _possible(cost: Cost | None) -> Cost | None:
     return cost if cost is None or possible(cost) else None
 
 

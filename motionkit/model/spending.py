@@ -152,7 +152,7 @@ class Sums:
 
     def rows(self) -> list[Spend]:
         """Return the sums: real purchases first; days in order, others by their dollars."""
-        return _merged(
+        return merged(
             Spend(
                 by=self._by,
                 name=name,
@@ -169,10 +169,11 @@ class Sums:
 
 def totals(rows: Iterable[Spend]) -> list[Spend]:
     """Return the sums of rows, one for each unit and world; their name is None."""
-    return _merged(attrs.evolve(row, name=None) for row in rows)
+    return merged(attrs.evolve(row, name=None) for row in rows)
 
 
-def _merged(rows: Iterable[Spend]) -> list[Spend]:
+def merged(rows: Iterable[Spend]) -> list[Spend]:
+    """Return the rows, those of the same name, unit and world as one."""
     sums: dict[tuple[bool, str | None, Unit], Spend] = {}
     for row in rows:
         key = row.sandbox, row.name, row.unit
