@@ -145,6 +145,8 @@ class PurchaseRecord(Displayed):
         take: Which of several takes it is, from 1; None where one was asked for.
         forgotten: When its owner gave up a file that was never downloaded, in epoch seconds.
         route: The route that chose its target; None for a direct target.
+        reserved_at: When its price was last reserved, in epoch seconds: sums count it on that UTC
+            day. None where a very old version wrote it.
         media: The media of its request; None where an older version wrote it.
     """
 
@@ -174,6 +176,7 @@ class PurchaseRecord(Displayed):
     take: int | None = None
     forgotten: float | None = None
     route: str | None = None
+    reserved_at: float | None = None
     media: tuple[MediaRecord, ...] | None = None
 
     __columns__: ClassVar[tuple[str, ...]] = (

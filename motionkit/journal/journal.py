@@ -644,14 +644,6 @@ class Journal:
 
         return spending.spend(self._store, by, since=since, label=label)
 
-    def spends(
-        self, groups: Sequence[tuple[SpendBy, str | None]], which: Filter = ALL
-    ) -> list[list[Spend]]:
-        """Return the cost of some purchases, added up in several ways in one pass."""
-        from motionkit.journal import spending  # noqa: PLC0415 - not for purchases
-
-        return spending.spends(self._store, groups, which)
-
     def pruned(self) -> int:
         """Return how many purchases were pruned."""
         from motionkit.journal import spending  # noqa: PLC0415 - not for purchases

@@ -113,6 +113,7 @@ def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
         take=row["take"],
         forgotten=row["forgotten"],
         route=row["route"],
+        reserved_at=row["reserved_at"],
         media=_media_of(row["media"]),
     )
 

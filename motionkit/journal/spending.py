@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from motionkit.errors import InvalidRequest, JournalError
 from motionkit.journal.entries import PurchaseRecord
-from motionkit.journal.listing import Filter
 from motionkit.journal.rows import unpacked
 from motionkit.journal.store import Row, Store
 from motionkit.model import codec
@@ -76,41 +75,6 @@ def spend(
             sums.add(name, paid, sandbox=bool(row["sandbox"]))
         if store.query(_PRUNINGS)[0]["n"] == before:  # otherwise some were read twice, or never
             return sums.rows()
-
-
-def spends(
-    store: Store, groups: Sequence[tuple[SpendBy, str | None]], which: Filter
-) -> list[list[Spend]]:
-    """Return what some purchases came to, added up in several ways, in one pass.
-
-    What was pruned from the journal is not included: a filter does not find it.
-
-    Args:
-        store: The journal's database.
-        groups: What they are added up by, each with the label as in `spend`.
-        which: Which purchases.
-
-    Raises:
-        JournalError: It cannot be read, or a purchase in it is corrupt.
-    """
-    where, values = which.where()
-    statement = (
-        f"SELECT {COLUMNS} FROM {JOINED} WHERE (p.created,p.key)>(:last_created,:last_key)"  # noqa: S608 - constants
-        f" AND p.key IN (SELECT key FROM purchases WHERE {where})"
-        " ORDER BY p.created, p.key LIMIT :page"
-    )
-    sums = [(Sums(by), _names(by, label)) for by, label in groups]
-    after: dict[str, Any] = {"last_created": -1e300, "last_key": ""}
-    while True:
-        found = store.query(statement, {**values, **after, "page": _PAGE})
-        for row in found:
-            paid = paid_for(row)
-            if paid is not None:
-                for one, name_of in sums:
-                    one.add(name_of(row), paid, sandbox=bool(row["sandbox"]))
-        if len(found) < _PAGE:
-            return [one.rows() for one, _ in sums]
-        after = {"last_created": found[-1]["created"], "last_key": found[-1]["key"]}
 
 
 def pruned(store: Store) -> int:

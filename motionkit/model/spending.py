@@ -150,6 +150,13 @@ class Sums:
         """Add a purchase under a name."""
         self._counts[sandbox, name, paid] += 1
 
+    def together(self, by: SpendBy) -> Sums:
+        """Return other sums with all purchases so far, under no name."""
+        made = Sums(by)
+        for (sandbox, _, paid), times in self._counts.items():
+            made._counts[sandbox, None, paid] += times
+        return made
+
     def rows(self) -> list[Spend]:
         """Return the sums: real purchases first; days in order, others by their dollars."""
         return merged(

@@ -434,6 +434,10 @@ class Jobs:
         """
         return self._journal.prune(self._before(older_than))
 
+    def pruned(self) -> int:
+        """Return how many purchases were pruned from the journal."""
+        return self._journal.pruned()
+
     def _before(self, older_than: Since) -> float:
         now = self._journal.now()
         before = moment("older_than", older_than, now)

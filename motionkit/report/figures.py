@@ -12,23 +12,29 @@ import math
 import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import attrs
 
-from motionkit.journal import Filter, Journal, PurchaseRecord, paid_of, quantile
+from motionkit.journal import PurchaseRecord, paid_of, quantile
 from motionkit.model import codec
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import EXACT, Unit
 from motionkit.model.rating import Rating
-from motionkit.model.spending import Paid, Spend
+from motionkit.model.spending import Paid, Spend, Sums
 from motionkit.report.views import purchase_view
+
+if TYPE_CHECKING:
+    from motionkit.client import Client
+    from motionkit.purchase import JobFilters
 
 MOST_LABELS = 4
 """Labels by whose values the spend is added up: those that most purchases have."""
+_TRACKED = 16
+"""Labels whose values are added up; the first ones."""
 _PAGE = 500
 _STEP = Decimal("0.000001")
 _ZERO = Decimal(0)
@@ -187,25 +193,48 @@ class Figures:
         return data
 
 
-def figures(journal: Journal, which: Filter | None = None, *, headers: bool = True) -> Figures:
-    """Return the numbers of purchases.
+def figures(
+    client: Client,
+    keys: Iterable[str] | None = None,
+    *,
+    headers: bool = True,
+    **filters: Unpack[JobFilters],
+) -> Figures:
+    """Return the numbers of purchases in the journal. Nothing is sent.
 
     Args:
-        journal: The journal.
-        which: Which purchases; all when None.
-        headers: Whether to read the headers of films for their duration.
+        client: Whose journal is read.
+        keys: Their whole keys; unknown ones are left out. All that `filters` choose when None.
+        headers: Whether to read the headers of films for their duration; without, what was ordered
+            counts.
+        **filters: Which purchases; as in `Client.jobs.list`.
 
     Raises:
         JournalError: The journal cannot be read, or a purchase in it is corrupt.
+
+    Examples:
+        >>> for price in figures(client, since="30d").prices:
+        ...     print(price.target.name, price.usd_per_second, price.jobs)
     """
-    which = Filter() if which is None else which
     counts = Counts()
-    records = iter(journal.each(which))
-    while page := list(islice(records, _PAGE)):
-        rated = journal.ratings_of(record.key for record in page)
+    for page in _pages(client, keys, filters):
+        rated = client.jobs.ratings_of([record.key for record in page])
         for record in page:
             counts.add(record, film_seconds(record) if headers else None, rated.get(record.key))
-    return counts.figures(journal, which)
+    return counts.figures(pruned=client.jobs.pruned())
+
+
+def _pages(
+    client: Client, keys: Iterable[str] | None, filters: JobFilters
+) -> Iterator[Sequence[PurchaseRecord]]:
+    if keys is None:
+        records = client.jobs.each(**filters)
+        while page := list(islice(records, _PAGE)):
+            yield page
+        return
+    left = iter(keys)
+    while some := list(islice(left, _PAGE)):
+        yield client.jobs.of_keys(some)
 
 
 def film_seconds(record: PurchaseRecord) -> float | None:
@@ -235,6 +264,8 @@ class Counts:
         self._waits: defaultdict[Target, array[float]] = defaultdict(lambda: array("d"))
         self._failures: Counter[tuple[str, str]] = Counter()
         self._labels: Counter[str] = Counter()
+        self._days = Sums("day")
+        self._by_label: dict[str, Sums] = {}
         self._stars: defaultdict[Target, Counter[int]] = defaultdict(Counter)
 
     def add(
@@ -249,7 +280,7 @@ class Counts:
             rating: Its rating, if any.
         """
         self._states["purchases"] += 1
-        self._labels.update(record.labels)
+        self._spend(record)
         if record.ambiguous or record.state is KeyState.UNCERTAIN:
             self._states["uncertain"] += 1
         elif record.state in _ENDED:
@@ -259,6 +290,22 @@ class Counts:
             self._states["unfinished"] += 1
         if record.state is State.SUCCEEDED:
             self._result(record, film, rating)
+
+    def _spend(self, record: PurchaseRecord) -> None:
+        self._labels.update(record.labels)
+        for name in record.labels:
+            if name not in self._by_label and len(self._by_label) < _TRACKED:
+                self._by_label[name] = self._days.together("label")  # what does not have it
+        paid = paid_of(record)
+        if paid is None:
+            return
+        sandbox = bool(record.sandbox)
+        at = record.created if record.reserved_at is None else record.reserved_at
+        self._days.add(
+            dt.datetime.fromtimestamp(at, dt.UTC).date().isoformat(), paid, sandbox=sandbox
+        )
+        for name, sums in self._by_label.items():
+            sums.add(record.labels.get(name), paid, sandbox=sandbox)
 
     def _result(self, record: PurchaseRecord, film: float | None, rating: Rating | None) -> None:
         self._states["results"] += 1
@@ -285,11 +332,14 @@ class Counts:
             price = self._prices[target, paid.unit, assumed]
             _add(price, paid, seconds, measured=_duration(film) is not None)
 
-    def figures(self, journal: Journal, which: Filter) -> Figures:
-        """Return the numbers, with the spend of the same purchases."""
+    def figures(self, *, pruned: int = 0) -> Figures:
+        """Return the numbers.
+
+        Args:
+            pruned: How many purchases were pruned from the journal.
+        """
         names = [name for name, _ in self._labels.most_common()]
-        shown = names[:MOST_LABELS]
-        days, *labels = journal.spends([("day", None), *(("label", one) for one in shown)], which)
+        shown = [name for name in names if name in self._by_label][:MOST_LABELS]
         return Figures(
             purchases=self._states["purchases"],
             results=self._states["results"],
@@ -307,11 +357,11 @@ class Counts:
                     self._failures.items(), key=lambda one: (-one[1], one[0])
                 )
             ),
-            days=tuple(days),
-            labels={name: tuple(rows) for name, rows in zip(shown, labels, strict=True)},
-            more_labels=tuple(names[MOST_LABELS:]),
+            days=tuple(self._days.rows()),
+            labels={name: tuple(self._by_label[name].rows()) for name in shown},
+            more_labels=tuple(name for name in names if name not in shown),
             ratings=tuple(self._listed_ratings()),
-            pruned=journal.pruned(),
+            pruned=pruned,
         )
 
     def _listed_prices(self) -> Iterator[SecondPrice]:
