@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
+    from motionkit.report.charts import Chart, draw_charts
+    from motionkit.report.figures import Figures, read_figures
     from motionkit.report.page import Report, write_report
     from motionkit.report.ratings import Imported, import_ratings
     from motionkit.report.views import (
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Chart",
     "DecisionView",
+    "Figures",
     "FilmView",
     "Imported",
     "MediaView",
@@ -31,8 +35,10 @@ __all__ = [
     "Report",
     "RequestView",
     "Tone",
+    "draw_charts",
     "import_ratings",
     "purchase_view",
+    "read_figures",
     "request_views",
     "write_report",
 ]
@@ -40,6 +46,8 @@ __all__ = [
 __getattr__, __dir__ = exports(
     __name__,
     {
+        "motionkit.report.charts": "Chart draw_charts",
+        "motionkit.report.figures": "Figures read_figures",
         "motionkit.report.ratings": "Imported import_ratings",
         "motionkit.report.page": "Report write_report",
         "motionkit.report.views": (

@@ -48,7 +48,7 @@ _FEW = 10
 
 _LINE, _BAR, _GAP = 18, 14, 14
 """Heights of a line of text, of a bar, and of the space below it, in pixels."""
-_ROOM = 42
+_ROOM = 36
 """Letters of a line on the narrowest page, 390 pixels wide."""
 _LEAST = 16
 """Letters of a line of a name, at least."""
@@ -88,7 +88,7 @@ class Chart:
     numbers: frozenset[str] = frozenset()
 
 
-def charts(figures: Figures) -> list[Chart]:
+def draw_charts(figures: Figures) -> list[Chart]:
     """Return the charts of a report's numbers; one without data says so in its note."""
     made = [_prices(figures), _waits(figures)]
     made += _spend("spend-by-day", "Spend by day", figures.days, figures, over_time=True)

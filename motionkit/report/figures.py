@@ -38,7 +38,7 @@ _TRACKED = 16
 _PAGE = 500
 _STEP = Decimal("0.000001")
 _ZERO = Decimal(0)
-_LONGEST_REASON = 200
+_LONGEST_REASON, _SHORTEST_NAME = 200, 6
 _NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|\b[0-9]{5,}\b|[0-9a-f]{8}-[0-9a-f-]{27}")
 """Ids in a vendor's sentence: they would make every reason another one."""
 _CANCELLED = "cancelled"
@@ -193,7 +193,7 @@ class Figures:
         return data
 
 
-def figures(
+def read_figures(
     client: Client,
     keys: Iterable[str] | None = None,
     *,
@@ -213,7 +213,7 @@ def figures(
         JournalError: The journal cannot be read, or a purchase in it is corrupt.
 
     Examples:
-        >>> for price in figures(client, since="30d").prices:
+        >>> for price in read_figures(client, since="30d").prices:
         ...     print(price.target.name, price.usd_per_second, price.jobs)
     """
     counts = Counts()
@@ -292,7 +292,7 @@ class Counts:
             self._result(record, film, rating)
 
     def _spend(self, record: PurchaseRecord) -> None:
-        self._labels.update(record.labels)
+        self._labels.update(list(record.labels))
         for name in record.labels:
             if name not in self._by_label and len(self._by_label) < _TRACKED:
                 self._by_label[name] = self._days.together("label")  # what does not have it
@@ -433,9 +433,14 @@ def reason_of(record: PurchaseRecord) -> str:
     error = record.error or {}
     text = " ".join(str(error.get("message") or "no reason is recorded").split())
     job = record.job
+    names = [record.key]
     if job is not None:
-        text = text.removeprefix(f"job {job.id} at {job.account} ").replace(job.id, "...")
-    text = _NUMBERS.sub("...", text.replace(record.key, "..."))
+        text = text.removeprefix(f"job {job.id} at {job.account} ")
+        names.append(job.id)
+    for name in names:
+        if len(name) >= _SHORTEST_NAME:  # a shorter one may be part of what the vendor says
+            text = text.replace(name, "...")
+    text = _NUMBERS.sub("...", text)
     provider = job.provider if job is not None else error.get("provider")
     if provider and not text.startswith(f"{provider}:"):
         text = f"{provider}: {text}"

@@ -31,6 +31,8 @@ from motionkit.model.containers import CONTENT_TYPES, sniff
 from motionkit.model.money import CostBasis, Unit, both, dollars
 from motionkit.model.rating import LONGEST_NOTE
 from motionkit.report import views
+from motionkit.report.charts import Chart, draw_charts
+from motionkit.report.figures import read_figures
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -56,8 +58,6 @@ _LINKED = (
     "default-src 'none'; style-src 'self' file:; script-src 'self' file:; "
     "img-src 'self' file: data:; media-src 'self' file:; base-uri 'none'; form-action 'none'"
 )
-
-Charts = Iterable[tuple[str, str, str]]
 
 _ICONS = {
     "play": "M7 5l12 7-12 7z",
@@ -454,13 +454,17 @@ class _Made:
             keyboard=_KEYBOARD,
             summary=self.chosen.summary(),
             requests=self._requests(),
-            charts=(),
+            charts=self._charts(),
             version=mk.__version__,
             made=made,
             longest_note=LONGEST_NOTE,
             address=self._address,
             shown=self._shown,
         )
+
+    def _charts(self) -> list[Chart]:
+        keys = (key for some in self.chosen.groups.values() for key in some)
+        return draw_charts(read_figures(self.client, keys))
 
     def _requests(self) -> Iterator[views.RequestView]:
         for keys in reversed(self.chosen.groups.values()):
