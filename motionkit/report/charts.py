@@ -673,12 +673,12 @@ def _columns(
             continue
         group = ET.SubElement(svg, "g")
         ET.SubElement(group, "title").text = f"{one}: {bar.value}"
-        y, x = float(base), place * slot + slot * 0.14
+        edge, x = float(base), place * slot + slot * 0.14
         for part in bar.parts:
             if part.size > 0:
                 height = max(1.0, _PLOT * part.size / top)
-                y -= height
-                at = {"x": _share(x), "y": f"{y:.1f}", "width": _share(slot * 0.72)}
+                edge -= height
+                at = {"x": _share(x), "y": f"{edge:.1f}", "width": _share(slot * 0.72)}
                 area = {**at, "height": f"{height:.1f}", **_filled(name, part.pattern)}
                 ET.SubElement(group, "rect", area)
     y = base + _LINE
