@@ -166,9 +166,14 @@ class Client:
 
     @once
     def _checkout(self) -> purchase.Checkout:
-        observer, sleep, clock = self._observer, self._sleep, self._clock
-        slots = purchase.Slots(
-            self._journal, observer.once, observer.gap, observer.age, sleep, clock
+        sleep, clock = self._sleep, self._clock
+        slots = purchase.Slots(  # the observer loads where one is waited for: few purchases do
+            self._journal,
+            lambda job: self._observer.once(job),  # noqa: PLW0108
+            lambda job, age, among: self._observer.gap(job, age, among),  # noqa: PLW0108
+            lambda job: self._observer.age(job),  # noqa: PLW0108
+            sleep,
+            clock,
         )
         return purchase.Checkout(
             self.config, self._journal, self.jobs, self._submitters, slots, sleep, clock
@@ -235,7 +240,10 @@ class Client:
         found = self._checkout.explain(request, options, besides=more, facts=facts)
         if found.no_key is not None:
             return found  # its job cannot be polled either
-        scarce = self._observer.scarce(found.target.partition("/")[0])
+        account = found.target.partition("/")[0]
+        if self._accounts.limiter(account) is None:
+            return found
+        scarce = self._observer.scarce(account)
         return attrs.evolve(found, warnings=(*found.warnings, *scarce))
 
     def quote(

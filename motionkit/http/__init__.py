@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         JSON_LIMIT,
         Body,
         Session,
-        load_transport,
     )
     from motionkit.http.unsent import NotSent, Untrusted
 
@@ -59,7 +58,6 @@ __all__ = [
     "checked_origin",
     "download_file",
     "fits",
-    "load_transport",
     "network_environment",
     "with_retries",
     "wrong_ending",
@@ -80,7 +78,7 @@ __getattr__, __dir__ = exports(
         "motionkit.http.rate_limit": "WINDOW RateLimiter",
         "motionkit.http.response": "Response",
         "motionkit.http.retry": "TRANSIENT with_retries=read",
-        "motionkit.http.session": "CALL_TIMEOUT JSON_LIMIT Body Session load_transport",
+        "motionkit.http.session": "CALL_TIMEOUT JSON_LIMIT Body Session",
         "motionkit.http.unsent": "NotSent Untrusted",
     },
 )

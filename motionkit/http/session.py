@@ -51,11 +51,6 @@ _CODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 """Content codings that are decoded in bounded memory; none is requested."""
 
 
-def load_transport() -> None:
-    """Load what sends, so that it cannot fail between a journal's entry and the call."""
-    from motionkit.http import connection, exchange  # noqa: F401, PLC0415
-
-
 class Body(Protocol):
     """A request body that is read as it is sent."""
 

@@ -335,7 +335,9 @@ class Submitter:
             SubmitUncertain: It may have arrived, and that could not be resolved.
             MotionKitError: ``billed=NO``: nothing was charged.
         """
-        http.load_transport()
+        # What sends is loaded before anything is written ahead, so that only the network can fail.
+        from motionkit.http import check_before_sending  # noqa: F401, PLC0415
+
         refusals, overloads, fresh = 0, 0, False
         while True:
             lent = slot() if callable(slot) else slot

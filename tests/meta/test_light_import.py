@@ -179,6 +179,7 @@ OF_OTHERS = {
     *("motionkit.cli.compare", "motionkit.cli.masks", "motionkit.cli.takes", "motionkit.cli.quote"),
     *("motionkit.client.following", "motionkit.client.placing", "motionkit.http.download"),
     *("motionkit.journal.statistics", "motionkit.polling.cancel", "motionkit.polling.watch"),
+    *("motionkit.polling.observe", "motionkit.polling.schedule", "motionkit.polling.webhooks"),
     *("motionkit.purchase.fallback", "motionkit.purchase.takes", "motionkit.routing.router"),
     *("motionkit.model.editing", "motionkit.model.generation", "motionkit_segmind.adapter"),
 }
