@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from figures import ROUNDS, Figure, options, told
@@ -26,6 +25,13 @@ SECONDS, MEGABYTES = 10.0, 60.0
 """Bars."""
 RESULTS = 4
 """Results of a request."""
+MEASURED = """
+import resource, subprocess, sys, time
+begun = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""A process between: a child's largest resident set begins with that of who starts it."""
 TRACED = """
 import sys, tracemalloc
 import motionkit as mk
@@ -71,16 +77,12 @@ def fill(folder: Path, jobs: int) -> Path:
 
 def run(file: Path, out: Path) -> tuple[float, float]:
     """Write a report by the command line; return seconds, and megabytes of its process."""
-    begun = time.perf_counter()
     command = [sys.executable, "-m", "motionkit", "report", "--config", file, "--out", out]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - begun
-        if process.returncode and process.stderr is not None:
-            sys.exit(process.stderr.read().decode())
-    unit = 1 if sys.platform == "darwin" else 1024
-    return seconds, usage.ru_maxrss * unit / 1e6
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, *command], check=True, capture_output=True, text=True
+    )
+    seconds, peak = done.stdout.split()
+    return float(seconds), float(peak) * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def main() -> None:
