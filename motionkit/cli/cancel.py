@@ -67,6 +67,13 @@ def cancel(
         return _tell(screen, client.cancel(found))
 
 
+_WAITING = (
+    "a submit that waits for a slot is in the journal only once it has one: press Ctrl-C where it "
+    "runs, or end that process ('kill -INT PID'); nothing is charged"
+)
+"""What to do where a key has no purchase: another process may be waiting to make it."""
+
+
 def _named(client: mk.Client, reference: str) -> Job | PurchaseRecord:
     """Return the purchase that a reference names, or a job as JSON that the journal lacks."""
     job = job_of(reference, file=False)
@@ -74,9 +81,11 @@ def _named(client: mk.Client, reference: str) -> Job | PurchaseRecord:
         return job
     try:
         return client.jobs.get(reference)
-    except InvalidRequest:
+    except InvalidRequest as error:
         job = job_of(reference, file=True)
         if job is None:
+            if not client.jobs.candidates(reference):
+                error.hint = _WAITING
             raise
         return job
 

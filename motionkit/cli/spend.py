@@ -15,7 +15,7 @@ from motionkit.cli.tables import one_format, write_csv
 from motionkit.client import Client
 from motionkit.errors import InvalidRequest
 from motionkit.model.money import Unit, noun, number, shown
-from motionkit.model.spending import Amounts, Spend, totals
+from motionkit.model.spending import ASSUMED, Amounts, Spend, totals
 
 _KINDS = ("submitted", "charged", "refunded", "held", "uncertain")
 _COLUMNS = ("UNIT", "JOBS", *(kind.upper() for kind in _KINDS))
@@ -126,8 +126,7 @@ def _notes(screen: Screen, rows: Sequence[Spend]) -> None:
         where = " in the sandbox" * row.sandbox
         if row.amounts.assumed:
             screen.note(
-                f"of CHARGED{where}, {shown(row.amounts.assumed, row.unit)} are assumed: "
-                "the vendor reported no charge"
+                f"of CHARGED{where}, {shown(row.amounts.assumed, row.unit)} are assumed: {ASSUMED}"
             )
         if row.unpriced:
             screen.note(f"{many(row.unpriced, 'job')}{where} with an unknown price: counted as 0")

@@ -826,8 +826,13 @@ class Client:
             waited = self._cancellations.cancel(job, f"{job} was cancelled")
             try:
                 job = self.jobs.get(job)
-            except InvalidRequest:
+            except InvalidRequest as error:
                 if not waited:
+                    if not self.jobs.candidates(job):
+                        error.hint = (
+                            "a submit of another process that waits for a slot is in the journal "
+                            "only once it has one: end it there; nothing is charged"
+                        )
                     raise
                 return polling.CancelResult(not_sent, str(job), billed=Billed.NO)
         if isinstance(job, PurchaseRecord):

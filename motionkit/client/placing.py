@@ -21,6 +21,8 @@ from motionkit.model.job import Job
 from motionkit.provider import operations
 from motionkit.storage import Out, Place, check_credentials, numbered, plain
 
+_TRIES = 100
+"""Names of a store that are tried where other machines take them one after the other."""
 _STEMS = 3
 """Names of media that make the name of a result."""
 _LONGEST_STEM = 40
@@ -187,11 +189,38 @@ def send(
         fetched.path.replace(path)
         found = attrs.evolve(fetched, path=path)
     try:
-        with _claimed(place, name, kept.parent, chosen=out.chosen, overwrite=overwrite) as free:
-            address = place.put(found.path, free)
+        address = _put(place, name, found.path, kept.parent, chosen=out.chosen, overwrite=overwrite)
     except DownloadFailed as error:
         raise DownloadFailed(f"{error.message}; the file is kept as {found.path}") from error
     return Saved(address, found.size, found.sha256)
+
+
+def _put(
+    place: Place, name: str, file: Path, folder: Path, *, chosen: bool, overwrite: bool
+) -> str:
+    """Write a file into a store under a name that is free; return its address.
+
+    Args:
+        place: The store's folder.
+        name: The name that is wanted.
+        file: The local file.
+        folder: Where the claims are.
+        chosen: Whether no number may be added to the name.
+        overwrite: Whether a file that is there may be replaced.
+
+    Raises:
+        DownloadFailed: A chosen name was taken meanwhile, or the store failed.
+        InvalidRequest: A chosen name is taken, and may not be replaced.
+    """
+    for _ in range(_TRIES):
+        with _claimed(place, name, folder, chosen=chosen, overwrite=overwrite) as free:
+            try:
+                return place.put(file, free, new=not overwrite)
+            except FileExistsError:  # another machine was faster: a further look sees its object
+                taken = redact_urls(place.address(free))
+        if chosen:
+            break
+    raise DownloadFailed(f"{taken} was written by another machine meanwhile")
 
 
 @contextmanager
@@ -200,8 +229,8 @@ def _claimed(
 ) -> Iterator[str]:
     """Yield a name in a store that no other thread or process of this machine writes meanwhile.
 
-    A store cannot be asked to refuse an object that exists: between the look and the write another
-    delivery could take the name, and one of two paid files would be gone.
+    Not every store can be asked to refuse an object that exists: between the look and the write
+    another delivery could take the name, and one of two paid files would be gone.
 
     Args:
         place: The store's folder.

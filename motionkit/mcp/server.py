@@ -25,7 +25,7 @@ from motionkit.mcp import desk as records
 from motionkit.mcp.desk import Desk, Price
 from motionkit.model import codec
 from motionkit.model.job import STATE_ERRORS
-from motionkit.model.spending import SpendBy
+from motionkit.model.spending import ASSUMED, SpendBy
 
 T = TypeVar("T")
 
@@ -260,7 +260,10 @@ async def spend(
     """
     desk = _desk(ctx)
     rows = await desk.client.spend(by, since=since)
-    return {"budgets": await desk.budgets(), "spend": [records.sums(row) for row in rows]}
+    found = {"budgets": await desk.budgets(), "spend": [records.sums(row) for row in rows]}
+    if any(row.amounts.assumed for row in rows):
+        found["assumed"] = ASSUMED
+    return found
 
 
 _HINTS = {

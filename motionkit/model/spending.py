@@ -15,6 +15,11 @@ from motionkit.model.money import EXACT, Unit, shown
 SpendBy = Literal["day", "account", "route", "model", "label"]
 SPEND_BY: tuple[SpendBy, ...] = get_args(SpendBy)
 _ZERO = Decimal(0)
+ASSUMED = (
+    "the vendor reported no charge; the quote's likely amount counts here, and its upper bound "
+    "against budgets"
+)
+"""What `Amounts.assumed` is, in a sentence for people who see it beside budgets."""
 _KINDS = ("submitted", "charged", "refunded", "held", "uncertain")
 
 

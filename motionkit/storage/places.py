@@ -124,13 +124,19 @@ class Place:
         begin = f"{self.out.rstrip('/')}/"
         return delivered.startswith(begin) and self.has(delivered.removeprefix(begin))
 
-    def put(self, file: Path, name: str) -> str:
+    def put(self, file: Path, name: str, *, new: bool = False) -> str:
         """Copy a local file into the folder; the object appears only when complete.
+
+        Args:
+            file: The local file.
+            name: The object's path in the folder.
+            new: Whether a store that can is to refuse a name that another machine took meanwhile.
 
         Returns:
             Its URL.
 
         Raises:
+            FileExistsError: The name is taken; `new` only.
             DownloadFailed: It could not be written there.
         """
         address = self.address(name)
@@ -138,7 +144,10 @@ class Place:
         target = f"{root.rstrip('/')}/{posixpath.normpath(name)}"
         kind = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
         partial = target if kind in _WHOLE else f"{target}{PARTIAL}"
+        new = new and kind in _WHOLE
         try:
+            if new and self._put_new(system, file, target, kind):
+                return address
             if kind not in _WHOLE:  # those have no folders: it would make a missing bucket
                 system.makedirs(posixpath.dirname(target), exist_ok=True)
             if kind in _TRANSACTIONAL:
@@ -147,13 +156,36 @@ class Place:
                 system.put_file(str(file), partial)
             if partial != target:
                 system.mv(partial, target)
-            if (found := system.size(target)) != (size := file.stat().st_size):
-                raise OSError(f"it has {found} bytes there, not {size}")  # noqa: TRY301 - one error
+            _check_size(system, file, target)
         except Exception as error:
+            if new and isinstance(error, FileExistsError):
+                raise
             raise DownloadFailed(
                 f"{redact_urls(address)} was not written: {str(error) or 'no reason was given'}"
             ) from error
         return address
+
+    @staticmethod
+    def _put_new(system: Any, file: Path, target: str, kind: str) -> bool:
+        """Write an object that must not exist; return False where the store cannot refuse one.
+
+        Raises:
+            FileExistsError: It exists.
+        """
+        try:
+            if kind in _TRANSACTIONAL:
+                _write(system, file, target, "xb")
+            else:
+                system.put_file(str(file), target, mode="create")
+        except FileExistsError:
+            raise
+        except Exception as error:
+            # Not every store with an interface such as S3's knows the condition.
+            if system.exists(target):
+                raise FileExistsError(target) from error
+            return False
+        _check_size(system, file, target)
+        return True
 
     def _system(self) -> tuple[Any, str]:
         try:
@@ -174,14 +206,20 @@ def _unusable(out: str, error: Exception) -> ConfigError:
     return ConfigError(f"cannot write to {redact_urls(out)}: {error}")
 
 
-def _write(system: Any, file: Path, target: str) -> None:
+def _check_size(system: Any, file: Path, target: str) -> None:
+    """Refuse an object that has another size than its file."""
+    if (found := system.size(target)) != (size := file.stat().st_size):
+        raise OSError(f"it has {found} bytes there, not {size}")
+
+
+def _write(system: Any, file: Path, target: str, mode: str = "wb") -> None:
     """Write a file in a transaction: it becomes an object at its end, and nothing before it."""
     import shutil  # noqa: PLC0415 - most results stay on this machine
 
     stream: Any = None
     try:
         with system.transaction:
-            stream = system.open(target, "wb")  # closing may complete it: only when it is whole
+            stream = system.open(target, mode)  # closing may complete it: only when it is whole
             with file.open("rb") as source:
                 shutil.copyfileobj(source, stream, BLOCK)
             stream.close()

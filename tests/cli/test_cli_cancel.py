@@ -145,6 +145,8 @@ def test_a_reference_that_names_nothing_is_refused(cli: Cli, account: Account) -
     told = cli("cancel", "nothing")
     assert told.code == 2
     assert "no job matches 'nothing'" in told.err
+    assert "press Ctrl-C where it runs" in told.err  # it may wait for a slot in another process
+    assert "nothing is charged" in told.err
 
 
 @pytest.mark.usefixtures("running", "cancels")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from cli_support import Account, Cli
 from ledger import change
 
+import motionkit as mk
 from motionkit import config
 from motionkit.cli.screen import Screen
 
@@ -294,6 +297,29 @@ def test_spend_adds_up_by_what_is_asked(cli: Cli, orders: Account) -> None:
     rows = csv.DictReader(io.StringIO(cli("spend", "--csv").out.removeprefix("\ufeff")))
     (row,) = rows
     assert (row["charged"], row["charged_usd"], row["sandbox"]) == ("80", "0.80", "True")
+
+
+@pytest.mark.usefixtures("orders")
+def test_spend_says_of_assumed_charges_what_budgets_count_for_them(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a budget the two amounts differ, and nothing else says why."""
+    real, asked = mk.Client.spend, []
+
+    def spend(client: mk.Client, *args: Any, **options: Any) -> Any:
+        asked.append(args)
+        rows = real(client, *args, **options)
+        half = attrs.evolve(rows[0].amounts, assumed=Decimal(40))
+        rows[0] = attrs.evolve(rows[0], amounts=half)
+        return rows
+
+    monkeypatch.setattr(mk.Client, "spend", spend)
+    told = cli("spend", "--by", "account")
+    assert asked
+    assert (
+        "of CHARGED in the sandbox, 40 credits are assumed: the vendor reported no charge; the "
+        "quote's likely amount counts here, and its upper bound against budgets" in told.err
+    )
 
 
 @pytest.mark.usefixtures("account")

@@ -90,7 +90,7 @@ def test_an_object_that_exists_is_refused_before_anything_is_bought(
 def test_a_store_that_failed_gets_the_file_later_without_another_charge(
     cli: Cli, account: Account, media: list[str], monkeypatch: pytest.MonkeyPatch, verb: list[str]
 ) -> None:
-    def fail(*_: Any) -> NoReturn:
+    def fail(*_: Any, **__: Any) -> NoReturn:
         raise DownloadFailed("memory://bucket/a.mp4 was not written: access denied")
 
     with monkeypatch.context() as patch:

@@ -196,11 +196,11 @@ def test_two_results_that_are_delivered_at_once_never_share_an_object(
     first, second = film(client, "one", b"1" * 9), film(client, "two", b"2" * 9)
     out, put, between = "memory://bucket/{model}.{ext}", Place.put, []
 
-    def late(self: Place, file: Path, name: str) -> str:
+    def late(self: Place, file: Path, name: str, **how: Any) -> str:
         if not between:  # another delivery begins and ends between the look and the write
             between.append(client)
             between.append(client.deliver(second, out).place)
-        return put(self, file, name)
+        return put(self, file, name, **how)
 
     monkeypatch.setattr(Place, "put", late)
     saved = client.deliver(first, out)
@@ -215,13 +215,13 @@ def test_a_chosen_name_that_another_delivery_writes_is_left_to_it_and_the_file_k
     first, second = film(client, "one", b"1" * 9), film(client, "two", b"2" * 9)
     out, put, raised = "memory://bucket/film.mp4", Place.put, []
 
-    def late(self: Place, file: Path, name: str) -> str:
+    def late(self: Place, file: Path, name: str, **how: Any) -> str:
         if not raised:
             raised.append(client)
             with pytest.raises(DownloadFailed, match="delivery; the file is kept") as caught:
                 client.deliver(second, out)
             raised.append(caught.value)
-        return put(self, file, name)
+        return put(self, file, name, **how)
 
     monkeypatch.setattr(Place, "put", late)
     client.deliver(first, out)
@@ -230,6 +230,69 @@ def test_a_chosen_name_that_another_delivery_writes_is_left_to_it_and_the_file_k
         client.deliver(second, out)
     assert client.deliver(second, "memory://bucket/other.mp4").sha256
     assert len(objects()) == 2
+
+
+@pytest.fixture
+def other_machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let another machine write each name that is looked for, once, just after the look."""
+    has, written = Place.has, list[str]()
+
+    def late(self: Place, name: str) -> bool:
+        found = has(self, name)
+        if not found and name not in written and len(written) < 2:
+            written.append(name)
+            MemoryFileSystem().pipe_file(f"/bucket/{name}", b"of another machine")
+        return found
+
+    monkeypatch.setattr(Place, "has", late)
+    return written
+
+
+def test_a_name_that_another_machine_takes_meanwhile_is_left_to_it(
+    client: Client, other_machine: list[str]
+) -> None:
+    saved = client.deliver(film(client, "one", b"1" * 9), "memory://bucket/{model}.{ext}")
+    assert other_machine == ["memory.mp4", "memory-2.mp4"]
+    assert saved.place == "memory://bucket/memory-3.mp4"
+    assert [objects()[f"/bucket/{one}"] for one in other_machine] == [b"of another machine"] * 2
+
+
+def test_a_chosen_name_that_another_machine_takes_meanwhile_keeps_the_paid_file_here(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has, looks = Place.has, list[str]()
+
+    def late(self: Place, name: str) -> bool:
+        found = has(self, name)
+        looks.append(name)
+        if len(looks) == 2:  # before the download, and before the write
+            MemoryFileSystem().pipe_file(f"/bucket/{name}", b"of another machine")
+        return found
+
+    monkeypatch.setattr(Place, "has", late)
+    with pytest.raises(DownloadFailed, match="by another machine meanwhile; the file is kept as"):
+        client.deliver(film(client, "one", b"1" * 9), "memory://bucket/film.mp4")
+    assert objects() == {"/bucket/film.mp4": b"of another machine"}
+    assert len(kept()) == 1
+
+
+def test_a_store_that_cannot_refuse_an_object_gets_it_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, opened = tmp_path / "film.mp4", MemoryFileSystem._open
+    file.write_bytes(b"x" * 1000)
+    modes: list[str] = []
+
+    def plain(self: Any, path: str, mode: str = "rb", **options: Any) -> Any:
+        modes.append(mode)
+        if mode == "xb":
+            raise NotImplementedError("A header you provided implies functionality that is not")
+        return opened(self, path, mode, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "_open", plain)
+    Place("memory://bucket").put(file, "film.mp4", new=True)
+    assert modes == ["xb", "wb"]
+    assert objects() == {"/bucket/film.mp4": b"x" * 1000}
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "{key}.{ext}"])
@@ -293,7 +356,7 @@ def test_what_a_store_did_not_take_is_kept_here_and_sent_without_another_downloa
 def test_a_kept_file_that_was_damaged_is_downloaded_again(
     client: Client, result: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> NoReturn:
+    def refuse(*_: object, **__: object) -> NoReturn:
         raise DownloadFailed("no")
 
     with monkeypatch.context() as patch:
