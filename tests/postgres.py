@@ -21,8 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,16 @@ SETTINGS = {
 }
 SYSTEM = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 """Where systems keep the server's programs, which Debian has on nobody's path."""
+
+
+def _until(condition: Callable[[], bool]) -> bool:
+    """Ask again until a condition of other processes holds; return False if patience ends first."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 class NoServer(Exception):
@@ -243,12 +253,11 @@ class Server:
         Raises:
             NoServer: The server did not start.
         """
-        deadline = time.monotonic() + PATIENCE
-        while not (self.folder / what).exists():
-            if (self.folder / "failed").exists() or time.monotonic() > deadline:
-                told = (self.folder / "log").read_text("utf-8", "replace").strip()
-                raise NoServer(f"PostgreSQL did not start: {told[-2000:]}")
-            time.sleep(0.01)
+        made, failed = self.folder / what, self.folder / "failed"
+        _until(lambda: made.exists() or failed.exists())
+        if not made.exists():
+            told = (self.folder / "log").read_text("utf-8", "replace").strip()
+            raise NoServer(f"PostgreSQL did not start: {told[-2000:]}")
 
     def address(self, database: str) -> str:
         """Return what a journal or `psycopg.connect` is given; the password is never asked for."""
@@ -296,11 +305,8 @@ class Server:
         """Do what `pg_ctl stop -m immediate` does, and see it down."""
         postmaster = int((self.folder / "ready").read_text())
         os.kill(postmaster, signal.SIGQUIT)
-        deadline = time.monotonic() + PATIENCE
-        while (self.folder / "ready").exists():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"PostgreSQL's process {postmaster} did not end")
-            time.sleep(0.01)
+        if not _until(lambda: not (self.folder / "ready").exists()):
+            raise TimeoutError(f"PostgreSQL's process {postmaster} did not end")
 
     def close(self) -> None:
         """Let go of the server; the guard stops it after the last user."""
@@ -335,15 +341,15 @@ class Guard:
             )
             self._serve(runner)
             while self.used():
-                if not (self.folder / "held").exists():
+                if _until(lambda: not (self.folder / "held").exists() or not self.used()) and (
+                    self.used()
+                ):
                     self._serve(runner)  # a crashed server's processes may still keep it from it
-                time.sleep(0.05)
         except (OSError, LookupError, subprocess.SubprocessError) as error:
             sys.stderr.write(f"{error}\n")
             sys.stderr.flush()
             (self.folder / "failed").touch()  # who waits reads the log
-            while self.used():
-                time.sleep(0.05)
+            fcntl.lockf(self._users, fcntl.LOCK_EX)
         finally:
             shutil.rmtree(self.folder)
 
@@ -360,7 +366,8 @@ class Guard:
                     part = self.folder / "ready.part"
                     part.write_text(str(server.pid))
                     part.rename(self.ready)
-                time.sleep(0.02)
+                with suppress(subprocess.TimeoutExpired):
+                    server.wait(0.02)  # then whether it is ready, and still used
         finally:
             if server.poll() is None:
                 server.send_signal(signal.SIGQUIT)

@@ -1220,7 +1220,6 @@ def test_an_attempt_that_leaves_while_it_is_settled_is_not_called_unsent(
     submitter = bench.submitter(provider)
     attempt = bench.journal.intend(BOUGHT, "first", submission(), provider.fingerprint)
     seen = bench.entry
-    monkeypatch.setattr(Journal, "alive", lambda *_: False)
     read = iter([seen])  # its process is slow, and sends right after it was looked at
 
     def await_other(self: Submitter, key: str) -> PurchaseRecord:
