@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem, get_completion_class, shell_c
 
 from motionkit.cli import front
 from motionkit.cli.parameters import OFFERS
-from motionkit.cli.verbs import SUBMIT, VENDOR
+from motionkit.cli.verbs import ROWS, SUBMIT, VENDOR
 from motionkit.errors import InvalidRequest
 
 SHELLS = ("bash", "zsh", "fish")
@@ -104,7 +104,7 @@ def _known(shell: str) -> str:
 
 def values(param: click.Parameter, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Return what a parameter takes, by the name of its value or its own name."""
-    metavar = param.metavar or ""
+    metavar = (param.metavar or "").removesuffix("...")
     if metavar in _FILES:
         return [CompletionItem(incomplete, type=_FILES[metavar])]
     offered = _OFFERED.get(metavar) or _BY_NAME.get(param.name or "")
@@ -164,10 +164,7 @@ def _offered(provider: str, read: Callable[[Any], list[str]]) -> list[str]:
 
 def _operations(_: click.Context, __: str) -> Offered:
     found = front.sections()
-    groups = {"submit", "compare"}
-    return [
-        row for title in (SUBMIT, VENDOR) for row in found[title].items() if row[0] not in groups
-    ]
+    return [row for title in (SUBMIT, VENDOR) for row in found[title].items() if row[0] not in ROWS]
 
 
 def _jobs(ctx: click.Context, incomplete: str) -> Offered:

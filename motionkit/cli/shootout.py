@@ -99,7 +99,7 @@ class Shooting(Running):
         list[str] | None,
         money_option(
             "--via",
-            metavar="TARGETS...",
+            metavar="TARGET...",
             help="The targets to compare: ACCOUNT or ACCOUNT/MODEL; a route stands for all of its "
             "targets. Nothing falls back: a cell stays at its target.",
             words=True,
@@ -444,8 +444,17 @@ class _Command:
         try:
             from motionkit.report import write_report  # noqa: PLC0415 - of an extra
 
+            filters: dict[str, Any] = {}
+            if (
+                self.options.key is not None
+            ):  # all cells of that name, those of earlier commands too
+                keys, filters = (), {"label": {"shootout": self.plan.labels["shootout"]}}
             made = write_report(
-                self.client, Path(folder).expanduser(), keys, title=f"Shootout {self.plan.name}"
+                self.client,
+                Path(folder).expanduser(),
+                keys,
+                title=f"Shootout {self.plan.name}",
+                **filters,
             )
         except Exception as error:  # noqa: BLE001 - it is paid for, however the page fails
             why = sentence(error) if isinstance(error, MotionKitError) else redact(str(error))

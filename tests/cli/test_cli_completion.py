@@ -38,6 +38,8 @@ OFFERED = [
     ("mimic --via n", ["night"]),
     ("mimic --via s", ["studio", "second"]),
     ("mimic --via studio/mi", ["studio/mimic"]),
+    ("shootout --via studio/mi", ["studio/mimic"]),
+    ("shootout --operation s", ["swap", "sound"]),
     ("offers --operation mod", ["modify"]),
     ("offers --model mim", ["mimic"]),
     ("mimic --quality 7", ["720p"]),

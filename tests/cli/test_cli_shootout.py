@@ -291,9 +291,15 @@ def test_the_films_of_a_shootout_are_on_one_page(cli: Cli, both: Vendors) -> Non
     text = page.read_text()
     assert "Shootout spring" in text
     assert all(f'src="{name}' in text for name in FILMS)
-    told = cli(*BUY, "--key", "spring", "--report", "page", "--json")
+    few = ("--images", "anna.png", "--videos", "dance.mp4", "--via", TARGETS[0])
+    told = cli("shootout", *few, "--key", "spring", "--report", "page", "--json")
     assert told.data[-1]["report"] == str(Path("page/index.html").absolute())
+    text = Path("page/index.html").read_text()  # all cells of that name
+    assert all(f'src="../shootout-spring/{name}' in text for name in FILMS)
     assert both.jobs == (2, 2)
+    told = cli("shootout", *few, "--out", "films/")
+    page = next(Path().glob("shootout-????????/index.html"))
+    assert f'src="../films/{FILMS[0]}' in page.read_text()
 
 
 @pytest.mark.parametrize("more", [("--no-report",), ("--no-wait",)])
