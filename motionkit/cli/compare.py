@@ -24,7 +24,7 @@ from motionkit.model.request import Request
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 _NARROW = ["TARGET", "QUOTE", "TAKES", "BALANCE"]
-_RATING = "_RATING"
+_RATING = "RATING"
 """The column before the balance, where a target of the table has ratings."""
 _WIDE = 130
 """Columns of a terminal that shows all of a row in one line or two."""
