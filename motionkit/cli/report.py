@@ -119,7 +119,8 @@ def report(
             title=title,
             **filters,
         )
-    data = {**attrs.asdict(made), "file": str(made.file)}
+    data = attrs.asdict(made, recurse=False)
+    data |= {"file": str(made.file), "figures": made.figures.to_dict()}
     screen.note(
         f"{many(made.requests, 'request')}, {many(made.jobs, 'job')}, {many(made.films, 'film')}"
         + (f"; {many(made.missing, 'film')} not on this machine" if made.missing else "")

@@ -50,15 +50,13 @@ _LINE, _BAR, _GAP = 18, 14, 14
 """Heights of a line of text, of a bar, and of the space below it, in pixels."""
 _ROOM = 36
 """Letters of a line on the narrowest page, 390 pixels wide."""
-_LEAST = 16
-"""Letters of a line of a name, at least."""
 _MORE = "\N{HORIZONTAL ELLIPSIS}"
 _SIZE = "13"
 """Of the text, in pixels."""
 _PLOT = 180
 """Height of columns, in pixels."""
 _COLOR = "var(--chart, #3f7fe0)"
-_WORDS = re.compile(r"(?<=[/\s_:.-])")
+_WORDS = re.compile(r"(?<=[/\s_:-])")
 """Where a long name may be broken."""
 
 SOLID, HATCHED, DOTTED, CROSSED, FAINT = "solid", "hatched", "dotted", "crossed", "faint"
@@ -123,7 +121,8 @@ def _prices(figures: Figures) -> Chart:
         )
         for row in known
     ]
-    title = "Cost per delivered second"
+    targets = [row.target for row in known]
+    title, bars = _titled("Cost per delivered second", bars, targets)
     counted = sum(row.jobs for row in figures.prices)
     measured = sum(row.measured for row in figures.prices)
     notes = []
@@ -184,7 +183,8 @@ def _waits(figures: Figures) -> Chart:
         )
         for row in figures.waits
     ]
-    title = "Time from submit to result"
+    targets = [row.target for row in figures.waits]
+    title, bars = _titled("Time from submit to result", bars, targets)
     notes = []
     if not bars:
         notes.append("No result whose end was observed yet.")
@@ -251,7 +251,7 @@ def _spent(
     notes = [] if rows else ["Nothing was submitted."]
     if over_time and rows:
         notes.append("Days are UTC, that of the submit.")
-    if len(drawn) < len(rows):
+    if dollars is not None and any(row.usd is None for row in rows):
         notes.append("What has no known value in US dollars is in the table only.")
     if any(row.amounts.assumed for row in rows):
         notes.append("Assumed: the vendor reported no charge, and the quote stands in.")
@@ -394,7 +394,7 @@ def _ratings(rows: Sequence[TargetStars]) -> Chart:
         )
         for row in rows
     ]
-    title = "People's ratings"
+    title, bars = _titled("People's ratings", bars, [row.target for row in rows])
     return Chart(
         name="ratings",
         title=title,
@@ -411,6 +411,14 @@ def _ratings(rows: Sequence[TargetStars]) -> Chart:
 
 def _target(target: Target) -> str:
     return printable(target.name) + " (sandbox)" * target.sandbox
+
+
+def _titled(title: str, bars: Sequence[Bar], targets: Iterable[Target]) -> tuple[str, list[Bar]]:
+    """Return title and bars; where all targets are in a sandbox, the title alone says so."""
+    if not bars or not all(target.sandbox for target in targets):
+        return title, list(bars)
+    shorter = [attrs.evolve(bar, name=bar.name.replace(" (sandbox)", "", 1)) for bar in bars]
+    return f"{title}, sandbox", shorter
 
 
 def _named(name: str | None) -> str:
@@ -598,12 +606,9 @@ def _bar(svg: ET.Element, name: str, bar: Bar, y: int, most: float) -> None:
 
 def _lines(bar: Bar) -> list[str]:
     """Return the lines above a bar; its number is on the last one, beside the name or below it."""
-    beside = _ROOM - _width(bar.value) - 2
-    below = [*wrapped(bar.name, _ROOM), ""]
-    fits = beside >= min(_LEAST, _width(bar.name))
-    lines = wrapped(bar.name, beside, len(below)) if fits else below
-    whole = lines[-1][-1:] != _MORE or below[-2][-1:] == _MORE
-    return lines if len(lines) <= len(below) and whole else below
+    lines = wrapped(bar.name, _ROOM)
+    beside = _width(lines[-1]) + _width(bar.value) + 2 <= _ROOM
+    return lines if beside else [*lines, ""]
 
 
 def wrapped(text: str, room: int, most: int = 3) -> list[str]:

@@ -31,8 +31,8 @@ from motionkit.model.containers import CONTENT_TYPES, sniff
 from motionkit.model.money import CostBasis, Unit, both, dollars
 from motionkit.model.rating import LONGEST_NOTE
 from motionkit.report import views
-from motionkit.report.charts import Chart, draw_charts
-from motionkit.report.figures import read_figures
+from motionkit.report.charts import draw_charts
+from motionkit.report.figures import Figures, read_figures
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -101,6 +101,7 @@ class Report:
         films: Results that the page shows.
         missing: Delivered results that are not on this machine any more, or in a store.
         size: Bytes that were written, copies included.
+        figures: The numbers of its charts.
     """
 
     file: Path
@@ -109,6 +110,7 @@ class Report:
     films: int
     missing: int
     size: int
+    figures: Figures
 
     @property
     def large(self) -> bool:
@@ -165,7 +167,8 @@ def write_report(
     films = _Inline() if inline else _Copies(place) if copy else _Links(place)
     if inline:
         _check_size(chosen)
-    made = _Made(environment, client, chosen, films, now, title)
+    figures = read_figures(client, (key for some in chosen.groups.values() for key in some))
+    made = _Made(environment, client, chosen, films, now, title, figures)
     try:
         return made.write(target, inline=inline)
     except OSError as error:
@@ -415,6 +418,7 @@ class _Made:
     films: _Links | _Copies | _Inline
     now: float
     title: str
+    figures: Figures
     counts: dict[str, int] = attrs.field(factory=lambda: {"films": 0, "missing": 0})
 
     def write(self, target: Path, *, inline: bool) -> Report:
@@ -434,6 +438,7 @@ class _Made:
             self.counts["films"],
             self.counts["missing"],
             size + self.films.size,
+            self.figures,
         )
 
     def _parts(self, style: str, script: str, *, inline: bool) -> Iterator[str]:
@@ -454,17 +459,13 @@ class _Made:
             keyboard=_KEYBOARD,
             summary=self.chosen.summary(),
             requests=self._requests(),
-            charts=self._charts(),
+            charts=draw_charts(self.figures),
             version=mk.__version__,
             made=made,
             longest_note=LONGEST_NOTE,
             address=self._address,
             shown=self._shown,
         )
-
-    def _charts(self) -> list[Chart]:
-        keys = (key for some in self.chosen.groups.values() for key in some)
-        return draw_charts(read_figures(self.client, keys))
 
     def _requests(self) -> Iterator[views.RequestView]:
         for keys in reversed(self.chosen.groups.values()):

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -14,10 +15,12 @@ import pytest
 
 from motionkit.model.money import Unit
 from motionkit.model.spending import Amounts, Spend
-from motionkit.report import Chart, Figures, draw_charts
+from motionkit.report import Chart, Figures, draw_charts, write_report
 from motionkit.report import charts as drawing
 from motionkit.report.charts import wrapped
 from motionkit.report.figures import Failure, SecondPrice, Target, TargetStars, Wait
+from motionkit.testing.memory import MemoryStage
+from motionkit.testing.stage import ACCOUNT, client_for, sample_request
 
 EVIL = "x/<script>alert(1)</script>&\"'"
 LONG = "segmind-eu-production-account/wan-2.2-animate-move-character-replacement-720p"
@@ -387,3 +390,50 @@ def test_no_text_of_a_chart_covers_another_or_leaves_it(new_page: Any, width: in
     assert min(sizes) >= 12
     assert scroll <= width
     assert evil is None
+
+
+def test_where_all_targets_are_in_a_sandbox_the_title_says_so_once() -> None:
+    real = Wait(target=target("a/a"), n=1, p50=1.0, p90=1.0)
+    tried = attrs.evolve(real, target=target("a/b", sandbox=True))
+    alone = chart("time-to-result", figures(waits=(tried,)))
+    assert alone.title == "Time from submit to result, sandbox"
+    assert "a/b" in texts(alone)
+    mixed = chart("time-to-result", figures(waits=(real, tried)))
+    assert mixed.title == "Time from submit to result"
+    assert "a/b (sandbox)" in texts(mixed)
+    assert [row[0] for row in alone.rows] == ["a/b (sandbox)"]
+
+
+def test_credits_and_dollars_of_one_day_are_one_bar_where_both_are_known() -> None:
+    dollars = attrs.evolve(
+        spend("day", "2026-11-01", charged=1), unit=Unit.USD, usd=Amounts(charged=Decimal(1))
+    )
+    one = chart("spend-by-day", figures(days=(spend("day", "2026-11-01", charged=50), dollars)))
+    assert "1.50 USD" in texts(one)
+    assert "no known value" not in one.note
+    assert len(one.rows) == 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_report_has_the_charts_with_their_numbers_and_no_barrier(
+    new_page: Any, violations: Any, tmp_path: Path, scheme: str
+) -> None:
+    with client_for(MemoryStage(), tmp_path) as client:
+        client.run(sample_request(), via=ACCOUNT, labels={"project": "<b>x</b>"})
+        made = write_report(client, tmp_path / "report")
+    assert made.figures.results == 1
+    page = new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page.goto(made.file.as_uri())
+    page.evaluate("document.querySelectorAll('.chart details').forEach((one) => one.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    drawings = page.locator("#numbers figure svg")
+    assert drawings.count() >= 3
+    for number in range(drawings.count()):
+        one = drawings.nth(number)
+        box = one.bounding_box()
+        assert box is not None
+        assert box["height"] == float(one.get_attribute("height"))
+    assert page.locator("#numbers figure", has_text="Spend by label project").count() == 1
+    assert "<b>x</b>" in page.locator("#numbers").inner_text()
+    assert page.locator("#numbers tbody tr").count() >= 3
+    assert violations(page) == []
