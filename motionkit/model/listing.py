@@ -66,17 +66,18 @@ class _Tabular:
                 hint="install it: pip install pandas; to_dict() needs no package",
             ) from error
         columns, rows = self._data()
-        frame = pd.DataFrame(index=range(len(rows)))
+        found = {}
         for name in columns:
             cells = [_typed(row.get(name)) for row in rows]
             known = [cell for cell in cells if cell is not None]
+            column = pd.Series(cells, dtype=object)
             if known and all(isinstance(cell, dt.datetime) for cell in known):
-                frame[name] = pd.to_datetime(pd.Series(cells, dtype=object), utc=True)
-            elif len(known) == len(cells) and known and not isinstance(known[0], Decimal):
-                frame[name] = cells
-            else:  # as they are: pandas would make NaN of None, and a float of a whole number
-                frame[name] = pd.Series(cells, dtype=object)
-        return frame
+                column = pd.to_datetime(column, utc=True)
+            elif len(known) == len(cells):
+                column = column.infer_objects()  # numbers and truth values; never Decimal
+            # What has a None stays as it is: pandas would make a float of a whole number.
+            found[name] = column
+        return pd.DataFrame(found, columns=columns)
 
     def _data(self) -> tuple[list[str], list[dict[str, object]]]:
         from motionkit._support import html  # noqa: PLC0415 - see `_repr_html_`

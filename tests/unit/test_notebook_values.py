@@ -198,6 +198,8 @@ def test_a_data_frame_has_decimals_and_aware_times() -> None:
     assert frame["charged"].sum() == Decimal("0.30")  # exact: a float would be 0.30000000000000004
     assert all(isinstance(one, Decimal) for one in frame["charged_usd"])
     assert list(frame["name"]) == ["2026-11-26", "2026-11-27"]
+    assert frame["jobs"].sum() == 2
+    assert pandas.api.types.is_integer_dtype(frame["jobs"])
     record = make(mk.PurchaseRecord)
     jobs = Listing([record, attrs.evolve(record, finished=None)]).to_dataframe()
     assert str(jobs["created"].dt.tz) == "UTC"
