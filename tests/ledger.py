@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from motionkit._support import folders
+from motionkit._support import system
 from motionkit.journal import Journal
 from motionkit.journal.database import SQLiteStore
 from motionkit.journal.databases import located
@@ -62,7 +62,7 @@ def pending_folder(place: Place) -> Path:
     if isinstance(place, Path):
         return place.with_name(f"{place.name}-pending")
     (kept,) = seen_outside(place, "SELECT journal FROM schema")
-    return folders.state_folder() / f"journal-{kept[0][:12]}-pending"
+    return system.state_folder() / f"journal-{kept[0][:12]}-pending"
 
 
 def options_at(

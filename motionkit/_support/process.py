@@ -12,12 +12,15 @@ import threading
 import time
 import uuid
 import weakref
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Generic, Protocol, Self, TypeVar, overload
 
 import attrs
 
 from motionkit._support import system
+
+T = TypeVar("T")
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 PID_NAMESPACE = Path("/proc/self/ns/pid")
@@ -177,3 +180,37 @@ system.at_fork(
     after_in_parent=lambda: _after(child=False),
     after_in_child=lambda: _after(child=True),
 )
+
+
+# Parts of an object.
+
+
+class once(Generic[T]):  # noqa: N801 - a decorator, as `property` is
+    """A property that is computed when it is first read, and kept.
+
+    Of two threads that compute it at once, both get what one of them made; the other is dropped.
+    It takes no lock, which a forked child might find held for ever.
+    """
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, owner: None, kind: type | None = None) -> Self: ...
+    @overload
+    def __get__(self, owner: object, kind: type | None = None) -> T: ...
+
+    def __get__(self, owner: object, kind: type | None = None) -> T | Self:
+        if owner is None:
+            return self
+        # Python reads the kept value from now on: this class has no __set__.
+        value: T = owner.__dict__.setdefault(self._name, self._make(owner))
+        return value
+
+    def made(self, owner: object) -> T | None:
+        """Return the part if it was made."""
+        return owner.__dict__.get(self._name)

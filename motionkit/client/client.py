@@ -21,7 +21,7 @@ import attrs
 from motionkit import http, polling, purchase
 from motionkit import provider as adapters
 from motionkit._support import process, telemetry
-from motionkit._support.once import once
+from motionkit._support.process import once
 from motionkit.client import arguments
 from motionkit.errors import (
     Billed,
@@ -823,18 +823,18 @@ class Client:
         wait = polling.CANCEL_TIMEOUT if timeout is None else timeout
         limit, not_sent = arguments.duration("timeout", wait), polling.CancelOutcome.NOT_SENT
         if isinstance(job, str):
-            waited = self._cancellations.cancel(job, f"{job} was cancelled")
+            key, waited = job, self._cancellations.cancel(job, f"{job} was cancelled")
             try:
-                job = self.jobs.get(job)
+                job = self.jobs.get(key)
             except InvalidRequest as error:
                 if not waited:
-                    if not self.jobs.candidates(job):
+                    if not self.jobs.candidates(key):
                         error.hint = (
                             "a submit of another process that waits for a slot is in the journal "
                             "only once it has one: end it there; nothing is charged"
                         )
                     raise
-                return polling.CancelResult(not_sent, str(job), billed=Billed.NO)
+                return polling.CancelResult(not_sent, key, billed=Billed.NO)
         if isinstance(job, PurchaseRecord):
             entry = job if job.job is not None else self.jobs.cancel_unsent(job)
             if entry.job is None:

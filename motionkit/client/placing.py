@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import attrs
 
 from motionkit._support.displayed import Displayed
-from motionkit._support.folders import state_folder
 from motionkit._support.redaction import redact_urls
+from motionkit._support.system import state_folder
 from motionkit.errors import ConfigError, DownloadFailed, InvalidRequest
 from motionkit.http import Downloaded, PartialFile, check_target, wrong_ending
 from motionkit.journal import PurchaseRecord

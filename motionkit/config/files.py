@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import attrs
 
-from motionkit._support import folders
+from motionkit._support import system
 from motionkit._support.redaction import MASK, Sealed, printable
 from motionkit.config.environment import Environment
 from motionkit.config.toml import read_toml, unreadable
@@ -149,17 +149,17 @@ def _translated(find: Callable[..., Path], *given: str) -> Path:
 
 def expanded(text: str, name: str) -> Path:
     """Return a path with ``~`` expanded; errors name its origin `name`."""
-    return _translated(folders.expanded, text, name)
+    return _translated(system.expanded, text, name)
 
 
 def state_folder() -> Path:
     """Return the user's state folder for motionkit."""
-    return _translated(folders.state_folder)
+    return _translated(system.state_folder)
 
 
 def own_file() -> Path:
     """Return the path of the user's own configuration file, whether or not it exists."""
-    return _translated(folders.user_folder, "XDG_CONFIG_HOME") / FILE_NAME
+    return _translated(system.user_folder, "XDG_CONFIG_HOME") / FILE_NAME
 
 
 def is_own(path: Path) -> bool:

@@ -18,7 +18,7 @@ from typing import IO
 import attrs
 
 from motionkit._support import system
-from motionkit._support.folders import cache_folder
+from motionkit._support.system import cache_folder
 from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
 from motionkit.model import media, probe
 from motionkit.model.recipe import Recipe

@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import quote, urlencode, urlsplit
 
-from motionkit._support.once import once
+from motionkit._support.process import once
 from motionkit._support.redaction import Secret
 from motionkit.errors import Billed, MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.http.addresses import checked_origin

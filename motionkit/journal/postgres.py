@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
-from motionkit._support import folders, process
+from motionkit._support import process, system
 from motionkit._support.addresses import DatabaseAddress
 from motionkit.errors import ConfigError, JournalError
 from motionkit.journal import calls
@@ -618,7 +618,7 @@ class PostgresStore(Store):
             self.close()
             raise
         with contextlib.suppress(ValueError):  # no home: nothing can be kept on this machine
-            self.pending = folders.state_folder() / f"journal-{name}-pending"
+            self.pending = system.state_folder() / f"journal-{name}-pending"
         self._take_pending(0.0)
 
     # Statements.

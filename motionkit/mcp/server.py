@@ -260,7 +260,10 @@ async def spend(
     """
     desk = _desk(ctx)
     rows = await desk.client.spend(by, since=since)
-    found = {"budgets": await desk.budgets(), "spend": [records.sums(row) for row in rows]}
+    found: dict[str, Any] = {
+        "budgets": await desk.budgets(),
+        "spend": [records.sums(row) for row in rows],
+    }
     if any(row.amounts.assumed for row in rows):
         found["assumed"] = ASSUMED
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from motionkit._support import system
-from motionkit._support.folders import state_folder
+from motionkit._support.system import state_folder
 from motionkit.errors import Billed, ConfigError, DownloadFailed, JournalError
 from motionkit.model.job import Result
 

@@ -92,7 +92,7 @@ def test_settings_and_journal_are_in_the_folders_of_the_system(
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.delenv("XDG_STATE_HOME")
     found = run("""
-from motionkit._support.folders import state_folder, user_folder
+from motionkit._support.system import state_folder, user_folder
 print(json.dumps([str(user_folder("XDG_CONFIG_HOME")), str(state_folder())]))
 """)
     assert found == [str(own_place / "Roaming/motionkit"), str(own_place / "Local/motionkit")]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from motionkit import config
-from motionkit._support.folders import state_folder, user_folder
+from motionkit._support.system import state_folder, user_folder
 
 ASK = """
-from motionkit._support.folders import state_folder, user_folder
+from motionkit._support.system import state_folder, user_folder
 print(state_folder())
 print(user_folder("XDG_CONFIG_HOME"))
 """

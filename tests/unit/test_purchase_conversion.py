@@ -14,8 +14,8 @@ import pytest
 from films import film, picture
 
 import motionkit as mk
-from motionkit._support.folders import cache_folder
 from motionkit._support.redaction import Secret
+from motionkit._support.system import cache_folder
 from motionkit.client.aio import AsyncClient
 from motionkit.client.client import Client
 from motionkit.config import Account, Config, Defaults, Route

@@ -15,7 +15,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
-from motionkit._support.folders import state_folder
+from motionkit._support.system import state_folder
 from motionkit.client.client import Client
 from motionkit.errors import Billed, ConfigError, DownloadFailed, InvalidRequest
 from motionkit.journal import Journal
