@@ -309,9 +309,10 @@ class Shootouts:
             if refusal is not None:
                 raise refusal
         yield from ((cell, cell.problem) for cell in plan.unfit if cell.problem is not None)
+        asked = {name: text for name, text in plan.labels.items() if name != LABEL}
         for cell in plan.cells:
-            if cell.entry is not None and cell.bought:
-                own = _options(cell.key, cell.target, plan.labels)
+            if cell.entry is not None and cell.bought:  # it keeps its labels, the others' too
+                own = _options(cell.key, cell.target, {**cell.entry.labels, **asked})
                 yield cell, self.checkout.continued(cell.entry, own)
         left, waiting = plan.left, plan.missing
         for patience in dict.fromkeys((0.0, wait_for_slot)):

@@ -140,6 +140,18 @@ def test_a_plain_purchase_is_no_cell_and_the_other_way_round(
     assert bought(sandbox) == {"pixverse:default": 2}
 
 
+def test_a_cell_keeps_its_labels_and_a_warning_says_so_where_others_were_asked_for(
+    client: Client, requests: list[mk.Request], caplog: pytest.LogCaptureFixture
+) -> None:
+    (job,) = jobs_of(buy(client, requests[0], "pixverse", labels={"project": "x"}))
+    labels = client.jobs.get(job.key).labels
+    jobs_of(buy(client, requests, "pixverse"))  # whose name is another one
+    assert "keeps its labels" not in caplog.text
+    jobs_of(buy(client, requests[0], "pixverse", labels={"project": "y"}))
+    assert f"{job.key} was bought before and keeps its labels" in caplog.text
+    assert client.jobs.get(job.key).labels == labels
+
+
 def test_coroutines_buy_the_same_cells(
     client: Client, sandbox: Sandbox, requests: list[mk.Request]
 ) -> None:
