@@ -2,7 +2,8 @@
 
 Every command is a process of its own, the floor too. Rounds take turns, and all have their
 bytecode. The journal has 40 jobs of the same request, which the dry run passes over. The vendor is
-the sandbox, in this process, whose time does not count.
+the sandbox, in this process, whose time does not count. A verb collects garbage seldom, as users'
+do; the floor as Python does by default.
 The ratio is that of the medians; the note has that of the minima.
 ``python tests/bench/startup.py [--rounds N] [--json]``
 """
