@@ -30,7 +30,7 @@ from motionkit.cli.options import (
 )
 from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.records import Common
-from motionkit.cli.screen import Screen, warnings_only
+from motionkit.cli.screen import Screen, labelled, warnings_only
 from motionkit.cli.tables import confirm, to_output
 from motionkit.client import check_target
 from motionkit.errors import (
@@ -175,7 +175,7 @@ def plan(options: Planning) -> int:
         missing = checkout.about_keys(checkout.keyless_providers(client, found.plan.no_keys))
     screen.answer(
         report.plan_data(found.plan, now, by),
-        "\n".join(f"{name:<9} {text}" for name, text in lines),
+        labelled(lines),
     )
     for note in missing:
         screen.note(note)

@@ -12,8 +12,8 @@ import attrs
 import motionkit as mk
 from motionkit._support.text import duration, many
 from motionkit.cli import exit_codes
-from motionkit.cli.format import in_world, plain
-from motionkit.cli.screen import Screen
+from motionkit.cli.format import in_world
+from motionkit.cli.screen import Screen, labelled
 from motionkit.model import codec
 from motionkit.model.money import dollars
 
@@ -246,7 +246,7 @@ def show(screen: Screen, batch: mk.Batch) -> None:
         ends = None if found.ends is None else (found.ends - now).total_seconds()
         lines.append(("ends", "unknown" if ends is None else _ends(max(0.0, ends), now)))
     lines.append(("workers", f"{found.workers:,} running"))
-    screen.answer(data(batch, found), "\n".join(f"{name:<9} {plain(text)}" for name, text in lines))
+    screen.answer(data(batch, found), labelled(lines))
 
 
 def _slots(one: SlotUse) -> str:

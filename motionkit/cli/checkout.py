@@ -19,7 +19,7 @@ from motionkit.cli import references
 from motionkit.cli.delivery import interrupted, record
 from motionkit.cli.format import in_world, plain, quoted, request_line, short, state_of, target
 from motionkit.cli.records import Buying, Targeting
-from motionkit.cli.screen import Screen, decided
+from motionkit.cli.screen import Screen, decided, labelled
 from motionkit.client import Announcement, Client, Explanation, registry
 from motionkit.config import no_account, where_keys_are_made
 from motionkit.errors import Billed, BudgetExceeded, InvalidRequest, MotionKitError, SubmitUncertain
@@ -478,8 +478,8 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
         if call["json"] is not None:
             body = json.dumps(call["json"], indent=2, ensure_ascii=False)
             lines += [f"  {line}" for line in body.splitlines()]
-    lines += [f"{name:<9} {text}" for name, text in announcement(request, explanation)]
-    screen.answer(data, "\n".join(plain(line) for line in lines))
+    said = labelled(announcement(request, explanation))
+    screen.answer(data, "\n".join([*(plain(line) for line in lines), said]))
     if options.explain:
         explain(screen, explanation.decision)
     screen.note("nothing was sent")

@@ -8,10 +8,9 @@ import attrs
 
 import motionkit as mk
 from motionkit.cli import checkout, exit_codes
-from motionkit.cli.format import plain
 from motionkit.cli.options import Choose, Via
 from motionkit.cli.records import Targeting
-from motionkit.cli.screen import Screen
+from motionkit.cli.screen import Screen, labelled
 from motionkit.client import inspect_media
 from motionkit.model import codec
 from motionkit.model.request import Request
@@ -45,7 +44,7 @@ def quote(kind: type[Request], values: dict[str, Any], options: Quoting) -> int:
             "warnings": found.warnings,
             "no_key": found.no_key,
         }
-        lines = [f"{name:<9} {plain(text)}" for name, text in checkout.announcement(request, found)]
-        screen.answer(data, "\n".join(lines))
+        lines = labelled(checkout.announcement(request, found))
+        screen.answer(data, lines)
         checkout.tell_keys(screen, client, found)
     return exit_codes.DONE

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import zip_longest
@@ -538,6 +538,17 @@ class Screen:
             from motionkit.model.events import as_data  # noqa: PLC0415 - for those who wait
 
             self.answer(as_data(event), "")
+
+
+def labelled(lines: Iterable[tuple[str, str]]) -> str:
+    """Return lines with labels for standard output, wrapped at words if that is a terminal."""
+    texts = [(f"{name:<9} ", plain(text)) for name, text in lines]
+    if sys.stdout is not None and sys.stdout.isatty():
+        from motionkit.cli.wrapping import wrapped  # noqa: PLC0415 - only a terminal has an edge
+
+        width = Screen().columns
+        texts = [(label, wrapped(text, width, len(label))) for label, text in texts]
+    return "\n".join(label + text for label, text in texts)
 
 
 def _question(text: str) -> str:

@@ -98,6 +98,19 @@ def test_a_question_is_wrapped_on_a_terminal(width: int, own_place: Path) -> Non
     assert all(len(line) <= width or str(file) in line for line in at.seen.splitlines()), at.seen
 
 
+@pytest.mark.parametrize("verb", [("quote", "mimic"), ("batch", "plan")])
+def test_labelled_lines_of_a_result_are_wrapped_on_a_terminal_too(
+    media: list[str], verb: tuple[str, ...]
+) -> None:
+    out = ("--out", "films") if verb[0] == "batch" else ()
+    with terminal(*verb, *media, *out, columns=44) as at:
+        assert at.end() == 0
+    lines = at.seen.splitlines()
+    long = [line for line in lines if len(line) > 44]
+    assert all("https://" in line or "/films" in line or "checking rows" in line for line in long)
+    assert any(line.startswith(" " * 10) and line.strip() for line in lines)
+
+
 def test_nothing_is_wrapped_where_standard_error_is_no_terminal(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
