@@ -12,7 +12,7 @@ import attrs
 from motionkit import purchase
 from motionkit.client.client import Client
 from motionkit.errors import BudgetExceeded, ConfigError, InvalidRequest
-from motionkit.journal import PurchaseRecord, retry_key
+from motionkit.journal import PurchaseRecord, retried, retry_key
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.money import Quote
 from motionkit.model.probe import Facts, inspect_all
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ENDED = frozenset({KeyState.REFUSED, State.FAILED, State.BLOCKED, State.GONE})
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class RetryPlan:
     """What it means to buy a purchase again. Nothing was sent.
 
@@ -40,6 +40,8 @@ class RetryPlan:
         cap: The most that it may cost, in US dollars: the quote's high.
         sandbox: Whether the account is in a sandbox on this machine.
         warnings: What the user should know before paying.
+        known: The same request under another key, unfinished or delivered lately; None without
+            one. It is the user's to know that this buys it once more.
     """
 
     entry: PurchaseRecord
@@ -51,6 +53,7 @@ class RetryPlan:
     cap: Decimal
     sandbox: bool
     warnings: tuple[str, ...]
+    known: PurchaseRecord | None = None
 
 
 def plan_retry(client: Client, entry: PurchaseRecord) -> RetryPlan:
@@ -61,7 +64,8 @@ def plan_retry(client: Client, entry: PurchaseRecord) -> RetryPlan:
 
     Raises:
         InvalidRequest: It did not end without a film, may have been bought, is a batch's, was
-            bought again meanwhile, or the journal does not have all of its request.
+            bought again under the key of its retry, or the journal does not have all of its
+            request.
         BudgetExceeded: A budget does not hold the price, or the price is unknown.
         MotionKitError: No target can take the request now.
     """
@@ -77,9 +81,11 @@ def plan_retry(client: Client, entry: PurchaseRecord) -> RetryPlan:
     key = entry.key if refused else retry_key(entry.key, 1)
     options = _options(entry, key, None)
     known = client._checkout.known(request, options, facts)
-    if known is not None and known.state is not KeyState.REFUSED:
+    if known is not None and known.state is KeyState.REFUSED:
+        known = None  # its own key
+    if known is not None and (known.key == key or retried(known.key) == entry.key):
         raise InvalidRequest(
-            f"{entry.key} was bought again meanwhile as {known.key}, which is {known.state.value}",
+            f"{entry.key} was bought again as {known.key}, which is {known.state.value}",
             field="key",
             value=entry.key,
         )
@@ -92,29 +98,40 @@ def plan_retry(client: Client, entry: PurchaseRecord) -> RetryPlan:
     if found.quote is None or high is None:
         raise BudgetExceeded(f"{found.target} has no known price, so no price can be agreed to")
     return RetryPlan(
-        entry, request, facts, key, found.target, found.quote, high, found.sandbox, found.warnings
+        entry=entry,
+        request=request,
+        facts=facts,
+        key=key,
+        target=found.target,
+        quote=found.quote,
+        cap=high,
+        sandbox=found.sandbox,
+        warnings=found.warnings,
+        known=known,
     )
 
 
 def retry(client: Client, plan: RetryPlan) -> Job:
     """Buy what a plan says, at its price at most. The same plan never buys twice.
 
-    Caps and budgets count as for any submit. An identical request that was bought meanwhile is
-    continued instead.
+    Caps and budgets count as for any submit. An identical request that was bought since the plan
+    was made is continued instead.
 
     Raises:
         SubmitUncertain: It may have arrived.
         MotionKitError: With ``billed=NO``: nothing was bought.
     """
-    options = _options(plan.entry, plan.key, plan.cap)
+    options = _options(plan.entry, plan.key, plan.cap, again=plan.known is not None)
     return client._order(plan.request, options, plan.facts).job
 
 
-def _options(entry: PurchaseRecord, key: str, cap: Decimal | None) -> purchase.BuyOptions:
+def _options(
+    entry: PurchaseRecord, key: str, cap: Decimal | None, *, again: bool = False
+) -> purchase.BuyOptions:
     return purchase.BuyOptions(
         via=entry.via,
         key=key,
-        again=False,
+        again=again,
         max_usd=cap,
         out=entry.out,
         labels=entry.labels,

@@ -16,6 +16,7 @@ import re
 import secrets
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ from motionkit.report.board_page import BoardReader
 TOKEN_HEADER = "X-Motionkit-Token"  # noqa: S105 - its name
 """The header that an action needs, with the token of the address."""
 _STATIC: Mapping[str, str] = {
+    "style.css": "text/css",
     "board.css": "text/css",
     "board.js": "text/javascript",
     "board.svg": "image/svg+xml",
@@ -107,6 +109,7 @@ class Board:
     ) -> None:
         self.feed, self.token = feed, token or secrets.token_urlsafe(32)
         self._page, self._film, self._actions = page, film, actions
+        self.loop: asyncio.AbstractEventLoop | None = None
         routes = [
             Route("/{token}/", self._show),
             Route("/{token}/events", self._events),
@@ -118,6 +121,11 @@ class Board:
         app = Starlette(routes=routes, exception_handlers=handlers)
         app.router.redirect_slashes = False  # a redirect would name the token
         self.app: ASGIApp = Guard(app)
+
+    def stop(self) -> None:
+        """End `serve`, from any thread; it ends within moments."""
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.feed.close)
 
     async def _show(self, request: Request) -> Response:
         self._check(request.path_params["token"])
@@ -301,7 +309,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(board: Board, host: str, port: int, began: Callable[[str], None]) -> None:
-    """Serve a board until Ctrl-C or SIGTERM.
+    """Serve a board until Ctrl-C or SIGTERM, or until its `stop`.
 
     Args:
         board: The board.
@@ -344,13 +352,17 @@ async def _serve(board: Board, listener: socket.socket) -> None:
         board.feed.close()
         server.should_exit = True
 
-    undo = on_signals(asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM), stop)
+    board.loop = asyncio.get_running_loop()
+    main = threading.current_thread() is threading.main_thread()  # no other one gets signals
+    numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
+    undo = on_signals(board.loop, numbers, stop)
     reading = asyncio.create_task(board.feed.run())
     reading.add_done_callback(lambda _: stop(0))  # a page that no longer changes would deceive
     try:
         await server.serve(sockets=[listener])
     finally:
         undo()
+        board.loop = None
         board.feed.close()
         reading.cancel()
         with contextlib.suppress(asyncio.CancelledError):

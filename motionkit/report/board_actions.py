@@ -257,10 +257,11 @@ class Actions:
         upto = "" if quote.usd_low == quote.usd_high else "up to "
         before = "" if plan.entry.state is KeyState.REFUSED else _paid_before(plan.entry)
         sandbox = " (sandbox: no money)" if plan.sandbox else ""
+        known = "" if plan.known is None else _bought_too(plan.known)
         warned = "".join(f" {one}." for one in plan.warnings)
         text = (
             f"Buy {plan.entry.key} again at {plan.target}{sandbox} for {upto}{dollars(plan.cap)} "
-            f"({rests_on(quote)})?{before}{warned}"
+            f"({rests_on(quote)})?{before}{known}{warned}"
         )
         self._say(click, "asking", text, dollars(plan.cap))
 
@@ -344,6 +345,13 @@ def _paid_before(entry: PurchaseRecord) -> str:
     if not cost.amount:
         return " The first time cost nothing."
     return f" The first time: {cost}."
+
+
+def _bought_too(entry: PurchaseRecord) -> str:
+    return (
+        f" The same request was bought as {entry.key}, which is {entry.state.value}: this buys it "
+        "once more."
+    )
 
 
 def _cancelled(result: CancelResult) -> str:

@@ -59,6 +59,7 @@ class Row:
         nine: When nine of ten have.
         actions: What can be done with it here.
         film: Its film's name in addresses; empty without one on this machine.
+        again: The key under which it was bought again; empty where it was not.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Row:
     nine: float | None = None
     actions: tuple[str, ...] = ()
     film: str = ""
+    again: str = ""
 
     @property
     def brief(self) -> str:
@@ -251,11 +253,14 @@ class BoardReader:
         )
 
     def _ended_row(self, entry: PurchaseRecord, now: float) -> Row:
+        later = journal_of(self.client).retries(entry.key)
+        again = next((one.key for one in later[::-1] if one.state is not KeyState.REFUSED), "")
         return Row(
             id=f"e-{_digest(entry.key)}",
             view=purchase_view(entry, now=now, headers=False),
             since=entry.submitted,
-            actions=self._actions(entry),
+            actions=() if again else self._actions(entry),
+            again=again,
         )
 
     def _actions(self, entry: PurchaseRecord) -> tuple[str, ...]:

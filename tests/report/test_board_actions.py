@@ -284,15 +284,25 @@ def test_what_runs_or_has_a_film_is_not_bought_again(acting: Stand, click: Click
     assert acting.stage.bought() == 2
 
 
-def test_what_was_bought_again_meanwhile_is_not_bought_a_third_time(
+def test_the_same_request_under_another_key_is_said_before_it_is_bought_once_more(
     acting: Stand, click: Clicks
 ) -> None:
     failed(acting, "k1")
-    acting.submit("k2")  # the same request, by hand
-    answer = click("retry", "k1")
-    assert "k1 was bought again meanwhile as k2" in answer["text"]
-    asked_before = acting.stage.bought()
-    assert asked_before == 2
+    acting.submit("k2")
+    asked = click("retry", "k1")
+    assert "was bought as k2, which is queued: this buys it once more" in asked["text"]
+    assert acting.stage.bought() == 2
+    for _ in range(2):
+        click.agree(asked)
+    assert acting.entry("k1").key == "k1~1"
+    assert acting.stage.bought() == 3
+
+
+def test_what_was_bought_again_is_not_bought_a_third_time(acting: Stand, click: Clicks) -> None:
+    failed(acting, "k1", Situation.JOB_BLOCKED)
+    click.agree(click("retry", "k1"))
+    assert "k1 was bought again as k1~1, which is " in click("retry", "k1")["text"]
+    assert acting.stage.bought() == 2
 
 
 def test_the_same_request_bought_between_question_and_answer_is_continued(
