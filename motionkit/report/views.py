@@ -565,7 +565,8 @@ def _seconds_asked(record: PurchaseRecord) -> float | None:
 def _seconds_taken(record: PurchaseRecord) -> float | None:
     if record.finished is None or record.job is None or not record.timed:
         return None
-    return max(0.0, record.finished - record.job.submitted_at.timestamp())
+    seconds = record.finished - record.job.submitted_at.timestamp()
+    return seconds if seconds >= 0 else None  # two clocks that do not agree tell nothing
 
 
 def _decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[DecisionView]:

@@ -62,6 +62,26 @@ PLAY = """async () => {
   }
 }"""
 """Plays every film up to its first picture."""
+AT_A_TIME = """async (keys) => {
+  const section = [...document.querySelectorAll(".request")].at(-1);
+  section.scrollIntoView();
+  const pause = (time) => new Promise((done) => setTimeout(done, time));
+  const films = section.group.films;
+  section.querySelector("h2 a").focus({ preventScroll: true });
+  for (const key of keys) {
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  }
+  for (const film of films) film.load("auto");
+  while (!films.every((film) => film.ready)) await pause(20);
+  section.group.seek(1.6);
+  await pause(20);
+  while (!films.every((film) => film.ready)) await pause(20);
+  await pause(500);
+  section.scrollIntoView();
+  document.activeElement.blur();
+  await pause(200);
+}"""
+"""Shows the films of the last request at the same time of each."""
 SHOWN = "/home/ada/work"
 """What the working folder is called in pictures; as long, so that lines break as they would."""
 LARGEST = 150_000
@@ -178,10 +198,39 @@ NOTEBOOK = {
 """The pictures of docs/notebook.ipynb."""
 
 
+@frozen
+class ReportShot:
+    """A picture of a report.
+
+    Attributes:
+        width: Of the window, in pixels.
+        height: The same.
+        theme: ``light`` or ``dark``.
+        keys: What is pressed before.
+    """
+
+    width: int
+    height: int
+    theme: str
+    keys: tuple[str, ...] = ()
+
+
+REPORT = {
+    "report": ReportShot(1280, 900, "light"),
+    "report-dark": ReportShot(1280, 900, "dark"),
+    "report-wipe": ReportShot(1280, 900, "light", ("w",)),
+    "report-wipe-dark": ReportShot(1280, 900, "dark", ("w",)),
+    "report-phone": ReportShot(390, 844, "light"),
+    "report-phone-dark": ReportShot(390, 844, "dark"),
+}
+"""The pictures of docs/reports.md: the films of a request, in the middle of their play."""
+REPORTED = "motionkit report --label project=spring --title 'Spring campaign' --out report"
+
+
 def main() -> None:
     """Make every picture, or those that are named; with --columns N in that width."""
     options = ArgumentParser()
-    options.add_argument("names", nargs="*", choices=[*SHOTS, *NOTEBOOK, []])
+    options.add_argument("names", nargs="*", choices=[*SHOTS, *NOTEBOOK, *REPORT, []])
     options.add_argument("--columns", type=int, help="Look at another width; not for the pages.")
     options.add_argument("--to", type=Path, default=IMAGES)
     asked = options.parse_args()
@@ -200,6 +249,10 @@ def main() -> None:
     wanted = {name: NOTEBOOK[name] for name in asked.names or NOTEBOOK if name in NOTEBOOK}
     if wanted:
         for name, picture, seen in of_notebook(browser, wanted):
+            save(asked.to, name, picture, seen)
+    pages = {name: REPORT[name] for name in asked.names or REPORT if name in REPORT}
+    if pages:
+        for name, picture, seen in of_report(browser, pages):
             save(asked.to, name, picture, seen)
 
 
@@ -234,6 +287,26 @@ def of_notebook(browser: str, shots: Mapping[str, PageShot]) -> Iterator[tuple[s
             # The colour of a page's ground stays what it is.
             small = few_colours(Image.open(io.BytesIO(drawn)), Image.Quantize.FASTOCTREE)
             yield name, small, page.inner_text("body")
+        started.close()
+
+
+def of_report(browser: str, shots: Mapping[str, ReportShot]) -> Iterator[tuple[str, bytes, str]]:
+    """Write a report; yield each picture of it with its name and the text in it."""
+    shot = Shot(REPORTED, history=True)
+    with (
+        TemporaryDirectory(prefix="m", dir="/tmp") as folder,
+        home(Path(folder), shot) as own,
+        sync_playwright() as playwright,
+    ):
+        run(shot, Path(folder), own)
+        started = playwright.chromium.launch(executable_path=browser, args=BROWSER_FLAGS)
+        for name, wanted in shots.items():
+            window = {"width": wanted.width, "height": wanted.height}
+            page = started.new_page(viewport=window, color_scheme=wanted.theme)
+            page.goto((Path(folder) / "report" / "index.html").as_uri())
+            page.evaluate(AT_A_TIME, [*wanted.keys])
+            picture = Image.open(io.BytesIO(page.screenshot()))
+            yield name, few_colours(picture, Image.Quantize.FASTOCTREE), page.inner_text("body")
         started.close()
 
 
