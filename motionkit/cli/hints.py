@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {
     "client.jobs.resume": "'motionkit resume'",
     "client.wait(job)": "'motionkit resume'",
     "allow_undocumented=True": "--allow-undocumented",
+    "overwrite=True": "--overwrite",
     "skip_unfit=True": "--skip-unfit",
     "fit=True": "--fit",
 }

@@ -94,7 +94,7 @@ def report(
         raise InvalidRequest("--out and --inline exclude each other", field="inline")
     if inline is not None and copy:
         raise InvalidRequest("--inline holds the films anyway; leave --copy out", field="copy")
-    from motionkit.report import write_report  # noqa: PLC0415 - after the options are checked
+    from motionkit.report import in_the_way, write_report  # noqa: PLC0415 - after the options are checked
 
     given = {
         "batch": batch,
@@ -107,11 +107,14 @@ def report(
     }
     filters: dict[str, Any] = {name: value for name, value in given.items() if value}
     screen = Screen(json=json)
-    place = inline if inline is not None else out or _FOLDER
+    place = Path(inline if inline is not None else out or _FOLDER).expanduser()
+    if not overwrite and screen.asks and (other := in_the_way(place, inline=inline is not None)):
+        screen.confirm(f"replace {other}, which no report wrote?")
+        overwrite = True
     with Client(config) as client:
         made = write_report(
             client,
-            Path(place).expanduser(),
+            place,
             keys or (),
             inline=inline is not None,
             copy=copy,

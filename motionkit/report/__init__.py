@@ -9,7 +9,7 @@ from motionkit._support.exports import exports
 if TYPE_CHECKING:
     from motionkit.report.charts import Chart, draw_charts
     from motionkit.report.figures import Figures, read_figures
-    from motionkit.report.page import Report, write_report
+    from motionkit.report.page import Report, in_the_way, write_report
     from motionkit.report.ratings import Imported, import_ratings
     from motionkit.report.views import (
         DecisionView,
@@ -37,6 +37,7 @@ __all__ = [
     "Tone",
     "draw_charts",
     "import_ratings",
+    "in_the_way",
     "purchase_view",
     "read_figures",
     "request_views",
@@ -49,7 +50,7 @@ __getattr__, __dir__ = exports(
         "motionkit.report.charts": "Chart draw_charts",
         "motionkit.report.figures": "Figures read_figures",
         "motionkit.report.ratings": "Imported import_ratings",
-        "motionkit.report.page": "Report write_report",
+        "motionkit.report.page": "Report in_the_way write_report",
         "motionkit.report.views": (
             "DecisionView FilmView MediaView MoneyView PurchaseView RequestView Tone "
             "purchase_view request_views"

@@ -573,6 +573,15 @@ def _length_note(view: views.PurchaseView) -> str:
 # Files.
 
 
+def in_the_way(out: Path | str, *, inline: bool = False) -> Path | None:
+    """Return a file that `write_report` would replace although no report wrote it; else None."""
+    target = Path(out) if inline else Path(out) / PAGE
+    if is_report(target):
+        return None
+    names = (target,) if inline else (target, target.with_name(STYLE), target.with_name(SCRIPT))
+    return next((path for path in names if path.is_file()), None)
+
+
 def _check_place(target: Path, *, folder: bool, overwrite: bool) -> None:
     """Refuse to replace what no report wrote.
 
@@ -580,24 +589,22 @@ def _check_place(target: Path, *, folder: bool, overwrite: bool) -> None:
         InvalidRequest: Such a file is there.
     """
     if folder and target.parent.exists() and not target.parent.is_dir():
-        raise _in_the_way(target.parent, "a file, not a folder")
+        raise _refused(target.parent, "a file, not a folder")
     if target.is_dir():
-        raise _in_the_way(target, "a folder")
-    if overwrite:
-        return
-    own = is_report(target)
-    names = [target, target.with_name(STYLE), target.with_name(SCRIPT)] if folder else [target]
-    for path in names:
-        if path.exists() and not own:
-            raise _in_the_way(path, "not a report's")
+        raise _refused(target, "a folder")
+    other = (
+        None if overwrite else in_the_way(target.parent if folder else target, inline=not folder)
+    )
+    if other is not None:
+        raise _refused(other, "not a report's", " or pass overwrite=True")
 
 
-def _in_the_way(path: Path, what: str) -> InvalidRequest:
+def _refused(path: Path, what: str, more: str = "") -> InvalidRequest:
     return InvalidRequest(
         f"out: {str(path)!r} is {what}; it is not overwritten",
         field="out",
         value=str(path),
-        hint="name another place",
+        hint=f"name another place{more}",
     )
 
 
