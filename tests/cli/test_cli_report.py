@@ -9,6 +9,7 @@ import pytest
 from cli_support import Account, Cli
 
 from motionkit.cli import exit_codes
+from motionkit.cli.screen import Screen
 from motionkit.report import page
 
 
@@ -116,3 +117,22 @@ def test_it_opens_the_page_and_says_where_no_browser_is(
     assert ended.code == exit_codes.DONE
     assert opened == [(own_place / "motionkit-report" / "index.html").as_uri()]
     assert ("no browser was found" in ended.err) is not found
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_on_a_terminal_it_asks_before_it_replaces_another_file(
+    cli: Cli, bought: Account, own_place: Path, monkeypatch: pytest.MonkeyPatch, agrees: bool
+) -> None:
+    (own_place / "one.html").write_text("mine")
+    asked: list[str] = []
+
+    def agreed(_: Screen, question: str) -> bool:
+        asked.append(question)
+        return agrees
+
+    monkeypatch.setattr(Screen, "asks", True)
+    monkeypatch.setattr(Screen, "agreed", agreed)
+    ended = cli("report", "--inline", "one.html")
+    assert asked == ["replace one.html, which no report wrote?"]
+    assert ((own_place / "one.html").read_text("utf-8") == "mine") is not agrees
+    assert (ended.code == exit_codes.DONE) is agrees
