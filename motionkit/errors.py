@@ -131,15 +131,23 @@ class MotionKitError(Displayed, Exception):
         return self
 
     def __shown__(self) -> Iterator[tuple[str, object]]:
-        yield from ((name.replace("_", " "), value) for name, value in self.to_dict().items())
+        facts = self.to_dict()
+        facts.pop("error")  # the title says it
+        yield from ((name.replace("_", " "), value) for name, value in facts.items())
         yield "decision", [f"{row.get('target')}: {row.get('sentence')}" for row in self.decision]
+
+    def _repr_html_(self) -> str:
+        from motionkit._support import html  # noqa: PLC0415 - only a notebook draws it
+
+        return html.table(self.__shown__(), type(self).__name__)
 
     def __cells__(self) -> Mapping[str, object]:
         job = self.job
         return {
             "key": job.key if job else None,
             "target": f"{job.account}/{job.model}" if job else self.account,
-            "error": f"{type(self).__name__}: {self.message}",
+            "state": type(self).__name__,
+            "error": self.message,
             "charged": self.billed,
         }
 

@@ -7,7 +7,7 @@ import enum
 import inspect
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import motionkit as mk
 from motionkit import batch, purchase
 from motionkit.batch.plan import TargetPlan
 from motionkit.batch.tables import BatchRecord
+from motionkit.provider import Offer
 
 EVIL = "<script>alert(1)"  # without a slash, so that it is a file's name too
 SIGNED = "https://h.example/a.mp4?sig=SIGNATURE"
@@ -37,7 +38,7 @@ TEXTLESS = (mk.Amounts, mk.Cost)
 """Values of numbers and words alone."""
 MORE = (
     *(batch.Progress, batch.ItemResult, TargetPlan, BatchRecord),
-    *(batch.Plan, batch.SlotUse, purchase.Reconciled),
+    *(batch.Plan, batch.SlotUse, purchase.Reconciled, Offer),
 )
 """Values that methods of public classes return, and that have no public name."""
 
@@ -74,6 +75,8 @@ def planted(hint: Any, name: str, depth: int = 0) -> Any:  # noqa: PLR0911 - a t
         return parts[0]
     if origin is tuple:
         return tuple(planted(one, name, depth + 1) for one in parts if one is not Ellipsis)
+    if origin is Sequence:
+        return (planted(parts[0], name, depth + 1),)
     if origin is not None and issubclass(origin, Mapping):
         if parts[1] is Any:
             return {"target": EVIL, "verdict": EVIL, "sentence": f"{EVIL} {KEY}", "at": SIGNED}

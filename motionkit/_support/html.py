@@ -37,6 +37,8 @@ _NUMBER = "text-align:right;vertical-align:top;white-space:nowrap"
 _SHORTEST = 26
 """Characters of a line up to which a cell of a wide table is not folded: it scrolls instead."""
 _CAPTION = "text-align:left;font-weight:bold"
+_VERDICTS = {"passed_over": "not tried", "ruled_out": "ruled out"}
+"""Verdicts of a decision that people read in other words than the journal's."""
 _MEDIUM = "max-width:100%;max-height:30em"
 
 
@@ -179,6 +181,8 @@ def decisions(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return a table of a route's decision: what became of each target, and why."""
     heads = {"target": "target", "verdict": "verdict", "sentence": "why", "note": "note"}
     lines = [{head: row.get(name) for name, head in heads.items()} for row in rows]
+    for line in lines:
+        line["verdict"] = _VERDICTS.get(text(line["verdict"]), line["verdict"])
     return grid(lines, "Decision")
 
 

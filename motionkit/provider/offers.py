@@ -6,13 +6,15 @@ import datetime as dt
 import importlib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import attrs
 
+from motionkit._support.displayed import Displayed
+from motionkit._support.text import duration
 from motionkit.errors import ConfigError, InvalidRequest, Unsupported
 from motionkit.model import media
 from motionkit.model.money import Basis, Unit
@@ -109,7 +111,7 @@ class Price:
 
 
 @attrs.frozen
-class Offer:
+class Offer(Displayed):
     """One operation of a provider with one model.
 
     Attributes:
@@ -160,6 +162,47 @@ class Offer:
     expected_seconds: float | None = None
     evidence: Literal["documented", "observed", "inferred"] = "documented"
     unconfirmed: Mapping[str, str] = attrs.field(factory=dict)
+
+    __columns__: ClassVar[tuple[str, ...]] = (
+        *("operation", "model", "default", "evidence", "unit", "basis", "seconds", "fields"),
+        *("required", "allowed", "source", "as_of"),
+    )
+
+    def __shown__(self) -> Iterator[tuple[str, object]]:
+        price, seconds = self.price, self.expected_seconds
+        yield "model", self.model
+        yield "operation", self.operation
+        yield "default", "yes" if self.default else None
+        yield "evidence", self.evidence
+        yield "price", [f"{one.amount:f} per {one.per}" for one in price.cells] if price else None
+        yield "unit", price and price.unit
+        yield "basis", price and price.basis
+        yield "price read", price and price.as_of
+        yield "takes", None if seconds is None else duration(seconds)
+        yield "fields", ", ".join([*self.media, *self.fields])
+        yield "allowed", self.allowed
+        yield "source", self.source
+
+    def __cells__(self) -> Mapping[str, object]:
+        left_out = {"price", "unit", "basis", "allowed", "source"}  # by request: `compare` quotes
+        return {name: value for name, value in self.__shown__() if name not in left_out}
+
+    def __record__(self) -> Mapping[str, object]:
+        price = self.price
+        return {
+            "operation": self.operation,
+            "model": self.model,
+            "default": self.default,
+            "evidence": self.evidence,
+            "unit": price and price.unit,
+            "basis": price and price.basis,
+            "seconds": self.expected_seconds,
+            "fields": [*self.media, *self.fields],
+            "required": self.required,
+            "allowed": self.allowed,
+            "source": self.source,
+            "as_of": price and price.as_of,
+        }
 
 
 def load_offers(package: str) -> tuple[Offer, ...]:

@@ -23,7 +23,7 @@ from motionkit.model.budget import unknown_price
 from motionkit.model.job import Job, KeyState, Result
 from motionkit.model.labels import check_labels
 from motionkit.model.media import Ref
-from motionkit.model.money import Quote, dollars
+from motionkit.model.money import Quote, amounts, dollars
 from motionkit.model.probe import Facts, inspect
 from motionkit.model.request import Request
 from motionkit.purchase.compare import Comparison
@@ -72,7 +72,7 @@ class ShootoutCell(Displayed):
         yield "key", self.key
         yield "target", self.target
         yield "bought", self.bought
-        yield "quote", self.quote
+        yield "quote", self.quote and amounts(self.quote)
         yield "request", self.request.describe()
         yield "problem", self.problem
 

@@ -24,7 +24,7 @@ from motionkit.errors import (
 )
 from motionkit.journal import PurchaseRecord, retry_key
 from motionkit.model.job import KeyState, State
-from motionkit.model.money import Quote, dollars
+from motionkit.model.money import Quote, amounts, dollars
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 from motionkit.provider import inspect_media
@@ -68,7 +68,7 @@ class Take(Displayed):
         yield "key", self.key
         yield "target", self.target
         yield "bought", self.bought
-        yield "quote", self.quote
+        yield "quote", self.quote and amounts(self.quote)
         yield "seed", getattr(self.request, "seed", None)
 
     def __record__(self) -> Mapping[str, object]:
