@@ -571,7 +571,7 @@ def _bars(
         return ""
     shown_bars = bars[:MOST_BARS]
     most = top or max(bar.size for bar in shown_bars) or 1.0
-    laid = [(bar, _lines(bar)) for bar in shown_bars]
+    laid = list(zip(shown_bars, _lines(shown_bars), strict=True))
     heights = [len(lines) * _LINE + _BAR + _GAP for _, lines in laid]
     lead = len(legend) * _LINE + 12 if legend else 0
     svg = _svg(name, title, _described(bars), lead + sum(heights))
@@ -604,11 +604,17 @@ def _bar(svg: ET.Element, name: str, bar: Bar, y: int, most: float) -> None:
         ET.SubElement(svg, "rect", {**edge, "fill": _COLOR})
 
 
-def _lines(bar: Bar) -> list[str]:
-    """Return the lines above a bar; its number is on the last one, beside the name or below it."""
-    lines = wrapped(bar.name, _ROOM)
-    beside = _width(lines[-1]) + _width(bar.value) + 2 <= _ROOM
-    return lines if beside else [*lines, ""]
+def _lines(bars: Sequence[Bar]) -> list[list[str]]:
+    """Return the lines above each bar; its number is on the last one.
+
+    It is beside the name where all of a chart have room for that, else below.
+    """
+    found = [wrapped(bar.name, _ROOM) for bar in bars]
+    beside = all(
+        _width(lines[-1]) + _width(bar.value) + 2 <= _ROOM
+        for bar, lines in zip(bars, found, strict=True)
+    )
+    return found if beside else [[*lines, ""] for lines in found]
 
 
 def wrapped(text: str, room: int, most: int = 3) -> list[str]:
