@@ -223,7 +223,7 @@ def film(place: Path | str) -> Markup:
     be played is a sentence alone: no address is written that may lead nowhere.
     """
     path = Path(place)
-    kind = mimetypes.guess_type(path.name)[0] or ""
+    kind = mimetypes.guess_type(path.name, strict=False)[0] or ""
     element = {"video": "video", "audio": "audio", "image": "img"}.get(kind.partition("/")[0])
     try:
         size = path.stat().st_size

@@ -68,7 +68,16 @@ def test_a_client_loads_no_vendor_until_an_account_is_used() -> None:
     assert not {"aiohttp", "av", "PIL", "rich", "click"} & found
 
 
-SHARING = {"dbos", "fsspec", "psycopg", "psycopg_pool", "pyarrow", "sqlalchemy"}
+SHARING = {
+    "IPython",
+    "dbos",
+    "fsspec",
+    "pandas",
+    "psycopg",
+    "psycopg_pool",
+    "pyarrow",
+    "sqlalchemy",
+}
 """What only a journal of many machines, or a batch, needs."""
 PURCHASE = """
 import tempfile

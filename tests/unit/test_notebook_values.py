@@ -287,7 +287,7 @@ def test_a_large_file_is_named_beside_the_notebook_where_that_is_known(
 
 
 def test_pictures_and_sounds_have_their_own_players(tmp_path: Path) -> None:
-    for name, tag in (("a.png", "img"), ("a.mp3", "audio"), ("a.bin", None)):
+    for name, tag in (("a.png", "img"), ("a.webp", "img"), ("a.mp3", "audio"), ("a.bin", None)):
         (tmp_path / name).write_bytes(b"x")
         page = check(result(tmp_path / name)._repr_html_())
         assert [one for one in page.tags if one in {"img", "audio", "video"}] == [
