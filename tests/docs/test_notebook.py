@@ -29,7 +29,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         if cell.cell_type == "code":
             data = [one.get("data", {}) for one in cell.outputs]
             texts = [one.get("text/html") or one.get("text/plain", "") for one in data]
-            said = [one.text for one in cell.outputs if one.output_type == "stream"]
+            said = [one for one in cell.outputs if one.get("name") == "stdout"]
             assert not said, said
             shown[cell.source.splitlines()[-1]] = "\n".join(texts)
     return shown
