@@ -34,6 +34,7 @@ Status = Literal["ok", "warning", "fault"]
 
 EXTRAS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "batch": (("dbos", "fsspec"), "many requests at once"),
+    "board": (("jinja2", "starlette", "uvicorn"), "a live page of the journal"),
     "dotenv": (("dotenv",), "keys in a project's .env"),
     "keyring": (("keyring",), "keys in the system's key store"),
     "mcp": (("mcp",), "tools for agents"),
@@ -41,6 +42,7 @@ EXTRAS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "otel": (("opentelemetry",), "traces and metrics"),
     "parquet": (("pyarrow",), "batches in Parquet"),
     "postgres": (("psycopg",), "a journal for many machines"),
+    "report": (("jinja2",), "a page of results that play in step"),
     "sandbox": (("aiohttp", "av", "PIL"), "trying without keys"),
     "storage": (("fsspec",), "results in a bucket"),
     "webhook": (("aiohttp",), "webhooks"),
