@@ -24,7 +24,8 @@ GROUP = "document.querySelector('.request').group"
 IN_STEP = f"""(() => {{
   const group = {GROUP};
   const now = performance.now();
-  const good = group.films.every((one) => one.usable && !one.video.seeking) && !group.held
+  const films = group.films.filter((one) => !one.broken);
+  const good = films.every((one) => one.usable && !one.video.seeking) && !group.held
     && group.spread <= {STEP};
   if (!good) window.since = null;
   else window.since ??= now;
@@ -148,6 +149,21 @@ def test_a_shorter_film_waits_at_its_end_and_all_begin_again_together(
     page.get_by_role("slider", name="Position").fill("14.5")
     wait_for(page, f"!{GROUP}.playing && {GROUP}.position > 14.9")
     assert page.get_by_role("button", name="Play", exact=True).is_visible()
+
+
+def test_a_file_that_is_no_film_says_so_and_the_others_play(
+    new_page: Callable[..., Any], shelf: Shelf, clips: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no film at all")
+    for name, film in (("k1", clips / "a.mp4"), ("k2", tmp_path / "broken.mp4")):
+        shelf.add(name, film=film, clip=clips / "dance.mp4", target=f"{name}/m")
+    page = new_page()
+    page.goto(write_report(shelf.client, tmp_path / "report").file.as_uri())
+    wait_for(page, f"{GROUP}.films.some((one) => one.broken)")
+    assert "cannot play the file" in page.locator(".result[data-key=k2] .screen").inner_text()
+    page.keyboard.press("Space")
+    in_step(page)
+    assert page.evaluate(f"{GROUP}.films.filter((one) => !one.video.paused).length") == 2
 
 
 def test_keys_step_by_frames_and_seconds(new_page: Callable[..., Any], three: str) -> None:
