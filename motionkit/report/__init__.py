@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from motionkit._support.exports import exports
 
 if TYPE_CHECKING:
+    from motionkit.report.board import Board, board_of
+    from motionkit.report.board import serve as serve_board
     from motionkit.report.charts import Chart, draw_charts
     from motionkit.report.figures import Figures, read_figures
     from motionkit.report.page import Report, in_the_way, write_report
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Board",
     "Chart",
     "DecisionView",
     "Figures",
@@ -35,18 +38,21 @@ __all__ = [
     "Report",
     "RequestView",
     "Tone",
+    "board_of",
     "draw_charts",
     "import_ratings",
     "in_the_way",
     "purchase_view",
     "read_figures",
     "request_views",
+    "serve_board",
     "write_report",
 ]
 
 __getattr__, __dir__ = exports(
     __name__,
     {
+        "motionkit.report.board": "Board board_of serve_board=serve",
         "motionkit.report.charts": "Chart draw_charts",
         "motionkit.report.figures": "Figures read_figures",
         "motionkit.report.ratings": "Imported import_ratings",

@@ -5,7 +5,7 @@ Run by hand, whenever that changes: ``python tests/docs/screenshots.py``. It nee
 
 The commands run in a terminal of their own, in an empty folder, against the sandbox. pyte plays the
 terminal, rich draws what is on its screen as SVG, Chromium renders that. The notebook is executed,
-and Chromium shows it, driven by Playwright.
+and Chromium shows it, driven by Playwright; so it shows the board.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
+from queue import SimpleQueue
 from socket import gethostname
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
@@ -45,6 +47,7 @@ from rich.text import Text
 
 import motionkit as mk
 from motionkit.errors import MotionKitError
+from motionkit.report.board import board_of, serve
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
 IMAGES = Path(__file__).parents[2] / "docs" / "img"
@@ -197,6 +200,14 @@ NOTEBOOK = {
 }
 """The pictures of docs/notebook.ipynb."""
 
+BOARD = {
+    "board": PageShot(1280, "light", "header", "#films li:nth-child(4)"),
+    "board-dark": PageShot(1280, "dark", "header", "#films li:nth-child(4)"),
+    "board-phone": PageShot(390, "light", "header", "#films li:nth-child(3)"),
+    "board-phone-dark": PageShot(390, "dark", "header", "#films li:nth-child(3)"),
+}
+"""The pictures of the board, over the history."""
+
 
 @frozen
 class ReportShot:
@@ -230,7 +241,7 @@ REPORTED = "motionkit report --label project=spring --title 'Spring campaign' --
 def main() -> None:
     """Make every picture, or those that are named; with --columns N in that width."""
     options = ArgumentParser()
-    options.add_argument("names", nargs="*", choices=[*SHOTS, *NOTEBOOK, *REPORT, []])
+    options.add_argument("names", nargs="*", choices=[*SHOTS, *NOTEBOOK, *REPORT, *BOARD, []])
     options.add_argument("--columns", type=int, help="Look at another width; not for the pages.")
     options.add_argument("--to", type=Path, default=IMAGES)
     asked = options.parse_args()
@@ -253,6 +264,10 @@ def main() -> None:
     pages = {name: REPORT[name] for name in asked.names or REPORT if name in REPORT}
     if pages:
         for name, picture, seen in of_report(browser, pages):
+            save(asked.to, name, picture, seen)
+    wanted = {name: BOARD[name] for name in asked.names or BOARD if name in BOARD}
+    if wanted:
+        for name, picture, seen in of_board(browser, wanted):
             save(asked.to, name, picture, seen)
 
 
@@ -308,6 +323,40 @@ def of_report(browser: str, shots: Mapping[str, ReportShot]) -> Iterator[tuple[s
             picture = Image.open(io.BytesIO(page.screenshot()))
             yield name, few_colours(picture, Image.Quantize.FASTOCTREE), page.inner_text("body")
         started.close()
+
+
+def of_board(browser: str, shots: Mapping[str, PageShot]) -> Iterator[tuple[str, bytes, str]]:
+    """Serve the board of a user with a history; yield each picture with its name and its text."""
+    with (
+        TemporaryDirectory(prefix="m", dir="/tmp") as folder,
+        home(Path(folder), Shot("", history=True)) as own,
+        mk.Client(own / ".config" / "motionkit" / "motionkit.toml") as client,
+        board_of(client, acts=True) as board,
+        sync_playwright() as playwright,
+    ):
+        addresses: SimpleQueue[str] = SimpleQueue()
+        serving = threading.Thread(target=serve, args=(board, "127.0.0.1", 0, addresses.put))
+        serving.start()
+        started = playwright.chromium.launch(executable_path=browser, args=BROWSER_FLAGS)
+        address = addresses.get()
+        for name, shot in shots.items():
+            window = {"width": shot.width, "height": 900}
+            page = started.new_page(viewport=window, color_scheme=shot.theme)
+            page.goto(address)
+            page.wait_for_selector('#live[data-state="live"]')
+            page.evaluate(
+                f"document.querySelector('.where').textContent = '{SHOWN}/journal.db'; ({PLAY})()"
+            )
+            top, bottom = (
+                page.locator(one).bounding_box()["y"] for one in (shot.begins, shot.ends)
+            )
+            clip = {"x": 0, "y": top, "width": shot.width, "height": bottom - top - 12}
+            drawn = page.screenshot(full_page=True, clip=clip)
+            small = few_colours(Image.open(io.BytesIO(drawn)), Image.Quantize.FASTOCTREE)
+            yield name, small, page.inner_text("body")
+        started.close()
+        board.stop()
+        serving.join()
 
 
 @contextmanager
