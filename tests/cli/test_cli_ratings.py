@@ -114,3 +114,14 @@ def test_ratings_are_found_by_account_and_age(cli: Cli, file: Path) -> None:
     told = cli("ratings", "--account", "nobody")
     assert (told.code, told.out) == (0, "")
     assert "no rating matches" in told.err
+
+
+@pytest.mark.usefixtures("results")
+def test_a_report_gives_its_numbers_as_data(cli: Cli, file: Path) -> None:
+    cli("ratings", "import", file)
+    told = cli("report", "--out", "page", "--json")
+    figures = told.one["figures"]
+    assert (told.code, figures["purchases"], figures["results"]) == (0, 2, 2)
+    assert [(one["n"], one["mean"]) for one in figures["ratings"]] == [(2, 4.5)]
+    spent = cli("spend", "--all", "--json").one
+    assert figures["days"][0]["amounts"]["charged"] == spent["charged"]
