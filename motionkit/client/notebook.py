@@ -71,6 +71,8 @@ class Board:
         self._shown: list[Shown] = []
         self._of: defaultdict[tuple[str, str], list[Shown]] = defaultdict(list)
         """The same, by account and job: one may be waited for twice."""
+        self._running: set[tuple[str, str]] = set()
+        """Jobs that a poll saw before their end."""
         self._ended: dict[int, str] = {}
         """How each job ended, by its number."""
         self._update: Callable[[dict[str, str]], object] | None = None
@@ -107,6 +109,8 @@ class Board:
             for shown in self._of[job.fingerprint, job.id]:
                 shown.state = status.state.value
                 shown.aged(self._observer.age(job))
+            if not status.state.terminal:
+                self._running.add((job.fingerprint, job.id))
 
     def ended(self, number: int, outcome: Result | MotionKitError) -> None:
         """Note how the wait for a job ended, by its number among the jobs."""
@@ -114,14 +118,17 @@ class Board:
             shown = self._shown[number]
             states = (state for state, kind in STATE_ERRORS.items() if isinstance(outcome, kind))
             failed = next(states, None)
-            after = f"after {duration(shown.age)}"
+            job = self._jobs[number]
+            # An end that the first poll finds may be long past: the job's age is not its time.
+            aged = (job.fingerprint, job.id) in self._running
+            after = [f"after {duration(shown.age)}"] if aged else []
             if isinstance(outcome, Result):
                 shown.state = State.SUCCEEDED.value
-                cost = "" if outcome.cost is None else f", {outcome.cost}"
-                self._ended[number] = f"{after}{cost}"
+                cost = [] if outcome.cost is None else [str(outcome.cost)]
+                self._ended[number] = ", ".join([*after, *cost])
             elif failed is not None:
                 shown.state = failed.value
-                self._ended[number] = f"{after}: {outcome.message}"
+                self._ended[number] = ": ".join([*after, outcome.message])
             else:  # the job may still run
                 self._ended[number] = outcome.message
 

@@ -55,7 +55,7 @@ def test_every_value_of_it_is_a_table(pages: dict[str, str]) -> None:
 
 def test_its_waits_end_with_one_display_that_says_so(pages: dict[str, str]) -> None:
     one = pages["result = client.wait(job)"]
-    assert re.search(r"<strong>succeeded</strong> <progress .*after ", one)
+    assert re.search(r"<strong>succeeded</strong> <progress .*40 credits", one)
     assert one.count("<progress") == 1
     assert "2 jobs: 2 succeeded" in pages["client.wait_all(more)"]
     assert "Results (2)" in pages["client.wait_all(more)"]

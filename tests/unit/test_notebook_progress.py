@@ -116,6 +116,16 @@ def test_it_is_updated_between_polls(
     assert kernel.displays == 1
 
 
+def test_an_end_that_the_first_poll_finds_is_not_given_the_age_as_its_time(
+    client: Client, kernel: Kernel, stage: MemoryStage
+) -> None:
+    (job,) = submitted(client, 1)
+    stage.pass_time(100_000)
+    result = client.wait(job)
+    assert kernel.bundles[-1]["text/plain"] == f"succeeded {result.cost}"
+    assert "after" not in kernel.pages[-1]
+
+
 def test_many_jobs_are_one_table(client: Client, kernel: Kernel, stage: MemoryStage) -> None:
     jobs = submitted(client, 3)
     stage.vendor.jobs[jobs[1].id][1].add(Situation.JOB_FAILS)
