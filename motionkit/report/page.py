@@ -399,10 +399,10 @@ def _quoted(path: str) -> str:
     return quote(os.fsencode(path))
 
 
-def _file_name(text: str) -> str:
-    """Return a file's name that says which it is: readable, and different for different texts."""
-    digest = hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
-    return f"{_SAFE.sub('-', text)[:60].strip('-.') or 'film'}-{digest}"
+def _file_name(name: str, whole: str) -> str:
+    """Return a readable name for a file, different for different `whole`, which it does not say."""
+    digest = hashlib.sha256(os.fsencode(whole)).hexdigest()[:8]
+    return f"{_SAFE.sub('-', name)[:60].strip('-.') or 'film'}-{digest}"
 
 
 # The page.
@@ -488,7 +488,10 @@ class _Made:
     def _found(self, file: views.FilmView | views.MediaView, key: str) -> str | None:
         if not file.present or file.path is None:
             return None
-        name = f"films/{_file_name(key)}" if key else f"media/{_file_name(file.path)}"
+        if key:
+            name = f"films/{_file_name(key, key)}"
+        else:
+            name = f"media/{_file_name(PurePath(file.path).stem, file.path)}"
         return self.films.address(file.path, name)
 
     def _shown(self, path: str) -> str:

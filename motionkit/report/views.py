@@ -213,7 +213,8 @@ class PurchaseView:
         finished: When its job ended, as observed.
         updated: When its record last changed.
         seconds_taken: From submit to the observed end; None where that was not observed.
-        seconds_expected: How long a job of that target usually takes.
+        seconds_expected: How long a job of that target usually takes; None in a sandbox, and where
+            unknown.
         quote: What it was expected to cost; None where no price was known.
         cost: What it cost; None where that is not known, or it was never charged.
         free: Whether it is certain that it cost nothing, because it was refused.
@@ -352,7 +353,8 @@ def purchase_view(
         finished=None if record.finished is None else _moment(record.finished),
         updated=_moment(record.updated),
         seconds_taken=_seconds_taken(record),
-        seconds_expected=None if job is None else job.expected_seconds,
+        # A sandbox runs at a speed of its own, which the journal does not have.
+        seconds_expected=None if job is None or record.sandbox else job.expected_seconds,
         quote=None if record.quote is None else quote_view(record.quote),
         cost=None if record.cost is None else cost_view(record.cost),
         free=record.state is KeyState.REFUSED and not record.ambiguous,

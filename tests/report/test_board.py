@@ -164,6 +164,10 @@ def test_the_queue_has_states_and_expected_ends_and_the_first_to_end_is_first(
     assert re.search(r"expected <time datetime=\"[^\"]+\">\d\d:\d\d:\d\d UTC</time>", row)
     assert re.search(r'data-half="[\d.]+" data-nine="[\d.]+">\d+ s, about ', row)
     assert "longer than usual" in page[: page.index(">late</b>")]
+    found = re.search(r'data-since="([\d.]+)" data-half="([\d.]+)"', row)
+    assert found is not None
+    since, half = map(float, found.groups())
+    assert f'<progress max="{round(half - since, 3)}"' in row  # full where "left" comes to 0
 
 
 def test_what_needs_its_owner_comes_before_what_runs(board: Stand) -> None:

@@ -88,6 +88,20 @@ def test_copies_make_a_folder_that_names_no_other_place(
     assert str(tmp_path) not in text
 
 
+def test_names_of_copies_say_no_folder_of_their_owner(
+    shelf: Shelf, media: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "a client's name"
+    folder.mkdir()
+    twin = media["picture"].rename(folder / "hero.png")
+    (tmp_path / "hero.png").write_bytes(sample_picture())
+    shelf.add("k1", picture=twin)
+    shelf.add("k2", picture=tmp_path / "hero.png")
+    made = write_report(shelf.client, tmp_path / "report", copy=True)
+    names = [one.name for one in (made.file.parent / "media").iterdir()]
+    assert [re.sub("[0-9a-f]{8}", "#", name) for name in names] == ["hero-#.png"] * 2
+
+
 def test_one_file_holds_its_films_style_and_script(
     shelf: Shelf, media: dict[str, Path], tmp_path: Path
 ) -> None:

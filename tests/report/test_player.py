@@ -87,6 +87,21 @@ def times(page: Any) -> list[float]:
     return found
 
 
+@pytest.mark.parametrize("shape", ["tall", "upright", "square", "flat", "wide"])
+def test_clip_picture_and_two_results_are_side_by_side_on_a_laptop(
+    new_page: Callable[..., Any], shelf: Shelf, clips: Path, tmp_path: Path, shape: str
+) -> None:
+    media = {"clip": clips / "dance.mp4", "picture": clips / "hero.png"}
+    shelf.add("k1", film=clips / "a.mp4", **media)
+    shelf.add("k2", film=clips / "b.mp4", target="other/m2", **media)
+    page = new_page()
+    page.goto(write_report(shelf.client, tmp_path / "report").file.as_uri())
+    page.evaluate(f"document.querySelector('.grid').className = 'grid {shape}'")
+    tops = page.evaluate("[...document.querySelectorAll('.grid > *')].map((one) => one.offsetTop)")
+    assert len(tops) == 4
+    assert len(set(tops)) == 1
+
+
 def test_films_load_and_play_and_stay_in_step_through_pauses_scrubs_and_speeds(
     new_page: Callable[..., Any], three: str
 ) -> None:

@@ -131,6 +131,16 @@ def test_what_may_have_been_charged_is_never_called_free() -> None:
     assert purchase_view(may, now=NOW).price_text.endswith("(quoted)")
 
 
+def test_how_long_a_job_usually_takes_is_not_said_of_a_sandbox_with_its_own_speed() -> None:
+    made = record()
+    (attempt,) = made.attempts
+    assert attempt.job is not None
+    attempt = attrs.evolve(attempt, job=attrs.evolve(attempt.job, expected_seconds=133.0))
+    real, there = (attrs.evolve(made, attempts=(attempt,), sandbox=one) for one in (False, True))
+    assert purchase_view(real, now=NOW).seconds_expected == 133.0
+    assert purchase_view(there, now=NOW).seconds_expected is None
+
+
 def test_a_failed_purchase_says_what_the_vendor_said_and_whether_it_was_charged() -> None:
     error = JobFailed("job 7 failed: <b>bad</b>", billed=Billed.YES).to_dict()
     view = purchase_view(record(state=mk.State.FAILED, error=error), now=NOW)
