@@ -224,7 +224,6 @@ class BoardReader:
             "failed": jobs.count(since=today, state=without),
             "films": jobs.count(state=State.SUCCEEDED),
             "ended": jobs.count(since=week, state=_WITHOUT_FILM),
-            "all": jobs.count(),
         }
 
     def _queue_row(self, entry: PurchaseRecord, now: float) -> Row:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from ledger import change
+from ledger import Place, change, options_at
 
 import motionkit as mk
 from motionkit.client import Client, journal_of
@@ -106,9 +106,10 @@ def stand(
     *,
     acts: bool = False,
     defaults: Mapping[str, Any] | None = None,
+    place: Place | None = None,
 ) -> Iterator[Stand]:
     stage = stage or MemoryStage()
-    options = options_for(stage, folder)
+    options = options_for(stage, folder) if place is None else options_at(stage, folder, place)
     if defaults is not None:
         config = options["config"]
         options["config"] = attrs.evolve(config, defaults=attrs.evolve(config.defaults, **defaults))

@@ -380,6 +380,13 @@ def test_what_is_no_name_of_a_film_is_no_key(name: str) -> None:
     assert key_of(name) in (None, "")
 
 
+def test_one_page_more_than_the_board_serves_is_told_so(
+    board: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("motionkit.report.board._MOST_PAGES", 0)
+    assert board.get("/{token}/events").status == 503
+
+
 def test_only_the_boards_own_files_are_static(board: Stand) -> None:
     for name in ("board.py", "..%2fboard.py", "../board.py", "board.html"):
         assert board.get("/{token}/static/" + name).status == 404

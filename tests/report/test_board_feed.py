@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Hashable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from typing import Any
 import attrs
 import pytest
 from board_support import HOST, TOKEN, stand
+from ledger import Place
+from patience import PATIENCE
 
 from motionkit.errors import JournalError, MotionKitError
 from motionkit.report.board_feed import LONGEST, PAUSE, PROBLEM, Feed, Pieces
@@ -300,9 +305,9 @@ def test_a_browser_that_reads_slowly_holds_nothing_back() -> None:
     play(scene)
 
 
-def test_the_stream_shows_what_another_process_writes(tmp_path: Path) -> None:
+def test_the_stream_shows_what_another_process_writes(tmp_path: Path, database: Place) -> None:
     async def scene() -> None:
-        with stand(tmp_path) as made:
+        with stand(tmp_path, place=database) as made:
             feed = made.board.feed
             await feed.refresh()
             sent: asyncio.Queue[Any] = asyncio.Queue()
@@ -330,18 +335,33 @@ def test_the_stream_shows_what_another_process_writes(tmp_path: Path) -> None:
             assert headers[b"content-type"].startswith(b"text/event-stream")
             assert headers[b"cache-control"] == b"no-store"
             assert (await sent.get())["body"] == b"retry: 1000\n\n"
-            # The same file, as another process has it.
-            job = await asyncio.to_thread(made.submit, "from-elsewhere")
-            feed.mark()
-            await feed.refresh()
-            body = (await sent.get())["body"].decode()
-            assert ">from-elsewhere</b>" in body
-            made.stage.pass_time(1000)
-            await asyncio.to_thread(made.client.poll, job)
-            await feed.refresh()
-            assert "succeeded, not downloaded" in (await sent.get())["body"].decode()
+            running = asyncio.ensure_future(feed.run())
+            await asyncio.to_thread(from_elsewhere, database)
+            assert ">from-elsewhere</b>" in (await sent.get())["body"].decode()
+            feed.close()
             gone.set()
-            await page
+            await asyncio.gather(page, running)
             assert feed.pages == 0
 
     play(scene)
+
+
+def from_elsewhere(place: Place) -> None:
+    """Submit in another process: one of this process would change no token of the database."""
+    submit = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from ledger import options_at\n"
+        "from motionkit.client import Client\n"
+        "from motionkit.testing.memory import MemoryStage\n"
+        "from motionkit.testing.stage import ACCOUNT, sample_request\n"
+        "place = sys.argv[1]\n"
+        "where = place if '://' in place else Path(place)\n"
+        "with Client(**options_at(MemoryStage(), Path('.'), where)) as client:\n"
+        "    client.submit(sample_request(), via=ACCOUNT, key='from-elsewhere')\n"
+    )
+    tests = Path(__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(tests)}
+    subprocess.run(
+        [sys.executable, "-c", submit, str(place)], check=True, env=environment, timeout=PATIENCE
+    )
