@@ -20,7 +20,7 @@ import attrs
 
 from motionkit._support.redaction import printable
 from motionkit._support.text import duration, many
-from motionkit.model.money import Unit, noun, number, shown
+from motionkit.model.money import Unit, dollars, noun, number, shown
 from motionkit.model.rating import MOST_STARS
 from motionkit.model.spending import Amounts, Spend, merged
 from motionkit.report.figures import (
@@ -116,7 +116,7 @@ def _prices(figures: Figures) -> Chart:
     bars = [
         Bar(
             name=_target(row.target) + (", assumed" if row.assumed else ""),
-            value=f"{_each(row.usd_per_second)} USD/s",
+            value=f"{_each(row.usd_per_second)}/s",
             parts=(Part(HATCHED if row.assumed else SOLID, float(row.usd_per_second or 0)),),
         )
         for row in known
@@ -167,7 +167,7 @@ def _price_row(row: SecondPrice) -> tuple[str, ...]:
         _target(row.target),
         "assumed" if row.assumed else "reported",
         shown(row.per_second, row.unit),
-        "unknown" if usd is None else f"{_each(usd)} USD",
+        "unknown" if usd is None else _each(usd),
         f"{row.jobs:,}",
         f"{row.seconds:,.1f}",
         shown(row.amount, row.unit),
@@ -426,7 +426,7 @@ def _named(name: str | None) -> str:
 
 
 def _each(amount: Decimal | None) -> str:
-    return "" if amount is None else number(_DIGITS.plus(amount), Unit.USD)
+    return "" if amount is None else dollars(_DIGITS.plus(amount))
 
 
 def _money(amounts: Amounts, unit: Unit) -> str:
