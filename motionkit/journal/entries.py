@@ -17,7 +17,7 @@ from motionkit.errors import Billed, Busy, JobCancelled
 from motionkit.model import codec
 from motionkit.model.budget import Budget
 from motionkit.model.job import Job, KeyState, State
-from motionkit.model.media import MediaRecord
+from motionkit.model.media import MediaRecord, Place
 from motionkit.model.money import Cost, Quote, amounts, both, columns
 from motionkit.model.submission import Submission
 
@@ -391,7 +391,7 @@ class NewPurchase:
         take: Which of several takes it is, from 1; None where one is asked for.
         renews: When the purchase that is submitted again was cancelled, its `updated`; one that was
             cancelled after that is refused.
-        media: The media of the request.
+        media: Where the media of the request are.
     """
 
     key: str
@@ -412,7 +412,7 @@ class NewPurchase:
     labels: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     take: int | None = None
     renews: float | None = None
-    media: tuple[MediaRecord, ...] = ()
+    media: tuple[Place, ...] = ()
 
 
 def no_slot(account: str, slots: int, provider: str | None = None) -> Busy:

@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import attrs
-
 from motionkit._support.redaction import is_sensitive, redact_data
 from motionkit.journal.entries import Attempt, NewPurchase, PurchaseRecord
 from motionkit.journal.store import Row
 from motionkit.model import codec
 from motionkit.model.job import Job, KeyState, State
-from motionkit.model.media import MediaRecord
+from motionkit.model.media import MediaRecord, Place
 from motionkit.model.money import Cost, Quote
 from motionkit.model.submission import Submission
 
@@ -60,11 +58,15 @@ def read_path(stored: str | None) -> str | None:
 def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
     """Return the columns of a new purchase, without its state and time."""
     quote = purchase.quote
+    whole = codec.dumps(purchase.description)
+    media = _media_column(purchase.media) if purchase.media else ""
+    if not _is_plain(whole + media):
+        whole, media = _masked(whole), media and _masked(media)
     return {
         "key": purchase.key,
         "request": purchase.request,
         "via": purchase.via,
-        "description": masked(purchase.description),
+        "description": whole,
         "quote": packed(quote),
         "out": None if purchase.out is None else stored_path(purchase.out),
         "route": purchase.route,
@@ -74,7 +76,7 @@ def purchase_columns(purchase: NewPurchase) -> dict[str, Any]:
         "item": purchase.item,
         "labels": masked(purchase.labels) if purchase.labels else None,
         "take": purchase.take,
-        "media": _media_column(purchase.media) if purchase.media else None,
+        "media": media or None,
     }
 
 
@@ -92,11 +94,12 @@ def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
     Raises:
         ValueError, TypeError, InvalidRequest: A column cannot be read.
     """
+    description = json.loads(row["description"])
     return PurchaseRecord(
         **{name: row[name] for name in _PURCHASE},
         out=read_path(row["out"]),
         delivered=read_path(row["delivered"]),
-        description=json.loads(row["description"]),
+        description=description,
         state=_state(row["state"]),
         ambiguous=bool(row["ambiguous"]),
         quote=unpacked(row["quote"], Quote),
@@ -114,7 +117,7 @@ def purchase_of(row: Row, attempts: Sequence[Row]) -> PurchaseRecord:
         forgotten=row["forgotten"],
         route=row["route"],
         reserved_at=row["reserved_at"],
-        media=_media_of(row["media"]),
+        media=_media_of(row["media"], description),
     )
 
 
@@ -141,18 +144,23 @@ def labels_of(text: str | None) -> Mapping[str, str]:
     return found
 
 
-def _media_column(media: Sequence[MediaRecord]) -> str:
-    plain = [attrs.asdict(one) for one in media]
-    for one in plain:
-        one["path"] = None if one["path"] is None else stored_path(one["path"])
-    return masked(plain)
+def _media_column(media: Sequence[Place]) -> str:
+    return codec.dumps(
+        [
+            [field, kind, None if path is None else stored_path(path), sha256]
+            for field, kind, path, sha256 in media
+        ]
+    )
 
 
-def _media_of(text: str | None) -> tuple[MediaRecord, ...] | None:
+def _media_of(text: str | None, description: Mapping[str, Any]) -> tuple[MediaRecord, ...] | None:
     if text is None:
         return None
-    found = codec.structure(json.loads(text), tuple[MediaRecord, ...])
-    return tuple(attrs.evolve(one, path=read_path(one.path)) for one in found)
+    found = codec.structure(json.loads(text), tuple[Place, ...])
+    return tuple(
+        MediaRecord(field, kind, str(description.get(field, field)), read_path(path), sha256)
+        for field, kind, path, sha256 in found
+    )
 
 
 def _state(word: str) -> State | KeyState:
@@ -176,9 +184,12 @@ def masked(data: Any) -> str:
     return _masked(codec.dumps(data))
 
 
+def _is_plain(text: str) -> bool:
+    return "\\" not in text and not is_sensitive(text)  # an escape may hide either
+
+
 def _masked(text: str) -> str:
-    plain = "\\" not in text and not is_sensitive(text)  # an escape may hide either
-    return text if plain else codec.dumps(redact_data(json.loads(text)))
+    return text if _is_plain(text) else codec.dumps(redact_data(json.loads(text)))
 
 
 def duration(text: str, ended: float) -> tuple[tuple[str, str, str], float, float] | None:

@@ -86,6 +86,10 @@ class Generated(Displayed):
         return f"job {self.id}"
 
 
+Place = tuple[str, Kind, str | None, str | None]
+"""A medium of a request: its field, its kind, its file's absolute path, its content's SHA-256."""
+
+
 @attrs.frozen
 class MediaRecord:
     """One medium of a request, as the journal keeps it.

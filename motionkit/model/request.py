@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
@@ -12,7 +12,7 @@ import attrs
 from motionkit._support.displayed import Displayed
 from motionkit._support.text import is_text
 from motionkit.errors import ConfigError, InvalidRequest
-from motionkit.model.media import File, Kind, MediaRecord, Ref, Remote
+from motionkit.model.media import File, Kind, Place, Ref, Remote
 
 if TYPE_CHECKING:  # making a request reads no media
     from motionkit.model.probe import Facts
@@ -240,24 +240,23 @@ class Request(Displayed):
         cut = {name: value for name in _CUT if (value := getattr(self, name)) is not None}
         return {"operation": self.operation, **labels, **self.values(), **cut}
 
-    def media_records(self, facts: Mapping[str, Facts]) -> tuple[MediaRecord, ...]:
-        """Return its media as the journal keeps them; `facts` has their digests."""
+    def recorded(self, facts: Mapping[str, Facts]) -> tuple[dict[str, Any], tuple[Place, ...]]:
+        """Return what the journal keeps of it: the description, and where its media are.
+
+        Args:
+            facts: What is known of the media; it has their digests.
+        """
         kinds = self.media_kinds()
-        return tuple(
-            MediaRecord(
+        places = tuple(
+            (
                 name,
                 kinds[argument(name)],
-                value.label,
                 str(value.path.absolute()) if isinstance(value, File) else None,
                 facts[name].sha256 if name in facts else None,
             )
             for name, value in self.media().items()
         )
-
-    def __shown__(self) -> Iterator[tuple[str, object]]:
-        yield from self.describe().items()
-        yield "extra", self.extra
-        yield "fit", self.fit or None
+        return self.describe(), places
 
     def to_json(self) -> str:
         """Return the request as one line of JSON, versioned, for another process to submit.

@@ -828,11 +828,12 @@ class Checkout:
         route = asked.route
         alike = alike or Alike(("",))
         account = None if route else asked.name.partition("/")[0]
+        description, media = asked.request.recorded(asked.facts)
         return NewPurchase(
             key=key,
             request=alike.requests[0],
             via=asked.name,
-            description=asked.request.describe(),
+            description=description,
             quote=None if place is None else place.row.quote,
             out=options.out,
             again=options.buys_again,
@@ -847,7 +848,7 @@ class Checkout:
             labels=options.labels,
             take=options.take,
             renews=renews,
-            media=asked.request.media_records(asked.facts),
+            media=media,
         )
 
     def _check_limits(

@@ -13,7 +13,6 @@ import motionkit as mk
 from motionkit.errors import Billed, MotionKitError, SubmitUncertain
 from motionkit.journal import NewPurchase
 from motionkit.model.job import Status
-from motionkit.model.media import MediaRecord
 from motionkit.model.money import Basis, CostBasis, Unit
 from motionkit.model.submission import Call, Submission
 from motionkit.testing.memory import MemoryStage
@@ -83,11 +82,11 @@ class Shelf:
         journal, account, model = self.client._journal, *target.split("/")
         self._count += 1
         media = tuple(
-            MediaRecord(field, kind, path.name, str(path), f"{len(str(path)):064d}")
+            (field, kind, str(path), f"{len(str(path)):064d}")
             for field, kind, path in (("image", "image", picture), ("video", "video", clip))
             if path is not None
         )
-        labels = {one.field: one.label for one in media}
+        labels = {field: Path(path).name for field, _, path, _ in media}
         submission = Submission(
             "memory",
             account,

@@ -49,7 +49,14 @@ def test_media_are_the_same_after_reading_whatever_the_database_and_the_path(
         MediaRecord("images[0]", "image", "hero.png", "/media/\udcff hero.png", "a" * 64),
         MediaRecord("video", "video", "https://media.test/dance.mp4"),
     )
-    new = NewPurchase(key="k1", request="r", via="shop", description={}, again=True, media=media)
+    new = NewPurchase(
+        key="k1",
+        request="r",
+        via="shop",
+        description={one.field: one.label for one in media},
+        again=True,
+        media=tuple((one.field, one.kind, one.path, one.sha256) for one in media),
+    )
     with Journal(database) as journal:
         attempt = journal.intend(new, "a1", submission(), "f" * 16)
         assert journal.entry("k1").media == media
