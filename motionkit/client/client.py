@@ -545,7 +545,8 @@ class Client:
     ) -> ShootoutPlan:
         """Return what a shootout would continue and buy, and at which price. Nothing is sent.
 
-        It needs no key. The arguments are those of `shootout`.
+        It needs no key. The arguments are those of `shootout`: `requests`, `via`, `key`, `max_usd`,
+        `labels`, and `skip_unfit`.
 
         Raises:
             InvalidRequest: A medium cannot be read, or a cell was bought in the shootout of that
