@@ -257,6 +257,11 @@ class PurchaseRecord(Displayed):
         return next((a.job for a in reversed(self.attempts) if a.job), None)
 
     @property
+    def unsent(self) -> bool:
+        """Whether it is written and nothing of it has left yet."""
+        return self.state is KeyState.INTENDED and self.attempts[-1].sends == 0
+
+    @property
     def family(self) -> str | None:
         """The key of its takes, which its own key begins with; None where it is no take."""
         if self.take is None:

@@ -262,7 +262,7 @@ class Jobs:
             if entry.state is KeyState.REFUSED and not entry.ambiguous:
                 # Also where it was cancelled before: another command may submit it again now.
                 self._journal.cancelled(entry, error)
-            elif entry.state is KeyState.INTENDED and attempt.sends == 0:
+            elif entry.unsent:
                 self._journal.unsent(attempt, error)
             elif isinstance(entry.state, State):
                 raise InvalidRequest(

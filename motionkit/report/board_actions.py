@@ -231,6 +231,14 @@ class Actions:
 
     def _cancel(self, click: Click) -> None:
         entry = self._client.jobs.get(click.key)
+        if entry.job is None and not entry.unsent:
+            ended = f"{entry.key} is {entry.state.value}: there is no job to cancel"
+            unknown = (
+                f"{entry.key} may have been sent, and may be charged: there is nothing to cancel "
+                "before its job is known. Resume looks for it."
+            )
+            self._say(click, "failed", unknown if entry.open or entry.ambiguous else ended)
+            return
         if entry.job is None:
             click.plan = entry
             text = f"Cancel {entry.key}? Nothing has been sent: nothing is charged."
@@ -274,9 +282,16 @@ class Actions:
             what = "was bought" if bought else "was bought before; nothing was bought now"
             self._say(click, "done", f"{job.key} {what}: job {job.id} at {job.account}")
             self._follow(click, job)
+        elif isinstance(plan, CancelPlan):
+            self._say(click, "done", _cancelled(self._client.cancel(plan.job)))
         elif plan is not None:
-            given = plan.job if isinstance(plan, CancelPlan) else plan
-            self._say(click, "done", _cancelled(self._client.cancel(given)))
+            job = self._client.jobs.cancel_unsent(plan).job
+            if job is None:
+                text = f"{plan.key} was cancelled: it had not been sent, and nothing is charged"
+                self._say(click, "done", text)
+            else:  # agreed to was a cancel that costs nothing, and this one may
+                text = f"{plan.key} was sent meanwhile: job {job.id} at {job.account} runs"
+                self._say(click, "failed", f"{text}; nothing was cancelled")
 
     # Resume.
 
@@ -355,9 +370,8 @@ def _bought_too(entry: PurchaseRecord) -> str:
 
 
 def _cancelled(result: CancelResult) -> str:
-    """Return the outcome of a cancel request."""
-    if result.job is None:
-        return f"{result.key} was cancelled: it had not been sent, and nothing is charged"
+    """Return the outcome of asking a vendor to cancel a job."""
+    assert result.job is not None  # noqa: S101 - for the type checker
     job = f"job {result.job.id} at {result.job.account}"
     money = f"cost {result.cost}" if result.cost is not None else _WAS_CHARGED[result.billed]
     if result.outcome is CancelOutcome.CANCELLED:
@@ -369,6 +383,8 @@ def _cancelled(result: CancelResult) -> str:
 
 
 def _told(error: MotionKitError) -> str:
-    """Return an error for the page: what happened, and what helps."""
-    text = error.message.rstrip(".")
-    return f"{text}. {error.hint}" if error.hint and error.hint not in text else text
+    """Return an error for the page: what happened, and what helps, unless that is Python."""
+    text, hint = error.message.rstrip("."), error.hint
+    if not hint or hint in text or "client." in hint:
+        return text
+    return f"{text}. {hint[0].upper()}{hint[1:]}"

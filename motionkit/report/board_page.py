@@ -167,7 +167,7 @@ class BoardReader:
             self._ended_row(one, now)
             for one in reversed(jobs.list(state=_WITHOUT_FILM, since=week, limit=ENDED))
         ]
-        counts = self._counts(midnight)
+        counts = self._counts(midnight, week)
         spend = [one for one in self.client.spend("day", since=day) if one.jobs]
         html: dict[str, str] = {
             PROBLEM: str(parts.problem("", None)),
@@ -207,10 +207,9 @@ class BoardReader:
         kept = [found[key] for key in keys if key in found and found[key].delivered is not None]
         return kept[:FILMS]
 
-    def _counts(self, midnight: float) -> Mapping[str, int]:
+    def _counts(self, midnight: float, week: dt.datetime) -> Mapping[str, int]:
         jobs = self.client.jobs
         today = dt.datetime.fromtimestamp(midnight, dt.UTC)
-        week = dt.datetime.fromtimestamp(midnight - _WEEK + 86_400, dt.UTC)
         without = (State.FAILED, State.BLOCKED, State.GONE)
         return {
             "unfinished": jobs.count(open_only=True),
@@ -271,8 +270,7 @@ class BoardReader:
             return ("retry",) if again else ()
         job = entry.job
         if job is None:
-            unsent = entry.state is KeyState.INTENDED and entry.attempts[-1].sends == 0
-            return ("cancel", "resume") if unsent else ("resume",)
+            return ("cancel", "resume") if entry.unsent else ("resume",)
         cancels = entry.state in _RUNNING and self._cancels(job)
         return ("cancel", "resume") if cancels else ("resume",)
 

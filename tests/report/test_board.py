@@ -170,6 +170,18 @@ def test_the_queue_has_states_and_expected_ends_and_the_first_to_end_is_first(
     assert f'<progress max="{round(half - since, 3)}"' in row  # full where "left" comes to 0
 
 
+def test_the_jobs_without_a_film_are_counted_over_the_days_of_their_list(board: Stand) -> None:
+    board.stage.arrange(Situation.JOB_FAILS)
+    job = board.submit("k1")
+    board.stage.pass_time(1000)
+    board.client.poll(job)
+    almost = journal_of(board.client).now() - 7 * 86_400 + 60
+    board.change("UPDATE purchases SET created=:at WHERE key='k1'", at=almost)
+    page = board.page()
+    assert ">k1</b>" in page
+    assert "1 job in the last 7 days." in page
+
+
 def test_what_needs_its_owner_comes_before_what_runs(board: Stand) -> None:
     board.submit("runs")
     board.stage.arrange(Situation.SUBMIT_5XX)

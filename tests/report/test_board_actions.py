@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,9 +15,11 @@ from board_support import HOST, TOKEN, Stand, stand
 from patience import until
 
 import motionkit as mk
-from motionkit.client import plan_retry, retry
+from motionkit.client import journal_of, plan_retry, retry
 from motionkit.errors import Billed, InvalidRequest, MotionKitError
+from motionkit.journal import NewPurchase
 from motionkit.model.job import Job, Status, utcnow
+from motionkit.model.submission import Call, Submission
 from motionkit.provider import CancelTerms
 from motionkit.report.board import board_of
 from motionkit.report.board_actions import Actions
@@ -432,7 +434,56 @@ def test_a_vendor_that_cannot_cancel_has_no_button_and_says_so(
 ) -> None:
     acting.submit("k1")
     assert 'data-action="cancel"' not in acting.page()
-    assert "memory cannot cancel a job" in click("cancel", "k1")["text"]
+    said = click("cancel", "k1")["text"]
+    assert "memory cannot cancel a job" in said
+    assert "client." not in said  # a page has no Python
+
+
+def unsent(made: Stand, key: str) -> Callable[[], object]:
+    """Write a purchase that another process is about to send; return what sends it."""
+    journal = journal_of(made.client)
+    submission = Submission("memory", "stage", "mimic", "m1", Call("POST", "/jobs"))
+    attempt = journal.intend(
+        NewPurchase(key=key, request=key, via="stage", description={"operation": "mimic"}),
+        f"a-{key}",
+        submission,
+        made.client.account("stage").fingerprint,
+    )
+    job = attrs.evolve(
+        submission.job("7", fingerprint=attempt.fingerprint, attempt_id=attempt.id), key=key
+    )
+    return lambda: journal.accepted(journal.sending(attempt), job)
+
+
+def test_what_has_not_been_sent_is_cancelled_free_of_charge(acting: Stand, click: Clicks) -> None:
+    unsent(acting, "k1")
+    assert 'data-action="cancel"' in acting.page()
+    asked = click("cancel", "k1")
+    assert "nothing is charged" in asked["text"]
+    assert "nothing is charged" in click.agree(asked)["text"]
+    assert acting.entry("k1").cancelled
+
+
+def test_a_cancel_that_costs_nothing_does_not_end_a_job_that_was_sent_meanwhile(
+    cancelling: Stand,
+) -> None:
+    send, click = unsent(cancelling, "k1"), Clicks(cancelling)
+    asked = click("cancel", "k1")
+    send()
+    done = click.agree(asked)
+    assert done["state"] == "failed"
+    assert "was sent meanwhile" in done["text"]
+    assert cancelling.stage.provider_class.asked == []
+
+
+def test_what_may_have_been_sent_is_never_said_to_be_free(acting: Stand, click: Clicks) -> None:
+    acting.stage.arrange(Situation.SUBMIT_5XX)
+    with pytest.raises(MotionKitError, match="server error"):
+        acting.submit("k1")
+    said = click("cancel", "k1")
+    assert said["state"] == "failed"
+    assert "may be charged" in said["text"]
+    assert acting.entry("k1").ambiguous
 
 
 def test_a_job_that_has_ended_is_too_late_to_cancel(cancelling: Stand) -> None:
