@@ -544,6 +544,8 @@ def _media(record: PurchaseRecord, *, headers: bool) -> tuple[MediaView, ...]:
 def _facts(path: str, *, headers: bool) -> dict[str, Any]:
     """Return what is known of a file; nothing where it is gone or cannot be read."""
     try:
+        if not Path(path).is_file():  # opening a pipe would wait for its writer
+            return {}
         with Path(path).open("rb") as stream:
             found = {"present": True, "size": stream.seek(0, 2)}
             return {**found, **containers.film_header(stream)._asdict()} if headers else found

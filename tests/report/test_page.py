@@ -159,7 +159,7 @@ def test_failed_uncertain_refused_unfinished_and_lost_results_are_shown_as_such(
         "succeeded, not downloaded",
         "the film is not there any more",
         "the film is in a store",
-        "may have been charged",
+        "it may have been charged",
         "may still be charged",
         "it was refused",
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,13 @@ def test_a_failed_purchase_says_what_the_vendor_said_and_whether_it_was_charged(
     error = JobFailed("job 7 failed: <b>bad</b>", billed=Billed.YES).to_dict()
     view = purchase_view(record(state=mk.State.FAILED, error=error), now=NOW)
     assert (view.problem, view.billed) == ("job 7 failed: <b>bad</b>", "yes")
+
+
+def test_a_pipe_in_the_place_of_a_film_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out.mp4")
+    film = purchase_view(record(delivered=str(tmp_path / "out.mp4")), now=NOW).film
+    assert film is not None
+    assert not film.present
 
 
 def test_a_file_that_is_gone_or_in_a_store_is_not_present(tmp_path: Path) -> None:
