@@ -17,6 +17,7 @@ HINTS: Mapping[type[errors.MotionKitError], str] = {
 
 COMMANDS: Mapping[str, str] = {
     "mk.Batch.listed()": "'motionkit batch status'",
+    "mk.Batch.retry()": "'motionkit batch retry'",
     "client.budget()": "'motionkit budget'",
     "client.jobs.reconcile": "'motionkit reconcile'",
     "client.jobs.resume": "'motionkit resume'",

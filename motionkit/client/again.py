@@ -148,12 +148,12 @@ def _check(entry: PurchaseRecord) -> None:
     what, hint = None, None
     if entry.ambiguous or entry.state in {KeyState.INTENDED, KeyState.UNCERTAIN}:
         what = "may have been bought"
-        hint = f"'motionkit reconcile {entry.key}' finds out"
+        hint = "client.jobs.reconcile finds out"
     elif entry.state not in _ENDED:
         what = f"is {entry.state.value}"
     elif entry.batch is not None:
         what = f"is row {entry.item} of batch {entry.batch}, which would not know of the new job"
-        hint = f"'motionkit batch retry {entry.batch}' buys it again"
+        hint = "mk.Batch.retry() buys it again"
     if what is not None:
         raise InvalidRequest(
             f"{entry.key} {what}; it is not bought again",

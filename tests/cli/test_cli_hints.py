@@ -16,11 +16,12 @@ from motionkit.cli.screen import error_data
 
 CORE = Path(motionkit.__file__).parent
 COMMAND = re.compile(r"['`]motionkit [a-z]+|(?<![\w-])--(via|max-usd|yes|config|out)\b")
-SHELL = {"cli", "mcp", "sandbox", "__main__.py"}
+SHELL = {"cli", "mcp", "report", "sandbox", "__main__.py"}
 ONLY_A_COMMAND = {
     "config/credentials.py",
     "config/trust.py",
     "journal/copying.py",
+    "journal/ratings.py",
     "journal/spending.py",
 }
 """What a command alone does: a key is asked for, a file is trusted, without a question to the
