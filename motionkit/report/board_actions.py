@@ -285,12 +285,12 @@ class Actions:
         elif isinstance(plan, CancelPlan):
             self._say(click, "done", _cancelled(self._client.cancel(plan.job)))
         elif plan is not None:
-            job = self._client.jobs.cancel_unsent(plan).job
-            if job is None:
+            sent = self._client.jobs.cancel_unsent(plan).job
+            if sent is None:
                 text = f"{plan.key} was cancelled: it had not been sent, and nothing is charged"
                 self._say(click, "done", text)
             else:  # agreed to was a cancel that costs nothing, and this one may
-                text = f"{plan.key} was sent meanwhile: job {job.id} at {job.account} runs"
+                text = f"{plan.key} was sent meanwhile: job {sent.id} at {sent.account} runs"
                 self._say(click, "failed", f"{text}; nothing was cancelled")
 
     # Resume.
