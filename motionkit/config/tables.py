@@ -18,11 +18,10 @@ from decimal import Decimal
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import attrs
-from cattrs import BaseValidationError, StructureHandlerNotFoundError
 
 from motionkit._support.redaction import Secret
 from motionkit.config.files import Spot
-from motionkit.errors import ConfigError
+from motionkit.errors import ConfigError, InvalidRequest
 from motionkit.model import codec
 
 Record = TypeVar("Record")
@@ -157,8 +156,8 @@ def value(hint: Any, given: Any, spot: Spot, *, quiet: bool = False) -> Any:
     elif kind is Secret:
         return Secret(value(str, given, spot))
     else:
-        with contextlib.suppress(BaseValidationError, StructureHandlerNotFoundError, *_REFUSALS):
-            return _limited(kind, codec.converter().structure(given, kind), spot)
+        with contextlib.suppress(InvalidRequest, *_REFUSALS):
+            return _limited(kind, codec.structure(given, kind), spot)
     is_text = kind is Decimal and type(given) is str
     said = "not an amount" if is_text else shown(given)
     raise ConfigError(f"{spot} is {said}; give {words(kind)}")

@@ -309,7 +309,9 @@ class Checkout:
             ConfigError: It is neither, or nothing is configured.
         """
         if via is not None:
-            if dry and via not in self.config.routes and via.partition("/")[0] in self._keyless:
+            config, account = self.config, via.partition("/")[0]
+            has_key = account in config.accounts  # then no other provider's settings need loading
+            if dry and not has_key and via not in config.routes and account in self._keyless:
                 return None, via
             return self.config.route(via), via
         if not self.config.accounts:

@@ -174,14 +174,14 @@ def test_a_dry_run_loads_what_reads_media_and_nothing_that_sends(
     (tmp_path / "dance.mp4").write_bytes(sample_clip())
     found = loaded_by(RUN.format(argv=DRY_RUN))
     assert {"motionkit_pixverse.adapter", "av", "PIL.PngImagePlugin"} <= found
-    assert not (NETWORK | {"rich", "concurrent.futures", "PIL.JpegImagePlugin"}) & found
+    assert not (NETWORK | {"rich", "concurrent.futures", "PIL.JpegImagePlugin", "cattrs"}) & found
     assert not OF_OTHERS & found
 
 
 def test_a_purchase_loads_nothing_of_retries_routes_and_waiting() -> None:
     found = loaded_by(PURCHASE)
     assert "motionkit.purchase.submit" in found
-    assert not (OF_OTHERS | {"stamina", "tenacity"}) & found
+    assert not (OF_OTHERS | {"stamina", "tenacity", "cattrs"}) & found
 
 
 OF_OTHERS = {
