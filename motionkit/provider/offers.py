@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
-import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 import attrs
 
 from motionkit._support.displayed import Displayed
 from motionkit._support.text import duration
 from motionkit.errors import ConfigError, InvalidRequest, Unsupported
-from motionkit.model import media
+from motionkit.model import codec, media
 from motionkit.model.money import Basis, Unit
 
 if TYPE_CHECKING:
@@ -205,20 +204,42 @@ class Offer(Displayed):
         }
 
 
-def load_offers(package: str) -> tuple[Offer, ...]:
-    """Read ``offers.toml`` and ``offers_*.toml`` in a provider's package.
+class _Offers(Sequence[Offer]):
+    """The offers of a text, each made at its first use: a purchase uses one of them."""
 
-    Raises:
-        ConfigError: They do not describe offers; names the path of the fault.
-    """
-    files = [
-        file
-        for file in _folder(package).iterdir()
-        if file.name == "offers.toml" or re.fullmatch(r"offers_\w+\.toml", file.name)
-    ]
-    files.sort(key=lambda file: file.name)
-    text = "\n".join(file.read_text("utf-8") for file in files)
-    return parse_offers(text, name=f"{package}/{' + '.join(file.name for file in files)}")
+    def __init__(self, rows: Sequence[Mapping[str, Any]], name: str) -> None:
+        self._rows, self._name = rows, name
+        self._made: dict[int, Offer] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Offer: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Offer, ...]: ...
+    def __getitem__(self, place: int | slice) -> Offer | tuple[Offer, ...]:
+        if isinstance(place, slice):
+            return tuple(self[one] for one in range(len(self))[place])
+        place = range(len(self))[place]
+        if place not in self._made:
+            self._made[place] = self._make(place)
+        return self._made[place]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} offers of {self._name}>"
+
+    def of(self, operation: str) -> list[Offer]:
+        """Return the offers of an operation; no other is made."""
+        rows = enumerate(self._rows)
+        return [self[place] for place, row in rows if row.get("operation") == operation]
+
+    def _make(self, place: int) -> Offer:
+        try:
+            return codec.structure(self._rows[place], Offer)
+        except InvalidRequest:
+            _structured(self._rows, self._name)  # names the row in its error
+            raise
 
 
 def _folder(package: str) -> Traversable:
@@ -229,6 +250,26 @@ def _folder(package: str) -> Traversable:
     from importlib.resources import files  # noqa: PLC0415 - slow, and only for archives
 
     return files(package)
+
+
+def load_offers(package: str) -> Sequence[Offer]:
+    """Read ``offers.toml`` and ``offers_*.toml`` in a provider's package.
+
+    Each offer is made when it is first used; `parse_offers` makes and checks all at once.
+
+    Raises:
+        ConfigError: They are not TOML, or refer to what they do not have; names the path of the
+            fault. An offer raises it when it is first used and a value does not fit.
+    """
+    files = [
+        file
+        for file in _folder(package).iterdir()
+        if file.name == "offers.toml"
+        or (file.name.startswith("offers_") and file.name.endswith(".toml"))
+    ]
+    files.sort(key=lambda file: file.name)
+    name = f"{package}/{' + '.join(file.name for file in files)}"
+    return _Offers(_rows("\n".join(file.read_text("utf-8") for file in files), name), name)
 
 
 def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
@@ -242,26 +283,34 @@ def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
     Raises:
         ConfigError: Naming the path of the fault.
     """
-    from motionkit.model import codec  # noqa: PLC0415 - cattrs loads when first needed
+    return _structured(_rows(text, name), name)
 
+
+def _structured(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[Offer, ...]:
+    try:
+        return codec.structure(rows, tuple[Offer, ...])
+    except InvalidRequest as error:
+        raise ConfigError(f"{name}: {error}") from error
+
+
+def _rows(text: str, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a text, with all that they share with others."""
     try:
         data = tomllib.loads(text)
-        slots, prices, bases = (data.pop(table, {}) for table in ("slot", "price", "base"))
-        rows = data.pop("offer", [])
-        if data:
-            raise ConfigError(
-                f"{name}: {next(iter(data))!r} is neither offer, base, slot nor price"
-            )
-        for base, table in bases.items():
-            _resolve(table, slots, prices, f"{name}: base {base}")
-        for place, row in enumerate(rows):
-            where = f"{name}: offer {place} ({row.get('operation')} {row.get('model')})"
-            _resolve(row, slots, prices, where)
-            for base in row.pop("like", ()):
-                _fill(row, _shared(bases, base, f"{where}: like"))
-        return codec.structure(rows, tuple[Offer, ...])
-    except (tomllib.TOMLDecodeError, InvalidRequest) as error:
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name}: {error}") from error
+    slots, prices, bases = (data.pop(table, {}) for table in ("slot", "price", "base"))
+    rows: list[dict[str, Any]] = data.pop("offer", [])
+    if data:
+        raise ConfigError(f"{name}: {next(iter(data))!r} is neither offer, base, slot nor price")
+    for base, table in bases.items():
+        _resolve(table, slots, prices, f"{name}: base {base}")
+    for place, row in enumerate(rows):
+        where = f"{name}: offer {place} ({row.get('operation')} {row.get('model')})"
+        _resolve(row, slots, prices, where)
+        for base in row.pop("like", ()):
+            _fill(row, _shared(bases, base, f"{where}: like"))
+    return rows
 
 
 def _resolve(
@@ -300,7 +349,10 @@ def pick(offers: Sequence[Offer], operation: str, model: str | None, *, target: 
     Raises:
         Unsupported: The target does not offer the operation, or not with that model.
     """
-    rows = [offer for offer in offers if offer.operation == operation]
+    if isinstance(offers, _Offers):
+        rows = offers.of(operation)
+    else:
+        rows = [offer for offer in offers if offer.operation == operation]
     for offer in rows:
         if offer.default if model is None else offer.model == model:
             return offer

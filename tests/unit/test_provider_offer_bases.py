@@ -91,7 +91,32 @@ def test_offers_are_read_from_several_files(
     (package / "offers_prices.toml").write_text(prices, "utf-8")
     (package / "notoffers.toml").write_text("nonsense", "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert offers.load_offers("several_files") == (row(),)
+    found = offers.load_offers("several_files")
+    assert tuple(found) == (row(),)
+    assert len(found) == 1
+    assert found[-1] is found[0]
+    assert found[:5] == (found[0],)
+    with pytest.raises(IndexError):
+        found[1]
+
+
+def test_a_spoiled_offer_is_named_when_it_is_used_and_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoiled = '\n[[offer]]\noperation = "upscale"\nmodel = "m"\npath = 7\nsource = "s"\n'
+    package = tmp_path / "one_spoiled"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "offers.toml").write_text(TEXT + spoiled, "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = offers.load_offers("one_spoiled")
+    assert offers.pick(found, row().operation, row().model, target="x") == row()
+    said = r"^one_spoiled/offers.toml: expected text @ \$\[1\]\.path$"
+    with pytest.raises(ConfigError, match=said):
+        offers.parse_offers(TEXT + spoiled, name="one_spoiled/offers.toml")
+    for use in (lambda: list(found), lambda: offers.pick(found, "upscale", None, target="x")):
+        with pytest.raises(ConfigError, match=said):
+            use()
 
 
 def quoted(**values: object) -> Quote:
