@@ -587,7 +587,7 @@ def test_the_price_of_a_clip_of_unknown_length_is_unknown_and_the_rate_is_told()
     quote = pricing.quote(fitted("pixverse-mimic", mimic()), adapter().rates)
     assert quote is not None
     assert (quote.low, quote.likely, quote.high) == (None, None, None)
-    assert any("0.125 usd" in note for note in quote.notes)
+    assert any("0.125 USD" in note for note in quote.notes)
 
 
 @pytest.mark.parametrize("model", AVERAGES)
