@@ -22,6 +22,7 @@ from urllib.parse import quote
 import attrs
 
 from motionkit._support.redaction import printable, redact
+from motionkit._support.text import verdict_text
 
 LONGEST: Final = 240
 """Characters of a value above which it is folded."""
@@ -37,8 +38,6 @@ _NUMBER = "text-align:right;vertical-align:top;white-space:nowrap"
 _SHORTEST = 26
 """Characters of a line up to which a cell of a wide table is not folded: it scrolls instead."""
 _CAPTION = "text-align:left;font-weight:bold"
-_VERDICTS = {"passed_over": "not tried", "ruled_out": "ruled out"}
-"""Verdicts of a decision that people read in other words than the journal's."""
 _MEDIUM = "max-width:100%;max-height:30em"
 
 
@@ -182,7 +181,7 @@ def decisions(rows: Iterable[Mapping[str, Any]]) -> str:
     heads = {"target": "target", "verdict": "verdict", "sentence": "why", "note": "note"}
     lines = [{head: row.get(name) for name, head in heads.items()} for row in rows]
     for line in lines:
-        line["verdict"] = _VERDICTS.get(text(line["verdict"]), line["verdict"])
+        line["verdict"] = verdict_text(text(line["verdict"]))
     return grid(lines, "Decision")
 
 

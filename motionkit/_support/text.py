@@ -1,4 +1,4 @@
-"""Check what a text can be used for, and write counts and durations for people."""
+"""Check what a text can be used for, and write counts, durations and verdicts for people."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def is_name(value: str) -> bool:
 def many(count: int, noun: str) -> str:
     """Return a number of things: "1 item", "1,500 items"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def verdict_text(verdict: str) -> str:
+    """Return the verdict of a route's decision as people read it."""
+    return {"passed_over": "not tried", "ruled_out": "ruled out"}.get(verdict, verdict)
 
 
 def duration(seconds: float) -> str:

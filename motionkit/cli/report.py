@@ -130,6 +130,11 @@ def report(
     )
     if inline is not None and made.large:
         screen.note(f"the file has {made.size / 1e6:.0f} MB: too large for most mail")
+    if made.others:
+        screen.note(
+            f"{many(made.others, 'file')} of an earlier report still beside the copies: delete "
+            "the folder and write it again before you pass it on"
+        )
     screen.answer(data, str(made.file))
     if opened:
         _open(screen, made.file)

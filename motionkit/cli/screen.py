@@ -19,7 +19,7 @@ import attrs
 import click
 
 from motionkit._support.redaction import redact
-from motionkit._support.text import duration
+from motionkit._support.text import duration, verdict_text
 from motionkit.cli import exit_codes, output
 from motionkit.cli.format import plain, reason
 from motionkit.cli.hints import hint_of
@@ -47,9 +47,6 @@ _CHOICE = "[resume]:"
 
 _WHOLE = frozenset({"TARGET"})
 """Columns that are not folded: people copy their values into the next command."""
-
-_VERDICTS = {"passed_over": "not tried", "ruled_out": "ruled out"}
-"""Verdicts of a decision that people read in other words than the journal's."""
 
 
 class _Forgiving(io.TextIOBase):
@@ -599,7 +596,7 @@ def error_data(error: MotionKitError) -> dict[str, Any]:
 
 def decided(row: Mapping[str, Any]) -> str:
     """Return a row of `PurchaseRecord.decision` as a sentence: "ACCOUNT not tried: ..."."""
-    return f"{row['target']} {_VERDICTS.get(row['verdict'], row['verdict'])}: {row['sentence']}"
+    return f"{row['target']} {verdict_text(row['verdict'])}: {row['sentence']}"
 
 
 def _plain(cause: str) -> str:

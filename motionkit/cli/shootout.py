@@ -445,9 +445,8 @@ class _Command:
             from motionkit.report import write_report  # noqa: PLC0415 - of an extra
 
             filters: dict[str, Any] = {}
-            if (
-                self.options.key is not None
-            ):  # all cells of that name, those of earlier commands too
+            if self.options.key is not None:
+                # All cells of that name, those of earlier commands too.
                 keys, filters = (), {"label": {"shootout": self.plan.labels["shootout"]}}
             made = write_report(
                 self.client,

@@ -214,7 +214,7 @@ class Actions:
         try:
             work(click)
         except MotionKitError as error:
-            self._say(click, "failed", _told(error))
+            self._say(click, "failed", _error_text(error))
         except Exception:
             log.exception("the board could not %s %s", click.action, click.key)
             self._say(
@@ -382,7 +382,7 @@ def _cancelled(result: CancelResult) -> str:
     return f"{job} was asked to stop; the vendor has not confirmed it, and it may still run"
 
 
-def _told(error: MotionKitError) -> str:
+def _error_text(error: MotionKitError) -> str:
     """Return an error for the page: what happened, and what helps, unless that is Python."""
     text, hint = error.message.rstrip("."), error.hint
     if not hint or hint in text or "client." in hint:

@@ -43,6 +43,7 @@ bars."""
 _ZERO = Decimal(0)
 _DIGITS = Context(prec=4)
 """Of prices beside bars."""
+_ASSUMED = "Assumed: the vendor reported no charge, and the quote is counted instead."
 _FEW = 10
 """Results below which a 90th percentile says little."""
 
@@ -134,7 +135,7 @@ def _prices(figures: Figures) -> Chart:
             f"{many(counted, 'result')} with a known cost and length; the length is {length}."
         )
         if any(row.assumed for row in figures.prices):
-            notes.append("Assumed: the vendor reported no charge, and the quote stands in.")
+            notes.append(_ASSUMED)
     else:
         notes.append("No result with a known cost and length yet.")
     notes += _left_out(
@@ -254,7 +255,7 @@ def _spent(
     if dollars is not None and any(row.usd is None for row in rows):
         notes.append("What has no known value in US dollars is in the table only.")
     if any(row.amounts.assumed for row in rows):
-        notes.append("Assumed: the vendor reported no charge, and the quote stands in.")
+        notes.append(_ASSUMED)
     if any(row.amounts.held or row.amounts.uncertain for row in rows):
         notes.append("Held and uncertain are upper bounds; they may cost less.")
     unpriced = sum(row.unpriced for row in rows)
@@ -559,8 +560,8 @@ def _legend(svg: ET.Element, name: str, legend: _Legend) -> int:
 
 def _described(bars: Sequence[Bar]) -> str:
     """Return a drawing in words."""
-    told = "; ".join(f"{bar.name}: {bar.value}" for bar in bars[:MOST_BARS])
-    return f"{told}. The table has the same numbers."
+    numbers = "; ".join(f"{bar.name}: {bar.value}" for bar in bars[:MOST_BARS])
+    return f"{numbers}. The table has the same numbers."
 
 
 def _bars(

@@ -101,6 +101,7 @@ class Report:
         films: Results that the page shows.
         missing: Delivered results that are not on this machine any more, or in a store.
         size: Bytes that were written, copies included.
+        others: Files beside the copies that are not this report's: those of an earlier one.
         figures: The numbers of its charts.
     """
 
@@ -110,6 +111,7 @@ class Report:
     films: int
     missing: int
     size: int
+    others: int
     figures: Figures
 
     @property
@@ -345,6 +347,10 @@ class _Links:
             return _quoted(os.path.relpath(path, near / self.folder.name))
         return "file://" + _quoted(path)
 
+    def others(self) -> int:
+        """Return 0: there are no copies."""
+        return 0
+
 
 @attrs.define
 class _Copies:
@@ -367,6 +373,12 @@ class _Copies:
             self._copied[path] = relative
         return _quoted(self._copied[path])
 
+    def others(self) -> int:
+        """Return how many files beside the copies are not this report's."""
+        own = {self.folder / relative for relative in self._copied.values()}
+        found = {one for name in ("films", "media") for one in (self.folder / name).glob("*")}
+        return len(found - own)
+
 
 @attrs.define
 class _Inline:
@@ -381,6 +393,10 @@ class _Inline:
                 return None
             kind = CONTENT_TYPES.get(sniff(source)[1] or "", "application/octet-stream")
             return f"data:{kind};base64,{base64.b64encode(source.read()).decode()}"
+
+    def others(self) -> int:
+        """Return 0: there are no copies."""
+        return 0
 
 
 @contextmanager
@@ -438,6 +454,7 @@ class _Made:
             self.counts["films"],
             self.counts["missing"],
             size + self.films.size,
+            self.films.others(),
             self.figures,
         )
 

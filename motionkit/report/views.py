@@ -15,13 +15,14 @@ from typing import Any
 
 import attrs
 
+from motionkit._support.text import verdict_text
 from motionkit.journal import GIVEN_UP, UNDELIVERED, PurchaseRecord, retried
 from motionkit.model import codec, containers
 from motionkit.model.job import KeyState, State
 from motionkit.model.money import Cost, CostBasis, Quote, amounts, both
 from motionkit.model.rating import Rating
 
-_OLDER = "an older motionkit wrote this job: the media's places are unknown"
+_OLDER = "an older motionkit wrote this job: the paths of its media are unknown"
 
 
 class Tone(enum.StrEnum):
@@ -54,8 +55,6 @@ _BASES: Mapping[CostBasis, str] = {
     CostBasis.ASSUMED: "assumed from the quote: the vendor reported nothing",
 }
 _ORDER = {"video": 0, "image": 1, "audio": 2}
-_VERDICTS = {"passed_over": "not tried", "ruled_out": "ruled out"}
-"""Verdicts of a decision that people read in other words than the journal's."""
 _KINDS = {
     suffix: kind for kind, suffixes in containers.RESULT_SUFFIXES.items() for suffix in suffixes
 }
@@ -575,10 +574,10 @@ def _seconds_taken(record: PurchaseRecord) -> float | None:
 
 def _decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[DecisionView]:
     for row in rows:
-        verdict, at = str(row.get("verdict", "")), row.get("at")
+        at = row.get("at")
         yield DecisionView(
             target=str(row.get("target", "")),
-            verdict=_VERDICTS.get(verdict, verdict),
+            verdict=verdict_text(str(row.get("verdict", ""))),
             reason=str(row.get("reason", "")),
             sentence=str(row.get("sentence", "")),
             note=str(row.get("note") or ""),

@@ -88,6 +88,16 @@ def test_copies_make_a_folder_that_names_no_other_place(
     assert str(tmp_path) not in text
 
 
+def test_copies_of_an_earlier_report_are_kept_and_counted(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.add("k1", film=film(tmp_path))
+    shelf.add("k2", film=film(tmp_path, "two.mp4"))
+    place = tmp_path / "report"
+    assert write_report(shelf.client, place, ["k1"], copy=True).others == 0
+    assert write_report(shelf.client, place, ["k1"], copy=True).others == 0
+    assert write_report(shelf.client, place, ["k2"], copy=True).others == 1
+    assert len(list((place / "films").iterdir())) == 2
+
+
 def test_names_of_copies_say_no_folder_of_their_owner(
     shelf: Shelf, media: dict[str, Path], tmp_path: Path
 ) -> None:
