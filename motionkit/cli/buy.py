@@ -10,6 +10,7 @@ import attrs
 
 import motionkit as mk
 from motionkit import client as clients
+from motionkit import storage
 from motionkit.cli import checkout, delivery, hook
 from motionkit.cli.format import short
 from motionkit.cli.records import Running
@@ -18,7 +19,6 @@ from motionkit.client import Client, inspect_media
 from motionkit.model.job import Result
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
-from motionkit.storage import is_url
 
 
 def run(kind: type[Request], values: dict[str, Any], options: Running) -> int:
@@ -113,7 +113,7 @@ def _dry_run(
     out = delivery.parsed(options.out)
     if earlier is None or not checkout.finished(earlier):
         delivery.place(options.out, overwrite=options.overwrite, kind=request.delivers)
-    elif isinstance(out, Path | None) and not is_url(earlier.delivered or ""):
+    elif isinstance(out, Path | None) and not storage.is_url(earlier.delivered or ""):
         delivery.again_target(earlier, out, overwrite=options.overwrite)
     if earlier is not None:
         checkout.dry_resume(screen, request, earlier)

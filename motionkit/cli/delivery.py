@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from motionkit import client as clients
+from motionkit import storage
 from motionkit.cli.format import charged, media_of, reason, short
 from motionkit.cli.screen import Screen
 from motionkit.client import Client
@@ -24,7 +25,6 @@ from motionkit.model import codec
 from motionkit.model.containers import RESULT_SUFFIXES, usual_suffix
 from motionkit.model.events import Delivered
 from motionkit.model.job import Job, Output, Result, State, utcnow
-from motionkit.storage import Out, is_url, literal, numbered, plain, suffix
 
 FRAME = "keyframe"
 """The label of the output that is the frame on which masks were selected, not a mask."""
@@ -75,7 +75,7 @@ def wait(
     return result
 
 
-def parsed(text: str | None) -> Path | Out | None:
+def parsed(text: str | None) -> Path | storage.Out | None:
     """Return what ``--out`` names: a local file, or a place whose names are filled in later.
 
     Raises:
@@ -83,19 +83,21 @@ def parsed(text: str | None) -> Path | Out | None:
     """
     if text is None:
         return None
-    out = Out.parse(text)
+    out = storage.Out.parse(text)
     if out.path is None:
         return out
-    return out.path if text.startswith("file://") else Path(plain(text))
+    return out.path if text.startswith("file://") else Path(storage.plain(text))
 
 
 def template(text: str) -> str:
     """Return what ``--out`` names as text to which a take's number can be added."""
-    out = Out.parse(text)
+    out = storage.Out.parse(text)
     return text if out.path is not None else out.text
 
 
-def place(text: str | None, *, overwrite: bool, kind: str | None = None) -> Path | Out | None:
+def place(
+    text: str | None, *, overwrite: bool, kind: str | None = None
+) -> Path | storage.Out | None:
     """Return what ``--out`` names, after a check that a result could be saved there.
 
     Raises:
@@ -107,23 +109,23 @@ def place(text: str | None, *, overwrite: bool, kind: str | None = None) -> Path
     return parsed(text)
 
 
-def text_of(out: Path | Out) -> str:
+def text_of(out: Path | storage.Out) -> str:
     """Return a place as `Client.submit` takes it."""
-    return out.text if isinstance(out, Out) else literal(str(out))
+    return out.text if isinstance(out, storage.Out) else storage.literal(str(out))
 
 
 def _placed(
-    screen: Screen, client: Client, result: Result, out: Out, *, overwrite: bool
+    screen: Screen, client: Client, result: Result, out: storage.Out, *, overwrite: bool
 ) -> tuple[Path | str, ...]:
     """Deliver all files to a place, the main one last."""
     files: list[Path | str] = []
     for number in range(len(result.outputs) - 1, -1, -1):
         text = out.text
         if number:
-            text = numbered(text, number + 1)
+            text = storage.numbered(text, number + 1)
             if out.chosen:
                 stem, _, _ = text.rpartition(".")
-                text = f"{stem or text}{suffix(result.outputs[number])}"
+                text = f"{stem or text}{storage.suffix(result.outputs[number])}"
         with screen.busy("downloading and storing" if out.url else "downloading"):
             saved = client.deliver(result, text, overwrite=overwrite, output=number)
         files.append(saved.path or saved.place)
@@ -131,7 +133,12 @@ def _placed(
 
 
 def fetch(
-    screen: Screen, client: Client, result: Result, path: Path | Out, *, overwrite: bool = False
+    screen: Screen,
+    client: Client,
+    result: Result,
+    path: Path | storage.Out,
+    *,
+    overwrite: bool = False,
 ) -> tuple[Result, tuple[Path | str, ...]]:
     """Download a result's files: the main one to `path`, the others beside it as ``NAME-2``, ...
 
@@ -147,7 +154,7 @@ def fetch(
     """
     tried_again = False
     try:
-        if isinstance(path, Out):
+        if isinstance(path, storage.Out):
             return result, _placed(screen, client, result, path, overwrite=overwrite)
         while True:
             try:
@@ -206,7 +213,7 @@ def delivered(
     Raises:
         DownloadFailed: It is in a store that does not answer.
     """
-    if entry is not None and is_url(entry.delivered or ""):
+    if entry is not None and storage.is_url(entry.delivered or ""):
         url = entry.delivered or ""
         main = attrs.evolve(result, outputs=result.outputs[:1])
         return (main, (url,)) if clients.is_stored(url) else None
@@ -219,7 +226,7 @@ def again(
     screen: Screen,
     client: Client,
     entry: PurchaseRecord,
-    out: Path | Out | None,
+    out: Path | storage.Out | None,
     *,
     overwrite: bool,
 ) -> tuple[Result, tuple[Path | str, ...]]:
@@ -232,7 +239,7 @@ def again(
     job, kept = entry.job, Path(entry.delivered or "")
     if job is None:
         raise InvalidRequest(f"{entry.key} has no job", field="key", value=entry.key)
-    if isinstance(out, Out) or is_url(entry.delivered or ""):
+    if isinstance(out, storage.Out) or storage.is_url(entry.delivered or ""):
         return _again_placed(screen, client, entry, job, out, overwrite=overwrite)
     whole = _is_delivered(kept, entry)
     path = again_target(entry, out, overwrite=overwrite)
@@ -255,18 +262,20 @@ def _again_placed(
     client: Client,
     entry: PurchaseRecord,
     job: Job,
-    out: Path | Out | None,
+    out: Path | storage.Out | None,
     *,
     overwrite: bool,
 ) -> tuple[Result, tuple[Path | str, ...]]:
     """Deliver again where an old or a new place is a store, or has placeholders."""
     kept = entry.delivered or ""
-    there = clients.is_stored(kept) if is_url(kept) else _is_delivered(Path(kept), entry)
-    if there and (out is None or (isinstance(out, Out) and out.text == entry.out)):
-        recorded = Output(kept if is_url(kept) else Path(kept).as_uri())
+    there = clients.is_stored(kept) if storage.is_url(kept) else _is_delivered(Path(kept), entry)
+    if there and (out is None or (isinstance(out, storage.Out) and out.text == entry.out)):
+        recorded = Output(kept if storage.is_url(kept) else Path(kept).as_uri())
         result = Result(job, (recorded,), entry.cost, path=entry.path)
-        return result, (kept if is_url(kept) else Path(kept),)
-    wanted = out or (Out.recorded(entry.out) if entry.out else Out.parse(literal(kept)))
+        return result, (kept if storage.is_url(kept) else Path(kept),)
+    wanted = out or (
+        storage.Out.recorded(entry.out) if entry.out else storage.Out.parse(storage.literal(kept))
+    )
     return fetch(screen, client, client.result(job), wanted, overwrite=overwrite)
 
 
@@ -321,7 +330,7 @@ def copy(source: Path, target: Path) -> None:
 
 def _beside(path: Path, number: int, result: Result, *, overwrite: bool) -> Path:
     """Return the file of an output other than the main one."""
-    target = renamed(path, f"-{number + 1}{suffix(result.outputs[number])}")
+    target = renamed(path, f"-{number + 1}{storage.suffix(result.outputs[number])}")
     return target if overwrite else free(target)
 
 
@@ -380,7 +389,7 @@ def _default_stem(description: Mapping[str, Any]) -> str:
 
 def fitting(path: Path, description: Mapping[str, Any], result: Result) -> Path:
     """Return the path with the suffix of the result, if its name is a default one."""
-    stem, ending = _default_stem(description), suffix(result.outputs[0])
+    stem, ending = _default_stem(description), storage.suffix(result.outputs[0])
     usual = path.suffix in map(usual_suffix, RESULT_SUFFIXES)
     ours = usual and re.fullmatch(rf"{re.escape(stem)}(-\d+)?", path.stem)
     return path.with_name(f"{stem}{ending}") if ours and path.suffix != ending else path
@@ -392,12 +401,14 @@ def _stem(label: str) -> str:
     return _UNFIT.sub("_", PurePosixPath(name).stem).strip("._")[:_LONGEST_STEM]
 
 
-def output_of(entry: PurchaseRecord, result: Result, *, taken: Collection[Path] = ()) -> Path | Out:
+def output_of(
+    entry: PurchaseRecord, result: Result, *, taken: Collection[Path] = ()
+) -> Path | storage.Out:
     """Return the output file of a purchase, or a free one like it that no download has `taken`.
 
     A place whose names are filled in later is returned as it is.
     """
-    out = Out.recorded(entry.out) if entry.out else None
+    out = storage.Out.recorded(entry.out) if entry.out else None
     if out is not None and out.path is None:
         return out
     path = (out and out.path) or default_target(entry.description)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from motionkit import http
 from motionkit._support import process
 from motionkit.config import Config
-from motionkit.http import WINDOW, RateLimiter
 from motionkit.journal import Caches, Journal
 from motionkit.provider import LONGEST_UPLOAD, CarefulUploads, Provider, load_provider
 
@@ -34,14 +34,14 @@ class Accounts:
     sleep: Callable[[float], None] = time.sleep
     journal: Journal | None = None
     _made: dict[str, Provider] = attrs.field(factory=dict, init=False)
-    _limiters: Mapping[str, RateLimiter | None] = attrs.field(init=False)
+    _limiters: Mapping[str, http.RateLimiter | None] = attrs.field(init=False)
     _locks: Mapping[str, process.Lock] = attrs.field(init=False)
     """Each is held while its account's key is fetched, so a slow key delays that account only."""
 
     @_limiters.default
-    def _limited(self) -> dict[str, RateLimiter | None]:
+    def _limited(self) -> dict[str, http.RateLimiter | None]:
         return {
-            name: None if one.rpm is None else RateLimiter(one.rpm, self.clock, self.sleep)
+            name: None if one.rpm is None else http.RateLimiter(one.rpm, self.clock, self.sleep)
             for name, one in self.config.accounts.items()
         }
 
@@ -68,7 +68,7 @@ class Accounts:
                 made = kind(account, known.settings, care)
                 if limiter is not None and self.journal is not None:
                     # The adapter alone knows the fingerprint; nothing was called before this.
-                    limiter.shared = self.journal.calls(made.fingerprint, WINDOW, self.clock)
+                    limiter.shared = self.journal.calls(made.fingerprint, http.WINDOW, self.clock)
                 self._made[account] = made
             return self._made[account]
 
@@ -82,7 +82,7 @@ class Accounts:
         kind = self.classes.get(known.provider) or load_provider(known.provider)
         return kind(account, known.keyless, CarefulUploads(self.caches, None))
 
-    def limiter(self, account: str) -> RateLimiter | None:
+    def limiter(self, account: str) -> http.RateLimiter | None:
         """Return an account's rate limiter; None where no ``rpm`` is set.
 
         Raises:

@@ -23,7 +23,6 @@ from motionkit.errors import Billed, MotionKitError, ProtocolError, ProviderUnav
 from motionkit.http.addresses import checked_origin
 from motionkit.http.environment import environment
 from motionkit.http.limits import CONNECT_TIMEOUT, USER_AGENT
-from motionkit.http.rate_limit import RateLimiter
 from motionkit.http.response import Response
 from motionkit.http.unsent import NotSent, Untrusted
 from motionkit.model.submission import Call
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     import urllib3
 
     from motionkit.http.connection import Transport
+    from motionkit.http.rate_limit import RateLimiter
 
 
 JSON_LIMIT = 8 * 1024 * 1024

@@ -9,13 +9,13 @@ import datetime as dt
 import enum
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import attrs
 
 from motionkit._support.redaction import LONGEST_SAID, printable
 from motionkit.errors import Billed, MotionKitError
-from motionkit.http import RateLimiter, at_loopback
+from motionkit.http import at_loopback
 from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance, Rates
 from motionkit.model.probe import Facts
@@ -24,6 +24,9 @@ from motionkit.model.submission import Call, Found, NotSeen, Resend, Submission
 from motionkit.provider.fit import Fit, fit
 from motionkit.provider.offers import Offer
 from motionkit.provider.settings import AccountSettings, KeyHelp
+
+if TYPE_CHECKING:
+    from motionkit.http import RateLimiter
 
 
 class Phase(enum.Enum):

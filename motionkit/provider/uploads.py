@@ -7,13 +7,16 @@ import hashlib
 import io
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from motionkit.errors import InvalidRequest
-from motionkit.http import BLOCK, Body, RateLimiter, with_retries
+from motionkit.http import BLOCK, Body, with_retries
 from motionkit.model import containers, media, probe
+
+if TYPE_CHECKING:
+    from motionkit.http import RateLimiter
 
 UPLOAD_TIMEOUT = 600.0
 """Seconds for an upload that the vendor fetches itself."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from motionkit.conversion import convert
+from motionkit import conversion
 from motionkit.model.media import Data, File
 from motionkit.model.request import Request, argument
 from motionkit.model.submission import Submission
@@ -29,7 +29,7 @@ def _converted(provider: Provider, fitted: Fit) -> Fit:
     for name, recipe in fitted.recipes.items():
         _, reference = fitted.references[name]
         if isinstance(reference, File | Data):  # only those have recipes
-            file, facts[name] = convert(name, reference, recipe, cancellation.check)
+            file, facts[name] = conversion.convert(name, reference, recipe, cancellation.check)
             request = _with(request, name, file)
     request = attrs.evolve(request, fit=False, start=None, seconds=None)
     return fit_at(provider, request, fitted.offer, facts)

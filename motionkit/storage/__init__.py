@@ -1,15 +1,20 @@
 """Where results go: names with placeholders, folders, and stores behind URLs by fsspec."""
 
-from motionkit.storage.names import (
-    PLACEHOLDERS,
-    Out,
-    has_placeholder,
-    literal,
-    numbered,
-    plain,
-    suffix,
-)
-from motionkit.storage.places import PARTIAL, Place, check_credentials, is_url
+from typing import TYPE_CHECKING
+
+from motionkit._support.exports import exports
+
+if TYPE_CHECKING:
+    from motionkit.storage.names import (
+        PLACEHOLDERS,
+        Out,
+        has_placeholder,
+        literal,
+        numbered,
+        plain,
+        suffix,
+    )
+    from motionkit.storage.places import PARTIAL, Place, check_credentials, is_url
 
 __all__ = [
     "PARTIAL",
@@ -24,3 +29,10 @@ __all__ = [
     "plain",
     "suffix",
 ]
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "motionkit.storage.names": "PLACEHOLDERS Out has_placeholder literal numbered plain suffix",
+        "motionkit.storage.places": "PARTIAL Place check_credentials is_url",
+    },
+)
