@@ -19,7 +19,9 @@ if TYPE_CHECKING:
         ExpiresFiles,
         ExpiresJobs,
         HelpsWithKeys,
+        ListedPrice,
         Lists,
+        ListsPrices,
         Narrows,
         Phase,
         PollLimits,
@@ -98,7 +100,9 @@ __all__ = [
     "Fit",
     "HelpsWithKeys",
     "KeyHelp",
+    "ListedPrice",
     "Lists",
+    "ListsPrices",
     "MediaField",
     "Narrows",
     "Offer",
@@ -155,7 +159,8 @@ __getattr__, __dir__ = exports(
         "motionkit.http": "CALL_TIMEOUT JSON_LIMIT Body Response Session",
         "motionkit.provider.contract": (
             "AcceptsUnlistedModels Accounts Cancels CancelTerms Checks ErrorRow "
-            "ExpiresFiles ExpiresJobs HelpsWithKeys Lists Narrows Phase PollLimits Provider "
+            "ExpiresFiles ExpiresJobs HelpsWithKeys ListedPrice Lists ListsPrices Narrows Phase "
+            "PollLimits Provider "
             "SearchesHistory ShowsRefunds ShowsUsage Uploads WebhookEvent Webhooks "
             "base_url billed_after fit_at in_sandbox job_ids references vendor_error"
         ),

@@ -216,6 +216,22 @@ class ShowsUsage(Protocol):
         """
 
 
+@attrs.frozen
+class ListedPrice:
+    """A model's price in a vendor's price list, without tiers: US dollars for one `unit`."""
+
+    amount: Decimal
+    unit: str
+
+
+@runtime_checkable
+class ListsPrices(Protocol):
+    """A provider whose vendor has a price list to compare the offers with."""
+
+    def listed_prices(self) -> Mapping[str, ListedPrice]:
+        """Return the listed price of each model in the offers that has one."""
+
+
 @runtime_checkable
 class ShowsRefunds(Protocol):
     """A provider whose vendor lists refunds by job, apart from the job's status."""
@@ -289,7 +305,7 @@ class Webhooks(Protocol):
     """The exact body that the vendor expects under HTTP 200; otherwise it repeats the webhook."""
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
-        """Verify a webhook and return its event. No I/O.
+        """Verify a webhook and return its event. No I/O but a read of the vendor's public keys.
 
         Args:
             headers: Upper and lower case are alike.

@@ -248,8 +248,8 @@ class World:
         return account
 
     def account(self, vendor: str, key: str) -> Account | None:
-        """Return the account of a key, or None."""
-        return self._accounts.get(vendor, {}).get(key)
+        """Return the account of a key, a scheme such as ``Bearer`` before it left out, or None."""
+        return self._accounts.get(vendor, {}).get(key.rpartition(" ")[2])
 
     def stranger(self, vendor: str) -> Account:
         """Return the account that counts calls with a missing or wrong key."""

@@ -15,8 +15,9 @@ import hashlib
 import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -42,7 +43,7 @@ REQUEST_HEADERS = frozenset({"content-type", "accept"})
 RESPONSE_HEADERS = frozenset(
     {"content-type", "retry-after", "x-rate-limit-reset-at-utc", "content-length", "location"}
 )
-"""The recorded headers of a response."""
+"""The recorded headers of a response; an adapter that reads others names them."""
 _SIGNED = re.compile(rb"(https?://[^\s\"'?\\]+)\?[^\s\"'\\]*")
 _ACCOUNT = re.compile(rb'("account_id"\s*:\s*)"?\d+"?')
 _BOUNDARY = re.compile(r"multipart/form-data; boundary=(\S+)")
@@ -128,14 +129,14 @@ class _Headed:
 
 
 @contextmanager
-def replaying(path: Path) -> Iterator[None]:
-    """Replay a cassette at the time of its recording.
+def replaying(path: Path, headers: Collection[str] = ()) -> Iterator[None]:
+    """Replay a cassette at the time of its recording; `headers` are as for `recording`.
 
     Raises:
         AssertionError: An interaction was recorded and not played.
         ConfigError: The cassette or its head is missing.
     """
-    recorder = _recorder("none", _Headed("", ""))
+    recorder = _recorder("none", _Headed("", ""), headers)
     with (
         time_machine.travel(recorded_at(path)),
         no_sockets(),
@@ -150,24 +151,26 @@ def replaying(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def recording(path: Path, *, where: str, origin: str) -> Iterator[None]:
-    """Record a new cassette."""
+def recording(
+    path: Path, *, where: str, origin: str, headers: Collection[str] = ()
+) -> Iterator[None]:
+    """Record a new cassette; `headers` are further headers of responses, in lower case."""
     path.unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _recorder("all", _Headed(where, origin)).use_cassette(str(path)):
+    with _recorder("all", _Headed(where, origin), headers).use_cassette(str(path)):
         yield
     if not path.exists():  # a test without calls has an empty cassette
         empty = {"version": 1, "interactions": []}
         path.write_text(_Headed(where, origin).serialize(empty), "utf-8")
 
 
-def _recorder(mode: str, serializer: _Headed) -> Any:
+def _recorder(mode: str, serializer: _Headed, headers: Collection[str]) -> Any:
     recorder = vcr.VCR(
         record_mode=mode,
         serializer="headed",
         decode_compressed_response=True,
         before_record_request=_scrubbed_request,
-        before_record_response=_scrubbed_response,
+        before_record_response=partial(_scrubbed_response, RESPONSE_HEADERS | {*headers}),
         custom_patches=(
             (TrackedHTTPPool, "ConnectionCls", _VCRTrackedHTTP),
             (TrackedHTTPSPool, "ConnectionCls", _VCRTrackedHTTPS),
@@ -193,11 +196,9 @@ def _scrubbed_request(request: Any) -> Any:
     return vcr.request.Request(request.method, request.uri, body, headers)
 
 
-def _scrubbed_response(response: dict[str, Any]) -> dict[str, Any]:
+def _scrubbed_response(kept: Collection[str], response: dict[str, Any]) -> dict[str, Any]:
     response["headers"] = {
-        name: values
-        for name, values in response["headers"].items()
-        if name.lower() in RESPONSE_HEADERS
+        name: values for name, values in response["headers"].items() if name.lower() in kept
     }
     body = _SIGNED.sub(rb"\1", response["body"]["string"])
     response["body"]["string"] = _ACCOUNT.sub(rb"\g<1>100000001", body)

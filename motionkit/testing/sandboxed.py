@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -80,9 +81,12 @@ class CassetteStages(_VendorStages):
 
     Attributes:
         label: Distinguishes these recordings from others of the same provider.
+        response_headers: Headers of responses that the adapter reads, in lower case, beyond
+            `cassettes.RESPONSE_HEADERS`.
     """
 
     label: ClassVar[str] = ""
+    response_headers: ClassVar[frozenset[str]] = frozenset()
 
     @pytest.fixture
     def stage(self, request: pytest.FixtureRequest) -> Iterator[Stage]:
@@ -92,20 +96,19 @@ class CassetteStages(_VendorStages):
         folder = Path(named) if named else request.config.rootpath / "cassettes"
         name = re.sub(r"[^A-Za-z0-9]+", "-", f"{request.node.name}-{self.label}").strip("-")
         path = folder / self.provider_class.name / f"{name}.yaml"
+        recording = partial(cassettes.recording, path, headers=self.response_headers)
         with ExitStack() as stack:
             if mode == "sandbox":
                 sandbox = stack.enter_context(Sandbox(port=RECORDING_PORT, job_seconds=JOB_SECONDS))
                 made = sandbox_stage(self.provider_class, self.faults, sandbox)
-                stack.enter_context(
-                    cassettes.recording(path, where="motionkit sandbox", origin=sandbox.url)
-                )
+                stack.enter_context(recording(where="motionkit sandbox", origin=sandbox.url))
             elif mode == "live":
                 made = self._live_stage()
                 origin = made.settings.base_url or "the vendor's own"
-                stack.enter_context(cassettes.recording(path, where="live service", origin=origin))
+                stack.enter_context(recording(where="live service", origin=origin))
             else:
                 made = self._replayed_stage(path)
-                stack.enter_context(cassettes.replaying(path))
+                stack.enter_context(cassettes.replaying(path, self.response_headers))
             yield made
 
     def _live_stage(self) -> SandboxStage:

@@ -1,0 +1,437 @@
+"""fal's queue: three words, a result that decides, no idempotency key, a history with payloads.
+
+Vendor documentation: https://fal.ai/docs/documentation/model-apis/inference/queue
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import re
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import attrs
+
+from motionkit.errors import Billed, InvalidRequest, MotionKitError, ProtocolError
+from motionkit.model import media, probe
+from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit, amount
+from motionkit.model.operations import OPERATIONS
+from motionkit.model.request import Request
+from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
+from motionkit.provider import (
+    AccountSettings,
+    CancelTerms,
+    Fit,
+    KeyHelp,
+    ListedPrice,
+    MediaField,
+    Offer,
+    Phase,
+    Response,
+    Session,
+    Upload,
+    Uploads,
+    WebhookEvent,
+    assemble,
+    billed_after,
+    load_offers,
+)
+from motionkit_fal import webhook
+from motionkit_fal._tables import (
+    DONE,
+    KEYS,
+    MOTION_CONTROL,
+    MOTION_SECONDS,
+    STATES,
+    UNFINISHED,
+    UNPRICED,
+)
+from motionkit_fal._wire import (
+    ID,
+    Fault,
+    content_of,
+    ending_of,
+    fault_of,
+    moment,
+    outputs_of,
+    refusal,
+    succeeded,
+    taken,
+    units_of,
+    unwrap,
+)
+from motionkit_fal.history import History, Platform, platform
+from motionkit_fal.settings import Settings
+from motionkit_fal.uploads import Storage
+
+log = logging.getLogger("motionkit")
+
+HOSTS: Mapping[str, str] = {
+    "api": "https://queue.fal.run",
+    "rest": "https://rest.fal.ai",
+    "platform": "https://api.fal.ai",
+}
+"""The host that serves each kind of call."""
+_BACKUP = "queue.falrun.com"
+"""The queue's other host: https://fal.ai/docs/documentation/model-apis/inference/reliability"""
+_ENDPOINT = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)+", re.ASCII)
+"""Valid endpoint ids: one is the path of the paid call."""
+_FORMATS: Mapping[media.Kind, tuple[str, ...]] = {
+    "image": ("jpeg", "png", "webp"),
+    "video": ("mp4", "mov", "webm"),
+    "audio": ("mp3", "wav", "m4a"),
+}
+"""Formats of media of models that no row names."""
+_SHORT_LIFE = dt.timedelta(minutes=6)
+"""How long a result of 10 kB or more is kept; afterwards the history has it."""
+_APP, _ACCEPTED = "app", "accepted"
+"""Keys in a job's data: the path of its requests; when the vendor's clock accepted it."""
+_STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
+
+
+class Fal:
+    """One account at fal.
+
+    Args:
+        account: The account's name.
+        settings: Its configuration.
+        uploads: The core's upload cache, and the account's rate limiter.
+    """
+
+    name: ClassVar[str] = "fal"
+    settings: ClassVar[type[AccountSettings]] = Settings
+    offers: ClassVar[Sequence[Offer]] = load_offers(__package__ or "motionkit_fal")
+    resend: ClassVar[Resend] = Never()
+    unpriced: ClassVar[Collection[str]] = UNPRICED.keys()
+    key_help: ClassVar[KeyHelp] = KEYS
+    acknowledgement: ClassVar[bytes] = webhook.ACKNOWLEDGEMENT
+    retention: ClassVar[dt.timedelta] = dt.timedelta(days=30)
+    """With its input and output: https://fal.ai/docs/documentation/model-apis/common-parameters"""
+    keeps_files: ClassVar[dt.timedelta] = dt.timedelta(days=7)
+    """At least: https://fal.ai/docs/documentation/model-apis/faq"""
+    poll_calls: ClassVar[int] = 3
+    """Status, result and, once for each model, the unit price."""
+    cancel_terms: ClassVar[CancelTerms] = CancelTerms(
+        {State.QUEUED: Billed.NO},
+        "https://fal.ai/docs/documentation/model-apis/inference/queue",
+        "a job that runs is only asked to stop, and may finish and be charged",
+    )
+
+    def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:
+        self.account = account
+        self.rates = Rates()
+        self._uploads = uploads
+        self._settings = settings
+        self._context: dict[str, Any] = {"provider": self.name, "account": account}
+        base = settings.base_url
+        self._http = Session(
+            provider=self.name,
+            account=account,
+            origins={
+                "api": base or HOSTS["api"],
+                "rest": settings.upload_url or base or HOSTS["rest"],
+                "platform": settings.platform_url or base or HOSTS["platform"],
+            },
+            auth={"Authorization": settings.api_key.prefixed("Key ")},
+            limiter=uploads.limiter,
+        )
+        self.fingerprint = self._http.fingerprint
+        self._storage = Storage(self._http, self._context, uploads)
+        self._history = History(self._send, self.fingerprint)
+        self._platform = Platform(self._send, settings.prices)
+        self._webhook_keys = webhook.Keys(self._send)
+
+    def url(self, call: Call) -> str:
+        """Return a call's full URL."""
+        return self._http.url(call)
+
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Upload the media that have no URL yet, and return the paid call.
+
+        One kind of media is uploaded every time, so that its address identifies this submission in
+        the history: the images, or the clip where there is no image.
+        """
+        kinds = {slot.kind for slot, _ in fitted.references.values()}
+        own = "image" if "image" in kinds else "video"
+        made = assemble(self, self._uploads, fitted, partial(self._upload, own), dry=dry)
+        target = self._settings.webhook
+        call = attrs.evolve(
+            made.call,
+            headers=self._headers(),
+            query={} if target is None else {"fal_webhook": target},
+        )
+        return attrs.evolve(made, call=call, calls=(*made.calls[:-1], call))
+
+    def _headers(self) -> dict[str, str]:
+        """Return the headers of the paid call; the first promises the quoted model and price."""
+        options = self._settings
+        headers = {} if options.fallback else {"x-app-fal-disable-fallback": "true"}
+        if options.no_retry:
+            headers["X-Fal-No-Retry"] = "1"
+        if options.start_timeout is not None:
+            headers["X-Fal-Request-Timeout"] = f"{options.start_timeout:g}"
+        return headers
+
+    def submit(self, submission: Submission, attempt_id: str) -> Job:
+        """Send the paid call once; fal has no attempt ids."""
+        call = submission.call
+        answer = self._http.send(call)
+        content: Mapping[str, Any] = {}
+        try:
+            content = unwrap(answer, Phase.SUBMIT, self._context, call)
+            request_id = content.get("request_id")
+            if not isinstance(request_id, str) or not ID.fullmatch(request_id):
+                raise ProtocolError(
+                    f"{self.account}: the response has no request_id",
+                    billed=billed_after(Phase.SUBMIT, refused=False),
+                    raw=dict(content),
+                    **self._context,
+                )
+        except MotionKitError as error:
+            request_id = taken(answer, call)
+            if request_id is None:
+                raise
+            log.warning("%s: the response still names request %s", error.message, request_id)
+        data = {} if answer.date is None else {_ACCEPTED: answer.date.isoformat()}
+        if app := self._app_of(content.get("status_url"), request_id):
+            data[_APP] = app
+        return submission.job(
+            request_id, fingerprint=self.fingerprint, attempt_id=attempt_id, data=data
+        )
+
+    def _app_of(self, url: Any, request_id: str) -> str | None:
+        """Return the path of a job's requests from its status URL, if that is on the queue's host.
+
+        The vendor asks clients to use the URLs of its response: the path of a request is not that
+        of the endpoint. The host is never taken from there, since the key goes to it.
+        """
+        origin, end = urlsplit(self._http.origins["api"]), f"/requests/{request_id}/status"
+        try:
+            parts = urlsplit(url if isinstance(url, str) else "")
+        except ValueError:
+            return None
+        pinned = {origin.netloc} | ({_BACKUP} if self._settings.base_url is None else set())
+        path = parts.path.removeprefix(origin.path)
+        app = path.removesuffix(end).removeprefix("/")
+        right = parts.netloc in pinned and path.endswith(end) and _ENDPOINT.fullmatch(app)
+        return app if right else None
+
+    def _reading(self, job: Job, suffix: str = "", method: str = "GET") -> Call:
+        """Return a call about a job."""
+        app = job.data.get(_APP) or "/".join(job.model.split("/")[:2])
+        return Call(method, f"/{app}/requests/{job.id}{suffix}")
+
+    def poll(self, job: Job) -> Status:
+        """Poll a job; the status of a finished job carries its result."""
+        call = self._reading(job, "/status")
+        answer = self._http.send(call)
+        if answer.status == 404:
+            return self._forgotten(job, answer, call)
+        content = unwrap(answer, Phase.POLL, self._context, call)
+        word = content.get("status")
+        if word == DONE:
+            return self._finished(job, content)
+        state, _ = STATES.get(word, _STRANGE) if isinstance(word, str) else _STRANGE
+        doubt = UnknownReason.STRANGE_WORD if state is State.UNKNOWN else None
+        return Status(state, str(word), utcnow(), doubt=doubt, raw=content)
+
+    def _finished(self, job: Job, status: Mapping[str, Any]) -> Status:
+        """Read the result, which decides how a finished job ended."""
+        call = self._reading(job)
+        answer = self._http.send(call)
+        if answer.status == 404:
+            return self._forgotten(job, answer, call)
+        units = units_of(answer.headers)
+        if 200 <= answer.status < 300:
+            content = unwrap(answer, Phase.RESULT, self._context, call)
+            if outputs := outputs_of(content):
+                return succeeded(job, outputs, DONE, content, self._cost(job, units))
+            fault = Fault()
+        else:
+            content = content_of(answer)
+            fault = fault_of(content, answer.headers)
+        if UNFINISHED in (fault.text or "").casefold():
+            return Status(State.RUNNING, DONE, utcnow(), raw=content)
+        ended = ending_of(fault_of(status), fault, answer.status, units)
+        if ended is not None:
+            return ended.status(DONE, content or status)
+        if 200 <= answer.status < 300:
+            doubt = UnknownReason.NO_OUTPUT
+            return Status(State.UNKNOWN, DONE, utcnow(), doubt=doubt, raw=content)
+        raise refusal(answer, Phase.RESULT, self._context, content, call)
+
+    def _cost(self, job: Job, units: Decimal | None) -> Cost | None:
+        """Return the charge that the billable units mean at the account's price of a unit."""
+        price = None if units is None else self._platform.unit_price(job.model)
+        if units is None or price is None:
+            return None
+        return Cost(units * price, Unit.USD, units * price, CostBasis.REPORTED)
+
+    def _forgotten(self, job: Job, answer: Response, call: Call) -> Status:
+        """Return the status of a job that the queue does not have.
+
+        The queue keeps a result for minutes or an hour, the history for 30 days. A job is GONE if
+        neither has it and 30 days are over on the vendor's clock.
+        """
+        then = moment(job.data.get(_ACCEPTED))
+        age = None if then is None or answer.date is None else answer.date - then
+        old = utcnow() - job.submitted_at >= _SHORT_LIFE
+        asked = self._settings.history and old
+        if asked and (found := self._history.look_up(job)) is not None:
+            return found
+        message = refusal(answer, Phase.POLL, self._context, {}, call).message
+        if asked and age is not None and age >= self.retention:
+            return Status(State.GONE, "404", utcnow(), message=message)
+        return Status(
+            State.UNKNOWN, "404", utcnow(), doubt=UnknownReason.NOT_FOUND, message=message
+        )
+
+    def result(self, job: Job) -> Result:
+        """Return a finished job's result."""
+        return self.poll(job).need_result(job)
+
+    def cancel(self, job: Job) -> Status:
+        """Ask once to cancel a job: a queued one is gone at once, a running one may finish."""
+        call = self._reading(job, "/cancel", "PUT")
+        answer = self._http.send(call)
+        content = content_of(answer)
+        word = str(content.get("status") or answer.status)
+        late = answer.status == 400 and word == "ALREADY_COMPLETED"
+        if not (late or 200 <= answer.status < 300):
+            raise refusal(answer, Phase.POLL, self._context, content, call)
+        return Status(State.UNKNOWN, word, utcnow(), raw=content)
+
+    def balance(self) -> Balance:
+        """Return the credits, in US dollars; the key has to have the scope ADMIN."""
+        call = platform("/v1/account/billing", {"expand": "credits"})
+        content = self._send(call, Phase.BALANCE)
+        found = content.get("credits")
+        held = amount(found.get("current_balance")) if isinstance(found, Mapping) else None
+        if held is None:
+            raise ProtocolError(
+                f"{self.account}: the response has no current_balance",
+                raw=dict(content),
+                **self._context,
+            )
+        return Balance(held, Unit.USD, held, raw=content)
+
+    def usage(self, since: float) -> tuple[Mapping[str, Any], ...]:
+        """Return the account's charges since then; the key has to have the scope ADMIN."""
+        return self._platform.charges(since)
+
+    def listed_prices(self) -> Mapping[str, ListedPrice]:
+        """Return the platform's unit price of each model in the offers."""
+        return self._platform.listed(sorted({offer.model for offer in self.offers}))
+
+    def find(self, submission: Submission, since: float) -> Found | NotSeen:
+        """Search the request history for this submission."""
+        return self._history.find(submission, since) if self._settings.history else NotSeen()
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
+        """Verify a webhook delivery and return its event; reads the vendor's keys at most daily."""
+        window = self._settings.webhook_window
+        return webhook.read(headers, body, self._webhook_keys, window=window, **self._context)
+
+    def noticed(self, job: Job, notice: WebhookEvent) -> Status:
+        """Return the status that a delivery reports."""
+        known = webhook.status_of(job, notice.content)
+        word, doubt = str(notice.content.get("status")), UnknownReason.NO_OUTPUT
+        return known or Status(State.UNKNOWN, word, utcnow(), doubt=doubt, raw=notice.content)
+
+    def check(self, fitted: Fit) -> Sequence[str]:
+        """Check the length of a motion control's clip.
+
+        Raises:
+            InvalidRequest: The clip is too short or too long for the orientation.
+        """
+        model, clip = fitted.offer.model, fitted.facts.get("video")
+        if not model.endswith(MOTION_CONTROL) or clip is None or clip.seconds is None:
+            return ()
+        sent = {**fitted.body, **fitted.extra}.get("character_orientation")
+        orientation, low, high = _motion_limits(sent)
+        if not low <= clip.seconds <= high:
+            raise InvalidRequest(
+                f"video: {clip.label} is {clip.seconds:g} s long; {model} takes {low:g} to "
+                f"{high:g} s with orientation {orientation!r}",
+                field="video",
+                value=f"{clip.seconds:g} s",
+                limit=f"{low:g} to {high:g} s",
+            )
+        return ()
+
+    def narrowed(self, request: Request, offer: Offer) -> Offer:
+        """Return an offer with the seconds that a motion control's orientation allows."""
+        if not offer.model.endswith(MOTION_CONTROL) or "video" not in offer.media:
+            return offer
+        orientation = getattr(request, "orientation", None) or offer.defaults.get("orientation")
+        sent = request.extra.get(self.name, {}).get("character_orientation", orientation)
+        _, low, high = _motion_limits(sent)
+        video = attrs.evolve(offer.media["video"], min_seconds=low, max_seconds=high)
+        return attrs.evolve(offer, media={**offer.media, "video": video})
+
+    def unlisted(self, operation: str, model: str) -> Offer | None:
+        """Return an offer for an unlisted endpoint: media under the names that most models use.
+
+        Its price is unknown, and a request has to confirm it. A listed model supports only what its
+        rows say.
+        """
+        kinds = [kind for kind in OPERATIONS if kind.operation == operation]
+        listed = any(offer.model == model for offer in self.offers)
+        if listed or not kinds or not _ENDPOINT.fullmatch(model):
+            return None
+        fields = {field.name: field for field in attrs.fields(kinds[0])}
+        single = {
+            name: kind
+            for name, kind in kinds[0].media_kinds().items()
+            if fields[name].default != ()
+        }
+        if len(set(single.values())) < len(single):
+            return None  # two pictures: one name cannot tell them apart
+        return Offer(
+            operation=operation,
+            model=model,
+            path=f"/{model}",
+            source=f"https://fal.ai/models/{model}",
+            fields={"prompt": "prompt"} if "prompt" in fields else {},
+            media={
+                name: MediaField(f"{kind}_url", kind, _FORMATS[kind], urls=True)
+                for name, kind in single.items()
+            },
+            evidence="inferred",
+        )
+
+    def close(self) -> None:
+        """Close connections."""
+        self._http.close()
+
+    def _send(self, call: Call, phase: Phase) -> Mapping[str, Any]:
+        return unwrap(self._http.send(call), phase, self._context, call)
+
+    def _upload(
+        self,
+        own: media.Kind,
+        slot: MediaField,
+        reference: media.File | media.Data | media.Remote,
+        facts: probe.Facts,
+    ) -> Upload | None:
+        """Upload a local file; the kind `own` every time."""
+        if isinstance(reference, media.Remote):
+            return None
+        call = self._storage.call(facts)
+        send = partial(self._storage.send, call, reference, facts)
+        return Upload(call, send, shared=slot.kind != own)
+
+
+def _motion_limits(sent: object) -> tuple[str, float, float]:
+    """Return the orientation that counts, and the seconds that a clip has at least and at most."""
+    orientation = sent if isinstance(sent, str) and sent in MOTION_SECONDS else "video"
+    low, high = MOTION_SECONDS[orientation]
+    return orientation, low, high
+
+
+__all__ = ["Fal", "Settings"]

@@ -1,0 +1,181 @@
+"""The platform's API: the request history, prices, balance and charges of an account.
+
+Vendor documentation: https://fal.ai/docs/platform-apis
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from motionkit.errors import InvalidRequest, MotionKitError
+from motionkit.model.job import Job, Status, utcnow
+from motionkit.model.money import amount
+from motionkit.model.submission import Call, Found, NotSeen, Submission
+from motionkit.provider import ListedPrice, Phase
+from motionkit_fal._wire import ID, Fault, ending_of, fault_of, moment, outputs_of, succeeded
+
+log = logging.getLogger("motionkit")
+
+_REQUESTS = "/v1/models/requests/by-endpoint"
+_PRICING = "/v1/models/pricing"
+_EVENTS = "/v1/models/billing-events"
+_PER_PAGE = 100
+_PAGES = 20
+_CLOCK_SKEW = dt.timedelta(minutes=2)
+
+Send = Callable[[Call, Phase], Mapping[str, Any]]
+"""Send a call of a phase and return the response's object."""
+
+
+def platform(path: str, query: Mapping[str, str]) -> Call:
+    """Return a read of the platform's API."""
+    return Call("GET", path, origin="platform", query=query)
+
+
+@attrs.frozen
+class History:
+    """One account's requests, which are kept for 30 days with their input.
+
+    Attributes:
+        send: Sends a call of this account.
+        fingerprint: The account's fingerprint.
+    """
+
+    send: Send
+    fingerprint: str
+
+    def find(self, submission: Submission, since: float) -> Found | NotSeen:
+        """Search for the request whose input equals this submission's.
+
+        Only an input with an address that this submission alone has (its token) is unique;
+        otherwise matches are candidates. So they are where the history has more pages than are
+        read.
+        """
+        start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
+        query = {
+            "endpoint_id": submission.model,
+            **_window(start),
+            "expand": "payloads",
+            "limit": str(_PER_PAGE),
+        }
+        rows, complete = _pages(self.send, _REQUESTS, query, "items")
+        jobs = {
+            job.id: job for row in rows if (job := self._same(row, submission, start)) is not None
+        }
+        found = tuple(jobs.values())
+        alone = complete and len(found) == 1 and submission.token is not None
+        return Found(found[0]) if alone else NotSeen(found)
+
+    def _same(
+        self, row: Mapping[str, Any], submission: Submission, start: dt.datetime
+    ) -> Job | None:
+        """Return the job of a row whose input equals this submission's."""
+        sent, request_id, when = row.get("json_input"), row.get("request_id"), row.get("sent_at")
+        if not isinstance(sent, Mapping) or not isinstance(request_id, str):
+            return None
+        if not ID.fullmatch(request_id) or (moment(when) or start) < start:
+            return None
+        if any(sent.get(name) != value for name, value in submission.call.json.items()):
+            return None
+        return submission.job(request_id, fingerprint=self.fingerprint, attempt_id="")
+
+    def look_up(self, job: Job) -> Status | None:
+        """Return the status of a job that ended; None if the history does not say that it did."""
+        query = {
+            "endpoint_id": job.model,
+            "request_id": job.id,
+            **_window(job.submitted_at - dt.timedelta(days=1)),
+            "expand": "payloads",
+        }
+        items = self.send(platform(_REQUESTS, query), Phase.POLL).get("items")
+        rows = [row for row in items or () if isinstance(row, Mapping)]
+        row = next((row for row in rows if row.get("request_id") == job.id), {})
+        status, output = row.get("status_code"), row.get("json_output")
+        if type(status) is not int or not isinstance(output, Mapping):
+            return None
+        if outputs := outputs_of(output) if status < 400 else ():
+            return succeeded(job, outputs, str(status), row)
+        ended = ending_of(Fault(), fault_of(output), status, None) if status >= 400 else None
+        return None if ended is None else ended.status(str(status), row)
+
+
+@attrs.define
+class Platform:
+    """One account's prices and charges.
+
+    Attributes:
+        send: Sends a call of this account.
+        asks: Whether unit prices are looked up for the cost of jobs.
+    """
+
+    send: Send
+    asks: bool
+    _units: dict[str, Decimal] = attrs.field(factory=dict, init=False)
+
+    def unit_price(self, model: str) -> Decimal | None:
+        """Return the dollars of a billable unit for this account; None if that is not known.
+
+        The price list is read once for each model. A job's result does not depend on it.
+        """
+        if self.asks and model not in self._units:
+            try:
+                listed = self.listed([model])
+            except MotionKitError as error:
+                log.info("no unit price of %s, so its cost is the quote: %s", model, error.message)
+                return None
+            self._units |= {name: price.amount for name, price in listed.items()}
+        return self._units.get(model)
+
+    def listed(self, models: list[str]) -> dict[str, ListedPrice]:
+        """Return the price list of models: one unit price each, without its tiers."""
+        found: dict[str, ListedPrice] = {}
+        for model in models:
+            try:
+                query = {"endpoint_id": model}
+                rows, _ = _pages(self.send, _PRICING, query, "prices", Phase.BALANCE)
+            except InvalidRequest:  # no such endpoint any more
+                continue
+            for row in rows:
+                price = amount(row.get("unit_price"))
+                named = row.get("endpoint_id") == model and row.get("currency") == "USD"
+                if named and price is not None:
+                    found[model] = ListedPrice(price, str(row.get("unit")))
+        return found
+
+    def charges(self, since: float) -> tuple[Mapping[str, Any], ...]:
+        """Return the charges since then (epoch seconds), as the vendor's rows."""
+        start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
+        query = _window(start)
+        return tuple(_pages(self.send, _EVENTS, query, "billing_events", Phase.BALANCE)[0])
+
+
+def _window(start: dt.datetime) -> dict[str, str]:
+    """Return the hours from a moment until now; no page says which of a row's times they bound."""
+    whole = {"minute": 0, "second": 0, "microsecond": 0}
+    end = utcnow() + dt.timedelta(hours=2)
+    return {"start": start.replace(**whole).isoformat(), "end": end.replace(**whole).isoformat()}
+
+
+def _pages(
+    send: Send, path: str, query: Mapping[str, str], name: str, phase: Phase = Phase.FIND
+) -> tuple[list[Mapping[str, Any]], bool]:
+    """Return the rows of a list, and whether these are all of its pages."""
+    rows: list[Mapping[str, Any]] = []
+    cursor: dict[str, str] = {}
+    for _ in range(_PAGES):
+        content = send(platform(path, {**query, **cursor}), phase)
+        found = content.get(name)
+        rows += (
+            [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
+        )
+        after = content.get("next_cursor")
+        if not isinstance(after, str) or not after:
+            return rows, not content.get("has_more")
+        cursor = {"cursor": after}
+    return rows, False
