@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from motionkit.errors import InvalidRequest, MotionKitError
+from motionkit.errors import InvalidRequest, JobNotFound, MotionKitError
 from motionkit.model.job import Job, Status, utcnow
 from motionkit.model.money import amount
 from motionkit.model.submission import Call, Found, NotSeen, Submission
@@ -93,7 +93,10 @@ class History:
             **_window(job.submitted_at - dt.timedelta(days=1)),
             "expand": "payloads",
         }
-        items = self.send(platform(_REQUESTS, query), Phase.POLL).get("items")
+        try:
+            items = self.send(platform(_REQUESTS, query), Phase.POLL).get("items")
+        except JobNotFound:
+            return None
         rows = [row for row in items or () if isinstance(row, Mapping)]
         row = next((row for row in rows if row.get("request_id") == job.id), {})
         status, output = row.get("status_code"), row.get("json_output")

@@ -34,8 +34,10 @@ from motionkit.errors import (
     WaitTimeout,
 )
 
-PIXVERSE, SEGMIND = "pixverse", "segmind"
+PIXVERSE, SEGMIND, FAL = "pixverse", "segmind", "fal"
 BOTH = (PIXVERSE, SEGMIND)
+ALL = (*BOTH, FAL)
+"""Every vendor; the matrix of this file is that of `BOTH`."""
 Kind = type[MotionKitError]
 
 

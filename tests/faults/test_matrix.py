@@ -9,12 +9,13 @@ import pytest
 from harness import perform
 from ledger import Place
 from matrix import CASES, Case
+from matrix_fal import FAL_CASES
 from matrix_machine import MACHINE_CASES
 from matrix_sync import SYNC_CASES
 from summary import Tally
 
 SAMPLED = 10
-ALL = (*CASES, *SYNC_CASES, *MACHINE_CASES)
+ALL = (*CASES, *SYNC_CASES, *MACHINE_CASES, *FAL_CASES)
 
 
 QUICK = [case for case in ALL if not case.soak]

@@ -23,10 +23,11 @@ from motionkit.http.session import Session
 from motionkit.model.job import Job
 from motionkit.model.submission import Call, Submission
 from motionkit.provider import Provider
+from motionkit_fal.adapter import Fal
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 
-VENDORS: dict[str, type[Any]] = {"pixverse": PixVerse, "segmind": Segmind}
+VENDORS: dict[str, type[Any]] = {"pixverse": PixVerse, "segmind": Segmind, "fal": Fal}
 KEY = "hostile-key-0123456789"
 DEADLINE = 0.3
 """Seconds after which a call that drips is given up here."""
