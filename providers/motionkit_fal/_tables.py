@@ -19,8 +19,6 @@ from motionkit.errors import (
     ContentBlocked,
     InsufficientCredits,
     InvalidRequest,
-    JobFailed,
-    JobGone,
     JobNotFound,
     MediaRejected,
     PermissionDenied,
@@ -84,7 +82,6 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
     {
         400: ErrorRow(InvalidRequest, "the request is malformed"),
         401: ErrorRow(AuthenticationError, "the key is missing or wrong, or may not use the model"),
-        402: ErrorRow(InsufficientCredits, "the balance is used up"),
         403: ErrorRow(PermissionDenied, "the key or the account may not do this"),
         404: ErrorRow(
             JobNotFound, "no such endpoint, or no such request", without_job=InvalidRequest
@@ -92,9 +89,7 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
         405: ErrorRow(ProtocolError, "the HTTP method is not allowed"),
         408: ErrorRow(ProviderUnavailable, "the request timed out", refuses=False),
         409: ErrorRow(ProviderUnavailable, "the request conflicts with another", refuses=False),
-        410: ErrorRow(JobGone, "the vendor has deleted it", without_job=InvalidRequest),
-        413: ErrorRow(MediaRejected, "the request is too large"),
-        422: ErrorRow(JobFailed, "the input was rejected", without_job=InvalidRequest),
+        422: ErrorRow(InvalidRequest, "the input was rejected"),
         429: ErrorRow(RateLimited, "too many requests"),
         499: ErrorRow(ProviderUnavailable, "the connection was closed early", refuses=False),
         500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),

@@ -36,10 +36,11 @@ from motionkit.model.job import Job, Result
 from motionkit.provider.fit import inspect
 from motionkit.testing.sandboxed import SandboxStage
 from motionkit.testing.stage import ACCOUNT, options_for, sample_request
+from motionkit_fal.adapter import Fal
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_segmind.adapter import Segmind
 
-_ADAPTERS: Mapping[str, type[Any]] = {"pixverse": PixVerse, "segmind": Segmind}
+_ADAPTERS: Mapping[str, type[Any]] = {"pixverse": PixVerse, "segmind": Segmind, "fal": Fal}
 _READING = ("SELECT", "PRAGMA")
 _FILE_STEPS = ("fsync", "link", "replace", "rename", "unlink")
 

@@ -42,7 +42,6 @@ from motionkit.errors import (
     JobFailed,
     JobGone,
     JobNotFound,
-    MediaRejected,
     PermissionDenied,
     ProtocolError,
     ProviderUnavailable,
@@ -61,16 +60,13 @@ GATEWAY = (
 REFUSALS: dict[int, Kind] = {
     400: InvalidRequest,
     401: AuthenticationError,
-    402: InsufficientCredits,
     403: PermissionDenied,
     404: InvalidRequest,
     405: ProtocolError,
-    410: InvalidRequest,
-    413: MediaRejected,
     422: InvalidRequest,
     429: RateLimited,
 }
-AMBIGUOUS = (408, 409, 418, 425, 499, 500, 502, 503, 504, 529)
+AMBIGUOUS = (402, 408, 409, 410, 413, 418, 425, 499, 500, 502, 503, 504, 529)
 """Statuses with which the vendor's own body does not prove that nothing was accepted."""
 LOCKED = "refuse:submit:status=403:message=User is locked. Reason: {}"
 WORDED: dict[str, Kind] = {
@@ -102,7 +98,6 @@ ODDITIES = (
     "shape:result:shape=bare_file:times=0",
     "shape:result:shape=no_units:times=0",
     "http:result:status=404",
-    "http:result:status=422",
     "http:result:status=200:body=[]",
     'http:result:status=400:body={"detail": "Request is still in progress"}',
     'http:result:status=500:body={"detail": "Internal error", "error_type": "internal_error"}',
@@ -119,6 +114,7 @@ POLL_REFUSALS: dict[str, Kind] = {
     "refuse:poll:status=403": PermissionDenied,
     "refuse:result:status=401": AuthenticationError,
     "refuse:result:status=403": PermissionDenied,
+    "http:result:status=422": InvalidRequest,
 }
 """What ends a wait and no job."""
 FAILURES: dict[str, tuple[Kind, Billed]] = {
