@@ -98,6 +98,7 @@ ODDITIES = (
     "shape:result:shape=bare_file:times=0",
     "shape:result:shape=no_units:times=0",
     "http:result:status=404",
+    "http:result:status=422",
     "http:result:status=200:body=[]",
     'http:result:status=400:body={"detail": "Request is still in progress"}',
     'http:result:status=500:body={"detail": "Internal error", "error_type": "internal_error"}',
@@ -114,7 +115,6 @@ POLL_REFUSALS: dict[str, Kind] = {
     "refuse:poll:status=403": PermissionDenied,
     "refuse:result:status=401": AuthenticationError,
     "refuse:result:status=403": PermissionDenied,
-    "http:result:status=422": InvalidRequest,
 }
 """What ends a wait and no job."""
 FAILURES: dict[str, tuple[Kind, Billed]] = {
