@@ -148,7 +148,11 @@ class Provider(Protocol):
         """
 
     def balance(self) -> Balance:
-        """Return the account's balance."""
+        """Return the account's balance.
+
+        Raises:
+            Unsupported: The key is right and may not read it, or the vendor shows none.
+        """
 
     def close(self) -> None:
         """Close the connections."""

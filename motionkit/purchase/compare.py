@@ -14,7 +14,7 @@ from motionkit import journal as journals
 from motionkit import routing
 from motionkit._support.displayed import Displayed
 from motionkit._support.text import duration
-from motionkit.errors import ConfigError, InvalidRequest, MotionKitError
+from motionkit.errors import ConfigError, InvalidRequest, MotionKitError, Unsupported
 from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.money import Balance, Quote, Rates, amounts, both, dollars
 from motionkit.model.probe import Facts
@@ -364,7 +364,8 @@ def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> 
     """Ask every account for its balance, once each and at the same time.
 
     Returns:
-        The rows; those of an account that failed carry its error. One without a key is not asked.
+        The rows; those of an account that failed carry its error. One without a key is not asked,
+        and one whose key may not read the balance has none.
     """
     accounts = list(dict.fromkeys(row.account for row in rows if row.no_key is None))
 
@@ -380,9 +381,9 @@ def with_balances(rows: Sequence[Comparison], ask: Callable[[str], Balance]) -> 
         answers = dict(zip(accounts, pool.map(answer, accounts), strict=True))
     return [
         row
-        if row.no_key is not None
+        if row.no_key is not None or isinstance(held := answers[row.account], Unsupported)
         else attrs.evolve(row, error=held)
-        if isinstance(held := answers[row.account], MotionKitError)
+        if isinstance(held, MotionKitError)
         else attrs.evolve(row, balance=held, suffices=routing.suffices(held, row.quote))
         for row in rows
     ]

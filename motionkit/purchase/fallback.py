@@ -7,6 +7,7 @@ where nothing can have been bought.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from motionkit.errors import (
     MotionKitError,
     NoTargetLeft,
     SubmitUncertain,
+    Unsupported,
 )
 from motionkit.journal import Journal, NewPurchase, retry_key
 from motionkit.model import budget, codec, money
@@ -234,8 +236,9 @@ class RouteBuyer:
             return made
 
         try:
-            if self._learn(place, provider.balance()):
-                return None  # it cannot pay: the router knows now, and nothing was uploaded
+            with contextlib.suppress(Unsupported):  # its key may not read it: the vendor decides
+                if self._learn(place, provider.balance()):
+                    return None  # it cannot pay: the router knows now, and nothing was uploaded
             stage = routing.Stage.PREPARE
             submission = self._prepared.get(place.target) or prepared()
             stage = routing.Stage.SUBMIT

@@ -111,6 +111,9 @@ LOCKED: tuple[tuple[str, ErrorRow], ...] = tuple(
 )
 """HTTP 403 by its text: a locked account. Reported to the vendor's SDK in 2026-08 and 2026-09."""
 
+NO_SCOPE = "authorization_error"
+"""Error type of the platform's API where a key lacks the scope ADMIN: the key itself is right."""
+
 _MEDIA = ErrorRow(MediaRejected, "a file was rejected")
 TYPES: Mapping[str, ErrorRow] = MappingProxyType(
     {

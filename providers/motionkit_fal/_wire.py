@@ -229,7 +229,7 @@ def outputs_of(data: Mapping[str, Any]) -> tuple[Output, ...]:
     for kind in _KINDS:
         value = data.get(kind) or data.get(f"{kind}s")
         for one in value if isinstance(value, list) else [value]:
-            file = {"url": one} if isinstance(one, str) else one
+            file: Any = {"url": one} if isinstance(one, str) else one
             url = file.get("url") if isinstance(file, Mapping) else None
             if isinstance(url, str) and url.startswith(("https://", "http://")):
                 mime, size = file.get("content_type"), str(file.get("file_size"))

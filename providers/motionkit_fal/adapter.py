@@ -16,7 +16,14 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from motionkit.errors import Billed, InvalidRequest, MotionKitError, ProtocolError
+from motionkit.errors import (
+    Billed,
+    InvalidRequest,
+    MotionKitError,
+    PermissionDenied,
+    ProtocolError,
+    Unsupported,
+)
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit, amount
@@ -47,6 +54,7 @@ from motionkit_fal._tables import (
     KEYS,
     MOTION_CONTROL,
     MOTION_SECONDS,
+    NO_SCOPE,
     STATES,
     UNFINISHED,
     UNPRICED,
@@ -157,7 +165,7 @@ class Fal:
         the history: the images, or the clip where there is no image.
         """
         kinds = {slot.kind for slot, _ in fitted.references.values()}
-        own = "image" if "image" in kinds else "video"
+        own: media.Kind = "image" if "image" in kinds else "video"
         made = assemble(self, self._uploads, fitted, partial(self._upload, own), dry=dry)
         target = self._settings.webhook
         call = attrs.evolve(
@@ -307,9 +315,19 @@ class Fal:
         return Status(State.UNKNOWN, word, utcnow(), raw=content)
 
     def balance(self) -> Balance:
-        """Return the credits, in US dollars; the key has to have the scope ADMIN."""
+        """Return the credits, in US dollars.
+
+        Raises:
+            Unsupported: The key has the scope API; it may buy, and not read the balance.
+        """
         call = platform("/v1/account/billing", {"expand": "credits"})
-        content = self._send(call, Phase.BALANCE)
+        try:
+            content = self._send(call, Phase.BALANCE)
+        except PermissionDenied as error:
+            if error.code != NO_SCOPE:
+                raise
+            text = f"{self.account}: the balance is for keys with the scope ADMIN"
+            raise Unsupported(text, hint=KEYS.console, billed=Billed.NO, **self._context) from error
         found = content.get("credits")
         held = amount(found.get("current_balance")) if isinstance(found, Mapping) else None
         if held is None:

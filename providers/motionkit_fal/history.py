@@ -160,9 +160,11 @@ class Platform:
 
 def _window(start: dt.datetime) -> dict[str, str]:
     """Return the hours from a moment until now; no page says which of a row's times they bound."""
-    whole = {"minute": 0, "second": 0, "microsecond": 0}
     end = utcnow() + dt.timedelta(hours=2)
-    return {"start": start.replace(**whole).isoformat(), "end": end.replace(**whole).isoformat()}
+    first, last = (
+        one.replace(minute=0, second=0, microsecond=0).isoformat() for one in (start, end)
+    )
+    return {"start": first, "end": last}
 
 
 def _pages(

@@ -78,12 +78,11 @@ class Model:
 
     def problem(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the first error that a run reports of its input, as an item of ``detail``."""
-        for name, field in self.fields.items():
-            if field.required and body.get(name) is None:
+        for name, known in self.fields.items():
+            if known.required and body.get(name) is None:
                 return _detail(name, "missing", "Field required", None)
         for name, value in body.items():
-            field = self.fields.get(name)
-            if field is None:
+            if (field := self.fields.get(name)) is None:
                 if self.lax:
                     continue
                 return _detail(name, "extra_forbidden", "Extra inputs are not permitted", value)
@@ -92,8 +91,8 @@ class Model:
             if not _IS[field.kind](value):
                 return _detail(name, f"{field.kind}_type", f"Input should be {field.kind}", value)
             if field.choices and value not in field.choices:
-                known = " or ".join(repr(one) for one in field.choices)
-                return _detail(name, "literal_error", f"Input should be {known}", value)
+                listed = " or ".join(repr(one) for one in field.choices)
+                return _detail(name, "literal_error", f"Input should be {listed}", value)
             if field.span and not field.span[0] <= value <= field.span[1]:
                 return _detail(name, "less_than_equal", f"Input should be in {field.span}", value)
         return None
