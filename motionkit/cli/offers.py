@@ -13,6 +13,7 @@ from motionkit.cli import exit_codes
 from motionkit.cli.format import plain
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Option
+from motionkit.cli.prices import show as show_prices
 from motionkit.cli.screen import Screen
 from motionkit.cli.timing import show as show_timing
 from motionkit.client import MediaField, Offer, Price, PriceRule, registry
@@ -27,6 +28,7 @@ _LEGEND = (
     "everything"
 )
 _NONE = "no matching offers"
+_NO_LIST = "no configured account with a key has matching offers and a vendor with a price list"
 
 Row = tuple[str, Offer]
 
@@ -51,13 +53,21 @@ def offers(
         bool,
         Option("--timing", help="Show estimated job durations and the polling schedule."),
     ] = False,
+    update: Annotated[
+        bool,
+        Option(
+            "--update",
+            help="Compare the prices with the vendor's price list, where it has one. Needs a key; "
+            "changes nothing.",
+        ),
+    ] = False,
     json: Json = False,
     config_file: ConfigFile = None,
 ) -> int:
     """List the models of the installed providers: qualities, prices with source and date, limits.
 
-    No key or network needed. Prices are listed per quality, in the same order. USUAL is the typical
-    duration of a job. --timing also uses the past jobs of each account in the journal. Unknown
+    No key or network needed, except with --update. Prices are listed per quality, in the same
+    order. USUAL is the typical duration of a job. --timing also uses the past jobs of each account in the journal. Unknown
     names are rejected.
     """
     screen = Screen(json=json)
@@ -80,9 +90,10 @@ def offers(
         matches = operation is None or offer.operation in {operation, verbs.get(operation)}
         return matches and model in {None, offer.model}
 
-    if timing:
-        if not show_timing(screen, config_file, account, wanted):
-            screen.note(_NONE)
+    if update or timing:
+        show = show_prices if update else show_timing
+        if not show(screen, config_file, account, wanted):
+            screen.note(_NO_LIST if update else _NONE)
         return exit_codes.DONE
     rows = [
         (name, offer)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from motionkit.provider import (
         MAX_BODY,
         ExpiresFiles,
+        ListedPrice,
+        ListsPrices,
         MediaField,
         Offer,
         Price,
@@ -82,6 +84,8 @@ __all__ = [
     "Expected",
     "ExpiresFiles",
     "Explanation",
+    "ListedPrice",
+    "ListsPrices",
     "MediaField",
     "Offer",
     "Order",
@@ -153,8 +157,8 @@ __getattr__, __dir__ = exports(
             "CANCEL_TIMEOUT CancelOutcome CancelPlan CancelResult Delivery Plan Waiter"
         ),
         "motionkit.provider": (
-            "MAX_BODY ExpiresFiles MediaField Offer Price PriceRule inspect_media "
-            "key_help list_names list_options"
+            "MAX_BODY ExpiresFiles ListedPrice ListsPrices MediaField Offer Price PriceRule "
+            "inspect_media key_help list_names list_options"
         ),
         "motionkit.provider.registry": "registry=",
         "motionkit.purchase": (
