@@ -67,8 +67,8 @@ def offers(
     """List the models of the installed providers: qualities, prices with source and date, limits.
 
     No key or network needed, except with --update. Prices are listed per quality, in the same
-    order. USUAL is the typical duration of a job. --timing also uses the past jobs of each account in the journal. Unknown
-    names are rejected.
+    order. USUAL is the typical duration of a job. --timing also uses the past jobs of each account
+    in the journal. Unknown names are rejected.
     """
     screen = Screen(json=json)
     account, _, named = (via or "").partition("/")
