@@ -454,6 +454,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
         {
             "method": call.method,
             "url": redact(url),
+            **({"headers": redact_data(call.headers)} if call.headers else {}),
             "json": redact_data(call.json),
             "files": redact_data(call.files),
             "paid": call.paid,
@@ -474,6 +475,7 @@ def dry_run(screen: Screen, request: Request, explanation: Explanation, options:
     lines = []
     for call in calls:
         lines.append(f"{call['method']} {call['url']}{'   (charged)' * bool(call['paid'])}")
+        lines += [f"  {name}: {value}" for name, value in call.get("headers", {}).items()]
         lines += [f"  {name}: {value}" for name, value in call["files"].items()]
         if call["json"] is not None:
             body = json.dumps(call["json"], indent=2, ensure_ascii=False)
