@@ -179,7 +179,7 @@ def test_fallback_is_off_and_options_of_the_account_are_headers(
     monkeypatch.setenv("MOTIONKIT_CONFIG", str(own_place / "c.toml"))
     call = cli("mimic", *MEDIA, "--via", "fal", "--dry-run", "--json").one["calls"][-1]
     assert call["headers"] == {"X-Fal-No-Retry": "1", "X-Fal-Request-Timeout": "90"}
-    assert "fal_webhook" in call["url"]
+    assert call["url"].endswith("?***"), "a query may hold a signature, so it is not shown"
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,8 @@ def test_a_clip_beyond_an_orientations_limit_is_refused_before_anything_is_uploa
 def test_an_unlisted_endpoint_needs_to_be_confirmed(cli: Cli, studio: Account) -> None:
     argv = ("mimic", *MEDIA, "--via", "fal/some-owner/some-app/animate", "--dry-run", "--json")
     assert "not documented" in cli(*argv).err
-    call = cli(*argv, "--allow-undocumented", "--extra", "strength=0.5").one["calls"][-1]
+    options = ("--allow-undocumented", "--extra", "strength=0.5", "--yes")
+    call = cli(*argv, *options).one["calls"][-1]
     assert call["url"].endswith("/some-owner/some-app/animate")
     assert call["json"] == {**PAIR, "strength": 0.5}
 

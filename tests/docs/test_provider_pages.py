@@ -5,17 +5,20 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from blocks import ROOT
 
 import motionkit.model
 import motionkit.testing
+import motionkit_fal._tables as fal
 import motionkit_pixverse._tables as pixverse
 import motionkit_segmind._tables as segmind
 from motionkit import errors, provider
-from motionkit.provider import ErrorRow
+from motionkit.provider import ErrorRow, Offer
+from motionkit_fal.adapter import HOSTS as FAL_HOSTS
+from motionkit_fal.adapter import Fal
 from motionkit_segmind.adapter import HOSTS, Segmind
 
 _ROW = re.compile(
@@ -46,6 +49,7 @@ def rows(table: Mapping[int, ErrorRow], before: str = "") -> set[tuple[str, str,
     [
         ("pixverse", rows(pixverse.ERRORS) | rows(pixverse.STATUSES, "HTTP ")),
         ("segmind", rows(segmind.STATUSES)),
+        ("fal", rows(fal.STATUSES)),
     ],
 )
 def test_a_providers_page_has_every_error_code_and_its_meaning(
@@ -57,7 +61,8 @@ def test_a_providers_page_has_every_error_code_and_its_meaning(
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("pixverse", pixverse.STATES), ("segmind", segmind.STATES)]
+    ("name", "words"),
+    [("pixverse", pixverse.STATES), ("segmind", segmind.STATES), ("fal", fal.STATES)],
 )
 def test_a_providers_page_has_every_status_and_its_state(
     name: str, words: Mapping[object, tuple[object, object]]
@@ -68,10 +73,16 @@ def test_a_providers_page_has_every_status_and_its_state(
         assert re.search(rf"^\| `{word}`.* \| `{state_name}`", text, re.MULTILINE), word
 
 
-def test_segminds_page_has_every_model_and_host() -> None:
-    text = page("segmind")
-    assert {offer.model for offer in Segmind.offers if f"`{offer.model}`" not in text} == set()
-    assert {host for host in HOSTS.values() if host not in text} == set()
+@pytest.mark.parametrize(
+    ("name", "offers", "hosts"),
+    [("segmind", Segmind.offers, HOSTS), ("fal", Fal.offers, FAL_HOSTS)],
+)
+def test_a_providers_page_has_every_model_and_host(
+    name: str, offers: Sequence[Offer], hosts: Mapping[str, str]
+) -> None:
+    text = page(name)
+    assert {offer.model for offer in offers if f"`{offer.model}`" not in text} == set()
+    assert {host for host in hosts.values() if host not in text} == set()
 
 
 def guide() -> str:

@@ -106,7 +106,7 @@ def test_the_command_line_loads_no_batch_and_no_server_until_a_verb_needs_them()
     assert not SHARING & found
 
 
-ADAPTERS = {"motionkit_pixverse.adapter", "motionkit_segmind.adapter"}
+ADAPTERS = {"motionkit_fal.adapter", "motionkit_pixverse.adapter", "motionkit_segmind.adapter"}
 NETWORK = {"requests", "urllib3", "stamina", "tenacity", "asyncio", "http.client", "ssl"}
 CLASSES = {
     "the version": (["--version"], {"click", "rich", "attrs", "typer", "importlib.metadata"}),
