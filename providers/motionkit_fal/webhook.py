@@ -60,7 +60,7 @@ class Keys:
         now = self.clock()
         fresh = self._read is not None and now - self._read < LIFE
         waits = self._tried is not None and now - self._tried < PAUSE
-        if (fresh and not again) or (waits and self._held):
+        if (fresh and not again) or waits:
             return self._held if fresh else ()
         self._tried = now
         try:
