@@ -20,13 +20,13 @@ import motionkit as mk
 from motionkit import config
 from motionkit._support.text import many
 from motionkit.cli import exit_codes
-from motionkit.cli.hints import hint_of
+from motionkit.cli.hints import hint_of, sentence
 from motionkit.cli.options import ConfigFile, Json
 from motionkit.cli.parameters import Option
 from motionkit.cli.screen import Screen, styled
 from motionkit.client import Answered, ask, proxies
 from motionkit.config import Account, Config, File, Origin
-from motionkit.errors import MotionKitError, ProviderUnavailable
+from motionkit.errors import MotionKitError, ProviderUnavailable, Unsupported
 from motionkit.journal import check_journal
 from motionkit.model.money import Balance, both
 
@@ -250,6 +250,8 @@ def _answer(name: str, answer: Answered) -> Iterator[Finding]:
     held = answer.balance
     if isinstance(held, Balance):
         yield Finding(f"key of {name}", f"works: {both(held.amount, held.unit, held.usd)}")
+    elif isinstance(held, Unsupported):  # the key is right; it may not read the balance
+        yield Finding(f"key of {name}", f"works: {sentence(held)}")
     else:
         yield _error(f"key of {name}", held)
     if answer.ahead is None:

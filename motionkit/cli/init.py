@@ -21,7 +21,13 @@ from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen, error_data
 from motionkit.client import key_help, registry
 from motionkit.config import Config, documented
-from motionkit.errors import AuthenticationError, ConfigError, InvalidRequest, MotionKitError
+from motionkit.errors import (
+    AuthenticationError,
+    ConfigError,
+    InvalidRequest,
+    MotionKitError,
+    Unsupported,
+)
 from motionkit.errors import PermissionDenied as Denied
 from motionkit.model.money import both
 
@@ -199,6 +205,9 @@ def _checked(screen: Screen, found: Config, place: Place, key: Secret) -> dict[s
         with mk.Client(only) as client, screen.busy(f"checking the key at {place.provider}"):
             try:
                 held = client.account(place.name).balance()
+            except Unsupported as error:  # the key is right; it may not read the balance
+                screen.fact("  works:", sentence(error), style="green")
+                return {"check": "works", "balance": None}
             except MotionKitError as error:
                 refused = isinstance(error, AuthenticationError | Denied)
                 why = "refused" if refused else "could not be checked"

@@ -241,3 +241,27 @@ def test_an_exhausted_balance_is_shown_as_credits_and_not_as_a_wrong_key(
     (event,) = [one for one in ended.events if "error" in one]
     assert event["error"] == "InsufficientCredits"
     assert event["billed"] == "no"
+
+
+def test_a_key_that_may_not_read_the_balance_works_everywhere_else(
+    cli: Cli, studio: Account, own_place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.sandbox.add_account("fal", "api:scope", label="api", balance="9", denied=["admin"])
+    monkeypatch.setenv("FAL_API_KEY", "api:scope")
+    told = cli("balance", "fal")
+    assert told.code != 0
+    assert "keys with the scope ADMIN" in told.err
+    checks = cli("doctor", "--json").data
+    about = [row for row in checks if row["check"] == "key of fal"]
+    assert [row["status"] for row in about] == ["ok", "ok"]
+    assert about[1]["text"].startswith("works: ")
+    row = cli("compare", "mimic", *MEDIA, "--json").data[0]
+    assert row["quote"] is not None
+    assert "error" not in row or row["error"] is None
+    (own_place / "c.toml").write_text(
+        '[accounts.fal]\napi_key = "api:scope"\n[routes.r]\ntargets = ["fal"]\n'
+    )
+    monkeypatch.setenv("MOTIONKIT_CONFIG", str(own_place / "c.toml"))
+    assert cli("mimic", *MEDIA, "--via", "r", "--yes").code == 0
+    accounts = studio.sandbox.ledger()["vendors"]["fal"]["accounts"]
+    assert accounts["api"]["submits"] == 1

@@ -20,6 +20,7 @@ from terminal import terminal
 from motionkit import config
 from motionkit.config import writing
 from motionkit.errors import ConfigError
+from motionkit.provider import registry
 from motionkit.sandbox import Sandbox
 
 OWN = """\
@@ -88,7 +89,7 @@ def test_what_the_file_has_stays_with_its_comments(keyless: Account, own: Path) 
 
 def test_enter_skips_and_nothing_is_written(keyless: Account, own: Path) -> None:
     with terminal("init") as at:
-        for _ in range(2):
+        for _ in registry.names():
             at.expect("Enter skips")
             at.type("")
         at.expect("nothing was changed")
@@ -174,7 +175,8 @@ def test_without_a_terminal_it_says_what_to_do_instead(cli: Cli, own: Path) -> N
     told = cli("init")
     assert told.code == 2
     assert "init asks for keys, which needs a terminal" in told.err
-    assert "set PIXVERSE_API_KEY or SEGMIND_API_KEY instead" in told.err
+    variables = " or ".join(f"{name.upper()}_API_KEY" for name in registry.names())
+    assert f"set {variables} instead" in told.err
     assert "--stdin" in told.err
     assert not own.exists()
 
@@ -219,10 +221,11 @@ def test_a_key_from_standard_input_that_does_not_work_is_not_stored(
 def test_standard_input_gives_one_key_only_and_names_are_checked(cli: Cli) -> None:
     told = cli("init", "--stdin")
     assert told.code == 2
-    assert "2 accounts are meant: pixverse, segmind" in told.err
+    known = ", ".join(registry.names())
+    assert f"{len(registry.names())} accounts are meant: {known}" in told.err
     told = cli("init", "nobody")
     assert told.code == 2
-    assert "'nobody' is none; known: pixverse, segmind" in told.err
+    assert f"'nobody' is none; known: {known}" in told.err
 
 
 # The key store.

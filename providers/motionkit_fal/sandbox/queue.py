@@ -198,12 +198,17 @@ class Queue:
         return model.price(fields, clip) if fault is None else Decimal(str(fault["usd"]))
 
     def _rejected(self, call: Call, model: Model, fields: Mapping[str, Any]) -> Failure | None:
-        """Return the failure of an input that the run rejects, not the submit."""
+        """Return the failure of an input that the run rejects, not the submit.
+
+        An address of our storage whose file has expired fails; one that another sandbox gave is
+        taken on trust, as any other address is.
+        """
         if problem := model.problem(fields):
             return Failure(422, {"detail": [problem]})
+        world = self._gate.world
         for name, value in fields.items():
             path = self._own(call, value)
-            if path is not None and self._gate.world.upload(VENDOR, path) is None:
+            if path and world.upload(VENDOR, path) and world.files.get(path) is None:
                 item = {"loc": ["body", name], "type": "file_download_error", "input": value}
                 item["msg"] = "Failed to download the file"
                 return Failure(422, {"detail": [item]})

@@ -18,6 +18,7 @@ from motionkit_fal.sandbox.gate import LOCKED, VENDOR, Call, Gate, Refusal
 FILES = "/files/b"
 _TOKEN = "sandbox-cdn-token"  # noqa: S105 - guards nothing
 _LIFE = 300.0
+_FILE_DAYS = 7 * 86400
 _CDN = "v3b.fal.media"
 
 
@@ -134,8 +135,10 @@ class Storage:
 
     async def _keep(self, path: str, mime: str, content: bytes) -> None:
         clip = await asyncio.to_thread(probe, io.BytesIO(content))
-        self._gate.world.keep(VENDOR, path, Asset(content, clip))
-        self._gate.world.files.put(path, StoredFile(VENDOR, mime, content))
+        world = self._gate.world
+        world.keep(VENDOR, path, Asset(content, clip))
+        expires = world.clock.now() + _FILE_DAYS
+        world.files.put(path, StoredFile(VENDOR, mime, content, expires))
 
 
 def _tag(content: bytes) -> str:
