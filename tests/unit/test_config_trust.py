@@ -228,6 +228,7 @@ TEXTS = {
     "routes": "[routes.{name}]\n{said}\n",
 }
 OWN_ACCOUNT = f'[accounts.mine]\nprovider = "pixverse"\napi_key = "{KEY}"\n'
+OWN_FAL = f'[accounts.third]\nprovider = "fal"\napi_key = "{KEY}"\n'
 OWN_SEGMIND = f'[accounts.second]\nprovider = "segmind"\napi_key = "{KEY}"\n'
 PROBES = {
     "journal": Probe(
@@ -272,6 +273,18 @@ PROBES = {
         honoured=('"http://127.0.0.1:8000"',),
         refused=('"https://gateway.example"',),
     ),
+    "accounts.NAME.platform_url": Probe(
+        "only this machine or the provider's own variable, where yours names none",
+        honoured=('"http://127.0.0.1:8000"',),
+        refused=('"https://gateway.example"',),
+    ),
+    "accounts.NAME.prices": Probe("only higher", "true", ("true",), ("false",)),
+    "accounts.NAME.fallback": Probe("nothing", "false", ("false",), ("true",)),
+    "accounts.NAME.no_retry": Probe("nothing", "false", ("false",), ("true",)),
+    "accounts.NAME.start_timeout": Probe("nothing", "90", ("90",), ("91", "2")),
+    "accounts.NAME.webhook": Probe(
+        "nothing", '"https://h.example/a"', ('"https://h.example/a"',), ('"https://h.example/b"',)
+    ),
     "accounts.NAME.history": Probe("only higher", "true", ("true",), ("false",)),
     "accounts.NAME.mode": Probe("nothing", '"async"', ('"async"',), ('"sync"',)),
     "accounts.NAME.sync_timeout": Probe("only higher", "500", ("501",), ("499",)),
@@ -308,6 +321,7 @@ PROBES = {
     "routes.NAME.paid_retries": Probe("only lower", "1", ("0",), ("2", "12")),
 }  # fmt: skip
 SEGMINDS = {"upload_url", "history_url", "history", "mode", "sync_timeout"}
+FALS = {"platform_url", "prices", "fallback", "no_retry", "start_timeout", "webhook"}
 
 
 def table() -> dict[str, str]:
@@ -320,8 +334,9 @@ def table() -> dict[str, str]:
 
 
 @pytest.fixture
-def two_providers(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def every_provider(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     install(
+        ("fal", "motionkit_fal.adapter:Fal"),
         ("pixverse", "motionkit_pixverse.adapter:PixVerse"),
         ("segmind", "motionkit_segmind.adapter:Segmind"),
     )
@@ -329,7 +344,7 @@ def two_providers(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, f"sk-planted-{name}")
 
 
-@pytest.mark.usefixtures("two_providers")
+@pytest.mark.usefixtures("every_provider")
 def test_the_table_has_every_key_and_says_what_is_so() -> None:
     keys = {"journal", "accounts.NAME.provider"}
     for name in registry.names():
@@ -344,17 +359,16 @@ def place_of(key: str) -> tuple[str, str, str, str]:
     """Return section, name, setting and dotted path of a key of the table."""
     *lead, setting = key.split(".")
     section = lead[0] if lead else ""
-    name = {"accounts": "second" if setting in SEGMINDS else "mine", "routes": "night"}.get(
-        section, ""
-    )
+    account = "second" if setting in SEGMINDS else "third" if setting in FALS else "mine"
+    name = {"accounts": account, "routes": "night"}.get(section, "")
     return section, name, setting, key.replace("NAME", name)
 
 
 def write_both(project: Path, home: Path, key: str, said: str) -> str:
     """Write the user's own file and the project's, and return the key's dotted path."""
     section, name, setting, dotted = place_of(key)
-    mine = {"accounts.mine": OWN_ACCOUNT, "accounts.second": OWN_SEGMIND, "routes.night": ""}
-    mine["routes.night"] = "[routes.night]\n"
+    mine = {"accounts.mine": OWN_ACCOUNT, "accounts.second": OWN_SEGMIND}
+    mine |= {"accounts.third": OWN_FAL, "routes.night": "[routes.night]\n"}
     own, theirs = PROBES[key].own, f"{setting} = {said}\n"
     if setting == "api_key":
         mine["accounts.mine"] = '[accounts.mine]\nprovider = "pixverse"\n'
@@ -376,7 +390,7 @@ HONOURED = [(key, said) for key, probe in PROBES.items() for said in probe.honou
 REFUSED = [(key, said) for key, probe in PROBES.items() for said in probe.refused]
 
 
-@pytest.mark.usefixtures("two_providers")
+@pytest.mark.usefixtures("every_provider")
 @pytest.mark.parametrize(("key", "said"), HONOURED)
 def test_what_the_table_allows_holds_without_trust(
     key: str, said: str, project: Path, home: Path
@@ -403,7 +417,7 @@ def test_what_the_table_allows_holds_without_trust(
         assert held == (Decimal(told) if isinstance(held, Decimal) else told)
 
 
-@pytest.mark.usefixtures("two_providers")
+@pytest.mark.usefixtures("every_provider")
 @pytest.mark.parametrize(("key", "said"), REFUSED)
 def test_what_the_table_does_not_allow_is_refused_until_it_is_trusted(
     key: str, said: str, project: Path, home: Path
