@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from motionkit.provider.settings import AccountSettings, KeyHelp
 
 GROUP = "motionkit.providers"
+FIRST_GROUP = "motionkit.first"
+"""The entry points that only name the providers that come first."""
 SETTINGS_GROUP = "motionkit.settings"
 """The entry points of the classes of settings, so that reading a configuration loads no adapter."""
 NEUTRAL_MEDIA: Mapping[str | None, frozenset[str]] = {
@@ -32,8 +34,14 @@ NEUTRAL_MEDIA: Mapping[str | None, frozenset[str]] = {
 
 
 def names() -> list[str]:
-    """Return the names of the installed providers, sorted, without importing any."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    """Return the names of the installed providers, without importing any.
+
+    They are sorted after those of `FIRST_GROUP`: where several keys are in the environment, a
+    command without a target goes to the first, and a new provider must not change which it is.
+    """
+    first = {point.name for point in entry_points(group=FIRST_GROUP)}
+    found = {point.name for point in entry_points(group=GROUP)}
+    return sorted(found, key=lambda name: (name not in first, name))
 
 
 def load(name: str) -> type[Provider]:
