@@ -232,7 +232,8 @@ class Program:
 
     def shootout(self) -> dict[str, Any]:
         """Buy the three cells of a shootout, without a name, and wait for all of them."""
-        requests = [sample_request(quality=one) for one in ("360p", "540p", "720p")]
+        lowest = "480p" if self.told["provider"] == "fal" else "360p"
+        requests = [sample_request(quality=one) for one in (lowest, "540p", "720p")]
         with self.client() as client:
             return _endings([ended for _, ended in client.shootout(requests, ACCOUNT)])
 
