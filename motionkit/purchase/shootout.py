@@ -249,7 +249,8 @@ class Shootouts:
             for cell in plan.missing:
                 if high_of(cell.quote) is None:
                     return BudgetExceeded(f"{cell.target}: {unknown_price(cell.quote, 'max_usd')}")
-            over = over_cap_together(quotes, cap, plan.left, "cell")
+            bought = (cell.entry for cell in plan.cells if cell.entry and cell.bought)
+            over = over_cap_together(quotes, cap, bought, "cell")
         purchases = [
             self.checkout.quoted(
                 cell.request, _options(cell.key, cell.target, plan.labels), cell.facts

@@ -203,7 +203,8 @@ class Takes:
         if not missing:
             return TakesPlan(tuple(bought), family)
         cap = options.max_usd
-        left = left_of(cap, (take.entry for take in bought if take.entry is not None))
+        before = [take.entry for take in bought if take.entry is not None]
+        left = left_of(cap, before)
         share = None if left is None else left / len(missing)
         quoted, places = [], []
         for number, one, key, entry in missing:
@@ -214,8 +215,8 @@ class Takes:
                 places.append(purchase)
         ordered = sorted([*bought, *quoted], key=lambda take: take.number)
         refused = None
-        if cap is not None and left is not None:
-            refused = over_cap_together([take.quote for take in quoted], cap, left, "take")
+        if cap is not None:
+            refused = over_cap_together([take.quote for take in quoted], cap, before, "take")
         refused = refused or over_budget_together(self.checkout, places)
         return TakesPlan(tuple(ordered), family, refused, left)
 

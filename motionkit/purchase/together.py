@@ -41,21 +41,21 @@ def left_of(cap: Decimal | None, bought: Iterable[PurchaseRecord]) -> Decimal | 
 
 
 def over_cap_together(
-    quotes: Sequence[Quote | None], cap: Decimal, left: Decimal, noun: str
+    quotes: Sequence[Quote | None], cap: Decimal, bought: Iterable[PurchaseRecord], noun: str
 ) -> BudgetExceeded | None:
     """Return the error of a cap that does not hold all that is missing.
 
     Args:
         quotes: Of the purchases that are missing.
         cap: US dollars for all purchases of the call.
-        left: What of it the purchases that were made before leave.
+        bought: Those that were made before.
         noun: What one of them is called.
     """
     unknown = [quote for quote in quotes if high_of(quote) is None]
     if unknown and (over := over_cap(unknown[0], cap)):
         return BudgetExceeded(over)
-    high, before = together(quotes) or Decimal(0), cap - left
-    if high <= left:
+    high, before = together(quotes) or Decimal(0), sum(map(spent, bought), Decimal(0))
+    if high <= max(cap - before, Decimal(0)):
         return None
     besides = f", besides {dollars(before)} for those that were bought" if before else ""
     count = len(quotes)

@@ -223,6 +223,8 @@ def test_max_usd_holds_for_all_takes_together(client: Client, stage: MemoryStage
         BudgetExceeded, match=r"1 take costs up to 0\.20 USD, besides 0\.40 USD for"
     ):
         client.submit_takes(sample_request(), 3, **low)
+    with pytest.raises(BudgetExceeded, match=r"besides 0\.40 USD .*max_usd is 0\.10 USD"):
+        client.submit_takes(sample_request(), 3, via=ACCOUNT, max_usd="0.10")
     assert len(client.submit_takes(sample_request(), 3, via=ACCOUNT, max_usd=3 * PRICE)) == 3
     assert stage.bought() == 3
     client.submit_takes(sample_request(), 3, via=ACCOUNT, max_usd="0")  # nothing is bought
