@@ -61,7 +61,33 @@ _KINDS = {
 
 
 @attrs.frozen(kw_only=True)
-class MediaView:
+class _FileView:
+    """What is known of a file.
+
+    Attributes:
+        present: Whether it is on this machine now; it may have changed since it was written.
+        size: Bytes; None where it is not present.
+        width: Pixels of a film as shown, by its own headers; None where those do not say.
+        height: As `width`.
+        seconds: A film's duration, by its own headers; None where those do not say.
+        rate: A film's frames per second, by its own headers; None where those do not say.
+    """
+
+    present: bool = False
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    rate: float | None = None
+
+    @property
+    def pixels(self) -> str:
+        """Its size in pixels, as text: ``540 x 960``; empty where unknown."""
+        return f"{self.width} × {self.height}" if self.width and self.height else ""  # noqa: RUF001
+
+
+@attrs.frozen(kw_only=True)
+class MediaView(_FileView):
     """One medium of a request.
 
     Attributes:
@@ -70,12 +96,6 @@ class MediaView:
         label: A file's name, or an address without its query.
         path: The file, absolute; None for media elsewhere, and where it is unknown.
         sha256: The digest of what was sent.
-        present: Whether the file is there now. It may have changed since.
-        size: Bytes; None where it is not present.
-        width: Pixels of a film as shown, by its own headers; None where those do not say.
-        height: As `width`.
-        seconds: A film's duration, by its own headers; None where those do not say.
-        rate: A film's frames per second, by its own headers; None where those do not say.
     """
 
     field: str
@@ -83,21 +103,10 @@ class MediaView:
     label: str
     path: str | None = None
     sha256: str | None = None
-    present: bool = False
-    size: int | None = None
-    width: int | None = None
-    height: int | None = None
-    seconds: float | None = None
-    rate: float | None = None
-
-    @property
-    def pixels(self) -> str:
-        """Its size in pixels, as text: ``540 x 960``; empty where unknown."""
-        return _pixels(self.width, self.height)
 
 
 @attrs.frozen(kw_only=True)
-class FilmView:
+class FilmView(_FileView):
     """A purchase's file.
 
     Attributes:
@@ -105,29 +114,12 @@ class FilmView:
         path: The path; None for a file in a store.
         name: The file's name.
         kind: ``video``, ``image`` or ``audio``, by the name's ending.
-        present: Whether it is on this machine now.
-        size: Bytes; None where it is not present.
-        width: Pixels as shown, by the file's own headers; None where those do not say.
-        height: As `width`.
-        seconds: Its duration, by the file's own headers; None where those do not say.
-        rate: Frames per second, by the file's own headers; None where those do not say.
     """
 
     place: str
     path: str | None
     name: str
     kind: str
-    present: bool = False
-    size: int | None = None
-    width: int | None = None
-    height: int | None = None
-    seconds: float | None = None
-    rate: float | None = None
-
-    @property
-    def pixels(self) -> str:
-        """Its size in pixels, as text: ``540 x 960``; empty where unknown."""
-        return _pixels(self.width, self.height)
 
 
 @attrs.frozen(kw_only=True)
@@ -550,10 +542,6 @@ def _facts(path: str, *, headers: bool) -> dict[str, Any]:
             return {**found, **containers.film_header(stream)._asdict()} if headers else found
     except (OSError, ValueError):  # ValueError: a NUL in its name
         return {}
-
-
-def _pixels(width: int | None, height: int | None) -> str:
-    return f"{width} × {height}" if width and height else ""  # noqa: RUF001
 
 
 def _seconds_asked(record: PurchaseRecord) -> float | None:
