@@ -21,7 +21,7 @@ from motionkit.model.job import STATE_ERRORS, Job, Result, State
 from motionkit.model.money import Cost, shown
 
 PLACEHOLDERS = ("key", "state", "file", "cost", "job")
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDER = r"\{([^{}]*)\}"
 
 
 @attrs.frozen
@@ -50,7 +50,7 @@ class Hook:
             name = repr(words[0]) if words else "nothing"
             raise _refused(text, f"there is no program {name}", "a program that can be run")
         limit = ", ".join(f"{{{one}}}" for one in PLACEHOLDERS)
-        for name in _PLACEHOLDER.findall(text):
+        for name in re.findall(_PLACEHOLDER, text):
             if name not in PLACEHOLDERS:
                 raise _refused(text, f"there is no placeholder {{{name}}}", limit)
         return cls(words)
@@ -77,7 +77,7 @@ class Hook:
             "cost": "" if cost is None else shown(cost.amount, cost.unit),
             "job": job.id,
         }
-        words = [_PLACEHOLDER.sub(lambda found: values[found[1]], word) for word in self.words]
+        words = [re.sub(_PLACEHOLDER, lambda found: values[found[1]], word) for word in self.words]
         try:
             with screen.paused():
                 done = subprocess.run(  # noqa: S603 - the user's own program, without a shell

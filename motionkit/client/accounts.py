@@ -57,7 +57,7 @@ class Accounts:
         """
         if account in self._made:
             return self._made[account]
-        known = self.config.account(account)
+        known = self.config.accounts.get(account) or self.config.account(account)
         with self._locks[account]:
             if account not in self._made:
                 kind = self.classes.get(known.provider) or load_provider(known.provider)

@@ -23,17 +23,17 @@ SIZE_LIMIT = 256 * 1024
 NESTING_LIMIT = 16
 """Arrays and tables in one another, and parts of a dotted key."""
 
-_QUIET = re.compile(
+_QUIET = (  # compiled where there is a file
+    r"(?s)"
     r'"""(?:[^"\\]|\\.|"(?!""))*+(?:"""|\Z)'
     r"|'''(?:[^']|'(?!''))*+(?:'''|\Z)"
     r'|"(?:[^"\\\n]|\\.)*+"?'
     r"|'[^'\n]*+'?"
-    r"|#[^\n]*+",
-    re.DOTALL,
+    r"|#[^\n]*+"
 )
 """Strings and comments, which hold no structure."""
-_BRACKET = re.compile(r"[\[\]{}]")
-_BETWEEN_KEYS = re.compile(r"[\n,=\[\]{}]")
+_BRACKET = r"[\[\]{}]"
+_BETWEEN_KEYS = r"[\n,=\[\]{}]"
 
 
 def read_toml(path: Path) -> tuple[Mapping[str, Any], str, os.stat_result]:
@@ -99,15 +99,15 @@ def read_bytes(path: Path) -> tuple[bytes, os.stat_result]:
 
 def _too_deep(text: str) -> Iterator[str]:
     """Yield what is nested too deeply, with its line."""
-    bare = _QUIET.sub(lambda quiet: "s" + "\n" * quiet[0].count("\n"), text)
+    bare = re.sub(_QUIET, lambda quiet: "s" + "\n" * quiet[0].count("\n"), text)
     depth = 0
-    for found in _BRACKET.finditer(bare):
+    for found in re.finditer(_BRACKET, bare):
         depth += 1 if found[0] in "[{" else -1
         if depth > NESTING_LIMIT:
             line = bare.count("\n", 0, found.start()) + 1
             yield f"arrays and tables are nested too deeply (at line {line})"
     start = 0
-    ends = [found.start() for found in _BETWEEN_KEYS.finditer(bare)]
+    ends = [found.start() for found in re.finditer(_BETWEEN_KEYS, bare)]
     for end in [*ends, len(bare)]:
         if bare.count(".", start, end) >= NESTING_LIMIT:
             line = bare.count("\n", 0, start) + 1

@@ -335,6 +335,17 @@ def _mpeg_audio(head: bytes) -> Found:
     return None, None
 
 
+def examine(stream: IO[bytes], size: int) -> tuple[Found, int]:
+    """Return what `sniff` finds of an open file, and how many of its bytes are missing.
+
+    The position is at its start after.
+    """
+    found = sniff(stream)
+    lacking = 0 if found[0] is None else missing_bytes(stream, size, found[1])
+    stream.seek(0)
+    return found, lacking
+
+
 def missing_bytes(stream: IO[bytes], size: int, container: str | None) -> int:
     """Return how many bytes a file lacks by its own headers; 0 where they fit or do not tell.
 
@@ -386,7 +397,7 @@ def _skip_colors(stream: IO[bytes], flags: bytes) -> None:
         stream.seek(3 * 2 ** ((flags[0] & 0x07) + 1), os.SEEK_CUR)
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROL = r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]"
 """Characters that no text has."""
 _TEXTS = (
     (("<!doctype html", "<html", "<head", "<body"), "an HTML page"),
@@ -409,7 +420,7 @@ def other_content(stream: IO[bytes]) -> str:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # a letter may be cut off
     except UnicodeDecodeError:
         return ""
-    if _CONTROL.search(text) or "<svg" in text:
+    if re.search(_CONTROL, text) or "<svg" in text:
         return ""
     start = text.lstrip().lower()
     return next((what for begin, what in _TEXTS if start.startswith(begin)), "text")

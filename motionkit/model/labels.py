@@ -11,7 +11,7 @@ from motionkit.errors import InvalidRequest
 
 MOST, LONGEST = 16, 256
 """Labels of a purchase, and characters of a value, at most."""
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NAME = r"[A-Za-z0-9_.-]{1,64}"
 _NAME_LIMIT = "1 to 64 letters, digits, '_', '.' or '-'"
 _VALUE_LIMIT = f"at most {LONGEST} printable characters"
 
@@ -27,7 +27,7 @@ def check_labels(value: Mapping[str, str]) -> dict[str, str]:
     if len(value) > MOST:
         raise InvalidRequest.expected("labels", len(value), f"at most {MOST} labels")
     for name, text in value.items():
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not re.fullmatch(_NAME, name):
             raise InvalidRequest.expected("a label's name", name, _NAME_LIMIT)
         allowed = isinstance(text, str) and is_text(text) and text.isprintable()
         if not allowed or len(text) > LONGEST:

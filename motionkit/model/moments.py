@@ -11,7 +11,7 @@ from motionkit.errors import InvalidRequest
 Since = str | dt.timedelta | dt.date | dt.datetime
 """An age, a day or a moment."""
 
-_AGE = re.compile(r"([0-9]{1,6})([smhdw])")
+_AGE = r"([0-9]{1,6})([smhdw])"
 _SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGES = "an age such as 90m, 12h, 30d or 4w"
 _MOMENTS = f"{_AGES}, a date such as 2026-11-01, or an ISO time; both in UTC where no zone is named"
@@ -29,7 +29,7 @@ def age(name: str, value: str | dt.timedelta) -> float:
         InvalidRequest: It is no such age, or below zero.
     """
     if isinstance(value, str):
-        found = _AGE.fullmatch(value.strip())
+        found = re.fullmatch(_AGE, value.strip())
         if found is not None:
             return float(int(found[1]) * _SECONDS[found[2]])
     elif isinstance(value, dt.timedelta) and value >= dt.timedelta(0):
@@ -51,7 +51,7 @@ def moment(name: str, value: Since, now: float) -> float:
     """
     if isinstance(value, dt.date):
         return _utc(value)
-    if isinstance(value, str) and not _AGE.fullmatch(value.strip()):
+    if isinstance(value, str) and not re.fullmatch(_AGE, value.strip()):
         try:
             return _utc(dt.datetime.fromisoformat(value.strip()))
         except ValueError:

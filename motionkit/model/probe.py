@@ -166,7 +166,7 @@ def look(
     Raises:
         InvalidRequest: It is not playable media, or not all of it.
     """
-    kind, container = containers.sniff(stream)
+    (kind, container), lacking = containers.examine(stream, size)
     if kind is None:
         raise _refused(
             field,
@@ -178,7 +178,6 @@ def look(
 
         sha256 = hashlib.file_digest(cast("Any", stream), "sha256").hexdigest()
     known = Facts(label, kind=kind, container=container, size=size, sha256=sha256)
-    lacking = containers.missing_bytes(stream, size, container)
     if lacking:
         raise _refused(
             field,

@@ -236,7 +236,9 @@ class Request(Displayed):
 
     def describe(self) -> dict[str, Any]:
         """Return a short JSON-able description for people and the journal, signatures masked."""
-        labels = {name: value.label for name, value in self.media().items()}
+        return self._described({name: value.label for name, value in self.media().items()})
+
+    def _described(self, labels: Mapping[str, str]) -> dict[str, Any]:
         cut = {name: value for name in _CUT if (value := getattr(self, name)) is not None}
         return {"operation": self.operation, **labels, **self.values(), **cut}
 
@@ -246,7 +248,11 @@ class Request(Displayed):
         Args:
             facts: What is known of the media; it has their digests.
         """
-        kinds = self.media_kinds()
+        kinds, media = self.media_kinds(), self.media()
+        labels = {
+            name: facts[name].label if name in facts else value.label
+            for name, value in media.items()
+        }
         places = tuple(
             (
                 name,
@@ -254,9 +260,9 @@ class Request(Displayed):
                 str(value.path.absolute()) if isinstance(value, File) else None,
                 facts[name].sha256 if name in facts else None,
             )
-            for name, value in self.media().items()
+            for name, value in media.items()
         )
-        return self.describe(), places
+        return self._described(labels), places
 
     def to_json(self) -> str:
         """Return the request as one line of JSON, versioned, for another process to submit.

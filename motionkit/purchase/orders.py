@@ -310,10 +310,11 @@ class Checkout:
         """
         if via is not None:
             config, account = self.config, via.partition("/")[0]
-            has_key = account in config.accounts  # then no other provider's settings need loading
-            if dry and not has_key and via not in config.routes and account in self._keyless:
+            # With a key, no other provider's settings need loading.
+            is_known = account in config.accounts or (dry and account in self._keyless)
+            if is_known and via not in config.routes:
                 return None, via
-            return self.config.route(via), via
+            return config.route(via), via
         if not self.config.accounts:
             if dry and self._keyless:
                 names = tuple(self._keyless)

@@ -45,7 +45,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -68,7 +68,6 @@ from motionkit.errors import (
 from motionkit.http import (
     CALL_TIMEOUT,
     NotSent,
-    RateLimiter,
     Untrusted,
     with_retries,
 )
@@ -79,6 +78,9 @@ from motionkit.model.money import doubt
 from motionkit.model.submission import Found, SameId, Submission
 from motionkit.provider import Accounts, Provider, SearchesHistory, in_sandbox, references
 from motionkit.purchase import cancellation
+
+if TYPE_CHECKING:
+    from motionkit.http import RateLimiter
 
 log = logging.getLogger("motionkit")
 

@@ -24,11 +24,11 @@ Rule = Callable[[Fit], Iterator[str]]
 _LONG_PROMPT = 2048
 _LONG_SPEECH = 140
 _LONGEST_TRIP = 30
-_NAME = re.compile(r"[A-Za-z0-9_ ]{1,30}")
-_SELECTION = re.compile(r"@(selection|img)(\d+)")
+_NAME = r"[A-Za-z0-9_ ]{1,30}"
+_SELECTION = r"@(selection|img)(\d+)"
 _SELECTABLE: Mapping[str, str] = {"selection": "mask", "img": "picture"}
 _KINDS = ("subject", "background")
-_LOOKS_LIKE_A_FILE = re.compile(r"[/\\]|\.\w{1,5}$")
+_LOOKS_LIKE_A_FILE = r"[/\\]|\.\w{1,5}$"
 _CODECS = ("h264", "hevc")
 _FEWEST_VIEWS = 5
 _LONGEST_LYRICS = 5000
@@ -149,7 +149,7 @@ def references_have_names(fitted: Fit) -> Iterator[str]:
     if len(names) != pictures:
         raise _refuse(fitted, "names", f"{len(names)} of them", f"{pictures}: one for each picture")
     for name in names:
-        if not _NAME.fullmatch(name) or name != name.strip():
+        if not re.fullmatch(_NAME, name) or name != name.strip():
             raise _refuse(fitted, "names", name, "1 to 30 letters, digits, _ and inner spaces")
     if len(set(names)) != len(names):
         raise _refuse(fitted, "names", ", ".join(names), "a different name for each picture")
@@ -215,7 +215,7 @@ def _check_mask(fitted: Fit, name: str, mask: str, schemes: tuple[str, ...]) -> 
         if not mask.startswith(schemes):
             raise _refuse(fitted, name, mask, limit)
         return
-    if _LOOKS_LIKE_A_FILE.search(mask):
+    if re.search(_LOOKS_LIKE_A_FILE, mask):
         raise InvalidRequest(
             f"{name}: {mask!r} is a local file, and the vendor takes no mask files; "
             f"it takes {limit}",
@@ -237,7 +237,7 @@ def the_prompt_refers_to_what_is_there(fitted: Fit) -> Iterator[str]:
         "img": ("images", sum(name.startswith("images[") for name in fitted.facts)),
     }
     named: set[tuple[str, int]] = set()
-    for match in _SELECTION.finditer(prompt):
+    for match in re.finditer(_SELECTION, prompt):
         word, number = match[1], int(match[2])
         field, count = there[word]
         if number >= count:
