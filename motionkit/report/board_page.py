@@ -33,6 +33,12 @@ ENDED = 12
 """Purchases without a film that are shown, the newest of a week."""
 RELOADS = 10
 """Seconds after which the page reloads where the browser runs no script."""
+_PIECES = (
+    *("tiles", "queue-note", "films-note", "ended-note"),
+    *("spend", "budgets", "circuits", "activity"),
+)
+_LISTS = ("queue", "films", "ended")
+"""The ids of the page's pieces and lists."""
 _WEEK = 7 * 86_400.0
 
 _RUNNING = frozenset({State.QUEUED, State.RUNNING, State.UNKNOWN})
@@ -120,14 +126,17 @@ class BoardReader:
     def page(self, feed: Feed) -> str:
         """Return the whole page, with what the feed has read last."""
         pieces, journal = feed.pieces(), journal_of(self.client)
-        texts, now = dict(pieces.html), journal.now()
+        empty = {
+            name: f'<div id="{name}"></div>' for name in _PIECES
+        }  # where no read succeeded yet
+        texts, now = {**empty, **pieces.html}, journal.now()
         for name, (row, macro, _) in self._rows.copy().items():
             if row.half is not None and name in texts:  # without a script, its age is this one's
                 texts[name] = str(macro(row, now, progress_text))
         html = {name: Markup(text) for name, text in texts.items()}  # noqa: S704 - of our templates
         return self._env.get_template("board.html").render(
             html=html,
-            lists=pieces.lists,
+            lists={**dict.fromkeys(_LISTS, ()), **pieces.lists},
             position=feed.position,
             now=now,
             acts=self.acting is not None,

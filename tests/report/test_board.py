@@ -170,6 +170,18 @@ def test_the_queue_has_states_and_expected_ends_and_the_first_to_end_is_first(
     assert f'<progress max="{round(half - since, 3)}"' in row  # full where "left" comes to 0
 
 
+def test_a_journal_that_cannot_be_read_at_first_is_said_on_the_page(board: Stand) -> None:
+    board.submit("k1")
+    board.change("UPDATE purchases SET state='no such state'")
+    page = board.page()
+    assert "Not up to date:" in page
+    assert "no such state" in page
+    board.change("UPDATE purchases SET state='queued'")
+    page = board.page()
+    assert "Not up to date:" not in page
+    assert ">k1</b>" in page
+
+
 def test_the_jobs_without_a_film_are_counted_over_the_days_of_their_list(board: Stand) -> None:
     board.stage.arrange(Situation.JOB_FAILS)
     job = board.submit("k1")
