@@ -15,6 +15,10 @@ REPLAY_WINDOW = 6 * 3600.0
 and no page says that it is signed anew."""
 
 
+def _amount(value: Decimal | str) -> Decimal:
+    return Decimal(value)  # a function of Python: attrs parses the signature of one of C, slowly
+
+
 def _secret(value: str | Secret | None) -> Secret | None:
     """Return a webhook's secret without surrounding blanks.
 
@@ -44,7 +48,7 @@ class Settings(AccountSettings):
     region: Literal["international", "cn"] = attrs.field(
         default="international", metadata=untrusted(Untrusted.ADDED)
     )
-    usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=Decimal)
+    usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=_amount)
     webhook_secret: Secret | None = attrs.field(default=None, converter=_secret)
     webhook_id: str | None = None
     webhook_window: float = attrs.field(default=REPLAY_WINDOW, metadata=untrusted(Untrusted.LOWER))
