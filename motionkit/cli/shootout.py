@@ -422,7 +422,8 @@ class _Command:
             self.screen.fact(
                 f"cell {cell.number}", f"{_inputs(cell)} at {cell.target}: {state}{cost}"
             )
-            rows.append({**_data(cell), "state": state, "file": file})
+            bought = entry is not None and entry.job is not None
+            rows.append({**_data(cell), "bought": bought, "state": state, "file": file})
         waits = not (self.options.no_wait or self.options.no_report)
         page = self._report(keys) if keys and waits else None
         if max(self.codes) != exit_codes.DONE:
