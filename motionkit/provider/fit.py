@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import attrs
 
 from motionkit.errors import InvalidRequest, Unsupported
 from motionkit.model import media, probe
-from motionkit.model.recipe import Recipe
 from motionkit.model.request import Request
 from motionkit.provider.offers import MediaField, Offer
-from motionkit.provider.recipes import plan
+
+if TYPE_CHECKING:
+    from motionkit.model.recipe import Recipe
 
 _LONGEST_SHOWN = 60
 
@@ -120,10 +121,12 @@ def fit(
                 limit=", ".join(offer.media) or "no media",
             )
         references[name] = slot, reference
-        recipe = plan(name, request, reference, slot, facts[name]) if converts else None
-        if recipe is not None:
-            planned[name] = recipe
-            facts = {**facts, name: recipe.made}
+        if converts:
+            from motionkit.provider.recipes import plan  # noqa: PLC0415 - few media are converted
+
+            if (recipe := plan(name, request, reference, slot, facts[name])) is not None:
+                planned[name] = recipe
+                facts = {**facts, name: recipe.made}
         warnings += _check_media(name, reference, slot, facts[name], fits=request.fit)
     quality = values.get("quality")
     if isinstance(quality, str) and quality in offer.quality_map:
