@@ -46,7 +46,7 @@ def figures(rounds: int) -> list[Figure]:
     for what, code, bar, note in (
         ("import motionkit and make a Mimic", OURS, 0.5, "most of it is attrs"),
         ("import attrs alone", ATTRS, None, ""),
-        ("load the client", CLIENT, None, "cattrs and sqlite3 with it"),
+        ("load the client", CLIENT, None, "sqlite3 with it"),
     ):
         ours, base = compared(net[code], net[FLOOR])
         made.append(
