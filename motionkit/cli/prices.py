@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import motionkit as mk
 from motionkit.cli.screen import Screen
 from motionkit.client import ListedPrice, ListsPrices, Offer
 from motionkit.errors import MotionKitError
+from motionkit.model.money import Unit, dollars, noun, number
 
 
 def show(screen: Screen, config: Path | None, account: str, wanted: Callable[[Offer], bool]) -> int:
@@ -40,7 +41,6 @@ def _row(account: str, offer: Offer, prices: Mapping[str, ListedPrice]) -> dict[
     listed = prices.get(offer.model)
     amounts = list(_amounts(offer))
     unit = None if offer.price is None else offer.price.unit
-    here = "/".join(f"{one:f}" for one in amounts)
     verdict = "differs"
     if listed is None:
         verdict = "not listed"
@@ -51,10 +51,14 @@ def _row(account: str, offer: Offer, prices: Mapping[str, ListedPrice]) -> dict[
     return {
         "target": f"{account}/{offer.model}",
         "operation": offer.operation,
-        "offered": f"{here} {unit.value}" if unit is not None else "unknown",
-        "listed": "-" if listed is None else f"{listed.amount:f} usd per {listed.unit}",
+        "offered": "unknown" if unit is None else _together(amounts, unit),
+        "listed": "-" if listed is None else f"{dollars(listed.amount)} per {listed.unit}",
         "verdict": verdict,
     }
+
+
+def _together(amounts: Sequence[Decimal], unit: Unit) -> str:
+    return f"{'/'.join(number(one, unit) for one in amounts)} {noun(unit)}"
 
 
 def _amounts(offer: Offer) -> Iterator[Decimal]:

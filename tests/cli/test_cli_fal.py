@@ -214,7 +214,7 @@ def test_offers_update_shows_the_price_list_and_writes_nothing(
     assert [row["target"] for row in rows] == [f"fal/{model}" for model in MODELS]
     by = {row["target"].removeprefix("fal/"): row for row in rows}
     assert by["fal-ai/wan-motion"]["verdict"] == "same"
-    assert by["fal-ai/wan-motion"]["listed"] == "0.06 usd per seconds"
+    assert by["fal-ai/wan-motion"]["listed"] == "0.06 USD per seconds"
     assert by["fal-ai/steady-dancer"]["verdict"] == "no price here"
     assert sorted(own_place.iterdir()) == before
     studio.sandbox.fault(
@@ -222,9 +222,9 @@ def test_offers_update_shows_the_price_list_and_writes_nothing(
         '"unit_price": 0.07, "unit": "seconds", "currency": "USD"}]}:times=0'
     )
     ended = cli("offers", "--update", "--model", "fal-ai/wan-motion")
-    assert re.search(r"wan-motion +mimic +0\.06 usd +0\.07 usd per seconds +differs", ended.out)
+    assert re.search(r"wan-motion +mimic +0\.06 USD +0\.07 USD per seconds +differs", ended.out)
     other = cli("offers", "--update", "--model", "fal-ai/scail-2")
-    assert re.search(r"scail-2 +mimic +0\.2 usd +- +not listed", other.out)
+    assert re.search(r"scail-2 +mimic +0\.20 USD +- +not listed", other.out)
 
 
 def test_without_an_account_there_is_no_price_list(cli: Cli) -> None:
