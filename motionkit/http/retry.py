@@ -37,9 +37,8 @@ def read(call: Callable[[], T], *, timeout: float = 90.0) -> T:
     try:
         return call()
     except TRANSIENT as error:
-        if (left := timeout - (time.monotonic() - began)) <= 0:
-            raise
         first = error
+    left = max(timeout - (time.monotonic() - began), 1e-9)  # 0 is no limit that stamina takes
     import stamina  # noqa: PLC0415 - most calls succeed at once
 
     for attempt in stamina.retry_context(

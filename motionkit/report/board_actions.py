@@ -385,6 +385,6 @@ def _cancelled(result: CancelResult) -> str:
 def _error_text(error: MotionKitError) -> str:
     """Return an error for the page: what happened, and what helps, unless that is Python."""
     text, hint = error.message.rstrip("."), error.hint
-    if not hint or hint in text or "client." in hint:
+    if not hint or hint in text or "client." in hint or "mk." in hint:
         return text
     return f"{text}. {hint[0].upper()}{hint[1:]}"

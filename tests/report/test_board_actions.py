@@ -273,7 +273,7 @@ def test_what_may_have_been_bought_is_never_bought_again(acting: Stand, click: C
     answer = click("retry", "k1")
     assert answer["state"] == "failed"
     assert "may have been bought" in answer["text"]
-    assert "motionkit reconcile" in answer["text"]
+    assert "client." not in answer["text"]
 
 
 def test_what_runs_or_has_a_film_is_not_bought_again(acting: Stand, click: Clicks) -> None:
@@ -362,7 +362,7 @@ def test_a_batchs_row_is_left_to_its_batch(acting: Stand, click: Clicks) -> None
     acting.change("UPDATE purchases SET batch='b-1', item=3")
     answer = click("retry", "k1")
     assert "row 3 of batch b-1" in answer["text"]
-    assert "motionkit batch retry b-1" in answer["text"]
+    assert "mk." not in answer["text"].lower()
     assert "<button" not in acting.page().replace('<button type="button" id="ask', "")
 
 
