@@ -144,8 +144,8 @@ def test_while_every_vendor_is_busy_an_order_is_refused_and_can_be_repeated(
 ) -> None:
     sandbox = slow_accounts.sandbox
     sandbox.fault("refuse:submit:vendor=pixverse:code=500044")
-    for vendor in ("fal", "segmind"):
-        sandbox.fault(f"http:submit:vendor={vendor}:status=429:retry_after=7")
+    sandbox.fault("http:submit:vendor=segmind:status=429:retry_after=7")
+    sandbox.fault('http:submit:vendor=fal:status=429:retry_after=7:body={"detail": "busy"}')
     with shop() as opened:
         answer = opened.submit(17, picture)
         assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (503, True)
