@@ -10,8 +10,7 @@ import logging
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -48,10 +47,8 @@ from motionkit.provider import (
 from motionkit_pixverse import bodies, results, rules, webhook
 from motionkit_pixverse._tables import HINTS, KEYS, UNPRICED
 from motionkit_pixverse._wire import credits_of, need_number, taken, unwrap
+from motionkit_pixverse.lists import Library
 from motionkit_pixverse.settings import Settings
-
-if TYPE_CHECKING:
-    from motionkit_pixverse.lists import Library
 
 log = logging.getLogger("motionkit")
 
@@ -111,20 +108,11 @@ class PixVerse:
             limiter=uploads.limiter,
         )
         self.fingerprint = self._http.fingerprint
-
-    @cached_property
-    def _library(self) -> Library:
-        from motionkit_pixverse.lists import Library  # noqa: PLC0415 - a purchase reads no list
-
-        return Library(self._send, self._hold)
-
-    lists = property(lambda self: self._library.lists)
-    voices = property(lambda self: self._library.voices)
-    styles = property(lambda self: self._library.styles)
-    templates = property(lambda self: self._library.templates)
-    charges = property(lambda self: self._library.charges)
-    create_voice = property(lambda self: self._library.create_voice)
-    delete_voice = property(lambda self: self._library.delete_voice)
+        library = Library(self._send, self._hold)
+        self.lists = library.lists
+        self.voices, self.styles = library.voices, library.styles
+        self.templates, self.charges = library.templates, library.charges
+        self.create_voice, self.delete_voice = library.create_voice, library.delete_voice
 
     def url(self, call: Call) -> str:
         """Return the full URL of a call."""
