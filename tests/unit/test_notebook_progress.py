@@ -104,8 +104,8 @@ def test_it_is_updated_between_polls(
     sleep = options["sleep"]
 
     def slept(seconds: float) -> None:
+        kernel.updated.clear()  # before time passes: the display may be updated at once
         sleep(seconds)
-        kernel.updated.clear()
         assert kernel.updated.wait(PATIENCE)
         seen.append(kernel.pages[-1])
 
