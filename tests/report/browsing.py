@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from patience import PATIENCE
 
+NewPage = Callable[..., Any]
 MILLISECONDS = PATIENCE * 1000
 """How long a test waits for a condition of a page."""
 

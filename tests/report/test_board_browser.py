@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from conftest import MILLISECONDS, NewPage
+from browsing import MILLISECONDS, NewPage
 
 import motionkit as mk
 from motionkit.client import journal_of
