@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         PriceRule,
         load_offers,
         parse_offers,
+        unlisted_offer,
     )
     from motionkit.provider.offers import pick as pick_offer
     from motionkit.provider.prepare import Upload, assemble
@@ -147,6 +148,7 @@ __all__ = [
     "references",
     "refuse",
     "spool_opener",
+    "unlisted_offer",
     "untrusted",
     "vendor_error",
     "whole_number",
@@ -167,7 +169,8 @@ __getattr__, __dir__ = exports(
         "motionkit.provider.fit": "Check Fit refuse whole_number inspect_media=inspect",
         "motionkit.provider.lookups": "look_up list_names=names_of list_options=options_of",
         "motionkit.provider.offers": (
-            "MediaField Offer Price PriceRule load_offers parse_offers pick_offer=pick"
+            "MediaField Offer Price PriceRule load_offers parse_offers pick_offer=pick "
+            "unlisted_offer"
         ),
         "motionkit.provider.prepare": "Upload assemble",
         "motionkit.provider.quote": "quote_fit=quote",

@@ -272,6 +272,55 @@ def load_offers(package: str) -> Sequence[Offer]:
     return _Offers(_rows("\n".join(file.read_text("utf-8") for file in files), name), name)
 
 
+def unlisted_offer(
+    offers: Sequence[Offer],
+    operation: str,
+    model: str,
+    *,
+    path: str,
+    source: str,
+    formats: Mapping[media.Kind, tuple[str, ...]],
+) -> Offer | None:
+    """Return an offer for a model that is not listed: media under the names that most models use.
+
+    Its price is unknown, and a request has to confirm it. A listed model supports only what its
+    rows say.
+
+    Args:
+        offers: The provider's offers.
+        operation: The neutral operation.
+        model: The vendor's name of the model.
+        path: Where it is called.
+        source: The vendor's page of it.
+        formats: The containers that the vendor takes, by kind of media.
+
+    Returns:
+        The offer; None where the model is listed, the operation is not neutral, or two media of one
+        kind cannot be told apart by one name.
+    """
+    # Here, because reading offers needs none of the requests.
+    from motionkit.model.operations import OPERATIONS  # noqa: PLC0415
+
+    kind = next((kind for kind in OPERATIONS if kind.operation == operation), None)
+    if kind is None or any(offer.model == model for offer in offers):
+        return None
+    fields = attrs.fields_dict(kind)
+    single = {name: of for name, of in kind.media_kinds().items() if fields[name].default != ()}
+    if len(set(single.values())) < len(single):
+        return None
+    return Offer(
+        operation=operation,
+        model=model,
+        path=path,
+        source=source,
+        fields={"prompt": "prompt"} if "prompt" in fields else {},
+        media={
+            name: MediaField(f"{of}_url", of, formats[of], urls=True) for name, of in single.items()
+        },
+        evidence="inferred",
+    )
+
+
 def parse_offers(text: str, *, name: str) -> tuple[Offer, ...]:
     """Read offers from TOML text with ``[[offer]]`` tables; `name` is the text's name in errors.
 

@@ -27,7 +27,6 @@ from motionkit.errors import (
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit, amount
-from motionkit.model.operations import OPERATIONS
 from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
@@ -47,6 +46,7 @@ from motionkit.provider import (
     assemble,
     billed_after,
     load_offers,
+    unlisted_offer,
 )
 from motionkit_fal import webhook
 from motionkit_fal._tables import (
@@ -398,29 +398,15 @@ class Fal:
         Its price is unknown, and a request has to confirm it. A listed model supports only what its
         rows say.
         """
-        kinds = [kind for kind in OPERATIONS if kind.operation == operation]
-        listed = any(offer.model == model for offer in self.offers)
-        if listed or not kinds or not _ENDPOINT.fullmatch(model):
+        if not _ENDPOINT.fullmatch(model):
             return None
-        fields = {field.name: field for field in attrs.fields(kinds[0])}
-        single = {
-            name: kind
-            for name, kind in kinds[0].media_kinds().items()
-            if fields[name].default != ()
-        }
-        if len(set(single.values())) < len(single):
-            return None  # two pictures: one name cannot tell them apart
-        return Offer(
-            operation=operation,
-            model=model,
+        return unlisted_offer(
+            self.offers,
+            operation,
+            model,
             path=f"/{model}",
             source=f"https://fal.ai/models/{model}",
-            fields={"prompt": "prompt"} if "prompt" in fields else {},
-            media={
-                name: MediaField(f"{kind}_url", kind, _FORMATS[kind], urls=True)
-                for name, kind in single.items()
-            },
-            evidence="inferred",
+            formats=_FORMATS,
         )
 
     def close(self) -> None:

@@ -19,7 +19,6 @@ from motionkit.errors import Billed, InvalidRequest, JobNotFound, MotionKitError
 from motionkit.model import containers, media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
-from motionkit.model.operations import OPERATIONS
 from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
@@ -37,6 +36,7 @@ from motionkit.provider import (
     assemble,
     billed_after,
     load_offers,
+    unlisted_offer,
 )
 from motionkit_segmind._tables import IMAGE_MARKS, KEYS, MOTION_SECONDS, STATES, UNPRICED
 from motionkit_segmind._wire import (
@@ -231,29 +231,15 @@ class Segmind:
         Its price is unknown, and a request has to confirm it. A listed model supports only what its
         rows say.
         """
-        kinds = [kind for kind in OPERATIONS if kind.operation == operation]
-        listed = any(offer.model == model for offer in self.offers)
-        if listed or not kinds or model in _NO_MODELS or not _SLUG.fullmatch(model):
+        if model in _NO_MODELS or not _SLUG.fullmatch(model):
             return None
-        fields = {field.name: field for field in attrs.fields(kinds[0])}
-        single = {
-            name: kind
-            for name, kind in kinds[0].media_kinds().items()
-            if fields[name].default != ()
-        }
-        if len(set(single.values())) < len(single):
-            return None  # two pictures: one name cannot tell them apart
-        return Offer(
-            operation=operation,
-            model=model,
+        return unlisted_offer(
+            self.offers,
+            operation,
+            model,
             path=f"{V2}{model}",
             source=f"https://www.segmind.com/models/{model}/api",
-            fields={"prompt": "prompt"} if "prompt" in fields else {},
-            media={
-                name: MediaField(f"{kind}_url", kind, _STORED[kind], urls=True)
-                for name, kind in single.items()
-            },
-            evidence="inferred",
+            formats=_STORED,
         )
 
     def close(self) -> None:
