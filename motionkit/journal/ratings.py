@@ -20,7 +20,7 @@ from motionkit.model.rating import Means, Rated, Rating, Stars
 PAGE = 500
 """Ratings that are written in one transaction."""
 _LOCKS: Sequence[Lock] = (("prune", ""),)
-"""No purchase is pruned meanwhile, and nobody else writes ratings."""
+"""No purchase is pruned and no other rating written meanwhile."""
 _KEYS = "key IN (SELECT value FROM json_each(:keys))"
 _COLUMNS = "key, stars, note, rated"
 _PUT = (

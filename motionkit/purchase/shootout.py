@@ -292,7 +292,7 @@ class Shootouts:
         """Continue the cells that were bought, and buy the missing ones.
 
         A cell that cannot be bought does not keep the others from it. Those whose account is busy
-        come last, so that nobody waits for a slot while another account has one.
+        come last, so that no cell waits for a slot while another account has one.
 
         Args:
             plan: From `plan`.

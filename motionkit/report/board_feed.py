@@ -22,7 +22,7 @@ from motionkit.errors import MotionKitError
 PROBLEM = "problem"
 """The id of the element that says why the journal cannot be read."""
 PAUSE = 1.0
-"""Seconds between two looks at whether the journal has changed."""
+"""Seconds between two checks whether the journal has changed."""
 LONGEST = 20.0
 """Seconds after which it is read again anyway: days end, jobs stall, circuits close in time."""
 HEARTBEAT = 15.0

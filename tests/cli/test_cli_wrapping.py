@@ -50,7 +50,7 @@ def test_an_indented_line_goes_on_indented() -> None:
     ],
 )
 def test_what_people_copy_stays_on_one_line(width: int, whole: str) -> None:
-    text = f"the film of this job is kept there: {whole} and is fetched by nobody else"
+    text = f"the film of this job is kept there: {whole} and no other command fetches it"
     assert whole in wrapped(text, width, 10).replace("\n", "\0")
 
 

@@ -1,4 +1,4 @@
-"""The board in a browser: it changes by itself, acts when asked, and serves everyone."""
+"""The board in a browser: it is updated without a reload, and acts when asked."""
 
 from __future__ import annotations
 
