@@ -1,0 +1,4 @@
+"""Replicate's predictions API as a motionkit provider.
+
+Vendor documentation: https://replicate.com/docs/topics/predictions
+"""

@@ -1,0 +1,62 @@
+"""The settings of an account at Replicate. It imports no adapter: a configuration is read often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from motionkit.errors import ConfigError
+from motionkit.provider import AccountSettings, Secret, Untrusted, untrusted
+
+WEBHOOK_WINDOW = 300.0
+"""Maximum age of a delivery; the vendor leaves it to the receiver:
+https://replicate.com/docs/topics/webhooks/verify-webhook"""
+SHORTEST = 5.0
+"""Seconds; the vendor refuses a shorter deadline:
+https://replicate.com/docs/topics/predictions/create-a-prediction"""
+
+
+def _secret(value: str | Secret | None) -> Secret | None:
+    """Return a secret without surrounding blanks."""
+    if value is None:
+        return None
+    return Secret((value.reveal() if isinstance(value, Secret) else value).strip())
+
+
+def _is_given(_: object, field: attrs.Attribute[Any], value: Secret | None) -> None:
+    if value is not None and not value.reveal():
+        raise ConfigError(f"{field.name} is empty")
+
+
+def _is_deadline(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and not SHORTEST <= value < float("inf"):
+        raise ConfigError(f"{field.name} is {value:g}; give at least {SHORTEST:g} seconds")
+
+
+def _is_https(_: object, field: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None and not value.startswith("https://"):
+        raise ConfigError(f"{field.name} is {value!r}; give an https:// address")
+
+
+@attrs.frozen(kw_only=True)
+class Settings(AccountSettings):
+    """Settings of ``[accounts.NAME]`` for Replicate.
+
+    Attributes:
+        history: Whether the list of predictions may be searched for a lost submit.
+        cancel_after: Seconds after its creation at which the vendor ends a job: without a charge
+            if it has not started, with the charge of a cancelled job if it runs.
+        webhook: The address where the vendor reports finished jobs: https, and public.
+        webhook_secret: The secret of deliveries, from the console; read from the vendor where it
+            is not given.
+        webhook_window: Maximum age of a delivery in seconds.
+    """
+
+    history: bool = attrs.field(default=True, metadata=untrusted(Untrusted.HIGHER))
+    cancel_after: float | None = attrs.field(default=None, validator=_is_deadline)
+    webhook: str | None = attrs.field(default=None, validator=_is_https)
+    webhook_secret: Secret | None = attrs.field(
+        default=None, converter=_secret, validator=_is_given
+    )
+    webhook_window: float = attrs.field(default=WEBHOOK_WINDOW, metadata=untrusted(Untrusted.LOWER))
