@@ -57,9 +57,26 @@ if TYPE_CHECKING:
     from motionkit.provider.offers import pick as pick_offer
     from motionkit.provider.prepare import Upload, assemble
     from motionkit.provider.quote import quote as quote_fit
+    from motionkit.provider.records import (
+        has_input,
+        moment,
+        observed,
+        only_match,
+        outputs_of,
+        read_pages,
+        succeeded,
+    )
     from motionkit.provider.registry import key_help, operations
     from motionkit.provider.registry import load as load_provider
     from motionkit.provider.registry import names as provider_names
+    from motionkit.provider.responses import (
+        Fault,
+        Responses,
+        accepted_at,
+        age_of,
+        content_of,
+        path_id,
+    )
     from motionkit.provider.settings import (
         AccountSettings,
         KeyHelp,
@@ -98,6 +115,7 @@ __all__ = [
     "ErrorRow",
     "ExpiresFiles",
     "ExpiresJobs",
+    "Fault",
     "Fit",
     "HelpsWithKeys",
     "KeyHelp",
@@ -113,6 +131,7 @@ __all__ = [
     "PriceRule",
     "Provider",
     "Response",
+    "Responses",
     "SearchesHistory",
     "Secret",
     "Session",
@@ -124,11 +143,15 @@ __all__ = [
     "Uploads",
     "WebhookEvent",
     "Webhooks",
+    "accepted_at",
+    "age_of",
     "assemble",
     "base_url",
     "billed_after",
+    "content_of",
     "fit_at",
     "form",
+    "has_input",
     "in_sandbox",
     "inspect_media",
     "is_origin",
@@ -139,15 +162,22 @@ __all__ = [
     "load_offers",
     "load_provider",
     "look_up",
+    "moment",
     "multipart",
+    "observed",
+    "only_match",
     "operations",
+    "outputs_of",
     "parse_offers",
+    "path_id",
     "pick_offer",
     "provider_names",
     "quote_fit",
+    "read_pages",
     "references",
     "refuse",
     "spool_opener",
+    "succeeded",
     "unlisted_offer",
     "untrusted",
     "vendor_error",
@@ -174,9 +204,13 @@ __getattr__, __dir__ = exports(
         ),
         "motionkit.provider.prepare": "Upload assemble",
         "motionkit.provider.quote": "quote_fit=quote",
+        "motionkit.provider.records": (
+            "has_input moment observed only_match outputs_of read_pages succeeded"
+        ),
         "motionkit.provider.registry": (
             "key_help operations load_provider=load provider_names=names"
         ),
+        "motionkit.provider.responses": ("Fault Responses accepted_at age_of content_of path_id"),
         "motionkit.provider.settings": "AccountSettings KeyHelp Untrusted is_origin untrusted",
         "motionkit.provider.signatures": "MAX_BODY",
         "motionkit.provider.spool": "spool_opener=opener",

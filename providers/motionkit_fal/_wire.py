@@ -1,8 +1,7 @@
-"""Parse fal's responses: two families of error bodies, ids, outputs, billable units."""
+"""Parse fal's responses: two families of error bodies, endings, outputs, billable units."""
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -10,32 +9,33 @@ from typing import Any
 
 import attrs
 
-from motionkit.errors import Billed, MotionKitError, ProtocolError, ProviderUnavailable
-from motionkit.model.job import Job, Output, Result, State, Status, utcnow
-from motionkit.model.money import Cost, amount
+from motionkit.errors import Billed
+from motionkit.model.job import Output, State, Status, utcnow
+from motionkit.model.money import amount
 from motionkit.model.submission import Call
-from motionkit.provider import ErrorRow, Phase, Response, job_ids, vendor_error
+from motionkit.provider import Fault, Response, Responses, outputs_of
 from motionkit_fal._tables import (
     CANCELLED,
     ENDINGS,
     JOB_NAMES,
     LOCKED,
     STATED,
+    STATES,
     STATUSES,
     TYPES,
 )
 
-ID = re.compile(r"(?!\.+$)[\w.:=+-]{1,200}", re.ASCII)
-"""Valid request ids: an id becomes a path segment."""
 _KINDS = ("video", "image", "audio")
-_SIZE = re.compile(r"\d{1,15}", re.ASCII)
 _TYPE = re.compile(r"[a-z_.]{1,60}", re.ASCII)
-_UNDOCUMENTED = ErrorRow(ProtocolError, "an undocumented HTTP status", refuses=False)
-_SERVER_ERROR = ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False)
+
+
+def responses(context: Mapping[str, Any]) -> Responses:
+    """Return how an account's responses are read."""
+    return Responses(context, STATUSES, "request_id", JOB_NAMES, _fault, words=STATES)
 
 
 @attrs.frozen
-class Fault:
+class Failure:
     """What an error body says.
 
     Attributes:
@@ -49,7 +49,7 @@ class Fault:
     stated: bool = False
 
 
-def fault_of(data: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Fault:
+def failure_of(data: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Failure:
     """Return what an error body says: a platform's, a model's list of details, or a status's."""
     kind = data.get("error_type") or (headers or {}).get("x-fal-error-type")
     detail = data.get("detail")
@@ -65,157 +65,52 @@ def fault_of(data: Mapping[str, Any], headers: Mapping[str, str] | None = None) 
         where = ".".join(map(str, place[1:])) if isinstance(place, list) else ""
         text = ": ".join(filter(None, (where, str(first.get("msg") or ""))))
     known = isinstance(kind, str) and _TYPE.fullmatch(kind)
-    return Fault(kind if known else None, text if isinstance(text, str) else None, stated)
+    return Failure(kind if known else None, text if isinstance(text, str) else None, stated)
 
 
-def unwrap(
-    answer: Response, phase: Phase, context: Mapping[str, Any], call: Call
-) -> Mapping[str, Any]:
-    """Return the JSON object of a successful response.
-
-    Raises:
-        MotionKitError: The error for the HTTP status. It may have been billed if the response to a
-            paid call still names a job; see `taken`.
-        ProtocolError: The body is not a JSON object.
-    """
-    good = 200 <= answer.status < 300
-    try:
-        data = _object(answer, lenient=phase is not Phase.SUBMIT)
-    except ProtocolError as error:
-        if good:
-            row = ErrorRow(ProtocolError, error.message, refuses=False)
-            raise vendor_error(
-                row, phase, message=None, context=context, http_status=answer.status
-            ) from error
-        unread = phase is Phase.SUBMIT and answer.opens_object
-        raise refusal(answer, phase, context, {}, call, unread=unread) from error
-    if good:
-        return data
-    raise refusal(answer, phase, context, data, call)
-
-
-def _object(answer: Response, *, lenient: bool) -> Mapping[str, Any]:
-    data = answer.json(lenient=lenient)
-    if not isinstance(data, Mapping):
-        raise ProtocolError("the response is not a JSON object", http_status=answer.status)
-    return data
-
-
-def content_of(answer: Response) -> Mapping[str, Any]:
-    """Return a response's JSON object; an empty one if it has none."""
-    try:
-        return _object(answer, lenient=True)
-    except ProtocolError:
-        return {}
-
-
-def taken(answer: Response, call: Call) -> str | None:
-    """Return the id of the only request that the response to a paid call names, at any HTTP status.
-
-    Returns:
-        None if there is no id, an invalid one, or several.
-    """
-    try:
-        found = set(map(repr, ids := job_ids(answer.json(), {"request_id"}, call)))
-    except ProtocolError:
-        return None
-    whole = len(found) == 1 and isinstance(ids[0], str) and ID.fullmatch(ids[0])
-    return ids[0] if whole else None
-
-
-def refusal(
-    answer: Response,
-    phase: Phase,
-    context: Mapping[str, Any],
-    data: Mapping[str, Any],
-    call: Call,
-    *,
-    unread: bool = False,
-) -> MotionKitError:
-    """Return the error for a response's HTTP status, error type and text.
-
-    Args:
-        answer: The response.
-        phase: The purpose of the call.
-        context: Provider and account.
-        data: The JSON object of the response.
-        call: The call that was sent.
-        unread: The body starts an object that cannot be parsed: it may name a request.
-    """
-    fault = fault_of(data, answer.headers)
-    fallback = _SERVER_ERROR if answer.status >= 500 else _UNDOCUMENTED
-    row = STATUSES.get(answer.status, fallback)
-    if row.refuses:
-        row = TYPES.get(fault.kind or "", row)
-        said = (fault.text or "").casefold()
+def _fault(answer: Response, data: Mapping[str, Any], _: Call) -> Fault:
+    """Return what a refusal says; types and texts count under a status that refuses."""
+    failure, row = failure_of(data, answer.headers), STATUSES.get(answer.status)
+    if row is not None and row.refuses:
+        row = TYPES.get(failure.kind or "", row)
+        said = (failure.text or "").casefold()
         locked = (found for text, found in LOCKED if answer.status == 403 and text in said)
         row = next(locked, row)
-    if answer.status == 429 and not data:
-        row = attrs.evolve(row, refuses=False)
-    named = phase is Phase.SUBMIT and bool(job_ids(data, JOB_NAMES, call))
-    return vendor_error(
-        row,
-        phase,
-        message=fault.text,
-        context=context,
-        contradicted=unread or named,
-        code=fault.kind or (str(answer.status) if fault.stated else None),
-        http_status=answer.status,
-        retry_after=answer.retry_after,
-        raw=dict(data) or None,
-    )
+    code = failure.kind or (str(answer.status) if failure.stated else None)
+    return Fault(code, failure.text, row)
 
 
-@attrs.frozen
-class Ending:
-    """How a job ended without a result."""
-
-    state: State
-    billed: Billed
-    fault: Fault
-
-    def status(self, word: str, raw: Any) -> Status:
-        """Return the status of a job that ended so."""
-        return Status(
-            self.state,
-            word,
-            utcnow(),
-            billed=self.billed,
-            message=self.fault.text,
-            code=self.fault.kind,
-            cancelled=self.fault.kind == CANCELLED,
-            raw=raw,
-        )
-
-
-def succeeded(
-    job: Job, outputs: tuple[Output, ...], word: str, raw: Any, cost: Cost | None = None
-) -> Status:
-    """Return the status of a job with its outputs."""
-    now = utcnow()
-    result = Result(job, outputs, cost, (now - job.submitted_at).total_seconds(), raw=raw)
-    return Status(State.SUCCEEDED, word, now, billed=Billed.YES, result=result, raw=raw)
-
-
-def ending_of(told: Fault, fault: Fault, status: int, units: Decimal | None) -> Ending | None:
-    """Return how a finished job ended; None if its result's answer proves no ending.
+def ended(
+    told: Failure,
+    failure: Failure,
+    http_status: int,
+    *,
+    word: str,
+    raw: Any,
+    units: Decimal | None = None,
+) -> Status | None:
+    """Return the status of a job that ended without a result; None where no ending is proven.
 
     Args:
         told: The error in the job's status, if any.
-        fault: The error in the answer to its result.
-        status: The HTTP status of that answer.
-        units: The billable units in its head.
+        failure: The error in the answer to its result.
+        http_status: The HTTP status of that answer.
+        word: The vendor's word.
+        raw: The vendor's response.
+        units: The billable units in the answer's head.
     """
-    kind = told.kind or fault.kind
-    said = bool(told.text or told.kind)
-    if not (said or (fault.stated and status in STATED) or fault.kind in ENDINGS):
+    kind, text = told.kind or failure.kind, told.text or failure.text
+    said = told.text or told.kind or (failure.stated and http_status in STATED)
+    if not (said or failure.kind in ENDINGS):
         return None
-    default = State.FAILED, Billed.NO if status >= 500 else Billed.UNKNOWN
+    default = State.FAILED, Billed.NO if http_status >= 500 else Billed.UNKNOWN
     state, billed = ENDINGS.get(kind or "", default)
     if units is not None:  # a model may bill a failure, and says so
         billed = Billed.YES if units else Billed.NO
-    shown = Fault(kind, told.text or fault.text, stated=True)
-    return Ending(state, billed, shown)
+    cancelled = kind == CANCELLED
+    return Status(
+        state, word, utcnow(), billed=billed, message=text, code=kind, cancelled=cancelled, raw=raw
+    )
 
 
 def units_of(headers: Mapping[str, str]) -> Decimal | None:
@@ -223,32 +118,10 @@ def units_of(headers: Mapping[str, str]) -> Decimal | None:
     return amount(headers.get("x-fal-billable-units"))
 
 
-def outputs_of(data: Mapping[str, Any]) -> tuple[Output, ...]:
+def files_of(data: Mapping[str, Any]) -> tuple[Output, ...]:
     """Return every output of a result, the main one first."""
     found: dict[str, Output] = {}
     for kind in _KINDS:
-        value = data.get(kind) or data.get(f"{kind}s")
-        for one in value if isinstance(value, list) else [value]:
-            file: Any = {"url": one} if isinstance(one, str) else one
-            url = file.get("url") if isinstance(file, Mapping) else None
-            if isinstance(url, str) and url.startswith(("https://", "http://")):
-                mime, size = file.get("content_type"), str(file.get("file_size"))
-                found.setdefault(
-                    url,
-                    Output(
-                        url,
-                        kind=kind,
-                        content_type=mime if isinstance(mime, str) else None,
-                        size=int(size) if _SIZE.fullmatch(size) else None,
-                    ),
-                )
+        for one in outputs_of(data.get(kind) or data.get(f"{kind}s"), kind):
+            found.setdefault(one.url, one)
     return tuple(found.values())
-
-
-def moment(value: Any) -> dt.datetime | None:
-    """Return an aware UTC datetime from ISO text; None if it is none."""
-    try:
-        when = dt.datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return when if when.tzinfo else when.replace(tzinfo=dt.UTC)

@@ -6,7 +6,6 @@ Vendor documentation: https://fal.ai/docs/documentation/model-apis/inference/que
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
@@ -19,9 +18,7 @@ import attrs
 from motionkit.errors import (
     Billed,
     InvalidRequest,
-    MotionKitError,
     PermissionDenied,
-    ProtocolError,
     Unsupported,
 )
 from motionkit.model import media, probe
@@ -43,9 +40,13 @@ from motionkit.provider import (
     Upload,
     Uploads,
     WebhookEvent,
+    accepted_at,
+    age_of,
     assemble,
-    billed_after,
+    content_of,
     load_offers,
+    observed,
+    succeeded,
     unlisted_offer,
 )
 from motionkit_fal import webhook
@@ -59,25 +60,10 @@ from motionkit_fal._tables import (
     UNFINISHED,
     UNPRICED,
 )
-from motionkit_fal._wire import (
-    ID,
-    Fault,
-    content_of,
-    ending_of,
-    fault_of,
-    moment,
-    outputs_of,
-    refusal,
-    succeeded,
-    taken,
-    units_of,
-    unwrap,
-)
+from motionkit_fal._wire import Failure, ended, failure_of, files_of, responses, units_of
 from motionkit_fal.history import History, Platform, platform
 from motionkit_fal.settings import Settings
 from motionkit_fal.uploads import Storage
-
-log = logging.getLogger("motionkit")
 
 HOSTS: Mapping[str, str] = {
     "api": "https://queue.fal.run",
@@ -97,9 +83,8 @@ _FORMATS: Mapping[media.Kind, tuple[str, ...]] = {
 """Formats of media of models that no row names."""
 _SHORT_LIFE = dt.timedelta(minutes=6)
 """How long a result of 10 kB or more is kept; afterwards the history has it."""
-_APP, _ACCEPTED = "app", "accepted"
-"""Keys in a job's data: the path of its requests; when the vendor's clock accepted it."""
-_STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
+_APP = "app"
+"""Key in a job's data: the path of its requests."""
 
 
 class Fal:
@@ -149,7 +134,8 @@ class Fal:
             limiter=uploads.limiter,
         )
         self.fingerprint = self._http.fingerprint
-        self._storage = Storage(self._http, self._context, uploads)
+        self._responses = responses(self._context)
+        self._storage = Storage(self._http, self._responses, uploads)
         self._history = History(self._send, self.fingerprint)
         self._platform = Platform(self._send, settings.prices)
         self._webhook_keys = webhook.Keys(self._send)
@@ -187,27 +173,10 @@ class Fal:
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
         """Send the paid call once; fal has no attempt ids."""
-        call = submission.call
-        answer = self._http.send(call)
-        content: Mapping[str, Any] = {}
-        try:
-            content = unwrap(answer, Phase.SUBMIT, self._context, call)
-            request_id = content.get("request_id")
-            if not isinstance(request_id, str) or not ID.fullmatch(request_id):
-                raise ProtocolError(
-                    f"{self.account}: the response has no request_id",
-                    billed=billed_after(Phase.SUBMIT, refused=False),
-                    raw=dict(content),
-                    **self._context,
-                )
-        except MotionKitError as error:
-            request_id = taken(answer, call)
-            if request_id is None:
-                raise
-            log.warning("%s: the response still names request %s", error.message, request_id)
-        data = {} if answer.date is None else {_ACCEPTED: answer.date.isoformat()}
-        if app := self._app_of(content.get("status_url"), request_id):
-            data[_APP] = app
+        answer = self._http.send(submission.call)
+        request_id, content = self._responses.submitted(answer, submission.call)
+        app = self._app_of(content.get("status_url"), request_id)
+        data = accepted_at(answer) | ({_APP: app} if app else {})
         return submission.job(
             request_id, fingerprint=self.fingerprint, attempt_id=attempt_id, data=data
         )
@@ -240,13 +209,11 @@ class Fal:
         answer = self._http.send(call)
         if answer.status == 404:
             return self._forgotten(job, answer, call)
-        content = unwrap(answer, Phase.POLL, self._context, call)
+        content = self._responses.unwrap(answer, Phase.POLL, call)
         word = content.get("status")
         if word == DONE:
             return self._finished(job, content)
-        state, _ = STATES.get(word, _STRANGE) if isinstance(word, str) else _STRANGE
-        doubt = UnknownReason.STRANGE_WORD if state is State.UNKNOWN else None
-        return Status(state, str(word), utcnow(), doubt=doubt, raw=content)
+        return observed(word, STATES, content)
 
     def _finished(self, job: Job, status: Mapping[str, Any]) -> Status:
         """Read the result, which decides how a finished job ended."""
@@ -254,24 +221,24 @@ class Fal:
         answer = self._http.send(call)
         if answer.status == 404:
             return self._forgotten(job, answer, call)
-        units = units_of(answer.headers)
-        if 200 <= answer.status < 300:
-            content = unwrap(answer, Phase.RESULT, self._context, call)
-            if outputs := outputs_of(content):
-                return succeeded(job, outputs, DONE, content, self._cost(job, units))
-            fault = Fault()
+        good, units = 200 <= answer.status < 300, units_of(answer.headers)
+        if good:
+            content = self._responses.unwrap(answer, Phase.RESULT, call)
+            if files := files_of(content):
+                return succeeded(job, files, DONE, content, self._cost(job, units))
+            failure = Failure()
         else:
             content = content_of(answer)
-            fault = fault_of(content, answer.headers)
-        if UNFINISHED in (fault.text or "").casefold():
+            failure = failure_of(content, answer.headers)
+        if UNFINISHED in (failure.text or "").casefold():
             return Status(State.RUNNING, DONE, utcnow(), raw=content)
-        ended = ending_of(fault_of(status), fault, answer.status, units)
-        if ended is not None:
-            return ended.status(DONE, content or status)
-        if 200 <= answer.status < 300:
-            doubt = UnknownReason.NO_OUTPUT
-            return Status(State.UNKNOWN, DONE, utcnow(), doubt=doubt, raw=content)
-        raise refusal(answer, Phase.RESULT, self._context, content, call)
+        told, raw = failure_of(status), content or status
+        end = ended(told, failure, answer.status, word=DONE, raw=raw, units=units)
+        if end is not None:
+            return end
+        if good:
+            return succeeded(job, (), DONE, content)
+        raise self._responses.refusal(answer, Phase.RESULT, call, content)
 
     def _cost(self, job: Job, units: Decimal | None) -> Cost | None:
         """Return the charge that the billable units mean at the account's price of a unit."""
@@ -286,13 +253,12 @@ class Fal:
         The queue keeps a result for minutes or an hour, the history for 30 days. A job is GONE if
         neither has it and 30 days are over on the vendor's clock.
         """
-        then = moment(job.data.get(_ACCEPTED))
-        age = None if then is None or answer.date is None else answer.date - then
+        age = age_of(job, answer)
         old = utcnow() - job.submitted_at >= _SHORT_LIFE
         asked = self._settings.history and old
         if asked and (found := self._history.look_up(job)) is not None:
             return found
-        message = refusal(answer, Phase.POLL, self._context, {}, call).message
+        message = self._responses.refusal(answer, Phase.POLL, call, {}).message
         if asked and age is not None and age >= self.retention:
             return Status(State.GONE, "404", utcnow(), message=message)
         return Status(
@@ -311,7 +277,7 @@ class Fal:
         word = str(content.get("status") or answer.status)
         late = answer.status == 400 and word == "ALREADY_COMPLETED"
         if not (late or 200 <= answer.status < 300):
-            raise refusal(answer, Phase.POLL, self._context, content, call)
+            raise self._responses.refusal(answer, Phase.POLL, call, content)
         return Status(State.UNKNOWN, word, utcnow(), raw=content)
 
     def balance(self) -> Balance:
@@ -331,11 +297,7 @@ class Fal:
         found = content.get("credits")
         held = amount(found.get("current_balance")) if isinstance(found, Mapping) else None
         if held is None:
-            raise ProtocolError(
-                f"{self.account}: the response has no current_balance",
-                raw=dict(content),
-                **self._context,
-            )
+            raise self._responses.missing("current_balance", content, Phase.BALANCE)
         return Balance(held, Unit.USD, held, raw=content)
 
     def usage(self, since: float) -> tuple[Mapping[str, Any], ...]:
@@ -414,7 +376,7 @@ class Fal:
         self._http.close()
 
     def _send(self, call: Call, phase: Phase) -> Mapping[str, Any]:
-        return unwrap(self._http.send(call), phase, self._context, call)
+        return self._responses.unwrap(self._http.send(call), phase, call)
 
     def _upload(
         self,

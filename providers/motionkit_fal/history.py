@@ -17,8 +17,17 @@ from motionkit.errors import InvalidRequest, JobNotFound, MotionKitError
 from motionkit.model.job import Job, Status, utcnow
 from motionkit.model.money import amount
 from motionkit.model.submission import Call, Found, NotSeen, Submission
-from motionkit.provider import ListedPrice, Phase
-from motionkit_fal._wire import ID, Fault, ending_of, fault_of, moment, outputs_of, succeeded
+from motionkit.provider import (
+    ListedPrice,
+    Phase,
+    has_input,
+    moment,
+    only_match,
+    path_id,
+    read_pages,
+    succeeded,
+)
+from motionkit_fal._wire import Failure, ended, failure_of, files_of
 
 log = logging.getLogger("motionkit")
 
@@ -65,23 +74,16 @@ class History:
             "limit": str(_PER_PAGE),
         }
         rows, complete = _pages(self.send, _REQUESTS, query, "items")
-        jobs = {
-            job.id: job for row in rows if (job := self._same(row, submission, start)) is not None
-        }
-        found = tuple(jobs.values())
-        alone = complete and len(found) == 1 and submission.token is not None
-        return Found(found[0]) if alone else NotSeen(found)
+        jobs = (self._same(row, submission, start) for row in rows)
+        return only_match(jobs, submission, complete=complete)
 
     def _same(
         self, row: Mapping[str, Any], submission: Submission, start: dt.datetime
     ) -> Job | None:
         """Return the job of a row whose input equals this submission's."""
-        sent, request_id, when = row.get("json_input"), row.get("request_id"), row.get("sent_at")
-        if not isinstance(sent, Mapping) or not isinstance(request_id, str):
-            return None
-        if not ID.fullmatch(request_id) or (moment(when) or start) < start:
-            return None
-        if any(sent.get(name) != value for name, value in submission.call.json.items()):
+        request_id, when = path_id(row.get("request_id")), moment(row.get("sent_at"))
+        same = has_input(row.get("json_input"), submission.call.json)
+        if request_id is None or not same or (when or start) < start:
             return None
         return submission.job(request_id, fingerprint=self.fingerprint, attempt_id="")
 
@@ -102,10 +104,10 @@ class History:
         status, output = row.get("status_code"), row.get("json_output")
         if type(status) is not int or not isinstance(output, Mapping):
             return None
-        if outputs := outputs_of(output) if status < 400 else ():
-            return succeeded(job, outputs, str(status), row)
-        ended = ending_of(Fault(), fault_of(output), status, None) if status >= 400 else None
-        return None if ended is None else ended.status(str(status), row)
+        if status < 400:
+            files = files_of(output)
+            return succeeded(job, files, str(status), row, late=True) if files else None
+        return ended(Failure(), failure_of(output), status, word=str(status), raw=row)
 
 
 @attrs.define
@@ -171,16 +173,12 @@ def _pages(
     send: Send, path: str, query: Mapping[str, str], name: str, phase: Phase = Phase.FIND
 ) -> tuple[list[Mapping[str, Any]], bool]:
     """Return the rows of a list, and whether these are all of its pages."""
-    rows: list[Mapping[str, Any]] = []
-    cursor: dict[str, str] = {}
-    for _ in range(_PAGES):
-        content = send(platform(path, {**query, **cursor}), phase)
-        found = content.get(name)
-        rows += (
-            [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
-        )
+
+    def fetch(cursor: str | None) -> tuple[Any, str | None, bool]:
+        more = {} if cursor is None else {"cursor": cursor}
+        content = send(platform(path, {**query, **more}), phase)
         after = content.get("next_cursor")
-        if not isinstance(after, str) or not after:
-            return rows, not content.get("has_more")
-        cursor = {"cursor": after}
-    return rows, False
+        after = after if isinstance(after, str) and after else None
+        return content.get(name), after, bool(after or content.get("has_more"))
+
+    return read_pages(fetch, _PAGES)

@@ -18,8 +18,17 @@ import attrs
 from motionkit.errors import ConfigError, InvalidRequest, ProtocolError
 from motionkit.model import containers, media, probe
 from motionkit.model.submission import Call
-from motionkit.provider import UPLOAD_IDLE, Body, Phase, Response, Session, Stream, Uploads
-from motionkit_fal._wire import refusal, unwrap
+from motionkit.provider import (
+    UPLOAD_IDLE,
+    Body,
+    Phase,
+    Response,
+    Responses,
+    Session,
+    Stream,
+    Uploads,
+    content_of,
+)
 
 ONE_PIECE = 90 * 1024 * 1024
 """Bytes; the official client sends a larger file in parts."""
@@ -36,12 +45,12 @@ class Storage:
 
     Attributes:
         http: The account's session, which has the origin ``rest``.
-        context: Provider and account, for errors.
+        responses: How the account's responses are read.
         uploads: The core's limiter and timeout.
     """
 
     http: Session
-    context: Mapping[str, Any]
+    responses: Responses
     uploads: Uploads
 
     def call(self, facts: probe.Facts) -> Call:
@@ -64,7 +73,7 @@ class Storage:
             MotionKitError: With ``billed=NO``.
         """
         answer = self.http.send(attrs.evolve(call, files={}))
-        reply = unwrap(answer, Phase.UPLOAD, self.context, call)
+        reply = self.responses.unwrap(answer, Phase.UPLOAD, call)
         target, address = reply.get("upload_url"), reply.get("file_url")
         if not isinstance(target, str) or not _is_address(address):
             raise self._strange("has no upload_url or no file_url")
@@ -90,8 +99,8 @@ class Storage:
             raise self._strange("names a host that is not the vendor's")
         try:
             keyless = Session(
-                provider=self.context["provider"],
-                account=self.context["account"],
+                provider=self.responses.context["provider"],
+                account=self.responses.context["account"],
                 origins={"api": f"{parts.scheme}://{parts.netloc}"},
                 auth={},
                 limiter=self.uploads.limiter,
@@ -109,7 +118,7 @@ class Storage:
             idle=UPLOAD_IDLE,
         )
         if not 200 <= answer.status < 300:
-            raise refusal(answer, Phase.UPLOAD, self.context, {}, call)
+            raise self.responses.refusal(answer, Phase.UPLOAD, call, {})
         return answer
 
     def _put_parts(
@@ -140,8 +149,8 @@ class Storage:
         self._put(http, done, None, "application/json")
 
     def _strange(self, what: str) -> ProtocolError:
-        account = self.context["account"]
-        return ProtocolError(f"{account}: the upload's response {what}", **self.context)
+        context = self.responses.context
+        return ProtocolError(f"{context['account']}: the upload's response {what}", **context)
 
 
 def _origin(url: str) -> str:
@@ -159,11 +168,5 @@ def _mime(facts: probe.Facts) -> str:
 
 def _etag(answer: Response) -> str | None:
     """Return a part's tag: the official clients read it from the body or from the head."""
-    if tag := answer.headers.get("etag"):
-        return tag
-    try:
-        data = answer.json()
-    except ProtocolError:
-        return None
-    tag = data.get("etag") if isinstance(data, Mapping) else None
+    tag = answer.headers.get("etag") or content_of(answer).get("etag")
     return tag if isinstance(tag, str) else None

@@ -16,11 +16,19 @@ from typing import Any
 
 import attrs
 
-from motionkit.errors import ConfigError, MotionKitError, ProtocolError, SignatureError
+from motionkit.errors import ConfigError, MotionKitError, ProtocolError
 from motionkit.model.job import Job, State, Status, utcnow
 from motionkit.model.submission import Call
-from motionkit.provider import Phase, Response, WebhookEvent, signatures
-from motionkit_fal._wire import ID, Fault, ending_of, fault_of, outputs_of, succeeded
+from motionkit.provider import (
+    Phase,
+    Response,
+    WebhookEvent,
+    content_of,
+    path_id,
+    signatures,
+    succeeded,
+)
+from motionkit_fal._wire import Failure, ended, failure_of, files_of
 
 ACKNOWLEDGEMENT = b"ok"
 """The vendor reads the status only: any 2xx acknowledges a delivery."""
@@ -30,7 +38,6 @@ LIFE = 24 * 3600.0
 PAUSE = 60.0
 """Seconds between two reads of the keys, whatever arrives meanwhile."""
 _MOST_KEYS = 16
-_CLOCK_SKEW = 300.0
 _LONGEST = 512
 _HEADERS = tuple(f"x-fal-webhook-{name}" for name in ("request-id", "user-id", "timestamp"))
 _SIGNATURE = "x-fal-webhook-signature"
@@ -110,47 +117,21 @@ def read(
         SignatureError: The signature is invalid, or the delivery is too old.
         ProtocolError: The signature is valid, and the body has no request id.
     """
-    try:
-        signatures.check_size(body)
-        named = [_header(headers, name) for name in _HEADERS]
-        signature = bytes.fromhex(_header(headers, _SIGNATURE))
-        _check_age(named[2], window, now())
-    except SignatureError as error:
-        raise error.fill(**context) from None
-    except ValueError as error:
-        raise SignatureError(f"{context['account']}: webhook refused: {error}", **context) from None
-    message = "\n".join([*named, hashlib.sha256(body).hexdigest()]).encode()
-    if not (_signed(keys.current(), signature, message)) and not (
-        _signed(keys.current(again=True), signature, message)
-    ):
-        raise SignatureError(
-            f"{context['account']}: webhook refused: the signature is invalid", **context
-        )
-    content = Response(200, {}, body).json(lenient=True)
-    job_id = content.get("request_id") if isinstance(content, Mapping) else None
-    if not isinstance(job_id, str) or not ID.fullmatch(job_id):
+    with signatures.verifying(body, **context):
+        named = [signatures.header(headers, name) for name in _HEADERS]
+        signature = bytes.fromhex(signatures.header(headers, _SIGNATURE))
+        signatures.check_age(named[2], window, now())
+        message = "\n".join([*named, hashlib.sha256(body).hexdigest()]).encode()
+        if not any(
+            _signed(keys.current(again=again), signature, message) for again in (False, True)
+        ):
+            raise ValueError("the signature is invalid")
+    content = content_of(Response(200, {}, body))
+    job_id = path_id(content.get("request_id"))
+    if job_id is None:
         raise ProtocolError(f"{context['account']}: the webhook has no request id", **context)
     said = status_of(None, content)
     return WebhookEvent(job_id, State.UNKNOWN if said is None else said.state, content)
-
-
-def _header(headers: Mapping[str, str], wanted: str) -> str:
-    found = [value for name, value in headers.items() if name.lower() == wanted]
-    if len(found) != 1 or not found[0]:
-        raise ValueError(f"{wanted} is missing or repeated")
-    if len(found[0]) > _LONGEST or not (found[0].isascii() and found[0].isprintable()):
-        raise ValueError(f"{wanted} is not printable ASCII of at most {_LONGEST} characters")
-    return found[0]
-
-
-def _check_age(stamp: str, window: float, now: float) -> None:
-    if len(stamp) > 12 or not stamp.isdecimal():
-        raise ValueError("the timestamp is not a number of seconds")
-    age = now - int(stamp)
-    if age > window:
-        raise ValueError(f"it is {age:.0f} s old; {window:.0f} s are allowed")
-    if age < -_CLOCK_SKEW:
-        raise ValueError(f"it comes from {-age:.0f} s in the future; check this machine's clock")
 
 
 def _signed(keys: Sequence[bytes], signature: bytes, message: bytes) -> bool:
@@ -181,14 +162,13 @@ def status_of(job: Job | None, content: Mapping[str, Any]) -> Status | None:
     """
     word, payload = content.get("status"), content.get("payload")
     payload = payload if isinstance(payload, Mapping) else {}
-    if word == "OK" and (outputs := outputs_of(payload)):
+    if word == "OK" and (files := files_of(payload)):
         if job is None:
             return Status(State.SUCCEEDED, word, utcnow())
-        return succeeded(job, outputs, word, content)
+        return succeeded(job, files, word, content)
     if word != "ERROR":
         return None
     text = content.get("error")
     status = text.rpartition(" ")[2] if isinstance(text, str) else ""  # "Invalid status code: 422"
     known = int(status) if re.fullmatch(r"[1-5]\d\d", status) else 0
-    ended = ending_of(Fault(), fault_of(payload), known, None)
-    return None if ended is None else ended.status(word, content)
+    return ended(Failure(), failure_of(payload), known, word=word, raw=content)
