@@ -6,7 +6,6 @@ Vendor documentation: https://docs.segmind.com/docs/serverless-api/async-inferen
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from motionkit.errors import Billed, InvalidRequest, JobNotFound, MotionKitError, ProtocolError
+from motionkit.errors import InvalidRequest, JobNotFound
 from motionkit.model import containers, media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
@@ -29,31 +28,24 @@ from motionkit.provider import (
     MediaField,
     Offer,
     Phase,
+    Response,
     Session,
     Stream,
     Upload,
     Uploads,
+    accepted_at,
+    age_of,
     assemble,
-    billed_after,
     load_offers,
+    observed,
+    succeeded,
     unlisted_offer,
 )
 from motionkit_segmind._tables import IMAGE_MARKS, KEYS, MOTION_SECONDS, STATES, UNPRICED
-from motionkit_segmind._wire import (
-    ID,
-    cost_of,
-    error_text,
-    moderated,
-    outputs_of,
-    parse_moment,
-    taken,
-    unwrap,
-)
+from motionkit_segmind._wire import cost_of, error_text, files_of, moderated, responses
 from motionkit_segmind.history import History
 from motionkit_segmind.settings import Settings
 from motionkit_segmind.sync import V1, V2, Blocking, is_spooled, is_sync, observe, was_sync
-
-log = logging.getLogger("motionkit")
 
 HOSTS: Mapping[str, str] = {
     "api": "https://api.segmind.com",
@@ -71,9 +63,6 @@ _STORED: Mapping[media.Kind, tuple[str, ...]] = {
     "audio": ("mp3",),
 }
 """Formats that the storage accepts: https://docs.segmind.com/api-reference/segmind-storage"""
-_ACCEPTED = "accepted"
-"""Key in a job's data: when it was accepted, from the response's ``Date`` header."""
-_STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
 _SPEAKS = frozenset({State.FAILED, State.BLOCKED, State.UNKNOWN})
 """States in which the vendor's text says what happened."""
 
@@ -120,8 +109,9 @@ class Segmind:
         self.fingerprint = self._http.fingerprint
         self._missed: dict[str, float] = {}
         self._history = History(self._send, self.fingerprint)
+        self._responses = responses(self._context)
         self._blocking = Blocking(
-            self._http, self._context, self.fingerprint, settings.sync_timeout
+            self._http, self._responses, self.fingerprint, settings.sync_timeout
         )
 
     def url(self, call: Call) -> str:
@@ -140,26 +130,13 @@ class Segmind:
         """Send the paid call once; Segmind has no attempt ids."""
         if is_sync(submission):
             return self._blocking.buy(submission, attempt_id)
-        call = submission.call
-        answer = self._http.send(call)
-        try:
-            content = unwrap(answer, Phase.SUBMIT, self._context, call)
-            request_id = content.get("request_id")
-            if not isinstance(request_id, str) or not ID.fullmatch(request_id):
-                raise ProtocolError(
-                    f"{self.account}: the response has no request_id",
-                    billed=billed_after(Phase.SUBMIT, refused=False),
-                    raw=dict(content),
-                    **self._context,
-                )
-        except MotionKitError as error:
-            request_id = taken(answer, call)
-            if request_id is None:
-                raise
-            log.warning("%s: the response still names request %s", error.message, request_id)
-        data = None if answer.date is None else {_ACCEPTED: answer.date.isoformat()}
+        answer = self._http.send(submission.call)
+        request_id, _ = self._responses.submitted(answer, submission.call)
         return submission.job(
-            request_id, fingerprint=self.fingerprint, attempt_id=attempt_id, data=data
+            request_id,
+            fingerprint=self.fingerprint,
+            attempt_id=attempt_id,
+            data=accepted_at(answer),
         )
 
     def poll(self, job: Job) -> Status:
@@ -169,13 +146,13 @@ class Segmind:
         call = _reading(job, "/status")
         answer = self._http.send(call)
         try:
-            content = unwrap(answer, Phase.POLL, self._context, call, stated=True)
+            content = self._responses.unwrap(answer, Phase.POLL, call)
             if content.get("status") == "COMPLETED":  # the result decides
                 call = _reading(job)
                 answer = self._http.send(call)
-                content = unwrap(answer, Phase.RESULT, self._context, call, stated=True)
+                content = self._responses.unwrap(answer, Phase.RESULT, call)
         except JobNotFound as error:
-            return self._forgotten(job, error, answer.date)
+            return self._forgotten(job, error, answer)
         self._missed.pop(job.id, None)
         return self._status(job, content)
 
@@ -189,9 +166,7 @@ class Segmind:
         found = {name: cost_of(content, name) for name in ("credits", "free-credits")}
         pools = {name: cost.amount for name, cost in found.items() if cost is not None}
         if "credits" not in pools:
-            raise ProtocolError(
-                f"{self.account}: the response has no credits", raw=dict(content), **self._context
-            )
+            raise self._responses.missing("credits", content, Phase.BALANCE)
         total = sum(pools.values(), Decimal(0))
         return Balance(total, Unit.USD, total, pools, raw=content)
 
@@ -246,11 +221,8 @@ class Segmind:
         """Close connections."""
         self._http.close()
 
-    def _send(
-        self, call: Call, phase: Phase, *, stated: bool = False, **options: Any
-    ) -> Mapping[str, Any]:
-        answer = self._http.send(call, **options)
-        return unwrap(answer, phase, self._context, call, stated=stated)
+    def _send(self, call: Call, phase: Phase, **options: Any) -> Mapping[str, Any]:
+        return self._responses.unwrap(self._http.send(call, **options), phase, call)
 
     def _upload(
         self,
@@ -275,43 +247,22 @@ class Segmind:
             )
             urls = content.get("file_urls") or content.get("urls")  # pages and SDK disagree
             if not isinstance(urls, list) or not urls or not isinstance(urls[0], str):
-                raise ProtocolError(
-                    f"{self.account}: the upload's response has no URL", **self._context
-                )
+                raise self._responses.missing("file_urls", content, Phase.UPLOAD)
             return urls[0]
 
         return Upload(call, send, shared=slot.kind != "image")
 
     def _status(self, job: Job, content: Mapping[str, Any]) -> Status:
-        now = utcnow()
-        word = content.get("status")
-        state, billed = STATES.get(word, _STRANGE) if isinstance(word, str) else _STRANGE
-        doubt = UnknownReason.STRANGE_WORD if state is State.UNKNOWN else None
-        result = None
-        message = error_text(content)
-        if state is State.FAILED and moderated(message):
-            state = State.BLOCKED
-        elif state is State.SUCCEEDED:
-            outputs = outputs_of(content)
-            if outputs:
-                metrics = content.get("metrics")
-                cost = cost_of(metrics) if isinstance(metrics, Mapping) else None
-                seconds = (now - job.submitted_at).total_seconds()
-                result = Result(job, outputs, cost, seconds, raw=content)
-            else:
-                state, doubt = State.UNKNOWN, UnknownReason.NO_OUTPUT
-        return Status(
-            state,
-            str(word),
-            now,
-            doubt=doubt,
-            billed=billed,
-            message=message if state in _SPEAKS else None,
-            result=result,
-            raw=content,
-        )
+        seen, message = observed(content.get("status"), STATES, content), error_text(content)
+        if seen.state is State.SUCCEEDED:
+            metrics = content.get("metrics")
+            cost = cost_of(metrics) if isinstance(metrics, Mapping) else None
+            seen = succeeded(job, files_of(content), seen.word, content, cost)
+        elif seen.state is State.FAILED and moderated(message):
+            seen = attrs.evolve(seen, state=State.BLOCKED)
+        return attrs.evolve(seen, message=message if seen.state in _SPEAKS else None)
 
-    def _forgotten(self, job: Job, error: JobNotFound, date: dt.datetime | None) -> Status:
+    def _forgotten(self, job: Job, error: JobNotFound, answer: Response) -> Status:
         """Return the status of a job that a poll did not find.
 
         This machine's clock decides only whether to search the history. A job is GONE if the
@@ -321,7 +272,7 @@ class Segmind:
         now = utcnow()
         word = error.code or "404"
         missing = time.monotonic() - self._missed.setdefault(job.id, time.monotonic())
-        age = _age(job, date)
+        age = age_of(job, answer)
         over = (dt.timedelta(seconds=missing) if age is None else age) >= self.retention
         old = over or now - job.submitted_at >= self.retention
         asks = self._asks_history and (old or was_sync(job))
@@ -383,15 +334,6 @@ def _data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:
     kind = containers.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
     before = f'{{"data_urls": ["data:{kind};base64,'.encode()
     return Stream(before, content, b'"]}', facts, encoded=True)
-
-
-def _age(job: Job, now: dt.datetime | None) -> dt.timedelta | None:
-    """Return a job's age on the vendor's clock; None if either response had no time."""
-    accepted = job.data.get(_ACCEPTED)
-    if now is None or not isinstance(accepted, str):
-        return None
-    then = parse_moment(accepted)
-    return None if then is None else now - then
 
 
 def _reading(job: Job, suffix: str = "") -> Call:

@@ -13,11 +13,11 @@ from typing import Any
 import attrs
 
 from motionkit.errors import Billed, JobNotFound
-from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.job import Job, State, Status, UnknownReason, utcnow
 from motionkit.model.submission import Call, Found, NotSeen, Submission
-from motionkit.provider import Phase
+from motionkit.provider import Phase, has_input, only_match, path_id, read_pages, succeeded
 from motionkit_segmind._tables import HISTORY_STATES
-from motionkit_segmind._wire import ID, cost_of, error_text, moderated, outputs_of
+from motionkit_segmind._wire import cost_of, error_text, files_of, moderated
 from motionkit_segmind.sync import note
 
 _PATH = "/inference-request/request-history"
@@ -56,17 +56,11 @@ class History:
         A request with media given as URLs is not unique, so matches are only candidates then.
         """
         start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
-        jobs = {
-            job.id: job
-            for row in self._rows(submission.model, start)
-            if (job := self._same(row, submission)) is not None
-        }
-        found = tuple(jobs.values())
-        alone = len(found) == 1 and submission.token is not None
-        return Found(found[0]) if alone else NotSeen(found)
+        rows, complete = self._rows(submission.model, start)
+        jobs = (self._same(row, submission) for row in rows)
+        return only_match(jobs, submission, complete=complete)
 
-    def _rows(self, model: str, start: dt.datetime) -> list[Mapping[str, Any]]:
-        rows: list[Mapping[str, Any]] = []
+    def _rows(self, model: str, start: dt.datetime) -> tuple[list[Mapping[str, Any]], bool]:
         query = {
             "per_page": str(_PER_PAGE),
             "from_date": start.date().isoformat(),
@@ -75,26 +69,21 @@ class History:
             "sort_by": "model_created",
             "sort_order": "desc",
         }
-        for page in range(1, _PAGES + 1):
-            call = Call("GET", _PATH, origin="history", query=query | {"page": str(page)})
+
+        def fetch(page: int | None) -> tuple[Any, int, bool]:
+            number = page or 1
+            call = Call("GET", _PATH, origin="history", query=query | {"page": str(number)})
             content = self.send(call, Phase.FIND)
             named = (content.get(name) for name in ("data", "requests", "items", "results"))
             found: list[Any] = next((one for one in named if isinstance(one, list)), [])
-            rows += [row for row in found if isinstance(row, Mapping)]
-            if len(found) < _PER_PAGE:
-                break
-        return rows
+            return found, number + 1, len(found) >= _PER_PAGE
+
+        return read_pages(fetch, _PAGES)
 
     def _same(self, row: Mapping[str, Any], submission: Submission) -> Job | None:
         """Return the job of a row whose body equals this submission's."""
-        sent = row.get("request_body")
-        request_id = row.get("request_id")
-        if not isinstance(sent, Mapping) or not isinstance(request_id, str):
-            return None
-        if not ID.fullmatch(request_id):
-            return None
-        body = submission.call.json
-        if any(sent.get(name) != value for name, value in body.items()):
+        request_id = path_id(row.get("request_id"))
+        if request_id is None or not has_input(row.get("request_body"), submission.call.json):
             return None
         return submission.job(
             request_id, fingerprint=self.fingerprint, attempt_id="", data=note(submission)
@@ -105,11 +94,8 @@ def _status(job: Job, row: Mapping[str, Any]) -> Status:
     now, word = utcnow(), str(row.get("model_status"))
     state = HISTORY_STATES.get(word, State.UNKNOWN)
     if state is State.SUCCEEDED:
-        outputs = outputs_of({"output": row.get("generation_url")})
-        if not outputs:
-            return Status(State.UNKNOWN, word, now, doubt=UnknownReason.NO_OUTPUT, raw=row)
-        result = Result(job, outputs, cost_of(row, "credits_deduction"), raw=row)
-        return Status(state, word, now, billed=Billed.YES, result=result, raw=row)
+        files = files_of({"output": row.get("generation_url")})
+        return succeeded(job, files, word, row, cost_of(row, "credits_deduction"), late=True)
     if state is State.FAILED:
         message = error_text(row)
         state = State.BLOCKED if moderated(message) else state

@@ -8,7 +8,6 @@ A truncated response is kept, and whether the run was billed is unknown. Vendor 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections.abc import Mapping
 from typing import IO, Any
@@ -18,11 +17,19 @@ import attrs
 from motionkit.errors import Billed, MotionKitError, ProtocolError
 from motionkit.model import containers
 from motionkit.model.job import Job, Output, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.money import amount
 from motionkit.model.submission import Submission
-from motionkit.provider import JSON_LIMIT, Phase, Response, Session, billed_after, spool
-from motionkit_segmind._wire import ID, amount_of, cost_of, outputs_of, taken, unwrap
-
-log = logging.getLogger("motionkit")
+from motionkit.provider import (
+    JSON_LIMIT,
+    Phase,
+    Response,
+    Responses,
+    Session,
+    billed_after,
+    path_id,
+    spool,
+)
+from motionkit_segmind._wire import cost_of, files_of
 
 V1, V2 = "/v1/", "/v2/"
 _SPOOL = "spool"
@@ -58,13 +65,13 @@ class Blocking:
 
     Attributes:
         http: The account's session.
-        context: Provider and account, for errors.
+        responses: How the account's responses are read.
         fingerprint: The account's fingerprint.
         timeout: Timeout of a call in seconds.
     """
 
     http: Session
-    context: Mapping[str, Any]
+    responses: Responses
     fingerprint: str
     timeout: float
 
@@ -100,17 +107,10 @@ class Blocking:
         Raises:
             MotionKitError: It names none.
         """
-        try:
-            unwrap(answer, Phase.SUBMIT, self.context, submission.call)
-        except MotionKitError as error:
-            found = taken(answer, submission.call)
-            if found is None:
-                raise
-            log.warning("%s: the response still names request %s", error.message, found)
-            return submission.job(
-                found, fingerprint=self.fingerprint, attempt_id=attempt_id, data=note(submission)
-            )
-        raise AssertionError("only non-2xx responses get here")  # pragma: no cover
+        found, _ = self.responses.submitted(answer, submission.call)
+        return submission.job(
+            found, fingerprint=self.fingerprint, attempt_id=attempt_id, data=note(submission)
+        )
 
     def _need_result(self, answer: Response, kept: IO[bytes]) -> None:
         """Reject a response that is no complete video and names none.
@@ -128,15 +128,16 @@ class Blocking:
         elif kind is None and not _named_in(kept):
             problem = "is no media and names none"
         if problem:
+            context = self.responses.context
             raise ProtocolError(
-                f"{self.context['account']}: the response {problem}",
+                f"{context['account']}: the response {problem}",
                 http_status=answer.status,
                 billed=billed_after(Phase.SUBMIT, refused=False),
-                **self.context,
+                **context,
             )
 
     def _job(self, submission: Submission, attempt_id: str, answer: Response) -> Job:
-        request_id = answer.headers.get("x-request-id", "")
+        request_id = answer.headers.get("x-request-id")
         data = {
             name: value
             for name, value in (
@@ -148,7 +149,7 @@ class Blocking:
             if value is not None
         }
         return submission.job(
-            request_id if ID.fullmatch(request_id) else attempt_id,
+            path_id(request_id) or attempt_id,
             fingerprint=self.fingerprint,
             attempt_id=attempt_id,
             cost=cost_of(answer.headers, "x-cost"),
@@ -184,7 +185,7 @@ def observe(job: Job) -> Status:
         return Status(
             State.UNKNOWN, _WORD, now, doubt=UnknownReason.NO_OUTPUT, billed=Billed.YES, raw=raw
         )
-    seconds = amount_of(job.data, "generation_time")
+    seconds = amount(job.data.get("generation_time"))
     result = Result(job, outputs, job.cost, None if seconds is None else float(seconds), raw=raw)
     return Status(State.SUCCEEDED, _WORD, now, billed=Billed.YES, result=result, raw=raw)
 
@@ -198,7 +199,7 @@ def _named_in(kept: IO[bytes]) -> tuple[Output, ...]:
         content = Response(200, {}, text).json(lenient=True)
     except ProtocolError:
         return ()
-    return outputs_of(content if isinstance(content, Mapping) else {"output": content})
+    return files_of(content if isinstance(content, Mapping) else {"output": content})
 
 
 __all__ = ["Blocking", "is_spooled", "is_sync", "note", "observe", "was_sync"]

@@ -18,7 +18,6 @@ from motionkit.errors import InvalidRequest
 from motionkit.model import money
 from motionkit.model.budget import over_cap
 from motionkit.model.money import Balance, Basis, Cost, CostBasis, Quote, Unit
-from motionkit_segmind._wire import amount_of
 
 ROOM = Path(money.__file__).parents[1]
 ALONE = re.compile(r"\{[a-z_.]*unit\.value\}|\{[^{}\"]*\} USD\b")
@@ -93,7 +92,6 @@ def test_an_amount_is_a_number_of_at_least_nothing_whoever_gives_it(
     given: Any, read: Decimal | None
 ) -> None:
     assert money.amount(given) == read
-    assert amount_of({"cost": given}, "cost") == read
     if read is None and given is not None:
         with pytest.raises(InvalidRequest, match=r"an amount of US dollars such as 2\.50"):
             arguments.dollars("max_usd", given)
