@@ -293,6 +293,7 @@ class Status(Displayed):
         result: The result, where the vendor's status response already holds it.
         raw: The vendor's response.
         cancelled: For FAILED, whether it ended because it was cancelled.
+        cost: For a terminal failure, what was charged, where the vendor says it.
     """
 
     state: State
@@ -306,6 +307,7 @@ class Status(Displayed):
     result: Result | None = attrs.field(default=None, repr=False)
     raw: Any = attrs.field(default=None, repr=False, eq=False)
     cancelled: bool = False
+    cost: Cost | None = attrs.field(default=None, converter=recorded)
 
     def __shown__(self) -> Iterator[tuple[str, object]]:
         yield "state", self.state
@@ -353,7 +355,7 @@ class Status(Displayed):
             account=job.account,
             code=self.code or self.word,
             billed=self.billed,
-            job=job,
+            job=job if self.cost is None else attrs.evolve(job, cost=self.cost),
             raw=self.raw,
         )
 

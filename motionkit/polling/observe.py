@@ -120,7 +120,9 @@ class JobObserver:
         if status.state.terminal:
             with optional("the quote of a job that ended"):
                 entry = self.journal.bought(job)
-        cost = self.priced(status.result).cost if status.result else _refund(job, status, entry)
+        cost = status.cost or _refund(job, status, entry)
+        if status.result is not None:
+            cost = self.priced(status.result).cost
         ended = self.journal.observed(job, status, cost, unseen=since_last)
         if ended and cost is not None and cost != job.cost:  # its submit warned of that one
             doubtful = doubt(cost, entry.quote if entry else None)

@@ -1,0 +1,181 @@
+"""Map Runway's status words, failure codes and HTTP statuses to states and errors; its ratios.
+
+Vendor pages: words https://docs.dev.runwayml.com/api, failure codes
+https://docs.dev.runwayml.com/errors/task-failures, HTTP statuses
+https://docs.dev.runwayml.com/errors/errors, limits https://docs.dev.runwayml.com/usage/tiers. The
+words are those of the vendor's OpenAPI document of 2026-08-08 and of its clients (runwayml 5.24.0 of
+2026-10-23); the pages were read on 2026-11-26, some of them in a third party's copy of 2026-08-15.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from motionkit.errors import (
+    AuthenticationError,
+    Billed,
+    InsufficientCredits,
+    InvalidRequest,
+    JobNotFound,
+    MediaRejected,
+    PermissionDenied,
+    ProtocolError,
+    ProviderUnavailable,
+    RateLimited,
+)
+from motionkit.model.job import State
+from motionkit.provider import ErrorRow, KeyHelp
+
+VERSION = "2024-11-06"
+"""The version of the API, which every call has to name: https://docs.dev.runwayml.com/api"""
+CONSOLE = "https://dev.runwayml.com"
+KEYS = KeyHelp(CONSOLE, looks="key_ and hexadecimal digits")
+"""The page of the console that makes keys: https://docs.dev.runwayml.com/guides/setup"""
+
+DONE = "SUCCEEDED"
+STATES: Mapping[str, tuple[State, Billed]] = MappingProxyType(
+    {
+        "PENDING": (State.QUEUED, Billed.UNKNOWN),
+        "THROTTLED": (State.QUEUED, Billed.UNKNOWN),  # above the tier's limit; starts later
+        "RUNNING": (State.RUNNING, Billed.UNKNOWN),
+        DONE: (State.SUCCEEDED, Billed.YES),
+        "FAILED": (State.FAILED, Billed.UNKNOWN),
+        "CANCELLED": (State.FAILED, Billed.UNKNOWN),
+        "CANCELED": (State.FAILED, Billed.UNKNOWN),  # in places of the vendor's pages
+    }
+)
+"""Status word to state. Any other word: UNKNOWN. What an ended task cost, it says itself."""
+
+CANCELS: Mapping[str, Billed] = MappingProxyType(
+    {"PENDING": Billed.UNKNOWN, "THROTTLED": Billed.UNKNOWN, "RUNNING": Billed.YES}
+)
+"""Words in which a task is cancelled, and whether it is charged then: one that the vendor sees
+running is not refunded, and a waiting one may start before the call arrives (runwayml 5.24.0)."""
+CANCELLED = frozenset({"CANCELLED", "CANCELED"})
+
+FAILURES: Mapping[str, tuple[State, Billed, str]] = MappingProxyType(
+    {
+        "SAFETY.INPUT": (State.BLOCKED, Billed.UNKNOWN, "moderation rejected the input"),
+        "SAFETY.OUTPUT": (State.BLOCKED, Billed.UNKNOWN, "moderation rejected the output"),
+        "SAFETY": (State.BLOCKED, Billed.UNKNOWN, "moderation rejected it"),
+        "INPUT_PREPROCESSING.SAFETY": (State.BLOCKED, Billed.NO, "moderation rejected the prompt"),
+        "INPUT_PREPROCESSING": (State.FAILED, Billed.NO, "the vendor failed to prepare the input"),
+        "INTERNAL.BAD_OUTPUT": (State.FAILED, Billed.NO, "the output failed the quality check"),
+        "INTERNAL": (State.FAILED, Billed.NO, "the vendor failed"),
+        "ASSET": (State.FAILED, Billed.NO, "a file could not be fetched or used"),
+        "THIRD_PARTY": (State.FAILED, Billed.NO, "the model's own vendor failed"),
+    }
+)
+"""Beginning of a failure code, at a dot, to the state, the charge and the meaning; the longest one
+counts. The charge is that of the page, for a task that does not state its cost; the pages disagree
+on moderated ones. Any other code, and none, is FAILED with an unknown charge."""
+
+JOB_NAMES = frozenset({"id", "task_id"})
+"""Keys that identify a task in the response to a submit; a refusal has none of them."""
+
+STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
+    {
+        400: ErrorRow(InvalidRequest, "the request is invalid"),
+        401: ErrorRow(AuthenticationError, "the key is missing or wrong"),
+        402: ErrorRow(InsufficientCredits, "there are not enough credits", hint=CONSOLE),
+        403: ErrorRow(PermissionDenied, "the organization may not use this"),
+        404: ErrorRow(JobNotFound, "no such task, or no such path", without_job=InvalidRequest),
+        405: ErrorRow(ProtocolError, "the HTTP method is not allowed"),
+        408: ErrorRow(ProviderUnavailable, "the request timed out", refuses=False),
+        409: ErrorRow(ProviderUnavailable, "the request conflicts with another", refuses=False),
+        422: ErrorRow(InvalidRequest, "the request was not accepted", refuses=False),
+        429: ErrorRow(RateLimited, "too many requests, or the daily generations are used up"),
+        500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),
+        502: ErrorRow(ProviderUnavailable, "the gateway failed", refuses=False),
+        503: ErrorRow(ProviderUnavailable, "the vendor is overloaded", refuses=False),
+        504: ErrorRow(ProviderUnavailable, "the vendor timed out", refuses=False),
+    }
+)
+"""HTTP status to error. 408, 409 and 422 are not on the vendor's page, so they refuse nothing."""
+
+NO_CREDITS = "enough credits"
+"""Text of a 400 that is about money, without a code: clients quote it from 2025 to 2026-09."""
+CREDITS = STATUSES[402]
+MEDIA = ErrorRow(MediaRejected, "a file was rejected")
+STALE = ErrorRow(MediaRejected, "an upload was rejected; it may be too old", stale=True)
+"""A 400 whose issue is about the address of a file; about an upload, it is sent again once."""
+
+PRICES = "https://docs.dev.runwayml.com/guides/pricing"
+UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
+    dict.fromkeys(
+        (
+            *("bodyControl", "expressionIntensity", "contentModeration", "seed", "promptText"),
+            *("negativePrompt", "keyframes", "targetAspectRatio", "creativity", "sharpen"),
+            *("smartGrain", "flavor", "ratio"),
+        ),
+        (PRICES, dt.date(2026, 8, 15)),
+    )
+)
+"""Extra fields that never change a price; those with seconds, a format or a resolution may. A
+`ratio` has to be one of the request's quality."""
+
+LEAST_UPLOAD, LONGEST_URL = 512, 2048
+"""Bytes and characters: https://docs.dev.runwayml.com/assets/uploads and .../assets/inputs"""
+SHAPES = (0.5, 2.358)
+"""Width by height of every file of act_two: https://docs.dev.runwayml.com/assets/inputs"""
+SHAPED = frozenset({"act_two"})
+
+PATHS: Mapping[str, tuple[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "mimic": ("/v1/character_performance", {}),
+        "image_to_video": ("/v1/image_to_video", {"image": "promptImage"}),
+        "text_to_video": ("/v1/text_to_video", {}),
+        "modify": ("/v1/video_to_video", {"video": "videoUri"}),
+        "restyle": ("/v1/video_to_video", {"video": "videoUri"}),
+        "extend": ("/v1/video_to_video", {"video": "videoUri"}),
+        "upscale": ("/v1/video_upscale", {"video": "videoUri"}),
+    }
+)
+"""Operation to the path, and the usual fields of its media: for models that no row names."""
+
+Ratios = Mapping[str, Mapping[str, str]]
+_GEN4 = {
+    **{"16:9": "1280:720", "9:16": "720:1280", "1:1": "960:960"},
+    **{"4:3": "1104:832", "3:4": "832:1104", "21:9": "1584:672"},
+}
+_WIDE = {"16:9": "1280:720", "9:16": "720:1280"}
+_VEO = {"720p": _WIDE, "1080p": {"16:9": "1920:1080", "9:16": "1080:1920"}}
+_SEEDANCE = {
+    "480p": {
+        **{"16:9": "864:496", "9:16": "496:864", "1:1": "640:640"},
+        **{"4:3": "752:560", "3:4": "560:752", "21:9": "992:432"},
+    },
+    "720p": {
+        **{"16:9": "1280:720", "9:16": "720:1280", "1:1": "960:960"},
+        **{"4:3": "1112:834", "3:4": "834:1112", "21:9": "1470:630"},
+    },
+    "1080p": {
+        **{"16:9": "1920:1080", "9:16": "1080:1920", "1:1": "1440:1440"},
+        **{"4:3": "1664:1248", "3:4": "1248:1664", "21:9": "2206:946"},
+    },
+    "4k": {
+        **{"16:9": "3840:2160", "9:16": "2160:3840", "1:1": "3840:3840"},
+        **{"4:3": "3840:2880", "3:4": "2880:3840", "21:9": "3840:1646"},
+    },
+}
+_HAPPYHORSE = {
+    "720p": {**_WIDE, "1:1": "960:960", "4:3": "1108:832", "3:4": "832:1108"},
+    "1080p": {**_VEO["1080p"], "1:1": "1440:1440", "4:3": "1662:1248", "3:4": "1248:1662"},
+}
+RATIOS: Mapping[str, Ratios] = MappingProxyType(
+    {
+        "act_two": {"720p": _GEN4},
+        "gen4.5": {"720p": _GEN4},
+        "gen4_turbo": {"720p": _GEN4},
+        "veo3.1": _VEO,
+        "veo3.1_fast": _VEO,
+        "seedance2": _SEEDANCE,
+        "seedance2_fast": _SEEDANCE,
+        "seedance2_mini": _SEEDANCE,
+        "happyhorse_1_0": _HAPPYHORSE,
+        "gemini_omni_flash": {"720p": _WIDE},
+    }
+)
+"""Model, quality and aspect ratio to the vendor's `ratio`, which is both of them in pixels."""
