@@ -55,6 +55,8 @@ class Submission:
         clip_seconds: The length of the clip whose seconds are billed, where known.
         warnings: Facts to know before paying.
         timeout: Seconds that the paid call may take, where that is not the usual time.
+        before: The account's usage before the paid call: evidence for people where the vendor has
+            no history, so that only its numbers change.
     """
 
     provider: str
@@ -69,6 +71,7 @@ class Submission:
     clip_seconds: float | None = None
     warnings: tuple[str, ...] = ()
     timeout: float | None = None
+    before: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
     def job(
         self,

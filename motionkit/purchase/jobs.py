@@ -559,7 +559,9 @@ class Jobs:
             if isinstance(provider, adapters.SearchesHistory):
                 candidates = submitter.candidates(provider, attempt.submission, since)
             if isinstance(provider, adapters.ShowsUsage):
-                usage = http.with_retries(lambda: provider.usage(since))
+                if before := attempt.submission.before:
+                    usage = (before,)
+                usage = (*usage, *http.with_retries(lambda: provider.usage(since)))
         except MotionKitError as failure:
             notes.append(f"the vendor's evidence could not be read: {failure.message}")
         if adopt is None:
