@@ -3,8 +3,8 @@
 Vendor pages: words https://docs.dev.runwayml.com/api, failure codes
 https://docs.dev.runwayml.com/errors/task-failures, HTTP statuses
 https://docs.dev.runwayml.com/errors/errors, limits https://docs.dev.runwayml.com/usage/tiers. The
-words are those of the vendor's OpenAPI document of 2026-08-08 and of its clients (runwayml 5.24.0 of
-2026-10-23); the pages were read on 2026-11-26, some of them in a third party's copy of 2026-08-15.
+words are those of the vendor's OpenAPI document of 2026-08-08 and of its clients (runwayml 5.24.0
+of 2026-10-23); the pages were read on 2026-11-26, some in a third party's copy of 2026-08-15.
 """
 
 from __future__ import annotations
@@ -136,33 +136,26 @@ PATHS: Mapping[str, tuple[str, Mapping[str, str]]] = MappingProxyType(
 """Operation to the path, and the usual fields of its media: for models that no row names."""
 
 Ratios = Mapping[str, Mapping[str, str]]
-_GEN4 = {
-    **{"16:9": "1280:720", "9:16": "720:1280", "1:1": "960:960"},
-    **{"4:3": "1104:832", "3:4": "832:1104", "21:9": "1584:672"},
-}
-_WIDE = {"16:9": "1280:720", "9:16": "720:1280"}
-_VEO = {"720p": _WIDE, "1080p": {"16:9": "1920:1080", "9:16": "1080:1920"}}
+_ASPECTS = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9")
+
+
+def _by_aspect(ratios: str) -> Mapping[str, str]:
+    """Return ratios, in the order of the aspect ratios, by these."""
+    return MappingProxyType(dict(zip(_ASPECTS, ratios.split(), strict=False)))
+
+
+_GEN4 = _by_aspect("1280:720 720:1280 960:960 1104:832 832:1104 1584:672")
+_HD, _FULL_HD = _by_aspect("1280:720 720:1280"), _by_aspect("1920:1080 1080:1920")
+_VEO = {"720p": _HD, "1080p": _FULL_HD}
 _SEEDANCE = {
-    "480p": {
-        **{"16:9": "864:496", "9:16": "496:864", "1:1": "640:640"},
-        **{"4:3": "752:560", "3:4": "560:752", "21:9": "992:432"},
-    },
-    "720p": {
-        **{"16:9": "1280:720", "9:16": "720:1280", "1:1": "960:960"},
-        **{"4:3": "1112:834", "3:4": "834:1112", "21:9": "1470:630"},
-    },
-    "1080p": {
-        **{"16:9": "1920:1080", "9:16": "1080:1920", "1:1": "1440:1440"},
-        **{"4:3": "1664:1248", "3:4": "1248:1664", "21:9": "2206:946"},
-    },
-    "4k": {
-        **{"16:9": "3840:2160", "9:16": "2160:3840", "1:1": "3840:3840"},
-        **{"4:3": "3840:2880", "3:4": "2880:3840", "21:9": "3840:1646"},
-    },
+    "480p": _by_aspect("864:496 496:864 640:640 752:560 560:752 992:432"),
+    "720p": _by_aspect("1280:720 720:1280 960:960 1112:834 834:1112 1470:630"),
+    "1080p": _by_aspect("1920:1080 1080:1920 1440:1440 1664:1248 1248:1664 2206:946"),
+    "4k": _by_aspect("3840:2160 2160:3840 3840:3840 3840:2880 2880:3840 3840:1646"),
 }
 _HAPPYHORSE = {
-    "720p": {**_WIDE, "1:1": "960:960", "4:3": "1108:832", "3:4": "832:1108"},
-    "1080p": {**_VEO["1080p"], "1:1": "1440:1440", "4:3": "1662:1248", "3:4": "1248:1662"},
+    "720p": _by_aspect("1280:720 720:1280 960:960 1108:832 832:1108"),
+    "1080p": _by_aspect("1920:1080 1080:1920 1440:1440 1662:1248 1248:1662"),
 }
 RATIOS: Mapping[str, Ratios] = MappingProxyType(
     {
@@ -175,7 +168,7 @@ RATIOS: Mapping[str, Ratios] = MappingProxyType(
         "seedance2_fast": _SEEDANCE,
         "seedance2_mini": _SEEDANCE,
         "happyhorse_1_0": _HAPPYHORSE,
-        "gemini_omni_flash": {"720p": _WIDE},
+        "gemini_omni_flash": {"720p": _HD},
     }
 )
 """Model, quality and aspect ratio to the vendor's `ratio`, which is both of them in pixels."""

@@ -256,7 +256,7 @@ class Runway:
 
     def _upload(
         self,
-        slot: MediaField,
+        _: MediaField,
         reference: media.File | media.Data | media.Remote,
         facts: probe.Facts,
     ) -> Upload | None:

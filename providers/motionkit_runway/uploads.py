@@ -36,8 +36,9 @@ def api(method: str, path: str, json: Any = None, *, paid: bool = False) -> Call
 
 def inlined(reference: media.Ref, facts: probe.Facts) -> media.Uploaded | None:
     """Return a file that is too small for an upload as a data URI; None for any other."""
-    local = isinstance(reference, media.File | media.Data)
-    if not local or facts.size is None or facts.size >= LEAST_UPLOAD:
+    if not isinstance(reference, media.File | media.Data):
+        return None
+    if facts.size is None or facts.size >= LEAST_UPLOAD:
         return None
     with probe.open_content(reference) as source:
         content = base64.b64encode(source.read()).decode()
@@ -102,13 +103,12 @@ class Storage:
         parts, own = urlsplit(target), urlsplit(self.http.origins["api"])
         host = parts.hostname or ""
         named = "." in host and not host.replace(".", "").isdecimal() and parts.scheme == "https"
+        origin = f"{parts.scheme}://{parts.netloc}" if named or host == own.hostname else ""
         try:
-            if not (named or host == own.hostname):
-                raise ConfigError("it is no public host")
             keyless = Session(
                 provider=context["provider"],
                 account=context["account"],
-                origins={"api": f"{parts.scheme}://{parts.netloc}"},
+                origins={"api": origin},
                 auth={},
                 limiter=self.uploads.limiter,
             )
