@@ -8,7 +8,7 @@ import hashlib
 import random
 import uuid
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -194,6 +194,7 @@ class World:
         self._number = 400_000_000_000_000_000
         self._accounts: dict[str, dict[str, Account]] = {}
         self._strangers: dict[str, Account] = {}
+        self._named_by: dict[str, Callable[[str], str]] = {}
         self._jobs: dict[str, dict[str, Job]] = {}
         self._unsettled: list[Job] = []
         self._uploads: dict[tuple[str, str], Any] = {}
@@ -247,9 +248,14 @@ class World:
         self._accounts.setdefault(account.vendor, {})[account.key] = account
         return account
 
+    def read_keys(self, vendor: str, named_by: Callable[[str], str]) -> None:
+        """Read the key of an account from what a vendor's calls send, such as a signed token."""
+        self._named_by[vendor] = named_by
+
     def account(self, vendor: str, key: str) -> Account | None:
         """Return the account of a key, a scheme such as ``Bearer`` before it left out, or None."""
-        return self._accounts.get(vendor, {}).get(key.rpartition(" ")[2])
+        key = key.rpartition(" ")[2]
+        return self._accounts.get(vendor, {}).get(self._named_by.get(vendor, str)(key))
 
     def stranger(self, vendor: str) -> Account:
         """Return the account that counts calls with a missing or wrong key."""
