@@ -499,7 +499,7 @@ _ACT_TWO = Model(
     shapes=(0.5, 2.358),
 )
 _KEYFRAME_RANGE = may(
-    record({"startSeconds": must(whole(0, 30)), "endSeconds": must(whole(0, 30))})
+    record({"start_seconds": must(whole(0, 30)), "end_seconds": must(whole(0, 30))})
 )
 _KEYFRAME = {"uri": must(_IMAGE), "range": _KEYFRAME_RANGE}
 _ALEPH2 = Model(

@@ -83,8 +83,8 @@ def number(low: float, high: float, *, whole: bool = False) -> Check:
     """Return a check of a number's bounds, both of them allowed."""
 
     def check(findings: Findings, value: Any, path: Path) -> None:
-        known = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-        if not known:
+        known = isinstance(value, int | float) and not isinstance(value, bool)
+        if not known or (whole and value != int(value)):
             _wrong_type(findings, path, "integer" if whole else "number", value)
         elif value < low:
             findings.issue(path, "too_small", f"Number must be at least {low:g}", minimum=low)
