@@ -3,8 +3,8 @@
 Here are the rules that protect money, for every vendor that speaks JSON over HTTP:
 
 - A response to a paid call is read strictly, any other leniently.
-- Only an HTTP status or code of the vendor's tables refuses. 5xx never does, and 429 does only with
-  a JSON object: without one it is a gateway's.
+- Only an HTTP status or code of the vendor's tables refuses. 5xx never does, and 429 without a JSON
+  object, which may be a gateway's, does only if `Fault.row` says so.
 - A body that names a job is no refusal, nor is one that begins an object and cannot be parsed.
 """
 
@@ -170,7 +170,8 @@ class Responses:
         fault = self.fault(answer, data, call)
         fallback = _SERVER_ERROR if answer.status >= 500 else _UNDOCUMENTED
         row = fault.row or self.statuses.get(answer.status, fallback)
-        if answer.status >= 500 or (answer.status == 429 and not data):
+        bare = answer.status == 429 and not data and fault.row is None
+        if answer.status >= 500 or bare:
             row = attrs.evolve(row, refuses=False)
         word = data.get("status")
         works = isinstance(word, str) and word in self.words

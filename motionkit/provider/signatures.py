@@ -20,7 +20,7 @@ CLOCK_SKEW = 300.0
 """Maximum seconds by which a timestamp may be ahead of this clock."""
 _LONGEST = 512
 """Characters of a header."""
-_MILLISECONDS = 13
+MILLISECONDS = 13
 """Digits of a timestamp in milliseconds."""
 
 
@@ -91,9 +91,9 @@ def check_age(stamp: str, window: float, now: float) -> None:
     Raises:
         ValueError: It is refused.
     """
-    if len(stamp) > _MILLISECONDS or not stamp.isdecimal():
+    if len(stamp) > MILLISECONDS or not stamp.isdecimal():
         raise ValueError("the timestamp is not a number of seconds or milliseconds")
-    age = now - (int(stamp) / 1000 if len(stamp) == _MILLISECONDS else int(stamp))
+    age = now - (int(stamp) / 1000 if len(stamp) == MILLISECONDS else int(stamp))
     if age > window:
         raise ValueError(f"it is {age:.0f} s old; {window:.0f} s are allowed")
     if age < -CLOCK_SKEW:

@@ -70,12 +70,11 @@ def failure_of(data: Mapping[str, Any], headers: Mapping[str, str] | None = None
 
 def _fault(answer: Response, data: Mapping[str, Any], _: Call) -> Fault:
     """Return what a refusal says; types and texts count under a status that refuses."""
-    failure, row = failure_of(data, answer.headers), STATUSES.get(answer.status)
-    if row is not None and row.refuses:
-        row = TYPES.get(failure.kind or "", row)
-        said = (failure.text or "").casefold()
-        locked = (found for text, found in LOCKED if answer.status == 403 and text in said)
-        row = next(locked, row)
+    failure, status = failure_of(data, answer.headers), STATUSES.get(answer.status)
+    row, text = None, (failure.text or "").casefold()
+    if status is not None and status.refuses:
+        locked = (found for part, found in LOCKED if answer.status == 403 and part in text)
+        row = next(locked, TYPES.get(failure.kind or ""))
     code = failure.kind or (str(answer.status) if failure.stated else None)
     return Fault(code, failure.text, row)
 

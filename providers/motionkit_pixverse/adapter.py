@@ -160,7 +160,7 @@ class PixVerse:
         """Poll a job; the status of a finished one includes its result."""
         now = utcnow()
         if job.operation in results.ANSWERED_AT_ONCE:
-            return results.answered(job, now, self.rates)
+            return results.answered(job, self.rates)
         path = f"{results.place_of(job.operation).path}/{job.id}"
         try:
             content = self._send(Call("GET", path), Phase.POLL)
@@ -171,7 +171,7 @@ class PixVerse:
             )
         except JobGone as error:
             return Status(State.GONE, error.code or "gone", now, raw=error.raw)
-        return results.status_of(job, content, now, self.rates)
+        return results.status_of(job, content, self.rates)
 
     def result(self, job: Job) -> Result:
         """Return the result of a finished job; PixVerse sends it with the status."""
@@ -184,7 +184,7 @@ class PixVerse:
 
     def noticed(self, job: Job, notice: WebhookEvent) -> Status:
         """Return the status that `poll` would have returned."""
-        return results.status_of(job, notice.content, utcnow(), self.rates)
+        return results.status_of(job, notice.content, self.rates)
 
     def balance(self) -> Balance:
         """Return the monthly and package pools and their sum."""

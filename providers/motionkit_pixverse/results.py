@@ -6,7 +6,6 @@ https://docs.platform.pixverse.ai.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -14,8 +13,9 @@ from typing import Any
 import attrs
 
 from motionkit.errors import Billed, ProtocolError
-from motionkit.model.job import Job, Output, Result, State, Status, UnknownReason
+from motionkit.model.job import Job, Output, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Cost, CostBasis, Rates, Unit
+from motionkit.provider import succeeded
 from motionkit_pixverse._tables import STATES
 from motionkit_pixverse._wire import credits_of, number
 
@@ -54,20 +54,23 @@ def place_of(operation: str) -> Place:
     return PLACES.get(operation, VIDEOS)
 
 
-def status_of(job: Job, content: Mapping[str, Any], now: dt.datetime, rates: Rates) -> Status:
+def status_of(job: Job, content: Mapping[str, Any], rates: Rates) -> Status:
     """Return the status in an answer about a job, with its result."""
     word = number(content.get("status"))
     state, billed = _STRANGE if word is None else STATES.get(word, _STRANGE)
-    seen = Status(state, str(content.get("status")), now, billed=billed, raw=content)
-    return _with_outputs(job, seen, _files(content, place_of(job.operation)), rates)
+    named = str(content.get("status"))
+    if state is State.SUCCEEDED:
+        files = _files(content, place_of(job.operation))
+        return succeeded(job, files, named, content, cost_of(content, rates) or job.cost)
+    doubt = UnknownReason.STRANGE_WORD if state is State.UNKNOWN else None
+    return Status(state, named, utcnow(), doubt=doubt, billed=billed, raw=content)
 
 
-def answered(job: Job, now: dt.datetime, rates: Rates) -> Status:
+def answered(job: Job, rates: Rates) -> Status:
     """Return the status of a job whose submit returned the result; makes no call."""
     content = job.data.get("answer")
     content = content if isinstance(content, Mapping) else {}
-    seen = Status(State.SUCCEEDED, "answered", now, billed=Billed.YES, raw=content)
-    return _with_outputs(job, seen, _masks(content), rates)
+    return succeeded(job, _masks(content), "answered", content, cost_of(content, rates) or job.cost)
 
 
 def need_url(content: Mapping[str, Any], **context: Any) -> str:
@@ -99,23 +102,6 @@ def cost_of(content: Mapping[str, Any], rates: Rates) -> Cost | None:
 def dollars(amount: Decimal, rates: Rates) -> Decimal:
     """Return the value of credits in US dollars."""
     return amount * (rates.credit or Decimal(0))
-
-
-def _with_outputs(job: Job, seen: Status, outputs: tuple[Output, ...], rates: Rates) -> Status:
-    if seen.state is State.UNKNOWN:
-        return attrs.evolve(seen, doubt=UnknownReason.STRANGE_WORD)
-    if seen.state is not State.SUCCEEDED:
-        return seen
-    if not outputs:
-        return attrs.evolve(seen, state=State.UNKNOWN, doubt=UnknownReason.NO_OUTPUT)
-    result = Result(
-        job,
-        outputs,
-        cost=cost_of(seen.raw, rates) or job.cost,
-        seconds=(seen.observed_at - job.submitted_at).total_seconds(),
-        raw=seen.raw,
-    )
-    return attrs.evolve(seen, result=result)
 
 
 def _files(content: Mapping[str, Any], place: Place) -> tuple[Output, ...]:

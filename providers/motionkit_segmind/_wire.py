@@ -45,7 +45,9 @@ def _succeeds(answer: Response, data: Mapping[str, Any], phase: Phase) -> bool:
 def _fault(answer: Response, data: Mapping[str, Any], call: Call) -> Fault:
     """Return what a refusal says. A gateway's page has no code of the vendor's."""
     text = error_text(data)
-    row = _not_acceptable(text.casefold(), call) if answer.status == 406 and text else None
+    row = STATUSES[429] if answer.status == 429 else None  # the page names a header, and no body
+    if answer.status == 406 and text:
+        row = _not_acceptable(text.casefold(), call)
     reset = seconds_until(answer.headers.get(_RESET), answer.date)
     return Fault(str(answer.status) if text else None, text, row, reset)
 

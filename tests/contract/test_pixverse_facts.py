@@ -16,13 +16,13 @@ import motionkit as mk
 from motionkit.model.money import Rates
 from motionkit.model.operations import Extend, ImageToVideo, LipSync, Request, Transition
 from motionkit.model.probe import Facts
-from motionkit.provider import Offer, registry
+from motionkit.provider import Offer, registry, signatures
 from motionkit.provider.fit import fit
 from motionkit.provider.offers import pick
 from motionkit.provider.quote import quote
 from motionkit.sandbox import Sandbox
 from motionkit.testing.samples import CLIP, PICTURE
-from motionkit_pixverse import _tables, rules, webhook
+from motionkit_pixverse import _tables, rules
 from motionkit_pixverse.adapter import PixVerse
 from motionkit_pixverse.operations import ReferenceToVideo
 from motionkit_pixverse.sandbox import PixVerseSandbox
@@ -80,7 +80,7 @@ def stated() -> Iterator[tuple[str, Any]]:
             yield f"rounding up of {one.operation}", "listed"
         for field in one.unconfirmed:
             yield f"{one.operation} {one.model} {field}", "unconfirmed"
-    yield "digits of a webhook's milliseconds", webhook._MILLISECONDS
+    yield "digits of a webhook's milliseconds", signatures.MILLISECONDS
     songs = [one for one in PixVerse.offers if one.operation == "music_video"]
     yield "music_video models", tuple(one.model for one in songs)
     for one in songs:

@@ -121,10 +121,14 @@ def test_a_server_error_never_refuses_whatever_the_tables_say(status: int, conte
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>too many</html>", b"{}"])
-def test_429_without_a_json_object_is_a_gateways_and_refuses_nothing(body: bytes) -> None:
+def test_429_without_a_json_object_refuses_only_if_the_vendor_says_so(body: bytes) -> None:
     error = refused(body, 429)
     assert type(error) is RateLimited
     assert error.billed is Billed.UNKNOWN
+    own = attrs.evolve(RESPONSES, fault=lambda answer, *_: Fault(row=STATUSES[answer.status]))
+    with pytest.raises(RateLimited) as caught:
+        own.unwrap(answer(body, 429), Phase.SUBMIT, PAID)
+    assert caught.value.billed is Billed.NO
 
 
 @pytest.mark.parametrize(

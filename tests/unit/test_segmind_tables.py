@@ -182,11 +182,8 @@ def test_every_http_status_means_its_error_with_the_message_under_any_name(
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_status_means_the_same_without_json_but_429_is_then_a_gateways(
-    monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
+def test_a_status_means_the_same_without_json(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     kind, billed = STATUSES[status]
-    billed = UNKNOWN if status == 429 else billed
     with pytest.raises(MotionKitError) as caught:
         adapter(monkeypatch, answer(b"<html>405</html>", status)).submit(SUBMISSION, "t")
     assert type(caught.value) is kind
