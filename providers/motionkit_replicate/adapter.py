@@ -1,0 +1,333 @@
+"""Replicate's predictions API: six words, no idempotency key, a list with inputs for an hour.
+
+Vendor documentation: https://replicate.com/docs/topics/predictions
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import attrs
+
+from motionkit.errors import Billed, InvalidRequest, Unsupported
+from motionkit.model import media, probe
+from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.money import Balance, Rates
+from motionkit.model.request import Request
+from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
+from motionkit.provider import (
+    UPLOAD_IDLE,
+    AccountSettings,
+    CancelTerms,
+    Fit,
+    KeyHelp,
+    MediaField,
+    Offer,
+    Phase,
+    Session,
+    Upload,
+    Uploads,
+    WebhookEvent,
+    accepted_at,
+    assemble,
+    load_offers,
+    multipart,
+    unlisted_offer,
+)
+from motionkit_replicate import webhook
+from motionkit_replicate._tables import (
+    CREDIT,
+    KEYS,
+    LONGEST_RUN,
+    MOTION_CONTROL,
+    MOTION_SECONDS,
+    RUN_PRICES,
+    UNPRICED,
+    VALUES,
+    VERSIONS,
+    WIDEST,
+)
+from motionkit_replicate._wire import name_field, responses, status_of
+from motionkit_replicate.history import PREDICTIONS, History
+from motionkit_replicate.settings import Settings
+
+HOST = "https://api.replicate.com"
+"""The only host that the key goes to."""
+_VERSION = re.compile(r"([\w.-]+/[\w.-]+:)?[0-9a-f]{64}", re.ASCII)
+_MODEL = re.compile(r"(deployments/)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_FORMATS: Mapping[media.Kind, tuple[str, ...]] = {
+    "image": ("jpeg", "png", "webp"),
+    "video": ("mp4", "mov", "webm"),
+    "audio": ("mp3", "wav", "m4a"),
+}
+"""Formats of media of models that no row names."""
+
+
+class Replicate:
+    """One account at Replicate.
+
+    Args:
+        account: The account's name.
+        settings: Its configuration.
+        uploads: The core's limits of uploads, and the account's rate limiter.
+    """
+
+    name: ClassVar[str] = "replicate"
+    settings: ClassVar[type[AccountSettings]] = Settings
+    offers: ClassVar[Sequence[Offer]] = load_offers(__package__ or "motionkit_replicate")
+    resend: ClassVar[Resend] = Never()
+    unpriced: ClassVar[Collection[str]] = UNPRICED.keys()
+    key_help: ClassVar[KeyHelp] = KEYS
+    acknowledgement: ClassVar[bytes] = webhook.ACKNOWLEDGEMENT
+    retention: ClassVar[dt.timedelta] = dt.timedelta(hours=1)
+    """https://replicate.com/docs/topics/predictions/data-retention"""
+    keeps_files: ClassVar[dt.timedelta] = dt.timedelta(hours=1)
+    """The same page; it does not say whether the hour begins with the job or with its end."""
+    cancel_terms: ClassVar[CancelTerms] = CancelTerms(
+        {State.RUNNING: Billed.YES},
+        "https://replicate.com/changelog",
+        "a job that runs is charged when it is cancelled",
+    )
+
+    def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:
+        self.account = account
+        self.rates = Rates()
+        self._uploads = uploads
+        self._settings = settings
+        self._context: dict[str, Any] = {"provider": self.name, "account": account}
+        base = settings.base_url or HOST
+        self._http = Session(
+            provider=self.name,
+            account=account,
+            # the vendor's own clients disagree on whether their base URL has the version
+            origins={"api": base.rstrip("/").removesuffix("/v1")},
+            auth={"Authorization": settings.api_key.prefixed("Bearer ")},
+            limiter=uploads.limiter,
+        )
+        self.fingerprint = self._http.fingerprint
+        self._responses = responses(self._context)
+        self._history = History(self._send, self.fingerprint)
+        self._webhook_key = webhook.Key(settings.webhook_secret, self._send)
+
+    def url(self, call: Call) -> str:
+        """Return a call's full URL."""
+        return self._http.url(call)
+
+    def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
+        """Upload the media that have no URL yet, and return the paid call.
+
+        The addresses of the uploads identify this submission in the list of predictions.
+        """
+        made = assemble(self, self._uploads, fitted, self._upload, dry=dry, shape=_worded)
+        body: dict[str, Any] = {"input": made.call.json}
+        model = made.model
+        if made.call.path == PREDICTIONS:
+            body["version"] = VERSIONS.get(model, model)
+        if self._settings.webhook is not None:
+            body["webhook"] = self._settings.webhook
+            body["webhook_events_filter"] = ["completed"]
+        call = attrs.evolve(made.call, json=body, headers=self._headers(model))
+        return attrs.evolve(made, call=call, calls=(*made.calls[:-1], call))
+
+    def _headers(self, model: str) -> dict[str, str]:
+        """Return the deadline of a job, if any; a price by the time of a run needs one."""
+        wanted = self._settings.cancel_after
+        if model in RUN_PRICES:
+            wanted = min(wanted or LONGEST_RUN, LONGEST_RUN)
+        return {} if wanted is None else {"Cancel-After": f"{wanted:.0f}s"}
+
+    def submit(self, submission: Submission, attempt_id: str) -> Job:
+        """Send the paid call once, without waiting for the job; there are no attempt ids."""
+        call = submission.call
+        answer = self._http.send(call)
+        try:
+            job_id, _ = self._responses.submitted(answer, call)
+        except InvalidRequest as error:
+            name_field(error, submission, self._offer(submission.operation, submission.model))
+            raise
+        return submission.job(
+            job_id,
+            fingerprint=self.fingerprint,
+            attempt_id=attempt_id,
+            data=accepted_at(answer),
+        )
+
+    def poll(self, job: Job) -> Status:
+        """Poll a job; the response of a finished job holds its result."""
+        call = Call("GET", f"{PREDICTIONS}/{job.id}")
+        answer = self._http.send(call)
+        if answer.status == 404:
+            message = self._responses.refusal(answer, Phase.POLL, call, {}).message
+            doubt = UnknownReason.NOT_FOUND
+            return Status(State.UNKNOWN, "404", utcnow(), doubt=doubt, message=message)
+        return self._status(job, self._responses.unwrap(answer, Phase.POLL, call))
+
+    def result(self, job: Job) -> Result:
+        """Return a finished job's result."""
+        return self.poll(job).need_result(job)
+
+    def cancel(self, job: Job) -> Status:
+        """Ask once to cancel a job; the response is the job as it is then."""
+        call = Call("POST", f"{PREDICTIONS}/{job.id}/cancel")
+        return self._status(job, self._send(call, Phase.POLL))
+
+    def balance(self) -> Balance:
+        """Check the key by a free call; the API shows no balance.
+
+        Raises:
+            Unsupported: The key is right.
+        """
+        self._send(Call("GET", "/v1/account"), Phase.BALANCE)
+        text = f"{self.account}: the API shows no balance"
+        raise Unsupported(text, hint=f"see {CREDIT}", billed=Billed.NO, **self._context)
+
+    def find(self, submission: Submission, since: float) -> Found | NotSeen:
+        """Search the list of predictions for this submission."""
+        return self._history.find(submission, since) if self._settings.history else NotSeen()
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
+        """Verify a webhook and return its event; reads the account's secret if it is not set."""
+        window = self._settings.webhook_window
+        return webhook.read(headers, body, self._webhook_key, window=window, **self._context)
+
+    def noticed(self, job: Job, notice: WebhookEvent) -> Status:
+        """Return the status that a webhook reports."""
+        return self._status(job, notice.content)
+
+    def check(self, fitted: Fit) -> Sequence[str]:
+        """Check what Kling's motion control says of the clip's length and the picture's shape.
+
+        Raises:
+            InvalidRequest: The clip is too short or too long for the orientation, or the picture
+                is too wide or too high.
+        """
+        model = fitted.offer.model
+        if not model.endswith(MOTION_CONTROL):
+            return ()
+        clip, picture = fitted.facts.get("video"), fitted.facts.get("image")
+        sent = {**fitted.body, **fitted.extra}.get("character_orientation")
+        orientation, low, high = _motion_limits(sent)
+        if clip is not None and clip.seconds is not None and not low <= clip.seconds <= high:
+            raise InvalidRequest(
+                f"video: {clip.label} is {clip.seconds:g} s long; {model} takes {low:g} to "
+                f"{high:g} s with orientation {orientation!r}",
+                field="video",
+                value=f"{clip.seconds:g} s",
+                limit=f"{low:g} to {high:g} s",
+            )
+        if picture is None or not picture.width or not picture.height:
+            return ()
+        sides = sorted((picture.width, picture.height))
+        if sides[1] > WIDEST * sides[0]:
+            shape = f"{picture.width} x {picture.height}"
+            raise InvalidRequest(
+                f"image: {picture.label} has {shape} pixels; {model} takes sides of 1:{WIDEST:g} "
+                f"to {WIDEST:g}:1",
+                field="image",
+                value=shape,
+                limit=f"1:{WIDEST:g} to {WIDEST:g}:1",
+            )
+        return ()
+
+    def narrowed(self, request: Request, offer: Offer) -> Offer:
+        """Return an offer with the seconds that a motion control's orientation allows."""
+        if not offer.model.endswith(MOTION_CONTROL) or "video" not in offer.media:
+            return offer
+        orientation = getattr(request, "orientation", None) or offer.defaults.get("orientation")
+        sent = request.extra.get(self.name, {}).get("character_orientation", orientation)
+        _, low, high = _motion_limits(sent)
+        video = attrs.evolve(offer.media["video"], min_seconds=low, max_seconds=high)
+        return attrs.evolve(offer, media={**offer.media, "video": video})
+
+    def unlisted(self, operation: str, model: str) -> Offer | None:
+        """Return an offer for an unlisted model: media under the names that most models use.
+
+        ``OWNER/NAME`` is an official model, ``OWNER/NAME:VERSION`` a version of any, and
+        ``deployments/OWNER/NAME`` a deployment. The price is unknown, and a request has to confirm
+        it.
+        """
+        if _VERSION.fullmatch(model):
+            path = PREDICTIONS
+        elif _MODEL.fullmatch(model):
+            kind = "" if model.startswith("deployments/") else "models/"
+            path = f"/v1/{kind}{model}/predictions"
+        else:
+            return None
+        offer = unlisted_offer(
+            self.offers,
+            operation,
+            model,
+            path=path,
+            source=f"https://replicate.com/{model.partition(':')[0]}",
+            formats=_FORMATS,
+        )
+        if offer is None:
+            return None
+        named = {name: attrs.evolve(slot, field=slot.kind) for name, slot in offer.media.items()}
+        return attrs.evolve(offer, media=named)
+
+    def close(self) -> None:
+        """Close connections."""
+        self._http.close()
+
+    def _send(self, call: Call, phase: Phase) -> Mapping[str, Any]:
+        return self._responses.unwrap(self._http.send(call), phase, call)
+
+    def _offer(self, operation: str, model: str) -> Offer | None:
+        rows = (one for one in self.offers if one.operation == operation and one.model == model)
+        return next(rows, None)
+
+    def _status(self, job: Job, content: Mapping[str, Any]) -> Status:
+        return status_of(job, content, self._offer(job.operation, job.model))
+
+    def _upload(
+        self,
+        _: MediaField,
+        reference: media.File | media.Data | media.Remote,
+        facts: probe.Facts,
+    ) -> Upload | None:
+        """Upload a local file for this submission only: the vendor keeps it for an hour."""
+        if isinstance(reference, media.Remote):
+            return None
+        call = Call("POST", "/v1/files", files={"content": facts.shown})
+        return Upload(call, partial(self._send_file, call, reference, facts), shared=False)
+
+    def _send_file(self, call: Call, content: media.File | media.Data, facts: probe.Facts) -> str:
+        """Upload a file once and return its address."""
+        body, kind = multipart("content", content, facts)
+        answer = self._http.send(
+            attrs.evolve(call, files={}),
+            body=body,
+            headers={"Content-Type": kind},
+            timeout=self._uploads.timeout,
+            idle=UPLOAD_IDLE,
+        )
+        reply = self._responses.unwrap(answer, Phase.UPLOAD, call)
+        urls = reply.get("urls")
+        address = urls.get("get") if isinstance(urls, Mapping) else None
+        if not isinstance(address, str) or not address.startswith(("https://", "http://")):
+            raise self._responses.missing("urls.get", reply, Phase.UPLOAD)
+        return address
+
+
+def _worded(fitted: Fit, body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body with the vendor's words for neutral values."""
+    words = VALUES.get(fitted.offer.model, {})
+    return {
+        name: words[name].get(value, value) if name in words else value
+        for name, value in body.items()
+    }
+
+
+def _motion_limits(sent: object) -> tuple[str, float, float]:
+    """Return the orientation that counts, and the seconds that a clip has at least and at most."""
+    orientation = sent if isinstance(sent, str) and sent in MOTION_SECONDS else "video"
+    low, high = MOTION_SECONDS[orientation]
+    return orientation, low, high
+
+
+__all__ = ["Replicate", "Settings"]
