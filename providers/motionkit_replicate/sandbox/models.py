@@ -321,7 +321,7 @@ MODELS: Mapping[str, Model] = {
         flat("0.003"),
         per="time",
         official=False,
-        version="d6b167d6",
+        version="d6b167d60fdadef11966e5824b19b9c0fc7597d663192c278e67e9d1f2dbbf48",
         mean=200,
     ),
     "prunaai/p-video-animate": Model(
