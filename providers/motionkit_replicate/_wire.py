@@ -43,6 +43,8 @@ from motionkit_replicate._tables import (
 )
 
 _CODE = re.compile(r"\b(E\d{3,4})\b|\(code: (PA)\)", re.ASCII)
+_DELIVERED = {"quality": "resolution_target", "audio": "with_audio"}
+"""Neutral field to the metric that says what was delivered."""
 _RESET = re.compile(r"resets in ~(\d{1,5})s", re.ASCII)
 
 
@@ -165,17 +167,12 @@ def _rate(content: Mapping[str, Any], offer: Offer | None) -> tuple[Decimal | No
     if offer is None or offer.price is None or not isinstance(sent, Mapping):
         return None, ""
     words = VALUES.get(offer.model, {})
-    values = {
-        name: {word: value for value, word in words.get(field, {}).items()}.get(
-            str(sent.get(field)), sent.get(field)
-        )
-        for name, field in offer.fields.items()
-    }
-    if isinstance(metrics, Mapping):
-        told = (("quality", "resolution_target"), ("audio", "with_audio"))
-        values |= {
-            name: metrics[metric] for name, metric in told if name in values and metric in metrics
-        }
+    told = metrics if isinstance(metrics, Mapping) else {}
+    values = {}
+    for name, field in offer.fields.items():  # as delivered, else as sent
+        value = told.get(_DELIVERED.get(name, ""), sent.get(field))
+        neutral = {word: one for one, word in words.get(field, {}).items()}
+        values[name] = neutral.get(value, value) if isinstance(value, str) else value
     for cell in offer.price.cells:
         fits = all(values.get(name) == value for name, value in cell.when.items())
         if cell.bound is None and fits:
