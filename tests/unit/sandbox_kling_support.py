@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Self
@@ -59,24 +58,24 @@ def text(**settings: Any) -> dict[str, Any]:
 class Client:
     """A rich account without a limit of slots, at a sandbox of its own."""
 
-    def __init__(self, speed: float = 1.0, **switches: Any) -> None:
-        self.sandbox = Sandbox(
-            apps=[lambda world: KlingSandbox(world, **switches)],
-            job_seconds=JOB_SECONDS,
-            speed=speed,
-        )
-        self.sandbox.start()
-        self.sandbox.add_account("kling", KEY, label="rich", balance=1000)
+    def __init__(self, sandbox: Sandbox | None = None, key: str = KEY, **switches: Any) -> None:
         self.http = requests.Session()
         self.http.trust_env = False
-        self.key = KEY
+        self.key = key
+        self.own = sandbox is None
+        apps = [lambda world: KlingSandbox(world, **switches)]
+        self.sandbox = sandbox or Sandbox(apps=apps, job_seconds=JOB_SECONDS)
+        if self.own:
+            self.sandbox.start()
+            self.sandbox.add_account("kling", KEY, label="rich", balance=1000)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
-        self.sandbox.close()
+        if self.own:
+            self.sandbox.close()
 
     def call(self, method: str, path: str, bearer: str | None = None, **rest: Any) -> Any:
         headers = {"Authorization": f"Bearer {bearer or self.key}"}
@@ -156,6 +155,3 @@ class Files:
 def clip(seconds: float, height: int = 640) -> bytes:
     """Return a clip whose sides are large enough."""
     return sample_clip(seconds, height=height)
-
-
-Spoil = Callable[[dict[str, Any]], object]
