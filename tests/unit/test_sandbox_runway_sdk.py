@@ -21,6 +21,7 @@ from sandbox_runway_support import CLIP, KEY, PICTURE, account
 
 from motionkit.sandbox import Sandbox
 from motionkit_runway.sandbox import RunwaySandbox
+from motionkit_runway.sandbox.models import ENDPOINTS
 
 runwayml = pytest.importorskip("runwayml")
 from runwayml import _base_client  # noqa: E402 - only where it is installed
@@ -371,3 +372,97 @@ def test_the_async_client_does_the_same(sandbox: Sandbox, naps: list[float]) -> 
 
     assert asyncio.run(run()).status == "SUCCEEDED"
     assert account(sandbox)["submits"] == 1
+
+
+@pytest.fixture
+def router(sdk: Any) -> Any:
+    return sdk.routers.create(slug="lane-1", settings={"optimize_for": "cost"})
+
+
+def test_a_router_is_saved_listed_changed_and_deleted(sdk: Any, router: Any) -> None:
+    assert (router.slug, router.name, router.version) == ("lane-1", "lane-1", 1)
+    assert [one.id for one in sdk.routers.list(limit=1)] == [router.id]
+    changed = sdk.routers.update(router.id, name="First", settings={"optimize_for": "quality"})
+    assert (changed.name, changed.version) == ("First", 2)
+    assert sdk.routers.retrieve(router.id).settings.optimize_for == "quality"
+    assert sdk.routers.delete(router.id) is None
+    with pytest.raises(runwayml.NotFoundError):
+        sdk.routers.retrieve(router.id)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"slug": "Lane 1"},
+        {"slug": "lane-1"},
+        {"slug": "lane-2", "settings": {"models": {"mode": "allowlist_only", "ids": ["nobody"]}}},
+    ],
+)
+def test_an_invalid_router_is_a_400(sdk: Any, router: Any, fields: dict[str, Any]) -> None:
+    with pytest.raises(runwayml.BadRequestError) as caught:
+        sdk.routers.create(**fields)
+    assert caught.value.body["issues"]
+
+
+def test_a_routed_generation_is_a_task_of_the_cheapest_model_and_in_the_log(
+    sdk: Any, router: Any, sandbox: Sandbox
+) -> None:
+    wanted = {"prompt_text": "Rain.", "duration": 5, "aspect_ratio": "16:9"}
+    made = sdk.generate.video.create(config_id="lane-1", input=wanted)
+    assert made.routing.config_id == "lane-1"
+    assert made.routing.estimated_cost.credits == int(account(sandbox)["charged"])
+    assert made.wait_for_task_output().status == "SUCCEEDED"
+    (logged,) = sdk.routers.list_requests(router.id, limit=10)
+    assert (logged.status, logged.task_id) == ("routed", made.id)
+    assert logged.model == made.routing.model == account(sandbox)["jobs"][0]["model"]
+    assert logged.estimated_credits == made.routing.estimated_cost.credits
+    assert logged.pipeline[0].filter == "capability"
+    assert len(logged.pipeline[0].models) > 10
+
+
+@pytest.mark.parametrize(
+    ("wanted", "endpoint"),
+    [
+        ({"reference_images": [{"uri": IMAGE, "role": "first"}]}, "image_to_video"),
+        (
+            {"reference_videos": [{"uri": VIDEO, "role": "source"}], "prompt_text": "Snow."},
+            "video_to_video",
+        ),
+    ],
+)
+def test_the_roles_of_media_decide_on_the_kind_of_work(
+    sdk: Any, router: Any, sandbox: Sandbox, wanted: dict[str, Any], endpoint: str
+) -> None:
+    made = sdk.generate.video.create(config_id="lane-1", input=wanted)
+    assert made.routing.model in ENDPOINTS[endpoint][1]
+    assert len(account(sandbox)["jobs"]) == 1
+
+
+def test_a_dry_run_tells_the_price_and_makes_nothing(
+    sdk: Any, router: Any, sandbox: Sandbox
+) -> None:
+    wanted = {"prompt_text": "Rain."}
+    told = sdk.generate.video.with_raw_response.create(
+        config_id="lane-1", input=wanted, extra_body={"dryRun": True}
+    ).json()
+    assert told["dryRun"] is True
+    assert told["routing"]["estimatedCost"]["credits"] > 0
+    assert set(told) == {"dryRun", "routing"}
+    assert account(sandbox)["jobs"] == []
+    assert list(sdk.routers.list_requests(router.id, limit=10)) == []
+
+
+def test_a_ceiling_or_an_allowlist_may_leave_no_model(sdk: Any) -> None:
+    models = {"mode": "allowlist_only", "ids": ["gen4_turbo"]}
+    sdk.routers.create(slug="none", settings={"models": models})
+    poor = sdk.routers.create(slug="poor", settings={"max_credits_per_generation": {"video": 1}})
+    for slug, stage in (("none", "allow_deny"), ("poor", "price")):
+        with pytest.raises(runwayml.BadRequestError) as caught:
+            sdk.generate.video.create(config_id=slug, input={"prompt_text": "Rain."})
+        assert caught.value.body["code"] == "no_eligible_model"
+        assert caught.value.body["emptiedBy"] == [stage]
+    (logged,) = sdk.routers.list_requests(poor.id, limit=10)
+    assert (logged.status, logged.task_id) == ("no_eligible_model", None)
+    with pytest.raises(runwayml.NotFoundError) as missing:
+        sdk.generate.video.create(config_id="nowhere", input={"prompt_text": "Rain."})
+    assert missing.value.body["code"] == "router_config_not_found"

@@ -13,6 +13,7 @@ from motionkit_runway.sandbox.gate import KEY_HEADER, VENDOR, Gate
 from motionkit_runway.sandbox.inputs import Inputs
 from motionkit_runway.sandbox.organization import DAILY, Organization
 from motionkit_runway.sandbox.outputs import Outputs
+from motionkit_runway.sandbox.routers import Routers
 from motionkit_runway.sandbox.storage import Storage
 from motionkit_runway.sandbox.tasks import END_SHAPES, POLL_SHAPES, POOL, SUBMIT_SHAPES, Tasks
 
@@ -50,7 +51,7 @@ class RunwaySandbox:
         storage = Storage(gate)
         outputs = Outputs(world, address_life)
         tasks = Tasks(gate, Inputs(storage, late_assets), outputs, daily, costs)
-        self._subjects = (storage, tasks, Organization(gate, tasks), outputs)
+        self._subjects = (storage, tasks, Organization(gate, tasks), Routers(gate, tasks), outputs)
         account = open_account(VENDOR, _KEY, {POOL: 10_000}, label="default", concurrency=5)
         world.add_account(account)
 

@@ -318,7 +318,9 @@ class Tasks:
 
     def _cost(self, **amounts: Decimal) -> dict[str, Any]:
         """Return a cost's field, unless the bodies are of the older form."""
-        return {name: {"credits": _json(amount)} for name, amount in amounts.items() if self._costs}
+        return {
+            name: {"credits": as_json(amount)} for name, amount in amounts.items() if self._costs
+        }
 
     def _shape(self, call: Call, known: frozenset[str]) -> str | None:
         fault = self._gate.world.faults.take(
@@ -327,7 +329,8 @@ class Tasks:
         return None if fault is None else str(fault["shape"])
 
 
-def _json(amount: Decimal) -> int | float:
+def as_json(amount: Decimal) -> int | float:
+    """Return credits as a number of JSON."""
     return int(amount) if amount == int(amount) else float(amount)
 
 
