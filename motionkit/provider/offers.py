@@ -96,6 +96,7 @@ class Price:
         text_of: The value whose UTF-8 bytes are billed if no seconds are given.
         note: A note for the reader of a quote.
         rounds_up: Whether the source says that started seconds are billed; otherwise inferred.
+        fractional: Whether fractions of a credit are charged.
     """
 
     unit: Unit
@@ -107,6 +108,7 @@ class Price:
     text_of: str | None = None
     note: str = ""
     rounds_up: bool = False
+    fractional: bool = False
 
 
 @attrs.frozen

@@ -120,7 +120,7 @@ def _sum(
     if not known or len(known) < len(amounts):
         return None
     total = sum(known, Decimal(0))
-    whole = price.unit is Unit.CREDIT and bound != "low"
+    whole = price.unit is Unit.CREDIT and bound != "low" and not price.fractional
     return total.to_integral_value(ROUND_CEILING) if whole else total
 
 

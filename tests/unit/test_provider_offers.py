@@ -456,6 +456,27 @@ def test_an_estimate_per_run_needs_no_seconds_but_its_bounds_do() -> None:
     assert quoted.notes[0].startswith("the seconds of video are unknown")
 
 
+@pytest.mark.parametrize(("fractional", "expected"), [(False, "5"), (True, "4.5")])
+def test_fractions_of_a_credit_are_quoted_where_the_vendor_charges_them(
+    fractional: bool, expected: str
+) -> None:
+    cells = (PriceRule(Decimal("0.9"), "second"),)
+    price = Price(
+        Unit.CREDIT,
+        Basis.LISTED,
+        "https://vendor.example/prices",
+        dt.date(2026, 11, 21),
+        cells,
+        seconds_of="video",
+        fractional=fractional,
+    )
+    facts = {**FACTS, "video": attrs.evolve(VIDEO, seconds=5.0)}
+    fitted = fit.fit(wanted(), attrs.evolve(SOLD, price=price), facts)
+    found = quote.quote(fitted, Rates(credit=Decimal("0.14")))
+    assert found is not None
+    assert (found.likely, found.high) == (Decimal(expected), Decimal(expected))
+
+
 def test_no_price_is_no_quote() -> None:
     assert quote.quote(fit.fit(wanted(), SOLD, FACTS), Rates()) is None
 
