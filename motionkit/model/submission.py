@@ -49,7 +49,8 @@ class Submission:
         model: The vendor's model.
         call: The paid call.
         calls: Every request that making and sending it takes, in order, for people to read.
-        token: A unique text of this submission, to find it again in a vendor's history.
+        token: A unique text of this submission, to find it again in a vendor's history. Where the
+            vendor deduplicates by the attempt's id (`SameId`), `find` gets that id here.
         expected_seconds: The offer's usual duration, in seconds.
         quality: The quality to be delivered, where the offer has one.
         clip_seconds: The length of the clip whose seconds are billed, where known.

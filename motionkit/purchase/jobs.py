@@ -557,7 +557,7 @@ class Jobs:
         notes = [error.message]
         try:
             if isinstance(provider, adapters.SearchesHistory):
-                candidates = submitter.candidates(provider, attempt.submission, since)
+                candidates = submitter.candidates(provider, submitter.searched(attempt), since)
             if isinstance(provider, adapters.ShowsUsage):
                 if before := attempt.submission.before:
                     usage = (before,)

@@ -12,7 +12,7 @@
     REFUSED  --new attempt id---> INTENDED
     UNCERTAIN --same id again---> job            only where the vendor deduplicates, in its window
     UNCERTAIN --no byte left----> UNCERTAIN      that re-send does not count
-    UNCERTAIN --one match-------> job            the only job in the history with our token
+    UNCERTAIN --one match-------> job            the only job in the history with our token, or id
     UNCERTAIN --refusal---------> UNCERTAIN      a lost job may be what takes the slot
 
 Only a job, or the user, leads out of UNCERTAIN. The vendor's table decides whether an answer is a
@@ -570,9 +570,10 @@ class Submitter:
         """
         resend = self.provider.resend
         try:
+            job = None
             if isinstance(resend, SameId):
                 job, cause = self._resend(attempt, resend, cause)
-            else:
+            if job is None:
                 job = self._find(attempt)
         except PurchaseExists as exists:  # another process has resolved it meanwhile
             job = exists.entry.job
@@ -621,8 +622,8 @@ class Submitter:
                 attempt.key,
                 pause,
             )
-            self.sleep(pause)
-            window.least += pause
+            if (job := self._wait(attempt, pause, window)) is not None:
+                return job, cause
             if not self._acquire(window):
                 break
             try:
@@ -646,6 +647,21 @@ class Submitter:
                 if error.billed is Billed.NO and not error.passing:
                     break
         return None, cause
+
+    def _wait(self, attempt: Attempt, pause: float, window: _Window) -> Job | None:
+        """Wait before a re-send, and look in the history meanwhile: a look cannot buy."""
+        step, since = pause, attempt.first_sent or self.now()
+        while True:
+            if isinstance(self.provider, SearchesHistory):
+                step = min(pause, FIND_PAUSE)
+                job = self._only_match(self.provider, self.searched(attempt), since)
+                if job is not None:
+                    return job
+            if pause <= 0:
+                return None
+            self.sleep(step)
+            window.least += step
+            pause -= step
 
     def _with_sends(self, attempt: Attempt) -> Attempt:
         """Return an attempt with the current number of sends, other processes' included.
@@ -680,12 +696,17 @@ class Submitter:
         deadline = self.clock() + self.window
         while True:
             self._with_sends(attempt)  # raises when another process has found it
-            job = self._only_match(self.provider, attempt.submission, since)
+            job = self._only_match(self.provider, self.searched(attempt), since)
             if job is not None:
                 return job
             if self.clock() + FIND_PAUSE > deadline:
                 return None
             self.sleep(FIND_PAUSE)
+
+    def searched(self, attempt: Attempt) -> Submission:
+        """Return what a history is searched for; a vendor that deduplicates lists attempts' ids."""
+        known = isinstance(self.provider.resend, SameId)
+        return attrs.evolve(attempt.submission, token=attempt.id) if known else attempt.submission
 
     def candidates(
         self, provider: SearchesHistory, submission: Submission, since: float

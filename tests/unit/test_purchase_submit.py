@@ -1234,3 +1234,53 @@ def test_an_attempt_that_leaves_while_it_is_settled_is_not_called_unsent(
         submitter.settle(seen)
     assert bench.entry.ambiguous
     assert provider.sent == []
+
+
+# A vendor that deduplicates by an attempt's id, and lists it.
+
+
+def listing(*steps: Any, history: Any = (), times: int = 1) -> FindingProvider:
+    made = FindingProvider(*steps, history=history)
+    made.resend = SameId(window=120.0, times=times)
+    return made
+
+
+def test_a_lost_submit_whose_id_is_listed_is_not_sent_again(bench: Bench) -> None:
+    provider = listing(lost(), history=[NotSeen(), Found(job("42"))])
+    assert bench.submit(provider).id == "42"
+    assert len(provider.sent) == 1
+    assert bench.clock.slept == [5.0]
+
+
+def test_a_history_is_searched_for_the_attempts_id_where_the_vendor_knows_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = listing(lost())
+    searched = []
+
+    def find(submission: Any, since: float) -> Found:
+        searched.append((submission.token, since))
+        return Found(job("42"))
+
+    monkeypatch.setattr(provider, "find", find)
+    assert bench.submit(provider).id == "42"
+    assert searched == [(provider.sent[0], START)]
+
+
+def test_an_id_that_is_not_listed_is_sent_once_more_and_then_looked_for(bench: Bench) -> None:
+    late = [*[NotSeen()] * 30, Found(job("42"))]
+    provider = listing(lost(), lost("exists already"), history=late)
+    assert bench.submit(provider).id == "42"
+    assert provider.sent == [provider.sent[0]] * 2
+    assert bench.entry.attempts[-1].sends == 2
+
+
+def test_a_submit_that_neither_answers_nor_is_listed_stays_uncertain(bench: Bench) -> None:
+    provider = listing(lost(), lost())
+    assert_uncertain(bench, bench.fail(provider))
+    assert len(provider.sent) == 2
+
+
+def test_a_refused_re_send_does_not_hide_a_job_that_the_history_shows(bench: Bench) -> None:
+    provider = listing(lost(), refusal(), history=[*[NotSeen()] * 30, Found(job("42"))])
+    assert bench.submit(provider).id == "42"
