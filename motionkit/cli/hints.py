@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "overwrite=True": "--overwrite",
     "skip_unfit=True": "--skip-unfit",
     "fit=True": "--fit",
+    "stage='s3://BUCKET/FOLDER'": "--stage s3://BUCKET/FOLDER",
 }
 """The command for a call that the hint of one error names."""
 

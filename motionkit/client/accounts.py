@@ -64,7 +64,7 @@ class Accounts:
                 wanted = self.config.defaults.upload_timeout
                 timeout = LONGEST_UPLOAD if wanted is None else wanted
                 limiter = self._limiters[account]
-                care = CarefulUploads(self.caches, limiter, timeout)
+                care = CarefulUploads(self.caches, limiter, timeout, self.config.defaults.stage)
                 made = kind(account, known.settings, care)
                 if limiter is not None and self.journal is not None:
                     # The adapter alone knows the fingerprint; nothing was called before this.
@@ -80,7 +80,9 @@ class Accounts:
         """
         known = self.config.known(account)
         kind = self.classes.get(known.provider) or load_provider(known.provider)
-        return kind(account, known.keyless, CarefulUploads(self.caches, None))
+        return kind(
+            account, known.keyless, CarefulUploads(self.caches, stage=self.config.defaults.stage)
+        )
 
     def limiter(self, account: str) -> http.RateLimiter | None:
         """Return an account's rate limiter; None where no ``rpm`` is set.

@@ -25,6 +25,8 @@ class Defaults:
             job's end to the poll that sees it.
         upload_timeout: Seconds that one attempt to upload a file takes at most; if not set, an
             upload ends only when no byte moved for 60 s.
+        stage: URL of a folder in a store of yours, for vendors that fetch media by URL only; see
+            `Request.stage`.
         budget_usd: US dollars that everything together may spend in a day, week, month, or in
             total, whatever the target or the route.
         route_budgets: Whether a route's budget holds for the ``route`` alone, or ``always``: also
@@ -36,5 +38,6 @@ class Defaults:
     remember: float = 604800.0
     lateness: float = 2.0
     upload_timeout: float | None = None
+    stage: str | None = None
     budget_usd: Mapping[Period, Decimal] = attrs.field(factory=dict, hash=False)
     route_budgets: Literal["route", "always"] = "route"

@@ -68,6 +68,7 @@ class DefaultsTable(TypedDict, total=False):
     remember: float | dt.timedelta
     lateness: float
     upload_timeout: float | dt.timedelta | None
+    stage: str | None
     budget_usd: Mapping[Period, Decimal | str]
     route_budgets: Literal["route", "always"]
 

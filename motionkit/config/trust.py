@@ -65,6 +65,7 @@ RULES: Mapping[type[Any], Mapping[str, Untrusted]] = {
         "remember": Untrusted.HIGHER,
         "lateness": Untrusted.LOWER,
         "upload_timeout": Untrusted.ANY,
+        "stage": Untrusted.NOTHING,
         "budget_usd": Untrusted.LOWER,
         "route_budgets": Untrusted.NOTHING,
     },

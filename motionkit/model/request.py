@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # making a request reads no media
 OPERATIONS_GROUP = "motionkit.operations"
 """The entry points of vendor-specific operations."""
 _MEDIA = "motionkit.model.media"
-_TERMS = frozenset({"extra", "allow_undocumented", "fit", "start", "seconds"})
+_TERMS = frozenset({"extra", "allow_undocumented", "fit", "stage", "start", "seconds"})
 """Fields of every request that say how it is sent, not what is wanted."""
 _CUT = ("start", "seconds")
 """Those that say which part of a clip is sent: another part is another request."""
@@ -99,6 +99,9 @@ class Request(Displayed):
             name may be ignored, and the run still charged.
         fit: Trim, scale and re-encode local media that exceed the target's limits; the originals
             are not changed.
+        stage: URL of a folder in a store of yours, e.g. ``s3://BUCKET/FOLDER``, for vendors that
+            fetch media by URL only: files are copied there, under the digest of their content, and
+            stay. For a day, whoever has the signed URL that the vendor gets can read them.
         start: Seconds of the clip to leave out at its beginning.
         seconds: Seconds of the clip to send.
     """
@@ -115,6 +118,7 @@ class Request(Displayed):
     extra: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, hash=False)
     allow_undocumented: bool = attrs.field(default=False, eq=False)
     fit: bool = attrs.field(default=False, eq=False)
+    stage: str | None = attrs.field(default=None, eq=False)
     start: float | None = None
     seconds: float | None = None
 

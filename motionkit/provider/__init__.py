@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     )
     from motionkit.provider.signatures import MAX_BODY
     from motionkit.provider.spool import opener as spool_opener
+    from motionkit.provider.staging import STAGE, staged
     from motionkit.provider.uploads import (
         LONGEST_UPLOAD,
         UPLOAD_IDLE,
@@ -101,6 +102,7 @@ __all__ = [
     "JSON_LIMIT",
     "LONGEST_UPLOAD",
     "MAX_BODY",
+    "STAGE",
     "UPLOAD_IDLE",
     "UPLOAD_TIMEOUT",
     "AcceptsUnlistedModels",
@@ -177,6 +179,7 @@ __all__ = [
     "references",
     "refuse",
     "spool_opener",
+    "staged",
     "succeeded",
     "unlisted_offer",
     "untrusted",
@@ -214,6 +217,7 @@ __getattr__, __dir__ = exports(
         "motionkit.provider.settings": "AccountSettings KeyHelp Untrusted is_origin untrusted",
         "motionkit.provider.signatures": "MAX_BODY",
         "motionkit.provider.spool": "spool_opener=opener",
+        "motionkit.provider.staging": "STAGE staged",
         "motionkit.provider.uploads": (
             "LONGEST_UPLOAD UPLOAD_IDLE UPLOAD_TIMEOUT CarefulUploads Stream form multipart"
         ),

@@ -88,6 +88,10 @@ class Uploads(Protocol):
     def timeout(self) -> float:
         """Seconds for one upload of a local file; `UPLOAD_IDLE` without progress ends it too."""
 
+    @property
+    def stage(self) -> str | None:
+        """The configured store of the user, where a request names none; see `staged`."""
+
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         """Return the vendor's reference to some content; upload it where necessary.
 

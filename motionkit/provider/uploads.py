@@ -142,6 +142,7 @@ class CarefulUploads:
     cache: UploadCache
     limiter: RateLimiter | None = None
     timeout: float = LONGEST_UPLOAD
+    stage: str | None = None
 
     def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
         """Return the vendor's reference to some content; upload it where necessary."""

@@ -1,4 +1,4 @@
-"""Where results go: names with placeholders, folders, and stores behind URLs by fsspec."""
+"""Where results and staged media go: names, folders, and stores behind URLs by fsspec."""
 
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
         suffix,
     )
     from motionkit.storage.places import PARTIAL, Place, check_credentials, is_url
+    from motionkit.storage.staging import Staging
 
 __all__ = [
     "PARTIAL",
     "PLACEHOLDERS",
     "Out",
     "Place",
+    "Staging",
     "check_credentials",
     "has_placeholder",
     "is_url",
@@ -34,5 +36,6 @@ __getattr__, __dir__ = exports(
     {
         "motionkit.storage.names": "PLACEHOLDERS Out has_placeholder literal numbered plain suffix",
         "motionkit.storage.places": "PARTIAL Place check_credentials is_url",
+        "motionkit.storage.staging": "Staging",
     },
 )

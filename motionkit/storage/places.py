@@ -124,6 +124,15 @@ class Place:
         begin = f"{self.out.rstrip('/')}/"
         return delivered.startswith(begin) and self.has(delivered.removeprefix(begin))
 
+    def signed(self, name: str, seconds: int) -> str:
+        """Return a URL by which anybody can read a file for some time.
+
+        Raises:
+            NotImplementedError: The store has no such URLs.
+        """
+        system, root = self._system()
+        return str(system.sign(f"{root.rstrip('/')}/{name}", expiration=seconds))
+
     def put(self, file: Path, name: str, *, new: bool = False) -> str:
         """Copy a local file into the folder; the object appears only when complete.
 

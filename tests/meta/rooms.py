@@ -39,7 +39,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "journal": _BASE,
     "routing": _BASE,
     "storage": _BASE,
-    "provider": _BASE | {"http"},
+    "provider": _BASE | {"http", "storage"},
     "config": _BASE | {"http", "provider", "routing"},
     "polling": _BASE | {"http", "journal", "provider"},
     "purchase": _BASE
