@@ -229,6 +229,7 @@ TEXTS = {
 }
 OWN_ACCOUNT = f'[accounts.mine]\nprovider = "pixverse"\napi_key = "{KEY}"\n'
 OWN_FAL = f'[accounts.third]\nprovider = "fal"\napi_key = "{KEY}"\n'
+OWN_KLING = f'[accounts.fourth]\nprovider = "kling"\napi_key = "{KEY}"\n'
 OWN_SEGMIND = f'[accounts.second]\nprovider = "segmind"\napi_key = "{KEY}"\n'
 PROBES = {
     "journal": Probe(
@@ -261,6 +262,8 @@ PROBES = {
         honoured=('"${PIXVERSE_WEBHOOK_SECRET}"',),
         refused=('"planted-text"', '"${HOME}"'),
     ),
+    "accounts.NAME.access_key": Probe("nothing", refused=('"planted-text"', '"${HOME}"')),
+    "accounts.NAME.usd_per_unit": Probe("nothing", '"0.14"', ('"0.140"',), ('"0.01"', '"0"')),
     "accounts.NAME.webhook_id": Probe("nothing", '"hook-1"', ('"hook-1"',), ('"hook-2"',)),
     "accounts.NAME.webhook_window": Probe("only lower", "600", ("60",), ("601",)),
     "accounts.NAME.upload_url": Probe(
@@ -293,6 +296,7 @@ PROBES = {
     "defaults.remember": Probe("only higher", "", ("604801",), ("604799", "0")),
     "defaults.lateness": Probe("only lower", "", ("1.5",), ("2.5",)),
     "defaults.upload_timeout": Probe("any value", "60", ("0.5", "61"), ()),
+    "defaults.stage": Probe("nothing", '"s3://mine/x"', ('"s3://mine/x"',), ('"s3://theirs/x"',)),
     "defaults.budget_usd": Probe(
         "only lower",
         '{ day = "5" }',
@@ -321,6 +325,7 @@ PROBES = {
     "routes.NAME.paid_retries": Probe("only lower", "1", ("0",), ("2", "12")),
 }  # fmt: skip
 SEGMINDS = {"upload_url", "history_url", "history", "mode", "sync_timeout"}
+KLINGS = {"access_key", "usd_per_unit"}
 FALS = {"platform_url", "prices", "fallback", "no_retry", "start_timeout", "webhook"}
 
 
@@ -337,6 +342,7 @@ def table() -> dict[str, str]:
 def every_provider(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     install(
         ("fal", "motionkit_fal.adapter:Fal"),
+        ("kling", "motionkit_kling.adapter:Kling"),
         ("pixverse", "motionkit_pixverse.adapter:PixVerse"),
         ("segmind", "motionkit_segmind.adapter:Segmind"),
     )
@@ -359,7 +365,8 @@ def place_of(key: str) -> tuple[str, str, str, str]:
     """Return section, name, setting and dotted path of a key of the table."""
     *lead, setting = key.split(".")
     section = lead[0] if lead else ""
-    account = "second" if setting in SEGMINDS else "third" if setting in FALS else "mine"
+    others = {"second": SEGMINDS, "third": FALS, "fourth": KLINGS}
+    account = next((name for name, keys in others.items() if setting in keys), "mine")
     name = {"accounts": account, "routes": "night"}.get(section, "")
     return section, name, setting, key.replace("NAME", name)
 
@@ -368,7 +375,8 @@ def write_both(project: Path, home: Path, key: str, said: str) -> str:
     """Write the user's own file and the project's, and return the key's dotted path."""
     section, name, setting, dotted = place_of(key)
     mine = {"accounts.mine": OWN_ACCOUNT, "accounts.second": OWN_SEGMIND}
-    mine |= {"accounts.third": OWN_FAL, "routes.night": "[routes.night]\n"}
+    mine |= {"accounts.third": OWN_FAL, "accounts.fourth": OWN_KLING}
+    mine |= {"routes.night": "[routes.night]\n"}
     own, theirs = PROBES[key].own, f"{setting} = {said}\n"
     if setting == "api_key":
         mine["accounts.mine"] = '[accounts.mine]\nprovider = "pixverse"\n'
