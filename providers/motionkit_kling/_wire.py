@@ -112,7 +112,9 @@ class Task:
         billed = said.billed
         if self.cost is not None:
             billed = Billed.YES if self.cost.amount else Billed.NO
-        return attrs.evolve(said, state=self.state, message=self.message, billed=billed)
+        return attrs.evolve(
+            said, state=self.state, message=self.message, billed=billed, cost=self.cost
+        )
 
 
 def tasks_of(data: Any, usd_per_unit: Decimal) -> list[Task]:

@@ -23,7 +23,7 @@ OPTIONAL_FILES = [
     *("offers_models.toml", "offers_prices.toml", "_wire.py", "operations.py", "rules.py"),
     *("settings.py", "verbs.py"),
     *("bodies.py", "results.py", "lists.py", "history.py", "sync.py", "webhook.py"),
-    "uploads.py",
+    *("uploads.py", "signing.py"),
     *("sandbox", "py.typed"),
 ]
 

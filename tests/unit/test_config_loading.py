@@ -332,8 +332,8 @@ def test_what_only_looks_like_a_variable_stays(home: Path) -> None:
          f" {KEYS}; did you mean 'api_key'?")),
         (ACCOUNT + "zzz = 1", f": accounts.fake.zzz is not a key that we know; {KEYS}"),
         ("[defaults]\ntimeuot = 1", (": defaults.timeuot is not a key that we know; known are"
-         " timeout, wait_for_slot, remember, lateness, upload_timeout, stage, budget_usd, route_budgets;"
-         " did you mean 'timeout'?")),
+         " timeout, wait_for_slot, remember, lateness, upload_timeout, stage, budget_usd,"
+         " route_budgets; did you mean 'timeout'?")),
         (TO_FAKE + 'chose = "first"', (": routes.quick.chose is not a key that we know;"
          f" {ROUTE_KEYS}; did you mean 'choose'?")),
         (TO_FAKE + 'name = "x"',
