@@ -46,6 +46,10 @@ RESPONSE_HEADERS = frozenset(
 """The recorded headers of a response; an adapter that reads others names them."""
 _SIGNED = re.compile(rb"(https?://[^\s\"'?\\]+)\?[^\s\"'\\]*")
 _ACCOUNT = re.compile(rb'("account_id"\s*:\s*)"?\d+"?')
+_FORM = rb"policy|x-amz-signature|x-amz-credential|x-amz-security-token"
+_FORM_FIELD = re.compile(rb'("(?:' + _FORM + rb')"\s*:\s*)"[^"]*"', re.IGNORECASE)
+_FORM_PART = re.compile(rb'(name="(?:' + _FORM + rb')"\r\n\r\n)[^\r]*', re.IGNORECASE)
+"""Fields of the signed form of an upload to a storage, in a response and in the form."""
 _BOUNDARY = re.compile(r"multipart/form-data; boundary=(\S+)")
 _FIXED_BOUNDARY = "recorded"
 _MATCH_ON = ["method", "scheme", "host", "port", "path", "query", "whole_body"]
@@ -193,6 +197,7 @@ def _scrubbed_request(request: Any) -> Any:
     if boundary is not None:  # a fixed one keeps recordings comparable
         headers["Content-Type"] = f"multipart/form-data; boundary={_FIXED_BOUNDARY}"
         body = body.replace(boundary[1].encode(), _FIXED_BOUNDARY.encode())
+        body = _FORM_PART.sub(rb"\1scrubbed", body)
     return vcr.request.Request(request.method, request.uri, body, headers)
 
 
@@ -201,6 +206,7 @@ def _scrubbed_response(kept: Collection[str], response: dict[str, Any]) -> dict[
         name: values for name, values in response["headers"].items() if name.lower() in kept
     }
     body = _SIGNED.sub(rb"\1", response["body"]["string"])
+    body = _FORM_FIELD.sub(rb'\1"scrubbed"', body)
     response["body"]["string"] = _ACCOUNT.sub(rb"\g<1>100000001", body)
     return response
 

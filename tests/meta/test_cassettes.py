@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 ALL = sorted((ROOT / "cassettes").rglob("*.yaml"))
 SECRETS = re.compile(
     r"api-key|x-api-key|authorization|sandbox-\w+-key|replayed-key|wrong-key|"
-    r"X-Amz-Signature|[?&](sig|token|Signature)=",
+    r"X-Amz-Signature(?!\":\s*\"scrubbed\")|[?&](sig|token|Signature)=",
     re.IGNORECASE,
 )
 FURTHER = {"x-fal-billable-units"}
