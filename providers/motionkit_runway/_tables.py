@@ -48,11 +48,9 @@ STATES: Mapping[str, tuple[State, Billed]] = MappingProxyType(
 )
 """Status word to state. Any other word: UNKNOWN. What an ended task cost, it says itself."""
 
-CANCELS: Mapping[str, Billed] = MappingProxyType(
-    {"PENDING": Billed.UNKNOWN, "THROTTLED": Billed.UNKNOWN, "RUNNING": Billed.YES}
-)
-"""Words in which a task is cancelled, and whether it is charged then: one that the vendor sees
-running is not refunded, and a waiting one may start before the call arrives (runwayml 5.24.0)."""
+WAITING = frozenset({"PENDING", "THROTTLED"})
+"""Words in which a task is cancelled. One that the vendor sees running is charged all the same, and
+one that ends before the call arrives is deleted with its output (runwayml 5.24.0)."""
 CANCELLED = frozenset({"CANCELLED", "CANCELED"})
 
 FAILURES: Mapping[str, tuple[State, Billed, str]] = MappingProxyType(

@@ -13,7 +13,13 @@ from typing import Any, ClassVar
 
 import attrs
 
-from motionkit.errors import Billed, InvalidRequest, MotionKitError
+from motionkit.errors import (
+    Billed,
+    InvalidRequest,
+    MotionKitError,
+    ProviderUnavailable,
+    Unsupported,
+)
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
@@ -36,7 +42,6 @@ from motionkit.provider import (
     refuse,
 )
 from motionkit_runway._tables import (
-    CANCELS,
     KEYS,
     LONGEST_URL,
     PATHS,
@@ -45,6 +50,7 @@ from motionkit_runway._tables import (
     SHAPES,
     UNPRICED,
     VERSION,
+    WAITING,
 )
 from motionkit_runway._wire import credits_of, generations, held, nested, responses, status_of
 from motionkit_runway.settings import Settings
@@ -55,6 +61,8 @@ log = logging.getLogger("motionkit")
 HOSTS: Mapping[str, str] = {"api": "https://api.dev.runwayml.com"}
 """The host of the API; the vendor's web product has others, and other credits."""
 ORGANIZATION = api("GET", "/v1/organization")
+_FRESH = dt.timedelta(seconds=5)
+"""Age at which a poll no longer proves that a task waits: no model is that fast."""
 _ASIDE = 10.0
 """Seconds for a call that a purchase does without."""
 _FORMATS: Mapping[str, tuple[str, ...]] = {
@@ -85,7 +93,8 @@ class Runway:
     cancel_terms: ClassVar[CancelTerms] = CancelTerms(
         {State.RUNNING: Billed.YES},
         "https://docs.dev.runwayml.com/api",
-        "the vendor deletes the task, so what it cost in the end cannot be read any more",
+        "only a task that waits is cancelled; the vendor deletes it, so what it cost in the end "
+        "cannot be read any more",
     )
 
     def __init__(self, account: str, settings: Settings, uploads: Uploads) -> None:
@@ -163,15 +172,36 @@ class Runway:
         return self.poll(job).need_result(job)
 
     def cancel(self, job: Job) -> Status:
-        """Delete a task that waits or runs; its record is gone then.
+        """Delete a task that waits; its record is gone then.
 
-        The same call deletes a finished task with its output. So it is only made right after a poll
-        has said that the task waits or runs: not for one that has ended, is done without an output
-        yet, or has a word that is not in the table.
+        The same call deletes a finished task with its output. A running task may end at any moment
+        and is charged all the same, so it is left alone, as is one whose poll took too long.
+
+        Raises:
+            Unsupported: It runs.
+            ProviderUnavailable: It is not certain that it still waits.
         """
-        status = self.poll(job)
-        if status.word not in CANCELS:
+        asked, status = utcnow(), self.poll(job)
+        if status.state.terminal:
             return status
+        name = f"job {job.id} at {self.account}"
+        about: dict[str, Any] = {**self._context, "billed": Billed.UNKNOWN, "job": job}
+        if status.state is State.RUNNING:
+            raise Unsupported(
+                f"{name} is running and was not cancelled: it is charged all the same, and if it "
+                "ended meanwhile, the vendor would delete its film",
+                field="job",
+                value=job.id,
+                hint="end the wait (Ctrl-C) to stop waiting; client.wait(job) picks it up again",
+                **about,
+            )
+        if status.word not in WAITING or utcnow() - asked > _FRESH:
+            raise ProviderUnavailable(
+                f"{name} was not cancelled: it is not certain that it still waits (vendor status "
+                f"{status.word}), and if it has ended, the vendor would delete its film",
+                hint="cancel it again",
+                **about,
+            )
         call = api("DELETE", f"/v1/tasks/{job.id}")
         answer = self._http.send(call)
         content = content_of(answer)
@@ -179,8 +209,8 @@ class Runway:
             return self._not_found(call, content)
         if not 200 <= answer.status < 300:
             raise self._responses.refusal(answer, Phase.POLL, call, content)
-        billed, now = CANCELS[status.word], utcnow()
-        return Status(State.FAILED, str(answer.status), now, billed=billed, cancelled=True)
+        word = str(answer.status)
+        return Status(State.FAILED, word, utcnow(), billed=Billed.UNKNOWN, cancelled=True)
 
     def balance(self) -> Balance:
         """Return the organization's credits."""
