@@ -478,7 +478,8 @@ def test_bodies_before_august_have_no_costs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "keys"), [("no_id", {"estimatedCost"}), ("id_only", {"id"}), ("list", None)]
+    ("shape", "keys"),
+    [("no_id", {"estimatedCost"}), ("id_only", {"id"}), ("id_in_task", {"task"}), ("list", None)],
 )
 def test_a_submits_answer_has_other_shapes(
     sandbox: Sandbox, client: Client, shape: str, keys: set[str] | None
@@ -523,6 +524,17 @@ def test_an_upload_is_used_by_many_tasks_for_a_day(sandbox: Sandbox, client: Cli
             "message": "The upload does not exist or has expired",
         }
     ]
+
+
+def test_an_upload_may_expire_early(sandbox: Sandbox, client: Client) -> None:
+    clip = client.upload("dance.mp4", CLIP)
+    sandbox.fault("shape:submit:shape=expired_upload")
+    reference = {"type": "video", "uri": clip}
+    for _ in range(2):  # and stays so
+        refused = client.submit(reference=reference)
+        assert refused.status_code == 400
+        assert refused.json()["issues"][0]["path"] == ["reference", "uri"]
+    client.start(reference={"type": "video", "uri": client.upload("dance.mp4", CLIP)})
 
 
 def test_an_upload_that_is_late_may_fail_the_task() -> None:

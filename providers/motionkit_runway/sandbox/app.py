@@ -15,7 +15,14 @@ from motionkit_runway.sandbox.organization import DAILY, Organization
 from motionkit_runway.sandbox.outputs import Outputs
 from motionkit_runway.sandbox.routers import Routers
 from motionkit_runway.sandbox.storage import Storage
-from motionkit_runway.sandbox.tasks import END_SHAPES, POLL_SHAPES, POOL, SUBMIT_SHAPES, Tasks
+from motionkit_runway.sandbox.tasks import (
+    END_SHAPES,
+    EXPIRED,
+    POLL_SHAPES,
+    POOL,
+    SUBMIT_SHAPES,
+    Tasks,
+)
 
 _KEY = "key_" + "0123456789abcdef" * 8
 _ADDRESS_LIFE = 86400.0
@@ -36,7 +43,7 @@ class RunwaySandbox:
     unit = "credits"
     pool = POOL
     key_header = KEY_HEADER
-    shapes = frozenset({*SUBMIT_SHAPES, *END_SHAPES, *POLL_SHAPES})
+    shapes = frozenset({*SUBMIT_SHAPES, *END_SHAPES, *POLL_SHAPES, *EXPIRED})
 
     def __init__(
         self,

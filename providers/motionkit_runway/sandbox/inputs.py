@@ -58,6 +58,14 @@ class Inputs:
         found = [await self._one(account, findings, one) for one in findings.media]
         return {one.reference.path: one for one in found}
 
+    def expire(self, account: Account, body: object) -> None:
+        """End the life of every upload that a body names."""
+        if isinstance(body, dict | list):
+            for value in body.values() if isinstance(body, dict) else body:
+                self.expire(account, value)
+        elif isinstance(body, str):
+            self._storage.expire(account, body)
+
     async def _one(self, account: Account, findings: Findings, one: Reference) -> Media:
         if one.uri.startswith(SCHEME):
             asset = self._storage.asset(account, one.uri)

@@ -59,6 +59,12 @@ class Storage:
             return None
         return found if self._gate.world.clock.now() < found.expires else None
 
+    def expire(self, account: Account, uri: str) -> None:
+        """End the life of an account's upload."""
+        found = self.asset(account, uri) if uri.startswith(SCHEME) else None
+        if found is not None:
+            found.expires = self._gate.world.clock.now()
+
     async def _announce(self, call: Call) -> web.StreamResponse:
         fields = await call.fields()
         findings = Findings()

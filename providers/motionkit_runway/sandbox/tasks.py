@@ -25,7 +25,8 @@ from motionkit_runway.sandbox.schema import Findings, Path, record
 
 POOL = "credits"
 DAY = 86400.0
-SUBMIT_SHAPES = frozenset({"no_id", "id_only", "list"})
+SUBMIT_SHAPES = frozenset({"no_id", "id_only", "list", "id_in_task"})
+EXPIRED = frozenset({"expired_upload"})
 END_SHAPES = frozenset({"partial", *ENDINGS})
 POLL_SHAPES = frozenset({"no_costs", "no_output", "blank_output", "two_outputs", "null_progress"})
 _PENDING = 0.04
@@ -126,7 +127,10 @@ class Tasks:
         return [route for routes in paths for route in routes]
 
     async def _create(self, endpoint: str, call: Call) -> web.StreamResponse:
-        order = await self.order(call.account, endpoint, await call.fields())
+        fields = await call.fields()
+        if self._shape(call, EXPIRED) is not None:
+            self._inputs.expire(call.account, fields)
+        order = await self.order(call.account, endpoint, fields)
         task = self.begin(call, order)
         reply = {"id": task.id, **self._cost(estimatedCost=order.estimate)}
         shape = self._shape(call, SUBMIT_SHAPES)
@@ -134,6 +138,8 @@ class Tasks:
             del reply["id"]
         elif shape == "id_only":
             reply = {"id": task.id}
+        elif shape == "id_in_task":
+            reply = {"task": {"id": task.id, "status": "PENDING"}}
         return web.json_response([reply] if shape == "list" else reply)
 
     async def order(self, account: Account, endpoint: str, body: Mapping[str, Any]) -> Order:
