@@ -55,7 +55,7 @@ from motionkit_replicate._wire import name_field, responses, status_of
 from motionkit_replicate.history import PREDICTIONS, History
 from motionkit_replicate.settings import Settings
 
-HOST = "https://api.replicate.com"
+HOSTS: Mapping[str, str] = {"api": "https://api.replicate.com"}
 """The only host that the key goes to."""
 _VERSION = re.compile(r"([\w.-]+/[\w.-]+:)?[0-9a-f]{64}", re.ASCII)
 _MODEL = re.compile(r"(deployments/)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -99,7 +99,7 @@ class Replicate:
         self._uploads = uploads
         self._settings = settings
         self._context: dict[str, Any] = {"provider": self.name, "account": account}
-        base = settings.base_url or HOST
+        base = settings.base_url or HOSTS["api"]
         self._http = Session(
             provider=self.name,
             account=account,
