@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         ListedPrice,
         Lists,
         ListsPrices,
-        Narrows,
         Phase,
         PollLimits,
         Provider,
@@ -125,7 +124,6 @@ __all__ = [
     "Lists",
     "ListsPrices",
     "MediaField",
-    "Narrows",
     "Offer",
     "Phase",
     "PollLimits",
@@ -194,7 +192,7 @@ __getattr__, __dir__ = exports(
         "motionkit.http": "CALL_TIMEOUT JSON_LIMIT Body Response Session",
         "motionkit.provider.contract": (
             "AcceptsUnlistedModels Accounts Cancels CancelTerms Checks ErrorRow "
-            "ExpiresFiles ExpiresJobs HelpsWithKeys ListedPrice Lists ListsPrices Narrows Phase "
+            "ExpiresFiles ExpiresJobs HelpsWithKeys ListedPrice Lists ListsPrices Phase "
             "PollLimits Provider "
             "SearchesHistory ShowsRefunds ShowsUsage Uploads WebhookEvent Webhooks "
             "base_url billed_after fit_at in_sandbox job_ids references vendor_error"

@@ -363,17 +363,6 @@ class Checks(Protocol):
         """
 
 
-@runtime_checkable
-class Narrows(Protocol):
-    """A provider whose limits of media depend on other fields of a request."""
-
-    def narrowed(self, request: Request, offer: Offer) -> Offer:
-        """Return an offer with the limits of media that hold for a request. No I/O.
-
-        Media that are made to fit are made for these.
-        """
-
-
 def fit_at(provider: Provider, request: Request, offer: Offer, facts: Mapping[str, Facts]) -> Fit:
     """Fit a request to one of a provider's offers, by the provider's own rules too. No I/O.
 
@@ -388,8 +377,6 @@ def fit_at(provider: Provider, request: Request, offer: Offer, facts: Mapping[st
         Unsupported: The target does not support a field.
         InvalidRequest: The target does not accept a value; names field, value and limit.
     """
-    if request.fit and isinstance(provider, Narrows):
-        offer = provider.narrowed(request, offer)
     return fit(
         request,
         offer,

@@ -107,6 +107,8 @@ def fit(
             )
     values = {**offer.defaults, **given}
     _check_values(request, offer, values, arguments.values())
+    vendor = {field: name for name, field in offer.fields.items()}
+    sent = {**values, **{vendor[field]: one for field, one in extra.items() if field in vendor}}
     warnings: list[str] = list(_doubts(offer, given))
     references: dict[str, tuple[MediaField, media.Ref]] = {}
     planned: dict[str, Recipe] = {}
@@ -120,6 +122,7 @@ def fit(
                 value=reference.label,
                 limit=", ".join(offer.media) or "no media",
             )
+        slot, reason = _limited(slot, sent)
         references[name] = slot, reference
         if converts:
             from motionkit.provider.recipes import plan  # noqa: PLC0415 - few media are converted
@@ -127,7 +130,7 @@ def fit(
             if (recipe := plan(name, request, reference, slot, facts[name])) is not None:
                 planned[name] = recipe
                 facts = {**facts, name: recipe.made}
-        warnings += _check_media(name, reference, slot, facts[name], fits=request.fit)
+        warnings += _check_media(name, reference, slot, facts[name], reason, fits=request.fit)
     quality = values.get("quality")
     if isinstance(quality, str) and quality in offer.quality_map:
         values["quality"] = offer.quality_map[quality]
@@ -363,7 +366,20 @@ def _check_held(name: str, reference: media.Ref, slot: MediaField) -> None:
         )
 
 
-def _check_limits(name: str, slot: MediaField, facts: probe.Facts, *, fits: bool) -> None:
+def _limited(slot: MediaField, values: Mapping[str, Any]) -> tuple[MediaField, str]:
+    """Return a field with the seconds that hold for a request's values, and the reason in words."""
+    for name, seconds in slot.seconds_by.items():
+        value = values.get(name)
+        if isinstance(value, str) and value in seconds:
+            low, high = seconds[value]
+            limited = attrs.evolve(slot, min_seconds=low, max_seconds=high)
+            return limited, f" with {name} {value!r}"
+    return slot, ""
+
+
+def _check_limits(
+    name: str, slot: MediaField, facts: probe.Facts, reason: str, *, fits: bool
+) -> None:
     for label, value, least, most, unit in (
         ("size", facts.size, None, slot.max_bytes, "bytes"),
         ("width", facts.width, slot.min_side, slot.max_side, "pixels"),
@@ -372,17 +388,25 @@ def _check_limits(name: str, slot: MediaField, facts: probe.Facts, *, fits: bool
     ):
         if value is None:
             continue
+        shown = f"{value} {unit}"
         text = f"{name}: {facts.label} has a {label} of {value:,} {unit}; the vendor takes"
+        within = f"{unit}{reason if label == 'length' else ''}"
         if least is not None and value < least:
-            raise _invalid(name, f"{value} {unit}", f"at least {least:,} {unit}", text)
+            raise _invalid(name, shown, f"at least {_bound(least)} {within}", text)
         if most is not None and value > most:
-            error = _invalid(name, f"{value} {unit}", f"at most {most:,} {unit}", text)
+            error = _invalid(name, shown, f"at most {_bound(most)} {within}", text)
             error.hint = None if fits else "fit=True makes a copy that fits"
             raise error
 
 
 def _check_media(
-    name: str, reference: media.Ref, slot: MediaField, facts: probe.Facts, *, fits: bool
+    name: str,
+    reference: media.Ref,
+    slot: MediaField,
+    facts: probe.Facts,
+    reason: str,
+    *,
+    fits: bool,
 ) -> list[str]:
     _check_held(name, reference, slot)
     if facts.kind is None:
@@ -392,7 +416,7 @@ def _check_media(
         text = f"{name}: {facts.label} is {kind}{facts.container}; the vendor takes"
         text += f" {_KINDS[slot.kind]} as" if kind else ""
         raise _invalid(name, str(facts.container), ", ".join(slot.formats), text)
-    _check_limits(name, slot, facts, fits=fits)
+    _check_limits(name, slot, facts, reason, fits=fits)
     warnings = []
     if facts.missing:
         warnings.append(f"{name}: pixels and seconds are unchecked: {facts.missing}")

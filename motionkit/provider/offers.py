@@ -39,6 +39,8 @@ class MediaField:
         min_side: Pixels, width or height.
         max_seconds: Longer media are refused.
         min_seconds: Shorter media are refused.
+        seconds_by: Neutral field to its values under which other seconds hold, each with the least
+            and the most.
         many: Whether the vendor's field is a list.
         source: The vendor page behind the limits.
     """
@@ -55,6 +57,7 @@ class MediaField:
     min_side: int | None = None
     max_seconds: float | None = None
     min_seconds: float | None = None
+    seconds_by: Mapping[str, Mapping[str, tuple[float, float]]] = attrs.field(factory=dict)
     many: bool = False
     source: str = ""
 

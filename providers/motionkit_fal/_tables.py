@@ -146,11 +146,3 @@ UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
     )
 )
 """Extra fields that never change a price: models are priced by seconds, resolution and sound."""
-
-MOTION_SECONDS: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {"video": (3, 30), "image": (3, 10)}
-)
-"""Orientation of a Kling motion control to the shortest and longest clip in seconds: the fields'
-descriptions in the vendor's client (@fal-ai/client 1.10.1); the least was observed 2026-09."""
-MOTION_CONTROL = "/motion-control"
-"""Ending of the models that it holds for."""

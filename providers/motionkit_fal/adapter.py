@@ -17,14 +17,12 @@ import attrs
 
 from motionkit.errors import (
     Billed,
-    InvalidRequest,
     PermissionDenied,
     Unsupported,
 )
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit, amount
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
     AccountSettings,
@@ -53,8 +51,6 @@ from motionkit_fal import webhook
 from motionkit_fal._tables import (
     DONE,
     KEYS,
-    MOTION_CONTROL,
-    MOTION_SECONDS,
     NO_SCOPE,
     STATES,
     UNFINISHED,
@@ -323,37 +319,6 @@ class Fal:
         word, doubt = str(notice.content.get("status")), UnknownReason.NO_OUTPUT
         return known or Status(State.UNKNOWN, word, utcnow(), doubt=doubt, raw=notice.content)
 
-    def check(self, fitted: Fit) -> Sequence[str]:
-        """Check the length of a motion control's clip.
-
-        Raises:
-            InvalidRequest: The clip is too short or too long for the orientation.
-        """
-        model, clip = fitted.offer.model, fitted.facts.get("video")
-        if not model.endswith(MOTION_CONTROL) or clip is None or clip.seconds is None:
-            return ()
-        sent = {**fitted.body, **fitted.extra}.get("character_orientation")
-        orientation, low, high = _motion_limits(sent)
-        if not low <= clip.seconds <= high:
-            raise InvalidRequest(
-                f"video: {clip.label} is {clip.seconds:g} s long; {model} takes {low:g} to "
-                f"{high:g} s with orientation {orientation!r}",
-                field="video",
-                value=f"{clip.seconds:g} s",
-                limit=f"{low:g} to {high:g} s",
-            )
-        return ()
-
-    def narrowed(self, request: Request, offer: Offer) -> Offer:
-        """Return an offer with the seconds that a motion control's orientation allows."""
-        if not offer.model.endswith(MOTION_CONTROL) or "video" not in offer.media:
-            return offer
-        orientation = getattr(request, "orientation", None) or offer.defaults.get("orientation")
-        sent = request.extra.get(self.name, {}).get("character_orientation", orientation)
-        _, low, high = _motion_limits(sent)
-        video = attrs.evolve(offer.media["video"], min_seconds=low, max_seconds=high)
-        return attrs.evolve(offer, media={**offer.media, "video": video})
-
     def unlisted(self, operation: str, model: str) -> Offer | None:
         """Return an offer for an unlisted endpoint: media under the names that most models use.
 
@@ -391,13 +356,6 @@ class Fal:
         call = self._storage.call(facts)
         send = partial(self._storage.send, call, reference, facts)
         return Upload(call, send, shared=slot.kind != own)
-
-
-def _motion_limits(sent: object) -> tuple[str, float, float]:
-    """Return the orientation that counts, and the seconds that a clip has at least and at most."""
-    orientation = sent if isinstance(sent, str) and sent in MOTION_SECONDS else "video"
-    low, high = MOTION_SECONDS[orientation]
-    return orientation, low, high
 
 
 __all__ = ["Fal", "Settings"]

@@ -148,20 +148,6 @@ The page averages each model over all of its runs. No model's page prices a text
 ``base64`` changes only the encoding of the response. Any other field may cost more.
 """
 
-MOTION_SECONDS: Mapping[str, tuple[str, Mapping[str, tuple[float, float]]]] = MappingProxyType(
-    dict.fromkeys(
-        ("kling-2.6-pro-motion-control", "kling-2.6-standard-motion-control"),
-        (
-            "https://kling.ai/document-api",
-            MappingProxyType({"video": (3, 30), "image": (3, 10)}),
-        ),
-    )
-)
-"""Model to the page and, by orientation, the shortest and longest clip in seconds.
-
-Estimated: Segmind's pages give no limits; these are Kling's own (read 2026-09-20).
-"""
-
 IMAGE_MARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "kling-o1-video-to-video-edit": (

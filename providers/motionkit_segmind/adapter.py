@@ -14,11 +14,10 @@ from typing import Any, ClassVar
 
 import attrs
 
-from motionkit.errors import InvalidRequest, JobNotFound
+from motionkit.errors import JobNotFound
 from motionkit.model import containers, media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
     UPLOAD_IDLE,
@@ -41,7 +40,7 @@ from motionkit.provider import (
     succeeded,
     unlisted_offer,
 )
-from motionkit_segmind._tables import IMAGE_MARKS, KEYS, MOTION_SECONDS, STATES, UNPRICED
+from motionkit_segmind._tables import IMAGE_MARKS, KEYS, STATES, UNPRICED
 from motionkit_segmind._wire import cost_of, error_text, files_of, moderated, responses
 from motionkit_segmind.history import History
 from motionkit_segmind.settings import Settings
@@ -175,30 +174,14 @@ class Segmind:
         return self._history.find(submission, since)
 
     def check(self, fitted: Fit) -> Sequence[str]:
-        """Check clip lengths; warn of values that the model's page does not list.
-
-        Raises:
-            InvalidRequest: The clip is too short or too long for the orientation.
-        """
+        """Warn of values that the model's page does not list."""
         offer, values = fitted.offer, fitted.values
-        _check_motion(fitted)
         return [
             f"{name}={values[name]!r}: {offer.model}'s page does not list this value"
             for name in ("quality", "duration")
             if name not in {*offer.allowed, *offer.ranges}
             and values.get(name) not in {None, offer.defaults.get(name)}
         ]
-
-    def narrowed(self, request: Request, offer: Offer) -> Offer:
-        """Return an offer with the seconds that a motion control's orientation allows."""
-        if offer.model not in MOTION_SECONDS or "video" not in offer.media:
-            return offer
-        orientation = getattr(request, "orientation", None)
-        orientation = offer.defaults.get("orientation") if orientation is None else orientation
-        sent = request.extra.get(self.name, {}).get("character_orientation", orientation)
-        _, low, high = _motion_limits(offer.model, sent)
-        video = attrs.evolve(offer.media["video"], min_seconds=low, max_seconds=high)
-        return attrs.evolve(offer, media={**offer.media, "video": video})
 
     def unlisted(self, operation: str, model: str) -> Offer | None:
         """Return an offer for an unlisted model: media under the names that most models use.
@@ -283,37 +266,6 @@ class Segmind:
             return Status(State.GONE, word, now, message=error.message)
         return Status(
             State.UNKNOWN, word, now, doubt=UnknownReason.NOT_FOUND, message=error.message
-        )
-
-
-def _motion_limits(model: str, sent: object) -> tuple[str, float, float]:
-    """Return the orientation that counts, and the seconds that a clip has at least and at most."""
-    _, limits = MOTION_SECONDS[model]
-    orientation = sent if isinstance(sent, str) and sent in limits else "video"
-    low, high = limits[orientation]
-    return orientation, low, high
-
-
-def _check_motion(fitted: Fit) -> None:
-    """Check the length of a motion control's clip.
-
-    Raises:
-        InvalidRequest: It is outside the limits of the model's maker.
-    """
-    model = fitted.offer.model
-    clip = fitted.facts.get("video")
-    if model not in MOTION_SECONDS or clip is None or clip.seconds is None:
-        return
-    source, _ = MOTION_SECONDS[model]
-    sent = {**fitted.body, **fitted.extra}.get("character_orientation", "video")
-    orientation, low, high = _motion_limits(model, sent)
-    if not low <= clip.seconds <= high:
-        raise InvalidRequest(
-            f"video: {clip.label} is {clip.seconds:g} s long; {model} takes {low:g} to {high:g} s "
-            f"with orientation {orientation!r} (estimated: {source})",
-            field="video",
-            value=f"{clip.seconds:g} s",
-            limit=f"{low:g} to {high:g} s",
         )
 
 

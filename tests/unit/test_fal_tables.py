@@ -98,7 +98,12 @@ def test_each_operation_has_one_default() -> None:
 LIMITS: dict[str, dict[str, Any]] = {
     "fal-ai/kling-video/v3/pro/motion-control": {
         "image": {"min_side": 340, "max_side": 3850, "formats": ("jpeg", "png")},
-        "video": {"formats": ("mp4", "mov")},
+        "video": {
+            "formats": ("mp4", "mov"),
+            "min_seconds": 3,
+            "max_seconds": 30,
+            "seconds_by": {"orientation": {"image": (3, 10)}},
+        },
     },
     "fal-ai/bytedance/dreamactor/v2": {
         "image": {"max_bytes": 4_700_000, "min_side": 480, "max_side": 1920},
@@ -202,7 +207,6 @@ def test_the_rest_of_the_tables() -> None:
         "response_url",
         "cancel_url",
     } == tables.JOB_NAMES
-    assert dict(tables.MOTION_SECONDS) == {"video": (3, 30), "image": (3, 10)}
     assert set(tables.UNPRICED) == {
         *("prompt", "negative_prompt", "seed", "guidance_scale", "enable_safety_checker"),
         "style",

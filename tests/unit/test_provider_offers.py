@@ -257,7 +257,7 @@ def test_a_range_is_named_with_its_bounds_as_they_are(
         ("image", {"size": 1001}, "1001 bytes", "at most 1,000 bytes"),
         ("image", {"width": 101}, "101 pixels", "at most 100 pixels"),
         ("image", {"height": 101}, "101 pixels", "at most 100 pixels"),
-        ("video", {"seconds": 30.001}, "30.001 seconds", "at most 30.0 seconds"),
+        ("video", {"seconds": 30.001}, "30.001 seconds", "at most 30 seconds"),
         ("video", {"container": "webm"}, "webm", "mp4"),
     ],
 )
@@ -272,6 +272,49 @@ def test_media_beyond_a_limit_are_refused_with_the_limit(
         fit.fit(wanted(), offer, facts)
     assert (caught.value.field, caught.value.value, caught.value.limit) == (name, value, limit)
     assert facts[name].label in caught.value.message
+
+
+BY_QUALITY = attrs.evolve(
+    SOLD.media["video"], max_seconds=30, seconds_by={"quality": {"360p": (2, 10)}}
+)
+"""A clip whose seconds depend on another value; `SOLD` calls the field of the quality otherwise."""
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds", "limit"),
+    [
+        ({"quality": "360p"}, 10.5, "at most 10 seconds with quality '360p'"),
+        ({"quality": "360p"}, 1.5, "at least 2 seconds with quality '360p'"),
+        ({"quality": "540p"}, 10.5, None),
+        ({"quality": "540p"}, 30.5, "at most 30 seconds"),
+        ({}, 30.5, "at most 30 seconds"),
+    ],
+)
+def test_seconds_of_a_clip_may_depend_on_another_value(
+    options: dict[str, Any], seconds: float, limit: str | None
+) -> None:
+    offer = attrs.evolve(SOLD, media={**SOLD.media, "video": BY_QUALITY})
+    facts = FACTS | {"video": attrs.evolve(FACTS["video"], seconds=seconds)}
+    if limit is None:
+        assert fit.fit(wanted(**options), offer, facts).facts["video"].seconds == seconds
+        return
+    with pytest.raises(InvalidRequest) as caught:
+        fit.fit(wanted(**options), offer, facts)
+    assert (caught.value.field, caught.value.limit) == ("video", limit)
+
+
+@pytest.mark.parametrize(("sent", "fits"), [("360p", False), ("odd", True), ([], True)])
+def test_they_depend_on_the_vendors_own_option_before_the_neutral_value(
+    sent: Any, *, fits: bool
+) -> None:
+    offer = attrs.evolve(SOLD, media={**SOLD.media, "video": BY_QUALITY})
+    facts = FACTS | {"video": attrs.evolve(FACTS["video"], seconds=20.0)}
+    extra = {SOLD.fields["quality"]: sent}
+    if fits:
+        assert fit.fit(wanted(quality="540p"), offer, facts, extra=extra).extra == extra
+        return
+    with pytest.raises(InvalidRequest, match="at most 10 seconds with quality '360p'"):
+        fit.fit(wanted(quality="540p"), offer, facts, extra=extra)
 
 
 @pytest.mark.parametrize(

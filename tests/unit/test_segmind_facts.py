@@ -429,13 +429,11 @@ def test_a_row_without_one_of_its_facts_is_told_from_the_table(row: tuple[str, s
 
 
 def test_the_limits_of_motion_control_are_klings_own() -> None:
-    assert {
-        model: (
-            "https://kling.ai/document-api",
-            {"video": (3, 30), "image": (3, 10)},
-        )
-        for model in ("kling-2.6-pro-motion-control", "kling-2.6-standard-motion-control")
-    } == _tables.MOTION_SECONDS
+    for model in ("kling-2.6-pro-motion-control", "kling-2.6-standard-motion-control"):
+        clip = rows()["mimic", model].media["video"]
+        assert (clip.min_seconds, clip.max_seconds) == (3, 30)
+        assert clip.seconds_by == {"orientation": {"image": (3, 10)}}
+        assert clip.source == "https://kling.ai/document-api"
 
 
 def test_the_marks_of_images_are_those_of_the_pages() -> None:

@@ -503,20 +503,20 @@ MOTION_CONTROL = ["kling-2.6-pro-motion-control", "kling-2.6-standard-motion-con
 @pytest.mark.parametrize(
     ("seconds", "orientation", "limit"),
     [
-        (2.9, None, "3 to 30 s"),
-        (30.1, None, "3 to 30 s"),
-        (30.1, "video", "3 to 30 s"),
-        (2.9, "image", "3 to 10 s"),
-        (10.1, "image", "3 to 10 s"),
+        (2.9, None, "at least 3 seconds"),
+        (30.1, None, "at most 30 seconds"),
+        (30.1, "video", "at most 30 seconds"),
+        (2.9, "image", "at least 3 seconds with orientation 'image'"),
+        (10.1, "image", "at most 10 seconds with orientation 'image'"),
     ],
 )
-def test_a_clip_outside_a_motion_controls_limits_is_refused_and_the_limits_are_estimated(
+def test_a_clip_outside_a_motion_controls_limits_is_refused(
     model: str, seconds: float, orientation: str | None, limit: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
         lasting(model, seconds, mimic(orientation=orientation))
     assert (caught.value.field, caught.value.limit) == ("video", limit)
-    assert "(estimated: https://kling.ai/document-api)" in caught.value.message
+    assert caught.value.message.endswith(f"the vendor takes {limit}")
 
 
 @pytest.mark.parametrize("model", MOTION_CONTROL)
