@@ -397,6 +397,11 @@ def _check_limits(
             error = _invalid(name, shown, f"at most {_bound(most)} {within}", text)
             error.hint = None if fits else "fit=True makes a copy that fits"
             raise error
+    shorter, longer = sorted((facts.width or 0, facts.height or 0))
+    if shorter and slot.max_ratio is not None and longer > slot.max_ratio * shorter:
+        limit = f"1:{slot.max_ratio:g} to {slot.max_ratio:g}:1"
+        shown = f"{facts.width} x {facts.height} pixels"
+        raise _invalid(name, shown, limit, f"{name}: {facts.label} has {shown}; the vendor takes")
 
 
 def _check_media(

@@ -37,6 +37,7 @@ class MediaField:
         warn_bytes: Larger media cause a warning, because the vendor's pages disagree.
         max_side: Pixels, width or height.
         min_side: Pixels, width or height.
+        max_ratio: Longer side over the shorter one.
         max_seconds: Longer media are refused.
         min_seconds: Shorter media are refused.
         seconds_by: Neutral field to its values under which other seconds hold, each with the least
@@ -55,6 +56,7 @@ class MediaField:
     warn_bytes: int | None = None
     max_side: int | None = None
     min_side: int | None = None
+    max_ratio: float | None = None
     max_seconds: float | None = None
     min_seconds: float | None = None
     seconds_by: Mapping[str, Mapping[str, tuple[float, float]]] = attrs.field(factory=dict)

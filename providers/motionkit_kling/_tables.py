@@ -133,12 +133,6 @@ UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
 )
 """Extra fields that never change a price: models are priced by seconds, resolution and sound."""
 
-MOTION_SECONDS: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {"video": (3, 30), "image": (3, 10)}
-)
-"""Orientation of a motion control to the shortest and longest clip in seconds:
-https://kling.ai/document-api/api/video/motion-control"""
-
 CONTENTS = frozenset(
     {"image", "video", "first_frame", "last_frame", "refer_image", "feature_video", "base_video"}
 )

@@ -28,7 +28,6 @@ from motionkit.errors import (
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit, amount
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, NotSeen, Resend, SameId, Submission
 from motionkit.provider import (
     STAGE,
@@ -50,7 +49,7 @@ from motionkit.provider import (
     staged,
 )
 from motionkit_kling import webhook
-from motionkit_kling._tables import KEYS, MOTION_SECONDS, UNPRICED
+from motionkit_kling._tables import KEYS, UNPRICED
 from motionkit_kling._wire import Task, already_exists, code_of, responses, tasks_of
 from motionkit_kling.bodies import is_legacy, names_id, shape, with_id
 from motionkit_kling.settings import Settings
@@ -271,7 +270,7 @@ class Kling:
         return task.status(job)
 
     def check(self, fitted: Fit) -> Sequence[str]:
-        """Check what no row can say: who may call a model, where clips are, how long they may be.
+        """Check what no row can say: who may call a model, and where clips are.
 
         Raises:
             InvalidRequest: Naming field, value and limit.
@@ -293,19 +292,6 @@ class Kling:
             facts = fitted.facts[name]
             if slot.kind == "video" and isinstance(reference, media.File | media.Data):
                 staged(self._uploads, fitted.request, slot, reference, facts)
-            if slot.kind == "image":
-                _check_shape(name, facts, offer.model)
-        clip = fitted.facts.get("video")
-        if offer.operation == "mimic" and clip is not None and clip.seconds is not None:
-            orientation, low, high = _motion_limits({**fitted.body, **extra})
-            if not low <= clip.seconds <= high:
-                raise InvalidRequest(
-                    f"video: {clip.label} is {clip.seconds:g} s long; {offer.model} takes {low:g} "
-                    f"to {high:g} s with orientation {orientation!r}",
-                    field="video",
-                    value=f"{clip.seconds:g} s",
-                    limit=f"{low:g} to {high:g} s",
-                )
         return ()
 
     def _for_api_keys(self, offer: Offer) -> Unsupported:
@@ -321,16 +307,6 @@ class Kling:
             limit=limit,
             hint=f"make an API key at {KEYS.console} and remove access_key, or name one of these",
         )
-
-    def narrowed(self, request: Request, offer: Offer) -> Offer:
-        """Return an offer with the seconds that a motion control's orientation allows."""
-        if offer.operation != "mimic":
-            return offer
-        given = getattr(request, "orientation", None) or offer.defaults.get("orientation")
-        extra = request.extra.get(self.name, {})
-        _, low, high = _motion_limits({"character_orientation": given, **extra})
-        video = attrs.evolve(offer.media["video"], min_seconds=low, max_seconds=high)
-        return attrs.evolve(offer, media={**offer.media, "video": video})
 
     def close(self) -> None:
         """Close connections."""
@@ -372,29 +348,6 @@ class Kling:
             if self._signer is not None and code_of(error.code) in NOT_VALID:
                 error.message += f"; {self._signer.off}"
             raise
-
-
-def _motion_limits(sent: Mapping[str, Any]) -> tuple[str, float, float]:
-    """Return the orientation that counts, and the seconds that a clip has at least and at most."""
-    orientation = str(sent.get("character_orientation"))
-    orientation = orientation if orientation in MOTION_SECONDS else "video"
-    low, high = MOTION_SECONDS[orientation]
-    return orientation, low, high
-
-
-def _check_shape(name: str, facts: probe.Facts, model: str) -> None:
-    """Check that an image is at most 2.5 times as long as it is wide, or wide as long."""
-    if not facts.width or not facts.height:
-        return
-    longer, shorter = max(facts.width, facts.height), min(facts.width, facts.height)
-    if longer * 2 > shorter * 5:
-        raise InvalidRequest(
-            f"{name}: {facts.label} has {facts.width} x {facts.height} pixels; {model} takes "
-            "1:2.5 to 2.5:1",
-            field=name,
-            value=f"{facts.width} x {facts.height}",
-            limit="1:2.5 to 2.5:1",
-        )
 
 
 __all__ = ["Kling", "Settings"]

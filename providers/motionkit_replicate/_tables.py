@@ -119,16 +119,6 @@ UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
 )
 """Extra fields that never change a price: official models are priced by output, quality, sound."""
 
-MOTION_CONTROL = "-motion-control"
-"""Ending of Kling's motion controls, to which the two rows below apply."""
-MOTION_SECONDS: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {"video": (3, 30), "image": (3, 10)}
-)
-"""Orientation to the shortest and longest clip in seconds:
-https://replicate.com/kwaivgi/kling-v3-motion-control, 2026-06-05."""
-WIDEST = 2.5
-"""Longer side of the picture over its shorter one, at most; the same page."""
-
 _KLING = MappingProxyType({"720p": "std", "1080p": "pro"})
 _WAN = MappingProxyType({"480p": "480", "720p": "720"})
 VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = MappingProxyType(

@@ -17,7 +17,6 @@ from motionkit.errors import Billed, InvalidRequest, Unsupported
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates
-from motionkit.model.request import Request
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
     UPLOAD_IDLE,
@@ -43,13 +42,10 @@ from motionkit_replicate._tables import (
     CREDIT,
     KEYS,
     LONGEST_RUN,
-    MOTION_CONTROL,
-    MOTION_SECONDS,
     RUN_PRICES,
     UNPRICED,
     VALUES,
     VERSIONS,
-    WIDEST,
 )
 from motionkit_replicate._wire import name_field, responses, status_of
 from motionkit_replicate.history import PREDICTIONS, History
@@ -198,51 +194,6 @@ class Replicate:
         """Return the status that a webhook reports."""
         return self._status(job, notice.content)
 
-    def check(self, fitted: Fit) -> Sequence[str]:
-        """Check what Kling's motion control says of the clip's length and the picture's shape.
-
-        Raises:
-            InvalidRequest: The clip is too short or too long for the orientation, or the picture
-                is too wide or too high.
-        """
-        model = fitted.offer.model
-        if not model.endswith(MOTION_CONTROL):
-            return ()
-        clip, picture = fitted.facts.get("video"), fitted.facts.get("image")
-        sent = {**fitted.body, **fitted.extra}.get("character_orientation")
-        orientation, low, high = _motion_limits(sent)
-        if clip is not None and clip.seconds is not None and not low <= clip.seconds <= high:
-            raise InvalidRequest(
-                f"video: {clip.label} is {clip.seconds:g} s long; {model} takes {low:g} to "
-                f"{high:g} s with orientation {orientation!r}",
-                field="video",
-                value=f"{clip.seconds:g} s",
-                limit=f"{low:g} to {high:g} s",
-            )
-        if picture is None or not picture.width or not picture.height:
-            return ()
-        sides = sorted((picture.width, picture.height))
-        if sides[1] > WIDEST * sides[0]:
-            shape = f"{picture.width} x {picture.height}"
-            raise InvalidRequest(
-                f"image: {picture.label} has {shape} pixels; {model} takes sides of 1:{WIDEST:g} "
-                f"to {WIDEST:g}:1",
-                field="image",
-                value=shape,
-                limit=f"1:{WIDEST:g} to {WIDEST:g}:1",
-            )
-        return ()
-
-    def narrowed(self, request: Request, offer: Offer) -> Offer:
-        """Return an offer with the seconds that a motion control's orientation allows."""
-        if not offer.model.endswith(MOTION_CONTROL) or "video" not in offer.media:
-            return offer
-        orientation = getattr(request, "orientation", None) or offer.defaults.get("orientation")
-        sent = request.extra.get(self.name, {}).get("character_orientation", orientation)
-        _, low, high = _motion_limits(sent)
-        video = attrs.evolve(offer.media["video"], min_seconds=low, max_seconds=high)
-        return attrs.evolve(offer, media={**offer.media, "video": video})
-
     def unlisted(self, operation: str, model: str) -> Offer | None:
         """Return an offer for an unlisted model: media under the names that most models use.
 
@@ -321,13 +272,6 @@ def _worded(fitted: Fit, body: dict[str, Any]) -> dict[str, Any]:
         name: words[name].get(value, value) if name in words else value
         for name, value in body.items()
     }
-
-
-def _motion_limits(sent: object) -> tuple[str, float, float]:
-    """Return the orientation that counts, and the seconds that a clip has at least and at most."""
-    orientation = sent if isinstance(sent, str) and sent in MOTION_SECONDS else "video"
-    low, high = MOTION_SECONDS[orientation]
-    return orientation, low, high
 
 
 __all__ = ["Replicate", "Settings"]

@@ -97,7 +97,7 @@ def test_each_operation_has_one_default() -> None:
 
 LIMITS: dict[str, dict[str, Any]] = {
     "fal-ai/kling-video/v3/pro/motion-control": {
-        "image": {"min_side": 340, "max_side": 3850, "formats": ("jpeg", "png")},
+        "image": {"min_side": 340, "max_side": 3850, "max_ratio": 2.5, "formats": ("jpeg", "png")},
         "video": {
             "formats": ("mp4", "mov"),
             "min_seconds": 3,

@@ -274,6 +274,25 @@ def test_media_beyond_a_limit_are_refused_with_the_limit(
     assert facts[name].label in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "refused"),
+    [(100, 40, False), (40, 100, False), (100, 39, True), (39, 100, True), (None, None, False)],
+)
+def test_a_picture_has_sides_of_a_ratio(
+    *, width: int | None, height: int | None, refused: bool
+) -> None:
+    slot = attrs.evolve(SOLD.media["image"], max_ratio=2.5)
+    offer = attrs.evolve(SOLD, media={**SOLD.media, "image": slot})
+    facts = FACTS | {"image": attrs.evolve(IMAGE, width=width, height=height)}
+    if not refused:
+        assert fit.fit(wanted(), offer, facts).facts == facts
+        return
+    with pytest.raises(InvalidRequest) as caught:
+        fit.fit(wanted(), offer, facts)
+    assert (caught.value.field, caught.value.limit) == ("image", "1:2.5 to 2.5:1")
+    assert caught.value.value == f"{width} x {height} pixels"
+
+
 BY_QUALITY = attrs.evolve(
     SOLD.media["video"], max_seconds=30, seconds_by={"quality": {"360p": (2, 10)}}
 )
