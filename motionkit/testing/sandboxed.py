@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -89,8 +91,18 @@ class CassetteStages(_VendorStages):
     response_headers: ClassVar[frozenset[str]] = frozenset()
 
     @pytest.fixture
-    def stage(self, request: pytest.FixtureRequest) -> Iterator[Stage]:
-        """Return a stage that replays, or records."""
+    def stage(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[Stage]:
+        """Return a stage that replays, or records.
+
+        Attempts are numbered: some vendors have their ids in bodies and queries, which are matched.
+        """
+        numbers = itertools.count(1)
+        monkeypatch.setattr(
+            "motionkit.purchase.submit.new_attempt_id",
+            lambda: str(uuid.UUID(int=next(numbers), version=4)),
+        )
         mode: str | None = request.config.getoption("--record")
         named: str | None = request.config.getoption("--cassettes")
         folder = Path(named) if named else request.config.rootpath / "cassettes"

@@ -109,12 +109,12 @@ class Task:
             return succeeded(job, self.outputs, self.word, self.raw, self.cost)
         if said.state is not State.FAILED:
             return said
-        billed = said.billed
-        if self.cost is not None:
-            billed = Billed.YES if self.cost.amount else Billed.NO
-        return attrs.evolve(
-            said, state=self.state, message=self.message, billed=billed, cost=self.cost
-        )
+        billed, cost = said.billed, self.cost
+        if cost is not None and not cost.amount:
+            billed, cost = Billed.NO, None
+        elif cost is not None:
+            billed = Billed.YES
+        return attrs.evolve(said, state=self.state, message=self.message, billed=billed, cost=cost)
 
 
 def tasks_of(data: Any, usd_per_unit: Decimal) -> list[Task]:
