@@ -58,7 +58,7 @@ Form = Literal["csv", "jsonl", "parquet"]
 """A format of results."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Planning(Common):
     """The options of `batch plan`."""
 
@@ -141,7 +141,7 @@ class Planning(Common):
     ] = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Running(Planning):
     """The options of `batch run`."""
 

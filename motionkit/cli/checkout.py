@@ -370,7 +370,7 @@ def _unbounded(quotes: Sequence[Quote | None]) -> str:
     return f"{' and '.join(known)}, without a known upper bound"
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Spending:
     """The accepted price: a fallback that costs more needs confirmation or --max-usd."""
 

@@ -30,7 +30,7 @@ _WIDE = 130
 """Columns of a terminal that shows all of a row in one line or two."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Comparing(Targeting):
     """The options of `compare`."""
 

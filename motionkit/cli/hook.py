@@ -24,7 +24,7 @@ PLACEHOLDERS = ("key", "state", "file", "cost", "job")
 _PLACEHOLDER = r"\{([^{}]*)\}"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Hook:
     """A command line with placeholders."""
 

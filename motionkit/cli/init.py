@@ -104,7 +104,7 @@ def init(
     return exit_codes.DONE
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Place:
     """An account whose key is asked for.
 

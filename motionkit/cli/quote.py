@@ -16,7 +16,7 @@ from motionkit.model import codec
 from motionkit.model.request import Request
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Quoting(Targeting):
     """The options of `quote`."""
 

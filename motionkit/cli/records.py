@@ -44,7 +44,7 @@ _ENDINGS = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
 _MEDIA_HELP = "A file, an https:// URL, job:KEY_OR_ID, id:ID or upload:ID."
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, init=False, repr=False)
 class Common:
     """The options that most verbs have."""
 
@@ -52,7 +52,7 @@ class Common:
     config: ConfigFile = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, init=False, repr=False)
 class Targeting(Common):
     """The options of every verb that takes a request."""
 
@@ -60,7 +60,7 @@ class Targeting(Common):
     extra: Extra = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, init=False, repr=False)
 class Buying(Targeting):
     """The options of every verb that submits."""
 
@@ -133,7 +133,7 @@ class Buying(Targeting):
         return read_labels(self.label or ())
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Running(Buying):
     """The options of a verb that submits, waits and downloads."""
 
@@ -158,7 +158,7 @@ class Running(Buying):
     ] = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Ordering(Running):
     """The options of a verb that submits and exits."""
 

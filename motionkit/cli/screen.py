@@ -151,7 +151,7 @@ _BILLED: Mapping[Billed, str] = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Screen:
     """The output of a verb.
 
@@ -553,7 +553,7 @@ def _question(text: str) -> str:
     return _wrapped(f"{plain(text)} {_CHOICE}").removesuffix(_CHOICE).rstrip(" ")
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _Lines:
     """Progress for a log file: a line when something changed, at most one in `_PAUSE` seconds."""
 

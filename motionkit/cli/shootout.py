@@ -37,7 +37,7 @@ _UNFIT = re.compile(r"[^\w.+-]+")
 _COLUMNS = ["INPUTS", "TARGET", "PRICE", "UP TO", "TAKES", "STATE"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Shooting(Running):
     """The options of `shootout`."""
 

@@ -10,7 +10,7 @@ import attrs
 from motionkit._support.text import duration
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Shown:
     """A job on display.
 

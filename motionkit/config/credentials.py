@@ -89,7 +89,7 @@ def where_keys_are_made(*providers: str) -> str:
     return f"{made}'motionkit init{only}' asks for a key and stores it"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Key:
     """A key, or where to read it.
 

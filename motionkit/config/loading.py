@@ -15,7 +15,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -42,13 +42,6 @@ from motionkit.config.files import (
     state_folder,
     without_password,
 )
-from motionkit.config.given import (
-    AccountsGiven,
-    DefaultsGiven,
-    JournalGiven,
-    RoutesGiven,
-    given_file,
-)
 from motionkit.config.routes import read_routes
 from motionkit.errors import ConfigError
 from motionkit.http import at_loopback, checked_origin
@@ -56,6 +49,9 @@ from motionkit.model.budget import Budget, period_words
 from motionkit.model.money import dollars
 from motionkit.provider import AccountSettings, is_origin, registry
 from motionkit.routing import Route
+
+if TYPE_CHECKING:
+    from motionkit.config.given import AccountsGiven, DefaultsGiven, JournalGiven, RoutesGiven
 
 log = logging.getLogger("motionkit")
 
@@ -67,7 +63,7 @@ _PLACEHOLDER = "-"
 """Replaces a key that is not read yet; never leaves `Account`."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Account:
     """One configured use of a provider.
 
@@ -127,7 +123,7 @@ class Account:
         return at_loopback(self.origins.get("base_url"))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Config(Displayed):
     """The configuration.
 
@@ -318,7 +314,11 @@ def load(
             hint="leave one of them out; routes, defaults and journal go over those of a file",
         )
     read = files(path) if accounts is None else []
-    given = given_file(accounts=accounts, routes=routes, defaults=defaults, journal=journal)
+    given = None
+    if any(one is not None for one in (accounts, routes, defaults, journal)):
+        from motionkit.config.given import given_file  # noqa: PLC0415 - the command line gives none
+
+        given = given_file(accounts=accounts, routes=routes, defaults=defaults, journal=journal)
     layers = read if given is None else [given, *read]
     for file in layers:
         for section in ("accounts", "routes"):

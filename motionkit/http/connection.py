@@ -40,7 +40,7 @@ _MAX_INTERIM = 20
 """Interim responses (1xx) before the final one."""
 
 
-@attrs.define
+@attrs.define(eq=False)
 class CallGuard:
     """The bounds of one call, and whether anything of it was sent.
 

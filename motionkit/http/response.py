@@ -29,7 +29,7 @@ LONGEST_REASON = 200
 _BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Response:
     """A complete response.
 

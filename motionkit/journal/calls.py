@@ -56,7 +56,7 @@ class CallTable(Protocol):
         """Give a connection inside a transaction; see `motionkit.journal.store`."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class AccountCalls:
     """The calls of one account, by all processes.
 

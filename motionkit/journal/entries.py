@@ -373,7 +373,7 @@ class Alike:
         return self.remember > 0 and submitted >= now - self.remember
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class NewPurchase:
     """What `Journal.intend` writes ahead of the first paid call of a key.
 

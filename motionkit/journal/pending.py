@@ -42,7 +42,7 @@ PAUSE = 1.0
 log = logging.getLogger("motionkit")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Pending:
     """The folder beside a journal."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LONGEST_SHOWN = 60
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Fit:
     """A request as one offer will deliver it.
 

@@ -135,7 +135,7 @@ class UploadCache(Protocol):
         """Store a vendor's reference."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class CarefulUploads:
     """Uploads that are retried and cached; see `motionkit.provider.Uploads`."""
 

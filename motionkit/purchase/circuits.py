@@ -59,7 +59,7 @@ class Circuit(Displayed):
         return dt.datetime.now(dt.UTC) < self.until
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Circuits:
     """The circuits of a journal.
 

@@ -160,7 +160,7 @@ class Comparison(Displayed):
         }
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class RouteTarget:
     """One target, fitted and quoted.
 

@@ -27,7 +27,7 @@ STEP = 5.0
 """Seconds between two counts of the running jobs."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Slots:
     """The slots of every account of a client.
 

@@ -199,7 +199,7 @@ def about(account: str, text: str) -> str:
     return text if text.startswith(f"{account}:") else f"{account}: {text}"
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _Window:
     """The time after the first send in which a vendor still deduplicates an attempt id.
 
@@ -264,7 +264,7 @@ class _Window:
             raise TimeoutError(f"the {self.resend.window:g} s for a re-send are over")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Submitter:
     """Drive one account's submits through the states above.
 
@@ -771,7 +771,7 @@ class Submitter:
         return uncertain
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Submitters:
     """The submitter of each account, made when it is first needed.
 

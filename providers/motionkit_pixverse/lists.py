@@ -120,7 +120,7 @@ class Charge:
     raw: Row = attrs.field(factory=dict, repr=False, eq=False)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Library:
     """One account's lists.
 
