@@ -14,7 +14,6 @@ from motionkit.errors import (
     JobNotFound,
     MediaRejected,
     PermissionDenied,
-    ProtocolError,
     ProviderUnavailable,
     RateLimited,
 )
@@ -44,8 +43,3 @@ OOPS: Mapping[str, ErrorRow] = {
     "fire": ErrorRow(ProviderUnavailable, "the house was cleared in mid-scene", refuses=False),
 }
 """Why a call did not work: https://toy.invalid/docs/oops."""
-
-SERVER_ERROR = ErrorRow(ProviderUnavailable, "the theatre's server failed", refuses=False)
-"""A 5xx without a code of the table."""
-UNREADABLE = ErrorRow(ProtocolError, "the theatre's answer cannot be understood", refuses=False)
-"""Everything else that no page describes."""
