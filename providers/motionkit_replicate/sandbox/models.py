@@ -49,8 +49,8 @@ class Field:
         if self.choices and value not in self.choices:
             listed = ", ".join(_quoted(one) for one in self.choices)
             return invalid("enum", where, f"{name} must be one of the following: {listed}")
-        if self.span and not isinstance(value, str):
-            return self._out_of_span(where, value)
+        if self.span and (problem := self._out_of_span(where, value)):
+            return problem
         addresses = value if isinstance(value, list) else [value]
         if self.uri and not all(str(one).startswith(_ADDRESSES) for one in addresses):
             return invalid("format", where, "Does not match format 'uri'")
