@@ -70,7 +70,11 @@ def test_one_model_shows_its_limits(cli: Cli) -> None:
     assert "at most" not in cli("offers", "--operation", "generate").out
 
 
-LIP_SYNC = {(name, "lip_sync") for name in ("fal", "pixverse", "segmind")}
+LIP_SYNC = {
+    (name, "lip_sync")
+    for name in registry.names()
+    if any(offer.operation == "lip_sync" for offer in registry.load(name).offers)
+}
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,17 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 
 import pytest
 from blocks import ROOT
+from vendors import VENDORS
 
 import motionkit.model
 import motionkit.testing
-import motionkit_fal._tables as fal
-import motionkit_pixverse._tables as pixverse
-import motionkit_segmind._tables as segmind
 from motionkit import errors, provider
-from motionkit.provider import ErrorRow, Offer
-from motionkit_fal.adapter import HOSTS as FAL_HOSTS
-from motionkit_fal.adapter import Fal
-from motionkit_segmind.adapter import HOSTS, Segmind
+from motionkit.provider import ErrorRow
 
 _ROW = re.compile(
     r"^\| `?(?P<code>(?:HTTP )?\d{3,6})`? \| `(?P<error>\w+)` \| (?P<meaning>.+) \|"
@@ -44,44 +40,31 @@ def rows(table: Mapping[int, ErrorRow], before: str = "") -> set[tuple[str, str,
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("pixverse", rows(pixverse.ERRORS) | rows(pixverse.STATUSES, "HTTP ")),
-        ("segmind", rows(segmind.STATUSES)),
-        ("fal", rows(fal.STATUSES)),
-    ],
-)
-def test_a_providers_page_has_every_error_code_and_its_meaning(
-    name: str, expected: set[tuple[str, str, str, str]]
-) -> None:
+@pytest.mark.parametrize("name", VENDORS)
+def test_a_providers_page_has_every_error_code_and_its_meaning(name: str) -> None:
+    tables = VENDORS[name].tables
+    codes = getattr(tables, "ERRORS", {})
+    expected = rows(codes) | rows(tables.STATUSES, "HTTP " if codes else "")
     found = _ROW.findall(page(name))
     assert set(found) == expected
     assert len(found) == len(expected)
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("pixverse", pixverse.STATES), ("segmind", segmind.STATES), ("fal", fal.STATES)],
-)
-def test_a_providers_page_has_every_status_and_its_state(
-    name: str, words: Mapping[object, tuple[object, object]]
-) -> None:
+@pytest.mark.parametrize("name", VENDORS)
+def test_a_providers_page_has_every_status_and_its_state(name: str) -> None:
     text = page(name)
-    for word, (state, _) in words.items():
+    for word, (state, _) in VENDORS[name].tables.STATES.items():
         state_name = getattr(state, "name", "")
         assert re.search(rf"^\| `{word}`.* \| `{state_name}`", text, re.MULTILINE), word
 
 
 @pytest.mark.parametrize(
-    ("name", "offers", "hosts"),
-    [("segmind", Segmind.offers, HOSTS), ("fal", Fal.offers, FAL_HOSTS)],
+    "name", [name for name, vendor in VENDORS.items() if vendor.documented_models]
 )
-def test_a_providers_page_has_every_model_and_host(
-    name: str, offers: Sequence[Offer], hosts: Mapping[str, str]
-) -> None:
-    text = page(name)
-    assert {offer.model for offer in offers if f"`{offer.model}`" not in text} == set()
+def test_a_providers_page_has_every_model_and_host(name: str) -> None:
+    text, adapter = page(name), VENDORS[name].adapter
+    hosts: Mapping[str, str] = sys.modules[adapter.__module__].HOSTS
+    assert {offer.model for offer in adapter.offers if f"`{offer.model}`" not in text} == set()
     assert {host for host in hosts.values() if host not in text} == set()
 
 

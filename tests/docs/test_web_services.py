@@ -15,6 +15,7 @@ from blocks import EXAMPLES
 from patience import PATIENCE, until
 from PIL import Image
 from shops import SHOPS, Shop, fastapi_shop, worker
+from vendors import VENDORS
 
 Open = Callable[[], AbstractContextManager[Shop]]
 SECRET = "the-secret-of-the-console"
@@ -143,9 +144,8 @@ def test_while_every_vendor_is_busy_an_order_is_refused_and_can_be_repeated(
     shop: Open, slow_accounts: Accounts, picture: bytes
 ) -> None:
     sandbox = slow_accounts.sandbox
-    sandbox.fault("refuse:submit:vendor=pixverse:code=500044")
-    sandbox.fault("http:submit:vendor=segmind:status=429:retry_after=7")
-    sandbox.fault('http:submit:vendor=fal:status=429:retry_after=7:body={"detail": "busy"}')
+    for vendor in VENDORS.values():
+        sandbox.fault(vendor.fault(vendor.busy))
     with shop() as opened:
         answer = opened.submit(17, picture)
         assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (503, True)

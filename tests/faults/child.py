@@ -33,14 +33,12 @@ from motionkit.client.client import Client
 from motionkit.errors import MotionKitError
 from motionkit.journal.databases import located
 from motionkit.model.job import Job, Result
+from motionkit.model.operations import Mimic, Request
+from motionkit.provider import registry
 from motionkit.provider.fit import inspect
 from motionkit.testing.sandboxed import SandboxStage
 from motionkit.testing.stage import ACCOUNT, options_for, sample_request
-from motionkit_fal.adapter import Fal
-from motionkit_pixverse.adapter import PixVerse
-from motionkit_segmind.adapter import Segmind
 
-_ADAPTERS: Mapping[str, type[Any]] = {"pixverse": PixVerse, "segmind": Segmind, "fal": Fal}
 _READING = ("SELECT", "PRAGMA")
 _FILE_STEPS = ("fsync", "link", "replace", "rename", "unlink")
 
@@ -184,7 +182,7 @@ class Program:
     def _options(self) -> dict[str, Any]:
         if "state" in self.told:
             os.environ["XDG_STATE_HOME"] = self.told["state"]
-        adapter = _ADAPTERS[self.told["provider"]]
+        adapter: Any = registry.load(self.told["provider"])
         settings = adapter.settings(
             api_key=Secret(self.told["api_key"]),
             base_url=self.told["url"],
@@ -206,11 +204,17 @@ class Program:
             pass
         self.seam.paused = False
 
+    def request(self, **values: Any) -> Request:
+        """Return the sample request, with media by address where the command says so."""
+        if self.told.get("media"):
+            return Mimic(*self.told["media"], **{"quality": "540p", **values})
+        return sample_request(**values)
+
     def buy(self) -> dict[str, Any]:
         """Submit, wait, download."""
         with self.client() as client:
             job = client.submit(
-                sample_request(), via=ACCOUNT, key=self.told["key"], out=self.told["out"]
+                self.request(), via=ACCOUNT, key=self.told["key"], out=self.told["out"]
             )
             return self._deliver(client, job)
 
@@ -228,12 +232,11 @@ class Program:
     def takes(self) -> dict[str, Any]:
         """Submit three takes, without a key, and wait for all of them."""
         with self.client() as client:
-            return _endings(client.run_takes(sample_request(), 3, via=ACCOUNT))
+            return _endings(client.run_takes(self.request(), 3, via=ACCOUNT))
 
     def shootout(self) -> dict[str, Any]:
         """Buy the three cells of a shootout, without a name, and wait for all of them."""
-        lowest = "480p" if self.told["provider"] == "fal" else "360p"
-        requests = [sample_request(quality=one) for one in (lowest, "540p", "720p")]
+        requests = [self.request(quality=one) for one in self.told["qualities"]]
         with self.client() as client:
             return _endings([ended for _, ended in client.shootout(requests, ACCOUNT)])
 
@@ -243,7 +246,7 @@ class Program:
         with self.client() as client:
             for key in self.told["keys"]:
                 try:
-                    told[key] = {"job": client.submit(sample_request(), via=ACCOUNT, key=key).id}
+                    told[key] = {"job": client.submit(self.request(), via=ACCOUNT, key=key).id}
                 except MotionKitError as error:
                     told[key] = _shown(error)
         return told
@@ -328,6 +331,8 @@ def main() -> None:
     """Serve commands until standard input ends."""
     sample_request().fingerprint(inspect(sample_request()))  # what loads late, loads here
     importlib.import_module("motionkit.journal.postgres")
+    for name in registry.names():
+        registry.load(name)
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_fork(json.loads(line))) + "\n")
         sys.stdout.flush()

@@ -7,6 +7,7 @@ import datetime as dt
 import functools
 import hashlib
 import itertools
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -17,11 +18,12 @@ import attrs
 import pytest
 from ledger import Place, change, options_at, seen_outside
 from machine import Machine, closed, on
-from matrix import FAL, PIXVERSE, SEGMIND, Case, End
+from matrix import Case, End
 from patience import PATIENCE
 from requests.structures import CaseInsensitiveDict
 from summary import Tally
 from urllib3.connectionpool import HTTPConnectionPool
+from vendors import VENDORS, Vendor
 
 from motionkit._support.redaction import Secret
 from motionkit.client.client import Client
@@ -30,41 +32,13 @@ from motionkit.http import download, session
 from motionkit.journal.entries import PurchaseRecord
 from motionkit.journal.journal import Journal
 from motionkit.model.job import KeyState, State, utcnow
-from motionkit.model.operations import Mimic, Request
+from motionkit.model.operations import Request
 from motionkit.model.submission import Call
 from motionkit.sandbox import Sandbox
 from motionkit.sandbox.faults import Fault
 from motionkit.testing.sandboxed import sandbox_stage
-from motionkit.testing.stage import ACCOUNT, client_for, sample_request
-from motionkit_fal import adapter as fal_adapter
-from motionkit_fal.adapter import Fal
-from motionkit_fal.sandbox import FalSandbox
-from motionkit_pixverse.adapter import PixVerse
-from motionkit_pixverse.sandbox import PixVerseSandbox
-from motionkit_segmind import adapter as segmind_adapter
-from motionkit_segmind.adapter import Segmind
-from motionkit_segmind.sandbox import SegmindSandbox
+from motionkit.testing.stage import ACCOUNT, client_for
 
-APPS = (PixVerseSandbox, SegmindSandbox, FalSandbox)
-_APP_OF: Mapping[str, type[Any]] = {
-    PIXVERSE: PixVerseSandbox,
-    SEGMIND: SegmindSandbox,
-    FAL: FalSandbox,
-}
-ADAPTERS: Mapping[str, type[Any]] = {PIXVERSE: PixVerse, SEGMIND: Segmind, FAL: Fal}
-PAID_PATHS = {
-    PIXVERSE: "/openapi/v2/video/mimic/generate",
-    SEGMIND: "/v2/pixverse-mimic",
-    FAL: "/fal-ai/wan/v2.2-14b/animate/move",
-}
-SYNC_PATH = "/v1/pixverse-mimic"
-"""Where Segmind's blocking calls go."""
-KEY_HEADERS = {PIXVERSE: "API-KEY", SEGMIND: "x-api-key", FAL: "Authorization"}
-TRACE = "Ai-trace-id"
-PRICES = {PIXVERSE: Decimal(20), SEGMIND: Decimal("0.25"), FAL: Decimal("0.12")}
-"""Two seconds at 540p: 10 credits a second; 0.125 and 0.06 dollars a second."""
-REMOTE_PRICES = {PIXVERSE: Decimal(50), SEGMIND: Decimal("2.03"), FAL: Decimal("0.30")}
-"""The sandbox's price of a clip that it takes on trust."""
 JOB_SECONDS = 5.0
 SYNC_SPEED = 100.0
 """Vendor seconds in one of ours while a blocking call waits for a job."""
@@ -120,11 +94,12 @@ class Wire:
 
     def _note(self, origin: str, method: str, url: str, options: Mapping[str, Any]) -> bool:
         """Write down what leaves; return whether it is a paid call."""
+        vendor = VENDORS[self.case.provider]
         headers = CaseInsensitiveDict(options["headers"])
-        if KEY_HEADERS[self.case.provider] in headers and origin != self.origin:
+        if vendor.key_header in headers and origin != self.origin:
             self.strayed.append(origin + url)
-        trace = str(headers.get(TRACE, ""))
-        paid = SYNC_PATH if self.case.sync else PAID_PATHS[self.case.provider]
+        trace = vendor.attempt_id(headers, options.get("body"))
+        paid = vendor.sync_path if self.case.sync else vendor.paid_path
         if method != "POST" or urlsplit(url).path != paid:
             if trace:
                 self.free.append(trace)
@@ -164,12 +139,14 @@ class Play:
     stage: Any
     before: Mapping[str, Any] = attrs.field(factory=dict)
 
+    @property
+    def vendor(self) -> Vendor:
+        """What the tests know of the vendor."""
+        return VENDORS[self.case.provider]
+
     def request(self) -> Request:
         """Return what is bought."""
-        if self.case.remote:
-            base = "https://media.invalid/"
-            return Mimic(f"{base}face.png", f"{base}dance.mp4", quality="540p")
-        return sample_request()
+        return self.vendor.request(remote=self.case.remote)
 
     def run(self, out: str, *, fetch: bool = True) -> Act:
         """Do what a program does: submit, wait, download."""
@@ -189,8 +166,9 @@ class Play:
         if self.case.idle:
             self.sandbox.advance(self.case.idle)
             later = dt.timedelta(seconds=self.case.idle)
-            for adapter in (segmind_adapter, fal_adapter):
-                self.patch.setattr(adapter, "utcnow", lambda: utcnow() + later)
+            for name, module in list(sys.modules.items()):
+                if name.startswith(self.vendor.package) and hasattr(module, "utcnow"):
+                    self.patch.setattr(module, "utcnow", lambda: utcnow() + later)
 
     def neighbour(self) -> None:
         """Make an identical job before ours."""
@@ -230,7 +208,9 @@ class Play:
 
 
 def _stage(case: Case, sandbox: Sandbox) -> Any:
-    stage = sandbox_stage(ADAPTERS[case.provider], {}, sandbox)
+    vendor = VENDORS[case.provider]
+    stage = sandbox_stage(vendor.adapter, {}, sandbox)
+    stage = attrs.evolve(stage, settings=attrs.evolve(stage.settings, **vendor.settings))
     if case.account and not case.wrong_key:
         stage = attrs.evolve(stage, settings=attrs.evolve(stage.settings, api_key=Secret(_OWN_KEY)))
     if case.sync:
@@ -247,7 +227,7 @@ def playing(case: Case, folder: Path, journal: Place) -> Iterator[Play]:
     with (
         pytest.MonkeyPatch.context() as patch,
         Sandbox(
-            apps=[_APP_OF[case.provider]],
+            apps=[VENDORS[case.provider].sandbox],
             job_seconds=JOB_SECONDS,
             speed=SYNC_SPEED if case.sync else 1.0,
         ) as sandbox,
@@ -426,11 +406,12 @@ def _check_wire(play: Play) -> None:
     books = play.sandbox.ledger()
     assert books["keys_sent_elsewhere"] == 0
     assert books["vendors"][play.case.provider]["keys_sent_to_files"] == 0
-    if play.case.provider != PIXVERSE:  # the others have no trace ids
+    if not play.vendor.resends:
         if entry is not None:
             assert len(wire.paid) <= len(entry.attempts)
         return
-    assert all(wire.paid), "a paid call without a trace id"
+    assert all(wire.paid), "a paid call without an attempt id"
+    assert play.vendor.traces or not wire.free, "a free call with an attempt id"
     assert len(set(wire.free)) == len(wire.free), "a free call repeats a trace id"
     assert not set(wire.free) & set(wire.paid)
     written = [] if entry is None else [attempt.id for attempt in entry.attempts]
@@ -461,11 +442,11 @@ def _check_again(play: Play, tally: Tally) -> None:
         assert len(play.wire.paid) == len(paid) + 1, "a refused purchase can be bought again"
         assert len(play.jobs()) == 1, told
         assert act.error is None, told
-        if case.provider == PIXVERSE:
+        if play.vendor.resends:
             assert play.wire.paid[-1] not in paid, "after a refusal the attempt id is a new one"
         return
     assert set(play.wire.paid) <= set(paid), "nothing new may be bought"
-    if case.provider != PIXVERSE:
+    if not play.vendor.resends:
         assert len(play.wire.paid) == len(paid), "without deduplication nothing is sent twice"
     assert len(play.jobs()) <= max(jobs, 1), told
     if end in {End.DELIVERED, End.ENDED} or (end is End.OPEN and case.again is None):
@@ -497,7 +478,8 @@ def _check_ending(play: Play, act: Act, told: str) -> None:
 
 def _charges(play: Play) -> int:
     """Count what was paid for, refunds off, twins and neighbours left out."""
-    price = (REMOTE_PRICES if play.case.remote else PRICES)[play.case.provider]
+    vendor = play.vendor
+    price = vendor.remote_price if play.case.remote or vendor.remote_only else vendor.price
     paid = sum((Decimal(job["charge"]) - Decimal(job["refund"]) for job in play.jobs()), Decimal(0))
     count = paid / price
     assert count == int(count), f"{paid} is no multiple of {price}"

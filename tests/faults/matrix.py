@@ -11,6 +11,7 @@ import enum
 from collections.abc import Iterator, Sequence
 
 import attrs
+from vendors import pixverse, segmind
 
 from motionkit.errors import (
     AuthenticationError,
@@ -30,14 +31,12 @@ from motionkit.errors import (
     ProviderUnavailable,
     RateLimited,
     SubmitUncertain,
-    Unsupported,
     WaitTimeout,
 )
 
-PIXVERSE, SEGMIND, FAL = "pixverse", "segmind", "fal"
+PIXVERSE, SEGMIND = "pixverse", "segmind"
 BOTH = (PIXVERSE, SEGMIND)
-ALL = (*BOTH, FAL)
-"""Every vendor; the matrix of this file is that of `BOTH`."""
+"""The vendors of this file; every other one has a file of its own, ``matrix_NAME.py``."""
 Kind = type[MotionKitError]
 
 
@@ -243,59 +242,7 @@ MAYBE_ARRIVED_ALWAYS = {
 # Rule 2, refusals. Nothing was bought, the class is the table's, and the same command afterwards
 # buys with a new attempt id.
 
-REFUSALS: dict[str, dict[int, Kind]] = {
-    PIXVERSE: {
-        400011: InvalidRequest,
-        400012: AuthenticationError,
-        400013: InvalidRequest,
-        400017: InvalidRequest,
-        400018: InvalidRequest,
-        400019: InvalidRequest,
-        400032: InvalidRequest,
-        400080: InvalidRequest,
-        500008: InvalidRequest,
-        500020: PermissionDenied,
-        500030: MediaRejected,
-        500031: MediaRejected,
-        500032: MediaRejected,
-        500033: MediaRejected,
-        500041: ProviderUnavailable,
-        500042: MediaRejected,
-        500043: InsufficientCredits,
-        500044: Busy,
-        500045: InsufficientCredits,
-        500052: ContentBlocked,
-        500054: ContentBlocked,
-        500060: PermissionDenied,
-        500063: ContentBlocked,
-        500064: InvalidRequest,
-        500067: InsufficientCredits,
-        500069: ProviderUnavailable,
-        500070: PermissionDenied,
-        500071: InvalidRequest,
-        500090: InsufficientCredits,
-        500323: InsufficientCredits,
-        701002: MediaRejected,
-        701003: MediaRejected,
-        701020: InvalidRequest,
-        10001: AuthenticationError,
-        10002: AuthenticationError,
-        10003: AuthenticationError,
-        10004: AuthenticationError,
-        10005: AuthenticationError,
-    },
-    SEGMIND: {
-        400: InvalidRequest,
-        401: AuthenticationError,
-        403: PermissionDenied,
-        404: InvalidRequest,
-        405: ProtocolError,
-        406: InsufficientCredits,
-        410: Unsupported,
-        422: InvalidRequest,
-        429: RateLimited,
-    },
-}
+REFUSALS = {PIXVERSE: pixverse.REFUSALS, SEGMIND: segmind.REFUSALS}
 ONE_OF_EACH_CLASS = frozenset({400017, 10001, 500020, 500030, 500044, 500063, 500069, 500090})
 WORDED_REFUSALS: dict[str, dict[str, Kind]] = {
     PIXVERSE: {

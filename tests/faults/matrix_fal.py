@@ -15,7 +15,6 @@ from matrix import (
     BEFORE,
     DOWNLOADS,
     DOWNLOADS_THAT_FAIL,
-    FAL,
     FOR_GOOD,
     HICCUPS,
     ODD_PAUSES,
@@ -31,6 +30,7 @@ from matrix import (
     uncertain,
 )
 from matrix_machine import MACHINE_CASES
+from vendors.fal import REFUSALS
 
 from motionkit.errors import (
     AuthenticationError,
@@ -49,6 +49,7 @@ from motionkit.errors import (
     WaitTimeout,
 )
 
+FAL = "fal"
 LOST = "accept_then_reset:submit"
 SLOW = ("hang", "slow", "oversize")
 GATEWAY = (
@@ -57,15 +58,6 @@ GATEWAY = (
     "http:submit:status=499",
 )
 """Answers that may come from a gateway: they prove nothing."""
-REFUSALS: dict[int, Kind] = {
-    400: InvalidRequest,
-    401: AuthenticationError,
-    403: PermissionDenied,
-    404: InvalidRequest,
-    405: ProtocolError,
-    422: InvalidRequest,
-    429: RateLimited,
-}
 AMBIGUOUS = (402, 408, 409, 410, 413, 418, 425, 499, 500, 502, 503, 504, 529)
 """Statuses with which the vendor's own body does not prove that nothing was accepted."""
 LOCKED = "refuse:submit:status=403:message=User is locked. Reason: {}"
@@ -294,4 +286,4 @@ def _machine() -> Iterator[Case]:
             yield attrs.evolve(case, provider=FAL, name=name)
 
 
-FAL_CASES = tuple(fal_cases())
+CASES = tuple(fal_cases())

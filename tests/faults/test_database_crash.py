@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import APPS
 from ledger import Place
-from matrix import BOTH
 from nursery import Nursery, nursery
 from patience import until
 from postgres import Server
+from vendors import VENDORS
 
 from motionkit.journal import Journal
 from motionkit.sandbox import Sandbox
@@ -46,7 +45,7 @@ def _jobs(sandbox: Sandbox, provider: str) -> list[str]:
 
 
 def _start(
-    family: Sequence[Nursery], keys: Sequence[str], folder: Path, journal: Place, **vendor: str
+    family: Sequence[Nursery], keys: Sequence[str], folder: Path, journal: Place, **vendor: Any
 ) -> None:
     for number, process in enumerate(family):
         process.start(
@@ -60,7 +59,13 @@ def _start(
         )
 
 
-@pytest.mark.parametrize("provider", BOTH)
+@pytest.mark.parametrize(
+    "provider",
+    [
+        pytest.param(name, marks=() if vendor.first else pytest.mark.soak)
+        for name, vendor in VENDORS.items()
+    ],
+)
 @pytest.mark.parametrize(
     ("count", "crashes"), [(12, 2), pytest.param(150, 12, marks=pytest.mark.soak)]
 )
@@ -74,10 +79,10 @@ def test_a_crash_of_the_database_doubles_nothing_and_loses_nothing(
     tmp_path: Path,
 ) -> None:
     keys = [f"order-{number}" for number in range(count)]
-    with server.database() as journal, Sandbox(apps=APPS) as sandbox:
+    with server.database() as journal, Sandbox(apps=[VENDORS[provider].sandbox]) as sandbox:
         Journal(journal).close()
         sandbox.add_account(provider, API_KEY, label="both", balance="1000000")
-        _start(family, keys, tmp_path, journal, provider=provider, url=sandbox.url)
+        _start(family, keys, tmp_path, journal, **VENDORS[provider].command(), url=sandbox.url)
         for crash in range(1, crashes + 1):
             reached = crash * count // (crashes + 1)
             until(lambda reached=reached: len(_jobs(sandbox, provider)) >= reached)  # type: ignore[misc]
@@ -85,7 +90,7 @@ def test_a_crash_of_the_database_doubles_nothing_and_loses_nothing(
         told = [process.finish()["outcome"] for process in family]
         # A vendor without idempotency may leave a doubt, and a submit that waited too long was
         # not sent: the same commands again settle what can be settled.
-        _start(family, keys, tmp_path, journal, provider=provider, url=sandbox.url)
+        _start(family, keys, tmp_path, journal, **VENDORS[provider].command(), url=sandbox.url)
         again = [process.finish()["outcome"] for process in family]
         made = _jobs(sandbox, provider)
         with Journal(journal) as opened:

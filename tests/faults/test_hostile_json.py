@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from matrix import ALL, FAL, PIXVERSE, REFUSALS, SEGMIND
-from matrix_fal import REFUSALS as FAL_REFUSALS
+from vendors import VENDORS
+from vendors.answers import anything
 
 from motionkit.errors import Billed, JobFailed, JobGone, MotionKitError
 from motionkit.http.response import Response
@@ -21,125 +21,18 @@ from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance
 from motionkit.model.submission import Call, Found, NotSeen, Submission
 from motionkit.provider import Provider, SearchesHistory
-from motionkit_fal.adapter import Fal
-from motionkit_pixverse.adapter import PixVerse
-from motionkit_segmind.adapter import Segmind
 
 T = TypeVar("T")
 MINUTE_AGO, DAYS_AGO = dt.timedelta(minutes=1), dt.timedelta(days=2)
-FILM = "https://media.invalid/film.mp4"
 
-# What a vendor's answers are made of: its own words in its own places, and anything else.
-scalars = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-10, 10),
-    st.integers(),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=8),
-    st.sampled_from([1, 5, 6, 7, 8, "1", "7", "", FILM, "-0", "1e400", "٣", "0x1"]),
-    st.sampled_from(["QUEUED", "PROCESSING", "COMPLETED", "FAILED", "PENDING", "completed"]),
-    st.sampled_from([0, "0", 500044, 500063, 500064, 500008, 99999, 500100, 400017, 123456]),
-    st.sampled_from(["record not found", "content policy violation", "[[", '{"a":1}', "AAAA" * 40]),
-)
-names = st.sampled_from(
-    [
-        "ErrCode",
-        "ErrMsg",
-        "Resp",
-        "err_code",
-        "err_msg",
-        "resp",
-        "status",
-        "url",
-        "id",
-        "video_id",
-        "credit",
-        "credits",
-        "request_id",
-        "output",
-        "video",
-        "error",
-        "metrics",
-        "cost",
-        "detail",
-        "message",
-        "data",
-        "images",
-        "outputWidth",
-        "size",
-        "free-credits",
-        "credit_monthly",
-        "credit_package",
-        "request_body",
-        "model_status",
-        "generation_url",
-        "model_created",
-    ]
-)
-anything = st.recursive(
-    scalars,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4),
-        st.dictionaries(st.one_of(names, st.text(max_size=4)), inner, max_size=6),
-    ),
-    max_leaves=12,
-)
-_inside = st.fixed_dictionaries(
-    {},
-    optional={
-        "status": scalars,
-        "url": anything,
-        "id": scalars,
-        "video_id": anything,
-        "credit": anything,
-        "credits": anything,
-        "credit_monthly": anything,
-        "credit_package": anything,
-        "outputWidth": anything,
-        "size": anything,
-    },
-)
-pixverse_like = st.fixed_dictionaries(
-    {"ErrCode": st.one_of(st.just(0), scalars), "Resp": st.one_of(_inside, anything)},
-    optional={"ErrMsg": st.one_of(st.just("invalid param"), anything)},
-)
-segmind_like = st.fixed_dictionaries(
-    {},
-    optional={
-        "status": scalars,
-        "request_id": anything,
-        "output": anything,
-        "video": anything,
-        "images": anything,
-        "metrics": st.one_of(st.fixed_dictionaries({"cost": anything}), anything),
-        "error": anything,
-        "credits": anything,
-        "free-credits": anything,
-        "data": st.lists(
-            st.fixed_dictionaries(
-                {},
-                optional={
-                    "request_id": anything,
-                    "request_body": anything,
-                    "model_status": scalars,
-                    "generation_url": anything,
-                    "model_created": anything,
-                    "credits_deduction": anything,
-                },
-            ),
-            max_size=3,
-        ),
-        "model_status": scalars,
-        "generation_url": anything,
-        "credits_deduction": anything,
-    },
-)
 bodies = st.one_of(
     st.binary(max_size=40),
     anything.map(json.dumps).map(str.encode),
-    pixverse_like.map(json.dumps).map(str.encode),
-    segmind_like.map(json.dumps).map(str.encode),
+    *(
+        vendor.answers.map(json.dumps).map(str.encode)
+        for vendor in VENDORS.values()
+        if vendor.answers is not None
+    ),
     st.sampled_from([b"", b"null", b"[" * 5000, b"NaN", b'{"status": 1e999999999}', b"\xff\xfe"]),
 )
 statuses = st.one_of(
@@ -204,90 +97,20 @@ class Target:
         )
 
 
-@pytest.fixture(params=ALL)
+@pytest.fixture(params=VENDORS)
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
-    adapter: type[Any] = {PIXVERSE: PixVerse, SEGMIND: Segmind, FAL: Fal}[request.param]
-    provider = adapter("hostile", adapter.settings(api_key="hostile-key-0123456789"), _NoUploads())
+    vendor = VENDORS[request.param]
+    settings = vendor.account(api_key="hostile-key-0123456789")
+    provider: Provider = vendor.adapter("hostile", settings, _NoUploads())
     with pytest.MonkeyPatch.context() as patch:
         yield Target(provider, patch)
     provider.close()
 
 
-def _data(answer: Response) -> Any:
-    """Read an answer with the standard library alone; None when it is no JSON."""
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _number(value: Any) -> int | None:
-    if type(value) is int:
-        return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
-        return int(value)
-    return None
-
-
-def _envelope(answer: Response) -> Mapping[str, Any]:
-    data = _data(answer)
-    if not isinstance(data, Mapping):
-        return {}
-    return {str(name).replace("_", "").casefold(): value for name, value in data.items()}
-
-
-def _is_refusal(provider: str, answer: Response) -> bool:
-    """Tell whether the vendor's own pages call this answer a refusal of a paid call."""
-    if provider == SEGMIND:
-        return answer.status in REFUSALS[SEGMIND]
-    if provider == FAL:  # a gateway's 429 has no body
-        said = isinstance(_data(answer), Mapping) and _data(answer) != {}
-        return answer.status in FAL_REFUSALS and (said or answer.status != 429)
-    code = _number(_envelope(answer).get("errcode"))
-    if code is None:
-        return answer.status in {401, 403, 429}
-    return code in REFUSALS[PIXVERSE]
-
-
 def _may_end(provider: str, told: tuple[Response, ...], age: dt.timedelta) -> set[State]:
     """Return the terminal states that these answers may mean."""
-    ends: set[State] = set()
-    for answer in told:
-        if provider == PIXVERSE:
-            envelope = _envelope(answer)
-            code, content = _number(envelope.get("errcode")), envelope.get("resp")
-            ends |= {State.GONE} if code == 500064 else set()
-            if code == 0 and isinstance(content, Mapping):
-                word = _number(content.get("status"))
-                url = content.get("url")
-                ends |= {7: {State.BLOCKED}, 8: {State.FAILED}, 6: {State.GONE}}.get(
-                    word if word is not None else 0, set()
-                )
-                if word == 1 and isinstance(url, str) and url.startswith(("http://", "https://")):
-                    ends.add(State.SUCCEEDED)
-            continue
-        data = _data(answer)
-        if provider == FAL:  # what the result says is checked row by row elsewhere
-            done = isinstance(data, Mapping) and data.get("status") == "COMPLETED"
-            ends |= {State.SUCCEEDED, State.FAILED, State.BLOCKED} if done else set()
-            continue
-        if answer.status == 404 and age > dt.timedelta(hours=1):
-            ends.add(State.GONE)
-        row = data.get("data") if isinstance(data, Mapping) else None
-        for found in (data, row):
-            if not isinstance(found, Mapping):
-                continue
-            words = _words(found.get("status"), found.get("model_status"))
-            ends |= {State.FAILED, State.BLOCKED} if "FAILED" in words else set()
-            ends |= {State.SUCCEEDED} if "COMPLETED" in words else set()
-    return ends
-
-
-_WORDS = {"FAILED", "COMPLETED"}
-
-
-def _words(*values: Any) -> set[str]:
-    return {value for value in values if isinstance(value, str)} & _WORDS
+    ends = VENDORS[provider].ends
+    return {state for answer in told for state in ends(answer, age)}
 
 
 def _ours(call: Callable[[], T]) -> tuple[T | None, MotionKitError | None]:
@@ -305,7 +128,7 @@ def _submits(target: Target, answer: Response) -> None:
         assert job.id.strip()
         assert Job.from_json(job.to_json()) == job
     elif error is not None and error.billed is Billed.NO:
-        assert _is_refusal(target.provider.name, answer), error
+        assert VENDORS[target.provider.name].is_refusal(answer), error
 
 
 def _polls(target: Target, told: tuple[Response, ...], age: dt.timedelta) -> None:

@@ -9,19 +9,20 @@ from typing import Any
 
 import attrs
 import pytest
-from harness import ADAPTERS, APPS, JOB_SECONDS, KEY, known
+from harness import JOB_SECONDS, KEY, known
 from ledger import Outage, Place, Writer, options_at
-from matrix import BOTH
+from vendors import VENDORS
 
 from motionkit.client.client import Client
 from motionkit.errors import Billed, JournalError, MotionKitError, SubmitUncertain
 from motionkit.journal import database as sqlite
 from motionkit.journal import pending, postgres
 from motionkit.model.job import Job
+from motionkit.model.request import Request
 from motionkit.purchase import submit as submission
 from motionkit.sandbox import Sandbox
 from motionkit.testing.sandboxed import sandbox_stage
-from motionkit.testing.stage import ACCOUNT, sample_request
+from motionkit.testing.stage import ACCOUNT
 
 
 @attrs.define
@@ -90,7 +91,9 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(apps=APPS, job_seconds=JOB_SECONDS) as made:
+    with Sandbox(
+        apps=[vendor.sandbox for vendor in VENDORS.values()], job_seconds=JOB_SECONDS
+    ) as made:
         yield made
 
 
@@ -105,7 +108,7 @@ MOMENTS = ("before", "after", "lost")
 def _harmed(
     patch: pytest.MonkeyPatch, provider: str, moment: str, harm: Callable[[], None]
 ) -> None:
-    adapter = ADAPTERS[provider]
+    adapter = VENDORS[provider].adapter
     real = adapter.submit
 
     def submit(self: Any, *args: Any) -> Job:
@@ -120,21 +123,27 @@ def _harmed(
     patch.setattr(adapter, "submit", submit)
 
 
-def _submitted(client: Client) -> object:
+def _submitted(client: Client, request: Request) -> object:
     """Return the id of the job, or what the error says of the money."""
     try:
-        return client.submit(sample_request(), via=ACCOUNT, key=KEY).id
+        return client.submit(request, via=ACCOUNT, key=KEY).id
     except (JournalError, SubmitUncertain) as doubt:
         return doubt.billed
 
 
-def _deliver(client: Client, target: Path) -> Job:
-    job = client.submit(sample_request(), via=ACCOUNT, key=KEY)
+def _deliver(client: Client, request: Request, target: Path) -> Job:
+    job = client.submit(request, via=ACCOUNT, key=KEY)
     client.download(client.wait(job), target)
     return job
 
 
-@pytest.mark.parametrize("provider", BOTH)
+@pytest.mark.parametrize(
+    "provider",
+    [
+        pytest.param(name, marks=() if vendor.first else pytest.mark.soak)
+        for name, vendor in VENDORS.items()
+    ],
+)
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize(
     ("database", "what"),
@@ -152,8 +161,11 @@ def test_one_job_and_none_lost(
 ) -> None:
     label = tmp_path.name
     sandbox.add_account(provider, f"key-of-{label}", label=label, balance="1000")
-    stage = sandbox_stage(ADAPTERS[provider], {}, sandbox)
-    settings = attrs.evolve(stage.settings, api_key=f"key-of-{label}", reconcile_window=0.1)
+    stage = sandbox_stage(VENDORS[provider].adapter, {}, sandbox)
+    settings = VENDORS[provider].account(
+        api_key=f"key-of-{label}", base_url=stage.settings.base_url, reconcile_window=0.1
+    )
+    request = VENDORS[provider].request()
     harm = Harm(database)
     options = options_at(stage, tmp_path, database, settings)
 
@@ -166,22 +178,22 @@ def test_one_job_and_none_lost(
         if moment == "before":
             what(harm)
             with pytest.raises(JournalError) as caught:
-                client.submit(sample_request(), via=ACCOUNT, key=KEY)
+                client.submit(request, via=ACCOUNT, key=KEY)
             assert caught.value.billed is Billed.NO
             assert jobs() == []
         else:
             _harmed(patch, provider, moment, lambda: what(harm))
             if moment == "after":
-                bought = client.submit(sample_request(), via=ACCOUNT, key=KEY)
+                bought = client.submit(request, via=ACCOUNT, key=KEY)
                 assert [job["id"] for job in jobs()] == [bought.id]
             else:
-                told = _submitted(client)
+                told = _submitted(client, request)
                 assert len(jobs()) == 1
                 assert told in {Billed.UNKNOWN, jobs()[0]["id"]}  # or found in its history
     harm.end()
     with Client(**options) as client:
         try:
-            done = _deliver(client, tmp_path / "out.mp4")
+            done = _deliver(client, request, tmp_path / "out.mp4")
         except SubmitUncertain:
             assert moment == "lost"
         else:

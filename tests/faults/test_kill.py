@@ -9,11 +9,12 @@ from typing import Any
 
 import attrs
 import pytest
-from harness import APPS, KEY, PAID_PATHS, find_entry, known
+from harness import KEY, find_entry, known
 from ledger import Place
-from matrix import ALL, PIXVERSE
+from matrix import PIXVERSE
 from nursery import Nursery, nursery
 from summary import Killed
+from vendors import VENDORS, on_both
 
 from motionkit.journal.databases import located
 from motionkit.journal.journal import Journal
@@ -24,6 +25,13 @@ NewJournal = Callable[[Path], AbstractContextManager[Place]]
 STRIDE = 20
 """A default run tries every twentieth event, and all around the paid call."""
 SECONDS = 2.0
+SOME = on_both(lambda database, vendor: vendor.daily or database == "sqlite")
+FEW = on_both(lambda database, vendor: vendor.daily)
+
+
+def sandbox_of(provider: str) -> Sandbox:
+    """Return a sandbox of one vendor."""
+    return Sandbox(apps=[VENDORS[provider].sandbox], job_seconds=SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +56,7 @@ class Life:
         return self.family.run(
             do=do,
             limit=limit,
-            provider=self.provider,
+            **VENDORS[self.provider].command(),
             api_key=self.sandbox.environment[f"{prefix}_API_KEY"],
             url=self.sandbox.environment[f"{prefix}_BASE_URL"],
             folder=self.folder,
@@ -69,7 +77,7 @@ class Life:
         assert all(known(job, entry) for job in jobs), "a paid job is lost"
         assert entry is not None
         assert all(a.state == KeyState.REFUSED.value for a in entry.attempts[:-1])
-        if self.provider != PIXVERSE:
+        if not VENDORS[self.provider].resends:
             assert account["submits"] <= 1, "without deduplication nothing is sent twice"
         outcome = last["outcome"]
         if "job" in outcome:
@@ -86,7 +94,7 @@ def _measured(
     family: Nursery, provider: str, folder: Path, new_journal: NewJournal
 ) -> Sequence[str]:
     folder.mkdir()
-    with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox, new_journal(folder) as journal:
+    with sandbox_of(provider) as sandbox, new_journal(folder) as journal:
         told = Life(family, sandbox, provider, folder, journal).run("buy")
     assert "job" in told["outcome"], told
     labels: Sequence[str] = told["labels"]
@@ -98,7 +106,7 @@ def _chosen(labels: Sequence[str], provider: str, *, every: bool) -> list[int]:
     numbers = range(1, len(labels) + 1)
     if every:
         return list(numbers)
-    paid = [n for n in numbers if PAID_PATHS[provider] in labels[n - 1]]
+    paid = [n for n in numbers if VENDORS[provider].paid_path in labels[n - 1]]
     first = max(n for n in numbers if n < paid[0] and "INSERT INTO purchases" in labels[n - 1])
     around = range(first - 4, paid[-1] + 6)
     return [n for n in numbers if n % STRIDE == 0 or n in around]
@@ -118,7 +126,7 @@ def _kill_at_events(
     for number in _chosen(labels, provider, every=every):
         here = folder / str(number)
         here.mkdir()
-        with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox, new_journal(here) as journal:
+        with sandbox_of(provider) as sandbox, new_journal(here) as journal:
             life = Life(family, sandbox, provider, here, journal)
             first = life.run("buy", limit=number)
             # The network cuts answers as it likes: a run may have an event less than the measured.
@@ -127,7 +135,7 @@ def _kill_at_events(
             ended = life.judge(counted, life.run("buy"))
             counted.tried += 1
             counted.ended[ended] = counted.ended.get(ended, 0) + 1
-            if provider == PIXVERSE:
+            if VENDORS[provider].resends:
                 assert ended == "delivered", f"{first.get('killed at')}: it deduplicates"
             else:
                 _check_doubt(provider, ended, first)
@@ -137,7 +145,9 @@ def _check_doubt(provider: str, ended: str, first: Mapping[str, Any]) -> None:
     """Only the paid call itself may leave a doubt."""
     if ended == "uncertain":
         label = str(first["killed at"])
-        assert PAID_PATHS[provider] in label or "journal" in label or "connect" in label, label
+        assert VENDORS[provider].paid_path in label or "journal" in label or "connect" in label, (
+            label
+        )
 
 
 def test_every_write_of_a_purchase_is_an_event_on_both_databases(
@@ -154,7 +164,7 @@ def test_every_write_of_a_purchase_is_an_event_on_both_databases(
 
     labels = _measured(family, PIXVERSE, tmp_path / "measured", noted)
     first = labels.index("before journal INSERT INTO purchases")
-    paid = next(n for n, label in enumerate(labels) if PAID_PATHS[PIXVERSE] in label)
+    paid = next(n for n, label in enumerate(labels) if VENDORS[PIXVERSE].paid_path in label)
     ahead, behind = labels[first:paid], labels[paid:]
     for part, writes in (
         (ahead, ("INSERT INTO purchases", "INSERT INTO attempts", "UPDATE attempts SET")),
@@ -170,7 +180,7 @@ def test_every_write_of_a_purchase_is_an_event_on_both_databases(
     assert len(commits) == len(begins)
 
 
-@pytest.mark.parametrize("provider", ALL)
+@pytest.mark.parametrize(("new_journal", "provider"), SOME, indirect=["new_journal"])
 def test_killed_at_some_events_and_at_all_around_the_paid_call(
     provider: str, family: Nursery, tmp_path: Path, new_journal: NewJournal, killed: Killed
 ) -> None:
@@ -178,14 +188,14 @@ def test_killed_at_some_events_and_at_all_around_the_paid_call(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("provider", ALL)
+@pytest.mark.parametrize("provider", VENDORS)
 def test_killed_at_every_event(
     provider: str, family: Nursery, tmp_path: Path, new_journal: NewJournal, killed: Killed
 ) -> None:
     _kill_at_events(family, provider, tmp_path, new_journal, killed, every=True)
 
 
-@pytest.mark.parametrize("provider", ALL)
+@pytest.mark.parametrize(("new_journal", "provider"), FEW, indirect=["new_journal"])
 @pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.soak)])
 def test_killed_after_the_paid_call_left_and_killed_again_while_resuming(
     *,
@@ -198,7 +208,9 @@ def test_killed_after_the_paid_call_left_and_killed_again_while_resuming(
 ) -> None:
     labels = _measured(family, provider, tmp_path / "measured", new_journal)
     sent = max(
-        n for n, label in enumerate(labels, 1) if f"after send POST {PAID_PATHS[provider]}" in label
+        n
+        for n, label in enumerate(labels, 1)
+        if f"after send POST {VENDORS[provider].paid_path}" in label
     )
     number = 0
     died = True
@@ -206,7 +218,7 @@ def test_killed_after_the_paid_call_left_and_killed_again_while_resuming(
         number += stride
         here = tmp_path / str(number)
         here.mkdir()
-        with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox, new_journal(here) as journal:
+        with sandbox_of(provider) as sandbox, new_journal(here) as journal:
             life = Life(family, sandbox, provider, here, journal)
             assert life.run("buy", limit=sent)["killed"]
             died = bool(life.run("resume", limit=number)["killed"])
@@ -229,7 +241,7 @@ def _around(labels: Sequence[str], provider: str, do: str, *, every: bool) -> li
     numbers = range(1, len(labels) + 1)
     if every:
         return list(numbers)
-    paid = [n for n in numbers if f"send POST {PAID_PATHS[provider]}" in labels[n - 1]]
+    paid = [n for n in numbers if f"send POST {VENDORS[provider].paid_path}" in labels[n - 1]]
     assert len(paid) % TAKES == 0, "before and after each part of each call"
     each = len(paid) // TAKES
     wanted = {n for n in numbers if n % STRIDES[do] == 0}
@@ -238,7 +250,7 @@ def _around(labels: Sequence[str], provider: str, do: str, *, every: bool) -> li
     return sorted(wanted & set(numbers))
 
 
-@pytest.mark.parametrize("provider", ALL)
+@pytest.mark.parametrize(("new_journal", "provider"), FEW, indirect=["new_journal"])
 @pytest.mark.parametrize("do", ["takes", "shootout"])
 @pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_killed_in_the_middle_of_several_purchases_and_run_again_each_is_charged_once(
@@ -252,7 +264,7 @@ def test_killed_in_the_middle_of_several_purchases_and_run_again_each_is_charged
 ) -> None:
     (tmp_path / "measured").mkdir()
     with (
-        Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox,
+        sandbox_of(provider) as sandbox,
         new_journal(tmp_path / "measured") as journal,
     ):
         life = Life(family, sandbox, provider, tmp_path / "measured", journal)
@@ -260,7 +272,7 @@ def test_killed_in_the_middle_of_several_purchases_and_run_again_each_is_charged
     for number in _around(labels, provider, do, every=every):
         here = tmp_path / str(number)
         here.mkdir()
-        with Sandbox(apps=APPS, job_seconds=SECONDS) as sandbox, new_journal(here) as journal:
+        with sandbox_of(provider) as sandbox, new_journal(here) as journal:
             life = Life(family, sandbox, provider, here, journal)
             first = life.run(do, limit=number)
             assert first["killed"] or number > len(labels) - 6, f"event {number} did not happen"
@@ -277,13 +289,13 @@ def _judge_several(life: Life, do: str, last: Mapping[str, Any], about: str) -> 
     doubtful = [one for one in last.values() if "job" not in one]
     named = {one["job"] for one in last.values() if "job" in one}
     assert {one["error"] for one in doubtful} <= {"SubmitUncertain"}, (about, last)
-    if life.provider == PIXVERSE:
+    if VENDORS[life.provider].resends:
         assert not doubtful, f"{about}: it deduplicates"
     assert named <= jobs, about
     assert len(named) == TAKES - len(doubtful), f"{about}: two of them are one job"
     # A doubtful one may have been charged once, and is not bought again.
     assert len(jobs) - len(named) <= len(doubtful), f"{about}: bought twice"
-    assert account["submits"] <= TAKES + (life.provider == PIXVERSE), about
+    assert account["submits"] <= TAKES + VENDORS[life.provider].resends, about
     with Journal(located(life.journal)) as opened:
         entries = opened.entries()
     takes = [1, 2, 3] if do == "takes" else [None] * TAKES

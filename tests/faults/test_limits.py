@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import APPS
-from matrix import BOTH
 from nursery import Nursery, nursery
+from vendors import VENDORS, on_both
 
 from motionkit.journal import Journal
 from motionkit.sandbox import Sandbox
 
 API_KEY = "limited-key-0123456789"
 SLOTS = 5
+PLACES = on_both(lambda database, vendor: vendor.first)
 RPM = 100
 
 
@@ -32,23 +32,22 @@ def account(sandbox: Sandbox, provider: str) -> Mapping[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("provider", BOTH)
+@pytest.mark.parametrize(("database", "provider"), PLACES, indirect=["database"])
 @pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.soak)])
 def test_three_processes_never_run_more_jobs_than_an_account_may(
     database: Path | str, provider: str, count: int, three: list[Nursery], tmp_path: Path
 ) -> None:
     """The vendor refuses none: each submit became a job, so none came while its slots were full."""
-    with Sandbox(apps=APPS) as sandbox:
+    with Sandbox(apps=[VENDORS[provider].sandbox]) as sandbox:
         sandbox.add_account(provider, API_KEY, label="limited", balance="100000", concurrency=SLOTS)
         for number, process in enumerate(three):
             process.start(
                 do="many",
-                provider=provider,
+                **VENDORS[provider].command(max_concurrent=SLOTS),
                 api_key=API_KEY,
                 url=sandbox.url,
                 folder=tmp_path,
                 journal=str(database),
-                settings={"max_concurrent": SLOTS},
                 keys=[f"order-{number}-{one}" for one in range(count)],
             )
         told = [process.finish()["outcome"] for process in three]
@@ -62,22 +61,21 @@ def test_three_processes_never_run_more_jobs_than_an_account_may(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("provider", BOTH)
+@pytest.mark.parametrize("provider", [name for name, one in VENDORS.items() if one.balance])
 def test_three_processes_make_no_more_calls_in_a_minute_than_an_account_may(
     database: Path | str, provider: str, three: list[Nursery], tmp_path: Path
 ) -> None:
     """The vendor refuses none of them, and two minutes and a moment hold three times as many."""
-    with Sandbox(apps=APPS) as sandbox:
+    with Sandbox(apps=[VENDORS[provider].sandbox]) as sandbox:
         sandbox.add_account(provider, API_KEY, label="limited", balance="1000", rpm=RPM)
         for process in three:
             process.start(
                 do="ask",
-                provider=provider,
+                **VENDORS[provider].command(rpm=RPM),
                 api_key=API_KEY,
                 url=sandbox.url,
                 folder=tmp_path,
                 journal=str(database),
-                settings={"rpm": RPM},
                 seconds=130,
             )
         told = sum((Counter(process.finish()["outcome"]) for process in three), Counter[str]())

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import APPS
 from ledger import Place
-from matrix import BOTH, PIXVERSE
+from matrix import PIXVERSE
 from nursery import Nursery, nursery
+from vendors import VENDORS, on_both
 
 from motionkit.client.client import Client
 from motionkit.journal.journal import Journal
@@ -21,6 +21,8 @@ from motionkit.model.operations import Mimic
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
 API_KEY = "two-processes-key-0123456789"
+MANY = on_both(lambda database, vendor: vendor.first)
+ONCE = on_both(lambda database, vendor: vendor.first or database == "sqlite")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def _buy_at_once(
     for process, wanted in zip(pair, keys, strict=True):
         process.start(
             do="many",
-            provider=provider,
+            **VENDORS[provider].command(),
             api_key=API_KEY,
             url=sandbox.url,
             folder=folder,
@@ -57,13 +59,13 @@ def _made(sandbox: Sandbox, provider: str) -> list[str]:
     return [job["id"] for job in jobs]
 
 
-@pytest.mark.parametrize("provider", BOTH)
+@pytest.mark.parametrize(("database", "provider"), MANY, indirect=["database"])
 @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.soak)])
 def test_many_jobs_of_two_processes_are_all_in_the_journal(
     provider: str, count: int, pair: tuple[Nursery, Nursery], tmp_path: Path, database: Place
 ) -> None:
     keys = [f"order-{number}" for number in range(count)]
-    with Sandbox(apps=APPS) as sandbox:
+    with Sandbox(apps=[VENDORS[provider].sandbox]) as sandbox:
         told = _buy_at_once(
             pair, sandbox, provider, folder=tmp_path, journal=database, keys=(keys[::2], keys[1::2])
         )
@@ -78,29 +80,17 @@ def test_many_jobs_of_two_processes_are_all_in_the_journal(
     assert entries == bought
 
 
+@pytest.mark.parametrize(("database", "provider"), ONCE, indirect=["database"])
 @pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.soak)])
 def test_one_key_from_two_processes_buys_once(
-    count: int, pair: tuple[Nursery, Nursery], tmp_path: Path, database: Place
+    provider: str, count: int, pair: tuple[Nursery, Nursery], tmp_path: Path, database: Place
 ) -> None:
     keys = [f"order-{number}" for number in range(count)]
-    with Sandbox(apps=APPS) as sandbox:
+    with Sandbox(apps=[VENDORS[provider].sandbox]) as sandbox:
         told = _buy_at_once(
-            pair, sandbox, PIXVERSE, folder=tmp_path, journal=database, keys=(keys, keys)
+            pair, sandbox, provider, folder=tmp_path, journal=database, keys=(keys, keys)
         )
-        made = _made(sandbox, PIXVERSE)
-    _check_once(database, keys, told, made)
-
-
-@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.soak)])
-def test_one_key_from_two_processes_buys_once_where_nothing_deduplicates(
-    count: int, pair: tuple[Nursery, Nursery], tmp_path: Path, database: Place
-) -> None:
-    keys = [f"order-{number}" for number in range(count)]
-    with Sandbox(apps=APPS) as sandbox:
-        told = _buy_at_once(
-            pair, sandbox, "segmind", folder=tmp_path, journal=database, keys=(keys, keys)
-        )
-        made = _made(sandbox, "segmind")
+        made = _made(sandbox, provider)
     _check_once(database, keys, told, made)
 
 
@@ -141,7 +131,7 @@ def test_one_key_of_two_clients_and_another_process_buys_once(
     clip.write_bytes(sample_clip())
     monkeypatch.setenv("MOTIONKIT_JOURNAL", str(database))
     monkeypatch.chdir(tmp_path)
-    with Sandbox(apps=APPS) as sandbox:
+    with Sandbox(apps=[VENDORS[PIXVERSE].sandbox]) as sandbox:
         sandbox.add_account(PIXVERSE, API_KEY, label="both", balance="100000")
         monkeypatch.setenv("PIXVERSE_API_KEY", API_KEY)
         monkeypatch.setenv("PIXVERSE_BASE_URL", f"{sandbox.url}")

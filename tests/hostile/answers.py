@@ -1,11 +1,12 @@
 """The hostile answers, and what must come of each: data only.
 
 Each row is one answer. `submit` and `poll` say what comes of it as the answer to a paid call and as
-the answer to a look at a job, for PixVerse and for Segmind: an error's class, or the state that is
-observed. A name in one string counts for both vendors; otherwise "PixVerse / Segmind".
+the answer to a poll of a job: an error's class, or the state that is observed. A name in one string
+counts for every vendor; otherwise "PixVerse / all others", and what comes of a row at one of them
+alone is in its record (`Vendor.expected`).
 
 Whatever the class: an error of a paid call says that it may have been billed (a refusal that the
-vendor documents is marked with ``refused``), and no look ends the job.
+vendor documents is in `Vendor.refused`), and no poll ends the job.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 import attrs
 from rawhost import Pieces, chunked, http, js
+from vendors import Vendor
 
 JOB_ID = "400000000000000017"
 
@@ -29,27 +31,26 @@ class Row:
 
     Attributes:
         name: What it is.
-        answer: The bytes, or a function that makes the pieces afresh.
+        answer: The bytes, or a function that makes the pieces afresh for a vendor.
         submit: What comes of it as the answer to a paid call.
-        poll: What comes of it as the answer to a look at a job.
-        refused: Vendors whose documentation calls it a refusal of the paid call.
-        adopted: Vendors where the paid call takes the job 7 that the answer names.
+        poll: What comes of it as the answer to a poll of a job.
     """
 
     name: str
-    answer: bytes | Callable[[], Pieces]
+    answer: bytes | Callable[[Vendor], Pieces]
     submit: str
     poll: str
-    refused: tuple[str, ...] = ()
-    adopted: tuple[str, ...] = ()
 
-    def pieces(self) -> Pieces:
-        return (self.answer,) if isinstance(self.answer, bytes) else self.answer()
+    def pieces(self, vendor: Vendor) -> Pieces:
+        return (self.answer,) if isinstance(self.answer, bytes) else self.answer(vendor)
 
-    def expected(self, phase: str, vendor: str) -> str:
+    def expected(self, phase: str, vendor: Vendor) -> str:
+        own = vendor.expected.get(f"{phase} {self.name}")
+        if own is not None:
+            return own
         told = self.submit if phase == "submit" else self.poll
         first, _, second = told.partition(" / ")
-        return first if vendor == "pixverse" or not second else second
+        return first if vendor.name == "pixverse" or not second else second
 
 
 BROKEN = "ProviderUnavailable"
@@ -60,19 +61,33 @@ def envelope(content: Any, code: Any = 0, message: Any = "Success") -> bytes:
     return js({"ErrCode": code, "ErrMsg": message, "Resp": content})
 
 
-def submitted(value: str) -> bytes:
-    """Answer a submit of either vendor with an id, as raw JSON."""
-    text = f'{{"ErrCode":0,"ErrMsg":"ok","Resp":{{"video_id":{value}}},"request_id":{value},'
-    return http((text + '"status":"QUEUED"}').encode())
+def submitted(value: str) -> Callable[[Vendor], Pieces]:
+    """Answer a submit with an id, as raw JSON in the vendor's place."""
+    return lambda vendor: [http(vendor.submitted(value).encode())]
 
 
-def observed(pixverse: str, segmind: str) -> bytes:
-    """Answer a look of either vendor with members, as raw JSON."""
-    return http(f'{{"ErrCode":0,"ErrMsg":"ok","Resp":{{{pixverse}}},{segmind}}}'.encode())
+def polled(word: Callable[[str], str]) -> Callable[[Vendor], Pieces]:
+    """Answer a poll with a word that is made of the vendor's own for a finished job."""
+    return lambda vendor: [http(vendor.polled(word(vendor.done_word)).encode())]
 
 
-def _drip(head: bytes, forever: bytes = b"a") -> Callable[[], Pieces]:
-    return lambda: itertools.chain([head], itertools.repeat(forever))
+def done(address: str, form: int = 0) -> Callable[[Vendor], Pieces]:
+    """Answer a poll with a finished job and an address, in one of the vendor's forms."""
+    return lambda vendor: [http(vendor.done[form % len(vendor.done)](address).encode())]
+
+
+def _swapped(word: str) -> str:
+    """Write a word in other letters, or a number in other digits."""
+    return word.swapcase() if word.swapcase() != word else '"\u0661"'
+
+
+def _long(word: str) -> str:
+    """Write 100 kB that begin as a word does."""
+    return '"' + word.strip('"')[0] * 100_000 + '"'
+
+
+def _drip(head: bytes, forever: bytes = b"a") -> Callable[[Vendor], Pieces]:
+    return lambda _: itertools.chain([head], itertools.repeat(forever))
 
 
 def _bomb() -> Iterable[bytes]:
@@ -183,7 +198,7 @@ WIRE = [
     ),
     Row(
         "a bomb of gzip",
-        lambda: chunked(_bomb(), {"Content-Encoding": "gzip"}),
+        lambda _: chunked(_bomb(), {"Content-Encoding": "gzip"}),
         UNREADABLE,
         UNREADABLE,
     ),
@@ -195,19 +210,19 @@ WIRE = [
     ),
     Row(
         "a gigabyte, announced",
-        lambda: itertools.chain([http(length=1 << 30)], itertools.repeat(b" " * 65536, 1 << 14)),
+        lambda _: itertools.chain([http(length=1 << 30)], itertools.repeat(b" " * 65536, 1 << 14)),
         UNREADABLE,
         UNREADABLE,
     ),
     Row(
         "a gigabyte, in chunks",
-        lambda: chunked(itertools.repeat(b"[" * 65536, 1 << 14)),
+        lambda _: chunked(itertools.repeat(b"[" * 65536, 1 << 14)),
         UNREADABLE,
         UNREADABLE,
     ),
     Row(
         "a gigabyte, until it closes",
-        lambda: itertools.chain([http(length=None)], itertools.repeat(b"\x00" * 65536, 1 << 14)),
+        lambda _: itertools.chain([http(length=None)], itertools.repeat(b"\x00" * 65536, 1 << 14)),
         UNREADABLE,
         UNREADABLE,
     ),
@@ -298,28 +313,24 @@ TEXT = [
         envelope({"video_id": 7}, 0.5),
         UNREADABLE,
         "ProtocolError / UNKNOWN",
-        adopted=("pixverse",),
     ),
     Row(
         "a code of true",
         envelope({"video_id": 7}, True),
         UNREADABLE,
         "ProtocolError / UNKNOWN",
-        adopted=("pixverse",),
     ),
     Row(
         "a code that nobody knows",
         envelope({"video_id": 7}, 123456),
         UNREADABLE,
         "ProtocolError / UNKNOWN",
-        adopted=("pixverse",),
     ),
     Row(
         "a refusal's code under 200, and an id",
         envelope({"video_id": 7}, 500044),
         "Busy / ProtocolError",
         "Busy / UNKNOWN",
-        adopted=("pixverse",),
     ),
     Row(
         "terminal codes in a message",
@@ -389,63 +400,19 @@ IDS = [
 """Ids of a job that are none."""
 
 LOOKS = [
-    Row("a word of null", observed('"status":null', '"status":null'), "", "UNKNOWN"),
-    Row("a word of a fraction", observed('"status":1.0', '"status":1.0'), "", "UNKNOWN"),
-    Row("a word of true", observed('"status":true', '"status":true'), "", "UNKNOWN"),
-    Row("a word of a list", observed('"status":[1]', '"status":["COMPLETED"]'), "", "UNKNOWN"),
-    Row(
-        "a word of 100 kB",
-        observed(f'"status":"{"9" * 100_000}"', f'"status":"{"C" * 100_000}"'),
-        "",
-        "UNKNOWN",
-    ),
-    Row(
-        "a word in other letters",
-        observed('"status":"\u0661"', '"status":"completed"'),
-        "",
-        "UNKNOWN",
-    ),
-    Row("a negative word", observed('"status":-1', '"status":"-1"'), "", "UNKNOWN"),
-    Row("done without an address", observed('"status":1', '"status":"COMPLETED"'), "", "UNKNOWN"),
-    Row(
-        "an address of null",
-        observed('"status":1,"url":null', '"status":"COMPLETED","output":null'),
-        "",
-        "UNKNOWN",
-    ),
-    Row(
-        "an address of a number",
-        observed('"status":1,"url":7', '"status":"COMPLETED","output":7'),
-        "",
-        "UNKNOWN",
-    ),
-    Row(
-        "an address of a file",
-        observed(
-            '"status":1,"url":"file:///etc/hostname"',
-            '"status":"COMPLETED","output":"file:///etc/hostname"',
-        ),
-        "",
-        "UNKNOWN",
-    ),
-    Row(
-        "an address of a script",
-        observed(
-            '"status":1,"url":"javascript:alert(1)"',
-            '"status":"COMPLETED","video":{"url":"javascript:alert(1)"}',
-        ),
-        "",
-        "UNKNOWN",
-    ),
-    Row(
-        "an address of FTP",
-        observed(
-            '"status":1,"url":"ftp://h.example/v"',
-            '"status":"COMPLETED","video":["ftp://h.example/v"]',
-        ),
-        "",
-        "UNKNOWN",
-    ),
+    Row("a word of null", polled(lambda _: "null"), "", "UNKNOWN"),
+    Row("a word of a fraction", polled(lambda _: "1.0"), "", "UNKNOWN"),
+    Row("a word of true", polled(lambda _: "true"), "", "UNKNOWN"),
+    Row("a word of a list", polled(lambda word: f"[{word}]"), "", "UNKNOWN"),
+    Row("a word of 100 kB", polled(_long), "", "UNKNOWN"),
+    Row("a word in other letters", polled(_swapped), "", "UNKNOWN"),
+    Row("a negative word", polled(lambda _: "-1"), "", "UNKNOWN"),
+    Row("done without an address", polled(lambda word: word), "", "UNKNOWN"),
+    Row("an address of null", done("null", 1), "", "UNKNOWN"),
+    Row("an address of a number", done("7", 1), "", "UNKNOWN"),
+    Row("an address of a file", done('"file:///etc/hostname"', 1), "", "UNKNOWN"),
+    Row("an address of a script", done('"javascript:alert(1)"'), "", "UNKNOWN"),
+    Row("an address of FTP", done('"ftp://h.example/v"', 2), "", "UNKNOWN"),
 ]
 """Observations that must not end a job."""
 

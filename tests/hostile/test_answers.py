@@ -8,13 +8,13 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
 from answers import ADDRESSES, CONTROL, HERE, IDS, JOB_ID, LOOKS, TEXT, WIRE, Row
 from patience import PATIENCE
 from rawhost import RawHost, http
+from vendors import VENDORS
 
 from motionkit import errors
 from motionkit.errors import Billed, DownloadFailed, MotionKitError
@@ -23,11 +23,7 @@ from motionkit.http.session import Session
 from motionkit.model.job import Job
 from motionkit.model.submission import Call, Submission
 from motionkit.provider import Provider
-from motionkit_fal.adapter import Fal
-from motionkit_pixverse.adapter import PixVerse
-from motionkit_segmind.adapter import Segmind
 
-VENDORS: dict[str, type[Any]] = {"pixverse": PixVerse, "segmind": Segmind, "fal": Fal}
 KEY = "hostile-key-0123456789"
 DEADLINE = 0.3
 """Seconds after which a call that drips is given up here."""
@@ -51,9 +47,9 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def vendor_at(name: str, url: str) -> Iterator[Provider]:
-    adapter = VENDORS[name]
-    settings = adapter.settings(api_key=KEY, base_url=url)
-    provider: Provider = adapter("hostile", settings, _NoUploads())
+    vendor = VENDORS[name]
+    settings = vendor.account(api_key=KEY, base_url=url)
+    provider: Provider = vendor.adapter("hostile", settings, _NoUploads())
     try:
         yield provider
     finally:
@@ -96,23 +92,25 @@ def bounded() -> Iterator[None]:
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("row", [*WIRE, *TEXT, *IDS], ids=lambda row: row.name)
 def test_a_paid_call_that_is_answered_with_it_may_have_been_billed(row: Row, vendor: str) -> None:
-    with RawHost(lambda _: row.pieces()) as host, vendor_at(vendor, host.url) as provider:
-        if vendor in row.adopted:
+    known = VENDORS[vendor]
+    with RawHost(lambda _: row.pieces(known)) as host, vendor_at(vendor, host.url) as provider:
+        if row.name in known.adopted:
             assert provider.submit(order(provider), "a-1").id == "7"
             return
         with bounded(), pytest.raises(MotionKitError) as caught:
             provider.submit(order(provider), "a-1")
         assert len(host.heads) == 1
-    check(caught.value, row.expected("submit", vendor))
-    refused = vendor in row.refused
+    check(caught.value, row.expected("submit", known))
+    refused = row.name in known.refused
     assert caught.value.billed is (Billed.NO if refused else Billed.UNKNOWN)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("row", [*WIRE, *TEXT, *LOOKS], ids=lambda row: row.name)
 def test_a_look_that_is_answered_with_it_ends_no_job(row: Row, vendor: str) -> None:
-    expected = row.expected("poll", vendor)
-    with RawHost(lambda _: row.pieces()) as host, vendor_at(vendor, host.url) as provider:
+    known = VENDORS[vendor]
+    expected = row.expected("poll", known)
+    with RawHost(lambda _: row.pieces(known)) as host, vendor_at(vendor, host.url) as provider:
         job = job_of(provider)
         with bounded():
             if expected == "UNKNOWN":
@@ -131,7 +129,8 @@ def test_a_look_that_is_answered_with_it_ends_no_job(row: Row, vendor: str) -> N
 @pytest.mark.parametrize("vendor", VENDORS)
 @pytest.mark.parametrize("row", [*WIRE, *TEXT], ids=lambda row: row.name)
 def test_a_balance_that_is_answered_with_it_is_a_number_or_an_error(row: Row, vendor: str) -> None:
-    with RawHost(lambda _: row.pieces()) as host, vendor_at(vendor, host.url) as provider:
+    known = VENDORS[vendor]
+    with RawHost(lambda _: row.pieces(known)) as host, vendor_at(vendor, host.url) as provider:
         balance, failed = None, None
         with bounded():
             try:
@@ -149,6 +148,9 @@ def test_a_balance_that_is_answered_with_it_is_a_number_or_an_error(row: Row, ve
 def test_the_table_is_large_enough() -> None:
     names = [row.name for row in [*WIRE, *TEXT, *IDS, *LOOKS]]
     assert len(set(names)) == len(names) >= 40
+    for vendor in VENDORS.values():
+        own = {name.partition(" ")[2] for name in vendor.expected}
+        assert own | vendor.adopted | vendor.refused <= set(names), vendor.name
 
 
 LONG = 3000

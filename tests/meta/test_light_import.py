@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from motionkit._support.plugins import entry_points
 from motionkit.cli.verbs import ROWS, Verb
+from motionkit.provider import registry
 from motionkit.sandbox import sample_clip, sample_picture
 
 HEAVY = {
@@ -106,7 +108,7 @@ def test_the_command_line_loads_no_batch_and_no_server_until_a_verb_needs_them()
     assert not SHARING & found
 
 
-ADAPTERS = {"motionkit_fal.adapter", "motionkit_pixverse.adapter", "motionkit_segmind.adapter"}
+ADAPTERS = {point.value.partition(":")[0] for point in entry_points(group=registry.GROUP)}
 NETWORK = {"requests", "urllib3", "stamina", "tenacity", "asyncio", "http.client", "ssl"}
 CLASSES = {
     "the version": (["--version"], {"click", "rich", "attrs", "typer", "importlib.metadata"}),
@@ -190,7 +192,8 @@ OF_OTHERS = {
     *("motionkit.journal.statistics", "motionkit.polling.cancel", "motionkit.polling.watch"),
     *("motionkit.polling.observe", "motionkit.polling.schedule", "motionkit.polling.webhooks"),
     *("motionkit.purchase.fallback", "motionkit.purchase.takes", "motionkit.routing.router"),
-    *("motionkit.model.editing", "motionkit.model.generation", "motionkit_segmind.adapter"),
+    *("motionkit.model.editing", "motionkit.model.generation"),
+    *(ADAPTERS - {"motionkit_pixverse.adapter"}),
 }
 """What only other purchases need, or what follows them."""
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import attrs
 import pytest
+import vendors
 from support import FakeProvider, FakeSettings, Server
+from vendors.record import Probe
 
 from motionkit import Client, config
 from motionkit._support.redaction import Secret
@@ -208,28 +210,12 @@ def test_a_project_may_not_send_an_accounts_own_key_to_another_vendor(
 # What the table in SECURITY.md says, key by key.
 
 
-@attrs.frozen
-class Probe:
-    """One key: what an untrusted file may do with it, and values that show it.
-
-    `own` is what the user's own file has, in the same table; `honoured` and `refused` are what
-    the project's file says.
-    """
-
-    may: str
-    own: str = ""
-    honoured: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
-
-
 TEXTS = {
     "accounts": "[accounts.{name}]\n{said}\n",
     "defaults": "[defaults]\n{said}\n",
     "routes": "[routes.{name}]\n{said}\n",
 }
 OWN_ACCOUNT = f'[accounts.mine]\nprovider = "pixverse"\napi_key = "{KEY}"\n'
-OWN_FAL = f'[accounts.third]\nprovider = "fal"\napi_key = "{KEY}"\n'
-OWN_KLING = f'[accounts.fourth]\nprovider = "kling"\napi_key = "{KEY}"\n'
 OWN_SEGMIND = f'[accounts.second]\nprovider = "segmind"\napi_key = "{KEY}"\n'
 PROBES = {
     "journal": Probe(
@@ -262,35 +248,13 @@ PROBES = {
         honoured=('"${PIXVERSE_WEBHOOK_SECRET}"',),
         refused=('"planted-text"', '"${HOME}"'),
     ),
-    "accounts.NAME.access_key": Probe("nothing", refused=('"planted-text"', '"${HOME}"')),
-    "accounts.NAME.usd_per_unit": Probe("nothing", '"0.14"', ('"0.140"',), ('"0.01"', '"0"')),
     "accounts.NAME.webhook_id": Probe("nothing", '"hook-1"', ('"hook-1"',), ('"hook-2"',)),
     "accounts.NAME.webhook_window": Probe("only lower", "600", ("60",), ("601",)),
-    "accounts.NAME.upload_url": Probe(
-        "only this machine or the provider's own variable, where yours names none",
-        honoured=('"http://127.0.0.1:8000"',),
-        refused=('"https://gateway.example"',),
-    ),
-    "accounts.NAME.history_url": Probe(
-        "only this machine or the provider's own variable, where yours names none",
-        honoured=('"http://127.0.0.1:8000"',),
-        refused=('"https://gateway.example"',),
-    ),
-    "accounts.NAME.platform_url": Probe(
-        "only this machine or the provider's own variable, where yours names none",
-        honoured=('"http://127.0.0.1:8000"',),
-        refused=('"https://gateway.example"',),
-    ),
-    "accounts.NAME.prices": Probe("only higher", "true", ("true",), ("false",)),
-    "accounts.NAME.fallback": Probe("nothing", "false", ("false",), ("true",)),
-    "accounts.NAME.no_retry": Probe("nothing", "false", ("false",), ("true",)),
-    "accounts.NAME.start_timeout": Probe("nothing", "90", ("90",), ("91", "2")),
-    "accounts.NAME.webhook": Probe(
-        "nothing", '"https://h.example/a"', ('"https://h.example/a"',), ('"https://h.example/b"',)
-    ),
-    "accounts.NAME.history": Probe("only higher", "true", ("true",), ("false",)),
-    "accounts.NAME.mode": Probe("nothing", '"async"', ('"async"',), ('"sync"',)),
-    "accounts.NAME.sync_timeout": Probe("only higher", "500", ("501",), ("499",)),
+    **{
+        f"accounts.NAME.{setting}": probe
+        for probes in vendors.PROBES.values()
+        for setting, probe in probes.items()
+    },
     "defaults.timeout": Probe("any value", "60", ("0", "61"), ()),
     "defaults.wait_for_slot": Probe("only higher", "", ("601",), ("599", "0")),
     "defaults.remember": Probe("only higher", "", ("604801",), ("604799", "0")),
@@ -324,9 +288,12 @@ PROBES = {
     ),
     "routes.NAME.paid_retries": Probe("only lower", "1", ("0",), ("2", "12")),
 }  # fmt: skip
-SEGMINDS = {"upload_url", "history_url", "history", "mode", "sync_timeout"}
-KLINGS = {"access_key", "usd_per_unit"}
-FALS = {"platform_url", "prices", "fallback", "no_retry", "start_timeout", "webhook"}
+CLASSES = {name: registry.load(name) for name in vendors.PROBES}
+ADAPTERS = [(name, f"{one.__module__}:{one.__qualname__}") for name, one in CLASSES.items()]
+ELSEWHERE = {
+    setting: name for name, probes in reversed(vendors.PROBES.items()) for setting in probes
+}
+"""Settings that the vendor of the account ``mine`` does not have, and one that has them."""
 
 
 def table() -> dict[str, str]:
@@ -340,12 +307,7 @@ def table() -> dict[str, str]:
 
 @pytest.fixture
 def every_provider(install: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    install(
-        ("fal", "motionkit_fal.adapter:Fal"),
-        ("kling", "motionkit_kling.adapter:Kling"),
-        ("pixverse", "motionkit_pixverse.adapter:PixVerse"),
-        ("segmind", "motionkit_segmind.adapter:Segmind"),
-    )
+    install(*ADAPTERS)
     for name in ("PIXVERSE_API_KEY", "SEGMIND_API_KEY", "PIXVERSE_WEBHOOK_SECRET"):
         monkeypatch.setenv(name, f"sk-planted-{name}")
 
@@ -365,8 +327,8 @@ def place_of(key: str) -> tuple[str, str, str, str]:
     """Return section, name, setting and dotted path of a key of the table."""
     *lead, setting = key.split(".")
     section = lead[0] if lead else ""
-    others = {"second": SEGMINDS, "third": FALS, "fourth": KLINGS}
-    account = next((name for name, keys in others.items() if setting in keys), "mine")
+    vendor = ELSEWHERE.get(setting)
+    account = f"of_{vendor}" if vendor else "mine"
     name = {"accounts": account, "routes": "night"}.get(section, "")
     return section, name, setting, key.replace("NAME", name)
 
@@ -375,8 +337,10 @@ def write_both(project: Path, home: Path, key: str, said: str) -> str:
     """Write the user's own file and the project's, and return the key's dotted path."""
     section, name, setting, dotted = place_of(key)
     mine = {"accounts.mine": OWN_ACCOUNT, "accounts.second": OWN_SEGMIND}
-    mine |= {"accounts.third": OWN_FAL, "accounts.fourth": OWN_KLING}
-    mine |= {"routes.night": "[routes.night]\n"}
+    for vendor in sorted(set(ELSEWHERE.values())):
+        account = f"accounts.of_{vendor}"
+        mine[account] = f'[{account}]\nprovider = "{vendor}"\napi_key = "{KEY}"\n'
+    mine["routes.night"] = "[routes.night]\n"
     own, theirs = PROBES[key].own, f"{setting} = {said}\n"
     if setting == "api_key":
         mine["accounts.mine"] = '[accounts.mine]\nprovider = "pixverse"\n'
