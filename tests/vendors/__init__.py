@@ -1,7 +1,7 @@
 """The vendors that the shared tests run over: one file each, found by listing this folder.
 
-A file ``tests/vendors/NAME.py`` defines `VENDOR`, a `record.Vendor`, and `PROBES` of the settings that
-no vendor before it has; its cases of the fault matrix are `CASES` of a file
+A file ``tests/vendors/NAME.py`` defines `VENDOR`, a `record.Vendor`, and `PROBES` of the settings
+that no vendor before it has; its cases of the fault matrix are `CASES` of a file
 ``tests/faults/matrix_NAME.py``. CONTRIBUTING.md says how a vendor is added.
 """
 
