@@ -92,8 +92,10 @@ if TYPE_CHECKING:
         UPLOAD_TIMEOUT,
         CarefulUploads,
         Stream,
+        content_type,
         form,
         multipart,
+        signed_address,
     )
 
 __all__ = [
@@ -149,6 +151,7 @@ __all__ = [
     "base_url",
     "billed_after",
     "content_of",
+    "content_type",
     "fit_at",
     "form",
     "has_input",
@@ -176,6 +179,7 @@ __all__ = [
     "read_pages",
     "references",
     "refuse",
+    "signed_address",
     "spool_opener",
     "staged",
     "succeeded",
@@ -217,7 +221,8 @@ __getattr__, __dir__ = exports(
         "motionkit.provider.spool": "spool_opener=opener",
         "motionkit.provider.staging": "STAGE staged",
         "motionkit.provider.uploads": (
-            "LONGEST_UPLOAD UPLOAD_IDLE UPLOAD_TIMEOUT CarefulUploads Stream form multipart"
+            "LONGEST_UPLOAD UPLOAD_IDLE UPLOAD_TIMEOUT CarefulUploads Stream content_type "
+            "form multipart signed_address"
         ),
     },
 )

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from motionkit.errors import ConfigError, InvalidRequest, ProtocolError
-from motionkit.model import containers, media, probe
+from motionkit.errors import InvalidRequest
+from motionkit.model import media, probe
 from motionkit.model.submission import Call
 from motionkit.provider import (
     UPLOAD_IDLE,
@@ -28,6 +26,8 @@ from motionkit.provider import (
     Stream,
     Uploads,
     content_of,
+    content_type,
+    signed_address,
 )
 
 ONE_PIECE = 90 * 1024 * 1024
@@ -62,7 +62,7 @@ class Storage:
             f"{_START}-multipart" if large else _START,
             origin="rest",
             query={"storage_type": "fal-cdn-v3"},
-            json={"file_name": f"upload.{extension}", "content_type": _mime(facts)},
+            json={"file_name": f"upload.{extension}", "content_type": content_type(facts)},
             files={"file": facts.shown},
         )
 
@@ -75,39 +75,18 @@ class Storage:
         answer = self.http.send(attrs.evolve(call, files={}))
         reply = self.responses.unwrap(answer, Phase.UPLOAD, call)
         target, address = reply.get("upload_url"), reply.get("file_url")
-        if not isinstance(target, str) or not _is_address(address):
-            raise self._strange("has no upload_url or no file_url")
-        with_key, path, query = self._pinned(target)
-        try:
+        if not isinstance(address, str) or not address.startswith(("https://", "http://")):
+            raise self.responses.missing("file_url", {}, Phase.UPLOAD)
+        with signed_address(target, "PUT", self.http, self.uploads, "rest", hosts=HOSTS) as (
+            keyless,
+            put,
+        ):
             if call.path == _START:
                 body = Stream(b"", content, b"", facts)
-                self._put(with_key, Call("PUT", path, query=query), body, _mime(facts))
+                self._put(keyless, put, body, content_type(facts))
             else:
-                self._put_parts(with_key, path, query, content, facts)
-        finally:
-            with_key.close()
-        return str(address)
-
-    def _pinned(self, target: str) -> tuple[Session, str, dict[str, str]]:
-        """Return a session without the key for a signed address, its path and its query."""
-        origin = self.http.origins["rest"]
-        parts = urlsplit(target)
-        host = parts.hostname or ""
-        known = any(host == one or host.endswith(f".{one}") for one in HOSTS)
-        public = parts.scheme == "https" and known and parts.port in {None, 443}
-        if not public and f"{parts.scheme}://{parts.netloc}" != _origin(origin):
-            raise self._strange("names a host that is not the vendor's")
-        try:
-            keyless = Session(
-                provider=self.responses.context["provider"],
-                account=self.responses.context["account"],
-                origins={"api": f"{parts.scheme}://{parts.netloc}"},
-                auth={},
-                limiter=self.uploads.limiter,
-            )
-        except ConfigError as error:
-            raise self._strange("names no usable address") from error
-        return keyless, parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
+                self._put_parts(keyless, put, content, facts)
+        return address
 
     def _put(self, http: Session, call: Call, body: Body | None, mime: str) -> Response:
         answer = http.send(
@@ -124,8 +103,7 @@ class Storage:
     def _put_parts(
         self,
         http: Session,
-        path: str,
-        query: Mapping[str, str],
+        put: Call,
         content: media.File | media.Data,
         facts: probe.Facts,
     ) -> None:
@@ -136,8 +114,8 @@ class Storage:
             while block := source.read(PART):
                 digest.update(block)
                 number = len(parts) + 1
-                call = Call("PUT", f"{path}/{number}", query=query)
-                answer = self._put(http, call, io.BytesIO(block), _mime(facts))
+                call = attrs.evolve(put, path=f"{put.path}/{number}")
+                answer = self._put(http, call, io.BytesIO(block), content_type(facts))
                 parts.append({"partNumber": number, "etag": _etag(answer)})
         if digest.hexdigest() != facts.sha256:
             raise InvalidRequest(
@@ -145,25 +123,8 @@ class Storage:
                 field="media",
                 value=facts.label,
             )
-        done = Call("POST", f"{path}/complete", query=query, json={"parts": parts})
+        done = Call("POST", f"{put.path}/complete", query=put.query, json={"parts": parts})
         self._put(http, done, None, "application/json")
-
-    def _strange(self, what: str) -> ProtocolError:
-        context = self.responses.context
-        return ProtocolError(f"{context['account']}: the upload's response {what}", **context)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _is_address(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(("https://", "http://"))
-
-
-def _mime(facts: probe.Facts) -> str:
-    return containers.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
 
 
 def _etag(answer: Response) -> str | None:

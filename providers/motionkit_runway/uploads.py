@@ -9,12 +9,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from motionkit.errors import ConfigError, ProtocolError
-from motionkit.model import containers, media, probe
+from motionkit.model import media, probe
 from motionkit.model.submission import Call
 from motionkit.provider import (
     UPLOAD_IDLE,
@@ -24,7 +22,9 @@ from motionkit.provider import (
     Stream,
     Uploads,
     content_of,
+    content_type,
     form,
+    signed_address,
 )
 from motionkit_runway._tables import LEAST_UPLOAD, VERSION
 
@@ -42,7 +42,7 @@ def inlined(reference: media.Ref, facts: probe.Facts) -> media.Uploaded | None:
         return None
     with probe.open_content(reference) as source:
         content = base64.b64encode(source.read()).decode()
-    return media.Uploaded(f"data:{_mime(facts)};base64,{content}")
+    return media.Uploaded(f"data:{content_type(facts)};base64,{content}")
 
 
 @attrs.frozen
@@ -75,11 +75,11 @@ class Storage:
         target, fields, address = (reply.get(one) for one in ("uploadUrl", "fields", "runwayUri"))
         if not isinstance(address, str) or not address.startswith("runway://"):
             raise self.responses.missing("runwayUri", {}, Phase.UPLOAD)
-        if not isinstance(target, str) or not isinstance(fields, Mapping):
-            raise self.responses.missing("uploadUrl or no fields", {}, Phase.UPLOAD)
-        storage, post = self._storage(target)
+        if not isinstance(fields, Mapping):
+            raise self.responses.missing("fields", {}, Phase.UPLOAD)
         body, kind = _form({name: str(value) for name, value in fields.items()}, content, facts)
-        try:
+        # No page names the storage's host.
+        with signed_address(target, "POST", self.http, self.uploads) as (storage, post):
             stored = storage.send(
                 post,
                 body=body,
@@ -87,36 +87,9 @@ class Storage:
                 timeout=self.uploads.timeout,
                 idle=UPLOAD_IDLE,
             )
-        finally:
-            storage.close()
         if not 200 <= stored.status < 300:
             raise self.responses.refusal(stored, Phase.UPLOAD, post, content_of(stored))
         return address
-
-    def _storage(self, target: str) -> tuple[Session, Call]:
-        """Return a session without the key for the storage's address, and the call.
-
-        No page names its host, so any with a public name is accepted; on this machine only where
-        the API is here, too.
-        """
-        context = self.responses.context
-        parts, own = urlsplit(target), urlsplit(self.http.origins["api"])
-        host = parts.hostname or ""
-        named = "." in host and not host.replace(".", "").isdecimal() and parts.scheme == "https"
-        origin = f"{parts.scheme}://{parts.netloc}" if named or host == own.hostname else ""
-        try:
-            keyless = Session(
-                provider=context["provider"],
-                account=context["account"],
-                origins={"api": origin},
-                auth={},
-                limiter=self.uploads.limiter,
-            )
-        except ConfigError as error:
-            text = f"{context['account']}: the upload's response names no usable address"
-            raise ProtocolError(text, **context) from error
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        return keyless, Call("POST", parts.path or "/", query=query)
 
 
 def _form(
@@ -127,13 +100,9 @@ def _form(
     boundary = kind.partition("boundary=")[2]
     end = f"--{boundary}--\r\n".encode()
     part = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_name(facts)}"'
-    head = f"{part}\r\nContent-Type: {_mime(facts)}\r\n\r\n".encode()
+    head = f"{part}\r\nContent-Type: {content_type(facts)}\r\n\r\n".encode()
     return Stream(written.read().removesuffix(end) + head, content, b"\r\n" + end, facts), kind
 
 
 def _name(facts: probe.Facts) -> str:
     return f"upload.{facts.container or 'bin'}"
-
-
-def _mime(facts: probe.Facts) -> str:
-    return containers.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")

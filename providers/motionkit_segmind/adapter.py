@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import attrs
 
 from motionkit.errors import JobNotFound
-from motionkit.model import containers, media, probe
+from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
@@ -35,6 +35,7 @@ from motionkit.provider import (
     accepted_at,
     age_of,
     assemble,
+    content_type,
     load_offers,
     observed,
     succeeded,
@@ -283,8 +284,7 @@ def _data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:
 
     https://docs.segmind.com/api-reference/segmind-storage accepts files as data URLs only.
     """
-    kind = containers.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
-    before = f'{{"data_urls": ["data:{kind};base64,'.encode()
+    before = f'{{"data_urls": ["data:{content_type(facts)};base64,'.encode()
     return Stream(before, content, b'"]}', facts, encoded=True)
 
 

@@ -14,7 +14,7 @@ import motionkit as mk
 from motionkit.errors import Billed, InsufficientCredits, InvalidRequest, ProtocolError
 from motionkit.model import media, probe
 from motionkit.model.submission import Submission
-from motionkit.provider import fit_at, pick_offer
+from motionkit.provider import fit_at, pick_offer, signed_address
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 from motionkit_fal import uploads
 from motionkit_fal.adapter import Fal, Settings
@@ -146,14 +146,14 @@ HOSTS = [
 @pytest.mark.parametrize(("target", "known"), HOSTS)
 def test_a_file_goes_to_hosts_of_the_vendor_only(target: str, known: bool) -> None:
     fal = Fal("studio", Settings(api_key=KEY), _Uploads())
+    opened = signed_address(target, "PUT", fal._http, fal._uploads, "rest", hosts=uploads.HOSTS)
     if not known:
-        with pytest.raises(ProtocolError) as caught:
-            fal._storage._pinned(target)
-        assert "upload" in str(caught.value)
+        with pytest.raises(ProtocolError, match="no usable address of the vendor's"), opened:
+            raise AssertionError("nothing is sent")
     else:
-        http, _, _ = fal._storage._pinned(target)
-        assert http._auth == {}
-        http.close()
+        with opened as (http, call):
+            assert http._auth == {}
+            assert http.url(call) == target
     fal.close()
 
 
