@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import attrs
 
 from motionkit.errors import Billed, InvalidRequest, Unsupported
-from motionkit.model import media, probe
+from motionkit.model import containers, media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Rates
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
@@ -28,6 +28,7 @@ from motionkit.provider import (
     Offer,
     Phase,
     Session,
+    Stream,
     Upload,
     Uploads,
     WebhookEvent,
@@ -118,6 +119,7 @@ class Replicate:
 
         The addresses of the uploads identify this submission in the list of predictions.
         """
+        fitted = self._with_data_urls(fitted, dry=dry)
         made = assemble(self, self._uploads, fitted, self._upload, dry=dry, shape=_worded)
         body: dict[str, Any] = {"input": made.call.json}
         model = made.model
@@ -234,6 +236,20 @@ class Replicate:
 
     def _status(self, job: Job, content: Mapping[str, Any]) -> Status:
         return status_of(job, content, self._offer(job.operation, job.model))
+
+    def _with_data_urls(self, fitted: Fit, *, dry: bool) -> Fit:
+        """Return a fitted request whose small files are data URLs, if the settings say so."""
+        most, references = self._settings.data_urls, dict(fitted.references)
+        for name, (slot, reference) in fitted.references.items():
+            facts = fitted.facts[name]
+            local = isinstance(reference, media.File | media.Data)
+            if not local or not most or facts.size is None or facts.size > most:
+                continue
+            kind = containers.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
+            before = f"data:{kind};base64,".encode()
+            body = b"..." if dry else Stream(b"", reference, b"", facts, encoded=True).read()
+            references[name] = slot, media.Remote((before + body).decode())
+        return attrs.evolve(fitted, references=references)
 
     def _upload(
         self,

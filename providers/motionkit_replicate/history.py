@@ -45,7 +45,8 @@ class History:
         start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
         rows, complete = self._rows(start)
         ours = [row for row in rows if _may_be(row, submission, start)]
-        wanted = submission.call.json["input"]
+        sent = submission.call.json["input"].items()
+        wanted = {name: value for name, value in sent if not _is_data_url(value)}
         same = [row for row in ours if has_input(row.get("input"), wanted)]
         emptied = [row for row in ours if row.get("data_removed") is True and row not in same]
         found = only_match(
@@ -74,6 +75,12 @@ class History:
         if job_id is None:
             return None
         return submission.job(job_id, fingerprint=self.fingerprint, attempt_id="")
+
+
+def _is_data_url(value: Any) -> bool:
+    """Return whether a value is a data URL, or a list of them: the list may not repeat it."""
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, str) and first.startswith("data:")
 
 
 def _query_of(cursor: Any) -> dict[str, str]:
