@@ -206,9 +206,10 @@ class Program:
 
     def request(self, **values: Any) -> Request:
         """Return the sample request, with media by address where the command says so."""
-        if self.told.get("media"):
-            return Mimic(*self.told["media"], **{"quality": "540p", **values})
-        return sample_request(**values)
+        given = {**self.told["values"], **values}
+        if self.told["media"]:
+            return Mimic(*self.told["media"], **given)
+        return sample_request(**given)
 
     def buy(self) -> dict[str, Any]:
         """Submit, wait, download."""

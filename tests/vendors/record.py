@@ -53,7 +53,8 @@ class Vendor:
         name: As in the entry points.
         paid_path: The path of the paid call of the sample request.
         key_header: The header in which a key goes out.
-        price: What the sample request costs, in the vendor's unit: two seconds at 540p.
+        sample: Values of the sample request beside its media, a clip of two seconds.
+        price: What the sample request costs, in the vendor's unit.
         remote_price: The sandbox's price of media that are addresses, taken on trust.
         refusals: Statuses or codes of a paid call with which the vendor says that nothing was
             accepted, and what is raised.
@@ -105,6 +106,7 @@ class Vendor:
     sync_path: str = ""
     remote_only: bool = False
     settings: Mapping[str, Any] = attrs.field(factory=dict)
+    sample: Mapping[str, Any] = attrs.field(factory=lambda: {"quality": "540p"})
     qualities: tuple[str, str, str] = ("360p", "540p", "720p")
     answers: st.SearchStrategy[Any] | None = None
     submitted: Callable[[str], str]
@@ -159,16 +161,17 @@ class Vendor:
         return {
             "provider": self.name,
             "settings": {**self.settings, **settings},
+            "values": self.sample,
             "qualities": self.qualities,
             "media": self.media,
         }
 
     def request(self, *, remote: bool = False, **values: Any) -> Request:
         """Return the sample request, with media that the vendor takes."""
+        given = {**self.sample, **values}
         if remote or self.remote_only:
-            given = {"quality": "540p", **values}
             return Mimic(f"{REMOTE}face.png", f"{REMOTE}dance.mp4", **given)
-        return sample_request(**values)
+        return sample_request(**given)
 
     def fault(self, spec: str) -> str:
         """Return a fault of the sandbox that strikes at this vendor only."""
