@@ -242,8 +242,9 @@ class Replicate:
         most, references = self._settings.data_urls, dict(fitted.references)
         for name, (slot, reference) in fitted.references.items():
             facts = fitted.facts[name]
-            local = isinstance(reference, media.File | media.Data)
-            if not local or not most or facts.size is None or facts.size > most:
+            if not isinstance(reference, media.File | media.Data):
+                continue
+            if not most or facts.size is None or facts.size > most:
                 continue
             kind = containers.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
             before = f"data:{kind};base64,".encode()
