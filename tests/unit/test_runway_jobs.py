@@ -347,43 +347,46 @@ def test_a_task_that_is_not_found_is_not_failed(body: Any, vendor: Vendor, runwa
     "answer",
     [
         task("SUCCEEDED", output=[FILM], cost={"credits": 25}),
-        task("SUCCEEDED", output=[], cost={"credits": 25}),
         task("FAILED", cost={"credits": 0}),
         task("CANCELLED", cost={"credits": 0}),
-        task("COMPLETED"),
-        {},
     ],
-    ids=lambda answer: str(answer.get("status")),
+    ids=lambda answer: str(answer["status"]),
 )
-def test_a_task_that_may_be_finished_is_never_deleted(
+def test_a_task_that_has_ended_is_never_deleted(
     answer: Any, vendor: Vendor, runway: Runway
 ) -> None:
     vendor.will(200, answer)
-    status = runway.cancel(job())
+    assert runway.cancel(job()).word == answer["status"]
     assert [call.split()[0] for call in vendor.calls] == ["GET"]
-    assert status.word == str(answer.get("status"))
-
-
-def test_a_task_that_cannot_be_polled_is_not_deleted(vendor: Vendor, runway: Runway) -> None:
-    vendor.will(503, {"error": "overloaded"})
-    with pytest.raises(ProviderUnavailable):
-        runway.cancel(job())
-    vendor.will(404, {"error": "Task not found"})
-    assert runway.cancel(job()).doubt is UnknownReason.NOT_FOUND
-    assert {call.split()[0] for call in vendor.calls} == {"GET"}
 
 
 @pytest.mark.parametrize(
-    ("word", "billed"),
-    [("PENDING", Billed.UNKNOWN), ("THROTTLED", Billed.UNKNOWN), ("RUNNING", Billed.YES)],
+    ("status", "body", "kind"),
+    [
+        (200, task("RUNNING"), Unsupported),
+        (200, task("SUCCEEDED", output=[], cost={"credits": 25}), ProviderUnavailable),
+        (200, task("COMPLETED"), ProviderUnavailable),
+        (200, {}, ProviderUnavailable),
+        (404, {"error": "Task not found"}, ProviderUnavailable),
+        (503, {"error": "overloaded"}, ProviderUnavailable),
+    ],
 )
-def test_a_task_that_waits_or_runs_is_cancelled(
-    word: str, billed: Billed, vendor: Vendor, runway: Runway
+def test_a_task_that_may_end_or_may_have_ended_is_never_deleted(
+    status: int, body: Any, kind: type[MotionKitError], vendor: Vendor, runway: Runway
 ) -> None:
+    vendor.will(status, body)
+    with pytest.raises(kind):
+        runway.cancel(job())
+    assert [call.split()[0] for call in vendor.calls] == ["GET"]
+
+
+@pytest.mark.parametrize("word", ["PENDING", "THROTTLED"])
+def test_a_task_that_waits_is_cancelled(word: str, vendor: Vendor, runway: Runway) -> None:
     vendor.will(200, task(word))
     vendor.will(204, b"")
     status = runway.cancel(job())
-    assert (status.state, status.cancelled, status.billed) == (State.FAILED, True, billed)
+    assert (status.state, status.cancelled) == (State.FAILED, True)
+    assert status.billed is Billed.UNKNOWN
     assert vendor.calls[-1] == f"DELETE https://api.dev.runwayml.com/v1/tasks/{ID}"
     assert vendor.versions == [VERSION, VERSION]
 
@@ -397,7 +400,7 @@ def test_a_task_that_is_gone_when_it_is_cancelled_is_not_found(
 
 
 def test_a_cancel_without_an_answer_proves_nothing(vendor: Vendor, runway: Runway) -> None:
-    vendor.will(200, task("RUNNING"))
+    vendor.will(200, task("PENDING"))
     vendor.will(502, b"")
     with pytest.raises(ProviderUnavailable) as caught:
         runway.cancel(job())
