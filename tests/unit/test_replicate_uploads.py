@@ -264,4 +264,4 @@ def test_a_picture_is_at_most_two_and_a_half_times_as_long_as_wide(
         return
     with pytest.raises(InvalidRequest, match=r"1:2\.5 to 2\.5:1") as caught:
         fit_at(replicate, request, offer, facts)
-    assert (caught.value.field, caught.value.value) == ("image", f"{width} x {height}")
+    assert (caught.value.field, caught.value.value) == ("image", f"{width} x {height} pixels")
