@@ -172,7 +172,7 @@ class Segmind:
 
     def find(self, submission: Submission, since: float) -> Found | NotSeen:
         """Search the request history for this submission."""
-        return self._history.find(submission, since)
+        return self._history.find(submission, since) if self._asks_history else NotSeen()
 
     def check(self, fitted: Fit) -> Sequence[str]:
         """Warn of values that the model's page does not list."""

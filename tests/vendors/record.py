@@ -71,6 +71,7 @@ class Vendor:
         traces: Whether free calls have an id of their own too.
         sync_path: Where blocking calls go, at a vendor that has some.
         remote_only: Whether media have to be addresses: nothing can be uploaded.
+        uploads: Whether media are uploaded in calls of their own before the paid one.
         settings: Further settings of an account of the tests.
         qualities: Three qualities of the default model, the cells of a shootout.
         answers: What its answers look like, with arbitrary JSON in the places of its own.
@@ -105,6 +106,7 @@ class Vendor:
     traces: bool = False
     sync_path: str = ""
     remote_only: bool = False
+    uploads: bool = True
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     sample: Mapping[str, Any] = attrs.field(factory=lambda: {"quality": "540p"})
     qualities: tuple[str, str, str] = ("360p", "540p", "720p")
