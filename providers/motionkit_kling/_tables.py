@@ -54,7 +54,7 @@ EXISTS = ErrorRow(
 
 _CREDENTIALS = ErrorRow(AuthenticationError, "the key is missing or wrong", hint=KEYS.console)
 _CLOCK = "set this machine's clock: a token is valid from 5 s before it is made, for 30 minutes"
-CODES: Mapping[int, ErrorRow] = MappingProxyType(
+ERRORS: Mapping[int, ErrorRow] = MappingProxyType(
     {
         1000: _CREDENTIALS,
         1001: _CREDENTIALS,
@@ -115,6 +115,9 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
     }
 )
 """HTTP status without a code to error; any other refuses nothing, either."""
+
+UNCODED = ErrorRow(ProtocolError, "the response has neither code 0 nor a known one", refuses=False)
+"""HTTP 2xx with another code: the code is the truth, and this one proves nothing."""
 
 JOB_NAMES = frozenset({"id", "task_id"})
 """Keys that identify a task in the response to a submit."""

@@ -24,9 +24,20 @@ from motionkit.provider import (
     path_id,
     succeeded,
 )
-from motionkit_kling._tables import CODES, EXISTS, JOB_NAMES, MODERATED, STATES, STATUSES, TEXTS
+from motionkit_kling._tables import (
+    ERRORS,
+    EXISTS,
+    JOB_NAMES,
+    MODERATED,
+    STATES,
+    STATUSES,
+    TEXTS,
+    UNCODED,
+)
 
 _CODE = re.compile(r"\d{1,6}", re.ASCII)
+_LARGEST_ID = 10**20
+"""Ids are numbers of 18 digits, mostly as text."""
 _KINDS = ("video", "image", "audio")
 
 
@@ -40,10 +51,12 @@ def _succeeds(answer: Response, body: Mapping[str, Any], _: Phase) -> bool:
     return 200 <= answer.status < 300 and code_of(body.get("code")) == 0
 
 
-def _fault(_: Response, body: Mapping[str, Any], __: Call) -> Fault:
+def _fault(answer: Response, body: Mapping[str, Any], _: Call) -> Fault:
     code, text = code_of(body.get("code")), body.get("message")
-    text = text if isinstance(text, str) else None
-    return Fault(None if code is None else str(code), text, _row(code, text))
+    text, row = text if isinstance(text, str) else None, _row(code, text)
+    if row is None and 200 <= answer.status < 300:
+        row = UNCODED
+    return Fault(None if code is None else str(code), text, row)
 
 
 def _row(code: int | None, text: str | None) -> ErrorRow | None:
@@ -51,7 +64,7 @@ def _row(code: int | None, text: str | None) -> ErrorRow | None:
     for part, row in TEXTS.get(code or 0, ()):
         if part in (text or "").casefold():
             return row
-    return CODES.get(code or 0)
+    return ERRORS.get(code or 0)
 
 
 def code_of(value: Any) -> int | None:
@@ -61,7 +74,7 @@ def code_of(value: Any) -> int | None:
 
 def id_of(value: Any) -> str | None:
     """Return a task's id as text; a number keeps all its digits."""
-    number = isinstance(value, int) and not isinstance(value, bool)
+    number = isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LARGEST_ID
     return path_id(str(value) if number else value)
 
 

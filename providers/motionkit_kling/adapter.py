@@ -57,7 +57,7 @@ from motionkit_kling.signing import EARLY, NOT_VALID, Signer
 
 log = logging.getLogger("motionkit")
 
-HOST = "https://api-singapore.klingai.com"
+HOSTS: Mapping[str, str] = {"api": "https://api-singapore.klingai.com"}
 """The international host; that of China has accounts and keys of its own."""
 _PATH = "path"
 """Key in a job's data: the path of its paid call; the legacy API finds a task under it only."""
@@ -99,7 +99,7 @@ class Kling:
             Session,
             provider=self.name,
             account=account,
-            origins={"api": settings.base_url or HOST},
+            origins={"api": settings.base_url or HOSTS["api"]},
             limiter=uploads.limiter,
         )
         self._signer: Signer | None = None

@@ -22,7 +22,7 @@ from motionkit.errors import (
 from motionkit.model.job import State
 from motionkit.model.submission import SameId
 from motionkit_kling import _tables as tables
-from motionkit_kling.adapter import HOST, Kling
+from motionkit_kling.adapter import HOSTS, Kling
 
 MOTION_3, MOTION_2_6 = "2.7 3.6 0.9 1.2", "1.5 2.4 0.5 0.8"
 CLIP_3, TURBO, CLIP_2_6, CLIP_2_5 = "0.6 0.8 0.9 1.2 3.0", "0.8 1.0", "0.3 0.5 1.0", "0.3 0.5"
@@ -60,7 +60,7 @@ def test_the_offers_are_these_at_these_units() -> None:
         for one in Kling.offers
     }
     assert found == OFFERS
-    assert HOST == "https://api-singapore.klingai.com"
+    assert HOSTS == {"api": "https://api-singapore.klingai.com"}
     assert tables.UNIT_USD == "0.14"
 
 
@@ -117,7 +117,7 @@ CODES: dict[int, tuple[type[Any], bool, bool]] = {  # error, refuses, worth wait
 def test_every_code_has_its_error_and_only_two_are_worth_waiting_for() -> None:
     found = {
         code: (row.error, row.refuses, row.error in {Busy, RateLimited} or row.passing)
-        for code, row in tables.CODES.items()
+        for code, row in tables.ERRORS.items()
     }
     assert found == CODES
 
