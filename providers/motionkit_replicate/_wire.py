@@ -80,7 +80,7 @@ def name_field(error: InvalidRequest, submission: Submission, offer: Offer | Non
     neutral = {} if offer is None else {vendor: name for name, vendor in offer.fields.items()}
     if offer is not None:
         neutral |= {slot.field: name for name, slot in offer.media.items()}
-    sent = submission.call.json["input"].get(field)
+    sent = submission.call.json.get("input", {}).get(field)
     error.fill(
         field=neutral.get(field, field),
         value=None if sent is None else str(sent),

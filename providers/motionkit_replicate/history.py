@@ -45,7 +45,7 @@ class History:
         start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
         rows, complete = self._rows(start)
         ours = [row for row in rows if _may_be(row, submission, start)]
-        sent = submission.call.json["input"].items()
+        sent = submission.call.json.get("input", {}).items()
         wanted = {name: value for name, value in sent if not _is_data_url(value)}
         same = [row for row in ours if has_input(row.get("input"), wanted)]
         emptied = [row for row in ours if row.get("data_removed") is True and row not in same]

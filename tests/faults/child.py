@@ -215,7 +215,7 @@ class Program:
         """Submit, wait, download."""
         with self.client() as client:
             job = client.submit(
-                self.request(), via=ACCOUNT, key=self.told["key"], out=self.told["out"]
+                self.request(), via=self.told["via"], key=self.told["key"], out=self.told["out"]
             )
             return self._deliver(client, job)
 
@@ -233,13 +233,13 @@ class Program:
     def takes(self) -> dict[str, Any]:
         """Submit three takes, without a key, and wait for all of them."""
         with self.client() as client:
-            return _endings(client.run_takes(self.request(), 3, via=ACCOUNT))
+            return _endings(client.run_takes(self.request(), 3, via=self.told["via"]))
 
     def shootout(self) -> dict[str, Any]:
         """Buy the three cells of a shootout, without a name, and wait for all of them."""
         requests = [self.request(quality=one) for one in self.told["qualities"]]
         with self.client() as client:
-            return _endings([ended for _, ended in client.shootout(requests, ACCOUNT)])
+            return _endings([ended for _, ended in client.shootout(requests, self.told["via"])])
 
     def many(self) -> dict[str, Any]:
         """Submit under many keys, as fast as it goes."""
@@ -247,7 +247,9 @@ class Program:
         with self.client() as client:
             for key in self.told["keys"]:
                 try:
-                    told[key] = {"job": client.submit(self.request(), via=ACCOUNT, key=key).id}
+                    told[key] = {
+                        "job": client.submit(self.request(), via=self.told["via"], key=key).id
+                    }
                 except MotionKitError as error:
                     told[key] = _shown(error)
         return told

@@ -153,7 +153,7 @@ class Play:
         target = self.folder / out
         try:
             job = self.client.submit(
-                self.request(), via=ACCOUNT, key=KEY, wait_for_slot=self.case.slot
+                self.request(), via=self.vendor.via, key=KEY, wait_for_slot=self.case.slot
             )
             self.idle()
             result = self.client.wait(job, timeout=WAIT_SECONDS)
@@ -173,7 +173,7 @@ class Play:
     def neighbour(self) -> None:
         """Make an identical job before ours."""
         if self.case.neighbour == "own":
-            self.client.submit(self.request(), via=ACCOUNT, key="the-one-before")
+            self.client.submit(self.request(), via=self.vendor.via, key="the-one-before")
         elif self.case.neighbour == "foreign":
             self._foreign_job()
 
@@ -183,7 +183,7 @@ class Play:
             elsewhere = self.folder / "elsewhere"
             elsewhere.mkdir()
             other = stack.enter_context(client_for(_stage(self.case, self.sandbox), elsewhere))
-            other.submit(self.request(), via=ACCOUNT, key=KEY)
+            other.submit(self.request(), via=self.vendor.via, key=KEY)
 
     def ledger(self) -> Mapping[str, Any]:
         """Return what the vendor has counted for our account."""

@@ -22,7 +22,6 @@ from motionkit.model.request import Request
 from motionkit.purchase import submit as submission
 from motionkit.sandbox import Sandbox
 from motionkit.testing.sandboxed import sandbox_stage
-from motionkit.testing.stage import ACCOUNT
 
 
 @attrs.define
@@ -123,16 +122,16 @@ def _harmed(
     patch.setattr(adapter, "submit", submit)
 
 
-def _submitted(client: Client, request: Request) -> object:
+def _submitted(client: Client, request: Request, via: str) -> object:
     """Return the id of the job, or what the error says of the money."""
     try:
-        return client.submit(request, via=ACCOUNT, key=KEY).id
+        return client.submit(request, via=via, key=KEY).id
     except (JournalError, SubmitUncertain) as doubt:
         return doubt.billed
 
 
-def _deliver(client: Client, request: Request, target: Path) -> Job:
-    job = client.submit(request, via=ACCOUNT, key=KEY)
+def _deliver(client: Client, request: Request, via: str, target: Path) -> Job:
+    job = client.submit(request, via=via, key=KEY)
     client.download(client.wait(job), target)
     return job
 
@@ -165,7 +164,7 @@ def test_one_job_and_none_lost(
     settings = VENDORS[provider].account(
         api_key=f"key-of-{label}", base_url=stage.settings.base_url, reconcile_window=0.1
     )
-    request = VENDORS[provider].request()
+    request, via = VENDORS[provider].request(), VENDORS[provider].via
     harm = Harm(database)
     options = options_at(stage, tmp_path, database, settings)
 
@@ -178,22 +177,22 @@ def test_one_job_and_none_lost(
         if moment == "before":
             what(harm)
             with pytest.raises(JournalError) as caught:
-                client.submit(request, via=ACCOUNT, key=KEY)
+                client.submit(request, via=via, key=KEY)
             assert caught.value.billed is Billed.NO
             assert jobs() == []
         else:
             _harmed(patch, provider, moment, lambda: what(harm))
             if moment == "after":
-                bought = client.submit(request, via=ACCOUNT, key=KEY)
+                bought = client.submit(request, via=via, key=KEY)
                 assert [job["id"] for job in jobs()] == [bought.id]
             else:
-                told = _submitted(client, request)
+                told = _submitted(client, request, via)
                 assert len(jobs()) == 1
                 assert told in {Billed.UNKNOWN, jobs()[0]["id"]}  # or found in its history
     harm.end()
     with Client(**options) as client:
         try:
-            done = _deliver(client, request, tmp_path / "out.mp4")
+            done = _deliver(client, request, via, tmp_path / "out.mp4")
         except SubmitUncertain:
             assert moment == "lost"
         else:

@@ -20,7 +20,7 @@ from motionkit.http.response import Response
 from motionkit.model.job import State
 from motionkit.model.operations import Mimic, Request
 from motionkit.provider import registry
-from motionkit.testing.stage import sample_request
+from motionkit.testing.stage import ACCOUNT, sample_request
 
 Kind = type[MotionKitError]
 REMOTE = "https://media.invalid/"
@@ -53,6 +53,7 @@ class Vendor:
         name: As in the entry points.
         paid_path: The path of the paid call of the sample request.
         key_header: The header in which a key goes out.
+        model: The model of the sample request, where the default one does not take its media.
         sample: Values of the sample request beside its media, a clip of two seconds.
         price: What the sample request costs, in the vendor's unit.
         remote_price: The sandbox's price of media that are addresses, taken on trust.
@@ -108,6 +109,7 @@ class Vendor:
     remote_only: bool = False
     uploads: bool = True
     settings: Mapping[str, Any] = attrs.field(factory=dict)
+    model: str = ""
     sample: Mapping[str, Any] = attrs.field(factory=lambda: {"quality": "540p"})
     qualities: tuple[str, str, str] = ("360p", "540p", "720p")
     answers: st.SearchStrategy[Any] | None = None
@@ -154,6 +156,11 @@ class Vendor:
         return self.adapter.settings(**{**self.settings, **values})
 
     @property
+    def via(self) -> str:
+        """The target of the sample request, at the account of the tests."""
+        return f"{ACCOUNT}/{self.model}" if self.model else ACCOUNT
+
+    @property
     def media(self) -> tuple[str, str] | None:
         """Addresses of the sample's media; None where they are uploaded."""
         return (f"{REMOTE}face.png", f"{REMOTE}dance.mp4") if self.remote_only else None
@@ -162,6 +169,7 @@ class Vendor:
         """Return what a process of `tests/faults/child.py` is told of the vendor."""
         return {
             "provider": self.name,
+            "via": self.via,
             "settings": {**self.settings, **settings},
             "values": self.sample,
             "qualities": self.qualities,
