@@ -77,7 +77,6 @@ PROBES: dict[str, Probe] = {
 
 VENDOR = Vendor(
     name="replicate",
-    daily=True,
     model="wan-video/wan-2.2-animate-replace",  # the default takes no picture of 8 pixels
     paid_path="/v1/models/wan-video/wan-2.2-animate-replace/predictions",
     key_header="Authorization",
