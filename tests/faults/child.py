@@ -209,7 +209,8 @@ class Program:
         given = {**self.told["values"], **values}
         if self.told["media"]:
             return Mimic(*self.told["media"], **given)
-        return sample_request(**given)
+        made, clip = sample_request(**given), self.told["clip"]
+        return attrs.evolve(made, video=bytes.fromhex(clip)) if clip else made
 
     def buy(self) -> dict[str, Any]:
         """Submit, wait, download."""
@@ -237,7 +238,7 @@ class Program:
 
     def shootout(self) -> dict[str, Any]:
         """Buy the three cells of a shootout, without a name, and wait for all of them."""
-        requests = [self.request(quality=one) for one in self.told["qualities"]]
+        requests = [self.request(**cell) for cell in self.told["cells"]]
         with self.client() as client:
             return _endings([ended for _, ended in client.shootout(requests, self.told["via"])])
 

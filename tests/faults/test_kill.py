@@ -226,7 +226,9 @@ def test_killed_after_the_paid_call_left_and_killed_again_while_resuming(
             ended = life.judge(killed, life.run("buy"))
             killed.tried += 1
             killed.ended[ended] = killed.ended.get(ended, 0) + 1
-            assert ended == "delivered"
+            vendor = VENDORS[provider]
+            found = vendor.resends or vendor.history
+            assert ended == ("delivered" if found else "uncertain")
     assert number > stride, "resuming has events"
 
 

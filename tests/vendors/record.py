@@ -74,7 +74,9 @@ class Vendor:
         remote_only: Whether media have to be addresses: nothing can be uploaded.
         uploads: Whether media are uploaded in calls of their own before the paid one.
         settings: Further settings of an account of the tests.
+        clip: The sample's clip, at a vendor that does not take the common one of two seconds.
         qualities: Three qualities of the default model, the cells of a shootout.
+        cells: The cells of a shootout, where the default model has no three qualities.
         answers: What its answers look like, with arbitrary JSON in the places of its own.
         submitted: Makes the body that accepts a submit, of an id in raw JSON.
         polled: Makes the body that a poll is answered with, of a word in raw JSON.
@@ -111,7 +113,9 @@ class Vendor:
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     model: str = ""
     sample: Mapping[str, Any] = attrs.field(factory=lambda: {"quality": "540p"})
+    clip: bytes | None = attrs.field(default=None, repr=False)
     qualities: tuple[str, str, str] = ("360p", "540p", "720p")
+    cells: tuple[Mapping[str, Any], ...] = ()
     answers: st.SearchStrategy[Any] | None = None
     submitted: Callable[[str], str]
     polled: Callable[[str], str]
@@ -172,8 +176,9 @@ class Vendor:
             "via": self.via,
             "settings": {**self.settings, **settings},
             "values": self.sample,
-            "qualities": self.qualities,
+            "cells": self.cells or [{"quality": one} for one in self.qualities],
             "media": self.media,
+            "clip": None if self.clip is None else self.clip.hex(),
         }
 
     def request(self, *, remote: bool = False, **values: Any) -> Request:
@@ -181,7 +186,8 @@ class Vendor:
         given = {**self.sample, **values}
         if remote or self.remote_only:
             return Mimic(f"{REMOTE}face.png", f"{REMOTE}dance.mp4", **given)
-        return sample_request(**given)
+        made = sample_request(**given)
+        return made if self.clip is None else attrs.evolve(made, video=self.clip)
 
     def fault(self, spec: str) -> str:
         """Return a fault of the sandbox that strikes at this vendor only."""
