@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         age_of,
         content_of,
         path_id,
+        webhook_event,
     )
     from motionkit.provider.settings import (
         AccountSettings,
@@ -186,6 +187,7 @@ __all__ = [
     "unlisted_offer",
     "untrusted",
     "vendor_error",
+    "webhook_event",
     "whole_number",
 ]
 
@@ -215,7 +217,9 @@ __getattr__, __dir__ = exports(
         "motionkit.provider.registry": (
             "key_help operations load_provider=load provider_names=names"
         ),
-        "motionkit.provider.responses": ("Fault Responses accepted_at age_of content_of path_id"),
+        "motionkit.provider.responses": (
+            "Fault Responses accepted_at age_of content_of path_id webhook_event"
+        ),
         "motionkit.provider.settings": "AccountSettings KeyHelp Untrusted is_origin untrusted",
         "motionkit.provider.signatures": "MAX_BODY",
         "motionkit.provider.spool": "spool_opener=opener",

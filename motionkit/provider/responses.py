@@ -20,9 +20,9 @@ import attrs
 
 from motionkit.errors import MotionKitError, ProtocolError, ProviderUnavailable
 from motionkit.http import Response
-from motionkit.model.job import Job
+from motionkit.model.job import Job, State
 from motionkit.model.submission import Call
-from motionkit.provider.contract import ErrorRow, Phase, job_ids, vendor_error
+from motionkit.provider.contract import ErrorRow, Phase, WebhookEvent, job_ids, vendor_error
 from motionkit.provider.records import moment
 
 log = logging.getLogger("motionkit")
@@ -45,6 +45,27 @@ def content_of(answer: Response) -> Mapping[str, Any]:
         return _object(answer, lenient=True)
     except ProtocolError:
         return {}
+
+
+def webhook_event(
+    body: bytes, field: str, state_of: Callable[[Mapping[str, Any]], State], **context: Any
+) -> WebhookEvent:
+    """Return the event in the body of a webhook that is verified already.
+
+    Args:
+        body: The body, a JSON object.
+        field: The field of the job's id.
+        state_of: Returns the state that the object reports.
+        **context: Provider and account, for errors.
+
+    Raises:
+        ProtocolError: It has no usable id.
+    """
+    content = content_of(Response(200, {}, body))
+    job_id = path_id(content.get(field))
+    if job_id is None:
+        raise ProtocolError(f"{context['account']}: the webhook has no {field}", **context)
+    return WebhookEvent(job_id, state_of(content), content)
 
 
 def accepted_at(answer: Response) -> dict[str, str]:

@@ -6,10 +6,13 @@ import base64
 import contextlib
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from motionkit.errors import ConfigError, InvalidRequest, SignatureError
+import attrs
+
+from motionkit.errors import ConfigError, InvalidRequest, MotionKitError, SignatureError
 
 if TYPE_CHECKING:
     from motionkit._support.redaction import Secret
@@ -18,10 +21,16 @@ MAX_BODY = 64 * 1024
 """Bytes of a webhook's body; a status and a URL take a few hundred."""
 CLOCK_SKEW = 300.0
 """Maximum seconds by which a timestamp may be ahead of this clock."""
+LIFE = 24 * 3600.0
+"""Seconds for which a vendor's published keys are kept."""
+PAUSE = 60.0
+"""Seconds between two reads of them, whatever arrives meanwhile."""
 _LONGEST = 512
 """Characters of a header."""
 MILLISECONDS = 13
 """Digits of a timestamp in milliseconds."""
+
+Key = TypeVar("Key")
 
 
 def same(signature: str, expected: bytes) -> bool:
@@ -134,3 +143,59 @@ def check_standard(
     if not any(same(one, expected) for one in marked):
         raise ValueError("the signature is invalid")
     check_age(stamp, window, now)
+
+
+@attrs.define
+class PublishedKeys(Generic[Key]):
+    """The keys that a vendor publishes for its webhooks.
+
+    They are read once in `LIFE`, and again for a webhook that none of them verifies, but at most
+    once in `PAUSE`.
+
+    Attributes:
+        fetch: Reads them.
+        clock: Monotonic seconds.
+    """
+
+    fetch: Callable[[], Sequence[Key]]
+    clock: Callable[[], float] = time.monotonic
+    _held: tuple[Key, ...] = attrs.field(default=(), init=False)
+    _read: float | None = attrs.field(default=None, init=False)
+    _tried: float | None = attrs.field(default=None, init=False)
+
+    def check(self, verify: Callable[[Key], None]) -> None:
+        """Verify a webhook by any of the keys.
+
+        Args:
+            verify: Raises ValueError if a key does not verify it.
+
+        Raises:
+            ValueError: None of them does, or there are none.
+            MotionKitError: There are none yet, and they cannot be read.
+        """
+        reason = ValueError("the vendor's keys are not known")
+        for again in (False, True):
+            for key in self._current(again=again):
+                try:
+                    verify(key)
+                except ValueError as error:
+                    reason = error
+                else:
+                    return
+        raise reason
+
+    def _current(self, *, again: bool) -> Sequence[Key]:
+        now = self.clock()
+        fresh = self._read is not None and now - self._read < LIFE
+        waits = self._tried is not None and now - self._tried < PAUSE
+        if (fresh and not again) or waits:
+            return self._held if fresh else ()
+        self._tried = now
+        try:
+            found = self.fetch()
+        except MotionKitError:
+            if fresh:
+                return self._held
+            raise
+        self._held, self._read = tuple(found), now
+        return self._held

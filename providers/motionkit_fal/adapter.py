@@ -11,15 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import attrs
 
-from motionkit.errors import (
-    Billed,
-    PermissionDenied,
-    Unsupported,
-)
+from motionkit.errors import Billed, PermissionDenied, Unsupported
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit, amount
@@ -48,14 +43,7 @@ from motionkit.provider import (
     unlisted_offer,
 )
 from motionkit_fal import webhook
-from motionkit_fal._tables import (
-    DONE,
-    KEYS,
-    NO_SCOPE,
-    STATES,
-    UNFINISHED,
-    UNPRICED,
-)
+from motionkit_fal._tables import DONE, KEYS, NO_SCOPE, STATES, UNFINISHED, UNPRICED
 from motionkit_fal._wire import Failure, ended, failure_of, files_of, responses, units_of
 from motionkit_fal.history import History, Platform, platform
 from motionkit_fal.settings import Settings
@@ -67,7 +55,7 @@ HOSTS: Mapping[str, str] = {
     "platform": "https://api.fal.ai",
 }
 """The host that serves each kind of call."""
-_BACKUP = "queue.falrun.com"
+_BACKUP = "https://queue.falrun.com"
 """The queue's other host: https://fal.ai/docs/documentation/model-apis/inference/reliability"""
 _ENDPOINT = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)+", re.ASCII)
 """Valid endpoint ids: one is the path of the paid call."""
@@ -134,7 +122,7 @@ class Fal:
         self._storage = Storage(self._http, self._responses, uploads)
         self._history = History(self._send, self.fingerprint)
         self._platform = Platform(self._send, settings.prices)
-        self._webhook_keys = webhook.Keys(self._send)
+        self._webhook_keys = webhook.published(self._send)
 
     def url(self, call: Call) -> str:
         """Return a call's full URL."""
@@ -183,16 +171,13 @@ class Fal:
         The vendor asks clients to use the URLs of its response: the path of a request is not that
         of the endpoint. The host is never taken from there, since the key goes to it.
         """
-        origin, end = urlsplit(self._http.origins["api"]), f"/requests/{request_id}/status"
-        try:
-            parts = urlsplit(url if isinstance(url, str) else "")
-        except ValueError:
-            return None
-        pinned = {origin.netloc} | ({_BACKUP} if self._settings.base_url is None else set())
-        path = parts.path.removeprefix(origin.path)
-        app = path.removesuffix(end).removeprefix("/")
-        right = parts.netloc in pinned and path.endswith(end) and _ENDPOINT.fullmatch(app)
-        return app if right else None
+        end = f"/requests/{request_id}/status"
+        backup = (_BACKUP,) if self._settings.base_url is None else ()
+        for base in (self._http.origins["api"], *backup):
+            app = str(url).removeprefix(f"{base}/").removesuffix(end)
+            if url == f"{base}/{app}{end}" and _ENDPOINT.fullmatch(app):
+                return app
+        return None
 
     def _reading(self, job: Job, suffix: str = "", method: str = "GET") -> Call:
         """Return a call about a job."""
@@ -315,9 +300,7 @@ class Fal:
 
     def noticed(self, job: Job, notice: WebhookEvent) -> Status:
         """Return the status that a delivery reports."""
-        known = webhook.status_of(job, notice.content)
-        word, doubt = str(notice.content.get("status")), UnknownReason.NO_OUTPUT
-        return known or Status(State.UNKNOWN, word, utcnow(), doubt=doubt, raw=notice.content)
+        return webhook.status_of(job, notice.content)
 
     def unlisted(self, operation: str, model: str) -> Offer | None:
         """Return an offer for an unlisted endpoint: media under the names that most models use.

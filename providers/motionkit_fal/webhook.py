@@ -11,74 +11,36 @@ import base64
 import hashlib
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-import attrs
-
-from motionkit.errors import ConfigError, MotionKitError, ProtocolError
-from motionkit.model.job import Job, State, Status, utcnow
+from motionkit.errors import ConfigError
+from motionkit.model.job import Job, State, Status, UnknownReason, utcnow
 from motionkit.model.submission import Call
-from motionkit.provider import (
-    Phase,
-    Response,
-    WebhookEvent,
-    content_of,
-    path_id,
-    signatures,
-    succeeded,
-)
+from motionkit.provider import Phase, WebhookEvent, signatures, succeeded, webhook_event
 from motionkit_fal._wire import Failure, ended, failure_of, files_of
 
 ACKNOWLEDGEMENT = b"ok"
 """The vendor reads the status only: any 2xx acknowledges a delivery."""
 KEYS = Call("GET", "/.well-known/jwks.json", origin="rest")
-LIFE = 24 * 3600.0
-"""Seconds for which keys are kept; the page allows a day."""
-PAUSE = 60.0
-"""Seconds between two reads of the keys, whatever arrives meanwhile."""
 _MOST_KEYS = 16
 _LONGEST = 512
 _HEADERS = tuple(f"x-fal-webhook-{name}" for name in ("request-id", "user-id", "timestamp"))
 _SIGNATURE = "x-fal-webhook-signature"
 
 
-@attrs.define
-class Keys:
-    """The vendor's public keys.
+def published(
+    send: Callable[[Call, Phase], Mapping[str, Any]], clock: Callable[[], float] = time.monotonic
+) -> signatures.PublishedKeys[bytes]:
+    """Return the vendor's public keys, read by calls of an account."""
 
-    Attributes:
-        send: Sends a call of this account.
-        clock: Monotonic seconds.
-    """
-
-    send: Callable[[Call, Phase], Mapping[str, Any]]
-    clock: Callable[[], float] = time.monotonic
-    _held: tuple[bytes, ...] = attrs.field(default=(), init=False)
-    _read: float | None = attrs.field(default=None, init=False)
-    _tried: float | None = attrs.field(default=None, init=False)
-
-    def current(self, *, again: bool = False) -> Sequence[bytes]:
-        """Return the keys, read where they are too old; `again` asks for newer ones, in bounds.
-
-        Raises:
-            MotionKitError: There are none yet, and they cannot be read.
-        """
-        now = self.clock()
-        fresh = self._read is not None and now - self._read < LIFE
-        waits = self._tried is not None and now - self._tried < PAUSE
-        if (fresh and not again) or waits:
-            return self._held if fresh else ()
-        self._tried = now
-        try:
-            rows = self.send(KEYS, Phase.BALANCE).get("keys")
-        except MotionKitError:
-            if fresh:
-                return self._held
-            raise
+    def fetch() -> list[bytes]:
+        rows = send(KEYS, Phase.BALANCE).get("keys")
         found = [_key(row) for row in (rows if isinstance(rows, list) else ())[:_MOST_KEYS]]
-        self._held, self._read = tuple(filter(None, found)), now
-        return self._held
+        return list(filter(None, found))
+
+    return signatures.PublishedKeys(fetch, clock)
 
 
 def _key(row: Any) -> bytes | None:
@@ -96,7 +58,7 @@ def _key(row: Any) -> bytes | None:
 def read(
     headers: Mapping[str, str],
     body: bytes,
-    keys: Keys,
+    keys: signatures.PublishedKeys[bytes],
     *,
     window: float,
     now: Callable[[], float] = time.time,
@@ -122,20 +84,12 @@ def read(
         signature = bytes.fromhex(signatures.header(headers, _SIGNATURE))
         signatures.check_age(named[2], window, now())
         message = "\n".join([*named, hashlib.sha256(body).hexdigest()]).encode()
-        if not any(
-            _signed(keys.current(again=again), signature, message) for again in (False, True)
-        ):
-            raise ValueError("the signature is invalid")
-    content = content_of(Response(200, {}, body))
-    job_id = path_id(content.get("request_id"))
-    if job_id is None:
-        raise ProtocolError(f"{context['account']}: the webhook has no request id", **context)
-    said = status_of(None, content)
-    return WebhookEvent(job_id, State.UNKNOWN if said is None else said.state, content)
+        keys.check(partial(_verify, signature, message))
+    return webhook_event(body, "request_id", lambda one: status_of(None, one).state, **context)
 
 
-def _signed(keys: Sequence[bytes], signature: bytes, message: bytes) -> bool:
-    """Return whether one of the keys made a signature."""
+def _verify(signature: bytes, message: bytes, key: bytes) -> None:
+    """Raise ValueError if the key did not make the signature."""
     try:
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - an optional package
         from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
@@ -146,29 +100,26 @@ def _signed(keys: Sequence[bytes], signature: bytes, message: bytes) -> bool:
             "webhooks of fal cannot be verified without the package cryptography",
             hint="install it: pip install 'motionkit[webhook]'",
         ) from error
-    for key in keys:
-        try:
-            Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
-        except InvalidSignature:
-            continue
-        return True
-    return False
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except InvalidSignature:
+        raise ValueError("the signature is invalid") from None
 
 
-def status_of(job: Job | None, content: Mapping[str, Any]) -> Status | None:
-    """Return the status that a delivery reports; None where only the queue can say it.
+def status_of(job: Job | None, content: Mapping[str, Any]) -> Status:
+    """Return the status that a delivery reports; UNKNOWN where only the queue can say it.
 
     Without a job, a success has no result: only its state counts.
     """
-    word, payload = content.get("status"), content.get("payload")
-    payload = payload if isinstance(payload, Mapping) else {}
+    word, payload, text = (content.get(name) for name in ("status", "payload", "error"))
+    payload, end = payload if isinstance(payload, Mapping) else {}, None
     if word == "OK" and (files := files_of(payload)):
         if job is None:
             return Status(State.SUCCEEDED, word, utcnow())
         return succeeded(job, files, word, content)
-    if word != "ERROR":
-        return None
-    text = content.get("error")
-    status = text.rpartition(" ")[2] if isinstance(text, str) else ""  # "Invalid status code: 422"
-    known = int(status) if re.fullmatch(r"[1-5]\d\d", status) else 0
-    return ended(Failure(), failure_of(payload), known, word=word, raw=content)
+    if word == "ERROR":
+        status = str(text).rpartition(" ")[2]  # "Invalid status code: 422"
+        known = int(status) if re.fullmatch(r"[1-5]\d\d", status) else 0
+        end = ended(Failure(), failure_of(payload), known, word=word, raw=content)
+    doubt = UnknownReason.NO_OUTPUT
+    return end or Status(State.UNKNOWN, str(word), utcnow(), doubt=doubt, raw=content)

@@ -108,7 +108,7 @@ class Replicate:
         self.fingerprint = self._http.fingerprint
         self._responses = responses(self._context)
         self._history = History(self._send, self.fingerprint)
-        self._webhook_key = webhook.Key(settings.webhook_secret, self._send)
+        self._webhook_keys = webhook.published(settings.webhook_secret, self._send)
 
     def url(self, call: Call) -> str:
         """Return a call's full URL."""
@@ -190,7 +190,7 @@ class Replicate:
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         """Verify a webhook and return its event; reads the account's secret if it is not set."""
         window = self._settings.webhook_window
-        return webhook.read(headers, body, self._webhook_key, window=window, **self._context)
+        return webhook.read(headers, body, self._webhook_keys, window=window, **self._context)
 
     def noticed(self, job: Job, notice: WebhookEvent) -> Status:
         """Return the status that a webhook reports."""

@@ -22,7 +22,7 @@ from motionkit.errors import (
 )
 from motionkit.model.job import State
 from motionkit.model.submission import Call
-from motionkit.provider import Phase
+from motionkit.provider import Phase, signatures
 from motionkit_fal import webhook
 
 ID = "0d9a1a9e-0000-4000-8000-000000000001"
@@ -48,7 +48,7 @@ class Vendor:
         self.reads = 0
         self.fails = False
         self.now = 0.0
-        self.keys = webhook.Keys(self.send, clock=lambda: self.now)
+        self.keys = webhook.published(self.send, clock=lambda: self.now)
 
     def send(self, call: Call, phase: Phase) -> Mapping[str, Any]:
         assert call.path == "/.well-known/jwks.json"
@@ -149,7 +149,7 @@ def test_keys_are_read_once_a_day() -> None:
     for _ in range(5):
         read(vendor, signed(body()), body())
     assert vendor.reads == 1
-    vendor.now = webhook.LIFE + 1
+    vendor.now = signatures.LIFE + 1
     read(vendor, signed(body()), body())
     assert vendor.reads == 2
 
@@ -162,7 +162,7 @@ def test_a_rotated_key_is_read_again_and_forgeries_do_not_make_us_read_often() -
         with pytest.raises(SignatureError):
             read(vendor, signed(body(), key(b"theirs")), body())
     assert vendor.reads == 1, "less than a minute has passed"
-    vendor.now = webhook.PAUSE + 1
+    vendor.now = signatures.PAUSE + 1
     assert read(vendor, signed(body(), key(b"new")), body()).job_id == ID
     assert vendor.reads == 2
 
@@ -176,9 +176,9 @@ def test_keys_that_cannot_be_read_are_an_error_and_fresh_ones_go_on() -> None:
         with pytest.raises(SignatureError):
             read(vendor, signed(body()), body())
     assert vendor.reads == 1
-    vendor.fails, vendor.now = False, webhook.PAUSE + 1
+    vendor.fails, vendor.now = False, signatures.PAUSE + 1
     read(vendor, signed(body()), body())
-    vendor.fails, vendor.now = True, 2 * webhook.PAUSE + 2
+    vendor.fails, vendor.now = True, 2 * signatures.PAUSE + 2
     with pytest.raises(SignatureError):
         read(vendor, signed(body(), key(b"theirs")), body())
     assert read(vendor, signed(body()), body()).job_id == ID

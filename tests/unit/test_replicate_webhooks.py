@@ -41,7 +41,7 @@ class Vendor:
         self.fails = False
         self.now = 0.0
         wanted = None if given is None else Secret(given)
-        self.key = webhook.Key(wanted, self.send, clock=lambda: self.now)
+        self.keys = webhook.published(wanted, self.send, clock=lambda: self.now)
 
     def send(self, call: Call, phase: Phase) -> Mapping[str, Any]:
         assert (call.method, call.path) == ("GET", "/v1/webhooks/default/secret")
@@ -69,7 +69,7 @@ def signed(content: bytes, by: str | None = None, at: float = NOW) -> dict[str, 
 
 
 def read(vendor: Vendor, headers: Mapping[str, str], content: bytes) -> Any:
-    return webhook.read(headers, content, vendor.key, window=300.0, now=lambda: NOW, **CONTEXT)
+    return webhook.read(headers, content, vendor.keys, window=300.0, now=lambda: NOW, **CONTEXT)
 
 
 WORDS = {
@@ -210,4 +210,4 @@ def test_a_signed_body_that_is_no_prediction_is_an_error(content: bytes) -> None
 def test_no_secret_shows() -> None:
     vendor = Vendor()
     read(vendor, signed(body()), body())
-    assert secret() not in repr(vendor.key)
+    assert secret() not in repr(vendor.keys)
