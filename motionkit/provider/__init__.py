@@ -81,6 +81,10 @@ if TYPE_CHECKING:
         AccountSettings,
         KeyHelp,
         Untrusted,
+        as_decimal,
+        as_secret,
+        is_address,
+        is_given,
         is_origin,
         untrusted,
     )
@@ -148,6 +152,8 @@ __all__ = [
     "Webhooks",
     "accepted_at",
     "age_of",
+    "as_decimal",
+    "as_secret",
     "assemble",
     "base_url",
     "billed_after",
@@ -158,6 +164,8 @@ __all__ = [
     "has_input",
     "in_sandbox",
     "inspect_media",
+    "is_address",
+    "is_given",
     "is_origin",
     "job_ids",
     "key_help",
@@ -220,7 +228,10 @@ __getattr__, __dir__ = exports(
         "motionkit.provider.responses": (
             "Fault Responses accepted_at age_of content_of path_id webhook_event"
         ),
-        "motionkit.provider.settings": "AccountSettings KeyHelp Untrusted is_origin untrusted",
+        "motionkit.provider.settings": (
+            "AccountSettings KeyHelp Untrusted as_decimal as_secret is_address is_given "
+            "is_origin untrusted"
+        ),
         "motionkit.provider.signatures": "MAX_BODY",
         "motionkit.provider.spool": "spool_opener=opener",
         "motionkit.provider.staging": "STAGE staged",

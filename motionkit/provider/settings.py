@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -41,6 +42,30 @@ def untrusted(rule: Untrusted) -> dict[str, Any]:
 def is_origin(field: str) -> bool:
     """Return whether a setting of that name holds a URL."""
     return field == "url" or field.endswith("_url")
+
+
+def as_secret(value: str | Secret | None) -> Secret | None:
+    """Return a vendor's further secret, stripped; to convert a settings field."""
+    if value is None:
+        return None
+    return Secret((value.reveal() if isinstance(value, Secret) else value).strip())
+
+
+def as_decimal(value: Decimal | str) -> Decimal:
+    """Return an amount; to convert a settings field."""
+    return Decimal(value)  # a function of Python: attrs parses the signature of one of C, slowly
+
+
+def is_given(_: object, field: attrs.Attribute[Any], value: Secret | None) -> None:
+    """Refuse an empty secret, with which anyone could sign; validates a settings field."""
+    if value is not None and not value.reveal():
+        raise ConfigError(f"{field.name} is empty")
+
+
+def is_address(_: object, field: attrs.Attribute[Any], value: str | None) -> None:
+    """Refuse anything but an address of the web; validates a settings field."""
+    if value is not None and not value.startswith(("https://", "http://")):
+        raise ConfigError(f"{field.name} is {value!r}; give an address such as https://host/path")
 
 
 def _at_least_one(_: object, field: attrs.Attribute[Any], value: int | None) -> None:

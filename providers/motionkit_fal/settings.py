@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from motionkit.errors import ConfigError
-from motionkit.provider import AccountSettings, Untrusted, untrusted
+from motionkit.provider import AccountSettings, Untrusted, is_address, untrusted
 
 WEBHOOK_WINDOW = 300.0
 """Maximum age of a delivery: https://fal.ai/docs/documentation/model-apis/inference/webhooks"""
@@ -16,11 +16,6 @@ WEBHOOK_WINDOW = 300.0
 def _above_one(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
     if value is not None and not 1 < value < float("inf"):
         raise ConfigError(f"{field.name} is {value:g}; give more than 1 second")
-
-
-def _is_address(_: object, field: attrs.Attribute[Any], value: str | None) -> None:
-    if value is not None and not value.startswith(("https://", "http://")):
-        raise ConfigError(f"{field.name} is {value!r}; give an address such as https://host/path")
 
 
 @attrs.frozen(kw_only=True)
@@ -46,5 +41,5 @@ class Settings(AccountSettings):
     start_timeout: float | None = attrs.field(default=None, validator=_above_one)
     no_retry: bool = False
     fallback: bool = False
-    webhook: str | None = attrs.field(default=None, validator=_is_address)
+    webhook: str | None = attrs.field(default=None, validator=is_address)
     webhook_window: float = attrs.field(default=WEBHOOK_WINDOW, metadata=untrusted(Untrusted.LOWER))

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import attrs
 
-from motionkit.errors import ConfigError
-from motionkit.provider import AccountSettings, Secret, Untrusted, untrusted
+from motionkit.provider import (
+    AccountSettings,
+    Secret,
+    Untrusted,
+    as_decimal,
+    as_secret,
+    is_address,
+    is_given,
+    untrusted,
+)
 
 WEBHOOK_WINDOW = 300.0
 """Maximum age of a delivery: https://kling.ai/document-api/api/get-started/callback"""
-
-
-def _amount(value: Decimal | str) -> Decimal:
-    return Decimal(value)  # a function of Python: attrs parses the signature of one of C, slowly
-
-
-def _secret(value: str | Secret | None) -> Secret | None:
-    """Return a secret without surrounding blanks."""
-    if value is None:
-        return None
-    return Secret((value.reveal() if isinstance(value, Secret) else value).strip())
-
-
-def _is_given(_: object, field: attrs.Attribute[Any], value: Secret | None) -> None:
-    if value is not None and not value.reveal():
-        raise ConfigError(f"{field.name} is empty")
-
-
-def _is_address(_: object, field: attrs.Attribute[Any], value: str | None) -> None:
-    if value is not None and not value.startswith(("https://", "http://")):
-        raise ConfigError(f"{field.name} is {value!r}; give an address such as https://host/path")
 
 
 @attrs.frozen(kw_only=True)
@@ -48,10 +34,10 @@ class Settings(AccountSettings):
         webhook_window: Maximum age of a delivery in seconds.
     """
 
-    access_key: Secret | None = attrs.field(default=None, converter=_secret, validator=_is_given)
-    usd_per_unit: Decimal = attrs.field(default=Decimal("0.14"), converter=_amount)
-    webhook: str | None = attrs.field(default=None, validator=_is_address)
+    access_key: Secret | None = attrs.field(default=None, converter=as_secret, validator=is_given)
+    usd_per_unit: Decimal = attrs.field(default=Decimal("0.14"), converter=as_decimal)
+    webhook: str | None = attrs.field(default=None, validator=is_address)
     webhook_secret: Secret | None = attrs.field(
-        default=None, converter=_secret, validator=_is_given
+        default=None, converter=as_secret, validator=is_given
     )
     webhook_window: float = attrs.field(default=WEBHOOK_WINDOW, metadata=untrusted(Untrusted.LOWER))

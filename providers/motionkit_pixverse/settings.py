@@ -7,30 +7,19 @@ from typing import Literal
 
 import attrs
 
-from motionkit.errors import ConfigError
-from motionkit.provider import AccountSettings, Secret, Untrusted, untrusted
+from motionkit.provider import (
+    AccountSettings,
+    Secret,
+    Untrusted,
+    as_decimal,
+    as_secret,
+    is_given,
+    untrusted,
+)
 
 REPLAY_WINDOW = 6 * 3600.0
 """Maximum age of a delivery in seconds: the eighth and last retry comes 5 h 21 min after the first,
 and no page says that it is signed anew."""
-
-
-def _amount(value: Decimal | str) -> Decimal:
-    return Decimal(value)  # a function of Python: attrs parses the signature of one of C, slowly
-
-
-def _secret(value: str | Secret | None) -> Secret | None:
-    """Return a webhook's secret without surrounding blanks.
-
-    Raises:
-        ConfigError: It is empty: anyone could sign with it.
-    """
-    if value is None:
-        return None
-    stripped = (value.reveal() if isinstance(value, Secret) else value).strip()
-    if not stripped:
-        raise ConfigError("webhook_secret is empty")
-    return Secret(stripped)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +37,9 @@ class Settings(AccountSettings):
     region: Literal["international", "cn"] = attrs.field(
         default="international", metadata=untrusted(Untrusted.ADDED)
     )
-    usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=_amount)
-    webhook_secret: Secret | None = attrs.field(default=None, converter=_secret)
+    usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=as_decimal)
+    webhook_secret: Secret | None = attrs.field(
+        default=None, converter=as_secret, validator=is_given
+    )
     webhook_id: str | None = None
     webhook_window: float = attrs.field(default=REPLAY_WINDOW, metadata=untrusted(Untrusted.LOWER))

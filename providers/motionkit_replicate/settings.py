@@ -7,7 +7,14 @@ from typing import Any
 import attrs
 
 from motionkit.errors import ConfigError
-from motionkit.provider import AccountSettings, Secret, Untrusted, untrusted
+from motionkit.provider import (
+    AccountSettings,
+    Secret,
+    Untrusted,
+    as_secret,
+    is_given,
+    untrusted,
+)
 
 WEBHOOK_WINDOW = 300.0
 """Maximum age of a delivery; the vendor leaves it to the receiver:
@@ -21,18 +28,6 @@ LARGEST_INLINE = 256_000
 https://replicate.com/docs/topics/predictions/input-files"""
 _LOOPBACK = ("http://127.0.0.1:", "http://localhost:")
 """For the sandbox; the vendor delivers to https only."""
-
-
-def _secret(value: str | Secret | None) -> Secret | None:
-    """Return a secret without surrounding blanks."""
-    if value is None:
-        return None
-    return Secret((value.reveal() if isinstance(value, Secret) else value).strip())
-
-
-def _is_given(_: object, field: attrs.Attribute[Any], value: Secret | None) -> None:
-    if value is not None and not value.reveal():
-        raise ConfigError(f"{field.name} is empty")
 
 
 def _is_deadline(_: object, field: attrs.Attribute[Any], value: float | None) -> None:
@@ -71,6 +66,6 @@ class Settings(AccountSettings):
     data_urls: int = attrs.field(default=0, validator=_is_small)
     webhook: str | None = attrs.field(default=None, validator=_is_https)
     webhook_secret: Secret | None = attrs.field(
-        default=None, converter=_secret, validator=_is_given
+        default=None, converter=as_secret, validator=is_given
     )
     webhook_window: float = attrs.field(default=WEBHOOK_WINDOW, metadata=untrusted(Untrusted.LOWER))

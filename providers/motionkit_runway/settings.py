@@ -6,11 +6,10 @@ from decimal import Decimal
 
 import attrs
 
-from motionkit.provider import AccountSettings
-
-
-def _amount(value: Decimal | str) -> Decimal:
-    return Decimal(value)  # a function of Python: attrs parses the signature of one of C, slowly
+from motionkit.provider import (
+    AccountSettings,
+    as_decimal,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -21,4 +20,4 @@ class Settings(AccountSettings):
         usd_per_credit: US dollars; 0.01 is the vendor's price of a credit.
     """
 
-    usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=_amount)
+    usd_per_credit: Decimal = attrs.field(default=Decimal("0.01"), converter=as_decimal)
