@@ -143,6 +143,8 @@ class NotSeen:
 
     Attributes:
         candidates: Similar jobs, when there are several.
+        doubtful: Jobs that nothing ties to the submission: a user may choose one of them.
     """
 
     candidates: tuple[Job, ...] = ()
+    doubtful: tuple[Job, ...] = ()

@@ -75,7 +75,7 @@ from motionkit.journal import Attempt, Journal, NewPurchase, PurchaseExists, Pur
 from motionkit.model import events
 from motionkit.model.job import Job, KeyState
 from motionkit.model.money import doubt
-from motionkit.model.submission import Found, SameId, Submission
+from motionkit.model.submission import Found, NotSeen, SameId, Submission
 from motionkit.provider import Accounts, Provider, SearchesHistory, in_sandbox, references
 from motionkit.purchase import cancellation
 
@@ -709,15 +709,28 @@ class Submitter:
         return attrs.evolve(attempt.submission, token=attempt.id) if known else attempt.submission
 
     def candidates(
-        self, provider: SearchesHistory, submission: Submission, since: float
+        self,
+        provider: SearchesHistory,
+        submission: Submission,
+        since: float,
+        *,
+        doubtful: bool = True,
     ) -> tuple[Job, ...]:
         """Return the jobs in the vendor's history that match a submission and have no owner.
+
+        Args:
+            provider: The account's adapter.
+            submission: The submission.
+            since: When it was first sent.
+            doubtful: Whether jobs that only may match are included.
 
         Raises:
             MotionKitError: The history cannot be read.
         """
         found = with_retries(lambda: provider.find(submission, since))
         jobs = (found.job,) if isinstance(found, Found) else found.candidates
+        if doubtful and isinstance(found, NotSeen):
+            jobs += found.doubtful
         return tuple(job for job in jobs if self.journal.job(job.fingerprint, job.id) is None)
 
     def _only_match(
@@ -725,7 +738,7 @@ class Submitter:
     ) -> Job | None:
         """Return the one job in the vendor's history that can only be this submission's."""
         try:
-            jobs = self.candidates(provider, submission, since)
+            jobs = self.candidates(provider, submission, since, doubtful=False)
         except MotionKitError as error:  # no evidence, either way
             log.info("the history of %s cannot be read: %s", self.provider.account, error)
             return None

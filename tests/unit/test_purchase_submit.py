@@ -858,6 +858,14 @@ def test_a_job_that_another_purchase_owns_is_no_candidate(bench: Bench) -> None:
     assert bench.submitter(provider).candidates(provider, submission(), START) == ()
 
 
+def test_a_job_that_nothing_ties_to_the_submit_is_shown_and_not_adopted(bench: Bench) -> None:
+    doubtful = NotSeen(doubtful=(job("42"),))
+    provider = FindingProvider(lost(), history=[doubtful] * 99)
+    assert_uncertain(bench, bench.fail(provider))
+    shown = bench.submitter(provider).candidates(provider, submission(), START)
+    assert [one.id for one in shown] == ["42"]
+
+
 def test_a_history_that_cannot_be_read_is_looked_at_again(bench: Bench) -> None:
     history = [NotSent("no network"), ProviderUnavailable("503"), Found(job("42"))]
     assert bench.submit(FindingProvider(lost(), history=history)).id == "42"
