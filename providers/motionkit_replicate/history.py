@@ -55,7 +55,7 @@ class History:
         if isinstance(found, Found) or not emptied:
             return found
         others = (self._job(row, submission) for row in emptied)
-        return NotSeen((*found.candidates, *(job for job in others if job is not None)))
+        return attrs.evolve(found, doubtful=tuple(job for job in others if job is not None))
 
     def _rows(self, start: dt.datetime) -> tuple[list[Mapping[str, Any]], bool]:
         """Return the predictions since a moment, rounded down, so that a search can be repeated."""

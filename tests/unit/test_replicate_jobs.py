@@ -535,13 +535,14 @@ def test_rows_that_are_not_ours_are_passed_over(
     assert find(vendor, replicate, other) == NotSeen()
 
 
-def test_a_job_of_the_model_whose_input_is_deleted_is_a_candidate_and_never_ours(
+def test_a_job_of_the_model_whose_input_is_deleted_is_doubtful_and_never_ours(
     vendor: Vendor, replicate: Replicate
 ) -> None:
     emptied = row(id="emptied", input={}, data_removed=True)
     found = find(vendor, replicate, emptied)
     assert isinstance(found, NotSeen)
-    assert [one.id for one in found.candidates] == ["emptied"]
+    assert found.candidates == ()
+    assert [one.id for one in found.doubtful] == ["emptied"]
     assert isinstance(find(vendor, replicate, emptied, row()), Found)
     other = row(id="emptied", input={}, data_removed=True, model="some/other")
     assert find(vendor, replicate, other) == NotSeen()
