@@ -230,10 +230,11 @@ def test_the_charge_may_differ_from_the_table_and_never_exceeds_the_estimate(
     sandbox: Sandbox, client: Client, usd: str, held: int, kept: int
 ) -> None:
     sandbox.fault(f"cost:submit:usd={usd}")
-    name = client.start()
-    assert client.task(name)["estimatedCost"] == {"credits": held}
+    accepted = client.submit().json()
+    assert accepted["estimatedCost"] == {"credits": held}
+    assert client.task(accepted["id"])["estimatedCost"] == {"credits": held}
     sandbox.advance(SECONDS)
-    assert client.task(name)["cost"] == {"credits": kept}
+    assert client.task(accepted["id"])["cost"] == {"credits": kept}
 
 
 def test_a_partial_refund_is_in_the_cost(sandbox: Sandbox, client: Client) -> None:

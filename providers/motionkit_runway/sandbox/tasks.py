@@ -132,7 +132,7 @@ class Tasks:
             self._inputs.expire(call.account, fields)
         order = await self.order(call.account, endpoint, fields)
         task = self.begin(call, order)
-        reply = {"id": task.id, **self._cost(estimatedCost=order.estimate)}
+        reply = {"id": task.id, **self._cost(estimatedCost=task.price)}
         shape = self._shape(call, SUBMIT_SHAPES)
         if shape == "no_id":
             del reply["id"]
