@@ -198,7 +198,7 @@ def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
         rest = {name: one for name, one in cell.when.items() if name not in {_QUALITY, _SECONDS}}
         kind = (tuple(rest.items()), cell.per, cell.step, cell.bound, cell.adds)
         groups.setdefault(kind, []).append(cell)
-    bounded = {cell.bound for cell in price.cells} > {"likely"}
+    bounded = len({cell.bound for cell in price.cells}) > 1
     # Base prices first, then special cases and surcharges.
     for kind in sorted(groups, key=lambda one: (one[4] is not None, len(one[0]))):
         (rest_of, per, step, bound, adds), cells = kind, groups[kind]
@@ -208,7 +208,7 @@ def _price(price: Price | None, qualities: Sequence[str]) -> Iterator[str]:
         unit = noun(price.unit, cells[-1].amount)
         each = f"each {step} {per}s" if step > 1 else f"a {per}"
         line = f"{' '.join([*words, amounts])} {unit} {each}"
-        yield f"{line} ({bound})" if bounded else f"about {line}" if bound else line
+        yield line if bound is None else f"{line} ({bound})" if bounded else f"about {line}"
 
 
 def _condition(name: str, value: Any) -> str:

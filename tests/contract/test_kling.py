@@ -1,14 +1,20 @@
 """Kling keeps the contract, from cassettes and against the live sandbox, in rows that differ."""
 
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
+import pytest
 
+from motionkit.errors import SubmitUncertain
 from motionkit.model.request import Request
-from motionkit.testing.sandboxed import CassetteContract, SandboxContract
-from motionkit.testing.stage import Situation, sample_request
-from motionkit_kling.adapter import Kling
+from motionkit.sandbox import Sandbox
+from motionkit.testing.sandboxed import CassetteContract, SandboxContract, sandbox_stage
+from motionkit.testing.stage import ACCOUNT, JOB_SECONDS, Situation, client_for, sample_request
+from motionkit_kling.adapter import Kling, Settings
+from motionkit_kling.sandbox import KlingSandbox, tokens
 
 FAULTS = {
     Situation.JOB_FAILS: ["fail:submit"],
@@ -78,3 +84,65 @@ class _Legacy(_Kling):
 
 class TestLegacySandbox(_Legacy, SandboxContract):
     pass
+
+
+# A lost answer: one task for each purchase, two calls at most.
+
+LOST = [
+    *("accept_then_reset:submit", "accept_then_close:submit", "truncate:submit"),
+    *("accept_then_http:submit:status=500", "accept_then_http:submit:status=502"),
+    *("accept_then_http:submit:status=504", "accept_then_http:submit:status=429"),
+    *("reset:submit", "close:submit", "http:submit:status=502", "http:submit:status=504"),
+    *("refuse:submit:code=5000:status=500", "refuse:submit:code=5002:status=504"),
+    *("shape:submit:shape=coded", "shape:submit:shape=no_data", "shape:submit:shape=null_data"),
+    *("shape:submit:shape=list", "shape:submit:shape=no_id", "shape:submit:shape=no_code"),
+    "shape:submit:shape=coded_empty",
+]
+LAGS = [
+    (),
+    ("history_lag:history:seconds=30:times=0",),
+    ("history_lag:history:seconds=1000000:times=0",),
+]
+
+
+@pytest.mark.parametrize("lag", LAGS, ids=["seen at once", "seen late", "never seen"])
+@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("model", ["kling-3.0", pytest.param("kling-v3", marks=pytest.mark.soak)])
+def test_whatever_answer_is_lost_there_is_one_task_and_two_calls_at_most(
+    model: str, fault: str, lag: tuple[str, ...], tmp_path: Path
+) -> None:
+    with Sandbox(apps=[KlingSandbox], job_seconds=JOB_SECONDS) as sandbox:
+        stage = sandbox_stage(Kling, FAULTS, sandbox)
+        for spec in (fault, *lag):
+            sandbox.fault(spec)
+        with client_for(stage, tmp_path) as client:
+            try:
+                job = client.submit(_Kling().request_for(), via=f"{ACCOUNT}/{model}", key="order")
+            except SubmitUncertain as error:
+                assert lag == LAGS[2], error  # noqa: PT017 - either end is right
+            else:
+                assert client.jobs.get("order").attempts[-1].id == job.attempt_id
+                assert client.wait(job, timeout=3600).url
+            told = sandbox.ledger()["vendors"]["kling"]["accounts"]["default"]
+            (attempt,) = client.jobs.get("order").attempts
+            assert attempt.sends <= 2
+            assert len(told["jobs"]) == 1
+            assert told["submits"] <= 2
+
+
+@pytest.mark.parametrize("off", [-600.0, 600.0])
+def test_a_pair_of_keys_works_with_a_clock_ten_minutes_off(off: float, tmp_path: Path) -> None:
+    with Sandbox(apps=[KlingSandbox], job_seconds=1.0, speed=1.0) as sandbox:
+        key = sandbox.environment["KLING_API_KEY"]
+        settings = Settings(
+            api_key=tokens.secret_key(key),
+            access_key=tokens.access_key(key),
+            base_url=sandbox.url,
+        )
+        stage = attrs.evolve(sandbox_stage(Kling, FAULTS, sandbox), settings=settings)
+        with client_for(stage, tmp_path) as client:
+            signer = client.account(ACCOUNT)._signer  # type: ignore[attr-defined]
+            signer.clock = lambda: time.time() + off
+            job = client.submit(_Kling().request_for(), via=f"{ACCOUNT}/kling-v3")
+            assert client.poll(job).state.value in {"queued", "running", "succeeded"}
+            assert abs(signer.ahead + off) < 60.0

@@ -191,6 +191,7 @@ def _omni(rate: Rate, resolution: Field, seconds: tuple[int, int], version: str)
         "aspect_ratio": _RATIO,
         "duration": Field("whole", default=5, span=seconds),
         "audio": Field(default="off", choices=("native", "original", "off")),
+        **({"multi_shot": _SHOTS} if version == "kling-3.0-omni" else {}),
     }
     return Model(version, settings, _OMNI, (), rate)
 
