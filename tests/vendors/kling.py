@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -89,8 +90,11 @@ def ends(answer: Response, age: dt.timedelta) -> set[State]:
 
 def _attempt_id(headers: Mapping[str, str], body: Any) -> str:
     del headers
-    options = body.get("options", body) if isinstance(body, Mapping) else {}
-    return str(options.get("external_task_id", ""))
+    try:
+        sent = json.loads(body or b"{}")
+    except (TypeError, ValueError):  # a form, or a file
+        return ""
+    return str(sent.get("options", sent).get("external_task_id", ""))
 
 
 def _listed(content: str) -> str:
