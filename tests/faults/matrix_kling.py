@@ -1,7 +1,7 @@
 """The matrix of Kling: the attempt id is the task's own id at the vendor, which takes it once.
 
-Contract and rules are those of `matrix`. Four things differ from the other vendors. A lost submit is
-looked for by its attempt id for two minutes, and then sent once more under that id, to which
+Contract and rules are those of `matrix`. Four things differ from the other vendors. A lost submit
+is looked for by its attempt id for two minutes, and then sent once more under that id, to which
 "already exists" is good news. HTTP 429 is money, an account or an address as often as it is speed.
 One code, 1201, means five things. Clips have to be at an address; the media here are.
 """
