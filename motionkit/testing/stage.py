@@ -152,7 +152,8 @@ def client_for(stage: Stage, folder: Path, settings: AccountSettings | None = No
     return Client(**options_for(stage, folder, settings))
 
 
-def sample_request(**values: object) -> mk.Request:
-    """Return a small valid request."""
+def sample_request(*, long: bool = False, **values: object) -> mk.Request:
+    """Return a small valid request; `long` with a clip of four seconds instead of two."""
     given: dict[str, object] = {"quality": "540p", **values}
-    return mk.Mimic(samples.PICTURE, samples.CLIP, **given)  # type: ignore[arg-type]
+    clip = samples.LONG_CLIP if long else samples.CLIP
+    return mk.Mimic(samples.PICTURE, clip, **given)  # type: ignore[arg-type]
