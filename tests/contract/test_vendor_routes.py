@@ -79,7 +79,7 @@ def request(*, remote: bool = False) -> mk.Request:
     """Return a request that every vendor's own default fits."""
     if remote:
         return mk.Mimic("https://media.invalid/face.png", "https://media.invalid/dance.mp4")
-    return sample_request(quality=None)
+    return sample_request(long=True, quality=None)
 
 
 def bought(sandbox: Sandbox) -> dict[str, tuple[int, int]]:
