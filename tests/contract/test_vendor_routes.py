@@ -18,9 +18,12 @@ from motionkit.client.client import Client
 from motionkit.errors import SubmitUncertain
 from motionkit.model import codec
 from motionkit.provider import registry
-from motionkit.sandbox import Sandbox
-from motionkit.testing.stage import JOB_SECONDS, Time, sample_request
+from motionkit.sandbox import Sandbox, sample_clip
+from motionkit.sandbox.drawing import png, scene
+from motionkit.testing.stage import JOB_SECONDS, Time
 
+PICTURE, CLIP = png(scene(480, 720)), sample_clip(4.0, height=400)
+"""Media that every vendor's default takes."""
 NOWHERE = "http://127.0.0.1:9"
 """An origin that nothing listens at."""
 FALLS_BACK = 'fall_back_on = ["unavailable", "busy", "rate_limited", "credits", "authentication",\
@@ -52,6 +55,7 @@ def client_of(
     folder: Path,
     names: Sequence[str],
     settings: Mapping[str, Mapping[str, object]] | None = None,
+    *,
     choose: str = "first",
     targets: Sequence[str] = (),
 ) -> Client:
@@ -79,7 +83,7 @@ def request(*, remote: bool = False) -> mk.Request:
     """Return a request that every vendor's own default fits."""
     if remote:
         return mk.Mimic("https://media.invalid/face.png", "https://media.invalid/dance.mp4")
-    return sample_request(long=True, quality=None)
+    return mk.Mimic(PICTURE, CLIP)
 
 
 def bought(sandbox: Sandbox) -> dict[str, tuple[int, int]]:
