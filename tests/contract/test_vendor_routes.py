@@ -54,6 +54,7 @@ def client_of(
     sandbox: Sandbox,
     folder: Path,
     names: Sequence[str],
+    *,
     settings: Mapping[str, Mapping[str, object]] | None = None,
     *,
     choose: str = "first",
@@ -143,7 +144,7 @@ def test_a_vendor_that_cannot_be_reached_is_left_without_a_paid_call(
 ) -> None:
     names = order(first, list(VENDORS))
     nowhere = {first: {"base_url": NOWHERE}}
-    with client_of(sandbox, tmp_path, names, nowhere) as client:
+    with client_of(sandbox, tmp_path, names, settings=nowhere) as client:
         result = client.run(request(remote=True), via="all")
     assert result.job.provider == names[1]
     assert bought(sandbox) == {names[1]: (1, 1)}
@@ -175,7 +176,7 @@ def test_every_vendor_but_the_last_fails_in_its_own_way_and_the_last_is_charged_
             settings[name] = {"base_url": NOWHERE}
         else:
             sandbox.fault(refusing(VENDORS[name], way))
-    with client_of(sandbox, tmp_path, names, settings) as client:
+    with client_of(sandbox, tmp_path, names, settings=settings) as client:
         result = client.run(request(remote=True), via="all")
     assert result.job.provider == last
     assert result.path == tuple(client.config.routes["all"].targets)
@@ -242,7 +243,7 @@ def test_without_a_history_a_lost_submit_is_uncertain_and_there_is_no_second_job
     names = order(first, list(VENDORS) if vendor.remote_only else UPLOADING)
     sandbox.fault(vendor.fault("accept_then_reset:submit"))
     off = {first: vendor.no_history} if vendor.history else {}
-    with client_of(sandbox, tmp_path, names, off) as client:
+    with client_of(sandbox, tmp_path, names, settings=off) as client:
         for _ in range(2):
             with pytest.raises(SubmitUncertain):
                 client.run(request(remote=vendor.remote_only), via="all", key="order-1")
