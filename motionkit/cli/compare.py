@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 import sys
+import textwrap
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,11 @@ from motionkit.model.request import Request
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
 _NARROW = ["TARGET", "QUOTE", "TAKES", "BALANCE"]
+_INDENT = "  "
+"""Before what a target delivers, on the lines below its name."""
+_GLUE = "\N{NO-BREAK SPACE}"
+_DELIVERS = 40
+"""The least columns of these lines."""
 _RATING = "RATING"
 """The column before the balance, where a target of the table has ratings."""
 _WIDE = 130
@@ -65,7 +71,8 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
         narrow = _is_narrow()
         columns = _NARROW if narrow else COLUMNS
         columns = columns[:-1] if offline else columns
-        cells = [(_few(row) if narrow else _cells(row))[: len(columns)] for row in rows]
+        width = max((len(row.target) for row in rows), default=0)
+        cells = [(_few(row, width) if narrow else _cells(row))[: len(columns)] for row in rows]
         if any(row.ratings for row in rows):
             at = len(columns) - (not offline)  # the balance stays last
             columns = [*columns[:at], _RATING, *columns[at:]]
@@ -75,6 +82,9 @@ def compare(kind: type[Request], values: dict[str, Any], options: Comparing) -> 
         screen.rows([_data(row) for row in rows], columns, cells)
         if narrow and not screen.json:
             screen.note("~ is not exact; a wider window, --csv or --json shows all")
+            missing = dict.fromkeys(row.no_key for row in rows if row.no_key)
+            if missing:
+                screen.note(f"no key: {', '.join(missing)}")
         notes = [(row.target, found) for row in rows if (found := _notes(row))]
         if notes and not screen.json:
             screen.rows([], ["TARGET", "NOTES"], notes)
@@ -94,7 +104,8 @@ def price(row: Comparison) -> str:
     if quote is not None and quote.usd_likely is not None:
         exact = quote.low == quote.high == quote.likely
         return f"{'' if exact else '~'}{dollars(quote.usd_likely)}"
-    return "" if row.problem is not None or row.error is not None else "unknown"
+    failed = row.error is not None and row.no_key is None
+    return "" if row.problem is not None or failed else "unknown"
 
 
 def takes(row: Comparison) -> str:
@@ -104,13 +115,20 @@ def takes(row: Comparison) -> str:
     return f"{round(row.seconds / 60)} min" if row.seconds >= 60 else duration(row.seconds)
 
 
-def _few(row: Comparison) -> list[Any]:
-    """Return the cells of a narrow terminal: the likely price, minutes, and what is missing."""
+def _few(row: Comparison, width: int) -> list[Any]:
+    """Return the cells of a narrow terminal: the likely price, minutes, and what is missing.
+
+    What is delivered is below the target. The notes below the table name each missing key.
+    """
     held = row.balance
     cell: Any = "" if held is None else both(held.amount, held.unit, held.usd).split(" = ")
-    if row.no_key:
-        cell = ["no key:", row.no_key]
-    return [row.target, price(row), takes(row), cell]
+    delivers = row.delivery if row.problem is None else ""
+    parts = delivers.replace(" ", _GLUE).replace(f",{_GLUE}", ", ")  # a line breaks between parts
+    lines = textwrap.wrap(
+        parts, max(width, _DELIVERS), initial_indent=_INDENT, subsequent_indent=_INDENT
+    )
+    lines = [line.replace(_GLUE, " ") for line in lines]
+    return [[row.target, *lines], price(row), takes(row), "no key" if row.no_key else cell]
 
 
 def _basis(row: Comparison) -> str:
@@ -131,11 +149,6 @@ def _takes(row: Comparison) -> str:
     return f"{duration(row.seconds)}{tail}"
 
 
-def _delivers(row: Comparison) -> str:
-    clip = None if row.delivers is None else f"{row.delivers:g} s"
-    return " ".join(word for word in (row.quality, clip) if word)
-
-
 def _rated(row: Comparison) -> str:
     """Return the ratings of a target: ``4.3 of 5 (n=12)``."""
     return "" if row.rating is None else f"{row.rating:.1f} of 5 (n={row.ratings})"
@@ -150,11 +163,11 @@ def _cells(row: Comparison) -> list[Any]:
     return [
         row.target,
         ""
-        if row.problem is not None or (row.error is not None and row.quote is None)
+        if row.problem is not None or (row.error is not None and row.no_key is None)
         else quoted(row.quote),
         _basis(row),
         _takes(row) if row.problem is None else "",
-        _delivers(row),
+        row.delivery if row.problem is None else "",
         f"no key: {row.no_key}"
         if row.no_key
         else ""
@@ -173,6 +186,9 @@ def _data(row: Comparison) -> dict[str, Any]:
         "p90": row.p90,
         "quality": row.quality,
         "delivers_seconds": row.delivers,
+        "settings": row.settings,
+        "min_clip_seconds": row.clip_limits[0],
+        "max_clip_seconds": row.clip_limits[1],
         "defaults": row.defaults,
         "lacks": row.lacks,
         "clip_seconds": row.clip_seconds,
@@ -193,7 +209,8 @@ def _write_csv(rows: list[Comparison]) -> None:
     fields = [
         *("target", "unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high"),
         *("basis", "n", "source", "as_of", "old", "seconds", "p90", "quality"),
-        *("delivers_seconds", "clip_seconds", "defaults", "lacks", "fits", "rating", "ratings"),
+        *("delivers_seconds", "settings", "min_clip_seconds", "max_clip_seconds"),
+        *("clip_seconds", "defaults", "lacks", "fits", "rating", "ratings"),
         *("balance", "balance_unit", "suffices", "no_key", "notes"),
     ]
     writer = csv.DictWriter(sys.stdout, fields, extrasaction="ignore", lineterminator="\n")
@@ -202,6 +219,7 @@ def _write_csv(rows: list[Comparison]) -> None:
         data = _data(row)
         held = data["balance"] or {}
         flat = {
+            "settings": codec.dumps(row.settings),
             "defaults": codec.dumps(row.defaults),
             "lacks": " ".join(row.lacks),
             "balance": held.get("amount"),

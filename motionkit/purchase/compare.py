@@ -31,6 +31,9 @@ _CENT = Decimal("0.01")
 OLD_AFTER = dt.timedelta(days=90)
 """The age from which a price is flagged as old."""
 _WORKERS = 16
+_OPEN = {"orientation": "takes an orientation", "keep_audio": "can keep sound"}
+"""The settings of a target, and how one is named whose value is left to the vendor."""
+_SOUND = {True: "sound kept", False: "sound dropped"}
 
 log = logging.getLogger("motionkit")
 
@@ -47,6 +50,10 @@ class Comparison(Displayed):
         p90: 90th percentile of past durations, in seconds; None without past jobs.
         quality: The quality that will be delivered.
         delivers: Seconds of the new clip, where known.
+        settings: ``orientation`` and ``keep_audio``, of those that the target can be told: the
+            request's value, or the offer's own; None where the vendor's default is not on record.
+        clip_limits: The least and the most seconds of the clip that the target takes with them;
+            None where the vendor states none.
         defaults: The offer's values for what the request leaves open.
         lacks: The request's fields that the target does not support.
         clip_seconds: The length of the clip whose seconds are billed.
@@ -72,6 +79,8 @@ class Comparison(Displayed):
     p90: float | None = None
     quality: str | None = None
     delivers: float | None = None
+    settings: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    clip_limits: tuple[float | None, float | None] = (None, None)
     defaults: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
     lacks: tuple[str, ...] = ()
     clip_seconds: float | None = None
@@ -89,7 +98,8 @@ class Comparison(Displayed):
     __columns__: ClassVar[tuple[str, ...]] = (
         *("target", "unit", "low", "likely", "high", "usd_low", "usd_likely", "usd_high"),
         *("basis", "n", "source", "as_of", "old", "seconds", "p90", "quality"),
-        *("delivers_seconds", "clip_seconds", "defaults", "lacks", "fits"),
+        *("delivers_seconds", "settings", "min_clip_seconds", "max_clip_seconds"),
+        *("clip_seconds", "defaults", "lacks", "fits"),
         *("rating", "ratings"),
         *("balance", "balance_unit", "balance_usd", "suffices", "no_key", "notes"),
     )
@@ -111,17 +121,31 @@ class Comparison(Displayed):
             notes.append("the balance does not cover the quote's upper bound")
         return tuple(notes)
 
+    @property
+    def delivery(self) -> str:
+        """What is delivered, in words: ``720p 4 s, orientation video, sound kept, clip 3-30 s``."""
+        clip = None if self.delivers is None else f"{self.delivers:g} s"
+        parts = [" ".join(word for word in (self.quality, clip) if word)]
+        for name, value in self.settings.items():
+            if value is None:
+                parts.append(_OPEN[name])
+            else:
+                parts.append(_SOUND[value] if name == "keep_audio" else f"{name} {value}")
+        least, most = self.clip_limits
+        if most is not None:
+            parts.append(f"clip {f'{least:g}-' if least else 'up to '}{most:g} s")
+        return ", ".join(part for part in parts if part)
+
     def __shown__(self) -> Iterator[tuple[str, object]]:
         yield "target", self.target
-        quote, clip = self.quote, self.delivers
+        quote = self.quote
         if self.problem is None:
             yield "quote", "unknown" if quote is None else amounts(quote)
             yield "basis", quote and f"{quote.basis.value}{f' n={quote.n}' if quote.n else ''}"
             yield "price read", quote and quote.as_of
             yield "takes", None if self.seconds is None else duration(self.seconds)
             yield "9 of 10 within", None if self.p90 is None else duration(self.p90)
-            clips = None if clip is None else f"{clip:g} s"
-            yield "delivers", " ".join(word for word in (self.quality, clips) if word)
+            yield "delivers", self.delivery
         held = self.balance
         yield "balance", held and both(held.amount, held.unit, held.usd)
         yield "no key", self.no_key
@@ -145,6 +169,9 @@ class Comparison(Displayed):
             "p90": self.p90,
             "quality": self.quality,
             "delivers_seconds": self.delivers,
+            "settings": self.settings,
+            "min_clip_seconds": self.clip_limits[0],
+            "max_clip_seconds": self.clip_limits[1],
             "clip_seconds": self.clip_seconds,
             "defaults": self.defaults,
             "lacks": self.lacks,
@@ -302,7 +329,7 @@ def assess(
             no_key=submitter.missing or None,
         )
         return RouteTarget(name, refused, submitter)
-    listed = quote_fit(fitted, provider.rates)
+    listed, given = quote_fit(fitted, provider.rates), fitted.values
     seen = None
     if past:
         made = provider.fingerprint, offer.operation, offer.model, fitted.quality
@@ -330,6 +357,8 @@ def assess(
         p90=seen.durations.p90 if seen is not None and seen.durations else None,
         quality=fitted.quality,
         delivers=fitted.seconds,
+        settings={name: given.get(name) for name in _OPEN if name in offer.fields},
+        clip_limits=clip_limits(offer, request.length_of, given),
         defaults={
             name: value
             for name, value in offer.defaults.items()
@@ -344,6 +373,19 @@ def assess(
         no_key=submitter.missing or None,
     )
     return RouteTarget(name, row, submitter, fitted)
+
+
+def clip_limits(
+    offer: Offer, argument: str | None, values: Mapping[str, Any]
+) -> tuple[float | None, float | None]:
+    """Return the least and the most seconds of a clip that an offer takes with some values."""
+    slot = offer.media.get(argument or "")
+    if slot is None:
+        return None, None
+    for name, by_value in slot.seconds_by.items():
+        if values.get(name) in by_value:
+            return by_value[values[name]]
+    return slot.min_seconds, slot.max_seconds
 
 
 def _conversions(fitted: Fit, listed: Quote | None, rates: Rates) -> Iterator[str]:
