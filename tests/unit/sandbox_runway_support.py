@@ -10,7 +10,7 @@ from patience import PATIENCE
 
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 
-KEY = "key_" + "0123456789abcdef" * 8
+KEY = "key_" + "0123456789abcdef" * 2
 VERSION = "2024-11-06"
 PICTURE = sample_picture()
 CLIP = sample_clip(3.5, height=120)

@@ -24,7 +24,7 @@ from motionkit_runway.sandbox.tasks import (
     Tasks,
 )
 
-_KEY = "key_" + "0123456789abcdef" * 8
+_KEY = "key_" + "0123456789abcdef" * 2
 _ADDRESS_LIFE = 86400.0
 
 
