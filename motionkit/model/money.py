@@ -42,7 +42,7 @@ class CostBasis(enum.Enum):
     REFUNDED = "refunded"
     """The vendor refunded it, or documents that it does."""
     ASSUMED = "assumed"
-    """The vendor reported nothing; the quote's likely amount is used."""
+    """The vendor reported no charge: its reported quantities at the price, or the likely quote."""
 
 
 @attrs.frozen

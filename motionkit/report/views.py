@@ -52,7 +52,7 @@ _TONES: Mapping[State | KeyState, Tone] = {
 _BASES: Mapping[CostBasis, str] = {
     CostBasis.REPORTED: "reported by the vendor",
     CostBasis.REFUNDED: "refunded",
-    CostBasis.ASSUMED: "assumed from the quote: the vendor reported nothing",
+    CostBasis.ASSUMED: "assumed from quote or price: the vendor reported no charge",
 }
 _ORDER = {"video": 0, "image": 1, "audio": 2}
 _KINDS = {
