@@ -102,7 +102,7 @@ def status_of(job: Job, content: Mapping[str, Any], offer: Offer | None) -> Stat
     if word == FAILED:
         return _failed(status, message or "")
     if word == CANCELED:
-        return _canceled(status, content)
+        return _canceled(status, content, _cost(job, content, offer))
     if status.state is State.FAILED:  # aborted
         return attrs.evolve(status, message=message or NEVER_RAN)
     return status
@@ -119,7 +119,7 @@ def _failed(status: Status, text: str) -> Status:
     return attrs.evolve(status, state=state, code=code, message=message)
 
 
-def _canceled(status: Status, content: Mapping[str, Any]) -> Status:
+def _canceled(status: Status, content: Mapping[str, Any], cost: Cost | None) -> Status:
     """Return how a cancelled job ended: by request or by its deadline, charged if it ran."""
     ran = content.get("started_at") is not None or bool(_metric(content, "predict_time"))
     deadline, end = moment(content.get("deadline")), moment(content.get("completed_at"))
@@ -129,6 +129,7 @@ def _canceled(status: Status, content: Mapping[str, Any]) -> Status:
         billed=Billed.YES if ran else Billed.UNKNOWN,
         message=TOO_LATE if late else status.message,
         cancelled=not late,
+        cost=cost if ran else None,
     )
 
 

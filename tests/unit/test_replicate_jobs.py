@@ -353,6 +353,15 @@ def test_a_cancelled_job_is_charged_if_it_ran(vendor: Vendor, replicate: Replica
     assert (waited.billed, waited.cancelled) == (Billed.UNKNOWN, True)
 
 
+def test_a_cancelled_run_costs_what_its_time_costs(vendor: Vendor, replicate: Replicate) -> None:
+    model = "wan-video/wan-2.2-animate-animation"
+    fields = {"status": "canceled", "metrics": {"predict_time": 30.0}}
+    cost = polled(vendor, replicate, model, **fields).cost
+    assert cost is not None
+    assert (cost.amount, cost.basis) == (Decimal("0.090"), CostBasis.ASSUMED)
+    assert polled(vendor, replicate, **fields).cost is None, "by its output, of which there is none"
+
+
 def test_a_deadline_is_no_cancel_of_ours(vendor: Vendor, replicate: Replicate) -> None:
     fields = {
         "status": "canceled",
