@@ -6,11 +6,15 @@ The sample makes its token with PyJWT and sends JSON; nothing here is motionkit'
 from __future__ import annotations
 
 import base64
+import contextlib
+import json
 import time
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Self
 
+import attrs
 import jwt
 import requests
 from patience import PATIENCE
@@ -155,3 +159,37 @@ class Files:
 def clip(seconds: float, height: int = 640) -> bytes:
     """Return a clip whose sides are large enough."""
     return sample_clip(seconds, height=height)
+
+
+@attrs.define
+class Inbox:
+    """What a receiver was sent, and how it answers."""
+
+    url: str = ""
+    status: int = 200
+    seen: list[tuple[Mapping[str, str], bytes]] = attrs.field(factory=list)
+
+    def bodies(self) -> list[Any]:
+        return [json.loads(body) for _, body in self.seen]
+
+
+@contextlib.contextmanager
+def receiver() -> Iterator[Inbox]:
+    inbox = Inbox()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            inbox.seen.append((headers, body))
+            self.send_response(inbox.status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        inbox.url = f"http://127.0.0.1:{server.server_port}/hook"
+        yield inbox
+        server.shutdown()

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import hmac
-import json
 import time
-from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any
+from collections.abc import Mapping
 
-import attrs
 import pytest
-from sandbox_kling_support import JOB_SECONDS, Client, legacy_motion
+from sandbox_kling_support import JOB_SECONDS, Client, legacy_motion, receiver
 
 from motionkit_kling.sandbox import signature
 from motionkit_kling.sandbox.app import SECRET
@@ -25,40 +19,6 @@ VECTOR_BODY = (
     b'{"id":"1234567890","status":"succeeded","message":"",'
     b'"create_time":1781080778802,"update_time":1781080794151}'
 )
-
-
-@attrs.define
-class Inbox:
-    """What a receiver was sent, and how it answers."""
-
-    url: str = ""
-    status: int = 200
-    seen: list[tuple[Mapping[str, str], bytes]] = attrs.field(factory=list)
-
-    def bodies(self) -> list[Any]:
-        return [json.loads(body) for _, body in self.seen]
-
-
-@contextlib.contextmanager
-def receiver() -> Iterator[Inbox]:
-    inbox = Inbox()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            inbox.seen.append((headers, body))
-            self.send_response(inbox.status)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        inbox.url = f"http://127.0.0.1:{server.server_port}/hook"
-        yield inbox
-        server.shutdown()
 
 
 def verify(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
