@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -136,7 +137,9 @@ def fit(
         values["quality"] = offer.quality_map[quality]
         warnings.append(f"quality={quality!r} is delivered as {values['quality']!r}")
     body = {
-        offer.fields[name]: _spelled(value, offer.spelling.get(name))
+        offer.fields[name]: _marked(value, offer.image_mark)
+        if name == "prompt" and offer.image_mark
+        else _spelled(value, offer.spelling.get(name))
         for name, value in values.items()
         if offer.fields[name]  # the adapter expresses fields without a vendor name
     }
@@ -172,6 +175,11 @@ def _spelled(value: Any, spelling: str | None) -> Any:
     if spelling is not None:
         return str(value) if spelling == "text" else str(value).upper()
     return list(value) if isinstance(value, tuple) else value
+
+
+def _marked(prompt: str, mark: str) -> str:
+    """Return a prompt with references to images (``@img0``) as the model reads them."""
+    return re.sub(r"@img(\d+)", lambda one: mark.format(int(one[1]) + 1), prompt)
 
 
 def _billed_seconds(

@@ -137,6 +137,8 @@ class Offer(Displayed):
         quality_map: Neutral quality to the delivered one.
         spelling: Neutral field to the form of its values: a number as ``text``, or text in
             ``upper`` case.
+        image_mark: How a prompt refers to an image, counted from 1, such as ``@Image{}``; an empty
+            one leaves prompts as they are.
         media: Media argument to its field.
         price: None if unknown.
         expected_seconds: The typical duration of a job.
@@ -163,6 +165,7 @@ class Offer(Displayed):
     combinations: tuple[Mapping[str, Sequence[Any]], ...] = ()
     quality_map: Mapping[str, str] = attrs.field(factory=dict)
     spelling: Mapping[str, Literal["text", "upper"]] = attrs.field(factory=dict)
+    image_mark: str = ""
     media: Mapping[str, MediaField] = attrs.field(factory=dict)
     price: Price | None = None
     expected_seconds: float | None = None

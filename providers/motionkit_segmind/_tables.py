@@ -147,13 +147,3 @@ UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
 The page averages each model over all of its runs. No model's page prices a text or a seed, and
 ``base64`` changes only the encoding of the response. Any other field may cost more.
 """
-
-IMAGE_MARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "kling-o1-video-to-video-edit": (
-            "@image{}",
-            "https://www.segmind.com/models/kling-o1-video-to-video-edit/api",
-        ),
-    }
-)
-"""Model to how its prompt refers to an image, counted from 1, and the page that says so."""

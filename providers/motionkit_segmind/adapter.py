@@ -41,7 +41,7 @@ from motionkit.provider import (
     succeeded,
     unlisted_offer,
 )
-from motionkit_segmind._tables import IMAGE_MARKS, KEYS, STATES, UNPRICED
+from motionkit_segmind._tables import KEYS, STATES, UNPRICED
 from motionkit_segmind._wire import cost_of, error_text, files_of, moderated, responses
 from motionkit_segmind.history import History
 from motionkit_segmind.settings import Settings
@@ -123,7 +123,7 @@ class Segmind:
         if self._mode == "sync":
             path = fitted.offer.path.replace(V2, V1, 1)
             fitted = attrs.evolve(fitted, offer=attrs.evolve(fitted.offer, path=path))
-        made = assemble(self, self._uploads, fitted, self._upload, dry=dry, shape=_shaped)
+        made = assemble(self, self._uploads, fitted, self._upload, dry=dry)
         return attrs.evolve(made, timeout=self._blocking.timeout) if is_sync(made) else made
 
     def submit(self, submission: Submission, attempt_id: str) -> Job:
@@ -268,15 +268,6 @@ class Segmind:
         return Status(
             State.UNKNOWN, word, now, doubt=UnknownReason.NOT_FOUND, message=error.message
         )
-
-
-def _shaped(fitted: Fit, body: dict[str, Any]) -> dict[str, Any]:
-    """Write the prompt's references to images as the model reads them."""
-    mark, _ = IMAGE_MARKS.get(fitted.offer.model, (None, ""))
-    if mark is None or not isinstance(body.get("prompt"), str):
-        return body
-    prompt = re.sub(r"@img(\d+)", lambda one: mark.format(int(one[1]) + 1), body["prompt"])
-    return {**body, "prompt": prompt}
 
 
 def _data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:

@@ -11,7 +11,14 @@ from typing import Any
 import attrs
 import pytest
 
-from motionkit.errors import Billed, MotionKitError, ProviderUnavailable, Unsupported
+from motionkit.errors import (
+    Billed,
+    InsufficientCredits,
+    MotionKitError,
+    PermissionDenied,
+    ProviderUnavailable,
+    Unsupported,
+)
 from motionkit.http.response import Response
 from motionkit.http.session import Session
 from motionkit.model.job import Job, State, UnknownReason, utcnow
@@ -135,6 +142,37 @@ def test_a_429_with_a_body_is_refused_and_one_without_is_not(vendor: Vendor, fal
         with pytest.raises(MotionKitError) as caught:
             fal.submit(order(), "a")
         assert caught.value.billed is billed
+
+
+LOCKS: dict[str, type[MotionKitError]] = {
+    "Exhausted balance. Top up your balance at fal.ai/dashboard/billing.": InsufficientCredits,
+    "User budget exceeded": InsufficientCredits,
+    "Add a payment method": InsufficientCredits,
+    "Admin lock": PermissionDenied,
+    "archived": PermissionDenied,
+}
+
+
+@pytest.mark.parametrize("reason", LOCKS)
+def test_a_locked_account_is_no_wrong_key_and_nothing_was_bought(
+    reason: str, vendor: Vendor, fal: Fal
+) -> None:
+    vendor.will(403, {"detail": f"User is locked. Reason: {reason}"})
+    with pytest.raises(MotionKitError) as caught:
+        fal.submit(order(), "a")
+    assert type(caught.value) is LOCKS[reason]
+    assert caught.value.billed is Billed.NO
+    assert reason.split(".", maxsplit=1)[0] in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [401, 404, 422])
+def test_the_same_words_under_another_status_are_not_about_money(
+    status: int, vendor: Vendor, fal: Fal
+) -> None:
+    vendor.will(status, {"detail": "Exhausted balance"})
+    with pytest.raises(MotionKitError) as caught:
+        fal.submit(order(), "a")
+    assert not isinstance(caught.value, InsufficientCredits)
 
 
 def test_a_refusal_that_names_a_request_is_a_job(vendor: Vendor, fal: Fal) -> None:

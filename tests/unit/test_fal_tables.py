@@ -68,6 +68,18 @@ PRICES: dict[tuple[str, str], tuple[str | None, str]] = {
     ),
     ("lip_sync", "fal-ai/pixverse/lipsync"): ("listed", "0.04 0.24"),
     ("upscale", "fal-ai/topaz/upscale/video"): ("estimated", "0.01 0.02 0.16"),
+    ("restyle", "decart/lucy-restyle"): ("listed", "0.01"),
+    ("restyle", "fal-ai/luma-dream-machine/ray-2-flash/modify"): ("listed", "0.12"),
+    ("modify", "fal-ai/wan/v2.7/edit-video"): ("listed", "0.10"),
+    ("modify", "alibaba/happy-horse/video-edit"): ("listed", "0.28 0.56"),
+    ("modify", "fal-ai/kling-video/o3/standard/video-to-video/edit"): (
+        "estimated",
+        "0.126 0.126 0.252",
+    ),
+    ("modify", "fal-ai/kling-video/o3/pro/video-to-video/edit"): (
+        "estimated",
+        "0.168 0.168 0.336",
+    ),
 }
 """Operation and model to the basis and the amounts of its price."""
 

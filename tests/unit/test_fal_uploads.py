@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import motionkit as mk
 from motionkit.errors import Billed, InsufficientCredits, InvalidRequest, ProtocolError
 from motionkit.model import media, probe
+from motionkit.model.job import State
 from motionkit.model.submission import Submission
 from motionkit.provider import fit_at, pick_offer, signed_address
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
@@ -154,6 +156,27 @@ def test_a_file_goes_to_hosts_of_the_vendor_only(target: str, known: bool) -> No
         with opened as (http, call):
             assert http._auth == {}
             assert http.url(call) == target
+    fal.close()
+
+
+def test_a_job_that_does_not_start_in_the_time_of_the_account_ends_without_a_charge(
+    sandbox: Sandbox,
+) -> None:
+    settings = Settings(api_key=KEY, base_url=sandbox.url, start_timeout=2, no_retry=True)
+    fal = Fal("studio", settings, _Uploads())
+    made = prepared(fal, mimic())
+    assert made.call.headers == {
+        "x-app-fal-disable-fallback": "true",
+        "X-Fal-No-Retry": "1",
+        "X-Fal-Request-Timeout": "2",
+    }
+    job = fal.submit(made, "a")
+    sandbox.advance(200)
+    status = fal.poll(job)
+    assert (status.state, status.code) == (State.FAILED, "request_timeout")
+    assert status.billed is Billed.NO
+    (run,) = ledger(sandbox)["accounts"]["default"]["jobs"]
+    assert Decimal(run["charge"]) == 0
     fal.close()
 
 

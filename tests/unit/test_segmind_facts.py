@@ -10,7 +10,6 @@ import attrs
 import pytest
 
 from motionkit.provider import Offer
-from motionkit_segmind import _tables
 from motionkit_segmind.adapter import Segmind
 from motionkit_segmind.sandbox.models import MODELS
 
@@ -437,5 +436,5 @@ def test_the_limits_of_motion_control_are_klings_own() -> None:
 
 
 def test_the_marks_of_images_are_those_of_the_pages() -> None:
-    model = "kling-o1-video-to-video-edit"
-    assert {model: ("@image{}", page(model))} == _tables.IMAGE_MARKS
+    marks = {model: offer.image_mark for (_, model), offer in rows().items() if offer.image_mark}
+    assert marks == {"kling-o1-video-to-video-edit": "@image{}"}

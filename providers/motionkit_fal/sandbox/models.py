@@ -216,7 +216,70 @@ _VOICES = (
     *("Julia", "Mason", "Jack", "Oliver", "Ethan", "Auto"),
 )
 
+_EDIT = {"prompt": _MUST, "video_url": _MUST}
+_SIZED = Field(default="1080p", choices=("720p", "1080p"))
+_AUDIO = Field(default="auto", choices=("auto", "origin"))
+_O3_EDIT = {
+    **_EDIT,
+    "image_urls": Field("list"),
+    "elements": Field("list"),
+    "keep_audio": _ON,
+    "shot_type": Field(choices=("customize",)),
+}
+
 MODELS: Mapping[str, Model] = {
+    "decart/lucy-restyle": Model(
+        {
+            **_EDIT,
+            "sync_mode": _OFF,
+            "enhance_prompt": _ON,
+            "seed": _WHOLE,
+            "resolution": Field(default="720p"),
+        },
+        flat("0.01"),
+    ),
+    "fal-ai/luma-dream-machine/ray-2-flash/modify": Model(
+        {
+            "video_url": _MUST,
+            "image_url": _TEXT,
+            "prompt": _TEXT,
+            "mode": Field(
+                default="flex_1",
+                choices=tuple(
+                    f"{kind}_{step}"
+                    for kind in ("adhere", "flex", "reimagine")
+                    for step in (1, 2, 3)
+                ),
+            ),
+        },
+        flat("0.12"),
+    ),
+    "fal-ai/wan/v2.7/edit-video": Model(
+        {
+            **_EDIT,
+            "reference_image_url": _TEXT,
+            "resolution": _SIZED,
+            "aspect_ratio": Field(choices=("16:9", "9:16", "1:1", "4:3", "3:4")),
+            "duration": Field("int", default=0, span=(0, 10)),
+            "audio_setting": _AUDIO,
+            "seed": Field("int", span=(0, 2**31 - 1)),
+            "enable_safety_checker": _ON,
+        },
+        flat("0.10"),
+    ),
+    "alibaba/happy-horse/video-edit": Model(
+        {
+            **_EDIT,
+            "reference_image_urls": Field("list"),
+            "resolution": _SIZED,
+            "audio_setting": _AUDIO,
+            "seed": Field("int", span=(0, 2**31 - 1)),
+            "enable_safety_checker": _ON,
+        },
+        tiers("resolution", p720p="0.28", p1080p="0.56"),
+    ),
+    f"{_K}/o3/standard/video-to-video/edit": Model(_O3_EDIT, flat("0.126")),
+    f"{_K}/o3/pro/video-to-video/edit": Model(_O3_EDIT, flat("0.168")),
     f"{_K}/v2.6/standard/motion-control": Model(_KLING_2_6, flat("0.07"), mean=600),
     f"{_K}/v2.6/pro/motion-control": Model(_KLING_2_6, flat("0.112"), mean=600),
     f"{_K}/v3/standard/motion-control": Model(_KLING_3, flat("0.126"), mean=300),
