@@ -100,7 +100,8 @@ def test_a_lost_submit_is_found_by_the_address_of_its_upload(
     sandbox.advance(2 * 3600)
     late = replicate.find(mine, job.submitted_at.timestamp() - 5)
     assert isinstance(late, NotSeen)
-    assert len(late.candidates) == 2, "their inputs are deleted after an hour"
+    assert len(late.doubtful) == 2, "their inputs are deleted after an hour"
+    assert late.candidates == ()
 
 
 def test_urls_are_passed_on_and_identify_nothing(replicate: Replicate, sandbox: Sandbox) -> None:
