@@ -56,7 +56,6 @@ def client_of(
     names: Sequence[str],
     *,
     settings: Mapping[str, Mapping[str, object]] | None = None,
-    *,
     choose: str = "first",
     targets: Sequence[str] = (),
 ) -> Client:
