@@ -40,7 +40,6 @@ from motionkit.provider import (
     Response,
     Secret,
     Session,
-    Stream,
     Upload,
     Uploads,
     WebhookEvent,
@@ -51,7 +50,7 @@ from motionkit.provider import (
 from motionkit_kling import webhook
 from motionkit_kling._tables import KEYS, UNPRICED
 from motionkit_kling._wire import Task, already_exists, code_of, responses, tasks_of
-from motionkit_kling.bodies import is_legacy, names_id, shape, with_id
+from motionkit_kling.bodies import Inlined, filled, is_legacy, names_id, shape, with_id
 from motionkit_kling.settings import Settings
 from motionkit_kling.signing import EARLY, NOT_VALID, Signer
 
@@ -119,7 +118,7 @@ class Kling:
     def prepare(self, fitted: Fit, *, dry: bool = False) -> Submission:
         """Put clips into the user's store, and return the paid call; its id is added to be sent."""
         references = {
-            name: (slot, self._inlined(reference, fitted.facts[name], dry=dry))
+            name: (slot, _inlined(reference, fitted.facts[name]))
             for name, (slot, reference) in fitted.references.items()
         }
         fitted = attrs.evolve(fitted, references=references)
@@ -127,15 +126,6 @@ class Kling:
         body = shape(fitted, made.call.json, self._settings.webhook)
         call = attrs.evolve(made.call, json=body)
         return attrs.evolve(made, call=call, calls=(*made.calls[:-1], call), token=None)
-
-    def _inlined(self, reference: media.Ref, facts: probe.Facts, *, dry: bool) -> media.Ref:
-        """Return a picture or a recording of this machine as its Base64, without any head."""
-        if not isinstance(reference, media.File | media.Data) or facts.kind == "video":
-            return reference
-        if dry:
-            return media.Uploaded(f"<Base64 of {facts.shown}>")
-        encoded = Stream(b"", reference, b"", facts, encoded=True).read()
-        return media.Uploaded(encoded.decode())
 
     def _upload(
         self,
@@ -156,7 +146,9 @@ class Kling:
         send's task is the job.
         """
         path = submission.call.path
-        call = attrs.evolve(submission.call, json=with_id(path, submission.call.json, attempt_id))
+        call = attrs.evolve(
+            submission.call, json=with_id(path, filled(submission.call.json), attempt_id)
+        )
         answer = self._send(call)
         try:
             with self._clock_explained():
@@ -348,6 +340,13 @@ class Kling:
             if self._signer is not None and code_of(error.code) in NOT_VALID:
                 error.message += f"; {self._signer.off}"
             raise
+
+
+def _inlined(reference: media.Ref, facts: probe.Facts) -> media.Ref:
+    """Return a picture or a recording of this machine as the text that its Base64 replaces."""
+    if not isinstance(reference, media.File | media.Data) or facts.kind == "video":
+        return reference
+    return media.Generated(Inlined(reference, facts))  # its text is passed on as it is
 
 
 __all__ = ["Kling", "Settings"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
-from motionkit.provider import Fit
+from motionkit.errors import InvalidRequest
+from motionkit.model import media, probe
+from motionkit.provider import Fit, Stream
 from motionkit_kling._tables import CONTENTS, OPTIONS, SPELLED
 
 LEGACY = "/v1/"
 """The beginning of the legacy API's paths."""
 _EXTERNAL = "external_task_id"
+_BASE64 = "<Base64 of "
 Body = dict[str, Any]
 
 
@@ -67,6 +70,43 @@ def _nested(flat: Body) -> Body:
         images = flat.pop("images")
         flat["input"] = {"image": images[0]} if len(images) == 1 else {"images": images}
     return flat
+
+
+class Inlined(str):
+    """What a file is called in a body that is kept and shown; its Base64 is sent instead.
+
+    Args:
+        content: The file.
+        facts: Its facts, which have to hold when it is sent.
+    """
+
+    __slots__ = ("content", "facts")
+    content: media.File | media.Data
+    facts: probe.Facts
+
+    def __new__(cls, content: media.File | media.Data, facts: probe.Facts) -> Self:
+        """Make the text."""
+        made = super().__new__(cls, f"{_BASE64}{facts.shown}>")
+        made.content, made.facts = content, facts
+        return made
+
+
+def filled(value: Any) -> Any:
+    """Return a body with the Base64 of its files, without any head.
+
+    Raises:
+        InvalidRequest: A file has changed, or the body is one that the journal kept: it is read
+            back as text.
+    """
+    if isinstance(value, Inlined):
+        return Stream(b"", value.content, b"", value.facts, encoded=True).read().decode()
+    if isinstance(value, str) and value.startswith(_BASE64):
+        raise InvalidRequest(
+            f"{value} is not kept in the journal, so it cannot be sent again", field="media"
+        )
+    if isinstance(value, Mapping):
+        return {name: filled(one) for name, one in value.items()}
+    return [filled(one) for one in value] if isinstance(value, list) else value
 
 
 def with_id(path: str, body: Any, attempt_id: str) -> Body:

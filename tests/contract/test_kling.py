@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 import attrs
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
+import motionkit as mk
 from motionkit.errors import SubmitUncertain
 from motionkit.model.request import Request
-from motionkit.sandbox import Sandbox
+from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 from motionkit.testing.sandboxed import CassetteContract, SandboxContract, sandbox_stage
 from motionkit.testing.stage import ACCOUNT, JOB_SECONDS, Situation, client_for, sample_request
 from motionkit_kling.adapter import Kling, Settings
@@ -128,6 +130,28 @@ def test_whatever_answer_is_lost_there_is_one_task_and_two_calls_at_most(
             assert attempt.sends <= 2
             assert len(told["jobs"]) == 1
             assert told["submits"] <= 2
+
+
+@pytest.mark.parametrize("fault", ["accept_then_reset:submit", "reset:submit"])
+def test_a_lost_submit_of_files_of_this_machine_is_one_task_too(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MemoryFileSystem.store.clear()
+    monkeypatch.setattr(
+        MemoryFileSystem, "sign", lambda _, path, **__: f"https://media.invalid{path}?sig=planted"
+    )
+    with Sandbox(apps=[KlingSandbox], job_seconds=JOB_SECONDS) as sandbox:
+        sandbox.fault(fault)
+        with client_for(sandbox_stage(Kling, FAULTS, sandbox), tmp_path) as client:
+            clip = sample_clip(4.0, height=640)
+            request = mk.Mimic(sample_picture(), clip, stage="memory://clips")
+            job = client.submit(request, via=ACCOUNT, key="order")
+            assert client.wait(job, timeout=3600).url
+        told = sandbox.ledger()["vendors"]["kling"]["accounts"]["default"]
+        assert len(told["jobs"]) == 1
+    kept = (tmp_path / "journal.db").read_bytes()
+    assert b"planted" not in kept
+    assert len(kept) < 1_000_000, "neither a picture nor a clip is in the journal"
 
 
 @pytest.mark.parametrize("off", [-600.0, 600.0])

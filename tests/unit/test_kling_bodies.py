@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +15,14 @@ from fsspec.implementations.memory import MemoryFileSystem
 import motionkit as mk
 from motionkit.client import inspect_media
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, Unsupported
-from motionkit.model import media, probe
+from motionkit.model import codec, media, probe
 from motionkit.model.media import Generated
 from motionkit.model.request import Request
 from motionkit.model.submission import Submission
 from motionkit.provider import fit_at, pick_offer
 from motionkit.sandbox import sample_clip, sample_picture
 from motionkit_kling.adapter import Kling, Settings
+from motionkit_kling.bodies import filled
 from motionkit_kling.operations import SceneEffect
 from motionkit_pixverse.operations import Avatar
 
@@ -260,16 +263,36 @@ PICTURE = sample_picture()
 
 @pytest.mark.parametrize("model", ["kling-3.0", "kling-v3"])
 def test_a_picture_of_this_machine_is_sent_as_base64_without_a_head(model: str) -> None:
-    found = body(mk.Mimic(PICTURE, DANCE), model)
+    found = filled(body(mk.Mimic(PICTURE, DANCE), model))
     sent = found["image_url"] if model == "kling-v3" else found["contents"][0]["url"]
     assert base64.b64decode(sent, validate=True) == PICTURE
 
 
-def test_a_dry_run_shows_no_base64() -> None:
-    made = prepared(mk.Mimic(PICTURE, DANCE), dry=True)
-    shown = made.call.json["contents"][0]["url"]
-    assert shown.startswith("<Base64 of ")
-    assert f"({len(PICTURE)} bytes)" in shown
+@pytest.mark.parametrize("dry", [False, True])
+def test_what_is_shown_and_kept_in_the_journal_has_no_base64(dry: bool) -> None:
+    made = prepared(mk.Mimic(PICTURE, DANCE), dry=dry)
+    kept = codec.pack(made)
+    shown = probe.inspect(media.Data(PICTURE), "image").shown
+    assert f"<Base64 of {shown}>" in kept
+    assert len(kept) < 3000
+
+
+def test_a_picture_of_a_journal_is_never_sent_as_the_text_that_it_is_kept_as() -> None:
+    made = prepared(mk.Mimic(PICTURE, DANCE))
+    read_back = json.loads(json.dumps(made.call.json))
+    with pytest.raises(InvalidRequest, match="not kept in the journal") as caught:
+        filled(read_back)
+    assert caught.value.billed is Billed.NO
+
+
+def test_a_picture_that_changes_before_it_is_sent_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hero.png"
+    path.write_bytes(PICTURE)
+    made = prepared(mk.Mimic(path, DANCE))
+    path.write_bytes(PICTURE + b"more")
+    with pytest.raises(InvalidRequest, match="changed") as caught:
+        filled(made.call.json)
+    assert caught.value.billed is Billed.NO
 
 
 def test_a_clip_of_this_machine_is_refused_with_the_ways_out_before_anything_is_sent() -> None:
