@@ -95,5 +95,5 @@ def _may_be(row: Mapping[str, Any], submission: Submission, start: dt.datetime) 
     """Return whether a prediction can be of a submission, whatever its input."""
     model = submission.model.partition(":")[0]
     named = "/" not in model or model.startswith("deployments/") or row.get("model") == model
-    by_api = row.get("source") in {None, "api"}
+    by_api = row.get("source") in (None, "api")
     return named and by_api and (moment(row.get("created_at")) or start) >= start

@@ -529,6 +529,8 @@ NOT_OURS: list[Any] = [
     row(input={}),
     row(input=None),
     row(source="web"),
+    row(source=["api"]),
+    row(source={}),
     row(model="kwaivgi/kling-v2.6-motion-control"),
     row(created_at=(NOW - dt.timedelta(hours=1)).isoformat()),
     row(id="../x"),

@@ -64,7 +64,7 @@ _row = st.fixed_dictionaries(
         "id": anything,
         "model": anything,
         "input": anything,
-        "source": scalars,
+        "source": anything,
         "created_at": anything,
         "data_removed": scalars,
     },
