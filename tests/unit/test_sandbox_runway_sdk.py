@@ -17,6 +17,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
+from patience import PATIENCE
 from sandbox_runway_support import CLIP, KEY, PICTURE, account
 
 from motionkit.sandbox import Sandbox
@@ -246,10 +248,8 @@ def test_waiting_meets_a_cancelled_word_as_the_sdk_reads_it(sdk: Any, sandbox: S
 
 
 def test_the_address_of_an_output_is_fetched_without_a_key(sdk: Any, sandbox: Sandbox) -> None:
-    import requests
-
     done = sdk.character_performance.create(**ACT_TWO).wait_for_task_output()
-    film = requests.get(done.output[0], timeout=60)
+    film = requests.get(done.output[0], timeout=PATIENCE)
     assert film.content[4:8] == b"ftyp"
     assert sandbox.ledger()["vendors"]["runway"]["keys_sent_to_files"] == 0
 
