@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from motionkit._support.redaction import Secret
     from motionkit.http import CALL_TIMEOUT, JSON_LIMIT, Body, Response, Session
     from motionkit.provider.contract import (
+        SERVER_ERRORS,
         AcceptsUnlistedModels,
         Accounts,
         Cancels,
@@ -108,6 +109,7 @@ __all__ = [
     "JSON_LIMIT",
     "LONGEST_UPLOAD",
     "MAX_BODY",
+    "SERVER_ERRORS",
     "STAGE",
     "UPLOAD_IDLE",
     "UPLOAD_TIMEOUT",
@@ -205,7 +207,7 @@ __getattr__, __dir__ = exports(
         "motionkit._support.redaction": "Secret",
         "motionkit.http": "CALL_TIMEOUT JSON_LIMIT Body Response Session",
         "motionkit.provider.contract": (
-            "AcceptsUnlistedModels Accounts Cancels CancelTerms Checks ErrorRow "
+            "SERVER_ERRORS AcceptsUnlistedModels Accounts Cancels CancelTerms Checks ErrorRow "
             "ExpiresFiles ExpiresJobs HelpsWithKeys ListedPrice Lists ListsPrices Phase "
             "PollLimits Provider "
             "SearchesHistory ShowsRefunds ShowsUsage Uploads WebhookEvent Webhooks "

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import attrs
 
 from motionkit._support.redaction import LONGEST_SAID, printable
-from motionkit.errors import Billed, MotionKitError
+from motionkit.errors import Billed, MotionKitError, ProviderUnavailable
 from motionkit.http import at_loopback
 from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance, Rates
@@ -65,6 +65,15 @@ class ErrorRow:
     without_job: type[MotionKitError] | None = None
     stale: bool = False
     passing: bool = False
+
+
+SERVER_ERRORS: Mapping[int, ErrorRow] = {
+    500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),
+    502: ErrorRow(ProviderUnavailable, "the gateway failed", refuses=False),
+    503: ErrorRow(ProviderUnavailable, "the vendor is not available", refuses=False),
+    504: ErrorRow(ProviderUnavailable, "the vendor timed out", refuses=False),
+}
+"""HTTP status of a server to error, for tables of vendors; none of them refuses."""
 
 
 def billed_after(phase: Phase, *, refused: bool) -> Billed:

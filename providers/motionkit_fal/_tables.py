@@ -27,7 +27,7 @@ from motionkit.errors import (
     RateLimited,
 )
 from motionkit.model.job import State
-from motionkit.provider import ErrorRow, KeyHelp
+from motionkit.provider import SERVER_ERRORS, ErrorRow, KeyHelp
 
 KEYS = KeyHelp("https://fal.ai/dashboard/keys", looks="id:secret")
 """The page of the console that makes keys: https://fal.ai/docs/api-reference/inference-api"""
@@ -92,10 +92,7 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
         422: ErrorRow(InvalidRequest, "the input was rejected"),
         429: ErrorRow(RateLimited, "too many requests"),
         499: ErrorRow(ProviderUnavailable, "the connection was closed early", refuses=False),
-        500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),
-        502: ErrorRow(ProviderUnavailable, "the gateway failed", refuses=False),
-        503: ErrorRow(ProviderUnavailable, "the vendor is not available", refuses=False),
-        504: ErrorRow(ProviderUnavailable, "the vendor timed out", refuses=False),
+        **SERVER_ERRORS,
     }
 )
 """HTTP status to error. 429 without a JSON body comes from a gateway and refuses nothing, as any

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Collection, Mapping, Sequence
-from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,7 +16,7 @@ import attrs
 from motionkit.errors import Billed, PermissionDenied, Unsupported
 from motionkit.model import media, probe
 from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
-from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit, amount
+from motionkit.model.money import Balance, Rates, Unit, amount
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
     AccountSettings,
@@ -45,7 +44,7 @@ from motionkit.provider import (
 from motionkit_fal import webhook
 from motionkit_fal._tables import DONE, KEYS, NO_SCOPE, STATES, UNFINISHED, UNPRICED
 from motionkit_fal._wire import Failure, ended, failure_of, files_of, responses, units_of
-from motionkit_fal.history import History, Platform, platform
+from motionkit_fal.history import Platform, platform
 from motionkit_fal.settings import Settings
 from motionkit_fal.uploads import Storage
 
@@ -120,8 +119,7 @@ class Fal:
         self.fingerprint = self._http.fingerprint
         self._responses = responses(self._context)
         self._storage = Storage(self._http, self._responses, uploads)
-        self._history = History(self._send, self.fingerprint)
-        self._platform = Platform(self._send, settings.prices)
+        self._platform = Platform(self._send, self.fingerprint, settings.prices)
         self._webhook_keys = webhook.published(self._send)
 
     def url(self, call: Call) -> str:
@@ -206,7 +204,7 @@ class Fal:
         if good:
             content = self._responses.unwrap(answer, Phase.RESULT, call)
             if files := files_of(content):
-                return succeeded(job, files, DONE, content, self._cost(job, units))
+                return succeeded(job, files, DONE, content, self._platform.cost(job.model, units))
             failure = Failure()
         else:
             content = content_of(answer)
@@ -221,13 +219,6 @@ class Fal:
             return succeeded(job, (), DONE, content)
         raise self._responses.refusal(answer, Phase.RESULT, call, content)
 
-    def _cost(self, job: Job, units: Decimal | None) -> Cost | None:
-        """Return the charge that the billable units mean at the account's price of a unit."""
-        price = None if units is None else self._platform.unit_price(job.model)
-        if units is None or price is None:
-            return None
-        return Cost(units * price, Unit.USD, units * price, CostBasis.REPORTED)
-
     def _forgotten(self, job: Job, answer: Response, call: Call) -> Status:
         """Return the status of a job that the queue does not have.
 
@@ -237,7 +228,7 @@ class Fal:
         age = age_of(job, answer)
         old = utcnow() - job.submitted_at >= _SHORT_LIFE
         asked = self._settings.history and old
-        if asked and (found := self._history.look_up(job)) is not None:
+        if asked and (found := self._platform.look_up(job)) is not None:
             return found
         message = self._responses.refusal(answer, Phase.POLL, call, {}).message
         if asked and age is not None and age >= self.retention:
@@ -291,7 +282,7 @@ class Fal:
 
     def find(self, submission: Submission, since: float) -> Found | NotSeen:
         """Search the request history for this submission."""
-        return self._history.find(submission, since) if self._settings.history else NotSeen()
+        return self._platform.find(submission, since) if self._settings.history else NotSeen()
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         """Verify a webhook delivery and return its event; reads the vendor's keys at most daily."""

@@ -15,7 +15,7 @@ import attrs
 
 from motionkit.errors import InvalidRequest, JobNotFound, MotionKitError
 from motionkit.model.job import Job, Status, utcnow
-from motionkit.model.money import amount
+from motionkit.model.money import Cost, CostBasis, Unit, amount
 from motionkit.model.submission import Call, Found, NotSeen, Submission
 from motionkit.provider import (
     ListedPrice,
@@ -38,26 +38,26 @@ _PER_PAGE = 100
 _PAGES = 20
 _CLOCK_SKEW = dt.timedelta(minutes=2)
 
-Send = Callable[[Call, Phase], Mapping[str, Any]]
-"""Send a call of a phase and return the response's object."""
-
 
 def platform(path: str, query: Mapping[str, str]) -> Call:
     """Return a read of the platform's API."""
     return Call("GET", path, origin="platform", query=query)
 
 
-@attrs.frozen
-class History:
-    """One account's requests, which are kept for 30 days with their input.
+@attrs.define
+class Platform:
+    """One account's requests, which are kept for 30 days with their input, prices and charges.
 
     Attributes:
-        send: Sends a call of this account.
+        send: Sends a call of this account, and returns the response's object.
         fingerprint: The account's fingerprint.
+        asks: Whether unit prices are looked up for the cost of jobs.
     """
 
-    send: Send
+    send: Callable[[Call, Phase], Mapping[str, Any]]
     fingerprint: str
+    asks: bool
+    _units: dict[str, Decimal] = attrs.field(factory=dict, init=False)
 
     def find(self, submission: Submission, since: float) -> Found | NotSeen:
         """Search for the request whose input equals this submission's.
@@ -67,13 +67,7 @@ class History:
         read.
         """
         start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
-        query = {
-            "endpoint_id": submission.model,
-            **_window(start),
-            "expand": "payloads",
-            "limit": str(_PER_PAGE),
-        }
-        rows, complete = _pages(self.send, _REQUESTS, query, "items")
+        rows, complete = self._requests(submission.model, start, Phase.FIND, limit=_PER_PAGE)
         jobs = (self._same(row, submission, start) for row in rows)
         return only_match(jobs, submission, complete=complete)
 
@@ -89,17 +83,11 @@ class History:
 
     def look_up(self, job: Job) -> Status | None:
         """Return the status of a job that ended; None if the history does not say that it did."""
-        query = {
-            "endpoint_id": job.model,
-            "request_id": job.id,
-            **_window(job.submitted_at - dt.timedelta(days=1)),
-            "expand": "payloads",
-        }
+        start = job.submitted_at - dt.timedelta(days=1)
         try:
-            items = self.send(platform(_REQUESTS, query), Phase.POLL).get("items")
+            rows, _ = self._requests(job.model, start, Phase.POLL, request_id=job.id)
         except JobNotFound:
             return None
-        rows = [row for row in items or () if isinstance(row, Mapping)]
         row = next((row for row in rows if row.get("request_id") == job.id), {})
         status, output = row.get("status_code"), row.get("json_output")
         if type(status) is not int or not isinstance(output, Mapping):
@@ -109,25 +97,13 @@ class History:
             return succeeded(job, files, str(status), row, late=True) if files else None
         return ended(Failure(), failure_of(output), status, word=str(status), raw=row)
 
+    def cost(self, model: str, units: Decimal | None) -> Cost | None:
+        """Return the charge of a run's billable units; None if its price is not known.
 
-@attrs.define
-class Platform:
-    """One account's prices and charges.
-
-    Attributes:
-        send: Sends a call of this account.
-        asks: Whether unit prices are looked up for the cost of jobs.
-    """
-
-    send: Send
-    asks: bool
-    _units: dict[str, Decimal] = attrs.field(factory=dict, init=False)
-
-    def unit_price(self, model: str) -> Decimal | None:
-        """Return the dollars of a billable unit for this account; None if that is not known.
-
-        The price list is read once for each model. A job's result does not depend on it.
+        The account's price of a unit is read once for each model. A result does not depend on it.
         """
+        if units is None:
+            return None
         if self.asks and model not in self._units:
             try:
                 listed = self.listed([model])
@@ -135,7 +111,9 @@ class Platform:
                 log.info("no unit price of %s, so its cost is the quote: %s", model, error.message)
                 return None
             self._units |= {name: price.amount for name, price in listed.items()}
-        return self._units.get(model)
+        if (price := self._units.get(model)) is None:
+            return None
+        return Cost(units * price, Unit.USD, units * price, CostBasis.REPORTED)
 
     def listed(self, models: list[str]) -> dict[str, ListedPrice]:
         """Return the price list of models: one unit price each, without its tiers."""
@@ -143,7 +121,7 @@ class Platform:
         for model in models:
             try:
                 query = {"endpoint_id": model}
-                rows, _ = _pages(self.send, _PRICING, query, "prices", Phase.BALANCE)
+                rows, _ = self._pages(_PRICING, query, "prices", Phase.BALANCE)
             except InvalidRequest:  # no such endpoint any more
                 continue
             for row in rows:
@@ -156,29 +134,36 @@ class Platform:
     def charges(self, since: float) -> tuple[Mapping[str, Any], ...]:
         """Return the charges since then (epoch seconds), as the vendor's rows."""
         start = dt.datetime.fromtimestamp(since, dt.UTC) - _CLOCK_SKEW
-        query = _window(start)
-        return tuple(_pages(self.send, _EVENTS, query, "billing_events", Phase.BALANCE)[0])
+        rows, _ = self._pages(_EVENTS, _window(start), "billing_events", Phase.BALANCE)
+        return tuple(rows)
+
+    def _requests(
+        self, model: str, start: dt.datetime, phase: Phase, **more: Any
+    ) -> tuple[list[Mapping[str, Any]], bool]:
+        query = {"endpoint_id": model, **_window(start), "expand": "payloads"}
+        return self._pages(
+            _REQUESTS, query | {name: str(one) for name, one in more.items()}, "items", phase
+        )
+
+    def _pages(
+        self, path: str, query: Mapping[str, str], name: str, phase: Phase
+    ) -> tuple[list[Mapping[str, Any]], bool]:
+        """Return the rows of a list, and whether these are all of its pages."""
+
+        def fetch(cursor: str | None) -> tuple[Any, str | None, bool]:
+            more = {} if cursor is None else {"cursor": cursor}
+            content = self.send(platform(path, {**query, **more}), phase)
+            after = content.get("next_cursor")
+            after = after if isinstance(after, str) and after else None
+            return content.get(name), after, bool(after or content.get("has_more"))
+
+        return read_pages(fetch, _PAGES)
 
 
 def _window(start: dt.datetime) -> dict[str, str]:
     """Return the hours from a moment until now; no page says which of a row's times they bound."""
-    end = utcnow() + dt.timedelta(hours=2)
-    first, last = (
-        one.replace(minute=0, second=0, microsecond=0).isoformat() for one in (start, end)
-    )
-    return {"start": first, "end": last}
-
-
-def _pages(
-    send: Send, path: str, query: Mapping[str, str], name: str, phase: Phase = Phase.FIND
-) -> tuple[list[Mapping[str, Any]], bool]:
-    """Return the rows of a list, and whether these are all of its pages."""
-
-    def fetch(cursor: str | None) -> tuple[Any, str | None, bool]:
-        more = {} if cursor is None else {"cursor": cursor}
-        content = send(platform(path, {**query, **more}), phase)
-        after = content.get("next_cursor")
-        after = after if isinstance(after, str) and after else None
-        return content.get(name), after, bool(after or content.get("has_more"))
-
-    return read_pages(fetch, _PAGES)
+    hours = {"start": start, "end": utcnow() + dt.timedelta(hours=2)}
+    return {
+        name: one.replace(minute=0, second=0, microsecond=0).isoformat()
+        for name, one in hours.items()
+    }

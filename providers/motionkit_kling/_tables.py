@@ -26,7 +26,7 @@ from motionkit.errors import (
     RateLimited,
 )
 from motionkit.model.job import State
-from motionkit.provider import ErrorRow, KeyHelp
+from motionkit.provider import SERVER_ERRORS, ErrorRow, KeyHelp
 
 KEYS = KeyHelp("https://app.klingai.com/global/dev")
 """The console that makes keys: https://kling.ai/document-api/api/get-started/authentication"""
@@ -108,10 +108,7 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
         401: _CREDENTIALS,
         403: ErrorRow(PermissionDenied, "the account may not do this"),
         429: ErrorRow(RateLimited, "too many requests", refuses=False),
-        500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),
-        502: ErrorRow(ProviderUnavailable, "the gateway failed", refuses=False),
-        503: ErrorRow(ProviderUnavailable, "the vendor is not available", refuses=False),
-        504: ErrorRow(ProviderUnavailable, "the gateway timed out", refuses=False),
+        **SERVER_ERRORS,
     }
 )
 """HTTP status without a code to error; any other refuses nothing, either."""

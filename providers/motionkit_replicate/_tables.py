@@ -25,7 +25,7 @@ from motionkit.errors import (
     RateLimited,
 )
 from motionkit.model.job import State
-from motionkit.provider import ErrorRow, KeyHelp
+from motionkit.provider import SERVER_ERRORS, ErrorRow, KeyHelp
 
 KEYS = KeyHelp("https://replicate.com/account/api-tokens", looks="r8_...")
 """The page of the console that makes tokens: https://replicate.com/docs/reference/http"""
@@ -91,10 +91,7 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
         413: ErrorRow(MediaRejected, "the file is too large: less than 100 MB are allowed"),
         422: ErrorRow(InvalidRequest, "the input was rejected"),
         429: ErrorRow(RateLimited, "too many requests"),
-        500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),
-        502: ErrorRow(ProviderUnavailable, "the gateway failed", refuses=False),
-        503: ErrorRow(ProviderUnavailable, "the vendor is not available", refuses=False),
-        504: ErrorRow(ProviderUnavailable, "the vendor timed out", refuses=False),
+        **SERVER_ERRORS,
     }
 )
 """HTTP status to error; no page says whether a 5xx made a job."""

@@ -26,7 +26,7 @@ from motionkit.errors import (
     RateLimited,
 )
 from motionkit.model.job import State
-from motionkit.provider import ErrorRow, KeyHelp
+from motionkit.provider import SERVER_ERRORS, ErrorRow, KeyHelp
 
 VERSION = "2024-11-06"
 """The version of the API, which every call has to name: https://docs.dev.runwayml.com/api"""
@@ -85,10 +85,7 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
         409: ErrorRow(ProviderUnavailable, "the request conflicts with another", refuses=False),
         422: ErrorRow(InvalidRequest, "the request was not accepted", refuses=False),
         429: ErrorRow(RateLimited, "too many requests, or the daily generations are used up"),
-        500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),
-        502: ErrorRow(ProviderUnavailable, "the gateway failed", refuses=False),
-        503: ErrorRow(ProviderUnavailable, "the vendor is overloaded", refuses=False),
-        504: ErrorRow(ProviderUnavailable, "the vendor timed out", refuses=False),
+        **SERVER_ERRORS,
     }
 )
 """HTTP status to error. 408, 409 and 422 are not on the vendor's page, so they refuse nothing."""

@@ -21,12 +21,11 @@ from motionkit.errors import (
     JobNotFound,
     PermissionDenied,
     ProtocolError,
-    ProviderUnavailable,
     RateLimited,
     Unsupported,
 )
 from motionkit.model.job import State
-from motionkit.provider import ErrorRow, KeyHelp
+from motionkit.provider import SERVER_ERRORS, ErrorRow, KeyHelp
 
 KEYS = KeyHelp("https://cloud.segmind.com/console/api-keys", looks="SG_...")
 """The page of the console that makes keys. How one looks is what users show, no page says it."""
@@ -102,10 +101,7 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
             "the rate limit is reached",
             hint=f"set the account's rpm to your plan's requests per minute ({_plans()})",
         ),
-        500: ErrorRow(ProviderUnavailable, "the vendor failed", refuses=False),
-        502: ErrorRow(ProviderUnavailable, "the gateway failed", refuses=False),
-        503: ErrorRow(ProviderUnavailable, "the vendor is not available", refuses=False),
-        504: ErrorRow(ProviderUnavailable, "the vendor timed out", refuses=False),
+        **SERVER_ERRORS,
     }
 )
 """HTTP status to error. An unknown status is never read as a refusal."""
