@@ -48,7 +48,7 @@ from motionkit.provider import (
     staged,
 )
 from motionkit_kling import webhook
-from motionkit_kling._tables import KEYS, UNPRICED
+from motionkit_kling._tables import KEYS, OTHER_PACKS, UNPRICED
 from motionkit_kling._wire import Task, already_exists, code_of, responses, tasks_of
 from motionkit_kling.bodies import Inlined, filled, is_legacy, names_id, shape, with_id
 from motionkit_kling.settings import Settings
@@ -224,10 +224,7 @@ class Kling:
         return Found(self._job(submission, task.id, attempt_id))
 
     def balance(self) -> Balance:
-        """Return what is left of the resource packs in use, as it was up to 12 hours ago.
-
-        Packs are of one kind of product, which their name tells: one for images pays no video.
-        """
+        """Return what is left for videos in the packs in use, as it was up to 12 hours ago."""
         end = utcnow().replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=1)
         query = {
             name: str(int(one.timestamp()) * 1000)
@@ -245,7 +242,8 @@ class Kling:
             left = amount(row.get("remaining_quantity")) if isinstance(row, Mapping) else None
             if left is not None and row.get("status") == "online":
                 name = f"{row.get('resource_pack_name')}, up to 12 h ago"
-                pools[name] = pools.get(name, Decimal(0)) + left
+                if not any(word in name.casefold() for word in OTHER_PACKS):
+                    pools[name] = pools.get(name, Decimal(0)) + left
         total = sum(pools.values(), Decimal(0))
         return Balance(total, Unit.CREDIT, total * self._settings.usd_per_unit, pools, raw=data)
 

@@ -418,7 +418,9 @@ def pack(name: str = "Video-5Con", left: Any = 118.5, status: str = "online") ->
     return {"resource_pack_name": name, "remaining_quantity": left, "status": status}
 
 
-def test_the_balance_is_what_is_left_of_the_packs_in_use(vendor: Vendor, kling: Kling) -> None:
+def test_the_balance_is_what_is_left_for_videos_in_the_packs_in_use(
+    vendor: Vendor, kling: Kling
+) -> None:
     packs = [
         pack(),
         pack(left=1.5),
@@ -429,11 +431,8 @@ def test_the_balance_is_what_is_left_of_the_packs_in_use(vendor: Vendor, kling: 
     ]
     vendor.says({"code": 0, "msg": "success", "resource_pack_subscribe_infos": packs})
     balance = kling.balance()
-    assert (balance.amount, balance.unit, balance.usd) == (140, Unit.CREDIT, Decimal("19.600"))
-    assert balance.pools == {
-        "Video-5Con, up to 12 h ago": 120,
-        "Image-5Con, up to 12 h ago": 20,
-    }
+    assert (balance.amount, balance.unit, balance.usd) == (120, Unit.CREDIT, Decimal("16.800"))
+    assert balance.pools == {"Video-5Con, up to 12 h ago": 120}
 
 
 @pytest.mark.parametrize(
