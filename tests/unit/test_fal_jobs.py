@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 import attrs
 import pytest
+from scripted import NoUploads, Vendor, scripted
 
 from motionkit.errors import (
     Billed,
@@ -19,8 +19,6 @@ from motionkit.errors import (
     ProviderUnavailable,
     Unsupported,
 )
-from motionkit.http.response import Response
-from motionkit.http.session import Session
 from motionkit.model.job import Job, State, UnknownReason, utcnow
 from motionkit.model.money import CostBasis
 from motionkit.model.submission import Call, Found, NotSeen, Submission
@@ -35,40 +33,13 @@ FILM = "https://v3b.fal.media/files/b/0a/out.mp4"
 DONE = {"status": "COMPLETED", "request_id": ID}
 
 
-class _Uploads:
-    limiter = None
-    timeout = 60.0
-
-    def put(self, *_: Any) -> str:
-        raise NotImplementedError
-
-
-@attrs.define
-class Vendor:
-    """Answers calls in their order, and notes them."""
-
-    answers: list[Response] = attrs.field(factory=list)
-    calls: list[str] = attrs.field(factory=list)
-
-    def will(self, status: int, body: Any, **headers: str) -> None:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        text = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.answers.append(Response(status, named, text))
-
-    def send(self, session: Session, call: Call, **_: Any) -> Response:
-        self.calls.append(f"{call.method} {session.url(call)}")
-        return self.answers.pop(0)
-
-
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
-    made = Vendor()
-    monkeypatch.setattr(Session, "send", lambda http, *call, **rest: made.send(http, *call, **rest))  # noqa: PLW0108 - binds
-    return made
+    return scripted(Vendor(), monkeypatch)
 
 
 def adapter(**settings: Any) -> Fal:
-    return Fal("studio", Settings(api_key="id:secret", **settings), _Uploads())  # type: ignore[arg-type]
+    return Fal("studio", Settings(api_key="id:secret", **settings), NoUploads())
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from scripted import NoUploads
 
 import motionkit as mk
 from motionkit.errors import InvalidRequest
@@ -176,15 +177,6 @@ seconds in the sandbox."""
 IDS = [f"{number}-{model}" for number, (model, *_) in enumerate(ROWS)]
 
 
-class _Uploads:
-    limiter = None
-    timeout = 60.0
-    stage = None
-
-    def put(self, *_: Any) -> str:
-        raise AssertionError("media are given by URL")
-
-
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(apps=[FalSandbox], job_seconds=100) as running:
@@ -194,7 +186,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def fal(sandbox: Sandbox) -> Iterator[Fal]:
-    made = Fal("studio", Settings(api_key="id:secret", base_url=sandbox.url), _Uploads())
+    made = Fal("studio", Settings(api_key="id:secret", base_url=sandbox.url), NoUploads())
     yield made
     made.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from scripted import HeldUploads
 
 import motionkit as mk
 from motionkit.errors import Billed, InsufficientCredits, InvalidRequest, ProtocolError
@@ -25,21 +26,6 @@ from motionkit_fal.sandbox import FalSandbox
 KEY = "0f0e0d0c-sandbox:0123456789abcdef"
 
 
-class _Uploads:
-    """Upload at once, and share what may be shared."""
-
-    limiter = None
-    timeout = 60.0
-
-    def __init__(self) -> None:
-        self.held: dict[str, str] = {}
-
-    def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
-        if sha256 is None:
-            return send()
-        return self.held.setdefault(sha256, self.held.get(sha256) or send())
-
-
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(apps=[partial(FalSandbox, signed=True)], job_seconds=100) as running:
@@ -48,7 +34,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def fal(sandbox: Sandbox) -> Iterator[Fal]:
-    made = Fal("studio", Settings(api_key=KEY, base_url=sandbox.url), _Uploads())
+    made = Fal("studio", Settings(api_key=KEY, base_url=sandbox.url), HeldUploads())
     yield made
     made.close()
 
@@ -147,7 +133,7 @@ HOSTS = [
 
 @pytest.mark.parametrize(("target", "known"), HOSTS)
 def test_a_file_goes_to_hosts_of_the_vendor_only(target: str, known: bool) -> None:
-    fal = Fal("studio", Settings(api_key=KEY), _Uploads())
+    fal = Fal("studio", Settings(api_key=KEY), HeldUploads())
     opened = signed_address(target, "PUT", fal._http, fal._uploads, "rest", hosts=uploads.HOSTS)
     if not known:
         with pytest.raises(ProtocolError, match="no usable address of the vendor's"), opened:
@@ -163,7 +149,7 @@ def test_a_job_that_does_not_start_in_the_time_of_the_account_ends_without_a_cha
     sandbox: Sandbox,
 ) -> None:
     settings = Settings(api_key=KEY, base_url=sandbox.url, start_timeout=2, no_retry=True)
-    fal = Fal("studio", settings, _Uploads())
+    fal = Fal("studio", settings, HeldUploads())
     made = prepared(fal, mimic())
     assert made.call.headers == {
         "x-app-fal-disable-fallback": "true",
@@ -182,7 +168,7 @@ def test_a_job_that_does_not_start_in_the_time_of_the_account_ends_without_a_cha
 
 def test_a_locked_account_cannot_upload_and_nothing_was_bought(sandbox: Sandbox) -> None:
     sandbox.add_account("fal", "poor:key", balance="0")
-    fal = Fal("poor", Settings(api_key="poor:key", base_url=sandbox.url), _Uploads())
+    fal = Fal("poor", Settings(api_key="poor:key", base_url=sandbox.url), HeldUploads())
     with pytest.raises(InsufficientCredits) as caught:
         prepared(fal, mimic())
     assert caught.value.billed is Billed.NO

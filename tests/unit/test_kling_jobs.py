@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import attrs
 import pytest
+import scripted
+from scripted import NoUploads
 
 from motionkit.errors import (
     AuthenticationError,
@@ -23,8 +23,6 @@ from motionkit.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from motionkit.http.response import Response
-from motionkit.http.session import Session
 from motionkit.model.job import Job, State, UnknownReason
 from motionkit.model.money import Cost, CostBasis, Unit
 from motionkit.model.submission import Call, Found, NotSeen, Submission
@@ -37,26 +35,12 @@ NEW, LEGACY = "/motion-control/kling-3.0", "/v1/videos/motion-control"
 HOST = "https://api-singapore.klingai.com"
 
 
-class _Uploads:
-    limiter = None
-    timeout = 60.0
-    stage = None
+class Vendor(scripted.Vendor):
+    """Answers in Kling's envelope."""
 
-    def put(self, *_: Any) -> str:
-        raise NotImplementedError
-
-
-@attrs.define
-class Vendor:
-    """Answers calls in their order, and notes them."""
-
-    answers: list[Response] = attrs.field(factory=list)
-    calls: list[str] = attrs.field(factory=list)
-    bodies: list[Any] = attrs.field(factory=list)
-
-    def will(self, status: int, body: Any, **headers: str) -> None:
-        text = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.answers.append(Response(status, headers, text))
+    @property
+    def bodies(self) -> list[Any]:
+        return [call.json for call in self.sent]
 
     def says(self, data: Any, **more: Any) -> None:
         self.will(200, {"code": 0, "message": "SUCCEED", "request_id": "r", "data": data, **more})
@@ -64,22 +48,15 @@ class Vendor:
     def refuses(self, status: int, code: Any, message: str = "no", **more: Any) -> None:
         self.will(status, {"code": code, "message": message, "request_id": "r", **more})
 
-    def send(self, session: Session, call: Call, **_: Any) -> Response:
-        self.calls.append(f"{call.method} {session.url(call)}")
-        self.bodies.append(call.json)
-        return self.answers.pop(0)
-
 
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
-    made = Vendor()
-    monkeypatch.setattr(Session, "send", lambda http, *call, **rest: made.send(http, *call, **rest))  # noqa: PLW0108 - binds
-    return made
+    return scripted.scripted(Vendor(), monkeypatch)
 
 
 @pytest.fixture
 def kling() -> Iterator[Kling]:
-    made = Kling("studio", Settings(api_key="planted-key"), _Uploads())  # type: ignore[arg-type]
+    made = Kling("studio", Settings(api_key="planted-key"), NoUploads())
     yield made
     made.close()
 

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
 import pytest
+from scripted import NoUploads
 
 from motionkit.errors import Billed, ProtocolError
 from motionkit.http import Session
 from motionkit.provider import Secret, signed_address
-
-
-@attrs.frozen
-class _Uploads:
-    limiter = None
-    timeout = 60.0
-    stage = None
-
-    def put(self, *_: Any) -> str:
-        raise NotImplementedError
 
 
 def own(origin: str) -> Session:
@@ -33,7 +23,7 @@ def own(origin: str) -> Session:
 
 
 def opened(url: Any, origin: str = "https://files.toy.invalid", hosts: tuple[str, ...] = ()) -> str:
-    with signed_address(url, "PUT", own(origin), _Uploads(), "files", hosts=hosts) as (http, call):
+    with signed_address(url, "PUT", own(origin), NoUploads(), "files", hosts=hosts) as (http, call):
         assert (http.provider, http.account, http._auth) == ("toy", "studio", {})
         assert call.method == "PUT"
         return http.url(call)

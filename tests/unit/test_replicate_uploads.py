@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from scripted import HeldUploads
 
 import motionkit as mk
 from motionkit.errors import Billed, InsufficientCredits, InvalidRequest, MediaRejected
@@ -27,21 +28,6 @@ BY_VERSION = "wan-video/wan-2.2-animate-animation"
 VERSION = "d6b167d60fdadef11966e5824b19b9c0fc7597d663192c278e67e9d1f2dbbf48"
 
 
-class _Uploads:
-    """Upload at once, and share what may be shared."""
-
-    limiter = None
-    timeout = 60.0
-
-    def __init__(self) -> None:
-        self.held: dict[str, str] = {}
-
-    def put(self, account: str, slot: str, sha256: str | None, send: Callable[[], str]) -> str:
-        if sha256 is None:
-            return send()
-        return self.held.setdefault(sha256, self.held.get(sha256) or send())
-
-
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(apps=[ReplicateSandbox], job_seconds=100) as running:
@@ -49,7 +35,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def adapter(sandbox: Sandbox, **settings: Any) -> Replicate:
-    return Replicate("studio", Settings(api_key=KEY, base_url=sandbox.url, **settings), _Uploads())
+    return Replicate(
+        "studio", Settings(api_key=KEY, base_url=sandbox.url, **settings), HeldUploads()
+    )
 
 
 @pytest.fixture

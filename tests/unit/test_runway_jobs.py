@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-import attrs
 import pytest
+import scripted
+from scripted import NoUploads
 
 import motionkit as mk
 from motionkit.client import inspect_media
@@ -25,8 +25,6 @@ from motionkit.errors import (
     RateLimited,
     Unsupported,
 )
-from motionkit.http.response import Response
-from motionkit.http.session import Session
 from motionkit.model.job import Job, State, UnknownReason
 from motionkit.model.money import Cost, CostBasis, Unit
 from motionkit.model.probe import Facts
@@ -48,45 +46,21 @@ QUOTE = {"id": ID, "estimatedCost": {"credits": 25}}
 VERSION = "2024-11-06"
 
 
-class _Uploads:
-    limiter = None
-    timeout = 60.0
+class Vendor(scripted.Vendor):
+    """Notes the version that each call names."""
 
-    def put(self, *_: Any) -> str:
-        raise NotImplementedError
-
-
-@attrs.define
-class Vendor:
-    """Answers calls in their order, and notes them."""
-
-    answers: list[Response | MotionKitError] = attrs.field(factory=list)
-    calls: list[str] = attrs.field(factory=list)
-    versions: list[str | None] = attrs.field(factory=list)
-
-    def will(self, status: int, body: Any, **headers: str) -> None:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        text = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.answers.append(Response(status, named, text))
-
-    def send(self, session: Session, call: Call, **_: Any) -> Response:
-        self.calls.append(f"{call.method} {session.url(call)}")
-        self.versions.append(call.headers.get("X-Runway-Version"))
-        answer = self.answers.pop(0)
-        if isinstance(answer, MotionKitError):
-            raise answer
-        return answer
+    @property
+    def versions(self) -> list[str | None]:
+        return [call.headers.get("X-Runway-Version") for call in self.sent]
 
 
 @pytest.fixture
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
-    made = Vendor()
-    monkeypatch.setattr(Session, "send", lambda http, *call, **rest: made.send(http, *call, **rest))  # noqa: PLW0108 - binds
-    return made
+    return scripted.scripted(Vendor(), monkeypatch)
 
 
 def adapter(**settings: Any) -> Runway:
-    return Runway("studio", Settings(api_key="key_0123", **settings), _Uploads())  # type: ignore[arg-type]
+    return Runway("studio", Settings(api_key="key_0123", **settings), NoUploads())
 
 
 @pytest.fixture
