@@ -39,6 +39,7 @@ from motionkit_replicate._tables import (
     STATES,
     STATUSES,
     TOO_LATE,
+    UNPRICED,
     VALUES,
 )
 
@@ -166,6 +167,9 @@ def _rate(content: Mapping[str, Any], offer: Offer | None) -> tuple[Decimal | No
     """Return an offer's price for what was sent and delivered, and the metric that it counts."""
     sent, metrics = content.get("input"), content.get("metrics")
     if offer is None or offer.price is None or not isinstance(sent, Mapping):
+        return None, ""
+    known = {*offer.fields.values(), *(slot.field for slot in offer.media.values()), *offer.fixed}
+    if not sent.keys() <= known | UNPRICED.keys():  # its price with other fields is not known
         return None, ""
     words = VALUES.get(offer.model, {})
     told = metrics if isinstance(metrics, Mapping) else {}

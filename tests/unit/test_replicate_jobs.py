@@ -386,7 +386,7 @@ def test_a_cost_is_the_reported_seconds_times_the_price_of_what_was_sent(
 ) -> None:
     metrics = {"video_output_duration_seconds": 4.5, "predict_time": 120.0}
     assert cost_of(vendor, replicate, metrics=metrics) == Decimal("0.540")
-    low = INPUT | {"mode": "std"}
+    low = INPUT | {"mode": "std", "prompt": "jump", "seed": 7}
     assert cost_of(vendor, replicate, input=low, metrics=metrics) == Decimal("0.315")
 
 
@@ -421,6 +421,7 @@ def test_a_run_is_charged_by_its_time_where_the_model_is_priced_so(
         {"metrics": {"video_output_duration_seconds": 4}, "input": {}},
         {"metrics": {"video_output_duration_seconds": 4}, "input": None},
         {"metrics": {"video_output_duration_seconds": 4}, "input": INPUT | {"mode": "ultra"}},
+        {"metrics": {"video_output_duration_seconds": 4}, "input": INPUT | {"turbo": True}},
     ],
 )
 def test_without_a_quantity_or_a_price_there_is_no_cost_and_the_quote_remains(
