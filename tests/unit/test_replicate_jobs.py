@@ -343,6 +343,7 @@ def test_a_deadline_is_no_cancel_of_ours(vendor: Vendor, replicate: Replicate) -
     status = polled(vendor, replicate, **fields)
     assert (status.billed, status.cancelled) == (Billed.YES, False)
     assert status.message == "the deadline passed while it ran"
+    assert not polled(vendor, replicate, **fields | {"completed_at": NOW.isoformat()}).cancelled
     before = {"completed_at": (NOW - dt.timedelta(seconds=9)).isoformat()}
     assert polled(vendor, replicate, **fields | before).cancelled
     aborted = polled(vendor, replicate, status="aborted", deadline=NOW.isoformat())
