@@ -123,7 +123,6 @@ OTHER_PACKS = ("image", "audio")
 """Words in the name of a resource pack that pays no video: packs are of one kind of product, which
 nothing but their name tells. A pack of any other name counts."""
 
-UNIT_USD = "0.14"
 PRICES = "https://kling.ai/document-api/pricing/base/video"
 """Units and dollars, read 2026-09-20."""
 UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(

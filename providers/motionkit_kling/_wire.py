@@ -178,25 +178,22 @@ def _records(rows: Any) -> list[Mapping[str, Any]]:
 def cost_of(data: Mapping[str, Any], usd_per_unit: Decimal) -> Cost | None:
     """Return what a task was charged: in units or, from a balance of dollars, in dollars.
 
-    None if the response does not say it, or only in another currency.
+    None if the response does not say it, or only in another currency; the legacy API says none.
     """
-    rows = data.get("billing")
-    rows = rows if isinstance(rows, list) else []
-    units, dollars = list[Decimal | None](), list[Decimal | None]()
-    for row in rows:
-        charge = row.get("charge_type") if isinstance(row, Mapping) else None
-        paid = None if charge is None else amount(row.get("amount"))
-        if charge == "cash":
-            dollars.append(paid if row.get("currency") == "USD" else None)
-        else:
-            units.append(paid if charge == "unit" else None)
-    if not rows and (said := amount(data.get("final_unit_deduction"))) is not None:
-        units.append(said)
-    known = [one for one in (*units, *dollars) if one is not None]
-    if not known or len(known) < len(units) + len(dollars):
+    rows, cash = data.get("billing"), data.get("final_balance_deduction")
+    if not isinstance(rows, list) or not rows:
+        if isinstance(cash, Mapping) and amount(cash.get("quota")):
+            return None
+        rows = [{"charge_type": "unit", "amount": data.get("final_unit_deduction")}]
+    units = usd = Decimal(0)
+    unit = Unit.CREDIT
+    for row in _records(rows):
+        paid, kind = amount(row.get("amount")), row.get("charge_type")
+        if paid is None or (kind != "unit" and (kind, row.get("currency")) != ("cash", "USD")):
+            return None
+        units += paid
+        usd += paid * usd_per_unit if kind == "unit" else paid
+        unit = unit if kind == "unit" else Unit.USD
+    if len(_records(rows)) < len(rows):
         return None
-    total = sum((one for one in units if one is not None), Decimal(0))
-    if not dollars:
-        return Cost(total, Unit.CREDIT, total * usd_per_unit, CostBasis.REPORTED)
-    usd = sum((one for one in dollars if one is not None), total * usd_per_unit)
-    return Cost(usd, Unit.USD, usd, CostBasis.REPORTED)
+    return Cost(units if unit is Unit.CREDIT else usd, unit, usd, CostBasis.REPORTED)

@@ -355,6 +355,18 @@ def test_the_cost_is_what_the_vendor_billed_or_unknown(
 
 
 @pytest.mark.parametrize(
+    ("quota", "cost"), [("0", reported("0", Unit.CREDIT, "0")), ("0.63", None)]
+)
+def test_a_legacy_task_that_cost_money_of_an_unknown_currency_is_not_called_free(
+    quota: str, cost: Cost | None, vendor: Vendor, kling: Kling
+) -> None:
+    videos = {"videos": [{"url": FILM}]}
+    charge = {"final_unit_deduction": "0", "final_balance_deduction": {"quota": quota}}
+    vendor.says({"task_id": ID, "task_status": "succeed", "task_result": videos, **charge})
+    assert kling.result(job(LEGACY)).cost == cost
+
+
+@pytest.mark.parametrize(
     ("amount", "billed", "cost"),
     [("0", Billed.NO, None), ("4.5", Billed.YES, reported("4.5", Unit.CREDIT, "0.630"))],
 )

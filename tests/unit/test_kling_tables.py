@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from motionkit.errors import (
 from motionkit.model.job import State
 from motionkit.model.submission import SameId
 from motionkit_kling import _tables as tables
-from motionkit_kling.adapter import HOSTS, Kling
+from motionkit_kling.adapter import HOSTS, Kling, Settings
 
 MOTION_3, MOTION_2_6 = "2.7 3.6 0.9 1.2", "1.5 2.4 0.5 0.8"
 CLIP_3, TURBO, CLIP_2_6, CLIP_2_5 = "0.6 0.8 0.9 1.2 3.0", "0.8 1.0", "0.3 0.5 1.0", "0.3 0.5"
@@ -61,7 +62,7 @@ def test_the_offers_are_these_at_these_units() -> None:
     }
     assert found == OFFERS
     assert HOSTS == {"api": "https://api-singapore.klingai.com"}
-    assert tables.UNIT_USD == "0.14"
+    assert Settings(api_key="k").usd_per_unit == Decimal("0.14")
 
 
 def test_every_price_has_the_page_and_day_of_its_reading() -> None:

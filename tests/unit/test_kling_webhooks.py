@@ -6,16 +6,27 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
+import motionkit as mk
 from motionkit.errors import ConfigError, InvalidRequest, ProtocolError, SignatureError
 from motionkit.model.job import State, UnknownReason
 from motionkit.model.submission import Call, Submission
 from motionkit.provider import Secret, WebhookEvent
+from motionkit.sandbox import Sandbox
+from motionkit.testing.sandboxed import sandbox_stage
+from motionkit.testing.stage import ACCOUNT, client_for
 from motionkit_kling import webhook
 from motionkit_kling.adapter import Kling, Settings
+from motionkit_kling.sandbox import KlingSandbox
+from motionkit_kling.sandbox.app import SECRET as SANDBOX_SECRET
 
 SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="  # the page's
 STAMP = 1_781_080_794
@@ -183,3 +194,56 @@ def test_a_failure_is_told_with_its_reason() -> None:
         State.BLOCKED,
         "Failure to pass the risk control",
     )
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
+    """Return the address of a server that notes what is sent to it, and its notes."""
+    notes: list[tuple[dict[str, str], bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            notes.append((dict(self.headers), body))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(webhook.ACKNOWLEDGEMENT)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/hook", notes
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("model", ["kling-3.0", "kling-v3"])
+def test_a_job_reports_its_way_to_the_account_that_asked_for_it(
+    model: str, receiver: tuple[str, list[tuple[dict[str, str], bytes]]], tmp_path: Path
+) -> None:
+    address, notes = receiver
+    with Sandbox(apps=[KlingSandbox], job_seconds=60.0) as sandbox:
+        settings = Settings(
+            api_key=sandbox.environment["KLING_API_KEY"],
+            base_url=sandbox.url,
+            webhook=address,
+            webhook_secret=SANDBOX_SECRET,
+        )
+        stage = attrs.evolve(sandbox_stage(Kling, {}, sandbox), settings=settings)
+        with client_for(stage, tmp_path) as client:
+            request = mk.Mimic("https://media.invalid/hero.png", "https://media.invalid/d.mp4")
+            job = client.submit(request, via=f"{ACCOUNT}/{model}")
+            sandbox.advance(120.0)
+            kling = client.account(ACCOUNT, Kling)
+            events = [kling.parse_webhook(given, body) for given, body in notes]
+            assert {event.job_id for event in events} == {job.id}
+            assert [event.state for event in events][-1] is State.SUCCEEDED
+            status = kling.noticed(job, events[-1])
+            assert status.result is not None
+            assert status.result.cost == client.result(job).cost
+            forged = notes[-1][1].replace(b"succe", b"faile")
+            with pytest.raises(SignatureError):
+                kling.parse_webhook(notes[-1][0], forged)
