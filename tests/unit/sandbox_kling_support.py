@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import time
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -28,11 +27,12 @@ FACE, DANCE = "https://h.example/hero.png", "https://h.example/dance.mp4"
 MOTION = "/motion-control/kling-3.0"
 MONTH = 30 * 86400
 JOB_SECONDS = 100.0
+STILL = 1e-6
+"""Speed of a vendor whose time passes only where a test moves it."""
 
 
-def encode_jwt_token(ak: str, sk: str, now: float | None = None) -> str:
+def encode_jwt_token(ak: str, sk: str, now: float) -> str:
     """Make a token as the vendor's sample code does."""
-    now = time.time() if now is None else now
     headers = {"alg": "HS256", "typ": "JWT"}
     payload = {"iss": ak, "exp": int(now) + 1800, "nbf": int(now) - 5}
     return jwt.encode(payload, sk, headers=headers)
@@ -68,7 +68,7 @@ class Client:
         self.key = key
         self.own = sandbox is None
         apps = [lambda world: KlingSandbox(world, **switches)]
-        self.sandbox = sandbox or Sandbox(apps=apps, job_seconds=JOB_SECONDS)
+        self.sandbox = sandbox or Sandbox(apps=apps, job_seconds=JOB_SECONDS, speed=STILL)
         if self.own:
             self.sandbox.start()
             self.sandbox.add_account("kling", KEY, label="rich", balance=1000)
@@ -119,8 +119,9 @@ class Client:
         return self.task(name)
 
     def token(self, shift: float = 0.0) -> str:
-        """Return a token by a clock that is wrong by so many seconds."""
-        return encode_jwt_token(access_key(KEY), secret_key(KEY), time.time() + shift)
+        """Return a token by a clock that is so many seconds ahead of the vendor's."""
+        now = self.sandbox._world.clock.now() + shift
+        return encode_jwt_token(access_key(KEY), secret_key(KEY), now)
 
     def account(self, label: str = "rich") -> Any:
         return self.sandbox.ledger()["vendors"]["kling"]["accounts"][label]
