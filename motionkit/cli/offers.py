@@ -261,7 +261,13 @@ def _slot(slot: MediaField) -> str:
         "/".join(slot.formats),
         f"{slot.max_bytes / 1e6:g} MB" if slot.max_bytes else None,
         _span(slot.min_side, slot.max_side, "px"),
+        f"1:{slot.max_ratio:g} to {slot.max_ratio:g}:1" if slot.max_ratio else None,
         _span(slot.min_seconds, slot.max_seconds, "s"),
+        *(
+            f"{_span(*seconds, 's')} with {name} {value}"
+            for name, by_value in slot.seconds_by.items()
+            for value, seconds in by_value.items()
+        ),
     )
     return ", ".join(limit for limit in limits if limit)
 

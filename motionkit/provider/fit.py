@@ -123,7 +123,7 @@ def fit(
                 value=reference.label,
                 limit=", ".join(offer.media) or "no media",
             )
-        slot, reason = _limited(slot, sent)
+        slot, reason = slot.under(sent)
         references[name] = slot, reference
         if converts:
             from motionkit.provider.recipes import plan  # noqa: PLC0415 - few media are converted
@@ -372,17 +372,6 @@ def _check_held(name: str, reference: media.Ref, slot: MediaField) -> None:
             value=reference.label,
             limit="a file, bytes or a URL",
         )
-
-
-def _limited(slot: MediaField, values: Mapping[str, Any]) -> tuple[MediaField, str]:
-    """Return a field with the seconds that hold for a request's values, and the reason in words."""
-    for name, seconds in slot.seconds_by.items():
-        value = values.get(name)
-        if isinstance(value, str) and value in seconds:
-            low, high = seconds[value]
-            limited = attrs.evolve(slot, min_seconds=low, max_seconds=high)
-            return limited, f" with {name} {value!r}"
-    return slot, ""
 
 
 def _check_limits(

@@ -63,6 +63,16 @@ class MediaField:
     many: bool = False
     source: str = ""
 
+    def under(self, values: Mapping[str, Any]) -> tuple[MediaField, str]:
+        """Return the field with the seconds that hold for a request's values, and why, in words."""
+        for name, seconds in self.seconds_by.items():
+            value = values.get(name)
+            if isinstance(value, str) and value in seconds:
+                low, high = seconds[value]
+                limited = attrs.evolve(self, min_seconds=low, max_seconds=high)
+                return limited, f" with {name} {value!r}"
+        return self, ""
+
 
 @attrs.frozen
 class PriceRule:

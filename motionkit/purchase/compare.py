@@ -382,9 +382,7 @@ def clip_limits(
     slot = offer.media.get(argument or "")
     if slot is None:
         return None, None
-    for name, by_value in slot.seconds_by.items():
-        if values.get(name) in by_value:
-            return by_value[values[name]]
+    slot, _ = slot.under(values)
     return slot.min_seconds, slot.max_seconds
 
 

@@ -198,6 +198,13 @@ def test_a_clip_beyond_an_orientations_limit_is_refused_before_anything_is_uploa
     assert studio.ledger["uploads"] == 0
 
 
+def test_the_limits_of_a_model_say_what_they_depend_on(cli: Cli, studio: Account) -> None:
+    model = "fal-ai/kling-video/v3/pro/motion-control"
+    shown = cli("offers", "--via", "fal", "--model", model).out
+    assert f"  {model}: image: jpeg/png, 340 to 3850 px, 1:2.5 to 2.5:1\n" in shown
+    assert f"  {model}: video: mp4/mov, 3 to 30 s, 3 to 10 s with orientation image\n" in shown
+
+
 def test_an_unlisted_endpoint_needs_to_be_confirmed(cli: Cli, studio: Account) -> None:
     argv = ("mimic", *MEDIA, "--via", "fal/some-owner/some-app/animate", "--dry-run", "--json")
     assert "not documented" in cli(*argv).err
