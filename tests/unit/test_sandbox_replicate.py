@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import requests
-from patience import PATIENCE
+from patience import PATIENCE, until
 from sandbox_replicate_support import (
     BODY,
     BY_TIME,
@@ -138,8 +138,7 @@ def test_a_prediction_that_is_held_ends_with_its_cancellation(
 
     thread = threading.Thread(target=hold)
     thread.start()
-    while not account(sandbox)["jobs"]:
-        thread.join(0.01)
+    until(lambda: account(sandbox)["jobs"])
     client.cancel(account(sandbox)["jobs"][0]["id"])
     thread.join(PATIENCE)
     assert told(answers[0], CREATED)["status"] == "canceled"
