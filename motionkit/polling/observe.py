@@ -185,9 +185,13 @@ class JobObserver:
 
     def _expected(self, provider: Provider, job: Job) -> float | None:
         """Return the seconds that the offer states, as many times fewer as the sandbox is fast."""
-        if self.sandbox_speed != 1.0 and in_sandbox(provider):
-            return (job.expected_seconds or VAGUE_SECONDS) / self.sandbox_speed
+        if (speed := self._speed(provider)) != 1.0:
+            return (job.expected_seconds or VAGUE_SECONDS) / speed
         return job.expected_seconds
+
+    def _speed(self, provider: Provider) -> float:
+        """Return how many of the vendor's seconds pass in one: its limits are in these, too."""
+        return self.sandbox_speed if self.sandbox_speed != 1.0 and in_sandbox(provider) else 1.0
 
     def _since_running(self, job: Job, status: Status) -> float:
         """Return the seconds since a caller last saw a job running; its whole age at first."""
@@ -285,7 +289,7 @@ class JobObserver:
             share = limiter.share(among, _calls(provider))
         if share > SPARSE:
             self._warn_of_limit(job.account, share, among)
-        floor = float(getattr(provider, "poll_floor", 0.0))
+        floor = float(getattr(provider, "poll_floor", 0.0)) / self._speed(provider)
         expected = self._expected(provider, job)
         plan = self.durations.plan(kind_of(job), expected, floor=floor, share=share)
         return plan.after(age) - age
