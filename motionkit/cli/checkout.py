@@ -28,7 +28,7 @@ from motionkit.model import codec
 from motionkit.model.events import Submitted
 from motionkit.model.job import Job, KeyState, State, utcnow
 from motionkit.model.labels import shown_labels
-from motionkit.model.money import Quote, dollars, rests_on
+from motionkit.model.money import Cost, Quote, both, dollars, rests_on
 from motionkit.model.probe import Facts
 from motionkit.model.request import Request
 
@@ -170,9 +170,20 @@ def buy(
         )
     screen.event(Submitted(key=job.key, job=job, cost=job.cost))
     screen.fact("submitted", f"job {job.id} at {job.account}/{job.model}, key {job.key}")
+    if (cost := _other_price(job, explanation)) is not None:
+        much = both(cost.amount, cost.unit, cost.usd)
+        screen.fact("reported", f"{much} by the vendor at the submit, other than quoted")
     if options.explain:
         explain(screen, client.jobs.get(job.key).decision)
     return job
+
+
+def _other_price(job: Job, explanation: Explanation) -> Cost | None:
+    """Return what the vendor reported at a submit, where that is not the quote of its target."""
+    cost, quote = job.cost, explanation.quote
+    if cost is None or quote is None or explanation.target.partition("/")[0] != job.account:
+        return None
+    return None if (cost.amount, cost.unit) == (quote.likely, quote.unit) else cost
 
 
 def need_key(client: Client, explanation: Explanation, options: Buying) -> None:
