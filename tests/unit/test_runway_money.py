@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import attrs
 import pytest
 from sandbox_runway_support import CLIP, PICTURE, account
 
@@ -173,3 +174,12 @@ def test_a_film_is_downloaded_after_its_address_has_expired(
     saved = client.download(result, tmp_path / "film.mp4")
     assert saved.stat().st_size > 1000
     assert account(sandbox)["calls"]["poll"] == polls + 1
+
+
+def test_the_vendors_five_seconds_between_polls_are_its_own_in_a_sandbox_that_is_faster(
+    client: Client,
+) -> None:
+    job = client.submit(REQUEST, via=ACCOUNT, key="k")
+    assert client._observer.gap(job, 100.0, 1) >= 5.0
+    fast = attrs.evolve(client._observer, sandbox_speed=100.0)
+    assert fast.gap(job, 1.0, 1) < 5.0
