@@ -20,12 +20,15 @@ from motionkit.cli.sandbox import sandbox_module
 from motionkit.cli.screen import Screen
 from motionkit.client import Client, inspect_media, registry
 from motionkit.config import Account, Config, Defaults, documented
-from motionkit.errors import MotionKitError
+from motionkit.errors import MotionKitError, Unsupported
 from motionkit.model import codec
 from motionkit.storage import literal
 
 if TYPE_CHECKING:
     from motionkit.sandbox import Sandbox
+
+_LINES = 640
+"""Height of the clip in pixels: the least that every vendor takes."""
 
 
 def demo(
@@ -49,14 +52,22 @@ def demo(
         folder = Path(name)
         request = mk.Mimic(
             image=_write(folder / "picture.png", module.sample_picture()),
-            video=_write(folder / "clip.mp4", module.sample_clip()),
+            video=_write(folder / "clip.mp4", module.sample_clip(height=_LINES)),
+            quality="540p",
+        )
+        fetched = mk.Mimic(
+            image=served.publish("picture.png", module.sample_picture()),
+            video=served.publish("clip.mp4", module.sample_clip(height=_LINES)),
             quality="540p",
         )
         with mk.Client(_configuration(folder, served)) as client:
             for account in client.config.accounts:
                 screen.note("")
                 try:
-                    rows.append(_one(screen, client, request, account, out))
+                    try:
+                        rows.append(_one(screen, client, request, account, out))
+                    except Unsupported:  # it takes no files, and fetches them
+                        rows.append(_one(screen, client, fetched, account, out))
                 except MotionKitError as error:
                     codes.append(screen.error(error))
     screen.note("")
@@ -74,7 +85,7 @@ def _one(
     path = delivery.free(out / f"{account}.mp4")
     began = time.monotonic()
     silent = attrs.evolve(screen, events=False)
-    named = Running(via=account, out=literal(str(path)))
+    named = Running(via=account, out=literal(str(path)), yes=True)  # the price of a URL is unknown
     result, files = buy.deliver(silent, client, request, named, facts)
     seconds = time.monotonic() - began
     quote, cost, target = explanation.quote, result.cost, explanation.target

@@ -1,16 +1,20 @@
-"""The sandbox's own endpoints under `/_sandbox/`: ledger, faults, clock, accounts, webhooks."""
+"""The sandbox's own endpoints: ledger, faults, clock, accounts, webhooks, files."""
 
 from __future__ import annotations
 
 import json
+import mimetypes
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
 from motionkit.sandbox.app import SandboxApp
+from motionkit.sandbox.files import StoredFile
 from motionkit.sandbox.ledger import ledger
 from motionkit.sandbox.world import Account, World, open_account
 
@@ -50,8 +54,17 @@ class Admin:
             web.post("/_sandbox/accounts", self._accounts),
             web.get("/_sandbox/webhooks", self._webhooks),
             web.post("/_sandbox/webhooks", self._add_webhook),
+            web.put("/_sandbox/files/{name}", self._put_file),
+            web.get("/_sandbox/files/{name}", partial(self._world.files.serve, vendor="")),
             web.route("*", "/_sandbox/elsewhere{tail:.*}", self._elsewhere),
         ]
+
+    def publish(self, name: str, content: bytes) -> str:
+        """Publish a file for vendors that fetch media by URL; return its path."""
+        mime = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        path = f"/_sandbox/files/{quote(name, safe='')}"
+        self._world.files.put(path, StoredFile("", mime, content))
+        return path
 
     def add_account(self, fields: Mapping[str, Any]) -> Account:
         """Open the account that an object describes.
@@ -115,6 +128,10 @@ class Admin:
         with _refused():
             self._world.hooks.register(fields)
         return await self._webhooks(request)
+
+    async def _put_file(self, request: web.Request) -> web.Response:
+        path = self.publish(request.match_info["name"], await request.read())
+        return web.json_response({"url": f"{request.scheme}://{request.host}{path}"})
 
     async def _elsewhere(self, request: web.Request) -> web.Response:
         """Answer as a host that is not the vendor's, and count the keys that arrive there."""

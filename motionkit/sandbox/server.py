@@ -138,6 +138,10 @@ class Sandbox:
         account = {"vendor": vendor, "key": key, **fields}
         return self._call(lambda: self._admin.add_account(account).label)
 
+    def publish(self, name: str, content: bytes) -> str:
+        """Publish a file, for vendors that fetch media by URL only; return the URL."""
+        return f"{self.url}{self._call(partial(self._admin.publish, name, content))}"
+
     def ledger(self) -> dict[str, Any]:
         """Return the calls, jobs and charges so far."""
         return self._call(partial(ledger, self._world, self._apps))
