@@ -12,7 +12,7 @@ from cli_support import Account, Cli
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
 from motionkit.sandbox.drawing import png, scene
 from motionkit_replicate.adapter import Replicate
-from motionkit_replicate.sandbox import ReplicateSandbox
+from motionkit_replicate.sandbox import ReplicateSandbox, jobs, storage
 
 KEY = "r8_key_of_the_studio_0123456789abcdefgh"
 IMAGE, CLIP = "<image of hero.png>", "<video of dance.mp4>"
@@ -142,9 +142,15 @@ OTHERS: list[tuple[tuple[str, ...], str, dict[str, Any]]] = [
 MODELS = [offer.model for offer in Replicate.offers if offer.operation == "mimic"]
 
 
+LIFE = 1e6
+"""Vendor's seconds for which data are kept here: an hour is 3.6 s of this sandbox."""
+
+
 @pytest.fixture
 def studio(own_place: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """An account at Replicate, with media that every model takes."""
+    monkeypatch.setattr(jobs, "DATA_LIFE", LIFE)
+    monkeypatch.setattr(storage, "FILE_LIFE", LIFE)
     (own_place / "hero.png").write_bytes(png(scene(480, 720)))
     (own_place / "dance.mp4").write_bytes(sample_clip(4.0, height=400))
     (own_place / "short.mp4").write_bytes(sample_clip(4.0, height=400))
@@ -340,7 +346,7 @@ def test_a_wrong_key_is_told_by_the_doctor(
 def test_a_result_that_is_fetched_too_late_was_paid_and_says_so(cli: Cli, studio: Account) -> None:
     assert cli("mimic", *MEDIA, "--via", "replicate", "--yes", "--no-wait").code == 0
     (key,) = [row["key"] for row in cli("jobs", "--json").data]
-    studio.sandbox.advance(3 * 3600)
+    studio.sandbox.advance(2 * LIFE)
     ended = cli("wait", key, "--json")
     assert ended.code != 0
     (event,) = [one for one in ended.events if "error" in one]
