@@ -109,6 +109,11 @@ class Session:
             digest.update(f"\n{name}:".encode() + secret.encode())
         return digest.hexdigest()[:16]
 
+    @property
+    def context(self) -> dict[str, Any]:
+        """Provider and account, for errors."""
+        return {"provider": self.provider, "account": self.account}
+
     def url(self, call: Call) -> str:
         """Return the full URL of a call."""
         return self.origins[call.origin] + _target(call)

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         path_id,
         webhook_event,
     )
+    from motionkit.provider.sessions import connect, signed_address
     from motionkit.provider.settings import (
         AccountSettings,
         KeyHelp,
@@ -101,7 +102,6 @@ if TYPE_CHECKING:
         content_type,
         form,
         multipart,
-        signed_address,
     )
 
 __all__ = [
@@ -159,6 +159,7 @@ __all__ = [
     "assemble",
     "base_url",
     "billed_after",
+    "connect",
     "content_of",
     "content_type",
     "fit_at",
@@ -230,6 +231,7 @@ __getattr__, __dir__ = exports(
         "motionkit.provider.responses": (
             "Fault Responses accepted_at age_of content_of path_id webhook_event"
         ),
+        "motionkit.provider.sessions": "connect signed_address",
         "motionkit.provider.settings": (
             "AccountSettings KeyHelp Untrusted as_decimal as_secret is_address is_given "
             "is_origin untrusted"
@@ -239,7 +241,7 @@ __getattr__, __dir__ = exports(
         "motionkit.provider.staging": "STAGE staged",
         "motionkit.provider.uploads": (
             "LONGEST_UPLOAD UPLOAD_IDLE UPLOAD_TIMEOUT CarefulUploads Stream content_type "
-            "form multipart signed_address"
+            "form multipart"
         ),
     },
 )

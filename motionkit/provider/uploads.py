@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import io
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from motionkit.errors import Billed, ConfigError, InvalidRequest, ProtocolError
-from motionkit.http import BLOCK, Body, Session, with_retries
+from motionkit.errors import InvalidRequest
+from motionkit.http import BLOCK, Body, with_retries
 from motionkit.model import containers, media, probe
-from motionkit.model.submission import Call
 
 if TYPE_CHECKING:
     from motionkit.http import RateLimiter
-    from motionkit.provider.contract import Uploads
 
 UPLOAD_TIMEOUT = 600.0
 """Seconds for an upload that the vendor fetches itself."""
@@ -132,53 +128,6 @@ def form(fields: Mapping[str, str]) -> tuple[Body, str]:
 def content_type(facts: probe.Facts) -> str:
     """Return the media type of a file."""
     return containers.CONTENT_TYPES.get(facts.container or "", "application/octet-stream")
-
-
-@contextlib.contextmanager
-def signed_address(
-    url: Any,
-    method: str,
-    own: Session,
-    uploads: Uploads,
-    origin: str = "api",
-    *,
-    hosts: Collection[str] = (),
-) -> Iterator[tuple[Session, Call]]:
-    """Open a session without the key for an address that a vendor signed, and make its call.
-
-    The address has to be at one of `hosts`, or on the host of the account's own origin.
-
-    Args:
-        url: The address, as received.
-        method: The HTTP verb.
-        own: The account's session.
-        uploads: The core's limiter.
-        origin: The account's origin that named the address.
-        hosts: The vendor's hosts, with their subdomains, over https; if empty, all with a public
-            name.
-
-    Raises:
-        ProtocolError: It is no such address.
-    """
-    context: dict[str, Any] = {"provider": own.provider, "account": own.account}
-    home = urlsplit(own.origins[origin])
-    try:
-        parts = urlsplit(url if isinstance(url, str) else "")
-        host, usual = parts.hostname or "", parts.port in {None, 443}
-        named = "." in host and not host.replace(".", "").isdecimal()
-        known = any(f".{host}".endswith(f".{one}") for one in hosts) if hosts else named
-        public = known and usual and parts.scheme == "https"
-        here = (parts.scheme, host) == (home.scheme, home.hostname)
-        origins = {"api": f"{parts.scheme}://{parts.netloc}"} if public or here else {"api": ""}
-        session = Session(**context, origins=origins, auth={}, limiter=uploads.limiter)
-    except (ConfigError, ValueError) as error:
-        text = f"{own.account}: the upload's response names no usable address of the vendor's"
-        raise ProtocolError(text, billed=Billed.NO, **context) from error
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    try:
-        yield session, Call(method, parts.path or "/", query=query)
-    finally:
-        session.close()
 
 
 class UploadCache(Protocol):

@@ -28,13 +28,13 @@ from motionkit.provider import (
     Offer,
     Phase,
     Response,
-    Session,
     Upload,
     Uploads,
     WebhookEvent,
     accepted_at,
     age_of,
     assemble,
+    connect,
     content_of,
     load_offers,
     observed,
@@ -50,7 +50,7 @@ from motionkit_fal.uploads import Storage
 
 HOSTS: Mapping[str, str] = {
     "api": "https://queue.fal.run",
-    "rest": "https://rest.fal.ai",
+    "upload": "https://rest.fal.ai",
     "platform": "https://api.fal.ai",
 }
 """The host that serves each kind of call."""
@@ -103,21 +103,10 @@ class Fal:
         self.rates = Rates()
         self._uploads = uploads
         self._settings = settings
-        self._context: dict[str, Any] = {"provider": self.name, "account": account}
-        base = settings.base_url
-        self._http = Session(
-            provider=self.name,
-            account=account,
-            origins={
-                "api": base or HOSTS["api"],
-                "rest": settings.upload_url or base or HOSTS["rest"],
-                "platform": settings.platform_url or base or HOSTS["platform"],
-            },
-            auth={"Authorization": settings.api_key.prefixed("Key ")},
-            limiter=uploads.limiter,
-        )
+        auth = {"Authorization": settings.api_key.prefixed("Key ")}
+        self._http = connect(self, settings, uploads, HOSTS, auth)
         self.fingerprint = self._http.fingerprint
-        self._responses = responses(self._context)
+        self._responses = responses(self._http.context)
         self._storage = Storage(self._http, self._responses, uploads)
         self._platform = Platform(self._send, self.fingerprint, settings.prices)
         self._webhook_keys = webhook.published(self._send)
@@ -265,7 +254,9 @@ class Fal:
             if error.code != NO_SCOPE:
                 raise
             text = f"{self.account}: the balance is for keys with the scope ADMIN"
-            raise Unsupported(text, hint=KEYS.console, billed=Billed.NO, **self._context) from error
+            raise Unsupported(
+                text, hint=KEYS.console, billed=Billed.NO, **self._http.context
+            ) from error
         found = content.get("credits")
         held = amount(found.get("current_balance")) if isinstance(found, Mapping) else None
         if held is None:
@@ -287,7 +278,7 @@ class Fal:
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         """Verify a webhook delivery and return its event; reads the vendor's keys at most daily."""
         window = self._settings.webhook_window
-        return webhook.read(headers, body, self._webhook_keys, window=window, **self._context)
+        return webhook.read(headers, body, self._webhook_keys, window=window, **self._http.context)
 
     def noticed(self, job: Job, notice: WebhookEvent) -> Status:
         """Return the status that a delivery reports."""

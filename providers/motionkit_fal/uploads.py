@@ -44,7 +44,7 @@ class Storage:
     """One account's uploads.
 
     Attributes:
-        http: The account's session, which has the origin ``rest``.
+        http: The account's session, which has the origin ``upload``.
         responses: How the account's responses are read.
         uploads: The core's limiter and timeout.
     """
@@ -60,7 +60,7 @@ class Storage:
         return Call(
             "POST",
             f"{_START}-multipart" if large else _START,
-            origin="rest",
+            origin="upload",
             query={"storage_type": "fal-cdn-v3"},
             json={"file_name": f"upload.{extension}", "content_type": content_type(facts)},
             files={"file": facts.shown},
@@ -77,7 +77,7 @@ class Storage:
         target, address = reply.get("upload_url"), reply.get("file_url")
         if not isinstance(address, str) or not address.startswith(("https://", "http://")):
             raise self.responses.missing("file_url", {}, Phase.UPLOAD)
-        with signed_address(target, "PUT", self.http, self.uploads, "rest", hosts=HOSTS) as (
+        with signed_address(target, "PUT", self.http, self.uploads, "upload", hosts=HOSTS) as (
             keyless,
             put,
         ):

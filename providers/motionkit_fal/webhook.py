@@ -23,7 +23,7 @@ from motionkit_fal._wire import Failure, ended, failure_of, files_of
 
 ACKNOWLEDGEMENT = b"ok"
 """The vendor reads the status only: any 2xx acknowledges a delivery."""
-KEYS = Call("GET", "/.well-known/jwks.json", origin="rest")
+KEYS = Call("GET", "/.well-known/jwks.json", origin="upload")
 _MOST_KEYS = 16
 _LONGEST = 512
 _HEADERS = tuple(f"x-fal-webhook-{name}" for name in ("request-id", "user-id", "timestamp"))

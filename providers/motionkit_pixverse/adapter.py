@@ -34,11 +34,11 @@ from motionkit.provider import (
     MediaField,
     Offer,
     Phase,
-    Session,
     Upload,
     Uploads,
     WebhookEvent,
     assemble,
+    connect,
     form,
     load_offers,
     multipart,
@@ -99,14 +99,8 @@ class PixVerse:
         self._settings = settings
         self.rates = Rates(credit=settings.usd_per_credit)
         self._uploads = uploads
-        self._context: dict[str, Any] = {"provider": self.name, "account": account}
-        self._http = Session(
-            provider=self.name,
-            account=account,
-            origins={"api": settings.base_url or HOSTS[settings.region]},
-            auth={"API-KEY": settings.api_key},
-            limiter=uploads.limiter,
-        )
+        hosts = {"api": HOSTS[settings.region]}
+        self._http = connect(self, settings, uploads, hosts, {"API-KEY": settings.api_key})
         self.fingerprint = self._http.fingerprint
         library = Library(self._send, self._hold)
         self.lists = library.lists
@@ -134,11 +128,11 @@ class PixVerse:
         answer = self._http.send(call, headers={_TRACE: attempt_id})
         name = results.place_of(submission.operation).id_name
         try:
-            content = unwrap(answer, Phase.SUBMIT, self._context, call)
+            content = unwrap(answer, Phase.SUBMIT, self._http.context, call)
             if submission.operation in results.ANSWERED_AT_ONCE:
                 job_id, data = f"{submission.operation}-{attempt_id}", {"answer": dict(content)}
             else:
-                job_id = str(need_number(content, name, phase=Phase.SUBMIT, **self._context))
+                job_id = str(need_number(content, name, phase=Phase.SUBMIT, **self._http.context))
         except MotionKitError as error:
             if isinstance(error, InvalidRequest):
                 hints = (HINTS.get((error.code, field)) for field in call.json or ())
@@ -180,7 +174,7 @@ class PixVerse:
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> WebhookEvent:
         """Verify a webhook delivery and return its event."""
         key, window = self._settings.webhook_secret, self._settings.webhook_window
-        return webhook.read(headers, body, key, window=window, **self._context)
+        return webhook.read(headers, body, key, window=window, **self._http.context)
 
     def noticed(self, job: Job, notice: WebhookEvent) -> Status:
         """Return the status that `poll` would have returned."""
@@ -224,7 +218,7 @@ class PixVerse:
     ) -> Mapping[str, Any]:
         headers = {_TRACE: trace_id or str(uuid.uuid4())}
         answer = self._http.send(call, headers=headers | options.pop("headers", {}), **options)
-        return unwrap(answer, phase, self._context, call)
+        return unwrap(answer, phase, self._http.context, call)
 
     def _pool(self, content: Mapping[str, Any], name: str) -> Decimal:
         """Return the credits in a pool; every answer has both."""
@@ -233,7 +227,7 @@ class PixVerse:
             raise ProtocolError(
                 f"{self.account}: the answer has no usable {name}",
                 raw=dict(content),
-                **self._context,
+                **self._http.context,
             )
         return amount
 
@@ -287,9 +281,9 @@ class PixVerse:
                 idle=None if remote else UPLOAD_IDLE,
             )
             if slot.urls:
-                return results.need_url(content, **self._context)
+                return results.need_url(content, **self._http.context)
             names = (id_name, *aliases)
-            return str(need_number(content, *names, phase=Phase.UPLOAD, **self._context))
+            return str(need_number(content, *names, phase=Phase.UPLOAD, **self._http.context))
 
         return Upload(call, send, shared=not slot.urls)  # the cache holds ids
 

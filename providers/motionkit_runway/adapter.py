@@ -32,10 +32,10 @@ from motionkit.provider import (
     MediaField,
     Offer,
     Phase,
-    Session,
     Upload,
     Uploads,
     assemble,
+    connect,
     content_of,
     load_offers,
     path_id,
@@ -101,16 +101,10 @@ class Runway:
         self.account = account
         self.rates = Rates(credit=settings.usd_per_credit)
         self._uploads = uploads
-        self._context: dict[str, Any] = {"provider": self.name, "account": account}
-        self._http = Session(
-            provider=self.name,
-            account=account,
-            origins={"api": settings.base_url or HOSTS["api"]},
-            auth={"Authorization": settings.api_key.prefixed("Bearer ")},
-            limiter=uploads.limiter,
-        )
+        auth = {"Authorization": settings.api_key.prefixed("Bearer ")}
+        self._http = connect(self, settings, uploads, HOSTS, auth)
         self.fingerprint = self._http.fingerprint
-        self._responses = responses(self._context)
+        self._responses = responses(self._http.context)
         self._storage = Storage(self._http, self._responses, uploads)
 
     def url(self, call: Call) -> str:
@@ -185,7 +179,7 @@ class Runway:
         if status.state.terminal:
             return status
         name = f"job {job.id} at {self.account}"
-        about: dict[str, Any] = {**self._context, "billed": Billed.UNKNOWN, "job": job}
+        about: dict[str, Any] = {**self._http.context, "billed": Billed.UNKNOWN, "job": job}
         if status.state is State.RUNNING:
             raise Unsupported(
                 f"{name} is running and was not cancelled: it is charged all the same, and if it "

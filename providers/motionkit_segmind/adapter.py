@@ -28,13 +28,13 @@ from motionkit.provider import (
     Offer,
     Phase,
     Response,
-    Session,
     Stream,
     Upload,
     Uploads,
     accepted_at,
     age_of,
     assemble,
+    connect,
     content_type,
     load_offers,
     observed,
@@ -93,23 +93,11 @@ class Segmind:
         self._uploads = uploads
         self._asks_history = settings.history
         self._mode = settings.mode
-        self._context: dict[str, Any] = {"provider": self.name, "account": account}
-        base = settings.base_url
-        self._http = Session(
-            provider=self.name,
-            account=account,
-            origins={
-                "api": base or HOSTS["api"],
-                "upload": settings.upload_url or base or HOSTS["upload"],
-                "history": settings.history_url or base or HOSTS["history"],
-            },
-            auth={"x-api-key": settings.api_key},
-            limiter=uploads.limiter,
-        )
+        self._http = connect(self, settings, uploads, HOSTS, {"x-api-key": settings.api_key})
         self.fingerprint = self._http.fingerprint
         self._missed: dict[str, float] = {}
         self._history = History(self._send, self.fingerprint)
-        self._responses = responses(self._context)
+        self._responses = responses(self._http.context)
         self._blocking = Blocking(
             self._http, self._responses, self.fingerprint, settings.sync_timeout
         )

@@ -209,7 +209,7 @@ def test_error_types_of_a_refusal() -> None:
 def test_the_rest_of_the_tables() -> None:
     assert dict(HOSTS) == {
         "api": "https://queue.fal.run",
-        "rest": "https://rest.fal.ai",
+        "upload": "https://rest.fal.ai",
         "platform": "https://api.fal.ai",
     }
     assert {

@@ -134,7 +134,7 @@ HOSTS = [
 @pytest.mark.parametrize(("target", "known"), HOSTS)
 def test_a_file_goes_to_hosts_of_the_vendor_only(target: str, known: bool) -> None:
     fal = Fal("studio", Settings(api_key=KEY), HeldUploads())
-    opened = signed_address(target, "PUT", fal._http, fal._uploads, "rest", hosts=uploads.HOSTS)
+    opened = signed_address(target, "PUT", fal._http, fal._uploads, "upload", hosts=uploads.HOSTS)
     if not known:
         with pytest.raises(ProtocolError, match="no usable address of the vendor's"), opened:
             raise AssertionError("nothing is sent")

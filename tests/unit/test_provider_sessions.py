@@ -1,15 +1,46 @@
-"""Addresses that a vendor signed: opened without the key, on the vendor's hosts only."""
+"""Sessions: at the vendor's hosts or the settings', and without the key at signed addresses."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 from scripted import NoUploads
 
 from motionkit.errors import Billed, ProtocolError
 from motionkit.http import Session
-from motionkit.provider import Secret, signed_address
+from motionkit.provider import AccountSettings, Secret, connect, signed_address
+
+
+@attrs.frozen(kw_only=True)
+class Settings(AccountSettings):
+    files_url: str | None = None
+
+
+HOSTS = {"api": "https://api.toy.invalid", "files": "https://files.toy.invalid"}
+ORIGINS: list[tuple[dict[str, str], dict[str, str]]] = [
+    ({}, HOSTS),
+    ({"base_url": "http://127.0.0.1:9"}, dict.fromkeys(HOSTS, "http://127.0.0.1:9")),
+    ({"files_url": "http://127.0.0.1:9"}, {**HOSTS, "files": "http://127.0.0.1:9"}),
+    (
+        {"base_url": "http://127.0.0.1:8", "files_url": "http://127.0.0.1:9"},
+        {"api": "http://127.0.0.1:8", "files": "http://127.0.0.1:9"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "origins"), ORIGINS)
+def test_a_session_is_at_the_vendors_hosts_or_where_the_settings_say(
+    given: dict[str, str], origins: dict[str, str]
+) -> None:
+    provider: Any = SimpleNamespace(name="toy", account="studio")
+    settings = Settings(api_key="a-key-0123456789", **given)  # type: ignore[arg-type]
+    http = connect(provider, settings, NoUploads(), HOSTS, {"X-Key": settings.api_key})
+    assert http.origins == origins
+    assert http.context == {"provider": "toy", "account": "studio"}
+    assert http._auth == {"X-Key": settings.api_key}
 
 
 def own(origin: str) -> Session:
