@@ -561,7 +561,10 @@ class Jobs:
             if isinstance(provider, adapters.ShowsUsage):
                 if before := attempt.submission.before:
                     usage = (before,)
-                usage = (*usage, *http.with_retries(lambda: provider.usage(since)))
+                found = http.with_retries(lambda: provider.usage(since))
+                if before and found:
+                    notes.append(_changes(before, found[0]))
+                usage = (*usage, *found)
         except MotionKitError as failure:
             notes.append(f"the vendor's evidence could not be read: {failure.message}")
         if adopt is None:
@@ -575,6 +578,28 @@ class Jobs:
             )
         job = submitter.adopt(attempt, chosen[0])
         return Reconciled(self._journal.entry(entry.key), job)
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return which numbers of an account have changed since before a submit, in a sentence."""
+    one, other = dict(_numbers(before)), dict(_numbers(now))
+    changed = [
+        f"{name} {one.get(name, 0)} to {other.get(name, 0)}"
+        for name in {**one, **other}
+        if one.get(name, 0) != other.get(name, 0)
+    ]
+    return (
+        f"since before the submit: {', '.join(changed) or 'no number of the account has changed'}"
+    )
+
+
+def _numbers(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, int | float]]:
+    """Yield the numbers in a record, by their dotted names."""
+    for name, one in value.items():
+        if isinstance(one, Mapping):
+            yield from _numbers(one, f"{path}{name}.")
+        elif isinstance(one, int | float) and not isinstance(one, bool):
+            yield f"{path}{name}", one
 
 
 def _rateable(record: PurchaseRecord) -> PurchaseRecord:

@@ -138,6 +138,11 @@ def test_the_numbers_before_and_after_a_lost_submit_tell_a_person_whether_it_arr
     assert now["dailyGenerations"] == ({"act_two": 1} if arrived else {})
     assert len(days) == (1 if arrived else 0)
     assert shown.job is None
+    assert shown.notes[-1] == "since before the submit: " + (
+        "creditBalance 10000 to 9980, dailyGenerations.act_two 0 to 1"
+        if arrived
+        else "no number of the account has changed"
+    )
 
 
 def test_the_numbers_of_before_are_in_the_journal_when_the_process_ends(
