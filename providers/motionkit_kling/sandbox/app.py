@@ -14,7 +14,6 @@ from motionkit_kling.sandbox.account import Accounts
 from motionkit_kling.sandbox.callbacks import Callbacks, Course
 from motionkit_kling.sandbox.codes import SHAPES
 from motionkit_kling.sandbox.gate import KEY_HEADER, VENDOR, Gate
-from motionkit_kling.sandbox.media import samples
 from motionkit_kling.sandbox.orders import Orders
 from motionkit_kling.sandbox.queries import Queries
 from motionkit_kling.sandbox.sessions import Sessions
@@ -68,7 +67,6 @@ class KlingSandbox:
         frees_failed: bool = False,
         one_a_second: bool = False,
     ) -> None:
-        self._world = world
         gate = Gate(world, token_clock or world.clock.now)
         shelf = Shelf(world, link_life)
         sessions = Sessions(gate, shelf)
@@ -91,7 +89,6 @@ class KlingSandbox:
         """Return the endpoints and the public files."""
         for subject in self._subjects:
             yield from subject.routes()
-        yield from samples(self._world, VENDOR)
 
     def environment(self, base_url: str) -> Mapping[str, str]:
         """Return the key of the default account and the base URL."""

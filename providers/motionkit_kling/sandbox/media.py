@@ -9,22 +9,15 @@ import asyncio
 import base64
 import binascii
 import io
-from collections.abc import Iterator
-from functools import partial
 from urllib.parse import urlsplit
 
 import aiohttp
 import attrs
 
-from motionkit.sandbox import Route, World, sample_clip, sample_picture
-from motionkit.sandbox.files import StoredFile
+from motionkit.sandbox import World
 from motionkit.sandbox.hooks import is_loopback
 from motionkit.sandbox.media import Clip, probe
 from motionkit_kling.sandbox.codes import Refusal, invalid
-
-SAMPLES = "/kling-samples"
-"""Where the sandbox has a picture and a clip for a first try: a client has nowhere to upload."""
-_SAMPLE_SECONDS, _SAMPLE_LINES = 4.0, 640
 
 MIB = 2**20
 SOME_SECONDS = 5.0
@@ -136,13 +129,3 @@ async def _get(url: str) -> bytes | None:
             return await response.read() if response.status == 200 else None
     except (aiohttp.ClientError, TimeoutError, ValueError):
         return None
-
-
-def samples(world: World, vendor: str) -> Iterator[Route]:
-    """Publish ``hero.png`` and ``dance.mp4`` at fixed addresses; return their routes."""
-    film = partial(sample_clip, _SAMPLE_SECONDS, height=_SAMPLE_LINES)
-    world.files.put(f"{SAMPLES}/hero.png", StoredFile(vendor, "image/png", sample_picture))
-    world.files.put(f"{SAMPLES}/dance.mp4", StoredFile(vendor, "video/mp4", film))
-    serve = partial(world.files.serve, vendor=vendor)
-    for method in ("GET", "HEAD"):
-        yield Route(method, f"{SAMPLES}/{{name}}", serve, ("sample",))
