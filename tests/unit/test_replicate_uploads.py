@@ -1,4 +1,4 @@
-"""Replicate's uploads, data URLs and deadlines, against its sandbox."""
+"""Replicate's uploads, data URLs, deadlines and webhooks, against its sandbox."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from typing import Any
 
 import attrs
 import pytest
+from sandbox_replicate_support import receiving
 from scripted import HeldUploads
 
 import motionkit as mk
-from motionkit.errors import Billed, InsufficientCredits, InvalidRequest, MediaRejected
+from motionkit.errors import (
+    Billed,
+    InsufficientCredits,
+    InvalidRequest,
+    MediaRejected,
+    SignatureError,
+)
 from motionkit.http.response import Response
 from motionkit.http.session import Session
 from motionkit.model import media, probe
+from motionkit.model.job import State
 from motionkit.model.submission import Call, Found, NotSeen, Submission
 from motionkit.provider import fit_at, pick_offer
 from motionkit.sandbox import Sandbox, sample_clip, sample_picture
@@ -103,19 +111,19 @@ def test_urls_are_passed_on_and_identify_nothing(replicate: Replicate, sandbox: 
 
 
 def test_a_file_that_changes_while_it_is_sent_stops_the_purchase(
-    replicate: Replicate, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    replicate: Replicate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "dance.mp4"
     file.write_bytes(sample_clip(2.0, height=64))
-    send = Session.send
 
-    def changed(http: Session, call: Call, **rest: Any) -> Response:
-        if call.path == "/v1/files":
-            content = file.read_bytes()
-            file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-        return send(http, call, **rest)
+    def send(_: Session, call: Call, *, body: Any, **__: Any) -> Response:
+        assert call.path == "/v1/files"
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        body.read()
+        raise AssertionError("it was sent whole")
 
-    monkeypatch.setattr(Session, "send", changed)
+    monkeypatch.setattr(Session, "send", send)
     with pytest.raises(InvalidRequest, match="changed while it was sent") as caught:
         prepared(replicate, attrs.evolve(mimic(), image="https://h.example/a.png", video=file))
     assert caught.value.billed is Billed.NO
@@ -235,6 +243,24 @@ def test_an_account_with_a_webhook_asks_for_the_end_only(sandbox: Sandbox) -> No
     assert body["webhook"] == "https://h.example/hook"
     assert body["webhook_events_filter"] == ["completed"]
     assert "webhook" not in body["input"]
+    replicate.close()
+
+
+def test_a_webhook_is_verified_by_the_secret_that_the_vendor_tells(sandbox: Sandbox) -> None:
+    with receiving() as received:
+        replicate = adapter(sandbox, webhook=received.url)
+        job = replicate.submit(prepared(replicate), "a")
+        sandbox.advance(200)
+    ((headers, body),) = received.seen
+    event = replicate.parse_webhook(headers, body)
+    assert (event.job_id, event.state) == (job.id, State.SUCCEEDED)
+    said, polled = replicate.noticed(job, event), replicate.poll(job)
+    assert said.result is not None
+    assert polled.result is not None
+    assert said.result.url == polled.result.url
+    assert said.result.cost == polled.result.cost
+    with pytest.raises(SignatureError):
+        replicate.parse_webhook(headers, body + b" ")
     replicate.close()
 
 
