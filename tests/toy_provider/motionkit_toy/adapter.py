@@ -23,10 +23,10 @@ from motionkit.provider import (
     Phase,
     Response,
     Responses,
-    Session,
     Upload,
     Uploads,
     assemble,
+    connect,
     load_offers,
     multipart,
     observed,
@@ -55,16 +55,15 @@ class Toy:
         self.account = account
         self.rates = Rates()
         self._uploads = uploads
-        context = {"provider": self.name, "account": account}
+        key = {"Toy-Key": settings.api_key}
+        self._session = connect(self, settings, uploads, {"api": ORIGIN}, key)
         self._responses = Responses(
-            context, {}, job_id="play", job_names={"play"}, fault=_fault, succeeds=_succeeds
-        )
-        self._session = Session(
-            provider=self.name,
-            account=account,
-            origins={"api": settings.base_url or ORIGIN},
-            auth={"Toy-Key": settings.api_key},
-            limiter=uploads.limiter,
+            self._session.context,
+            {},
+            job_id="play",
+            job_names={"play"},
+            fault=_fault,
+            succeeds=_succeeds,
         )
 
     @property
