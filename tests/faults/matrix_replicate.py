@@ -182,15 +182,6 @@ def _plain() -> Iterator[Case]:
     yield _case((), refused(InsufficientCredits), note="poor", account=poor)
     low = (("balance", "3"),)
     yield _case((), delivered(), note="little credit", account=low)
-    # Of two submits within ten seconds an account with little credit may make one.
-    yield _case(
-        (),
-        refused(RateLimited),
-        note="little credit, twice",
-        account=low,
-        neighbour="foreign",
-        again=End.DELIVERED,
-    )
     yield _case(
         (), refused(RateLimited), note="too many calls", account=(("rpm", 0), ("balance", "50"))
     )

@@ -31,7 +31,7 @@ from motionkit_replicate.sandbox.storage import signed
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(
-        apps=[lambda world: ReplicateSandbox(world, page=3)], speed=1000, job_seconds=50
+        apps=[lambda world: ReplicateSandbox(world, page=3)], speed=10, job_seconds=5
     ) as running:
         yield running
 
@@ -39,7 +39,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def slow() -> Iterator[Sandbox]:
     """A sandbox whose predictions end when a test moves the clock."""
-    with Sandbox(apps=[ReplicateSandbox], job_seconds=600) as running:
+    with Sandbox(apps=[ReplicateSandbox], speed=0.01, job_seconds=600) as running:
         yield running
 
 
@@ -87,10 +87,12 @@ def test_run_of_a_failed_prediction_raises_its_text(sdk: Any, sandbox: Sandbox) 
         sdk.run(MODEL, input=BODY)
 
 
-def test_create_answers_at_once_and_wait_polls_to_the_end(sdk: Any, sandbox: Sandbox) -> None:
+def test_create_answers_at_once_and_wait_polls_to_the_end(opened: Any, slow: Sandbox) -> None:
+    sdk = opened(slow)
     prediction = create(sdk)
     assert (prediction.status, prediction.version) == ("starting", "hidden")
     assert prediction.input == BODY
+    slow.advance(700)
     done = sdk.predictions.wait(prediction.id)
     assert done.status == "succeeded"
     assert done.metrics.video_output_duration_seconds == 5

@@ -38,7 +38,8 @@ CREATED = 201
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(apps=[ReplicateSandbox], job_seconds=LASTS) as running:
+    """A sandbox whose time passes when a test moves it, and hardly otherwise."""
+    with Sandbox(apps=[ReplicateSandbox], speed=0.01, job_seconds=LASTS) as running:
         yield running
 
 
@@ -109,7 +110,7 @@ def test_a_prediction_goes_from_starting_over_processing_to_a_playable_film(
 
 def test_prefer_wait_holds_the_answer_until_the_end(sandbox: Sandbox) -> None:
     with (
-        Sandbox(apps=[ReplicateSandbox], speed=1000, job_seconds=20) as fast,
+        Sandbox(apps=[ReplicateSandbox], speed=10, job_seconds=5) as fast,
         talking(fast) as one,
     ):
         body = told(one.submit(headers={"Prefer": "wait"}), CREATED)
