@@ -14,13 +14,13 @@ import attrs
 import motionkit as mk
 from motionkit._support.text import duration
 from motionkit.cli import checkout, exit_codes
-from motionkit.cli.format import held_data, plain, quoted
+from motionkit.cli.format import held_data, likely, plain, quoted
 from motionkit.cli.parameters import Option
 from motionkit.cli.records import Targeting
 from motionkit.cli.screen import Screen, error_data
 from motionkit.client import Comparison
 from motionkit.model import codec
-from motionkit.model.money import Basis, both, dollars
+from motionkit.model.money import Basis, both
 from motionkit.model.request import Request
 
 COLUMNS = ["TARGET", "QUOTE", "BASIS", "TAKES", "DELIVERS", "BALANCE"]
@@ -100,10 +100,9 @@ def _is_narrow() -> bool:
 
 def price(row: Comparison) -> str:
     """Return the likely price of a target in US dollars, for a narrow column."""
-    quote = row.quote
-    if quote is not None and quote.usd_likely is not None:
-        exact = quote.low == quote.high == quote.likely
-        return f"{'' if exact else '~'}{dollars(quote.usd_likely)}"
+    found = likely(row.quote)
+    if found:
+        return found
     failed = row.error is not None and row.no_key is None
     return "" if row.problem is not None or failed else "unknown"
 

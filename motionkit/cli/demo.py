@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,16 +13,17 @@ import attrs
 import motionkit as mk
 from motionkit._support.text import duration
 from motionkit.cli import buy, delivery, exit_codes
-from motionkit.cli.format import charged, quoted
+from motionkit.cli.format import charged, likely, quoted
 from motionkit.cli.options import Json
 from motionkit.cli.parameters import Option
 from motionkit.cli.records import Running
 from motionkit.cli.sandbox import sandbox_module
-from motionkit.cli.screen import Screen
+from motionkit.cli.screen import Screen, error_data
 from motionkit.client import Client, inspect_media, registry
 from motionkit.config import Account, Config, Defaults, documented
 from motionkit.errors import MotionKitError, Unsupported
 from motionkit.model import codec
+from motionkit.model.money import dollars
 from motionkit.storage import literal
 
 if TYPE_CHECKING:
@@ -31,6 +33,25 @@ _LINES = 640
 """Height of the clip in pixels: the least that every vendor takes."""
 
 
+_WIDE = 120
+"""Columns of a terminal that shows a row of the results in one line."""
+
+
+@attrs.frozen
+class _Ran:
+    """What came of the request at one vendor.
+
+    Attributes:
+        data: The row as data.
+        cells: The row of a wide table.
+        few: The row of a narrow one.
+    """
+
+    data: Mapping[str, Any]
+    cells: list[Any]
+    few: list[Any]
+
+
 def demo(
     out: Annotated[
         Path, Option(metavar="DIR", help="Folder for the videos; nothing is overwritten.")
@@ -38,9 +59,12 @@ def demo(
     speed: Annotated[
         float, Option(min=0.001, help="Time acceleration factor; 1 is real time.")
     ] = 60.0,
+    everywhere: Annotated[
+        bool, Option("--all", help="Run it at every vendor, not only at the first ones.")
+    ] = False,
     json: Json = False,
 ) -> int:
-    """Run one request at every vendor of the local sandbox. No key, no files, no charges.
+    """Run one request at vendors of the local sandbox. No key, no files, no charges.
 
     The sandbox, the sample inputs and the journal are temporary; the videos are kept.
     """
@@ -61,7 +85,10 @@ def demo(
             quality="540p",
         )
         with mk.Client(_configuration(folder, served)) as client:
-            for account in client.config.accounts:
+            accounts = list(client.config.accounts)
+            first = [one for one in accounts if one in registry.first_names()]
+            chosen = accounts if everywhere or not first else first
+            for account in chosen:
                 screen.note("")
                 try:
                     try:
@@ -70,16 +97,26 @@ def demo(
                         rows.append(_one(screen, client, fetched, account, out))
                 except MotionKitError as error:
                     codes.append(screen.error(error))
+                    rows.append(_failed(account, error))
     screen.note("")
-    data, cells = [row[0] for row in rows], [row[1] for row in rows]
-    screen.rows(data, ["TARGET", "QUOTE", "COST", "TOOK", "FILE"], cells)
+    _show(screen, rows)
+    more = len(accounts) - len(chosen)
+    if more:
+        screen.note(f"{more} more vendors: 'motionkit demo --all'")
     return max(codes)
 
 
-def _one(
-    screen: Screen, client: Client, request: mk.Request, account: str, out: Path
-) -> tuple[dict[str, Any], list[str]]:
-    """Run the request at one account; return the row as data and as cells."""
+def _show(screen: Screen, rows: Sequence[_Ran]) -> None:
+    data = [row.data for row in rows]
+    if screen.columns < _WIDE:
+        screen.rows(data, ["TARGET", "QUOTE", "COST", "TOOK"], [row.few for row in rows])
+    else:
+        cells = [row.cells for row in rows]
+        screen.rows(data, ["TARGET", "QUOTE", "COST", "TOOK", "FILE"], cells)
+
+
+def _one(screen: Screen, client: Client, request: mk.Mimic, account: str, out: Path) -> _Ran:
+    """Run the request at one account."""
     facts = inspect_media(request)
     explanation = client.explain(request, via=account, facts=facts)
     path = delivery.free(out / f"{account}.mp4")
@@ -97,7 +134,24 @@ def _one(
         "file": str(path.absolute()),
         "sandbox": True,
     }
-    return data, [target, quoted(quote), charged(cost), duration(seconds), str(files[0])]
+    file, took = str(files[0]), duration(seconds)
+    paid = None if cost is None else cost.usd
+    return _Ran(
+        data,
+        [target, quoted(quote), charged(cost), took, file],
+        [
+            [target, f"  {file}"],
+            likely(quote) or "unknown",
+            charged(cost) if paid is None else dollars(paid),
+            took,
+        ],
+    )
+
+
+def _failed(account: str, error: MotionKitError) -> _Ran:
+    data = {"target": account, "error": error_data(error), "sandbox": True}
+    cells = [account, *[""] * 4]
+    return _Ran(data, cells, cells[:-1])
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from motionkit import client
-from motionkit.model.money import Balance, Cost, Quote, amounts
+from motionkit.model.money import Balance, Cost, Quote, amounts, dollars
 
 if TYPE_CHECKING:
     from motionkit.journal import PurchaseRecord
@@ -53,6 +53,14 @@ def reason(error: OSError | UnicodeError) -> str:
 def quoted(quote: Quote | None) -> str:
     """Return a quote's amounts."""
     return "unknown" if quote is None else amounts(quote)
+
+
+def likely(quote: Quote | None) -> str:
+    """Return a quote's likely US dollars in few columns, marked where they are not exact."""
+    if quote is None or quote.usd_likely is None:
+        return ""
+    exact = quote.low == quote.high == quote.likely
+    return f"{'' if exact else '~'}{dollars(quote.usd_likely)}"
 
 
 def charged(cost: Cost | None) -> str:

@@ -279,7 +279,7 @@ PANELS: Mapping[str, Mapping[str, Row]] = {
         ),
         "demo": Verb(
             "demo:demo",
-            "Run one request at every vendor of the local sandbox. No key, no files, no charges.",
+            "Run one request at vendors of the local sandbox. No key, no files, no charges.",
         ),
     },
 }

@@ -39,9 +39,14 @@ def names() -> list[str]:
     They are sorted after those of `FIRST_GROUP`: where several keys are in the environment, a
     command without a target goes to the first, and a new provider must not change which it is.
     """
-    first = {point.name for point in entry_points(group=FIRST_GROUP)}
+    first = first_names()
     found = {point.name for point in entry_points(group=GROUP)}
     return sorted(found, key=lambda name: (name not in first, name))
+
+
+def first_names() -> frozenset[str]:
+    """Return the names of `FIRST_GROUP`."""
+    return frozenset(point.name for point in entry_points(group=FIRST_GROUP))
 
 
 def load(name: str) -> type[Provider]:

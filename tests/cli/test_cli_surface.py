@@ -191,9 +191,19 @@ def test_the_demo_makes_a_video_without_keys_or_files(cli: Cli, own_place: Path)
         assert row["sandbox"] is True
         with av.open(row["file"]) as container:
             assert container.streams.video[0].codec_context.name == "h264"
-    assert {row["target"].partition("/")[0] for row in told.data} <= set(registry.names())
+    assert [row["target"].partition("/")[0] for row in told.data] == ["pixverse", "segmind"]
     (row,) = [row for row in told.data if row["target"] == "pixverse/mimic"]
     assert (row["quote"]["likely"], row["cost"]["amount"]) == ("40", "40")
+
+
+def test_the_demo_runs_at_every_vendor_and_shows_one_table_of_them(cli: Cli) -> None:
+    told = cli("demo", "--speed", "1000", "--all")
+    assert told.code == 0, told.err
+    rows = [line for line in told.out.splitlines()[1:] if line]
+    assert {row.partition("/")[0] for row in rows} == set(registry.names())
+    for row in rows:
+        assert re.search(r" USD .* USD \((reported|assumed)\)|unknown .* USD ", row), row
+        assert Path(row.split()[-1]).read_bytes()[4:8] == b"ftyp"
 
 
 def test_the_demo_touches_neither_the_users_accounts_nor_their_journal(
