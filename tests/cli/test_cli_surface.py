@@ -21,6 +21,7 @@ from motionkit.cli.exit_codes import MEANINGS
 from motionkit.cli.format import beginnings, plain, short
 from motionkit.cli.records import Common, command, example
 from motionkit.cli.screen import Screen
+from motionkit.errors import InvalidRequest
 from motionkit.model.money import dollars
 from motionkit.model.request import Request
 from motionkit.provider import registry
@@ -196,8 +197,24 @@ def test_the_demo_makes_a_video_without_keys_or_files(cli: Cli, own_place: Path)
     assert (row["quote"]["likely"], row["cost"]["amount"]) == ("40", "40")
 
 
+def test_the_demo_of_all_has_a_row_for_each_vendor_that_fails_too(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(screen: object, client: object, request: object, account: str, out: Path) -> None:
+        raise InvalidRequest(f"no demo at {account}", field="image")
+
+    monkeypatch.setattr("motionkit.cli.demo._one", nothing)
+    told = cli("demo", "--all", "--json")
+    assert told.code == 2
+    rows = [row for row in told.data if "target" in row]
+    assert {row["target"] for row in rows} == set(registry.names())
+    assert all(row["error"]["message"] == f"no demo at {row['target']}" for row in rows)
+    assert "more vendors" in cli("demo").err
+
+
+@pytest.mark.soak  # the films of the slower vendors are minutes on the sandbox's clock
 def test_the_demo_runs_at_every_vendor_and_shows_one_table_of_them(cli: Cli) -> None:
-    told = cli("demo", "--speed", "1000", "--all")
+    told = cli("demo", "--all")
     assert told.code == 0, told.err
     rows = [line for line in told.out.splitlines()[1:] if line]
     assert {row.partition("/")[0] for row in rows} == set(registry.names())
