@@ -224,7 +224,8 @@ class Predictions:
         source = "web" if self._shape(call, {"web_twin"}) else "api"
         wanted = source == "web" or world.faults.take("twin", call.phases, VENDOR)
         if wanted and free >= 2 * job.price:
-            world.start(attrs.evolve(job, id=self._gate.name(), twin=True, source=source))
+            name = self._gate.name()
+            world.start(attrs.evolve(job, id=name, twin=True, source=source, details={}))
 
     async def _job(
         self, call: Call, name: str, model: Model, body: dict[str, Any], limit: float | None
