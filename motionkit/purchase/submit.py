@@ -507,7 +507,10 @@ class Submitter:
         if not ours:
             return call
         resend = self.provider.resend
-        return call + (resend.window if isinstance(resend, SameId) else self.window)
+        if not isinstance(resend, SameId):
+            return call + self.window
+        looks = self.window if isinstance(self.provider, SearchesHistory) else 0.0
+        return call + resend.window + looks
 
     def _send(self, attempt: Attempt) -> Job:
         """Send an attempt for the first time."""

@@ -224,7 +224,12 @@ class Kling:
         return Found(self._job(submission, task.id, attempt_id))
 
     def balance(self) -> Balance:
-        """Return what is left for videos in the packs in use, as it was up to 12 hours ago."""
+        """Return what is left for videos in the packs in use, as it was up to 12 hours ago.
+
+        Raises:
+            Unsupported: No pack is in use: the account may pay in money, which the vendor does not
+                show, and whether it can is for the vendor to say.
+        """
         end = utcnow().replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=1)
         query = {
             name: str(int(one.timestamp()) * 1000)
@@ -244,6 +249,13 @@ class Kling:
                 name = f"{row.get('resource_pack_name')}, up to 12 h ago"
                 if not any(word in name.casefold() for word in OTHER_PACKS):
                     pools[name] = pools.get(name, Decimal(0)) + left
+        if not pools:
+            raise Unsupported(
+                f"{self.account}: no resource pack for videos is in use, and the vendor shows no "
+                "balance in money",
+                hint=f"see {KEYS.console}",
+                **self._context,
+            )
         total = sum(pools.values(), Decimal(0))
         return Balance(total, Unit.CREDIT, total * self._settings.usd_per_unit, pools, raw=data)
 

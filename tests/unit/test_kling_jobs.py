@@ -22,6 +22,7 @@ from motionkit.errors import (
     ProtocolError,
     ProviderUnavailable,
     RateLimited,
+    Unsupported,
 )
 from motionkit.model.job import Job, State, UnknownReason
 from motionkit.model.money import Cost, CostBasis, Unit
@@ -422,6 +423,20 @@ def test_the_balance_is_what_is_left_for_videos_in_the_packs_in_use(
     balance = kling.balance()
     assert (balance.amount, balance.unit, balance.usd) == (120, Unit.CREDIT, Decimal("16.800"))
     assert balance.pools == {"Video-5Con, up to 12 h ago": 120}
+
+
+@pytest.mark.parametrize(
+    "packs",
+    [[], [pack(status="expired"), pack(left=0, status="runOut")], [pack("Image-5Con", 20)]],
+    ids=["none", "none in use", "for images"],
+)
+def test_an_account_without_a_pack_in_use_may_pay_in_money_and_has_no_balance_of_zero(
+    packs: Any, vendor: Vendor, kling: Kling
+) -> None:
+    vendor.says({"code": 0, "msg": "success", "resource_pack_subscribe_infos": packs})
+    with pytest.raises(Unsupported, match="no resource pack") as caught:
+        kling.balance()
+    assert caught.value.billed is Billed.NO
 
 
 @pytest.mark.parametrize(

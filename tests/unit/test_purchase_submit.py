@@ -1292,3 +1292,10 @@ def test_a_submit_that_neither_answers_nor_is_listed_stays_uncertain(bench: Benc
 def test_a_refused_re_send_does_not_hide_a_job_that_the_history_shows(bench: Bench) -> None:
     provider = listing(lost(), refusal(), history=[*[NotSeen()] * 30, Found(job("42"))])
     assert bench.submit(provider).id == "42"
+
+
+def test_a_submit_that_is_resolved_both_ways_counts_as_alive_for_the_time_of_both(
+    bench: Bench,
+) -> None:
+    submitter = bench.submitter(listing())
+    assert submitter._longest(submission(), ours=True) == PATIENCE + 120.0 + 60.0
