@@ -78,6 +78,21 @@ class Stream:
         out, self._piece = bytes(self._piece[:size]), self._piece[size:]
         return out
 
+    def parts(self, size: int) -> Iterator[bytes]:
+        """Yield the body in parts of a size, of which the last one may be shorter.
+
+        Raises:
+            InvalidRequest: The content has changed.
+        """
+        held = bytearray()
+        for chunk in self:
+            held += chunk
+            while len(held) >= size:
+                yield bytes(held[:size])
+                del held[:size]
+        if held:
+            yield bytes(held)
+
     def _read_all(
         self, before: bytes, content: media.File | media.Data, after: bytes
     ) -> Iterator[bytes]:

@@ -7,13 +7,11 @@ https://fal.ai/docs/documentation/model-apis/fal-cdn; the parts are those of the
 
 from __future__ import annotations
 
-import hashlib
 import io
 from typing import Any
 
 import attrs
 
-from motionkit.errors import InvalidRequest
 from motionkit.model import media, probe
 from motionkit.model.submission import Call
 from motionkit.provider import (
@@ -77,15 +75,12 @@ class Storage:
         target, address = reply.get("upload_url"), reply.get("file_url")
         if not isinstance(address, str) or not address.startswith(("https://", "http://")):
             raise self.responses.missing("file_url", {}, Phase.UPLOAD)
-        with signed_address(target, "PUT", self.http, self.uploads, "upload", hosts=HOSTS) as (
-            keyless,
-            put,
-        ):
+        body, own = Stream(b"", content, b"", facts), self.http
+        with signed_address(target, "PUT", own, self.uploads, "upload", hosts=HOSTS) as (http, put):
             if call.path == _START:
-                body = Stream(b"", content, b"", facts)
-                self._put(keyless, put, body, content_type(facts))
+                self._put(http, put, body, content_type(facts))
             else:
-                self._put_parts(keyless, put, content, facts)
+                self._put_parts(http, put, body, content_type(facts))
         return address
 
     def _put(self, http: Session, call: Call, body: Body | None, mime: str) -> Response:
@@ -100,29 +95,13 @@ class Storage:
             raise self.responses.refusal(answer, Phase.UPLOAD, call, {})
         return answer
 
-    def _put_parts(
-        self,
-        http: Session,
-        put: Call,
-        content: media.File | media.Data,
-        facts: probe.Facts,
-    ) -> None:
+    def _put_parts(self, http: Session, put: Call, body: Stream, mime: str) -> None:
         """Send the parts one by one; complete the upload only if the file did not change."""
         parts: list[dict[str, Any]] = []
-        digest = hashlib.sha256()
-        with probe.open_content(content) as source:
-            while block := source.read(PART):
-                digest.update(block)
-                number = len(parts) + 1
-                call = attrs.evolve(put, path=f"{put.path}/{number}")
-                answer = self._put(http, call, io.BytesIO(block), content_type(facts))
-                parts.append({"partNumber": number, "etag": _etag(answer)})
-        if digest.hexdigest() != facts.sha256:
-            raise InvalidRequest(
-                f"{facts.label} changed while it was sent; nothing was submitted",
-                field="media",
-                value=facts.label,
-            )
+        for number, block in enumerate(body.parts(PART), 1):
+            call = attrs.evolve(put, path=f"{put.path}/{number}")
+            answer = self._put(http, call, io.BytesIO(block), mime)
+            parts.append({"partNumber": number, "etag": _etag(answer)})
         done = Call("POST", f"{put.path}/complete", query=put.query, json={"parts": parts})
         self._put(http, done, None, "application/json")
 

@@ -115,6 +115,20 @@ def test_a_file_that_changes_between_its_parts_is_not_completed(
         fal.prepare(fitted)
 
 
+def test_a_file_that_goes_away_is_this_machines_fault_and_nothing_was_bought(
+    fal: Fal, small_parts: None, tmp_path: Path
+) -> None:
+    clip = tmp_path / "dance.mp4"
+    clip.write_bytes(sample_clip(2.0, height=64))
+    request = mk.Mimic(sample_picture(), clip)
+    offer = pick_offer(fal.offers, "mimic", None, target="studio")
+    fitted = fit_at(fal, request, offer, probe.inspect_all(request.media()))
+    clip.unlink()
+    with pytest.raises(InvalidRequest, match="cannot be read any more") as caught:
+        fal.prepare(fitted)
+    assert caught.value.billed is Billed.NO
+
+
 HOSTS = [
     ("https://v3b.fal.media/put/x", True),
     ("https://fal.media/put/x", True),
