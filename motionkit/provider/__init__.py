@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from motionkit.provider.records import (
         has_input,
         moment,
+        not_found,
         observed,
         only_match,
         outputs_of,
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
         content_type,
         form,
         multipart,
+        upload_name,
     )
 
 __all__ = [
@@ -179,6 +181,7 @@ __all__ = [
     "look_up",
     "moment",
     "multipart",
+    "not_found",
     "observed",
     "only_match",
     "operations",
@@ -197,6 +200,7 @@ __all__ = [
     "succeeded",
     "unlisted_offer",
     "untrusted",
+    "upload_name",
     "vendor_error",
     "webhook_event",
     "whole_number",
@@ -223,7 +227,7 @@ __getattr__, __dir__ = exports(
         "motionkit.provider.prepare": "Upload assemble",
         "motionkit.provider.quote": "quote_fit=quote",
         "motionkit.provider.records": (
-            "has_input moment observed only_match outputs_of read_pages succeeded"
+            "has_input moment not_found observed only_match outputs_of read_pages succeeded"
         ),
         "motionkit.provider.registry": (
             "key_help operations load_provider=load provider_names=names"
@@ -241,7 +245,7 @@ __getattr__, __dir__ = exports(
         "motionkit.provider.staging": "STAGE staged",
         "motionkit.provider.uploads": (
             "LONGEST_UPLOAD UPLOAD_IDLE UPLOAD_TIMEOUT CarefulUploads Stream content_type "
-            "form multipart"
+            "form multipart upload_name"
         ),
     },
 )

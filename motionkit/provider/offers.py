@@ -292,6 +292,13 @@ def load_offers(package: str) -> Sequence[Offer]:
     return _Offers(_rows("\n".join(file.read_text("utf-8") for file in files), name), name)
 
 
+_USUAL_FORMATS: Mapping[media.Kind, tuple[str, ...]] = {
+    "image": ("jpeg", "png", "webp"),
+    "video": ("mp4", "mov", "webm"),
+    "audio": ("mp3", "wav", "m4a"),
+}
+
+
 def unlisted_offer(
     offers: Sequence[Offer],
     operation: str,
@@ -299,7 +306,7 @@ def unlisted_offer(
     *,
     path: str,
     source: str,
-    formats: Mapping[media.Kind, tuple[str, ...]],
+    formats: Mapping[media.Kind, tuple[str, ...]] = _USUAL_FORMATS,
 ) -> Offer | None:
     """Return an offer for a model that is not listed: media under the names that most models use.
 
@@ -312,7 +319,8 @@ def unlisted_offer(
         model: The vendor's name of the model.
         path: Where it is called.
         source: The vendor's page of it.
-        formats: The containers that the vendor takes, by kind of media.
+        formats: The containers that the vendor takes, by kind of media, where they are not the
+            usual ones.
 
     Returns:
         The offer; None where the model is listed, the operation is not neutral, or two media of one

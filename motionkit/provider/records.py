@@ -64,6 +64,18 @@ def succeeded(
     return Status(State.SUCCEEDED, word, now, billed=Billed.YES, result=result, raw=raw)
 
 
+def not_found(word: str, message: str | None = None, raw: Any = None) -> Status:
+    """Return the status of a job that its vendor does not have, or not yet: it proves no end.
+
+    Args:
+        word: The vendor's word.
+        message: Its text.
+        raw: Its response.
+    """
+    doubt = UnknownReason.NOT_FOUND
+    return Status(State.UNKNOWN, word, utcnow(), doubt=doubt, message=message, raw=raw)
+
+
 def outputs_of(value: Any, kind: str = "video") -> tuple[Output, ...]:
     """Return the outputs in a value, each address once.
 

@@ -124,9 +124,8 @@ def multipart(
     from urllib3.fields import RequestField  # noqa: PLC0415 - dry runs upload nothing
 
     boundary = uuid.uuid4().hex
-    extension = facts.container or "bin"
-    part = RequestField(field, b"", filename=f"upload.{extension}")
-    part.make_multipart(content_type=containers.CONTENT_TYPES.get(extension))
+    part = RequestField(field, b"", filename=upload_name(facts))
+    part.make_multipart(content_type=containers.CONTENT_TYPES.get(facts.container or "bin"))
     before = f"--{boundary}\r\n{part.render_headers()}".encode()
     after = f"\r\n--{boundary}--\r\n".encode()
     return Stream(before, content, after, facts), f"multipart/form-data; boundary={boundary}"
@@ -138,6 +137,11 @@ def form(fields: Mapping[str, str]) -> tuple[Body, str]:
 
     content, kind = urllib3.encode_multipart_formdata(fields)
     return io.BytesIO(content), kind
+
+
+def upload_name(facts: probe.Facts) -> str:
+    """Return the name under which a file is uploaded; its own is the user's matter."""
+    return f"upload.{facts.container or 'bin'}"
 
 
 def content_type(facts: probe.Facts) -> str:

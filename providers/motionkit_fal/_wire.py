@@ -11,7 +11,6 @@ import attrs
 
 from motionkit.errors import Billed
 from motionkit.model.job import Output, State, Status, utcnow
-from motionkit.model.money import amount
 from motionkit.model.submission import Call
 from motionkit.provider import Fault, Response, Responses, outputs_of
 from motionkit_fal._tables import (
@@ -110,11 +109,6 @@ def ended(
     return Status(
         state, word, utcnow(), billed=billed, message=text, code=kind, cancelled=cancelled, raw=raw
     )
-
-
-def units_of(headers: Mapping[str, str]) -> Decimal | None:
-    """Return the units that a run is billed by; None if its model sends none."""
-    return amount(headers.get("x-fal-billable-units"))
 
 
 def files_of(data: Mapping[str, Any]) -> tuple[Output, ...]:

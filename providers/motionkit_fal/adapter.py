@@ -15,7 +15,7 @@ import attrs
 
 from motionkit.errors import Billed, PermissionDenied, Unsupported
 from motionkit.model import media, probe
-from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.job import Job, Result, State, Status, utcnow
 from motionkit.model.money import Balance, Rates, Unit, amount
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
@@ -37,13 +37,14 @@ from motionkit.provider import (
     connect,
     content_of,
     load_offers,
+    not_found,
     observed,
     succeeded,
     unlisted_offer,
 )
 from motionkit_fal import webhook
 from motionkit_fal._tables import DONE, KEYS, NO_SCOPE, STATES, UNFINISHED, UNPRICED
-from motionkit_fal._wire import Failure, ended, failure_of, files_of, responses, units_of
+from motionkit_fal._wire import Failure, ended, failure_of, files_of, responses
 from motionkit_fal.history import Platform, platform
 from motionkit_fal.settings import Settings
 from motionkit_fal.uploads import Storage
@@ -58,12 +59,6 @@ _BACKUP = "https://queue.falrun.com"
 """The queue's other host: https://fal.ai/docs/documentation/model-apis/inference/reliability"""
 _ENDPOINT = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)+", re.ASCII)
 """Valid endpoint ids: one is the path of the paid call."""
-_FORMATS: Mapping[media.Kind, tuple[str, ...]] = {
-    "image": ("jpeg", "png", "webp"),
-    "video": ("mp4", "mov", "webm"),
-    "audio": ("mp3", "wav", "m4a"),
-}
-"""Formats of media of models that no row names."""
 _SHORT_LIFE = dt.timedelta(minutes=6)
 """How long a result of 10 kB or more is kept; afterwards the history has it."""
 _APP = "app"
@@ -178,10 +173,9 @@ class Fal:
         if answer.status == 404:
             return self._forgotten(job, answer, call)
         content = self._responses.unwrap(answer, Phase.POLL, call)
-        word = content.get("status")
-        if word == DONE:
+        if content.get("status") == DONE:
             return self._finished(job, content)
-        return observed(word, STATES, content)
+        return observed(content.get("status"), STATES, content)
 
     def _finished(self, job: Job, status: Mapping[str, Any]) -> Status:
         """Read the result, which decides how a finished job ended."""
@@ -189,20 +183,16 @@ class Fal:
         answer = self._http.send(call)
         if answer.status == 404:
             return self._forgotten(job, answer, call)
-        good, units = 200 <= answer.status < 300, units_of(answer.headers)
-        if good:
-            content = self._responses.unwrap(answer, Phase.RESULT, call)
-            if files := files_of(content):
-                return succeeded(job, files, DONE, content, self._platform.cost(job.model, units))
-            failure = Failure()
-        else:
-            content = content_of(answer)
-            failure = failure_of(content, answer.headers)
+        good, units = 200 <= answer.status < 300, amount(answer.headers.get("x-fal-billable-units"))
+        unwrap = self._responses.unwrap
+        content = unwrap(answer, Phase.RESULT, call) if good else content_of(answer)
+        if good and (files := files_of(content)):
+            return succeeded(job, files, DONE, content, self._platform.cost(job.model, units))
+        failure = Failure() if good else failure_of(content, answer.headers)
         if UNFINISHED in (failure.text or "").casefold():
             return Status(State.RUNNING, DONE, utcnow(), raw=content)
         told, raw = failure_of(status), content or status
-        end = ended(told, failure, answer.status, word=DONE, raw=raw, units=units)
-        if end is not None:
+        if end := ended(told, failure, answer.status, word=DONE, raw=raw, units=units):
             return end
         if good:
             return succeeded(job, (), DONE, content)
@@ -222,9 +212,7 @@ class Fal:
         message = self._responses.refusal(answer, Phase.POLL, call, {}).message
         if asked and age is not None and age >= self.retention:
             return Status(State.GONE, "404", utcnow(), message=message)
-        return Status(
-            State.UNKNOWN, "404", utcnow(), doubt=UnknownReason.NOT_FOUND, message=message
-        )
+        return not_found("404", message)
 
     def result(self, job: Job) -> Result:
         """Return a finished job's result."""
@@ -298,7 +286,6 @@ class Fal:
             model,
             path=f"/{model}",
             source=f"https://fal.ai/models/{model}",
-            formats=_FORMATS,
         )
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ from motionkit.provider import (
     content_of,
     content_type,
     signed_address,
+    upload_name,
 )
 
 ONE_PIECE = 90 * 1024 * 1024
@@ -54,13 +55,12 @@ class Storage:
     def call(self, facts: probe.Facts) -> Call:
         """Return the call that asks for an address."""
         large = (facts.size or 0) > ONE_PIECE
-        extension = facts.container or "bin"
         return Call(
             "POST",
             f"{_START}-multipart" if large else _START,
             origin="upload",
             query={"storage_type": "fal-cdn-v3"},
-            json={"file_name": f"upload.{extension}", "content_type": content_type(facts)},
+            json={"file_name": upload_name(facts), "content_type": content_type(facts)},
             files={"file": facts.shown},
         )
 

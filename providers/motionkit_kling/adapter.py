@@ -26,7 +26,7 @@ from motionkit.errors import (
     Unsupported,
 )
 from motionkit.model import media, probe
-from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.job import Job, Result, Status, utcnow
 from motionkit.model.money import Balance, Rates, Unit, amount
 from motionkit.model.submission import Call, Found, NotSeen, Resend, SameId, Submission
 from motionkit.provider import (
@@ -45,6 +45,7 @@ from motionkit.provider import (
     WebhookEvent,
     assemble,
     load_offers,
+    not_found,
     staged,
 )
 from motionkit_kling import webhook
@@ -205,8 +206,7 @@ class Kling:
         """Poll a job; the status of a finished job carries its result."""
         task = self._task(str(job.data.get(_PATH) or ""), job.id)
         if task is None:
-            doubt = UnknownReason.NOT_FOUND
-            return Status(State.UNKNOWN, "", utcnow(), doubt=doubt)
+            return not_found("")
         return task.status(job)
 
     def result(self, job: Job) -> Result:

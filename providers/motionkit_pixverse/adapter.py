@@ -22,7 +22,7 @@ from motionkit.errors import (
     ProtocolError,
 )
 from motionkit.model import media, probe
-from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.job import Job, Result, State, Status, utcnow
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.submission import Call, Resend, SameId, Submission
 from motionkit.provider import (
@@ -42,6 +42,7 @@ from motionkit.provider import (
     form,
     load_offers,
     multipart,
+    not_found,
     whole_number,
 )
 from motionkit_pixverse import bodies, results, rules, webhook
@@ -152,19 +153,15 @@ class PixVerse:
 
     def poll(self, job: Job) -> Status:
         """Poll a job; the status of a finished one includes its result."""
-        now = utcnow()
         if job.operation in results.ANSWERED_AT_ONCE:
             return results.answered(job, self.rates)
         path = f"{results.place_of(job.operation).path}/{job.id}"
         try:
             content = self._send(Call("GET", path), Phase.POLL)
         except JobNotFound as error:
-            word = error.code or "not found"
-            return Status(
-                State.UNKNOWN, word, now, doubt=UnknownReason.NOT_FOUND, message=error.message
-            )
+            return not_found(error.code or "not found", error.message)
         except JobGone as error:
-            return Status(State.GONE, error.code or "gone", now, raw=error.raw)
+            return Status(State.GONE, error.code or "gone", utcnow(), raw=error.raw)
         return results.status_of(job, content, self.rates)
 
     def result(self, job: Job) -> Result:

@@ -15,7 +15,7 @@ import attrs
 
 from motionkit.errors import Billed, InvalidRequest, Unsupported
 from motionkit.model import containers, media, probe
-from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.money import Balance, Rates
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
@@ -36,6 +36,7 @@ from motionkit.provider import (
     assemble,
     load_offers,
     multipart,
+    not_found,
     unlisted_offer,
 )
 from motionkit_replicate import webhook
@@ -56,12 +57,6 @@ HOSTS: Mapping[str, str] = {"api": "https://api.replicate.com"}
 """The only host that the key goes to."""
 _VERSION = re.compile(r"([\w.-]+/[\w.-]+:)?[0-9a-f]{64}", re.ASCII)
 _MODEL = re.compile(r"(deployments/)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-_FORMATS: Mapping[media.Kind, tuple[str, ...]] = {
-    "image": ("jpeg", "png", "webp"),
-    "video": ("mp4", "mov", "webm"),
-    "audio": ("mp3", "wav", "m4a"),
-}
-"""Formats of media of models that no row names."""
 
 
 class Replicate:
@@ -160,8 +155,7 @@ class Replicate:
         answer = self._http.send(call)
         if answer.status == 404:
             message = self._responses.refusal(answer, Phase.POLL, call, {}).message
-            doubt = UnknownReason.NOT_FOUND
-            return Status(State.UNKNOWN, "404", utcnow(), doubt=doubt, message=message)
+            return not_found("404", message)
         return self._status(job, self._responses.unwrap(answer, Phase.POLL, call))
 
     def result(self, job: Job) -> Result:
@@ -216,7 +210,6 @@ class Replicate:
             model,
             path=path,
             source=f"https://replicate.com/{model.partition(':')[0]}",
-            formats=_FORMATS,
         )
         if offer is None:
             return None

@@ -21,7 +21,7 @@ from motionkit.errors import (
     Unsupported,
 )
 from motionkit.model import media, probe
-from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.job import Job, Result, State, Status, utcnow
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.submission import Call, Never, Resend, Submission
 from motionkit.provider import (
@@ -38,6 +38,7 @@ from motionkit.provider import (
     connect,
     content_of,
     load_offers,
+    not_found,
     path_id,
     refuse,
 )
@@ -158,8 +159,7 @@ class Runway:
         """Return the status of a task that is unknown, deleted or cancelled."""
         said = content.get("error")
         text = said if isinstance(said, str) else f"{call.path} was not found"
-        doubt = UnknownReason.NOT_FOUND
-        return Status(State.UNKNOWN, "404", utcnow(), doubt=doubt, message=text, raw=content)
+        return not_found("404", text, content)
 
     def result(self, job: Job) -> Result:
         """Return a finished task's result, with fresh addresses."""

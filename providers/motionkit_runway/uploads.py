@@ -25,6 +25,7 @@ from motionkit.provider import (
     content_type,
     form,
     signed_address,
+    upload_name,
 )
 from motionkit_runway._tables import LEAST_UPLOAD, VERSION
 
@@ -61,7 +62,7 @@ class Storage:
 
     def call(self, facts: probe.Facts) -> Call:
         """Return the call that asks for a form."""
-        body = {"filename": _name(facts), "type": "ephemeral"}
+        body = {"filename": upload_name(facts), "type": "ephemeral"}
         return attrs.evolve(api("POST", "/v1/uploads", body), files={"file": facts.shown})
 
     def send(self, call: Call, content: media.File | media.Data, facts: probe.Facts) -> str:
@@ -99,10 +100,7 @@ def _form(
     written, kind = form(fields)
     boundary = kind.partition("boundary=")[2]
     end = f"--{boundary}--\r\n".encode()
-    part = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_name(facts)}"'
+    name = upload_name(facts)
+    part = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"'
     head = f"{part}\r\nContent-Type: {content_type(facts)}\r\n\r\n".encode()
     return Stream(written.read().removesuffix(end) + head, content, b"\r\n" + end, facts), kind
-
-
-def _name(facts: probe.Facts) -> str:
-    return f"upload.{facts.container or 'bin'}"

@@ -16,7 +16,7 @@ import attrs
 
 from motionkit.errors import JobNotFound
 from motionkit.model import media, probe
-from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.job import Job, Result, State, Status, utcnow
 from motionkit.model.money import Balance, Rates, Unit
 from motionkit.model.submission import Call, Found, Never, NotSeen, Resend, Submission
 from motionkit.provider import (
@@ -37,6 +37,7 @@ from motionkit.provider import (
     connect,
     content_type,
     load_offers,
+    not_found,
     observed,
     succeeded,
     unlisted_offer,
@@ -253,9 +254,7 @@ class Segmind:
             return found
         if asks and over:
             return Status(State.GONE, word, now, message=error.message)
-        return Status(
-            State.UNKNOWN, word, now, doubt=UnknownReason.NOT_FOUND, message=error.message
-        )
+        return not_found(word, error.message)
 
 
 def _data_urls(content: media.File | media.Data, facts: probe.Facts) -> Stream:

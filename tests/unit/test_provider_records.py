@@ -17,6 +17,7 @@ from motionkit.model.submission import Call, Found, NotSeen, Submission
 from motionkit.provider import (
     has_input,
     moment,
+    not_found,
     observed,
     only_match,
     outputs_of,
@@ -58,6 +59,12 @@ def test_a_job_that_ended_long_ago_has_no_duration() -> None:
     status = succeeded(job("t-1"), (Output(FILM),), "done", {}, late=True)
     assert status.result is not None
     assert status.result.seconds is None
+
+
+def test_a_job_that_is_not_found_is_unknown() -> None:
+    status = not_found("404", "no such task", {"a": 1})
+    assert (status.state, status.doubt) == (State.UNKNOWN, UnknownReason.NOT_FOUND)
+    assert (status.word, status.message, status.raw) == ("404", "no such task", {"a": 1})
 
 
 def test_done_without_outputs_is_unknown() -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import attrs
 
 from motionkit.errors import JobNotFound
-from motionkit.model.job import Job, Result, State, Status, UnknownReason, utcnow
+from motionkit.model.job import Job, Result, State, Status
 from motionkit.model.media import Data, File, Remote
 from motionkit.model.money import Balance, Cost, CostBasis, Rates, Unit, amount
 from motionkit.model.probe import Facts
@@ -29,6 +29,7 @@ from motionkit.provider import (
     connect,
     load_offers,
     multipart,
+    not_found,
     observed,
     outputs_of,
     succeeded,
@@ -113,10 +114,7 @@ class Toy:
         try:
             said = self._ask(Call("GET", f"/v1/plays/{job.id}"), Phase.POLL)
         except JobNotFound as error:
-            word = error.code or ""
-            return Status(
-                State.UNKNOWN, word, utcnow(), doubt=UnknownReason.NOT_FOUND, raw=error.raw
-            )
+            return not_found(error.code or "", raw=error.raw)
         status = observed(said.get("act"), ACTS, said, message=said.get("because"))
         if status.state is not State.SUCCEEDED:
             return status
