@@ -16,7 +16,7 @@ from motionkit.cli.parameters import Argument, Option
 from motionkit.cli.screen import Screen
 from motionkit.client import Circuit, key_help, registry
 from motionkit.config import documented, no_account
-from motionkit.errors import MotionKitError
+from motionkit.errors import MotionKitError, Unsupported
 
 
 def balance(
@@ -26,7 +26,10 @@ def balance(
     json: Json = False,
     config: ConfigFile = None,
 ) -> int:
-    """Print the balance of each account, in the vendor's unit and in US dollars."""
+    """Print the balance of each account, in the vendor's unit and in US dollars.
+
+    Exit code 2 if the named account's vendor shows none; among all accounts that is no failure.
+    """
     screen = Screen(json=json)
     codes = [exit_codes.DONE]
     with mk.Client(config) as client:
@@ -37,7 +40,10 @@ def balance(
             try:
                 held = client.balance(name)
             except MotionKitError as error:
-                codes.append(screen.error(error))
+                if isinstance(error, Unsupported) and account is None:  # none is shown: no failure
+                    screen.answer({"account": name, "pools": {}, "note": str(error)}, str(error))
+                else:
+                    codes.append(screen.error(error))
                 continue
             data = {"account": name, "pools": dict(held.pools), **(held_data(held) or {})}
             screen.answer(data, f"{name}: {held}")

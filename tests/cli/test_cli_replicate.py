@@ -318,6 +318,10 @@ def test_a_key_works_everywhere_although_no_balance_is_shown(
     assert told.code != 0
     assert "the API shows no balance" in told.err
     assert "https://replicate.com/account/billing" in told.err
+    every = cli("balance")
+    assert (every.code, every.err) == (0, "")
+    assert "the API shows no balance (see https://replicate.com/account/billing)" in every.out
+    assert cli("balance", "--json").data[0]["account"] == "replicate"
     checks = cli("doctor", "--json").data
     about = [row for row in checks if row["check"] == "key of replicate"]
     assert [row["status"] for row in about] == ["ok", "ok"]
