@@ -114,7 +114,7 @@ STATUSES: Mapping[int, ErrorRow] = MappingProxyType(
 """HTTP status without a code to error; any other refuses nothing, either."""
 
 UNCODED = ErrorRow(ProtocolError, "the response has neither code 0 nor a known one", refuses=False)
-"""HTTP 2xx with another code: the code is the truth, and this one proves nothing."""
+"""HTTP 2xx, 401 or 403 with another code: the code is the truth, and this one proves nothing."""
 
 JOB_NAMES = frozenset({"id", "task_id"})
 """Keys that identify a task in the response to a submit."""

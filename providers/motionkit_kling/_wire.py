@@ -54,9 +54,15 @@ def _succeeds(answer: Response, body: Mapping[str, Any], _: Phase) -> bool:
 def _fault(answer: Response, body: Mapping[str, Any], _: Call) -> Fault:
     code, text = code_of(body.get("code")), body.get("message")
     text, row = text if isinstance(text, str) else None, _row(code, text)
-    if row is None and 200 <= answer.status < 300:
+    if row is None and (200 <= answer.status < 300 or _refuses_alone(answer, body)):
         row = UNCODED
     return Fault(None if code is None else str(code), text, row)
+
+
+def _refuses_alone(answer: Response, body: Mapping[str, Any]) -> bool:
+    """Return whether a status would refuse, and an unknown code beside it does not say so."""
+    said = STATUSES.get(answer.status)
+    return said is not None and said.refuses and body.get("code") is not None
 
 
 def _row(code: int | None, text: str | None) -> ErrorRow | None:

@@ -161,6 +161,11 @@ def test_a_refusal_is_known_by_its_code_under_any_status(
         (418, {"code": 7777, "message": "new"}),
         (500, {"code": 1301, "message": "a refusal under 5xx"}),
         (302, b""),
+        # A status that refuses, and a code that does not say so: the code is the truth.
+        (401, {"code": 0, "message": "SUCCEED"}),
+        (401, {"code": 9999}),
+        (403, {"code": -1}),
+        (403, {"code": 0, "data": {}}),
     ],
 )
 def test_an_answer_that_does_not_plainly_refuse_may_have_bought(
