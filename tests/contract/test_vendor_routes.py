@@ -36,6 +36,8 @@ TARGETS = [
 ]
 """Every model of motion transfer, by vendor."""
 UPLOADING = [name for name, vendor in VENDORS.items() if not vendor.remote_only]
+OF_FILES = [target for target in TARGETS if target.partition("/")[0] in UPLOADING]
+"""Those of vendors that take files."""
 
 
 @pytest.fixture
@@ -259,3 +261,29 @@ def test_the_cheapest_of_all_vendors_is_bought(sandbox: Sandbox, tmp_path: Path)
         result = client.run(request(), via="all")
     assert result.job.provider == min(prices, key=lambda name: prices[name])
     assert bought(sandbox) == {result.job.provider: (1, 1)}
+
+
+def test_the_cheapest_of_more_than_20_targets_is_chosen_and_each_other_one_has_a_reason(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    assert len(TARGETS) > 20
+    with client_of(sandbox, tmp_path, UPLOADING, choose="cheapest", targets=OF_FILES) as client:
+        rows = client.compare(request(), via="all", balances=False)
+        explanation = client.explain(request(), via="all")
+        client.submit(request(), via="all", key="order-1")
+        decision = client.jobs.get("order-1").decision
+    prices = [
+        None if row.quote is None else row.quote.usd_likely for row in rows if not row.problem
+    ]
+    known = [price for price in prices if price is not None]
+    assert len(prices) > 20
+    assert prices == [*sorted(known), *[None] * (len(prices) - len(known))], "unknown ones are last"
+    assert None in prices
+    assert explanation.target == rows[0].target
+    told = {row["target"]: row["sentence"] for row in decision}
+    assert set(told) == set(OF_FILES)
+    assert told[rows[0].target] == "It is the cheapest that can take the request now."
+    able = {row.target for row in rows if not row.problem} - {rows[0].target}
+    assert {told[name] for name in able} == {
+        "It can take the request; another target is preferred."
+    }

@@ -36,9 +36,9 @@ motionkit compare mimic --image hero.png --video dance.mp4 --offline
 
 """
 PRICES = """Prices are those of the vendor's page, or of the source that the provider's page
-names, on the day in the table; "about" and "estimated" mean that no list price was read.
-Several qualities and several prices are in the same order; what a credit costs is in the table above.
-"?" is not on record, "-" does not exist. `motionkit offers --operation OPERATION` shows sources and limits.
+names, on the day in the table; "about" and "estimated" mean that no list price was read. Several
+qualities and several prices are in the same order; the table above says what a credit costs. "?" is
+not on record, "-" does not exist. `motionkit offers --operation NAME` shows sources and limits.
 
 """
 ABILITIES: Mapping[str, str] = {
