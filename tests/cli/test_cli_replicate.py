@@ -303,6 +303,15 @@ def test_an_extra_field_that_changes_the_price_makes_the_quote_unknown(
     assert cli(*argv, "--extra", "mode=pro").one["quote"]["likely"] is None
 
 
+def test_an_images_mark_in_a_prompt_is_written_as_kling_o1_has_it(
+    cli: Cli, studio: Account
+) -> None:
+    argv = ("modify", "--video", "short.mp4", "--image", "hero.png", "--image", "hero.png")
+    words = ("--prompt", "@img0 meets @img1", "--via", "replicate/kwaivgi/kling-o1")
+    sent = cli(*argv, *words, "--yes", "--dry-run", "--json").one["calls"][-1]["json"]["input"]
+    assert sent["prompt"] == "<<<image_1>>> meets <<<image_2>>>"
+
+
 def test_missing_credit_is_shown_with_the_page_that_sells_it(cli: Cli, studio: Account) -> None:
     studio.sandbox.fault("refuse:submit:status=402")
     ended = cli("mimic", *MEDIA, "--via", "replicate", "--yes", "--json")
