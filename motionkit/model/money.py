@@ -68,9 +68,11 @@ def amount(given: object) -> Decimal | None:
         found = Decimal(given)
     except ArithmeticError:
         return None
-    return found if found.is_finite() and found >= 0 else None
+    return found if found.is_finite() and 0 <= found < _BEYOND else None
 
 
+_BEYOND = Decimal(10) ** 18
+"""No amount is that large; with one of a million digits, arithmetic overflows."""
 _SHOWN = 6
 """Decimals of US dollars that are shown; an amount with more is rounded."""
 _ROUNDED = 4

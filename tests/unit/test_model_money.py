@@ -81,6 +81,8 @@ def test_a_balance_says_amount_dollars_and_pools() -> None:
         ("nan", None),
         ("Infinity", None),
         ("1e99999999999999999999", None),
+        ("1e999999", None),
+        ("999999999999999999", Decimal(999999999999999999)),
         ("cheap", None),
         ("", None),
         (True, None),
