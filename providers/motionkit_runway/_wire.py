@@ -42,7 +42,7 @@ def _fault(answer: Response, data: Mapping[str, Any], call: Call) -> Fault:
     issues = [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
     text, row = data.get("error"), None
     said = [text] if isinstance(text, str) else []
-    said += [f"{_path(one)}: {one.get('message')}" for one in issues]
+    said += [f"{_path(one)}: {one['message']}" for one in issues if _is_said(one)]
     if answer.status == 400:
         sent = [value for one in issues if (value := _sent(call.json, one)) is not None]
         if any(NO_CREDITS in one.casefold() for one in said):
@@ -51,6 +51,10 @@ def _fault(answer: Response, data: Mapping[str, Any], call: Call) -> Fault:
             row = STALE if any(one.startswith(UPLOAD) for one in sent) else MEDIA
     code = next((one["code"] for one in issues if isinstance(one.get("code"), str)), None)
     return Fault(code, "; ".join(said) or None, row)
+
+
+def _is_said(issue: Mapping[str, Any]) -> bool:
+    return isinstance(issue.get("message"), str)
 
 
 def _path(issue: Mapping[str, Any]) -> str:

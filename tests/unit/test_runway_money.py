@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -187,3 +188,14 @@ def test_the_vendors_five_seconds_between_polls_are_its_own_in_a_sandbox_that_is
     job = client.submit(REQUEST, via=ACCOUNT, key="k")
     fast = attrs.evolve(client._observer, sandbox_speed=1000.0)
     assert fast.gap(job, 0.1, 1) < 5.0
+
+
+@pytest.mark.parametrize("given", ["1e999999", -1, True, "NaN", [7], None])
+def test_a_cost_that_is_none_is_unknown_and_ends_the_task_all_the_same(
+    client: Client, sandbox: Sandbox, given: object
+) -> None:
+    job = client.submit(REQUEST, via=ACCOUNT, key="k")
+    body = json.dumps({"status": "FAILED", "cost": {"credits": given}})
+    sandbox.fault({"name": "http", "phase": "poll", "status": 200, "body": body, "times": 0})
+    status = client.poll(job)
+    assert (status.state, status.billed, status.cost) == (State.FAILED, Billed.UNKNOWN, None)
