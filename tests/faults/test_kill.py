@@ -114,7 +114,7 @@ def _chosen(labels: Sequence[str], provider: str, *, every: bool) -> list[int]:
 
 def _least(labels: Sequence[str]) -> int:
     """Return the events that every run has: the network cuts answers as it likes."""
-    return len(labels) - max(6, len(labels) // 20)
+    return len(labels) - max(6, len(labels) // 10)
 
 
 def _kill_at_events(
