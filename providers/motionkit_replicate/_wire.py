@@ -46,6 +46,7 @@ from motionkit_replicate._tables import (
 _CODE = re.compile(r"\b(E\d{3,4})\b|\(code: (PA)\)", re.ASCII)
 _DELIVERED = {"quality": "resolution_target", "audio": "with_audio"}
 """Neutral field to the metric that says what was delivered."""
+_DATA = re.compile(r"(data:[^,]*,)[^'\"\s]+")
 _RESET = re.compile(r"resets in ~(\d{1,5})s", re.ASCII)
 
 
@@ -84,7 +85,7 @@ def name_field(error: InvalidRequest, submission: Submission, offer: Offer | Non
     sent = submission.call.json.get("input", {}).get(field)
     error.fill(
         field=neutral.get(field, field),
-        value=None if sent is None else str(sent),
+        value=None if sent is None else _DATA.sub(r"\1...", str(sent)),
         limit=str(row.get("description") or row.get("type")),
     )
 

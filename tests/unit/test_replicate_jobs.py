@@ -197,6 +197,18 @@ def test_a_refused_field_is_named_as_the_request_has_it(
     assert field in caught.value.message
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_a_refused_picture_is_not_repeated_in_the_error(
+    *, many: bool, vendor: Vendor, replicate: Replicate
+) -> None:
+    picture = f"data:image/png;base64,{'iVBORw0KGgo' * 100}"
+    vendor.will(422, invalid("input.image", "format", "it is no picture"))
+    with pytest.raises(InvalidRequest) as caught:
+        replicate.submit(order(None, image=[picture] if many else picture), "a")
+    assert "iVBOR" not in f"{caught.value.to_dict()}"
+    assert "data:image/png;base64,..." in str(caught.value.value)
+
+
 @pytest.mark.parametrize("rows", [None, [], [7], [{}], [{"field": 7}], "x"])
 def test_a_list_of_invalid_fields_of_another_form_names_none(
     rows: Any, vendor: Vendor, replicate: Replicate
