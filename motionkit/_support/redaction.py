@@ -25,6 +25,8 @@ _FEW = 16
 """Secrets up to which each is looked for; a server may know those of thousands of customers."""
 _URL_QUERY = re.compile(r"(://[^\s?#\"'<>]*)\?[^\s\"'<>]*")
 _URL_USER = re.compile(r"(://)[^\s/@\"'<>]+@")
+_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}", re.ASCII)
+"""A JSON Web Token: made for one call, so that it is never registered as a `Secret`."""
 _CONTROLS = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -130,8 +132,8 @@ class RedactedStr(str):
 
 
 def is_sensitive(text: str) -> bool:
-    """Return whether the text contains a URL or a registered secret."""
-    return "://" in text or bool(_contained(text))
+    """Return whether the text contains a URL, a JSON Web Token or a registered secret."""
+    return "://" in text or bool(_TOKEN.search(text)) or bool(_contained(text))
 
 
 def _contained(text: str) -> list[str]:
@@ -155,10 +157,10 @@ def guarded(value: Any) -> Any:
 
 
 def redact(text: str) -> str:
-    """Return the text without known secrets, URL queries and URL credentials."""
+    """Return the text without known secrets, tokens, URL queries and URL credentials."""
     for secret in _contained(text):  # one may be the beginning of another
         text = text.replace(secret, MASK)
-    return redact_urls(text)
+    return redact_urls(_TOKEN.sub(MASK, text))
 
 
 def printable(text: str, limit: int | None = None) -> str:

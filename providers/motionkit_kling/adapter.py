@@ -197,7 +197,8 @@ class Kling:
             return None
         for task in tasks_of(data, self._settings.usd_per_unit):
             # The legacy API does not repeat every attempt's id, but shows one task by its path.
-            named = task.external_id or (wanted if call.path != "/tasks" else None)
+            alone = call.path != "/tasks" and isinstance(data, Mapping)
+            named = task.external_id or (wanted if alone else None)
             if wanted == (named if external else task.id):
                 return task
         return None

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 import pytest
+import scripted
 
 from motionkit.errors import AuthenticationError, Billed, ProviderUnavailable
 from motionkit.http.response import Response
@@ -222,6 +223,27 @@ def test_a_lost_submit_is_found_under_the_path_of_its_product(vendor: Vendor, kl
     assert isinstance(found, Found)
     assert found.job.id == ID
     assert vendor.calls[-1] == f"GET {PATH}/{ATTEMPT}"
+
+
+def test_a_list_in_place_of_one_task_names_no_job_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vendor = scripted.scripted(scripted.Vendor(), monkeypatch)
+    kling = adapter(NOW)
+    vendor.will(200, {"code": 0, "data": [{"task_id": "77", "task_status": "succeed"}]})
+    assert kling.find(order(ATTEMPT), 0.0) == NotSeen()
+
+
+def test_a_token_that_the_vendor_repeats_is_masked_in_the_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vendor = scripted.scripted(scripted.Vendor(), monkeypatch)
+    made = token(Secret("planted-access"), Secret("planted-secret"), NOW)
+    kling = adapter(NOW)
+    vendor.will(401, {"code": 1002, "message": f"bad token {made}"})
+    with pytest.raises(AuthenticationError, match="bad token") as caught:
+        kling.poll(job())
+    assert made not in f"{caught.value.to_dict()} {caught.value.raw}"
 
 
 def test_the_keys_show_nowhere_and_tell_accounts_apart(vendor: Vendor, kling: Kling) -> None:

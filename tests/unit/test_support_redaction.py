@@ -22,6 +22,7 @@ from motionkit._support.redaction import (
     RedactedStr,
     Secret,
     guarded,
+    is_sensitive,
     printable,
     redact,
     redact_data,
@@ -272,3 +273,11 @@ def test_what_steers_a_terminal_is_dropped(text: str, expected: str) -> None:
 def test_what_is_too_long_is_cut() -> None:
     assert printable("a" * 11, 10) == "a" * 10 + "..."
     assert printable("a" * 10, 10) == "a" * 10
+
+
+def test_a_json_web_token_is_masked_wherever_it_stands() -> None:
+    made = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJBSy10ZXN0In0.KiA9Cwkg1r8RhD6J3Wwn"
+    assert redact(f"bad token {made}, try again") == "bad token ***, try again"
+    assert redact_data([{"token": f"Bearer {made}"}]) == [{"token": "Bearer ***"}]
+    assert is_sensitive(made)
+    assert redact("eyJ and a.b.c") == "eyJ and a.b.c"
