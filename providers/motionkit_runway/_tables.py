@@ -58,7 +58,11 @@ FAILURES: Mapping[str, tuple[State, Billed, str]] = MappingProxyType(
         "SAFETY.INPUT": (State.BLOCKED, Billed.UNKNOWN, "moderation rejected the input"),
         "SAFETY.OUTPUT": (State.BLOCKED, Billed.UNKNOWN, "moderation rejected the output"),
         "SAFETY": (State.BLOCKED, Billed.UNKNOWN, "moderation rejected it"),
-        "INPUT_PREPROCESSING.SAFETY": (State.BLOCKED, Billed.NO, "moderation rejected the prompt"),
+        "INPUT_PREPROCESSING.SAFETY": (
+            State.BLOCKED,
+            Billed.UNKNOWN,
+            "moderation rejected the prompt",
+        ),
         "INPUT_PREPROCESSING": (State.FAILED, Billed.NO, "the vendor failed to prepare the input"),
         "INTERNAL.BAD_OUTPUT": (State.FAILED, Billed.NO, "the output failed the quality check"),
         "INTERNAL": (State.FAILED, Billed.NO, "the vendor failed"),

@@ -255,7 +255,7 @@ FAILURES: list[tuple[Any, State, int | None, Billed]] = [
     ("SAFETY.INPUT.TEXT", State.BLOCKED, 0, Billed.NO),
     ("SAFETY.OUTPUT.VIDEO", State.BLOCKED, None, Billed.UNKNOWN),
     ("SAFETY.WEATHER", State.BLOCKED, None, Billed.UNKNOWN),
-    ("INPUT_PREPROCESSING.SAFETY.TEXT", State.BLOCKED, None, Billed.NO),
+    ("INPUT_PREPROCESSING.SAFETY.TEXT", State.BLOCKED, None, Billed.UNKNOWN),
     ("INPUT_PREPROCESSING.INTERNAL", State.FAILED, None, Billed.NO),
     ("INTERNAL.BAD_OUTPUT.CODE01", State.FAILED, 0, Billed.NO),
     ("INTERNAL.BAD_OUTPUT.01", State.FAILED, 12, Billed.YES),

@@ -157,7 +157,7 @@ def test_failure_codes() -> None:
         "SAFETY.INPUT": (blocked, Billed.UNKNOWN),
         "SAFETY.OUTPUT": (blocked, Billed.UNKNOWN),
         "SAFETY": (blocked, Billed.UNKNOWN),
-        "INPUT_PREPROCESSING.SAFETY": (blocked, Billed.NO),
+        "INPUT_PREPROCESSING.SAFETY": (blocked, Billed.UNKNOWN),
         "INPUT_PREPROCESSING": (failed, Billed.NO),
         "INTERNAL.BAD_OUTPUT": (failed, Billed.NO),
         "INTERNAL": (failed, Billed.NO),
