@@ -19,7 +19,7 @@ from motionkit.model.job import Job, KeyState, State
 from motionkit.model.labels import check_labels
 from motionkit.model.listing import Listing
 from motionkit.model.moments import Since, moment
-from motionkit.model.money import Cost, CostBasis, Unit
+from motionkit.model.money import Cost, CostBasis, Unit, amount
 
 if TYPE_CHECKING:
     from motionkit.journal import Prunable
@@ -593,13 +593,13 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     )
 
 
-def _numbers(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, int | float]]:
-    """Yield the numbers in a record, by their dotted names."""
+def _numbers(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Decimal]]:
+    """Yield the numbers in a record, by their dotted names; the journal keeps fractions as text."""
     for name, one in value.items():
         if isinstance(one, Mapping):
             yield from _numbers(one, f"{path}{name}.")
-        elif isinstance(one, int | float) and not isinstance(one, bool):
-            yield f"{path}{name}", one
+        elif (number := amount(one)) is not None:
+            yield f"{path}{name}", number
 
 
 def _rateable(record: PurchaseRecord) -> PurchaseRecord:

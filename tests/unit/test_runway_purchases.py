@@ -133,3 +133,16 @@ def test_a_person_decides_what_became_of_a_lost_submit(
             with pytest.raises(SubmitUncertain):
                 client.submit(REQUEST, via=ACCOUNT, key="k")
         assert len(account(sandbox)["jobs"]) == jobs
+
+
+def test_fractions_of_credits_are_compared_too(opens: Opens) -> None:
+    with opens() as (sandbox, client):
+        for held in ("1000.5", "975.5"):
+            body = f'{{"creditBalance": {held}, "usage": {{"models": {{}}}}}}'
+            sandbox.fault(f"http:balance:status=200:body={body}")
+            if held == "1000.5":
+                sandbox.fault("accept_then_reset:submit")
+                with pytest.raises(SubmitUncertain):
+                    client.submit(REQUEST, via=ACCOUNT, key="k")
+        told = client.jobs.reconcile(client.jobs.get("k"))
+        assert "since before the submit: creditBalance 1000.5 to 975.5" in told.notes
