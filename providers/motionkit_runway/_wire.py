@@ -105,8 +105,17 @@ def status_of(job: Job, content: Mapping[str, Any], rates: Rates) -> Status:
         message=text if isinstance(text, str) else meaning or None,
         code=code if isinstance(code, str) else None,
         cancelled=cancelled,
-        cost=cost if cost is not None and cost.amount else None,
+        cost=unconfirmed(job)
+        if billed is Billed.UNKNOWN
+        else cost
+        if cost and cost.amount
+        else None,
     )
+
+
+def unconfirmed(job: Job) -> Cost | None:
+    """Return the estimate of a job that ended without saying what it cost: no reported charge."""
+    return None if job.cost is None else attrs.evolve(job.cost, basis=CostBasis.ASSUMED)
 
 
 def _failure(code: Any) -> tuple[State, Billed, str]:

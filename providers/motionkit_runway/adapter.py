@@ -53,7 +53,15 @@ from motionkit_runway._tables import (
     VERSION,
     WAITING,
 )
-from motionkit_runway._wire import credits_of, generations, held, nested, responses, status_of
+from motionkit_runway._wire import (
+    credits_of,
+    generations,
+    held,
+    nested,
+    responses,
+    status_of,
+    unconfirmed,
+)
 from motionkit_runway.settings import Settings
 from motionkit_runway.uploads import Storage, api, inlined
 
@@ -204,7 +212,14 @@ class Runway:
         if not 200 <= answer.status < 300:
             raise self._responses.refusal(answer, Phase.POLL, call, content)
         word = str(answer.status)
-        return Status(State.FAILED, word, utcnow(), billed=Billed.UNKNOWN, cancelled=True)
+        return Status(
+            State.FAILED,
+            word,
+            utcnow(),
+            billed=Billed.UNKNOWN,
+            cancelled=True,
+            cost=unconfirmed(job),
+        )
 
     def balance(self) -> Balance:
         """Return the organization's credits."""

@@ -198,4 +198,23 @@ def test_a_cost_that_is_none_is_unknown_and_ends_the_task_all_the_same(
     body = json.dumps({"status": "FAILED", "cost": {"credits": given}})
     sandbox.fault({"name": "http", "phase": "poll", "status": 200, "body": body, "times": 0})
     status = client.poll(job)
-    assert (status.state, status.billed, status.cost) == (State.FAILED, Billed.UNKNOWN, None)
+    assert (status.state, status.billed) == (State.FAILED, Billed.UNKNOWN)
+    assert booked(client) == (HELD, CostBasis.ASSUMED), "the estimate is no charge"
+
+
+def test_an_estimate_that_the_end_does_not_confirm_is_no_reported_charge(
+    client: Client, sandbox: Sandbox
+) -> None:
+    job = client.submit(REQUEST, via=ACCOUNT, key="k")
+    body = '{"id": "x", "status": "FAILED", "failureCode": "SAFETY.INPUT.TEXT"}'
+    sandbox.fault(f"http:poll:status=200:body={body}")
+    with pytest.raises(ContentBlocked) as caught:
+        client.wait(job)
+    assert caught.value.billed is Billed.UNKNOWN
+    assert booked(client) == (HELD, CostBasis.ASSUMED)
+
+
+def test_a_cancelled_task_shows_its_estimate_as_assumed(client: Client) -> None:
+    job = client.submit(REQUEST, via=ACCOUNT, key="k")
+    client.cancel(job)
+    assert booked(client) == (HELD, CostBasis.ASSUMED)
