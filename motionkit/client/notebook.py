@@ -90,8 +90,8 @@ class Board:
             for job in self._jobs:
                 usual = self._observer.usual(job)
                 target = f"{job.account}/{job.model}"
-                shown = Shown(job.key, "waiting", target, *usual, self._observer.clock)
-                shown.aged(self._observer.age(job))
+                started = self._observer.accepted(job)
+                shown = Shown(job.key, "waiting", target, *usual, self._observer.clock, started)
                 self._shown.append(shown)
                 self._of[job.fingerprint, job.id].append(shown)
             self._last = self._drawn()
@@ -108,7 +108,6 @@ class Board:
         with self._forgiving():
             for shown in self._of[job.fingerprint, job.id]:
                 shown.state = status.state.value
-                shown.aged(self._observer.age(job))
             if not status.state.terminal:
                 self._running.add((job.fingerprint, job.id))
 

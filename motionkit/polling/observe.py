@@ -52,8 +52,8 @@ class JobObserver:
     """Jobs whose age was warned of."""
     _running: dict[tuple[str, str], float] = attrs.field(factory=dict)
     """The age at which a caller last saw a job running."""
-    _ages: dict[tuple[str, str], tuple[float, float]] = attrs.field(factory=dict)
-    """A job's age when it was first asked for, and when that was on the clock."""
+    _accepted: dict[tuple[str, str], float] = attrs.field(factory=dict)
+    """When each job was accepted, on the clock."""
     _webhooks: dict[str, bool] = attrs.field(factory=dict)
     """Whether an account's vendor sends webhooks."""
     _slots: dict[str, tuple[int, float]] = attrs.field(factory=dict)
@@ -135,7 +135,7 @@ class JobObserver:
                 # It ended at any moment since the last poll: on average, halfway.
                 self.durations.learn(job, age - since_last / 2)
         if status.state.terminal:
-            self._ages.pop((job.fingerprint, job.id), None)
+            self._accepted.pop((job.fingerprint, job.id), None)
         return status
 
     def _tell(self, job: Job, status: Status, cost: Cost | None, *, ended: bool) -> None:
@@ -303,16 +303,19 @@ class JobObserver:
             self._slots[fingerprint] = counted, self.clock() + COUNTED
         return counted
 
-    def age(self, job: Job) -> float:
-        """Return the seconds since a job was accepted.
+    def accepted(self, job: Job) -> float:
+        """Return when a job was accepted, on the clock.
 
         The wall clock is read once per job; from then on its age runs on the monotonic clock. A
         correction of the wall clock would age the job and be learned as a duration.
         """
-        now = self.clock()
-        first = max(0.0, (utcnow() - job.submitted_at).total_seconds())
-        age, since = self._ages.setdefault((job.fingerprint, job.id), (first, now))
-        return age + now - since
+        age = max(0.0, (utcnow() - job.submitted_at).total_seconds())
+        return self._accepted.setdefault((job.fingerprint, job.id), self.clock() - age)
+
+    def age(self, job: Job) -> float:
+        """Return the seconds since a job was accepted."""
+        accepted = self.accepted(job)
+        return self.clock() - accepted
 
     # Warnings.
 

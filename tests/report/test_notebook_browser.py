@@ -52,8 +52,8 @@ class Observer:
     def usual(self, job: mk.Job) -> tuple[float, float]:
         return 60.0, 90.0
 
-    def age(self, job: mk.Job) -> float:
-        return next(self._ages)
+    def accepted(self, job: mk.Job) -> float:
+        return self.clock() - next(self._ages)
 
 
 def test_the_progress_of_jobs_is_accessible_and_moves_only_while_one_is_late(

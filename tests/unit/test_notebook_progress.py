@@ -98,24 +98,7 @@ def test_a_wait_updates_one_display_until_the_end(client: Client, kernel: Kernel
 def test_it_is_updated_between_polls(
     stage: MemoryStage, tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    due = threading.Semaphore(0)  # no timed wait: under a moved clock one may be given a wrong end
-
-    class Over(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            due.acquire()
-            return self.is_set()
-
-        def set(self) -> None:
-            super().set()
-            due.release()
-
-    begin = notebook.Board.begin
-
-    def begun(board: notebook.Board) -> None:
-        board._over = Over()
-        begin(board)
-
-    monkeypatch.setattr(notebook.Board, "begin", begun)
+    monkeypatch.setattr(notebook, "EVERY", 0.001)
     seen: list[str] = []
     options = options_for(stage, tmp_path)
     sleep = options["sleep"]
@@ -123,7 +106,6 @@ def test_it_is_updated_between_polls(
     def slept(seconds: float) -> None:
         kernel.updated.clear()  # before time passes: the display may be updated at once
         sleep(seconds)
-        due.release()
         assert kernel.updated.wait(PATIENCE)
         seen.append(kernel.pages[-1])
 
