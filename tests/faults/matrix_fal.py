@@ -7,36 +7,34 @@ is a gateway's and refuses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 
-import attrs
 from matrix import (
     AFTER,
     BEFORE,
-    DOWNLOADS,
-    DOWNLOADS_THAT_FAIL,
     FOR_GOOD,
     HICCUPS,
     ODD_PAUSES,
-    SEGMIND,
     Case,
     End,
-    Expected,
     Kind,
+    case_of,
     delivered,
+    downloading,
     ended,
+    is_slow,
     owed,
     refused,
     uncertain,
 )
-from matrix_machine import MACHINE_CASES
+from matrix_machine import machine_cases_of
 from vendors.fal import REFUSALS
 
 from motionkit.errors import (
     AuthenticationError,
     Billed,
     ContentBlocked,
-    DownloadFailed,
     InsufficientCredits,
     InvalidRequest,
     JobFailed,
@@ -50,8 +48,8 @@ from motionkit.errors import (
 )
 
 FAL = "fal"
+_case = partial(case_of, FAL)
 LOST = "accept_then_reset:submit"
-SLOW = ("hang", "slow", "oversize")
 GATEWAY = (
     "http:submit:status=429",
     "http:submit:status=429:retry_after=30",
@@ -136,21 +134,8 @@ def fal_cases() -> Iterator[Case]:
     yield from _history()
     yield from _waiting()
     yield from _endings()
-    yield from _downloading()
-    yield from _machine()
-
-
-def _case(faults: Sequence[str] | str, expected: Expected, **rest: object) -> Case:
-    specs = (faults,) if isinstance(faults, str) else tuple(faults)
-    note = str(rest.pop("note", ""))
-    short = (spec if len(spec) < 70 else f"{spec[:60]}~{len(spec)}" for spec in specs)
-    name = "-".join(filter(None, (FAL, *short, note)))
-    case = Case(name=name, provider=FAL, faults=specs, expected=expected)
-    return attrs.evolve(case, **rest)
-
-
-def _slow(spec: str) -> bool:
-    return spec.removeprefix("accept_then_").startswith(SLOW)
+    yield from downloading(FAL)
+    yield from machine_cases_of(FAL)
 
 
 def _plain() -> Iterator[Case]:
@@ -176,12 +161,12 @@ def _plain() -> Iterator[Case]:
 def _free_calls() -> Iterator[Case]:
     for phase in ("upload", "poll", "result", "balance"):
         for spec in HICCUPS:
-            rare = _slow(spec) or spec.startswith(("close", "redirect"))
+            rare = is_slow(spec) or spec.startswith(("close", "redirect"))
             late = phase in {"result", "balance"} and rare
             yield _case(spec.format(phase=phase), delivered(), soak=late)
         for spec, error in FOR_GOOD.items():
             fault = f"{spec.format(phase=phase)}:times=0"
-            soak = _slow(spec) or phase == "result" or (phase == "balance" and "http" not in spec)
+            soak = is_slow(spec) or phase == "result" or (phase == "balance" and "http" not in spec)
             if phase == "upload":
                 yield _case(fault, refused(error, 0), soak=soak)
             elif phase == "balance":
@@ -218,9 +203,9 @@ def _paid_call() -> Iterator[Case]:
 
 def _history() -> Iterator[Case]:
     for spec in (*HICCUPS, "history_lag:{phase}:seconds=20", "history_lag:{phase}:seconds=50"):
-        yield _case((LOST, spec.format(phase="history")), delivered(), soak=_slow(spec))
+        yield _case((LOST, spec.format(phase="history")), delivered(), soak=is_slow(spec))
     for spec in SILENT:
-        yield _case((LOST, spec), uncertain(jobs=1), again=End.DELIVERED, soak=_slow(spec))
+        yield _case((LOST, spec), uncertain(jobs=1), again=End.DELIVERED, soak=is_slow(spec))
         yield _case(("reset:submit", spec), uncertain(jobs=0), soak=True)
     lag = "history_lag:history:seconds=600"
     yield _case((LOST, lag), uncertain(1), aged=700.0, again=End.DELIVERED, note="shown later")
@@ -267,23 +252,6 @@ def _endings() -> Iterator[Case]:
     gone = ended(JobGone, Billed.UNKNOWN, charges=1)
     yield _case(missing, gone, idle=MONTH, again=End.OPEN, note="a month later")
     yield _case("expire:poll", owed(JobNotFound), again=End.OPEN)
-
-
-def _downloading() -> Iterator[Case]:
-    for faults in DOWNLOADS:
-        soak = not faults.startswith(("cut", "http"))
-        yield _case(tuple(faults.split()), delivered(), soak=soak)
-    for faults in DOWNLOADS_THAT_FAIL:
-        failed = owed(DownloadFailed, billed=Billed.YES)
-        yield _case(tuple(faults.split(" ")), failed, soak=True)
-
-
-def _machine() -> Iterator[Case]:
-    """What befalls the machine ends as at the other vendor that has only a history."""
-    for case in MACHINE_CASES:
-        if case.provider == SEGMIND and not any("http:submit" in one for one in case.faults):
-            name = case.name.replace(SEGMIND, FAL, 1)
-            yield attrs.evolve(case, provider=FAL, name=name)
 
 
 CASES = tuple(fal_cases())

@@ -8,23 +8,24 @@ One code, 1201, means five things. Clips have to be at an address; the media her
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 
 import attrs
 from matrix import (
     AFTER,
     BEFORE,
-    DOWNLOADS,
-    DOWNLOADS_THAT_FAIL,
     FOR_GOOD,
     HICCUPS,
     ODD_PAUSES,
     Case,
     End,
-    Expected,
     Kind,
+    case_of,
     delivered,
+    downloading,
     ended,
+    is_slow,
     owed,
     refused,
     uncertain,
@@ -50,8 +51,8 @@ from motionkit.errors import (
 )
 
 KLING = "kling"
+_case = partial(case_of, KLING)
 LOST, CUT = "accept_then_reset:submit", "reset:submit"
-SLOW = ("hang", "slow", "oversize")
 AMBIGUOUS = (5000, 5001, 5002, 9999, 1299, 42)
 """Codes with which the vendor does not say that nothing was made, or says what nobody knows."""
 GATEWAY = ("http:submit:status=429", "http:submit:status=429:retry_after=30")
@@ -150,22 +151,9 @@ def kling_cases() -> Iterator[Case]:
     yield from _found()
     yield from _waiting()
     yield from _endings()
-    yield from _downloading()
+    yield from downloading(KLING)
     yield from _machine()
     yield from _pairs()
-
-
-def _case(faults: Sequence[str] | str, expected: Expected, **rest: object) -> Case:
-    specs = (faults,) if isinstance(faults, str) else tuple(faults)
-    note = str(rest.pop("note", ""))
-    short = (spec if len(spec) < 70 else f"{spec[:60]}~{len(spec)}" for spec in specs)
-    name = "-".join(filter(None, (KLING, *short, note)))
-    case = Case(name=name, provider=KLING, faults=specs, expected=expected)
-    return attrs.evolve(case, **rest)
-
-
-def _slow(spec: str) -> bool:
-    return spec.removeprefix("accept_then_").startswith(SLOW)
 
 
 def _plain() -> Iterator[Case]:
@@ -193,12 +181,12 @@ def _plain() -> Iterator[Case]:
 def _free_calls() -> Iterator[Case]:
     for phase in ("poll", "result", "balance"):
         for spec in HICCUPS:
-            rare = _slow(spec) or "=50" in spec or spec.startswith(("close", "redirect"))
+            rare = is_slow(spec) or "=50" in spec or spec.startswith(("close", "redirect"))
             late = phase == "result" or (phase == "balance" and rare)  # one endpoint answers both
             yield _case(spec.format(phase=phase), delivered(), soak=late)
         for spec, error in FOR_GOOD.items():
             fault = f"{spec.format(phase=phase)}:times=0"
-            soak = _slow(spec) or phase == "result" or (phase == "balance" and "http" not in spec)
+            soak = is_slow(spec) or phase == "result" or (phase == "balance" and "http" not in spec)
             if phase == "balance":
                 yield _case(fault, delivered(), balance=error, soak=soak)
             else:
@@ -214,10 +202,10 @@ def _paid_call() -> Iterator[Case]:
     """One task per key, and two paid calls at most, whatever is lost and how often."""
     for fault in (*BEFORE, *GATEWAY):
         yield _case(fault, delivered(2))
-        yield _case(f"{fault}:times=0", uncertain(jobs=0, submits=2), soak=_slow(fault))
+        yield _case(f"{fault}:times=0", uncertain(jobs=0, submits=2), soak=is_slow(fault))
     for fault in AFTER:
         yield _case(fault, delivered())
-        yield _case(f"{fault}:times=0", delivered(), soak=_slow(fault))
+        yield _case(f"{fault}:times=0", delivered(), soak=is_slow(fault))
     for shape in LOST_SHAPES:
         yield _case(f"shape:submit:shape={shape}", delivered())
     for code, error in REFUSALS.items():
@@ -269,10 +257,10 @@ def _second_send() -> Iterator[Case]:
 def _found() -> Iterator[Case]:
     """A lost task is found by its attempt id, and by nothing else."""
     for spec in (*HICCUPS, "history_lag:{phase}:seconds=20", "history_lag:{phase}:seconds=50"):
-        yield _case((LOST, spec.format(phase="history")), delivered(), soak=_slow(spec))
+        yield _case((LOST, spec.format(phase="history")), delivered(), soak=is_slow(spec))
     for spec in SILENT:
         lost = uncertain(jobs=1, submits=2)
-        yield _case((LOST, spec), lost, again=End.DELIVERED, soak=_slow(spec))
+        yield _case((LOST, spec), lost, again=End.DELIVERED, soak=is_slow(spec))
         yield _case((CUT, spec), delivered(2), soak=True)
     shown = "shape:history:shape={}:times=0"
     for shape in ("stranger", "number_ids", "text_code", "no_status", "no_times"):
@@ -315,15 +303,6 @@ def _endings() -> Iterator[Case]:
     # The files are cleared after 30 days, and the record names one that is gone.
     late = owed(DownloadFailed, billed=Billed.YES)
     yield _case((), late, idle=MONTH, again=End.OPEN, note="a month later")
-
-
-def _downloading() -> Iterator[Case]:
-    for faults in DOWNLOADS:
-        soak = not faults.startswith(("cut", "http"))
-        yield _case(tuple(faults.split()), delivered(), soak=soak)
-    for faults in DOWNLOADS_THAT_FAIL:
-        failed = owed(DownloadFailed, billed=Billed.YES)
-        yield _case(tuple(faults.split(" ")), failed, soak=True)
 
 
 def _machine() -> Iterator[Case]:
@@ -369,7 +348,7 @@ def _pairs() -> Iterator[Case]:
     """Two spoiled answers in a row."""
     for first in (*BEFORE, *AFTER):
         for second in (*BEFORE, *AFTER):
-            if first == second or _slow(first) or _slow(second):
+            if first == second or is_slow(first) or is_slow(second):
                 continue
             if first in AFTER:
                 yield _case((first, second), delivered(), soak=True)

@@ -8,36 +8,35 @@ and refuses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 
 import attrs
 from matrix import (
     AFTER,
     BEFORE,
-    DOWNLOADS,
-    DOWNLOADS_THAT_FAIL,
     FOR_GOOD,
     HICCUPS,
     ODD_PAUSES,
-    SEGMIND,
     Case,
     End,
-    Expected,
     Kind,
+    case_of,
     delivered,
+    downloading,
     ended,
+    is_slow,
     owed,
     refused,
     uncertain,
 )
-from matrix_machine import MACHINE_CASES
+from matrix_machine import machine_cases_of
 from vendors.replicate import REFUSALS
 
 from motionkit.errors import (
     AuthenticationError,
     Billed,
     ContentBlocked,
-    DownloadFailed,
     InsufficientCredits,
     InvalidRequest,
     JobFailed,
@@ -52,8 +51,8 @@ from motionkit.errors import (
 )
 
 REPLICATE = "replicate"
+_case = partial(case_of, REPLICATE)
 LOST = "accept_then_reset:submit"
-SLOW = ("hang", "slow", "oversize")
 GATEWAY = (
     "http:submit:status=429",
     "http:submit:status=429:retry_after=30",
@@ -157,21 +156,8 @@ def replicate_cases() -> Iterator[Case]:
     yield from _history()
     yield from _waiting()
     yield from _endings()
-    yield from _downloading()
+    yield from downloading(REPLICATE)
     yield from _machine()
-
-
-def _case(faults: Sequence[str] | str, expected: Expected, **rest: object) -> Case:
-    specs = (faults,) if isinstance(faults, str) else tuple(faults)
-    note = str(rest.pop("note", ""))
-    short = (spec if len(spec) < 90 else f"{spec[:80]}~{len(spec)}" for spec in specs)
-    name = "-".join(filter(None, (REPLICATE, *short, note)))
-    case = Case(name=name, provider=REPLICATE, faults=specs, expected=expected)
-    return attrs.evolve(case, **rest)
-
-
-def _slow(spec: str) -> bool:
-    return spec.removeprefix("accept_then_").startswith(SLOW)
 
 
 def _plain() -> Iterator[Case]:
@@ -201,7 +187,7 @@ def _plain() -> Iterator[Case]:
 def _free_calls() -> Iterator[Case]:
     for phase in ("upload", "poll", "result"):
         for spec in HICCUPS:
-            rare = _slow(spec) or spec.startswith(("close", "redirect"))
+            rare = is_slow(spec) or spec.startswith(("close", "redirect"))
             yield _case(spec.format(phase=phase), delivered(), soak=phase == "result" or rare)
         for spec, error in FOR_GOOD.items():
             fault = f"{spec.format(phase=phase)}:times=0"
@@ -240,11 +226,11 @@ def _paid_call() -> Iterator[Case]:
 
 def _history() -> Iterator[Case]:
     for spec in (*HICCUPS, "history_lag:{phase}:seconds=20", "history_lag:{phase}:seconds=50"):
-        soak = _slow(spec) or spec.startswith(("close", "redirect", "html"))
+        soak = is_slow(spec) or spec.startswith(("close", "redirect", "html"))
         yield _case((LOST, spec.format(phase="history")), delivered(), soak=soak)
     yield _case((LOST, "shape:history:shape=no_next:times=0"), delivered())
     for spec in SILENT:
-        soak = _slow(spec) or spec.startswith(("close", "redirect", "html", "truncate"))
+        soak = is_slow(spec) or spec.startswith(("close", "redirect", "html", "truncate"))
         yield _case((LOST, spec), uncertain(jobs=1), again=End.DELIVERED, soak=soak)
         yield _case(("reset:submit", spec), uncertain(jobs=0), soak=True)
     lag = "history_lag:history:seconds=600"
@@ -304,27 +290,13 @@ def _endings() -> Iterator[Case]:
     yield _case((), delivered(), idle=1500.0, note="25 minutes later")
 
 
-def _downloading() -> Iterator[Case]:
-    for faults in DOWNLOADS:
-        soak = not faults.startswith(("cut", "http"))
-        yield _case(tuple(faults.split()), delivered(), soak=soak)
-    for faults in DOWNLOADS_THAT_FAIL:
-        failed = owed(DownloadFailed, billed=Billed.YES)
-        yield _case(tuple(faults.split(" ")), failed, soak=True)
-
-
 def _machine() -> Iterator[Case]:
-    """What befalls the machine ends as at the other vendor that has only a history.
-
-    The pause that this vendor asks for is short, so that more calls fit into a wait.
-    """
-    for case in MACHINE_CASES:
-        if case.provider == SEGMIND and not any("http:submit" in one for one in case.faults):
-            name = case.name.replace(SEGMIND, REPLICATE, 1)
-            expected = case.expected
-            if "not waited out" in name:
-                expected = attrs.evolve(expected, submits=(2, int(case.slot) // PAUSE + 1))
-            yield attrs.evolve(case, provider=REPLICATE, name=name, expected=expected)
+    """The pause that this vendor asks for is short, so that more calls fit into a wait."""
+    for case in machine_cases_of(REPLICATE):
+        expected = case.expected
+        if "not waited out" in case.name:
+            expected = attrs.evolve(expected, submits=(2, int(case.slot) // PAUSE + 1))
+        yield attrs.evolve(case, expected=expected)
 
 
 CASES = tuple(replicate_cases())

@@ -7,36 +7,34 @@ credits are kept; and tasks above the tier's limit wait at the vendor instead of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 
 import attrs
 from matrix import (
     AFTER,
     BEFORE,
-    DOWNLOADS,
-    DOWNLOADS_THAT_FAIL,
     FOR_GOOD,
     HICCUPS,
     ODD_PAUSES,
-    SEGMIND,
     Case,
     End,
-    Expected,
     Kind,
+    case_of,
     delivered,
+    downloading,
     ended,
     owed,
     refused,
     uncertain,
 )
-from matrix_machine import CUTS, EVENTS, MACHINE_CASES
+from matrix_machine import CUTS, EVENTS, machine_cases_of
 from vendors.runway import REFUSALS
 
 from motionkit.errors import (
     AuthenticationError,
     Billed,
     ContentBlocked,
-    DownloadFailed,
     InsufficientCredits,
     InvalidRequest,
     JobCancelled,
@@ -50,6 +48,7 @@ from motionkit.errors import (
 )
 
 RUNWAY = "runway"
+_case = partial(case_of, RUNWAY)
 LOST = "accept_then_reset:submit"
 FEW = ("reset", "http:{phase}:status=503", "truncate:{phase}")
 DAYS = 3 * 86400.0
@@ -148,17 +147,8 @@ def runway_cases() -> Iterator[Case]:
     yield from _uploads()
     yield from _waiting()
     yield from _endings()
-    yield from _downloading()
+    yield from downloading(RUNWAY)
     yield from _machine()
-
-
-def _case(faults: Sequence[str] | str, expected: Expected, **rest: object) -> Case:
-    specs = (faults,) if isinstance(faults, str) else tuple(faults)
-    note = str(rest.pop("note", ""))
-    short = (spec if len(spec) < 70 else f"{spec[:60]}~{len(spec)}" for spec in specs)
-    name = "-".join(filter(None, (RUNWAY, *short, note)))
-    case = Case(name=name, provider=RUNWAY, faults=specs, expected=expected)
-    return attrs.evolve(case, **rest)
 
 
 def _lost(spec: str, jobs: int = 1, **rest: object) -> Case:
@@ -286,23 +276,11 @@ def _endings() -> Iterator[Case]:
     yield _case(("not_found:poll", "http:poll:status=503"), delivered(), idle=DAYS, note="days")
 
 
-def _downloading() -> Iterator[Case]:
-    for faults in DOWNLOADS:
-        soak = faults not in {"cut:download", "http:download:status=403"}
-        yield _case(tuple(faults.split()), delivered(), soak=soak)
-    for faults in DOWNLOADS_THAT_FAIL:
-        failed = owed(DownloadFailed, billed=Billed.YES)
-        yield _case(tuple(faults.split(" ")), failed, soak=True)
-
-
 def _machine() -> Iterator[Case]:
     """What befalls the machine: what may have arrived stays uncertain, whatever the clock says."""
-    for case in MACHINE_CASES:
-        if case.provider != SEGMIND or LOST in case.faults:
-            continue
-        if not any("http:submit" in one for one in case.faults):
-            name = case.name.replace(SEGMIND, RUNWAY, 1)
-            yield attrs.evolve(case, provider=RUNWAY, name=name)
+    for case in machine_cases_of(RUNWAY):
+        if LOST not in case.faults:
+            yield case
     for seconds in CUTS:
         note = f"network cut for {seconds:g} s"
         yield _lost(LOST, outage=seconds, note=note, soak=seconds != 10.0)
