@@ -133,8 +133,6 @@ TYPES: Mapping[str, ErrorRow] = MappingProxyType(
 )
 """Error type to error, under an HTTP status that refuses."""
 
-HISTORY = "https://fal.ai/docs/platform-apis/v1/models/requests/by-endpoint"
-
 PRICES = "https://fal.ai/docs/documentation/model-apis/pricing"
 UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
     dict.fromkeys(

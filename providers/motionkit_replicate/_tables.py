@@ -104,7 +104,6 @@ POOR = ErrorRow(
 LITTLE_CREDIT = "in credit"
 """Text of a 429 whose limit is reduced for want of credit; observed by others, 2026-10-07."""
 
-INPUTS = "https://replicate.com/docs/topics/predictions/input-files"
 UNPRICED: Mapping[str, tuple[str, dt.date]] = MappingProxyType(
     dict.fromkeys(
         (

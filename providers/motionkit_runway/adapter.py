@@ -177,7 +177,7 @@ class Runway:
         """Delete a task that waits; its record is gone then.
 
         The same call deletes a finished task with its output. A running task may end at any moment
-        and is charged all the same, so it is left alone, as is one whose poll took too long.
+        and is charged all the same: it is not cancelled, nor is one whose poll took too long.
 
         Raises:
             Unsupported: It runs.
