@@ -57,22 +57,26 @@ FAILURES: Mapping[str, tuple[State, Billed, str]] = MappingProxyType(
     {
         "SAFETY.INPUT": (State.BLOCKED, Billed.UNKNOWN, "moderation rejected the input"),
         "SAFETY.OUTPUT": (State.BLOCKED, Billed.UNKNOWN, "moderation rejected the output"),
-        "SAFETY": (State.BLOCKED, Billed.UNKNOWN, "moderation rejected it"),
+        "SAFETY.*": (State.BLOCKED, Billed.UNKNOWN, "moderation rejected it"),
         "INPUT_PREPROCESSING.SAFETY": (
             State.BLOCKED,
             Billed.UNKNOWN,
             "moderation rejected the prompt",
         ),
-        "INPUT_PREPROCESSING": (State.FAILED, Billed.NO, "the vendor failed to prepare the input"),
+        "INPUT_PREPROCESSING.INTERNAL": (
+            State.FAILED,
+            Billed.NO,
+            "the vendor failed to prepare the input",
+        ),
         "INTERNAL.BAD_OUTPUT": (State.FAILED, Billed.NO, "the output failed the quality check"),
         "INTERNAL": (State.FAILED, Billed.NO, "the vendor failed"),
-        "ASSET": (State.FAILED, Billed.NO, "a file could not be fetched or used"),
-        "THIRD_PARTY": (State.FAILED, Billed.NO, "the model's own vendor failed"),
+        "ASSET.INVALID": (State.FAILED, Billed.NO, "a file could not be fetched or used"),
+        "THIRD_PARTY.UNAVAILABLE": (State.FAILED, Billed.NO, "the model's own vendor failed"),
     }
 )
-"""Beginning of a failure code, at a dot, to the state, the charge and the meaning; the longest one
-counts. The charge is that of the page, for a task that does not state its cost; the pages disagree
-on moderated ones. Any other code, and none, is FAILED with an unknown charge."""
+"""First two parts of a failure code to the state, the charge and the meaning; a third part is
+diagnostic. The charge is that of the page, for a task that does not state its cost; the pages
+disagree on moderated ones. Any other code, and none, is FAILED with an unknown charge."""
 
 JOB_NAMES = frozenset({"id", "task_id"})
 """Keys that identify a task in the response to a submit; a refusal has none of them."""

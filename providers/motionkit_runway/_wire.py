@@ -119,13 +119,10 @@ def unconfirmed(job: Job) -> Cost | None:
 
 
 def _failure(code: Any) -> tuple[State, Billed, str]:
-    """Return what a failure code means: the row of its longest beginning."""
-    parts = code.split(".") if isinstance(code, str) else []
-    beginnings = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
-    return next(
-        (FAILURES[one] for one in beginnings if one in FAILURES),
-        (State.FAILED, Billed.UNKNOWN, ""),
-    )
+    """Return what a failure code means."""
+    parts = code.split(".") if isinstance(code, str) else [""]
+    family = FAILURES.get(f"{parts[0]}.*", (State.FAILED, Billed.UNKNOWN, ""))
+    return FAILURES.get(".".join(parts[:2]), family)
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:

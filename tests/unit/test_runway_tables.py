@@ -156,13 +156,13 @@ def test_failure_codes() -> None:
     assert {code: row[:2] for code, row in tables.FAILURES.items()} == {
         "SAFETY.INPUT": (blocked, Billed.UNKNOWN),
         "SAFETY.OUTPUT": (blocked, Billed.UNKNOWN),
-        "SAFETY": (blocked, Billed.UNKNOWN),
+        "SAFETY.*": (blocked, Billed.UNKNOWN),
         "INPUT_PREPROCESSING.SAFETY": (blocked, Billed.UNKNOWN),
-        "INPUT_PREPROCESSING": (failed, Billed.NO),
+        "INPUT_PREPROCESSING.INTERNAL": (failed, Billed.NO),
         "INTERNAL.BAD_OUTPUT": (failed, Billed.NO),
         "INTERNAL": (failed, Billed.NO),
-        "ASSET": (failed, Billed.NO),
-        "THIRD_PARTY": (failed, Billed.NO),
+        "ASSET.INVALID": (failed, Billed.NO),
+        "THIRD_PARTY.UNAVAILABLE": (failed, Billed.NO),
     }
 
 
