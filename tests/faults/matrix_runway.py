@@ -130,7 +130,7 @@ UNSTATED: dict[str, tuple[Kind, Billed, int]] = {
     "fail:submit": (JobFailed, Billed.NO, 0),
     "moderate:submit": (ContentBlocked, Billed.UNKNOWN, 1),
     f"{SHAPE}safety_output_kept": (ContentBlocked, Billed.UNKNOWN, 1),
-    f"{SHAPE}safety_prompt": (ContentBlocked, Billed.NO, 0),
+    f"{SHAPE}safety_prompt": (ContentBlocked, Billed.UNKNOWN, 0),
     f"{SHAPE}no_code": (JobFailed, Billed.UNKNOWN, 0),
     f"{SHAPE}null_code": (JobFailed, Billed.UNKNOWN, 0),
     f"{SHAPE}strange_code": (JobFailed, Billed.UNKNOWN, 0),
