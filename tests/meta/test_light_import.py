@@ -197,28 +197,6 @@ OF_OTHERS = {
 }
 """What only other purchases need, or what follows them."""
 
-COLLECTOR = """
-import contextlib, gc, io, sys
-from motionkit.cli import main
-before = gc.get_threshold(), gc.get_freeze_count()
-sys.argv = ["motionkit", "--version"]
-with contextlib.redirect_stdout(io.StringIO()):
-    assert main({given}) == 0
-after = gc.get_threshold(), gc.get_freeze_count()
-assert (after != before) is {changed}, (before, after)
-assert gc.isenabled()
-"""
-
-
-@pytest.mark.parametrize(
-    ("given", "changed"),
-    [("", True), ("['--version']", False)],
-    ids=["the program's process", "a caller's process"],
-)
-def test_only_a_process_of_its_own_collects_garbage_seldom(given: str, changed: bool) -> None:
-    loaded_by(COLLECTOR.format(given=given, changed=changed))
-
-
 def test_a_client_that_only_reads_its_journal_loads_no_network(fresh: None) -> None:
     code = "import motionkit as mk\nwith mk.Client() as client: client.jobs.list()"
     found = loaded_by(code)
