@@ -381,7 +381,7 @@ def _unbounded(quotes: Sequence[Quote | None]) -> str:
     return f"{' and '.join(known)}, without a known upper bound"
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Spending:
     """The accepted price: a fallback that costs more needs confirmation or --max-usd."""
 

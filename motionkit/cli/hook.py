@@ -24,7 +24,7 @@ PLACEHOLDERS = ("key", "state", "file", "cost", "job")
 _PLACEHOLDER = r"\{([^{}]*)\}"
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Hook:
     """A command line with placeholders."""
 

@@ -133,7 +133,7 @@ class Buying(Targeting):
         return read_labels(self.label or ())
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Running(Buying):
     """The options of a verb that submits, waits and downloads."""
 
@@ -158,7 +158,7 @@ class Running(Buying):
     ] = None
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Ordering(Running):
     """The options of a verb that submits and exits."""
 

@@ -151,7 +151,7 @@ _BILLED: Mapping[Billed, str] = {
 }
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Screen:
     """The output of a verb.
 
@@ -553,7 +553,7 @@ def _question(text: str) -> str:
     return _wrapped(f"{plain(text)} {_CHOICE}").removesuffix(_CHOICE).rstrip(" ")
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Lines:
     """Progress for a log file: a line when something changed, at most one in `_PAUSE` seconds."""
 

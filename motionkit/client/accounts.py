@@ -14,7 +14,7 @@ from motionkit.journal import Caches, Journal
 from motionkit.provider import LONGEST_UPLOAD, CarefulUploads, Provider, load_provider
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Accounts:
     """The adapters and rate limiters of a configuration's accounts.
 

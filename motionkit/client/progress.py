@@ -10,7 +10,7 @@ import attrs
 from motionkit._support.text import duration
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Shown:
     """A job on display.
 

@@ -24,7 +24,7 @@ DOTENV = ".env"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False, slots=False)
 class DotEnv:
     """A ``.env`` as it was read.
 
@@ -75,7 +75,7 @@ class DotEnv:
         return Sealed(found)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Environment:
     """The process's variables; those of files where the process has none of the name.
 

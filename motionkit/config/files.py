@@ -42,7 +42,7 @@ class Origin(enum.Enum):
     """No file: what a program gave in Python."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class File:
     """One configuration file as it was read.
 
@@ -81,7 +81,7 @@ class File:
         return self.path.parent / expanded(text, f"{self.label}: a path")
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Spot:
     """A place in the configuration, for errors to name.
 

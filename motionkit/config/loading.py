@@ -63,7 +63,7 @@ _PLACEHOLDER = "-"
 """Replaces a key that is not read yet; never leaves `Account`."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Account:
     """One configured use of a provider.
 
@@ -123,7 +123,7 @@ class Account:
         return at_loopback(self.origins.get("base_url"))
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, slots=False)
 class Config(Displayed):
     """The configuration.
 

@@ -84,7 +84,7 @@ def _brief(text: str) -> str:
     return printable(text, LONGEST_SAID)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Finding:
     """A setting that needs the user's trust.
 

@@ -40,7 +40,7 @@ _MAX_INTERIM = 20
 """Interim responses (1xx) before the final one."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class CallGuard:
     """The bounds of one call, and whether anything of it was sent.
 

@@ -56,7 +56,7 @@ class CallTable(Protocol):
         """Give a connection inside a transaction; see `motionkit.journal.store`."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class AccountCalls:
     """The calls of one account, by all processes.
 

@@ -327,7 +327,7 @@ def _moment(epoch: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(epoch, dt.UTC)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Alike:
     """Which earlier purchases an identical request continues instead of submitting again.
 
@@ -373,7 +373,7 @@ class Alike:
         return self.remember > 0 and submitted >= now - self.remember
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class NewPurchase:
     """What `Journal.intend` writes ahead of the first paid call of a key.
 

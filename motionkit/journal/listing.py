@@ -35,7 +35,7 @@ _CONTAINS = " OR ".join(
 _SEARCH = f"({_CONTAINS} OR key IN (SELECT key FROM attempts WHERE vendor_id=:job))"  # noqa: S608
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Filter:
     """Which purchases are meant; all conditions hold together.
 

@@ -42,7 +42,7 @@ PAUSE = 1.0
 log = logging.getLogger("motionkit")
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Pending:
     """The folder beside a journal."""
 

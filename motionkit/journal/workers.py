@@ -40,7 +40,7 @@ _OWN: dict[str, int] = {}
 log = logging.getLogger("motionkit")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class WorkerRecord:
     """A process that uses the journal.
 

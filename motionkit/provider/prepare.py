@@ -14,7 +14,7 @@ from motionkit.provider.fit import Fit, whole_number
 from motionkit.provider.offers import MediaField
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Upload:
     """How to upload one piece of media to a vendor.
 

@@ -145,7 +145,7 @@ def check_standard(
     check_age(stamp, window, now)
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class PublishedKeys(Generic[Key]):
     """The keys that a vendor publishes for its webhooks.
 

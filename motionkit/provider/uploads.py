@@ -159,7 +159,7 @@ class UploadCache(Protocol):
         """Store a vendor's reference."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class CarefulUploads:
     """Uploads that are retried and cached; see `motionkit.provider.Uploads`."""
 

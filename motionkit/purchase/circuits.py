@@ -59,7 +59,7 @@ class Circuit(Displayed):
         return dt.datetime.now(dt.UTC) < self.until
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Circuits:
     """The circuits of a journal.
 

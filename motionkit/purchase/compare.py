@@ -187,7 +187,7 @@ class Comparison(Displayed):
         }
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class RouteTarget:
     """One target, fitted and quoted.
 

@@ -94,7 +94,7 @@ class Reconciled(Displayed):
     notes: tuple[str, ...] = ()
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Jobs:
     """The purchases in the journal; `Client.jobs` is one of these."""
 

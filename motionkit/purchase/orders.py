@@ -113,7 +113,7 @@ class Explanation(Displayed):
         return super()._repr_html_() + (html.decisions(self.decision) if self.decision else "")
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class BuyOptions:
     """How a request is submitted; see `Client.submit`."""
 
@@ -165,7 +165,7 @@ class BuyOptions:
             )
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Order:
     """A purchase that was made: its job, and the buyer that can submit again behind a route."""
 
@@ -243,7 +243,7 @@ Resolved = tuple[Submitter, Offer] | MotionKitError
 """A target's account and offer, or why it cannot be used."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Asked:
     """A request whose media were read and whose ``via`` was resolved, both once.
 
@@ -264,7 +264,7 @@ class Asked:
     places: Sequence[compare.RouteTarget] = ()
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Checkout:
     """Make purchases, and explain and quote them before.
 

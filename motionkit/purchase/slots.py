@@ -27,7 +27,7 @@ STEP = 5.0
 """Seconds between two counts of the running jobs."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Slots:
     """The slots of every account of a client.
 

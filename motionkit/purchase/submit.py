@@ -199,7 +199,7 @@ def about(account: str, text: str) -> str:
     return text if text.startswith(f"{account}:") else f"{account}: {text}"
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Window:
     """The time after the first send in which a vendor still deduplicates an attempt id.
 
@@ -264,7 +264,7 @@ class _Window:
             raise TimeoutError(f"the {self.resend.window:g} s for a re-send are over")
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Submitter:
     """Drive one account's submits through the states above.
 
@@ -787,7 +787,7 @@ class Submitter:
         return uncertain
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Submitters:
     """The submitter of each account, made when it is first needed.
 

@@ -30,7 +30,7 @@ _BEYOND = 10**20
 """Ids have 18 digits; a number of more than 20 is neither an id, a status nor an amount."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Envelope:
     """``{"ErrCode", "ErrMsg", "Resp"}``; refused uploads use lower case."""
 

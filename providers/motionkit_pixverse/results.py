@@ -22,7 +22,7 @@ from motionkit_pixverse._wire import credits_of, number
 _STRANGE = (State.UNKNOWN, Billed.UNKNOWN)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Place:
     """Where the results of an operation are read.
 
