@@ -250,6 +250,13 @@ class Sandbox:
                 handler = endpoint(self._world, app, route)
                 application.router.add_route(route.method, route.path, handler)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        open_at_the_end: list[asyncio.Transport] = []
+
+        async def remember(_: web.Application) -> None:
+            connections = [] if runner.server is None else runner.server.connections
+            open_at_the_end.extend(one.transport for one in connections if one.transport)
+
+        application.on_shutdown.append(remember)
         await runner.setup()
         host, port = self._address
         async with self._world.delivering():
@@ -267,6 +274,9 @@ class Sandbox:
                         self._own.cleanup()
                         self._own = None
                 await runner.cleanup()
+                for transport in open_at_the_end:
+                    transport.abort()  # closed only, it would wait for a client that reads no more
+                await asyncio.sleep(0)  # their sockets are closed
 
     async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
         """Set the date of a response by the vendors' clock."""

@@ -197,6 +197,7 @@ OF_OTHERS = {
 }
 """What only other purchases need, or what follows them."""
 
+
 def test_a_client_that_only_reads_its_journal_loads_no_network(fresh: None) -> None:
     code = "import motionkit as mk\nwith mk.Client() as client: client.jobs.list()"
     found = loaded_by(code)
