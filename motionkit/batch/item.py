@@ -450,7 +450,7 @@ class Items:
                 await self._not_saved(key, error)
                 return
             except DownloadFailed as error:
-                if "is in use by another download" in error.message:
+                if isinstance(error.__cause__, BlockingIOError):  # another writes it
                     raise _LaterError(error, IN_USE_PAUSE) from error
                 failures += 1
                 log.info("item %d of batch %s: %s", key[1], key[0], error.message)

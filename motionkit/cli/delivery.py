@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -132,18 +132,22 @@ def _placed(
     return tuple(reversed(files))
 
 
+Place = Path | storage.Out | Callable[[PurchaseRecord], Path | storage.Out]
+"""Where a result goes, or what chooses the place of a purchase whose command names none."""
+
+
 def fetch(
     screen: Screen,
     client: Client,
     result: Result,
-    path: Path | storage.Out,
+    path: Place,
     *,
     overwrite: bool = False,
 ) -> tuple[Result, tuple[Path | str, ...]]:
     """Download a result's files: the main one to `path`, the others beside it as ``NAME-2``, ...
 
-    If another process is downloading to `path`, wait for it; if it delivered this job there,
-    download nothing.
+    Waits while another process delivers this job. What that one saved in the same place, or in
+    any place where the command names none, is not downloaded again.
 
     Returns:
         The result with the outputs that the files are of, and the files or their URLs.
@@ -152,29 +156,53 @@ def fetch(
         DownloadFailed: A download failed; the vendor still has the result.
         InvalidRequest: The file exists and is not this job's.
     """
-    tried_again = False
     try:
-        if isinstance(path, storage.Out):
-            return result, _placed(screen, client, result, path, overwrite=overwrite)
-        while True:
-            try:
-                return result, _fetched(screen, client, result, path, overwrite=overwrite)
-            except (DownloadFailed, InvalidRequest) as error:
-                first = delivered(record(client, result.job.key), result)
-                if first is not None and first[1] == (path.absolute(),):
-                    return first
-                busy = isinstance(error.__cause__, BlockingIOError)
-                # A file that just appeared may be this job's, and the journal written right after.
-                if not busy and (tried_again or overwrite or not os.path.lexists(path)):
-                    raise
-                tried_again = not busy
-            pause()
+        with clients.alone(result.job, pause):
+            entry = record(client, result.job.key)
+            if callable(path):
+                entry = client.jobs.get(result.job.key) if entry is None else entry
+                first = delivered(entry, result)
+                return first or _saved(screen, client, result, path(entry), overwrite=overwrite)
+            if isinstance(path, storage.Out) and entry is not None and entry.out == path.text:
+                first = delivered(entry, result)
+                return first or _saved(screen, client, result, path, overwrite=overwrite)
+            return _saved(screen, client, result, path, overwrite=overwrite)
     except KeyboardInterrupt:
         raise DownloadFailed(
             f"interrupted while downloading {getattr(path, 'name', 'a file')}",
             billed=Billed.YES,
             job=result.job,
         ) from None
+
+
+def _saved(
+    screen: Screen,
+    client: Client,
+    result: Result,
+    path: Path | storage.Out,
+    *,
+    overwrite: bool,
+) -> tuple[Result, tuple[Path | str, ...]]:
+    """Download to a place, after whoever else writes to it; see `fetch`."""
+    tried_again = False
+    while True:
+        try:
+            if isinstance(path, storage.Out):
+                return result, _placed(screen, client, result, path, overwrite=overwrite)
+            return result, _fetched(screen, client, result, path, overwrite=overwrite)
+        except (DownloadFailed, InvalidRequest) as error:
+            busy = isinstance(error.__cause__, BlockingIOError)
+            if isinstance(path, Path):
+                first = delivered(record(client, result.job.key), result)
+                if first is not None and first[1] == (path.absolute(),):
+                    return first
+                # A file that just appeared may be this job's, and the journal written right after.
+                if not busy and (tried_again or overwrite or not os.path.lexists(path)):
+                    raise
+            elif not busy:
+                raise
+            tried_again = not busy
+        pause()
 
 
 def pause() -> None:

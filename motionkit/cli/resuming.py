@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -106,6 +107,7 @@ class Resuming:
     _shown: dict[str, Shown] = attrs.field(factory=dict)
     _codes: list[int] = attrs.field(factory=lambda: [exit_codes.DONE])
     _targets: set[Path] = attrs.field(factory=set)
+    _choosing: threading.Lock = attrs.field(factory=threading.Lock)
     _followed: list[Callable[[], None]] = attrs.field(factory=list)
     _events: SimpleQueue[tuple[PurchaseRecord, _Step]] = attrs.field(factory=SimpleQueue)
     _resolvers: _Pool = attrs.field(factory=lambda: _Pool(MOST_RESOLVED))
@@ -218,16 +220,22 @@ class Resuming:
             return
         self._shown[entry.key].state = DOWNLOADING
         named = self.outs.get(entry.key)
-        path = named or delivery.output_of(entry, done, taken=self._targets)
+        path = named or partial(self._place, done)
         again = named is not None and self.overwrite
-        if isinstance(path, Path):
-            self._targets.add(path)
         quiet = attrs.evolve(self.screen, quiet=True)
         self._loaders.put(
             lambda: self._put(
                 entry, lambda: delivery.fetch(quiet, self.client, done, path, overwrite=again)
             )
         )
+
+    def _place(self, done: Result, entry: PurchaseRecord) -> Path | Out:
+        """Return a place that no other download of this command has."""
+        with self._choosing:
+            path = delivery.output_of(entry, done, taken=self._targets)
+            if isinstance(path, Path):
+                self._targets.add(path)
+            return path
 
     def _delivered(
         self, entry: PurchaseRecord, done: Result, files: tuple[Path | str, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -175,11 +176,12 @@ def wait(
         kept = target.entry is not None
         with hook.on_failure(done, screen):
             result = delivery.wait(screen, client, target.job, timeout=timeout, kept=kept)
-        if path is None and target.entry is not None and target.entry.out:
-            path = delivery.output_of(target.entry, result)
         files: tuple[Path | str, ...] = ()
-        if path is not None:
-            result, files = delivery.fetch(screen, client, result, path, overwrite=overwrite)
+        place: delivery.Place | None = path
+        if path is None and target.entry is not None and target.entry.out:
+            place = partial(delivery.output_of, result=result)
+        if place is not None:
+            result, files = delivery.fetch(screen, client, result, place, overwrite=overwrite)
         delivery.hand_over(screen, result, files)
         hook.delivered(done, screen, result, files)
     return exit_codes.DONE
@@ -231,10 +233,7 @@ def _attempt(
         with settled_on_interrupt(client, entry.key):
             job = client.jobs.resume(entry)
         result = delivery.wait(screen, client, job, timeout=timeout)
-        entry = client.jobs.get(entry.key)  # the command that submitted it may have delivered it
-        files = delivery.delivered(entry, result)
-        if files is None:
-            files = delivery.fetch(screen, client, result, delivery.output_of(entry, result))
+        files = delivery.fetch(screen, client, result, partial(delivery.output_of, result=result))
         delivery.hand_over(screen, *files)
         hook.delivered(done, screen, *files)
     except MotionKitError as error:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from motionkit.client.expecting import preferred as preferred_choice
     from motionkit.client.expecting import wanted as wanted_choice
     from motionkit.client.following import follow, plan, plan_cancel, usual
-    from motionkit.client.placing import Saved, check_out, is_stored
+    from motionkit.client.placing import Saved, alone, check_out, is_stored
     from motionkit.client.progress import Shown, usually
     from motionkit.http import check_target, fits
     from motionkit.polling import (
@@ -102,6 +102,7 @@ __all__ = [
     "TakesPlan",
     "Waiter",
     "account_fingerprints",
+    "alone",
     "ask",
     "check_out",
     "check_target",
@@ -150,7 +151,7 @@ __getattr__, __dir__ = exports(
         ),
         "motionkit.client.diagnosis": "Answered ask proxies",
         "motionkit.client.following": "follow plan plan_cancel usual",
-        "motionkit.client.placing": "Saved check_out is_stored",
+        "motionkit.client.placing": "Saved alone check_out is_stored",
         "motionkit.client.progress": "Shown usually",
         "motionkit.http": "check_target fits",
         "motionkit.polling": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,6 +21,8 @@ from motionkit.journal import PurchaseRecord
 from motionkit.model.job import Job
 from motionkit.provider import operations
 from motionkit.storage import Out, Place, check_credentials, numbered, plain
+
+log = logging.getLogger("motionkit")
 
 _TRIES = 100
 """Names of a store that are tried where other machines take them one after the other."""
@@ -288,6 +291,32 @@ def kept_folder(job: Job, output: int) -> Path:
         return state_folder() / "results" / named
     except ValueError as error:
         raise ConfigError(str(error)) from None
+
+
+@contextmanager
+def alone(job: Job, wait: Callable[[], None]) -> Iterator[None]:
+    """Keep other processes of this user from delivering a job's result meanwhile.
+
+    Where the place of the lock cannot be written, it goes without: a paid file does not depend on
+    it.
+
+    Args:
+        job: The job.
+        wait: Called before each new try while another process has the lock.
+    """
+    with ExitStack() as held:
+        while True:
+            try:
+                place = kept_folder(job, 0)
+                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                held.enter_context(PartialFile(place))
+            except (ConfigError, DownloadFailed, OSError) as error:
+                if isinstance(error.__cause__, BlockingIOError):
+                    wait()
+                    continue
+                log.info("%s: delivered without a lock: %s", job.key, error)
+            break
+        yield
 
 
 def _left(folder: Path) -> Downloaded | None:

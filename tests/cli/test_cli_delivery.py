@@ -11,6 +11,7 @@ from cli_support import Account, Cli
 
 import motionkit as mk
 from motionkit.cli import delivery
+from motionkit.client import placing
 from motionkit.http.partial_file import PartialFile
 
 OUT = Path("out.mp4")
@@ -67,6 +68,70 @@ def test_a_second_delivery_returns_the_file_of_the_first(
     with mk.Client() as client:
         entry = client.jobs.get("order-17")
     assert entry.sha256 == hashlib.sha256(OUT.read_bytes()).hexdigest()
+
+
+NAMED = "films/{key}.{ext}"
+
+
+def while_another_delivers(monkeypatch: pytest.MonkeyPatch, save: bool) -> list[str]:
+    """Deliver as another process does, which ends once the command waits for it."""
+    with mk.Client() as client:
+        job = client.jobs.get("order-17").job
+    assert job is not None
+    other = placing.alone(job, pytest.fail)
+    other.__enter__()
+    waits: list[str] = []
+
+    def pause() -> None:
+        if not waits:
+            if save:
+                with mk.Client() as client:
+                    client.deliver(client.result(job))
+            other.__exit__(None, None, None)
+        waits.append("waited")
+
+    monkeypatch.setattr(delivery, "pause", pause)
+    return waits
+
+
+@pytest.mark.parametrize("save", [True, False], ids=["saved", "died"])
+@pytest.mark.parametrize("verb", ["mimic", "resume", "resume two", "wait", "wait there"])
+def test_two_processes_save_one_file_under_a_name_with_placeholders(
+    cli: Cli,
+    account: Account,
+    media: list[str],
+    verb: str,
+    *,
+    save: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = ["mimic", *media, "--key", "order-17", "--out", NAMED]
+    assert cli("submit", *line).code == 0
+    if verb == "resume two":
+        cli("submit", "mimic", *media, "--new", "--out", "another.mp4")
+    waits = while_another_delivers(monkeypatch, save)
+    commands = {
+        "mimic": line,
+        "resume": ["resume", "order-17"],
+        "resume two": ["resume"],
+        "wait": ["wait", "order-17"],
+        "wait there": ["wait", "order-17", "--out", NAMED],
+    }
+    told = cli(*commands[verb], "--json")
+    assert told.code == 0, told.err
+    assert waits == ["waited"]
+    (film,) = Path("films").iterdir()
+    assert str(film.absolute()) in {one["file"] for one in told.data}
+
+
+def test_a_paid_file_is_saved_where_no_lock_can_be_written(
+    cli: Cli, account: Account, order: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("no folder")
+    monkeypatch.setattr(placing, "state_folder", lambda: blocked)
+    assert cli("wait", "order-17", "--out", OUT).code == 0
+    assert OUT.stat().st_size
 
 
 def test_a_second_delivery_downloads_if_the_first_one_died(
