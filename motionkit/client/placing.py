@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -294,7 +295,7 @@ def kept_folder(job: Job, output: int) -> Path:
 
 
 @contextmanager
-def alone(job: Job, wait: Callable[[], None]) -> Iterator[None]:
+def alone(job: Job, wait: Callable[[], None] = lambda: time.sleep(0.5)) -> Iterator[None]:
     """Keep other processes of this user from delivering a job's result meanwhile.
 
     Where the place of the lock cannot be written, it goes without: a paid file does not depend on

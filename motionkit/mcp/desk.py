@@ -305,7 +305,9 @@ class Desk:
             return await self.entry(reference)
         finally:
             teller.cancel()
-        await self.client.deliver(result, await asyncio.to_thread(self._place, found))
+        found = await self.entry(reference)
+        if not await asyncio.to_thread(_is_there, found):  # a command may have saved it meanwhile
+            await self.client.deliver(result, await asyncio.to_thread(self._place, found))
         return await self.entry(reference)
 
     def _place(self, entry: PurchaseRecord) -> str:

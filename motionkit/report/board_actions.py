@@ -25,6 +25,7 @@ from motionkit.client import (
     CancelResult,
     Client,
     RetryPlan,
+    alone,
     plan_cancel,
     plan_retry,
     retry,
@@ -321,14 +322,16 @@ class Actions:
     def _fetch(self, click: Click, job: Job) -> None:
         try:
             result = self._client.wait(job)
-            entry = self._client.jobs.get(job.key)
-            if entry.delivered is None:
-                more = len(result.outputs) - 1
-                rest = f"; 'motionkit wait {job.key}' has {more} more of its files" * bool(more)
-                saved = self._client.deliver(result, self._place(entry))
-                self._say(click, "done", f"the film of {job.key} is saved: {saved.place}{rest}")
-            else:
-                self._say(click, "done", f"the film of {job.key} was saved: {entry.delivered}")
+            with alone(job):  # another command may save it at this moment
+                entry = self._client.jobs.get(job.key)
+                if entry.delivered is None:
+                    more = len(result.outputs) - 1
+                    rest = f"; 'motionkit wait {job.key}' has {more} more of its files" * bool(more)
+                    saved = self._client.deliver(result, self._place(entry))
+                    told = f"is saved: {saved.place}{rest}"
+                else:
+                    told = f"was saved: {entry.delivered}"
+            self._say(click, "done", f"the film of {job.key} {told}")
         except WaitTimeout:
             text = f"job {job.id} still runs; the board no longer follows it"
             self._say(click, "done", text)

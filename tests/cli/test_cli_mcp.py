@@ -223,6 +223,27 @@ def test_a_wait_tells_its_progress_and_saves_the_file(
     assert heard[-1] == "succeeded"
 
 
+def test_a_file_that_a_command_saved_during_the_wait_is_not_saved_again(
+    account: Account, media: list[str], own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = mk.AsyncClient.wait
+
+    async def saved_meanwhile(client: mk.AsyncClient, job: mk.Job, **more: Any) -> mk.Result:
+        result = await wait(client, job, **more)
+        await client.deliver(result, f"{own_place}/{{key}}.{{ext}}")
+        return result
+
+    monkeypatch.setattr(mk.AsyncClient, "wait", saved_meanwhile)
+
+    async def play() -> None:
+        async with agent("1.00") as client:
+            await call(client, "submit", **MIMIC, key="filmed", confirm=True)
+            await call(client, "wait", key="filmed")
+
+    asyncio.run(play())
+    assert [one.name for one in own_place.glob("filmed*")] == ["filmed.mp4"]
+
+
 def test_a_job_that_still_runs_is_no_error(slow_account: Account, media: list[str]) -> None:
     async def play() -> None:
         async with agent("1.00") as client:

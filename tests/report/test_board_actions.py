@@ -15,7 +15,7 @@ from board_support import HOST, TOKEN, Stand, stand
 from patience import until
 
 import motionkit as mk
-from motionkit.client import journal_of, plan_retry, retry
+from motionkit.client import journal_of, placing, plan_retry, retry
 from motionkit.errors import Billed, InvalidRequest, MotionKitError
 from motionkit.journal import NewPurchase
 from motionkit.model.job import Job, Status, utcnow
@@ -555,6 +555,17 @@ def test_resume_follows_a_job_and_saves_its_film_where_the_submit_said(bought: B
     again = bought.post(click="2", action="resume", key="k1")
     assert "nothing is left to do" in again["text"]
     assert bought.ledger == (1, 1, "40")
+
+
+def test_a_film_that_a_command_saves_meanwhile_is_not_saved_again(bought: Bought) -> None:
+    job = bought.submit("k1", out=str(bought.folder / "film-{key}.{ext}"))
+    with placing.alone(job):
+        bought.post(click="1", action="resume", key="k1")
+        bought.client.deliver(bought.client.wait(job))
+    until(lambda: not bought.actions.busy)
+    (shown,) = bought.actions.shown()
+    assert shown.text == f"the film of k1 was saved: {bought.folder / 'film-k1.mp4'}"
+    assert [one.name for one in bought.folder.glob("film*")] == ["film-k1.mp4"]
 
 
 def test_a_film_without_a_place_is_saved_under_a_free_name_in_the_folder(bought: Bought) -> None:
