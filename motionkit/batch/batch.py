@@ -42,7 +42,7 @@ _ENOUGH = 5
 """Ended jobs that make a rate; before, the end is estimated from usual durations."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SlotUse(Displayed):
     """How many jobs an account runs.
 
@@ -57,7 +57,7 @@ class SlotUse(Displayed):
     limit: int | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Progress(Displayed):
     """How far a batch is.
 

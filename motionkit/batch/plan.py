@@ -28,7 +28,7 @@ from motionkit.model.money import dollars
 from motionkit.storage import check_credentials
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class TargetPlan(Displayed):
     """What one target is expected to get of a batch; amounts are US dollars.
 
@@ -72,7 +72,7 @@ class TargetPlan(Displayed):
         return self.target.partition("/")[0]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Need(Displayed):
     """What an account needs to finish its part of a batch in a given time.
 
@@ -94,7 +94,7 @@ class Need(Displayed):
         return self.needed is not None and (self.slots is None or self.needed <= self.slots)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Plan(Displayed):
     """What a batch is going to buy, at which price, and how long it takes.
 

@@ -44,7 +44,7 @@ _WITHIN = re.compile(rf"([;\t\r\n])(?={_SIGNS})")
 _SAVED = re.compile(rf"([;\t\r\n])'(?={_SIGNS})")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class ItemResult(Displayed):
     """What became of one item.
 

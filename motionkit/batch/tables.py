@@ -89,7 +89,7 @@ _REFUSED = KeyState.REFUSED.value
 _UNRESOLVED = (KeyState.UNCERTAIN.value, KeyState.INTENDED.value)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class BatchRecord(Displayed):
     """One batch.
 

@@ -32,7 +32,7 @@ _STEMS = 3
 _LONGEST_STEM = 40
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Saved(Displayed):
     """A result's file at its destination.
 

@@ -123,7 +123,7 @@ class Account:
         return at_loopback(self.origins.get("base_url"))
 
 
-@attrs.frozen(kw_only=True, eq=False, slots=False)
+@attrs.frozen(kw_only=True, eq=False, slots=False, repr=False)
 class Config(Displayed):
     """The configuration.
 

@@ -113,7 +113,7 @@ class Attempt:
         return Moment(self.wall, self.uptime, self.boot, self.first_sent)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class PurchaseRecord(Displayed):
     """One purchase in the journal.
 

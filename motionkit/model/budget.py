@@ -105,7 +105,7 @@ class Budget:
         )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class BudgetStatus(Displayed):
     """The present use of a budget; amounts are US dollars.
 

@@ -16,7 +16,7 @@ def words(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class LipSync(Request):
     """Lip-sync a person in a clip to a recording, or to text in a voice.
 
@@ -41,7 +41,7 @@ class LipSync(Request):
     voice: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Restyle(Request):
     """Apply a style to a clip.
 
@@ -62,7 +62,7 @@ class Restyle(Request):
     seed: int | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Modify(Request):
     """Edit a clip by a prompt: swap, add or remove subjects, replace text, change the style.
 
@@ -92,7 +92,7 @@ class Modify(Request):
     seed: int | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Swap(Request):
     """Replace a masked subject in a clip with another one.
 
@@ -115,7 +115,7 @@ class Swap(Request):
     quality: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Upscale(Request):
     """Increase the resolution of a clip.
 

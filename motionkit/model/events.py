@@ -27,7 +27,7 @@ log = logging.getLogger("motionkit")
 events = logging.getLogger("motionkit.events")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Submitted(Displayed):
     """The vendor has accepted a job.
 
@@ -45,7 +45,7 @@ class Submitted(Displayed):
     time: dt.datetime = attrs.field(factory=utcnow)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class StateChanged(Displayed):
     """A poll observed a new state of a job; the first poll always does.
 
@@ -76,7 +76,7 @@ class StateChanged(Displayed):
         return self.status.state
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Progressed(StateChanged):
     """A poll observed an unchanged state; the attributes are those of `StateChanged`."""
 
@@ -88,7 +88,7 @@ class Progressed(StateChanged):
         return min(self.seconds / self.longest_seconds, 1.0) if self.longest_seconds else None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Delivered(Displayed):
     """A job's main file is saved, checked and noted in the journal.
 
@@ -108,7 +108,7 @@ class Delivered(Displayed):
     time: dt.datetime = attrs.field(factory=utcnow)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Failed(Displayed):
     """A submit was refused or is uncertain, or a wait ended without a result.
 

@@ -10,7 +10,7 @@ from motionkit.model.media import Ref, ref
 from motionkit.model.request import Request, takes
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Generation(Request):
     """What requests for a new clip have in common; a target takes some of it.
 
@@ -45,7 +45,7 @@ class Generation(Request):
     voice: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class TextToVideo(Generation):
     """Generate a clip from a text prompt (text-to-video).
 
@@ -61,7 +61,7 @@ class TextToVideo(Generation):
     aspect_ratio: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ImageToVideo(Generation):
     """Generate a clip from an image and a prompt (image-to-video).
 
@@ -79,7 +79,7 @@ class ImageToVideo(Generation):
     aspect_ratio: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Transition(Generation):
     """Generate a transition between two images.
 
@@ -97,7 +97,7 @@ class Transition(Generation):
     prompt: str
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Extend(Generation):
     """Extend a clip.
 

@@ -105,7 +105,7 @@ DOUBT_ERRORS: Mapping[UnknownReason, tuple[type[MotionKitError], Billed]] = {
 """The error of a doubt that lasts for its grace period; a strange word ends no wait."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Job(Displayed):
     """The handle of one paid submission: enough to resume in another process, without a secret.
 
@@ -177,7 +177,7 @@ class Job(Displayed):
         return codec.loads(text, cls, name="job", version=JOB_VERSION)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Output(Displayed):
     """One file that a job made.
 
@@ -202,7 +202,7 @@ class Output(Displayed):
     id: str | None = None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Result(Displayed):
     """The result of a finished job.
 
@@ -277,7 +277,7 @@ def _word(text: str) -> str:
     return printable(redact(text), _LONGEST_WORD)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Status(Displayed):
     """One observation of a job.
 

@@ -57,7 +57,7 @@ class Remote:
         return redact_urls(self.url)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Uploaded(Displayed):
     """An upload at the vendor, by its id or URL."""
 
@@ -69,7 +69,7 @@ class Uploaded(Displayed):
         return f"upload {redact_urls(self.id)}"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Generated(Displayed):
     """A video that the vendor generated: a job, or its id as text."""
 

@@ -10,7 +10,7 @@ from motionkit.model.media import Ref, ref
 from motionkit.model.request import Request, takes
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Mimic(Request):
     """Motion control: transfer the motion of a reference clip to a character image.
 

@@ -120,7 +120,7 @@ def both(amount: Decimal | None, unit: Unit, usd: Decimal | None) -> str:
     return f"{shown(amount, unit)} = {dollars(usd)}"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Quote(Displayed):
     """The expected cost of a request, before anything is paid.
 
@@ -188,7 +188,7 @@ def rests_on(quote: Quote) -> str:
     return f"{basis}{read}, {quote.source}"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Cost(Displayed):
     """The cost of a job: amount in `unit`, the same in US dollars, and how it is known."""
 
@@ -278,7 +278,7 @@ def doubt(cost: Cost, quote: Quote | None) -> str | None:
     return f"the charge of {cost} is far above the quote: {amounts(quote)}"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Balance(Displayed):
     """An account's balance: the total in `unit`, in US dollars, and the vendor's own pools."""
 

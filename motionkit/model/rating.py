@@ -53,7 +53,7 @@ def _masked(value: Any) -> Any:
     return printable(redact(value.replace("\r\n", "\n").replace("\r", "\n"))).strip()
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Rating(Displayed):
     """A person's rating of the result of one purchase.
 
@@ -102,7 +102,7 @@ def moment_of(value: object) -> dt.datetime:
     return found
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Rated(Displayed):
     """What the import of ratings did.
 

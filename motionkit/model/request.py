@@ -88,7 +88,7 @@ class Placeholder(str):
     __slots__ = ()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Request(Displayed):
     """The open base of every request.
 

@@ -23,7 +23,7 @@ ASSUMED = (
 _KINDS = ("submitted", "charged", "refunded", "held", "uncertain")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Amounts(Displayed):
     """Sums of one unit of money. Each purchase is in one of the first four.
 
@@ -66,7 +66,7 @@ class Amounts(Displayed):
         )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Spend(Displayed):
     """The cost of some purchases in one unit of money; credits and dollars are never mixed.
 

@@ -41,7 +41,7 @@ class CancelOutcome(enum.Enum):
     """The vendor has not confirmed it; the job may still run, and is polled on."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class CancelResult(Displayed):
     """The outcome of a cancel request, and what the purchase costs.
 

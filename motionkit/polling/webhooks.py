@@ -22,7 +22,7 @@ from motionkit.provider import Provider, WebhookEvent, Webhooks
 log = logging.getLogger("motionkit")
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Delivery(Displayed):
     """A webhook whose signature is valid.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +18,13 @@ from motionkit.model import codec, media
 from motionkit.model.money import Basis, Unit
 
 if TYPE_CHECKING:
+    import tomllib
     from importlib.resources.abc import Traversable
+else:
+    try:
+        import tomli as tomllib  # the same parser, compiled: a third of the time
+    except ModuleNotFoundError:
+        import tomllib
 
 
 @attrs.frozen
@@ -126,7 +131,7 @@ class Price:
     fractional: bool = False
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Offer(Displayed):
     """One operation of a provider with one model.
 

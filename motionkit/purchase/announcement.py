@@ -11,7 +11,7 @@ from motionkit._support.displayed import Displayed
 from motionkit.model.money import Quote
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Announcement(Displayed):
     """One submit right before it is made: where, and for how much.
 

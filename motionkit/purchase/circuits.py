@@ -27,7 +27,7 @@ _SHOWN = 200
 """Characters of a vendor's message that are stored."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Circuit(Displayed):
     """One account that routes skip for a while, because it failed.
 

@@ -38,7 +38,7 @@ _SOUND = {True: "sound kept", False: "sound dropped"}
 log = logging.getLogger("motionkit")
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Comparison(Displayed):
     """What one target would cost and deliver for a request.
 

@@ -75,7 +75,7 @@ class JobFilters(TypedDict, total=False):
     search: str
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Reconciled(Displayed):
     """The result of reconciling an uncertain purchase.
 

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("motionkit")
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Explanation(Displayed):
     """What a request would do, before anything is sent.
 

@@ -43,7 +43,7 @@ MOST = 500
 """Cells of one call at most; a batch is for more."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ShootoutCell(Displayed):
     """One request at one target.
 
@@ -108,7 +108,7 @@ class ShootoutCell(Displayed):
         return self.row.problem or (None if self.row.no_key else self.row.error)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ShootoutPlan(Displayed):
     """What a shootout buys, before anything is sent.
 

@@ -43,7 +43,7 @@ _ENDED = frozenset({State.FAILED, State.BLOCKED, State.GONE})
 """States of a job that gives nothing more."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Take(Displayed):
     """One take of a plan.
 
@@ -87,7 +87,7 @@ class Take(Displayed):
         return self.entry is not None and self.entry.job is not None
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class TakesPlan(Displayed):
     """What a call with takes buys, before anything is sent.
 

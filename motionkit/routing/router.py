@@ -210,7 +210,7 @@ class Row:
     note: str = ""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Decision(Displayed):
     """What to do next, and what became of every target so far."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -20,6 +20,9 @@ from motionkit.model.job import utcnow
 from motionkit.model.submission import Call
 from motionkit.provider import Phase
 from motionkit_pixverse._wire import number
+
+if TYPE_CHECKING:
+    from motionkit_pixverse.records import Charge, Style, Template, Voice
 
 PAGE = 100
 """Rows per page; voices and templates accept 10, 20, 50 or 100, charges up to 100."""
@@ -64,60 +67,8 @@ _MOMENT = "%Y-%m-%d %H:%M:%S"
 """UTC."""
 
 Row = Mapping[str, Any]
-
-
 Send = Callable[[Call, Phase], Row]
 """Make one call and return what a successful answer carries."""
-
-
-@attrs.frozen
-class Voice:
-    """A text-to-speech voice: `LipSync.voice` takes the id."""
-
-    id: str
-    name: str
-    raw: Row = attrs.field(factory=dict, repr=False, eq=False)
-
-
-@attrs.frozen
-class Style:
-    """A style for `Restyle.style`; id and name as far as the row has them."""
-
-    id: int | None
-    name: str
-    raw: Row = attrs.field(factory=dict, repr=False, eq=False)
-
-
-@attrs.frozen
-class Template:
-    """An effect or image template; id and name as far as the row has them.
-
-    Attributes:
-        type: The vendor's type, ``1`` or ``2``.
-    """
-
-    id: int | None
-    name: str
-    type: str
-    raw: Row = attrs.field(factory=dict, repr=False, eq=False)
-
-
-@attrs.frozen
-class Charge:
-    """A charge or refund, as far as the row has it.
-
-    Attributes:
-        at: The vendor's timestamp (UTC).
-        what: The creation type.
-        credits: The amount.
-        status: ``consume`` or ``refund``.
-    """
-
-    at: str = attrs.field(metadata={"zone": "UTC"})
-    what: str
-    credits: str
-    status: str
-    raw: Row = attrs.field(factory=dict, repr=False, eq=False)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -162,7 +113,7 @@ class Library:
 
     def _voices(self, path: str, query: Mapping[str, str]) -> tuple[Voice, ...]:
         rows = self._pages(path, ("page_num", "page_size"), query)
-        return tuple(Voice(str(row.get("speaker_id", "")), _text(row, "name"), row) for row in rows)
+        return tuple(_voice(row) for row in rows)
 
     def create_voice(self, name: str, audio: media.Source) -> Voice:
         """Create a custom voice from a recording.
@@ -179,7 +130,7 @@ class Library:
             if not named:
                 raise ProtocolError(f"voice '{name}' was created, but is not listed yet")
             return named[-1]
-        return Voice(str(made), _text(row, "name") or name, row)
+        return _voice(row, name)
 
     def delete_voice(self, voice: Voice | str) -> None:
         """Delete a custom voice.
@@ -187,7 +138,7 @@ class Library:
         Args:
             voice: One of `voices`, or its id.
         """
-        speaker = voice.id if isinstance(voice, Voice) else voice
+        speaker = voice if isinstance(voice, str) else voice.id
         if not speaker.isalnum():
             raise InvalidRequest(
                 f"voice: '{speaker}' is not a voice id; it takes letters and digits",
@@ -199,6 +150,8 @@ class Library:
 
     def styles(self) -> tuple[Style, ...]:
         """Return the styles for `Restyle.style`."""
+        from motionkit_pixverse.records import Style  # noqa: PLC0415 - a purchase lists nothing
+
         rows = self._pages(_STYLES, ("page_num", "page_size"), {})
         return tuple(
             Style(_id(row, "restyle_id"), _text(row, "restyle_name", "name"), row) for row in rows
@@ -210,6 +163,8 @@ class Library:
         Args:
             type: The vendor's type, ``1`` or ``2``; both when None.
         """
+        from motionkit_pixverse.records import Template  # noqa: PLC0415 - a purchase lists nothing
+
         kinds = TEMPLATE_KINDS if type is None else (_check("type", type, TEMPLATE_KINDS),)
         return tuple(
             Template(_id(row, "template_id"), _text(row, "template_name", "name"), kind, row)
@@ -299,7 +254,15 @@ def _rows(content: Row) -> list[Row]:
     return []
 
 
+def _voice(row: Row, name: str = "") -> Voice:
+    from motionkit_pixverse.records import Voice  # noqa: PLC0415 - a purchase lists nothing
+
+    return Voice(str(row.get("speaker_id", "")), _text(row, "name") or name, row)
+
+
 def _charge(row: Row, status: str) -> Charge:
+    from motionkit_pixverse.records import Charge  # noqa: PLC0415 - a purchase lists nothing
+
     return Charge(
         at=_text(row, "create_time", "created_at", "time"),
         what=_text(row, "creation_type", "type"),

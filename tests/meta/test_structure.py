@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import rooms
+import tomli
 from rooms import CORE, ROOT
 
 import motionkit
@@ -22,7 +23,7 @@ ADAPTER_FILES = ["__init__.py", "offers.toml", "_tables.py", "adapter.py"]
 OPTIONAL_FILES = [
     *("offers_models.toml", "offers_prices.toml", "_wire.py", "operations.py", "rules.py"),
     *("settings.py", "verbs.py"),
-    *("bodies.py", "results.py", "lists.py", "history.py", "sync.py", "webhook.py"),
+    *("bodies.py", "results.py", "lists.py", "records.py", "history.py", "sync.py", "webhook.py"),
     *("uploads.py", "signing.py"),
     *("sandbox", "py.typed"),
 ]
@@ -148,6 +149,12 @@ def test_the_installed_entry_points_are_those_of_the_project() -> None:
     assert sorted(registry.names()) == provider_names()
     assert registry.names()[:2] == ["pixverse", "segmind"]
     assert sorted(p.name for p in entry_points(group="motionkit.sandboxes")) == provider_names()
+
+
+@pytest.mark.parametrize("path", sorted(PROVIDERS.glob("*/offers*.toml")), ids=lambda one: one.name)
+def test_both_parsers_of_offers_read_the_same(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert tomli.loads(text) == tomllib.loads(text)
 
 
 def test_every_provider_has_the_same_files() -> None:

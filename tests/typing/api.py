@@ -11,7 +11,7 @@ from motionkit.batch import ItemResult, Progress
 from motionkit.config import AccountTable
 from motionkit.provider import Provider
 from motionkit_pixverse.adapter import PixVerse
-from motionkit_pixverse.lists import Voice
+from motionkit_pixverse.records import Voice
 from motionkit_pixverse.settings import Settings
 from motionkit_segmind.adapter import Segmind
 

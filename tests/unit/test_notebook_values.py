@@ -16,7 +16,9 @@ from public_values import EVIL, KEY, NOW, SERVICES, SIGNED, TEXTLESS, make, publ
 
 import motionkit as mk
 from motionkit._support import html
+from motionkit._support.displayed import Displayed
 from motionkit._support.redaction import Secret
+from motionkit.errors import InvalidRequest
 from motionkit.model.job import utcnow
 from motionkit.model.listing import Listing, Records
 from motionkit.model.money import Unit
@@ -304,3 +306,41 @@ def test_a_purchase_plays_its_file_and_one_in_a_store_is_named(tmp_path: Path) -
     stored = check(attrs.evolve(record, delivered="s3://bucket/a.mp4")._repr_html_())
     assert "video" not in stored.tags
     assert "s3://bucket/a.mp4" in stored.text
+
+
+RECORDS = [one for one in public() if issubclass(one, Displayed) and attrs.has(one)]
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+def test_a_record_is_written_by_its_base_with_its_fields(kind: type) -> None:
+    assert "__repr__" not in vars(kind), "made with repr=False, it is imported faster"
+    value = make(kind)
+    written = repr(value)
+    assert written.startswith(f"{kind.__name__}(")
+    assert written.endswith(")")
+    for field in attrs.fields(kind):
+        text = f"{field.name}={getattr(value, field.name)!r}"
+        assert (text in written) is (field.repr is True) or callable(field.repr), field.name
+
+
+def test_a_record_is_written_as_attrs_does() -> None:
+    @attrs.frozen(repr=False)
+    class Ours(Displayed):
+        name: str
+        masked: str = attrs.field(default="key", repr=lambda _: "...")
+        hidden: str = attrs.field(default="raw", repr=False)
+
+    def theirs() -> object:
+        @attrs.frozen
+        class Ours:
+            name: str
+            masked: str = attrs.field(default="key", repr=lambda _: "...")
+            hidden: str = attrs.field(default="raw", repr=False)
+
+        return Ours("a\n'b'")
+
+    assert repr(Ours("a\n'b'")) == repr(theirs())
+
+
+def test_an_error_is_written_as_errors_are() -> None:
+    assert repr(InvalidRequest("no")) == "InvalidRequest('no')"
