@@ -159,14 +159,13 @@ def fetch(
     try:
         with clients.alone(result.job, pause):
             entry = record(client, result.job.key)
-            if callable(path):
-                entry = client.jobs.get(result.job.key) if entry is None else entry
+            named = isinstance(path, storage.Out) and entry is not None and entry.out == path.text
+            if named or callable(path):
                 first = delivered(entry, result)
-                return first or _saved(screen, client, result, path(entry), overwrite=overwrite)
-            if isinstance(path, storage.Out) and entry is not None and entry.out == path.text:
-                first = delivered(entry, result)
-                return first or _saved(screen, client, result, path, overwrite=overwrite)
-            return _saved(screen, client, result, path, overwrite=overwrite)
+                if first is not None:
+                    return first
+            place = path(entry or client.jobs.get(result.job.key)) if callable(path) else path
+            return _saved(screen, client, result, place, overwrite=overwrite)
     except KeyboardInterrupt:
         raise DownloadFailed(
             f"interrupted while downloading {getattr(path, 'name', 'a file')}",
