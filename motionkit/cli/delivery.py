@@ -157,7 +157,7 @@ def fetch(
         InvalidRequest: The file exists and is not this job's.
     """
     try:
-        with clients.alone(result.job, pause):
+        with clients.alone(clients.journal_of(client), result.job, pause):
             entry = record(client, result.job.key)
             named = isinstance(path, storage.Out) and entry is not None and entry.out == path.text
             if named or callable(path):

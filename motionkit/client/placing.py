@@ -18,7 +18,7 @@ from motionkit._support.redaction import redact_urls
 from motionkit._support.system import state_folder
 from motionkit.errors import ConfigError, DownloadFailed, InvalidRequest
 from motionkit.http import Downloaded, PartialFile, check_target, wrong_ending
-from motionkit.journal import PurchaseRecord
+from motionkit.journal import Journal, PurchaseRecord
 from motionkit.model.job import Job
 from motionkit.provider import operations
 from motionkit.storage import Out, Place, check_credentials, numbered, plain
@@ -295,22 +295,22 @@ def kept_folder(job: Job, output: int) -> Path:
 
 
 @contextmanager
-def alone(job: Job, wait: Callable[[], None] = lambda: time.sleep(0.5)) -> Iterator[None]:
-    """Keep other processes of this user from delivering a job's result meanwhile.
+def alone(
+    journal: Journal, job: Job, wait: Callable[[], None] = lambda: time.sleep(0.5)
+) -> Iterator[None]:
+    """Keep other processes with this journal, on this machine, from delivering a job meanwhile.
 
-    Where the place of the lock cannot be written, it goes without: a paid file does not depend on
-    it.
+    Where the lock cannot be written, it goes without: a paid file does not depend on it.
 
     Args:
+        journal: The journal; the lock is beside its file.
         job: The job.
         wait: Called before each new try while another process has the lock.
     """
     with ExitStack() as held:
         while True:
             try:
-                place = kept_folder(job, 0)
-                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                held.enter_context(PartialFile(place))
+                held.enter_context(PartialFile(_lock(journal, job)))
             except (ConfigError, DownloadFailed, OSError) as error:
                 if isinstance(error.__cause__, BlockingIOError):
                     wait()
@@ -318,6 +318,14 @@ def alone(job: Job, wait: Callable[[], None] = lambda: time.sleep(0.5)) -> Itera
                 log.info("%s: delivered without a lock: %s", job.key, error)
             break
         yield
+
+
+def _lock(journal: Journal, job: Job) -> Path:
+    kept = kept_folder(job, 0)
+    if journal.path is not None:
+        return journal.path.with_name(f"{journal.path.name}-{kept.name}")
+    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return kept
 
 
 def _left(folder: Path) -> Downloaded | None:

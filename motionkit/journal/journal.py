@@ -136,7 +136,7 @@ class Journal:
 
     def __init__(self, where: Where | str) -> None:
         where = located(where)
-        path = where if isinstance(where, Path) else None
+        self.path = path = where if isinstance(where, Path) else None
         self._store = open_store(where, pending.adopt)
         self.caches = Caches(self._store)
         self.workers = Workers(self._store)

@@ -26,6 +26,7 @@ from motionkit.client import (
     Client,
     RetryPlan,
     alone,
+    journal_of,
     plan_cancel,
     plan_retry,
     retry,
@@ -322,7 +323,7 @@ class Actions:
     def _fetch(self, click: Click, job: Job) -> None:
         try:
             result = self._client.wait(job)
-            with alone(job):  # another command may save it at this moment
+            with alone(journal_of(self._client), job):  # another command may save it at this moment
                 entry = self._client.jobs.get(job.key)
                 if entry.delivered is None:
                     more = len(result.outputs) - 1

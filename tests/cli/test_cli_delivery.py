@@ -11,7 +11,7 @@ from cli_support import Account, Cli
 
 import motionkit as mk
 from motionkit.cli import delivery
-from motionkit.client import placing
+from motionkit.client import journal_of, placing
 from motionkit.http.partial_file import PartialFile
 
 OUT = Path("out.mp4")
@@ -78,7 +78,7 @@ def while_another_delivers(monkeypatch: pytest.MonkeyPatch, save: bool) -> list[
     with mk.Client() as client:
         job = client.jobs.get("order-17").job
     assert job is not None
-    other = placing.alone(job, pytest.fail)
+    other = placing.alone(journal_of(client), job, pytest.fail)
     other.__enter__()
     waits: list[str] = []
 
@@ -129,7 +129,7 @@ def test_a_paid_file_is_saved_where_no_lock_can_be_written(
 ) -> None:
     blocked = tmp_path / "blocked"
     blocked.write_text("no folder")
-    monkeypatch.setattr(placing, "state_folder", lambda: blocked)
+    monkeypatch.setattr(placing, "_lock", lambda *_: blocked / "lock")
     assert cli("wait", "order-17", "--out", OUT).code == 0
     assert OUT.stat().st_size
 

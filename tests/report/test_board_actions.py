@@ -559,7 +559,7 @@ def test_resume_follows_a_job_and_saves_its_film_where_the_submit_said(bought: B
 
 def test_a_film_that_a_command_saves_meanwhile_is_not_saved_again(bought: Bought) -> None:
     job = bought.submit("k1", out=str(bought.folder / "film-{key}.{ext}"))
-    with placing.alone(job):
+    with placing.alone(journal_of(bought.client), job):
         bought.post(click="1", action="resume", key="k1")
         bought.client.deliver(bought.client.wait(job))
     until(lambda: not bought.actions.busy)
