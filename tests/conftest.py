@@ -24,6 +24,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A script that runs the tests in the background ignores Ctrl-C; so would what they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Where it is set, each of the many processes that the tests start would compile the library anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 if "FAKETIME" in os.environ:
     # libfaketime looks into the C environment in every timed wait of every thread, and adding a
     # variable moves that environment: a crash. What tests set is for Python alone, then; the
