@@ -123,7 +123,8 @@ def jobs(
     """List the jobs in the journal, newest last.
 
     Options narrow the list; all of them hold together. AGE is the time since the submit. A COST
-    with '~' is the quote: the actual cost is unknown. A TARGET with '*' is in a sandbox.
+    with '~' is the quote: the actual cost is unknown. A TARGET with '*' is in a sandbox. The
+    exit code is 11 where a job is corrupt in the journal; the others are listed.
 
     Examples:
       motionkit jobs --open
@@ -138,24 +139,27 @@ def jobs(
     filters: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if label:
         filters["label"] = read_labels(label)
-    screen = Screen(json=json)
+    screen, codes = Screen(json=json), [exit_codes.DONE]
+    corrupt = screen.errors_into(codes)
     with mk.Client(config) as client:
         size = limit or _NEWEST
         listed: Iterable[PurchaseRecord]
         if every:
-            listed = client.jobs.each(open_only=open_only, **filters)
+            listed = client.jobs.each(open_only=open_only, on_corrupt=corrupt, **filters)
         else:
-            listed = client.jobs.list(open_only=open_only, limit=size, **filters)
+            listed = client.jobs.list(
+                open_only=open_only, limit=size, on_corrupt=corrupt, **filters
+            )
         if as_csv:
             write_csv(_COLUMNS, (_csv_row(entry) for entry in listed))
             found = size
         else:
             found = _show(screen, client, listed)
-        if not found:
+        if not found and not codes[1:]:
             screen.note(_nothing(filters, open_only=open_only))
         if not every and found >= size:
             _say_rest(screen, client.jobs.count(open_only=open_only, **filters), size)
-    return exit_codes.DONE
+    return max(codes)
 
 
 def _nothing(filters: Any, *, open_only: bool) -> str:

@@ -64,7 +64,7 @@ def mcp(
     client = mk.AsyncClient(config)
 
     def began(where: str) -> None:
-        unfinished = len(client.jobs.list(open_only=True, limit=1000))
+        unfinished = client.jobs.count(open_only=True)
         screen.note(
             f"serving {where}; budget {dollars(limit)}{'' if limit else ': it only quotes'}; "
             f"files in {root}; {many(unfinished, 'unfinished purchase')} in the journal"

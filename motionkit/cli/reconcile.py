@@ -56,12 +56,12 @@ def reconcile(
     codes = [exit_codes.DONE]
     with mk.Client(config) as client:
         unresolved = [KeyState.INTENDED, KeyState.UNCERTAIN]
-        entries = (
-            [client.jobs.get(ref)]
-            if ref
-            else [entry for entry in client.jobs.list(open_only=True) if entry.state in unresolved]
-        )
-        if not entries:
+        if ref:
+            entries = [client.jobs.get(ref)]
+        else:
+            found = client.jobs.list(open_only=True, on_corrupt=screen.errors_into(codes))
+            entries = [entry for entry in found if entry.state in unresolved]
+        if not entries and not codes[1:]:
             screen.note("no uncertain jobs")
         for entry in entries:
             screen.fact("reconcile", f"{entry.key}: {request_line(entry.description)}")

@@ -325,6 +325,10 @@ class Screen:
             self.fact("money:", money, style="yellow")
         return code
 
+    def errors_into(self, codes: list[int]) -> Callable[[MotionKitError], None]:
+        """Return a function that writes an error and adds its exit code to a list."""
+        return lambda error: codes.append(self.error(error))
+
     def unexpected(self, error: Exception) -> int:
         """Write an unexpected error without secrets and return the exit code."""
         name, message = type(error).__name__, redact(str(error))

@@ -201,19 +201,19 @@ def resume(
     """Resume all unfinished jobs at once: resolve, wait, download. Never submits new ones.
 
     Each file is saved as its submit named it, or under a free name, as soon as its job ends. A job
-    that fails or hangs does not stop the others. The exit code is the highest of all.
+    that fails, hangs, or is corrupt in the journal does not stop the others. The exit code is the
+    highest of all.
     """
     screen, done = Screen(json=json), hook.Hook.parse(on_done)
+    codes = [exit_codes.DONE]
     with mk.Client(config) as client:
         named = [client.jobs.get(ref) for ref in refs or ()]
-        unfinished = list(
-            {one.key: one for one in named or client.jobs.list(open_only=True)}.values()
-        )
-        if not unfinished:
+        found = named or client.jobs.list(open_only=True, on_corrupt=screen.errors_into(codes))
+        unfinished = list({one.key: one for one in found}.values())
+        if not unfinished and not codes[1:]:
             screen.note("no unfinished jobs")
         if len(unfinished) > 1:
-            return Resuming(screen, client, timeout, done=done).run(unfinished)
-        codes = [exit_codes.DONE]
+            return max(*codes, Resuming(screen, client, timeout, done=done).run(unfinished))
         for entry in unfinished:
             _attempt(screen, client, entry, timeout, codes, done=done)
     return max(codes)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Alike,
         Attempt,
         NewPurchase,
+        OnCorrupt,
         PurchaseExists,
         PurchaseRecord,
         no_slot,
@@ -58,6 +59,7 @@ __all__ = [
     "NewPurchase",
     "Observation",
     "OfferKey",
+    "OnCorrupt",
     "Prunable",
     "PurchaseExists",
     "PurchaseRecord",
@@ -91,8 +93,8 @@ __getattr__, __dir__ = exports(
         "motionkit.journal.copying": "Copied copy_journal",
         "motionkit.journal.databases": "located",
         "motionkit.journal.entries": (
-            "GIVEN_UP UNDELIVERED Alike Attempt NewPurchase PurchaseExists PurchaseRecord no_slot "
-            "retried retry_key"
+            "GIVEN_UP UNDELIVERED Alike Attempt NewPurchase OnCorrupt PurchaseExists PurchaseRecord"
+            " no_slot retried retry_key"
         ),
         "motionkit.journal.journal": "Journal optional",
         "motionkit.journal.listing": "Filter",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -13,7 +13,7 @@ import attrs
 from motionkit._support.displayed import Displayed
 from motionkit._support.process import Moment
 from motionkit._support.redaction import MASK
-from motionkit.errors import Billed, Busy, JobCancelled
+from motionkit.errors import Billed, Busy, JobCancelled, JournalError
 from motionkit.model import codec
 from motionkit.model.budget import Budget
 from motionkit.model.job import Job, KeyState, State
@@ -31,6 +31,12 @@ SUBMIT_LEASE = 300.0
 UNDELIVERED = "succeeded, not downloaded"
 GIVEN_UP = "succeeded, given up"
 """The state, for people, of a purchase whose file was not saved, or was given up."""
+
+CHECK = "'motionkit journal check' lists what is wrong with the journal"
+"""The hint of an error about a corrupt row."""
+
+OnCorrupt = Callable[[JournalError], None]
+"""What is called with the error of each purchase that is corrupt, where the others are read on."""
 
 _RETRY = re.compile(r"(.+?)(?:~[0-9]+)+", re.DOTALL)
 

@@ -29,10 +29,12 @@ from motionkit.journal.caches import Caches
 from motionkit.journal.calls import AccountCalls, CallsFile
 from motionkit.journal.databases import located, open_store
 from motionkit.journal.entries import (
+    CHECK,
     SUBMIT_LEASE,
     Alike,
     Attempt,
     NewPurchase,
+    OnCorrupt,
     PurchaseExists,
     PurchaseRecord,
     no_slot,
@@ -612,25 +614,35 @@ class Journal:
             raise InvalidRequest(f"the journal has no key {key!r}", field="key", value=key)
         return record
 
-    def entries(self, which: Filter = ALL, *, newest: int | None = None) -> list[PurchaseRecord]:
+    def entries(
+        self,
+        which: Filter = ALL,
+        *,
+        newest: int | None = None,
+        on_corrupt: OnCorrupt | None = None,
+    ) -> list[PurchaseRecord]:
         """Return purchases, oldest first; `each` does not hold them all in memory.
 
         Args:
             which: Which of them.
             newest: Only that many of them, the newest.
+            on_corrupt: See `listed`.
         """
         if newest is None:
-            return list(self.each(which))
-        return self.listed(listing.newest(self._store, which, newest))
+            return list(self.each(which, on_corrupt))
+        return self.listed(listing.newest(self._store, which, newest), on_corrupt)
 
-    def each(self, which: Filter = ALL) -> Iterator[PurchaseRecord]:
+    def each(
+        self, which: Filter = ALL, on_corrupt: OnCorrupt | None = None
+    ) -> Iterator[PurchaseRecord]:
         """Yield purchases, oldest first, read in pages.
 
         Args:
             which: Which of them.
+            on_corrupt: See `listed`.
         """
         for page in listing.pages(self._store, which):
-            yield from self.listed(page)
+            yield from self.listed(page, on_corrupt)
 
     def count(self, which: Filter = ALL) -> int:
         """Return how many purchases there are."""
@@ -697,10 +709,19 @@ class Journal:
 
         return ratings.means(self._store, operation)
 
-    def listed(self, keys: Sequence[str]) -> list[PurchaseRecord]:
-        """Return those of the purchases with these keys that there are, in that order."""
+    def listed(
+        self, keys: Sequence[str], on_corrupt: OnCorrupt | None = None
+    ) -> list[PurchaseRecord]:
+        """Return those of the purchases with these keys that there are, in that order.
+
+        Args:
+            keys: Whole keys.
+            on_corrupt: Called with the error of each purchase that is corrupt, and left out. None
+                raises it.
+        """
         where = "WHERE key IN (SELECT value FROM json_each(:keys))"
-        found = {one.key: one for one in self._select(where, {"keys": json.dumps(list(keys))})}
+        selected = self._select(where, {"keys": json.dumps(list(keys))}, on_corrupt)
+        found = {one.key: one for one in selected}
         return [found[key] for key in keys if key in found]
 
     def ambiguous(self, beginnings: Sequence[str]) -> set[str]:
@@ -723,6 +744,7 @@ class Journal:
             "WHERE key IN (SELECT key FROM attempts WHERE fingerprint=:fingerprint"
             " AND slot_until>:now AND vendor_id IS NOT NULL)",
             {"fingerprint": fingerprint, "now": self._store.now()},
+            _leave_out,  # its slot stays taken
         )
 
     def taken(self, fingerprint: str) -> int:
@@ -821,8 +843,8 @@ class Journal:
         raise InvalidRequest(what, field="job", value=reference)
 
     def candidates(self, reference: str, limit: int) -> list[PurchaseRecord]:
-        """Return the purchases that a reference may mean, at most so many of them."""
-        return self.listed(self._named(reference)[:limit])
+        """Return the purchases that a reference may mean, at most so many; no corrupt ones."""
+        return self.readable(self._named(reference)[:limit])
 
     def _named(self, reference: str) -> list[str]:
         """Return the keys that a job id or the beginning of a key names."""
@@ -846,16 +868,15 @@ class Journal:
         return {key for key in keys if retried(key) not in keys}
 
     def readable(self, keys: Sequence[str]) -> list[PurchaseRecord]:
-        """Return the purchases with these keys, for statistics: corrupt ones are left out."""
-        where = "WHERE key IN (SELECT value FROM json_each(:keys))"
-        return self._select(where, {"keys": json.dumps(keys)}, strict=False)
+        """Return the purchases with these keys, in that order; corrupt ones are left out."""
+        return self.listed(keys, _leave_out)
 
     def _select(
-        self, where: str = "", values: Mapping[str, Any] | None = None, *, strict: bool = True
+        self, where: str, values: Mapping[str, Any], on_corrupt: OnCorrupt | None = None
     ) -> list[PurchaseRecord]:
         """Return purchases with their attempts, in two queries however many there are."""
         query = f"SELECT * FROM purchases {where}"  # noqa: S608 - the clauses above
-        found = self._store.query(query, values or {})
+        found = self._store.query(query, values)
         if not found:
             return []
         attempts = self.attempts_of(self._store, [row["key"] for row in found])
@@ -864,13 +885,14 @@ class Journal:
             try:
                 records.append(rows.purchase_of(row, attempts[row["key"]]))
             except (ValueError, TypeError, InvalidRequest) as error:
-                why = (
+                corrupt = JournalError(
                     f"cannot read the journal {self._store.place}: the purchase "
-                    f"{row['key']!r} is corrupt: {error}"
+                    f"{row['key']!r} is corrupt: {error}",
+                    hint=CHECK,
                 )
-                if strict:
-                    raise JournalError(why) from error
-                log.warning("%s; it does not count in statistics", why)
+                if on_corrupt is None:
+                    raise corrupt from error
+                on_corrupt(corrupt)
         return records
 
     @staticmethod
@@ -961,6 +983,10 @@ class Journal:
             {"fingerprint": fingerprint, "job": vendor_id},
         )
         return Job.from_json(found[0]["job"]) if found else None
+
+
+def _leave_out(error: JournalError) -> None:
+    log.warning("%s; it is left out", error.message)
 
 
 def _taken(db: Connection, fingerprint: str, now: float) -> int:

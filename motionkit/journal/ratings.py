@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from motionkit.errors import InvalidRequest, JournalError
-from motionkit.journal.entries import PurchaseRecord
+from motionkit.journal.entries import CHECK, PurchaseRecord
 from motionkit.journal.listing import Filter
 from motionkit.journal.store import Lock, Row, Store
 from motionkit.model.rating import Means, Rated, Rating, Stars
@@ -122,5 +122,5 @@ def _rating(row: Row) -> Rating:
     except (InvalidRequest, ValueError, TypeError, OverflowError) as error:
         raise JournalError(
             f"the rating of {row['key']!r} is corrupt: {error}",
-            hint="'motionkit journal check' lists what is wrong with the journal",
+            hint=CHECK,
         ) from error

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from motionkit.errors import InvalidRequest, JournalError
-from motionkit.journal.entries import PurchaseRecord
+from motionkit.journal.entries import CHECK, PurchaseRecord
 from motionkit.journal.rows import unpacked
 from motionkit.journal.store import Row, Store
 from motionkit.model import codec
@@ -161,7 +161,7 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErr
 def _corrupt(row: Row, error: Exception) -> JournalError:
     return JournalError(
         f"the purchase {row['key']!r} is corrupt: {error}",
-        hint="'motionkit journal check' lists what is wrong with the journal",
+        hint=CHECK,
     )
 
 

@@ -28,6 +28,7 @@ from motionkit.client import (
 from motionkit.errors import (
     BudgetExceeded,
     InvalidRequest,
+    JournalError,
     MotionKitError,
     SubmitUncertain,
     WaitTimeout,
@@ -272,10 +273,19 @@ class Desk:
             found = await in_thread(self.client, self.client.jobs.get, reference)
         return found
 
-    async def unfinished(self) -> list[PurchaseRecord]:
-        """Return the newest purchases that run, are uncertain, or whose file was not fetched."""
-        jobs = self.client.jobs
-        return await in_thread(self.client, lambda: jobs.list(open_only=True, limit=_MOST_LISTED))
+    async def unfinished(self) -> tuple[list[PurchaseRecord], list[JournalError]]:
+        """Return the newest purchases that run, are uncertain, or whose file was not fetched.
+
+        Also returns the errors of those that are corrupt in the journal.
+        """
+        corrupt: list[JournalError] = []
+
+        def newest() -> list[PurchaseRecord]:
+            return self.client.jobs.list(
+                open_only=True, limit=_MOST_LISTED, on_corrupt=corrupt.append
+            )
+
+        return await in_thread(self.client, newest), corrupt
 
     async def poll(self, reference: str) -> PurchaseRecord:
         """Poll a job that still runs once, and return its purchase."""

@@ -212,7 +212,9 @@ async def status(
     """Return the state of a purchase, polled once, or of all that are unfinished. Free."""
     desk = _desk(ctx)
     if key is None:
-        return {"unfinished": [records.purchase(one) for one in await desk.unfinished()]}
+        found, corrupt = await desk.unfinished()
+        listed = {"unfinished": [records.purchase(one) for one in found]}
+        return {**listed, "corrupt": [one.message for one in corrupt]} if corrupt else listed
     return records.purchase(await desk.poll(key))
 
 

@@ -14,7 +14,7 @@ from motionkit import provider as adapters
 from motionkit._support.displayed import Displayed
 from motionkit._support.text import is_name
 from motionkit.errors import Billed, InvalidRequest, MotionKitError, SubmitUncertain
-from motionkit.journal import Filter, Journal, PurchaseRecord
+from motionkit.journal import Filter, Journal, OnCorrupt, PurchaseRecord
 from motionkit.model.job import Job, KeyState, State
 from motionkit.model.labels import check_labels
 from motionkit.model.listing import Listing
@@ -106,6 +106,7 @@ class Jobs:
         *,
         open_only: bool = False,
         limit: int | None = None,
+        on_corrupt: OnCorrupt | None = None,
         **filters: Unpack[JobFilters],
     ) -> Listing[PurchaseRecord]:
         """Return purchases, oldest first.
@@ -114,13 +115,17 @@ class Jobs:
             open_only: Only those that are unfinished: running, uncertain or not downloaded.
             limit: Only that many of them, the newest; all when None. `each` reads many without
                 holding them all in memory.
+            on_corrupt: Called with the error of each purchase that is corrupt in the journal, and
+                left out. None raises it.
             **filters: Which of them; see `JobFilters`. All conditions hold together.
 
         Raises:
             InvalidRequest: `limit` is no positive number, or a filter cannot be read.
+            JournalError: The journal cannot be read, or a purchase is corrupt.
 
         Examples:
             >>> client.jobs.list(state="failed", since="7d", limit=50)
+            >>> client.jobs.list(on_corrupt=lambda error: print(error.message))
             >>> client.jobs.list(account="studio", label={"project": "spring"})
         """
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
@@ -129,14 +134,20 @@ class Jobs:
             raise InvalidRequest(
                 f"limit is {limit}", field="limit", value=str(limit), limit="at least 1"
             )
-        found = self._journal.entries(self._filter(open_only, **filters), newest=limit)
+        found = self._journal.entries(
+            self._filter(open_only, **filters), newest=limit, on_corrupt=on_corrupt
+        )
         return Listing(found, kind=PurchaseRecord, title="jobs")
 
     def each(
-        self, *, open_only: bool = False, **filters: Unpack[JobFilters]
+        self,
+        *,
+        open_only: bool = False,
+        on_corrupt: OnCorrupt | None = None,
+        **filters: Unpack[JobFilters],
     ) -> Iterator[PurchaseRecord]:
         """Yield purchases, oldest first, as they are read from the journal; as in `list`."""
-        return self._journal.each(self._filter(open_only, **filters))
+        return self._journal.each(self._filter(open_only, **filters), on_corrupt)
 
     def count(self, *, open_only: bool = False, **filters: Unpack[JobFilters]) -> int:
         """Return how many purchases `list` would return without a limit."""

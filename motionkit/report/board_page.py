@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from motionkit._support.text import many
 from motionkit.client import Circuit, Client, journal_of, usual
-from motionkit.errors import ConfigError, MotionKitError
+from motionkit.errors import ConfigError, JournalError, MotionKitError
 from motionkit.journal import PurchaseRecord
 from motionkit.model.budget import BudgetStatus, period_words
 from motionkit.model.job import Job, KeyState, State
@@ -166,20 +166,23 @@ class BoardReader:
         midnight = math.floor(now / 86_400) * 86_400.0
         day = dt.datetime.fromtimestamp(midnight, dt.UTC).date()
         parts, jobs = self._parts, self.client.jobs
-        queue = sorted(
-            (self._queue_row(one, now) for one in jobs.list(open_only=True, limit=QUEUE)),
-            key=_by_end,
-        )
+        corrupt: list[JournalError] = []
+        unfinished = jobs.list(open_only=True, limit=QUEUE, on_corrupt=corrupt.append)
+        queue = sorted((self._queue_row(one, now) for one in unfinished), key=_by_end)
         films = [self._film_row(one, now) for one in self._delivered()]
         week = dt.datetime.fromtimestamp(now - _WEEK, dt.UTC)
         ended = [
             self._ended_row(one, now)
-            for one in reversed(jobs.list(state=_WITHOUT_FILM, since=week, limit=ENDED))
+            for one in reversed(
+                jobs.list(state=_WITHOUT_FILM, since=week, limit=ENDED, on_corrupt=corrupt.append)
+            )
         ]
         counts = self._counts(midnight, week)
         spend = [one for one in self.client.spend("day", since=day) if one.jobs]
         html: dict[str, str] = {
-            PROBLEM: str(parts.problem("", None)),
+            PROBLEM: str(
+                parts.problem("; ".join(one.message for one in corrupt), None, "Not shown:")
+            ),
             "tiles": str(parts.tiles(counts, _charged(spend))),
             "spend": str(parts.spend(spend, day)),
             "budgets": str(parts.budgets([_used(one) for one in self.client.budget()])),

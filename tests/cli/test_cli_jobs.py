@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import io
+import os
+import sqlite3
 import threading
 import types
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +162,35 @@ def test_resume_delivers_everything_and_one_failure_stops_nothing(
     again = cli("resume")
     assert (again.code, again.out) == (0, "")
     assert "no unfinished jobs" in again.err
+
+
+@pytest.mark.parametrize("others", [0, 1, 2])
+def test_a_job_that_is_corrupt_in_the_journal_keeps_no_other_from_its_owner(
+    cli: Cli, account: Account, media: list[str], others: int
+) -> None:
+    keys = ["first", "second"][:others]
+    for key in ("odd", *keys):
+        cli("submit", "mimic", *media, "--key", key, "--out", f"{key}.mp4")
+    with closing(sqlite3.connect(os.environ["MOTIONKIT_JOURNAL"])) as db, db:
+        db.execute("UPDATE purchases SET state='bogus' WHERE key='odd'")
+    corrupt = "the purchase 'odd' is corrupt: unknown state 'bogus'"
+
+    for options in ((), ("--all",), ("--open", "--csv")):
+        told = cli("jobs", *options)
+        assert (told.code, told.err.count(corrupt)) == (11, 1)
+        assert all(key in told.out for key in keys)
+    assert "no jobs yet" not in told.err
+    rows = cli("jobs", "--json").data
+    assert {row["key"] for row in rows if "key" in row} == set(keys)
+    assert [row["exit_code"] for row in rows if "error" in row and "exit_code" in row] == [11]
+    told = cli("reconcile")
+    assert (told.code, told.err.count(corrupt)) == (11, 1)
+
+    resumed = cli("resume")
+    assert (resumed.code, resumed.err.count(corrupt)) == (11, 1)
+    assert all(Path(f"{key}.mp4").is_file() for key in keys)
+    assert "'motionkit journal check'" in resumed.err
+    assert len(account.ledger["jobs"]) == 1 + others
 
 
 def test_what_is_finished_does_not_wait_behind_what_runs(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -412,6 +413,22 @@ def test_a_later_session_over_standard_input_resumes_what_an_interrupted_one_bou
     slow_account.finish_jobs()
     assert Path(asyncio.run(resume())["file"]) == own_place / "left.mp4"
     assert slow_account.bought == (1, 1, "40")
+
+
+def test_a_purchase_that_is_corrupt_in_the_journal_hides_no_other(
+    account: Account, media: list[str]
+) -> None:
+    async def play() -> dict[str, Any]:
+        async with agent("1.00") as client:
+            await call(client, "submit", **MIMIC, key="odd", confirm=True)
+            await call(client, "submit", **MIMIC, key="left", confirm=True)
+            with closing(sqlite3.connect(os.environ["MOTIONKIT_JOURNAL"])) as db, db:
+                db.execute("UPDATE purchases SET state='bogus' WHERE key='odd'")
+            return await call(client, "status")
+
+    told = asyncio.run(play())
+    assert [one["key"] for one in told["unfinished"]] == ["left"]
+    assert "the purchase 'odd' is corrupt" in told["corrupt"][0]
 
 
 def test_streamable_http_serves_the_same_tools(account: Account, media: list[str]) -> None:

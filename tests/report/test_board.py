@@ -258,6 +258,19 @@ def test_a_journal_that_cannot_be_read_is_said_and_the_last_state_stays(board: S
     assert ">k1</b>" in page
 
 
+def test_a_job_that_is_corrupt_in_the_journal_is_said_and_the_others_are_shown(
+    board: Stand,
+) -> None:
+    for key in ("odd", "k1"):
+        board.submit(key)
+    board.change("UPDATE purchases SET state='bogus' WHERE key='odd'")
+    page = board.page()
+    assert "Not shown:" in page
+    assert "is corrupt: unknown state" in page
+    assert ">k1</b>" in page
+    assert ">odd</b>" not in page
+
+
 def test_a_board_that_only_shows_has_no_buttons_and_refuses_actions(board: Stand) -> None:
     board.submit("k1")
     page = board.page()

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -678,6 +679,21 @@ def test_a_row_that_makes_no_sense_is_said_to_be_corrupt(
     change(journal, f"UPDATE purchases SET {column}=:value", value=value)  # noqa: S608 - from the table
     with pytest.raises(JournalError, match="cannot read the journal"):
         journal.entry("k1")
+
+
+def test_a_row_that_makes_no_sense_hides_no_other_where_its_error_is_taken(
+    journal: Journal,
+) -> None:
+    for key in ("k1", "k2", "k3"):
+        intended(journal, key, f"attempt of {key}")
+    change(journal, "UPDATE purchases SET state='bogus' WHERE key='k2'")
+    for read in (journal.entries, partial(journal.entries, newest=3), journal.each):
+        with pytest.raises(JournalError, match="'k2' is corrupt: unknown state 'bogus'"):
+            list(read())
+        errors: list[JournalError] = []
+        assert [one.key for one in read(on_corrupt=errors.append)] == ["k1", "k3"]
+        assert ["'k2' is corrupt" in one.message for one in errors] == [True]
+    assert [one.key for one in journal.candidates("k", 5)] == ["k1", "k3"]
 
 
 def test_a_folder_that_cannot_be_written_is_said_to_be_one(
