@@ -21,8 +21,7 @@ ONLY_A_COMMAND = {
     "config/credentials.py",
     "config/trust.py",
     "journal/copying.py",
-    "journal/ratings.py",
-    "journal/spending.py",
+    "journal/entries.py",
 }
 """What a command alone does: a key is asked for, a file is trusted, without a question to the
 program that reads it, and a journal is copied or checked."""

@@ -172,11 +172,11 @@ def test_the_queue_has_states_and_expected_ends_and_the_first_to_end_is_first(
 
 def test_a_journal_that_cannot_be_read_at_first_is_said_on_the_page(board: Stand) -> None:
     board.submit("k1")
-    board.change("UPDATE purchases SET state='no such state'")
+    board.change("UPDATE purchases SET quote='['||quote")  # what is spent cannot be told
     page = board.page()
     assert "Not up to date:" in page
-    assert "no such state" in page
-    board.change("UPDATE purchases SET state='queued'")
+    assert "is corrupt" in page
+    board.change("UPDATE purchases SET quote=substr(quote,2)")
     page = board.page()
     assert "Not up to date:" not in page
     assert ">k1</b>" in page
