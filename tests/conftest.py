@@ -39,6 +39,33 @@ if "FAKETIME" in os.environ:
 
     subprocess.Popen.__init__ = _start_with_environment  # type: ignore[method-assign]
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run play a few cases of each test."""
+    parser.addoption(
+        "--cases",
+        type=int,
+        metavar="N",
+        help="Play N cases of each parametrized test, spread evenly over all of them.",
+    )
+
+
+@pytest.hookimpl(trylast=True)  # after what is marked was left out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the other cases."""
+    most = config.getoption("--cases")
+    if most is None:
+        return
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    played = {
+        cases[len(cases) * number // most] for cases in tests.values() for number in range(most)
+    }
+    config.hook.pytest_deselected(items=[item for item in items if item not in played])
+    items[:] = [item for item in items if item in played]
+
+
 _PLACES = itertools.count()
 
 
