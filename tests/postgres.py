@@ -36,7 +36,7 @@ PATIENCE = 300.0
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 """Where Linux keeps files in memory."""
 ROOM = 2**30
-"""Free bytes that are needed there: a database takes 8 MB."""
+"""Free bytes that must be there."""
 PORT = 5432
 """Only names the socket's file: no server listens on the network."""
 SETTINGS = {
@@ -149,7 +149,7 @@ class Runner:
     def make_data(self, folder: Path) -> Path:
         """Make the folder of the databases, in memory where there is room; return its place.
 
-        A database of a test is 300 files, made and deleted. On ext4 that slows down all who make
+        A database of a test is many files, made and deleted. On ext4 that slows down all who make
         files meanwhile: it looks for inodes that were not freed in the last five seconds.
         """
         roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM

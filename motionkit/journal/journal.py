@@ -744,7 +744,6 @@ class Journal:
             "WHERE key IN (SELECT key FROM attempts WHERE fingerprint=:fingerprint"
             " AND slot_until>:now AND vendor_id IS NOT NULL)",
             {"fingerprint": fingerprint, "now": self._store.now()},
-            _leave_out,  # its slot stays taken
         )
 
     def taken(self, fingerprint: str) -> int:
@@ -843,8 +842,8 @@ class Journal:
         raise InvalidRequest(what, field="job", value=reference)
 
     def candidates(self, reference: str, limit: int) -> list[PurchaseRecord]:
-        """Return the purchases that a reference may mean, at most so many; no corrupt ones."""
-        return self.readable(self._named(reference)[:limit])
+        """Return the purchases that a reference may mean, at most so many of them."""
+        return self.listed(self._named(reference)[:limit])
 
     def _named(self, reference: str) -> list[str]:
         """Return the keys that a job id or the beginning of a key names."""

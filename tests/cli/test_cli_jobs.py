@@ -179,7 +179,7 @@ def test_a_job_that_is_corrupt_in_the_journal_keeps_no_other_from_its_owner(
         told = cli("jobs", *options)
         assert (told.code, told.err.count(corrupt)) == (11, 1)
         assert all(key in told.out for key in keys)
-    assert "no jobs yet" not in told.err
+        assert "no jobs yet" not in told.err
     rows = cli("jobs", "--json").data
     assert {row["key"] for row in rows if "key" in row} == set(keys)
     assert [row["exit_code"] for row in rows if "error" in row and "exit_code" in row] == [11]
